@@ -1,0 +1,22 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let package = Package(
+    name: "Batching",
+    products: [
+        // The Swift library.
+        .library(name: "Batching", targets: ["Batching"]),
+        // The C library, libbatching: see include/batching.h.
+        .library(name: "batching", type: .dynamic, targets: ["BatchingABI"]),
+    ],
+    targets: [
+        .systemLibrary(name: "CBatching", path: "include"),
+        .target(name: "CBatchingSupport"),
+        .target(name: "Batching"),
+        .target(
+            name: "BatchingABI", dependencies: ["Batching", "CBatching", "CBatchingSupport"], exclude: ["exports.map"]),
+        .executableTarget(name: "Quickstart", dependencies: ["Batching"], path: "examples/swift"),
+        .testTarget(name: "BatchingTests", dependencies: ["Batching"]),
+        .testTarget(name: "ABITests", dependencies: ["BatchingABI", "CBatching"]),
+    ]
+)

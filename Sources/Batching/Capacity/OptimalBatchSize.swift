@@ -1,0 +1,44 @@
+public enum OptimalBatchSize {
+    /// The largest number of sequences whose KV cache fits beside the model: the largest n with
+    /// `modelMemory + n * maxSequenceLength * kvCachePerToken <= memoryBudget`, without rounding. 0 if none fits.
+    /// - Parameters:
+    ///   - memoryBudget: bytes; finite, at least 0.
+    ///   - modelMemory: bytes; finite, at least 0.
+    ///   - kvCachePerToken: bytes; finite, above 0.
+    ///   - maxSequenceLength: tokens, prompt and output together; at least 1.
+    /// - Complexity: a binary search over 63 bits.
+    public static func calculate(
+        memoryBudget: Double, modelMemory: Double, kvCachePerToken: Double, maxSequenceLength: Int64
+    ) throws(BatchingError) -> Int64 {
+        for (name, value) in [("memory_budget", memoryBudget), ("model_memory", modelMemory)]
+        where !(value >= 0 && value.isFinite) {
+            throw .invalid(name, value, "must be finite and at least 0")
+        }
+        guard kvCachePerToken > 0, kvCachePerToken.isFinite else {
+            throw .invalid("kv_cache_per_token", kvCachePerToken, "must be finite and greater than 0")
+        }
+        guard maxSequenceLength >= 1 else {
+            throw .invalid("max_seq_len", maxSequenceLength, "must be at least 1")
+        }
+
+        let budget = ExactNumber(memoryBudget)
+        let model = ExactNumber(modelMemory)
+        let sequence = ExactNumber(kvCachePerToken).multiplied(by: UInt64(maxSequenceLength))
+        func fits(_ sequences: Int64) -> Bool {
+            sequence.multiplied(by: UInt64(sequences)).adding(model).isAtMost(budget)
+        }
+
+        if fits(.max) {
+            throw BatchingError(
+                .overflow, "kv_cache_per_token is \(kvCachePerToken): more than \(Int64.max) sequences fit")
+        }
+        guard fits(0) else { return 0 }
+        var fitting: Int64 = 0
+        var tooMany = Int64.max
+        while tooMany - fitting > 1 {
+            let middle = fitting + (tooMany - fitting) / 2
+            if fits(middle) { fitting = middle } else { tooMany = middle }
+        }
+        return fitting
+    }
+}

@@ -1,0 +1,46 @@
+/// Where a request's time went.
+public struct RequestLatency: Equatable, Sendable {
+    /// Seconds: start - arrival.
+    public var queueTime: Double
+    /// Seconds: end - start.
+    public var processingTime: Double
+    /// Seconds: end - arrival.
+    public var totalLatency: Double
+    /// Seconds: first token - arrival where it is known, else queueTime + processingTime / tokensGenerated.
+    public var timeToFirstToken: Double
+    public var tokensGenerated: Int
+}
+
+/// Where the parts of each request's latency are written: columns of the caller. nil is not wanted.
+public struct LatencyColumns {
+    let queueTime: UnsafeMutablePointer<Double>?
+    let processingTime: UnsafeMutablePointer<Double>?
+    let totalLatency: UnsafeMutablePointer<Double>?
+    let timeToFirstToken: UnsafeMutablePointer<Double>?
+
+    /// Each column has at least as many elements as there are requests; each gets seconds, as in `RequestLatency`.
+    public init(
+        queueTime: UnsafeMutablePointer<Double>? = nil, processingTime: UnsafeMutablePointer<Double>? = nil,
+        totalLatency: UnsafeMutablePointer<Double>? = nil, timeToFirstToken: UnsafeMutablePointer<Double>? = nil
+    ) {
+        self.queueTime = queueTime
+        self.processingTime = processingTime
+        self.totalLatency = totalLatency
+        self.timeToFirstToken = timeToFirstToken
+    }
+}
+
+public enum Latencies {
+    /// Splits the latency of each request. Writes nothing if it throws.
+    /// - Complexity: O(count).
+    public static func calculate(_ completed: CompletedColumns, into columns: LatencyColumns) throws(BatchingError) {
+        try completed.validate()
+        for index in 0..<completed.count {
+            let request = completed[index]
+            if let column = columns.queueTime { column[index] = (request.start - request.arrival).seconds }
+            if let column = columns.processingTime { column[index] = (request.end - request.start).seconds }
+            if let column = columns.totalLatency { column[index] = (request.end - request.arrival).seconds }
+            if let column = columns.timeToFirstToken { column[index] = request.timeToFirstToken / 1e9 }
+        }
+    }
+}

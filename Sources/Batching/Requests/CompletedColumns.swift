@@ -1,0 +1,115 @@
+/// Requests that have completed, simulated or real, as borrowed columns: element i of each belongs to request i.
+public struct CompletedColumns {
+    let count: Int
+    let arrivalTime: UnsafePointer<Double>?
+    let startTime: UnsafePointer<Double>
+    let firstTokenTime: UnsafePointer<Double>?
+    let endTime: UnsafePointer<Double>
+    let tokensGenerated: UnsafePointer<Int32>
+
+    /// - Parameters:
+    ///   - count: elements of each column.
+    ///   - arrivalTime: seconds. nil: all 0.0.
+    ///   - startTime: seconds, none before its arrival.
+    ///   - firstTokenTime: seconds, each in start...end; not-a-number: unknown. nil: all unknown.
+    ///   - endTime: seconds, none before its start.
+    ///   - tokensGenerated: tokens, each at least 0.
+    public init(
+        count: Int, arrivalTime: UnsafePointer<Double>? = nil, startTime: UnsafePointer<Double>,
+        firstTokenTime: UnsafePointer<Double>? = nil, endTime: UnsafePointer<Double>,
+        tokensGenerated: UnsafePointer<Int32>
+    ) {
+        self.count = count
+        self.arrivalTime = arrivalTime
+        self.startTime = startTime
+        self.firstTokenTime = firstTokenTime
+        self.endTime = endTime
+        self.tokensGenerated = tokensGenerated
+    }
+}
+
+/// One completed request whose times have been checked.
+struct CompletedRequest {
+    var arrival: Nanoseconds
+    var start: Nanoseconds
+    /// nil: unknown.
+    var firstToken: Nanoseconds?
+    var end: Nanoseconds
+    var tokens: Int32
+
+    /// Nanoseconds from arrival to the first token, not rounded to whole ones: where the time of the first token is
+    /// unknown, all tokens take equal steps from start to end.
+    @inline(__always)
+    var timeToFirstToken: Double {
+        if let firstToken { return Double((firstToken - arrival).count) }
+        return Double((start - arrival).count) + Double((end - start).count) / Double(tokens)
+    }
+}
+
+extension CompletedColumns {
+    /// The request at `index`, not checked.
+    @inline(__always)
+    subscript(index: Int) -> CompletedRequest {
+        var firstToken: Nanoseconds?
+        if let firstTokenTime, !firstTokenTime[index].isNaN {
+            firstToken = Nanoseconds(validSeconds: firstTokenTime[index])
+        }
+        return CompletedRequest(
+            arrival: arrival(index), start: start(index), firstToken: firstToken, end: end(index),
+            tokens: tokensGenerated[index])
+    }
+
+    @inline(__always)
+    func arrival(_ index: Int) -> Nanoseconds {
+        if let arrivalTime { Nanoseconds(validSeconds: arrivalTime[index]) } else { .zero }
+    }
+
+    @inline(__always)
+    func start(_ index: Int) -> Nanoseconds { Nanoseconds(validSeconds: startTime[index]) }
+
+    @inline(__always)
+    func end(_ index: Int) -> Nanoseconds { Nanoseconds(validSeconds: endTime[index]) }
+
+    /// Whether the request at `index` may be read and its parts are in order. Compares the times as they were given:
+    /// rounding keeps their order.
+    @inline(__always)
+    func isValid(_ index: Int) -> Bool {
+        let arrival = arrivalTime?[index] ?? 0
+        let start = startTime[index]
+        let end = endTime[index]
+        var isValid = arrival >= 0 && arrival <= start && start <= end && end <= Nanoseconds.maximumSeconds
+        isValid = isValid && tokensGenerated[index] >= 0
+        let firstToken = firstTokenTime?[index] ?? .nan
+        if firstToken.isNaN { return isValid && tokensGenerated[index] > 0 }
+        return isValid && start <= firstToken && firstToken <= end
+    }
+
+    /// Says what is wrong with the first request that is not valid, if there is one.
+    func validate() throws(BatchingError) {
+        try Validation.count(count, "completed.count")
+        for index in 0..<count where !isValid(index) { throw defect(index) }
+    }
+
+    private func defect(_ index: Int) -> BatchingError {
+        let arrival = arrivalTime?[index] ?? 0
+        let (start, end, tokens) = (startTime[index], endTime[index], tokensGenerated[index])
+        for (name, time) in [("arrival_time", arrival), ("start_time", start), ("end_time", end)]
+        where !Nanoseconds.holds(time) {
+            return .invalid(name, index, time, Nanoseconds.requirement)
+        }
+        if start < arrival {
+            return .invalid("start_time", index, start, "must not be before arrival_time[\(index)], which is \(arrival)")
+        }
+        if end < start {
+            return .invalid("end_time", index, end, "must not be before start_time[\(index)], which is \(start)")
+        }
+        if tokens < 0 { return .invalid("tokens_generated", index, tokens, "must be at least 0") }
+        let firstToken = firstTokenTime?[index] ?? .nan
+        if firstToken.isNaN {
+            return .invalid("tokens_generated", index, tokens, "must be at least 1 where first_token_time is unknown")
+        }
+        return .invalid(
+            "first_token_time", index, firstToken,
+            "must be between start_time[\(index)], which is \(start), and end_time[\(index)], which is \(end)")
+    }
+}

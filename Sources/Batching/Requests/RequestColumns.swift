@@ -1,0 +1,68 @@
+/// Requests to simulate, as borrowed columns: element i of each belongs to request i. nil stands for the default.
+public struct RequestColumns {
+    /// The most requests that columns may hold. More would not fit the memory of today's machines with their results,
+    /// and it keeps every sum of token counts within 64 bits.
+    package static let maximumCount = Int(Int32.max)
+
+    let count: Int
+    let promptLength: UnsafePointer<Int32>?
+    let outputLength: UnsafePointer<Int32>?
+    let arrivalTime: UnsafePointer<Double>?
+
+    /// - Parameters:
+    ///   - count: elements of each column.
+    ///   - promptLength: tokens, each at least 0. nil: all 0.
+    ///   - outputLength: tokens, each at least 1. nil: all 1.
+    ///   - arrivalTime: seconds, in any order. nil: all 0.0.
+    public init(
+        count: Int, promptLength: UnsafePointer<Int32>? = nil, outputLength: UnsafePointer<Int32>? = nil,
+        arrivalTime: UnsafePointer<Double>? = nil
+    ) {
+        self.count = count
+        self.promptLength = promptLength
+        self.outputLength = outputLength
+        self.arrivalTime = arrivalTime
+    }
+
+    @inline(__always)
+    func output(_ index: Int) -> Int64 {
+        if let outputLength { Int64(outputLength[index]) } else { 1 }
+    }
+
+    @inline(__always)
+    func arrival(_ index: Int) -> Nanoseconds {
+        if let arrivalTime { Nanoseconds(validSeconds: arrivalTime[index]) } else { .zero }
+    }
+}
+
+/// What one pass over valid requests tells.
+struct RequestSurvey {
+    var totalTokens: Int64
+    var longestOutput: Int64
+    var lastArrival: Nanoseconds
+    var isInOrderOfArrival: Bool
+}
+
+extension RequestColumns {
+    /// Checks every element, so that nothing after this can meet a bad one.
+    /// - Complexity: O(`count`), at the speed of memory.
+    func survey() throws(BatchingError) -> RequestSurvey {
+        try Validation.count(count, "requests.count")
+        if let promptLength {
+            try Validation.lengths(promptLength, count, atLeast: 0, "prompt_length")
+        }
+        var survey = RequestSurvey(
+            totalTokens: Int64(count), longestOutput: 1, lastArrival: .zero, isInOrderOfArrival: true)
+        if let outputLength {
+            let lengths = try Validation.lengths(outputLength, count, atLeast: 1, "output_length")
+            survey.totalTokens = lengths.sum
+            survey.longestOutput = max(1, Int64(lengths.largest))
+        }
+        if let arrivalTime {
+            let times = try Validation.times(arrivalTime, count, "arrival_time")
+            survey.isInOrderOfArrival = times.areInOrder
+            survey.lastArrival = Nanoseconds(validSeconds: times.largest)
+        }
+        return survey
+    }
+}

@@ -1,0 +1,63 @@
+/// The checks of columns. Each reads the whole column without a branch per element, and looks for the culprit only when
+/// there is one.
+enum Validation {
+    static func count(_ count: Int, _ argument: String) throws(BatchingError) {
+        guard count >= 0 else { throw .invalid(argument, count, "must be at least 0") }
+        guard count <= RequestColumns.maximumCount else {
+            throw .invalid(argument, count, "must be at most \(RequestColumns.maximumCount)")
+        }
+    }
+
+    @discardableResult
+    static func lengths(
+        _ column: UnsafePointer<Int32>, _ count: Int, atLeast minimum: Int32, _ name: String
+    ) throws(BatchingError) -> (sum: Int64, largest: Int32) {
+        var sum: Int64 = 0
+        var smallest = Int32.max
+        var largest = Int32.min
+        for index in 0..<count {
+            let length = column[index]
+            sum &+= Int64(length)
+            smallest = min(smallest, length)
+            largest = max(largest, length)
+        }
+        if smallest < minimum {
+            for index in 0..<count where column[index] < minimum {
+                throw .invalid(name, index, column[index], "must be at least \(minimum)")
+            }
+        }
+        return (sum, largest)
+    }
+
+    /// - Returns: the largest time (0 if there is none), and whether none is smaller than the one before it.
+    static func times(
+        _ column: UnsafePointer<Double>, _ count: Int, _ name: String
+    ) throws(BatchingError) -> (largest: Double, areInOrder: Bool) {
+        var largest = 0.0
+        var areValid = true
+        var areInOrder = true
+        var previous = 0.0
+        for index in 0..<count {
+            let time = column[index]
+            areValid = areValid && Nanoseconds.holds(time)
+            areInOrder = areInOrder && previous <= time
+            largest = time > largest ? time : largest
+            previous = time
+        }
+        if !areValid {
+            for index in 0..<count where !Nanoseconds.holds(column[index]) {
+                throw .invalid(name, index, column[index], Nanoseconds.requirement)
+            }
+        }
+        return (largest, areInOrder)
+    }
+
+    /// Seconds that an iteration takes: at least one nanosecond once rounded.
+    static func timePerToken(_ seconds: Double) throws(BatchingError) -> Nanoseconds {
+        let step = try Nanoseconds(seconds: seconds, argument: "time_per_token")
+        guard step > .zero else {
+            throw .invalid("time_per_token", seconds, "must be at least 1 nanosecond (1e-9) once rounded")
+        }
+        return step
+    }
+}

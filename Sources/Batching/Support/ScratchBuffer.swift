@@ -1,0 +1,29 @@
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
+/// Memory for the duration of a call. Unlike `UnsafeMutablePointer.allocate`, which ends the process when there is no
+/// memory, making one throws.
+struct ScratchBuffer<Element: BitwiseCopyable>: ~Copyable {
+    let elements: UnsafeMutablePointer<Element>
+
+    /// - Parameters:
+    ///   - count: elements; at least 0.
+    ///   - value: what each is set to.
+    init(count: Int, repeating value: Element) throws(BatchingError) {
+        let (bytes, overflows) = max(count, 1).multipliedReportingOverflow(by: MemoryLayout<Element>.stride)
+        guard !overflows, let memory = malloc(bytes) else {
+            throw BatchingError(.outOfMemory, "not enough memory for \(count) elements of scratch space")
+        }
+        elements = memory.bindMemory(to: Element.self, capacity: count)
+        elements.initialize(repeating: value, count: count)
+    }
+
+    deinit {
+        free(elements)
+    }
+}

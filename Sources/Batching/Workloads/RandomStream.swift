@@ -1,0 +1,62 @@
+/// A stream of random numbers for one purpose: xoshiro256++ (Blackman and Vigna, "Scrambled Linear Pseudorandom Number
+/// Generators", 2019), its state filled by SplitMix64 (Steele et al., OOPSLA 2014).
+///
+/// A seed gives as many streams as there are purposes, so that a draw in one never shifts another.
+struct RandomStream {
+    private var state: (UInt64, UInt64, UInt64, UInt64)
+
+    init(seed: UInt64, purpose: UInt64) {
+        // The seed is mixed before the purpose is added, lest neighbouring seeds share streams.
+        var mixer = SplitMix64(state: seed)
+        var filler = SplitMix64(state: mixer.next() ^ purpose)
+        state = (filler.next(), filler.next(), filler.next(), filler.next())
+    }
+
+    mutating func next() -> UInt64 {
+        let result = RandomStream.rotate(state.0 &+ state.3, 23) &+ state.0
+        let shifted = state.1 << 17
+        state.2 ^= state.0
+        state.3 ^= state.1
+        state.1 ^= state.2
+        state.0 ^= state.3
+        state.2 ^= shifted
+        state.3 = RandomStream.rotate(state.3, 45)
+        return result
+    }
+
+    /// Uniform over `range`, without bias (Lemire, "Fast Random Integer Generation in an Interval", 2019).
+    mutating func integer(in range: ClosedRange<Int32>) -> Int32 {
+        let width = UInt64(Int64(range.upperBound) - Int64(range.lowerBound)) + 1
+        var (high, low) = next().multipliedFullWidth(by: width)
+        if low < width {
+            let threshold = (0 &- width) % width
+            while low < threshold { (high, low) = next().multipliedFullWidth(by: width) }
+        }
+        return Int32(truncatingIfNeeded: Int64(range.lowerBound) + Int64(high))
+    }
+
+    /// Exponential with mean 1: the gaps of a Poisson process. At most 53 ln 2.
+    mutating func exponential() -> Double {
+        // In 2^-53...1: the logarithm of 0 is never asked for.
+        let uniform = Double(next() >> 11 &+ 1) * 0x1p-53
+        return -Logarithm.natural(uniform)
+    }
+
+    static let longestExponential = 36.8
+
+    private static func rotate(_ value: UInt64, _ bits: UInt64) -> UInt64 {
+        value << bits | value >> (64 - bits)
+    }
+}
+
+private struct SplitMix64 {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = state
+        mixed = (mixed ^ mixed >> 30) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ mixed >> 27) &* 0x94D0_49BB_1331_11EB
+        return mixed ^ mixed >> 31
+    }
+}

@@ -1,0 +1,69 @@
+import Batching
+import CBatching
+
+@implementation @_cdecl("batching_requests_init")
+public func batching_requests_init(
+    _ requests: UnsafeMutablePointer<batching_requests>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in try batching_requests.initialize(requests, size: struct_size) }
+}
+
+@implementation @_cdecl("batching_results_init")
+public func batching_results_init(
+    _ results: UnsafeMutablePointer<batching_results>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in try batching_results.initialize(results, size: struct_size) }
+}
+
+@implementation @_cdecl("batching_summary_init")
+public func batching_summary_init(
+    _ summary: UnsafeMutablePointer<batching_summary>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in try batching_summary.initialize(summary, size: struct_size) }
+}
+
+@implementation @_cdecl("batching_completed_init")
+public func batching_completed_init(
+    _ completed: UnsafeMutablePointer<batching_completed>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in try batching_completed.initialize(completed, size: struct_size) }
+}
+
+@implementation @_cdecl("batching_latencies_init")
+public func batching_latencies_init(
+    _ latencies: UnsafeMutablePointer<batching_latencies>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in try batching_latencies.initialize(latencies, size: struct_size) }
+}
+
+@implementation @_cdecl("batching_batch_metrics_init")
+public func batching_batch_metrics_init(
+    _ metrics: UnsafeMutablePointer<batching_batch_metrics>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in try batching_batch_metrics.initialize(metrics, size: struct_size) }
+}
+
+@implementation @_cdecl("batching_comparison_init")
+public func batching_comparison_init(
+    _ comparison: UnsafeMutablePointer<batching_comparison>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in try batching_comparison.initialize(comparison, size: struct_size) }
+}
+
+@implementation @_cdecl("batching_workload_init")
+public func batching_workload_init(
+    _ workload: UnsafeMutablePointer<batching_workload>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in
+        try batching_workload.initialize(workload, size: struct_size)
+        var initial = batching_workload()
+        let generator = UniformWorkload()
+        initial.seed = generator.seed
+        initial.prompt_length_min = generator.promptLengthMinimum
+        initial.prompt_length_max = generator.promptLengthMaximum
+        initial.output_length_min = generator.outputLengthMinimum
+        initial.output_length_max = generator.outputLengthMaximum
+        initial.arrival_rate = generator.arrivalRate
+        initial.write(to: workload)
+    }
+}

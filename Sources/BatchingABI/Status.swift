@@ -1,0 +1,55 @@
+import Batching
+import CBatching
+import CBatchingSupport
+
+@implementation @_cdecl("batching_last_error")
+public func batching_last_error() -> UnsafePointer<CChar>! {
+    cbatching_error()
+}
+
+@implementation @_cdecl("batching_status_name")
+public func batching_status_name(_ status: batching_status) -> UnsafePointer<CChar>! {
+    let name: StaticString =
+        switch status {
+        case BATCHING_OK: "BATCHING_OK"
+        case BATCHING_ERROR_INVALID_ARGUMENT: "BATCHING_ERROR_INVALID_ARGUMENT"
+        case BATCHING_ERROR_NULL_POINTER: "BATCHING_ERROR_NULL_POINTER"
+        case BATCHING_ERROR_STRUCT_SIZE: "BATCHING_ERROR_STRUCT_SIZE"
+        case BATCHING_ERROR_CAPACITY: "BATCHING_ERROR_CAPACITY"
+        case BATCHING_ERROR_OVERFLOW: "BATCHING_ERROR_OVERFLOW"
+        case BATCHING_ERROR_OUT_OF_MEMORY: "BATCHING_ERROR_OUT_OF_MEMORY"
+        default: "unknown status"
+        }
+    return UnsafeRawPointer(name.utf8Start).assumingMemoryBound(to: CChar.self)
+}
+
+extension BatchingError {
+    fileprivate var status: batching_status {
+        switch kind {
+        case .invalidArgument: BATCHING_ERROR_INVALID_ARGUMENT
+        case .nullPointer: BATCHING_ERROR_NULL_POINTER
+        case .structSize: BATCHING_ERROR_STRUCT_SIZE
+        case .capacity: BATCHING_ERROR_CAPACITY
+        case .overflow: BATCHING_ERROR_OVERFLOW
+        case .outOfMemory: BATCHING_ERROR_OUT_OF_MEMORY
+        }
+    }
+}
+
+/// Runs the body of a C function: an error becomes the thread's last error and a status.
+func status(of body: () throws(BatchingError) -> Void) -> batching_status {
+    do throws(BatchingError) {
+        try body()
+        return BATCHING_OK
+    } catch {
+        var message = error.message
+        message.withUTF8 { cbatching_set_error($0.baseAddress, $0.count) }
+        return error.status
+    }
+}
+
+/// A pointer that must not be NULL.
+func required<Pointer>(_ pointer: Pointer?, _ argument: String) throws(BatchingError) -> Pointer {
+    guard let pointer else { throw BatchingError(.nullPointer, "\(argument) is NULL: it is required") }
+    return pointer
+}

@@ -1,0 +1,147 @@
+import Batching
+import CBatching
+
+extension batching_requests: VersionedStruct {
+    static let argument = "requests"
+    static let firstSize = 40
+
+    var columns: RequestColumns {
+        RequestColumns(
+            count: Int(count), promptLength: prompt_length, outputLength: output_length, arrivalTime: arrival_time)
+    }
+}
+
+extension batching_results: VersionedStruct {
+    static let argument = "results"
+    static let firstSize = 56
+
+    /// The columns of `results`, or none if it is NULL.
+    static func columns(
+        _ results: UnsafePointer<batching_results>?, holding count: Int64
+    ) throws(BatchingError) -> ResultColumns {
+        guard results != nil else { return ResultColumns() }
+        let results = try read(results)
+        try checkCapacity(results.capacity, argument, holding: count, "requests")
+        return ResultColumns(
+            startTime: results.start_time, firstTokenTime: results.first_token_time, endTime: results.end_time,
+            tokensGenerated: results.tokens_generated, completionOrder: results.completion_order)
+    }
+}
+
+extension batching_summary: VersionedStruct {
+    static let argument = "summary"
+    static let firstSize = 48
+
+    init(_ summary: RunSummary) {
+        self.init()
+        total_time = summary.totalTime
+        throughput = summary.throughput
+        total_tokens = summary.totalTokens
+        iterations = summary.iterations
+        busy_time = summary.busyTime
+    }
+}
+
+extension batching_completed: VersionedStruct {
+    static let argument = "completed"
+    static let firstSize = 56
+
+    /// The columns of `completed`. Those that are required may be NULL where there is nothing to read.
+    static func columns(
+        _ completed: UnsafePointer<batching_completed>?
+    ) throws(BatchingError) -> (columns: CompletedColumns, count: Int64) {
+        let completed = try read(completed)
+        func column<Element>(
+            _ pointer: UnsafePointer<Element>?, _ name: String
+        ) throws(BatchingError) -> UnsafePointer<Element> {
+            if completed.count == 0, pointer == nil {
+                // Any aligned address will do for a column without elements.
+                return UnsafePointer(bitPattern: MemoryLayout<Element>.alignment).unsafelyUnwrapped
+            }
+            return try required(pointer, "completed.\(name)")
+        }
+        let columns = CompletedColumns(
+            count: Int(completed.count), arrivalTime: completed.arrival_time,
+            startTime: try column(completed.start_time, "start_time"),
+            firstTokenTime: completed.first_token_time,
+            endTime: try column(completed.end_time, "end_time"),
+            tokensGenerated: try column(completed.tokens_generated, "tokens_generated"))
+        return (columns, completed.count)
+    }
+}
+
+extension batching_latencies: VersionedStruct {
+    static let argument = "latencies"
+    static let firstSize = 48
+
+    static func columns(
+        _ latencies: UnsafePointer<batching_latencies>?, holding count: Int64
+    ) throws(BatchingError) -> LatencyColumns {
+        let latencies = try read(latencies)
+        try checkCapacity(latencies.capacity, argument, holding: count, "completed")
+        return LatencyColumns(
+            queueTime: latencies.queue_time, processingTime: latencies.processing_time,
+            totalLatency: latencies.total_latency, timeToFirstToken: latencies.time_to_first_token)
+    }
+}
+
+extension batching_batch_metrics: VersionedStruct {
+    static let argument = "metrics"
+    static let firstSize = 80
+
+    init(_ metrics: BatchMetrics) {
+        self.init()
+        throughput = metrics.throughput
+        total_tokens = metrics.totalTokens
+        avg_latency = metrics.averageLatency
+        p50_latency = metrics.p50Latency
+        p95_latency = metrics.p95Latency
+        p99_latency = metrics.p99Latency
+        avg_queue_time = metrics.averageQueueTime
+        avg_time_to_first_token = metrics.averageTimeToFirstToken
+        gpu_utilization = metrics.gpuUtilization
+    }
+}
+
+extension batching_comparison: VersionedStruct {
+    static let argument = "comparison"
+    static let firstSize = 56
+
+    init(_ comparison: StrategyComparison) {
+        self.init()
+        static_throughput = comparison.staticThroughput
+        continuous_throughput = comparison.continuousThroughput
+        static_avg_latency = comparison.staticAverageLatency
+        continuous_avg_latency = comparison.continuousAverageLatency
+        throughput_improvement = comparison.throughputImprovement
+        latency_improvement = comparison.latencyImprovement
+    }
+}
+
+extension batching_workload: VersionedStruct {
+    static let argument = "workload"
+    static let firstSize = 40
+
+    var generator: UniformWorkload {
+        var generator = UniformWorkload()
+        generator.seed = seed
+        generator.promptLengthMinimum = prompt_length_min
+        generator.promptLengthMaximum = prompt_length_max
+        generator.outputLengthMinimum = output_length_min
+        generator.outputLengthMaximum = output_length_max
+        generator.arrivalRate = arrival_rate
+        return generator
+    }
+}
+
+private func checkCapacity(
+    _ capacity: Int64, _ argument: String, holding count: Int64, _ rows: String
+) throws(BatchingError) {
+    guard capacity >= 0 else {
+        throw BatchingError(.invalidArgument, "\(argument).capacity is \(capacity): must be at least 0")
+    }
+    guard capacity >= count else {
+        throw BatchingError(
+            .capacity, "\(argument).capacity is \(capacity): must be at least \(rows).count, which is \(count)")
+    }
+}
