@@ -61,6 +61,9 @@ extern "C" {
 /** The longest time, in seconds, that the clock can hold: about 292 years in nanoseconds. */
 #define BATCHING_TIME_MAX 9223372036.0
 
+/** The most requests that columns may hold. With all results they take 88 GB. */
+#define BATCHING_COUNT_MAX 2000000000
+
 /* ================================================================================================================
  * 2. Version
  * ================================================================================================================ */
@@ -124,7 +127,7 @@ const char *batching_last_error(void);
 typedef struct batching_requests {
     uint32_t struct_size;         /**< sizeof(batching_requests) of the caller; set by the _init function. */
     uint32_t reserved;            /**< Must be 0. */
-    int64_t count;                /**< Requests in each column; at least 0. */
+    int64_t count;                /**< Requests in each column, in 0..BATCHING_COUNT_MAX. */
     const int32_t *prompt_length; /**< [count] prompt tokens, each at least 0. NULL: all 0. */
     const int32_t *output_length; /**< [count] tokens to generate, each at least 1. NULL: all 1. */
     const double *arrival_time;   /**< [count] seconds, each in [0, BATCHING_TIME_MAX], in any order. NULL: all 0.0. */
@@ -159,7 +162,7 @@ typedef struct batching_summary {
 typedef struct batching_completed {
     uint32_t struct_size;            /**< sizeof(batching_completed) of the caller; set by the _init function. */
     uint32_t reserved;               /**< Must be 0. */
-    int64_t count;                   /**< Requests in each column; at least 0. */
+    int64_t count;                   /**< Requests in each column, in 0..BATCHING_COUNT_MAX. */
     const double *arrival_time;      /**< [count] seconds. NULL: all 0.0. */
     const double *start_time;        /**< [count] seconds, none before its arrival_time. Required. */
     const double *first_token_time;  /**< [count] seconds in [start_time, end_time]; NaN: unknown. NULL: all unknown. */
@@ -248,7 +251,7 @@ batching_status batching_workload_init(batching_workload *workload, uint32_t str
  * smaller than requests->count; BATCHING_ERROR_OVERFLOW if the clock would pass BATCHING_TIME_MAX;
  * BATCHING_ERROR_OUT_OF_MEMORY.
  *
- * Memory: under 1 MB + 32 bytes x min(batch size, count). Requests that are not in order of arrival cost 32 bytes a
+ * Memory: under 1 MB + 32 bytes x min(batch size, count). Requests that are not in order of arrival cost 24 bytes a
  * request more, and a sort.
  * ================================================================================================================ */
 
@@ -331,7 +334,7 @@ batching_status batching_latencies_calculate(const batching_completed *completed
  *   metrics     filled; must not be NULL.
  *
  * Time: O(count). Memory: under 1 MB if the start times or the end times do not decrease (as in a run's results, and
- * as in order of completion), else 32 bytes a request, or BATCHING_ERROR_OUT_OF_MEMORY.
+ * as in order of completion), else 24 bytes a request more, or BATCHING_ERROR_OUT_OF_MEMORY.
  */
 batching_status batching_batch_metrics_calculate(const batching_completed *completed, double total_time,
                                                  batching_batch_metrics *metrics);
@@ -340,7 +343,7 @@ batching_status batching_batch_metrics_calculate(const batching_completed *compl
  * How many tokens each request still has to generate: max(0, output_length - tokens_generated). A request is complete
  * when that is 0.
  *
- *   count             requests in each column; at least 0.
+ *   count             requests in each column, in 0..BATCHING_COUNT_MAX.
  *   output_length     [count] tokens, each at least 1.
  *   tokens_generated  [count] tokens, each at least 0.
  *   remaining_tokens  [count] written.
@@ -403,7 +406,7 @@ batching_status batching_optimal_batch_size_calculate(double memory_budget, doub
  * behind the exponential gaps is computed in the library: the same seed gives the same bytes on every platform.
  *
  *   workload       what to generate. NULL: the initial values.
- *   count          requests; at least 0. Elements in each column.
+ *   count          requests, in 0..BATCHING_COUNT_MAX. Elements in each column.
  *   prompt_length  [count] written, or NULL.
  *   output_length  [count] written, or NULL.
  *   arrival_time   [count] seconds, written, or NULL.

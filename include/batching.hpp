@@ -236,13 +236,6 @@ class column_sizes {
         return given->data();
     }
 
-    /// The same of a column that is required: C takes NULL for a missing one, but a vector without elements gives it.
-    template <class Element> Element *required_input(const char *name, const optional_column<Element> &given) {
-        static const std::remove_const_t<Element> nothing{};
-        Element *data = input(name, given);
-        return given && data == nullptr ? &nothing : data;
-    }
-
     /// The column's pointer, if it has room for an element of every request.
     template <class Element> Element *output(const char *name, const optional_column<Element> &given) const {
         if (!given) {
@@ -288,9 +281,9 @@ inline batching_results borrow(const results_view &view, const column_sizes &siz
 
 inline batching_completed borrow(const completed_view &view, column_sizes &sizes) {
     auto borrowed = initialized(batching_completed_init);
-    borrowed.start_time = sizes.required_input("start_time", view.start_time);
-    borrowed.end_time = sizes.required_input("end_time", view.end_time);
-    borrowed.tokens_generated = sizes.required_input("tokens_generated", view.tokens_generated);
+    borrowed.start_time = sizes.input("start_time", view.start_time);
+    borrowed.end_time = sizes.input("end_time", view.end_time);
+    borrowed.tokens_generated = sizes.input("tokens_generated", view.tokens_generated);
     borrowed.arrival_time = sizes.input("arrival_time", view.arrival_time);
     borrowed.first_token_time = sizes.input("first_token_time", view.first_token_time);
     borrowed.count = sizes.count();
@@ -351,10 +344,6 @@ inline void remaining_tokens_calculate(column<const std::int32_t> output_length,
                                        column<const std::int32_t> tokens_generated,
                                        column<std::int32_t> remaining_tokens) {
     detail::column_sizes sizes;
-    // Empty vectors give NULL, which C takes for a missing column.
-    if (output_length.size() + tokens_generated.size() == 0) {
-        return;
-    }
     const auto *output = sizes.input<const std::int32_t>("output_length", output_length);
     const auto *generated = sizes.input<const std::int32_t>("tokens_generated", tokens_generated);
     auto *remaining = sizes.output<std::int32_t>("remaining_tokens", remaining_tokens);

@@ -9,6 +9,14 @@ public struct RequestLatency: Equatable, Sendable {
     /// Seconds: first token - arrival where it is known, else queueTime + processingTime / tokensGenerated.
     public var timeToFirstToken: Double
     public var tokensGenerated: Int
+
+    init(_ request: CompletedRequest) {
+        queueTime = (request.start - request.arrival).seconds
+        processingTime = (request.end - request.start).seconds
+        totalLatency = (request.end - request.arrival).seconds
+        timeToFirstToken = request.timeToFirstToken / 1e9
+        tokensGenerated = Int(request.tokens)
+    }
 }
 
 /// Where the parts of each request's latency are written: columns of the caller. nil is not wanted.
@@ -34,13 +42,13 @@ public enum Latencies {
     /// Splits the latency of each request. Writes nothing if it throws.
     /// - Complexity: O(count).
     public static func calculate(_ completed: CompletedColumns, into columns: LatencyColumns) throws(BatchingError) {
-        try completed.validate()
-        for index in 0..<completed.count {
-            let request = completed[index]
-            if let column = columns.queueTime { column[index] = (request.start - request.arrival).seconds }
-            if let column = columns.processingTime { column[index] = (request.end - request.start).seconds }
-            if let column = columns.totalLatency { column[index] = (request.end - request.arrival).seconds }
-            if let column = columns.timeToFirstToken { column[index] = request.timeToFirstToken / 1e9 }
+        try completed.visit { _, _ in }
+        try completed.visit { index, request in
+            let latency = RequestLatency(request)
+            columns.queueTime?[index] = latency.queueTime
+            columns.processingTime?[index] = latency.processingTime
+            columns.totalLatency?[index] = latency.totalLatency
+            columns.timeToFirstToken?[index] = latency.timeToFirstToken
         }
     }
 }

@@ -47,16 +47,24 @@ struct CompletedRequest {
 }
 
 extension CompletedColumns {
-    /// The request at `index`, not checked.
+    /// The request at `index`, or nil unless its times are on the clock and in order, to the nanosecond, and it has a
+    /// first token or any.
     @inline(__always)
-    subscript(index: Int) -> CompletedRequest {
-        var firstToken: Nanoseconds?
-        if let firstTokenTime, !firstTokenTime[index].isNaN {
-            firstToken = Nanoseconds(validSeconds: firstTokenTime[index])
-        }
-        return CompletedRequest(
-            arrival: arrival(index), start: start(index), firstToken: firstToken, end: end(index),
-            tokens: tokensGenerated[index])
+    private func valid(_ index: Int) -> CompletedRequest? {
+        let (startTime, endTime, tokens) = (startTime[index], endTime[index], tokensGenerated[index])
+        guard Nanoseconds.holds(arrivalTime?[index] ?? 0), Nanoseconds.holds(startTime), Nanoseconds.holds(endTime)
+        else { return nil }
+        var request = CompletedRequest(
+            arrival: arrival(index), start: Nanoseconds(validSeconds: startTime), firstToken: nil,
+            end: Nanoseconds(validSeconds: endTime), tokens: tokens)
+        guard request.arrival <= request.start, request.start <= request.end, tokens >= 0 else { return nil }
+        let firstTokenTime = firstTokenTime?[index] ?? .nan
+        if firstTokenTime.isNaN { return tokens > 0 ? request : nil }
+        guard Nanoseconds.holds(firstTokenTime) else { return nil }
+        let firstToken = Nanoseconds(validSeconds: firstTokenTime)
+        guard request.start <= firstToken, firstToken <= request.end else { return nil }
+        request.firstToken = firstToken
+        return request
     }
 
     @inline(__always)
@@ -70,26 +78,22 @@ extension CompletedColumns {
     @inline(__always)
     func end(_ index: Int) -> Nanoseconds { Nanoseconds(validSeconds: endTime[index]) }
 
-    /// Whether the request at `index` may be read and its parts are in order. Compares the times as they were given:
-    /// rounding keeps their order.
+    /// The request at `index`. Throws if it is not valid.
     @inline(__always)
-    func isValid(_ index: Int) -> Bool {
-        let arrival = arrivalTime?[index] ?? 0
-        let start = startTime[index]
-        let end = endTime[index]
-        var isValid = arrival >= 0 && arrival <= start && start <= end && end <= Nanoseconds.maximumSeconds
-        isValid = isValid && tokensGenerated[index] >= 0
-        let firstToken = firstTokenTime?[index] ?? .nan
-        if firstToken.isNaN { return isValid && tokensGenerated[index] > 0 }
-        return isValid && start <= firstToken && firstToken <= end
+    func request(_ index: Int) throws(BatchingError) -> CompletedRequest {
+        guard let request = valid(index) else { throw defect(index) }
+        return request
     }
 
-    /// Says what is wrong with the first request that is not valid, if there is one.
-    func validate() throws(BatchingError) {
+    /// Calls `body` with every request, in the order of the columns. Throws at the first that is not valid.
+    @inline(__always)
+    func visit(_ body: (Int, CompletedRequest) -> Void) throws(BatchingError) {
         try Validation.count(count, "completed.count")
-        for index in 0..<count where !isValid(index) { throw defect(index) }
+        for index in 0..<count { body(index, try request(index)) }
     }
 
+    /// What is wrong with the request at `index`, which is not valid.
+    @inline(never)
     private func defect(_ index: Int) -> BatchingError {
         let arrival = arrivalTime?[index] ?? 0
         let (start, end, tokens) = (startTime[index], endTime[index], tokensGenerated[index])
@@ -97,10 +101,11 @@ extension CompletedColumns {
         where !Nanoseconds.holds(time) {
             return .invalid(name, index, time, Nanoseconds.requirement)
         }
-        if start < arrival {
-            return .invalid("start_time", index, start, "must not be before arrival_time[\(index)], which is \(arrival)")
+        if self.start(index) < self.arrival(index) {
+            return .invalid(
+                "start_time", index, start, "must not be before arrival_time[\(index)], which is \(arrival)")
         }
-        if end < start {
+        if self.end(index) < self.start(index) {
             return .invalid("end_time", index, end, "must not be before start_time[\(index)], which is \(start)")
         }
         if tokens < 0 { return .invalid("tokens_generated", index, tokens, "must be at least 0") }

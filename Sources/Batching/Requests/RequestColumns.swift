@@ -1,8 +1,8 @@
 /// Requests to simulate, as borrowed columns: element i of each belongs to request i. nil stands for the default.
 public struct RequestColumns {
-    /// The most requests that columns may hold. More would not fit the memory of today's machines with their results,
-    /// and it keeps every sum of token counts within 64 bits.
-    package static let maximumCount = Int(Int32.max)
+    /// The most requests that columns may hold: BATCHING_COUNT_MAX. With their results they take 88 GB; indices of 32 bits
+    /// suffice for them, and every sum of token counts stays within 64 bits.
+    package static let maximumCount = 2_000_000_000
 
     let count: Int
     let promptLength: UnsafePointer<Int32>?

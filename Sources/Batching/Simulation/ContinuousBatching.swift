@@ -20,58 +20,53 @@ public enum ContinuousBatching: TextbookSimulator {
         return try run.run(ContinuousBatching.self, into: &sink)
     }
 
-    /// Requests are admitted one by one; iterations in which nobody joins or leaves are never visited. All iterations
-    /// are counted from the start of the busy period: every end is known on admission, and a wheel over iteration
-    /// numbers yields who leaves next.
+    /// Requests are admitted one by one; iterations in which nobody joins or leaves are never visited. Every end is known
+    /// on admission, so a wheel over iteration numbers yields who leaves next; and whoever has left is taken out of it
+    /// only when the slots seem to be all taken.
     static func simulate(
         _ run: TextbookRun, order: some RowOrder, into sink: inout some SimulationSink
     ) throws(BatchingError) -> RunCourse {
         let requests = run.requests
         let step = run.step
         var wheel = try TimingWheel(capacity: run.batchSize, longestDelay: run.survey.longestOutput)
-        var course = RunCourse()
-        var periodStart = Nanoseconds.zero
-        /// The iteration at whose boundary requests are admitted, and the time of that boundary.
-        var iteration: Int64 = 0
-        var now = Nanoseconds.zero
-        /// The iteration after which the engine is idle, unless somebody joins.
+        /// The end of the last completion so far, and its iteration. Then the engine is idle, unless somebody joins.
+        var end = Nanoseconds(-1)
         var lastFinish: Int64 = 0
+        /// The iteration at whose boundary the next request joins. Idle time has no iterations.
+        var iteration: Int64 = 0
+        /// When iteration 0 would have started, had the engine been busy since: the boundary of iteration i is at
+        /// origin + i * step. A busy period moves it.
+        var origin = Nanoseconds.zero
 
         for position in 0..<requests.count {
             let index = order[position]
             let arrival = requests.arrival(index)
-            if position == 0 || arrival > course.end {
-                wheel.removeAll { sink.complete(order[$0]) }
-                course.iterations &+= lastFinish
-                periodStart = arrival
-                iteration = 0
-                lastFinish = 0
+            let output = requests.output(index)
+            if arrival > end {
+                iteration = lastFinish
+                origin = Nanoseconds(arrival.count &- iteration &* step.count)
             } else {
-                if arrival > now {
-                    // The first boundary at or after the arrival. It is no later than lastFinish, so it is on the clock.
-                    iteration = (arrival - periodStart).count.dividedRoundingUp(by: step.count)
-                }
-                wheel.remove(through: iteration) { sink.complete(order[$0]) }
-                if wheel.count == run.batchSize {
-                    iteration = wheel.nextDue
+                // The first boundary at or after the arrival: no later than lastFinish, so it is on the clock.
+                iteration = max(iteration, (arrival - origin).count.dividedRoundingUp(by: step.count))
+            }
+            if wheel.count == run.batchSize || !wheel.reaches(iteration &+ output) {
+                while true {
                     wheel.remove(through: iteration) { sink.complete(order[$0]) }
+                    if wheel.count < run.batchSize { break }
+                    iteration = wheel.nextDue
                 }
             }
 
-            let output = requests.output(index)
-            let (finish, overflows) = iteration.addingReportingOverflow(output)
-            guard !overflows, let end = periodStart.advanced(by: finish, of: step) else {
-                throw run.clockOverflow(at: index)
-            }
-            now = Nanoseconds(end.count &- output &* step.count)
+            let finish = iteration &+ output
+            guard let requestEnd = origin.advanced(by: finish, of: step) else { throw run.clockOverflow(at: index) }
+            let start = Nanoseconds(requestEnd.count &- output &* step.count)
             wheel.insert(position, due: finish)
-            sink.admit(index, start: now, firstToken: now + step, end: end)
+            sink.admit(index, start: start, firstToken: start + step, end: requestEnd)
             lastFinish = max(lastFinish, finish)
-            course.end = max(course.end, end)
+            end = max(end, requestEnd)
         }
-        wheel.removeAll { sink.complete(order[$0]) }
-        course.iterations &+= lastFinish
-        return course
+        wheel.remove(through: lastFinish) { sink.complete(order[$0]) }
+        return RunCourse(end: end, iterations: lastFinish)
     }
 }
 
@@ -79,7 +74,7 @@ extension Int64 {
     /// `self / divisor`, rounded up, of a number that is not negative by one that is positive.
     @inline(__always)
     fileprivate func dividedRoundingUp(by divisor: Int64) -> Int64 {
-        let (quotient, remainder) = quotientAndRemainder(dividingBy: divisor)
-        return remainder == 0 ? quotient : quotient &+ 1
+        let dividend = UInt64(bitPattern: self) &+ UInt64(bitPattern: divisor) &- 1
+        return Int64(bitPattern: dividend / UInt64(bitPattern: divisor))
     }
 }

@@ -37,10 +37,10 @@ struct ColumnSink: SimulationSink {
 
     @inline(__always)
     mutating func admit(_ index: Int, start: Nanoseconds, firstToken: Nanoseconds, end: Nanoseconds) {
-        if let column = columns.startTime { column[index] = start.seconds }
-        if let column = columns.firstTokenTime { column[index] = firstToken.seconds }
-        if let column = columns.endTime { column[index] = end.seconds }
-        if let column = columns.tokensGenerated { column[index] = Int32(truncatingIfNeeded: requests.output(index)) }
+        columns.startTime?[index] = start.seconds
+        columns.firstTokenTime?[index] = firstToken.seconds
+        columns.endTime?[index] = end.seconds
+        columns.tokensGenerated?[index] = Int32(truncatingIfNeeded: requests.output(index))
     }
 
     @inline(__always)
@@ -72,7 +72,7 @@ struct ColumnSink: SimulationSink {
 
     @inline(__always)
     mutating func complete(_ index: Int) {
-        if let column = columns.completionOrder { column[completed] = Int64(index) }
+        columns.completionOrder?[completed] = Int64(index)
         completed &+= 1
     }
 }

@@ -26,13 +26,27 @@ public struct Nanoseconds: Equatable, Comparable, Sendable {
     @inline(__always)
     init(validSeconds seconds: Double) {
         let scaled = seconds * 1e9
-        // Below 2^52, adding 2^52 leaves no room for a fraction: the hardware rounds it to even, and the integer stands
-        // in the low 52 bits. From 2^52 on every double is whole.
-        if scaled < 0x1p52 {
+        // Adding 2^52 leaves no room for a fraction: the hardware rounds it to even, and the integer stands in the low 52
+        // bits. Below 2^50 (13 days) the error of the product is at most an eighth, so that a time that `seconds` gave
+        // comes back as the same integer.
+        if scaled < 0x1p50 {
             count = Int64(bitPattern: (scaled + 0x1p52).bitPattern & 0xF_FFFF_FFFF_FFFF)
         } else {
-            count = Int64(scaled)
+            count = Nanoseconds.exactCount(longSeconds: seconds)
         }
+    }
+
+    /// The same without a rounded product, for times of days and more: significand * 10^9 / 2^shift.
+    private static func exactCount(longSeconds seconds: Double) -> Int64 {
+        let significand = seconds.significandBitPattern | 1 << 52
+        // 52 - exponent: between 19 and 32, since seconds is between 2^20 and 2^34.
+        let shift = 1075 &- UInt64(seconds.exponentBitPattern)
+        let (high, low) = significand.multipliedFullWidth(by: 1_000_000_000)
+        let whole = high &<< (64 &- shift) | low &>> shift
+        let rest = low & (1 &<< shift &- 1)
+        let half: UInt64 = 1 &<< (shift &- 1)
+        let roundsUp = rest > half || (rest == half && whole & 1 == 1)
+        return Int64(bitPattern: whole &+ (roundsUp ? 1 : 0))
     }
 
     /// A time given by a caller. Throws unless it is finite and in range.
@@ -45,8 +59,14 @@ public struct Nanoseconds: Equatable, Comparable, Sendable {
 
     static let requirement = "must be between 0 and 9223372036 seconds"
 
+    /// The double nearest to this many nanoseconds. It never decreases as `count` grows, and `Nanoseconds` of it is this
+    /// again wherever doubles are close enough together to tell one nanosecond from the next.
     @inline(__always)
-    var seconds: Double { Double(count) / 1e9 }
+    var seconds: Double {
+        if count <= 1 << 53 { return Double(count) / 1e9 }
+        let (whole, rest) = count.quotientAndRemainder(dividingBy: 1_000_000_000)
+        return Double(whole) + Double(rest) / 1e9
+    }
 
     @inline(__always)
     public static func < (left: Nanoseconds, right: Nanoseconds) -> Bool { left.count < right.count }
