@@ -15,8 +15,8 @@ let package = Package(
         .target(name: "Batching"),
         .target(
             name: "BatchingABI", dependencies: ["Batching", "CBatching", "CBatchingSupport"], exclude: ["exports.map"]),
-        .executableTarget(name: "Quickstart", dependencies: ["Batching"], path: "examples/swift"),
+        .executableTarget(name: "Quickstart", dependencies: ["Batching"], path: "examples/swift", exclude: ["quickstart.expected"]),
         .testTarget(name: "BatchingTests", dependencies: ["Batching"]),
-        .testTarget(name: "ABITests", dependencies: ["BatchingABI", "CBatching"]),
+        .testTarget(name: "ABITests", dependencies: ["Batching", "BatchingABI", "CBatching", "CBatchingSupport"]),
     ]
 )

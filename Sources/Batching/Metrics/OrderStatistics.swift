@@ -15,7 +15,7 @@ struct OrderStatistics: ~Copyable {
     private static let bins = 1 << binBits
 
     /// Where the values are that may have a rank: lowest...lowest + 2^bits - 1.
-    private struct Interval: BitwiseCopyable, Equatable {
+    struct Interval: BitwiseCopyable, Equatable {
         var lowest: Int64
         /// Bits that are not known yet.
         var bits: Int

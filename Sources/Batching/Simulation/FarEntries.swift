@@ -1,6 +1,6 @@
 /// Entries that are due further ahead than a timing wheel reaches: a binary heap by iteration, then by entry.
 struct FarEntries: ~Copyable {
-    private struct Entry: BitwiseCopyable {
+    struct Entry: BitwiseCopyable {
         var due: Int64
         var entry: UInt32
 

@@ -7,7 +7,7 @@
 ///
 /// - Complexity: O(1) an entry within 16,383 iterations, O(log capacity) beyond.
 struct TimingWheel: ~Copyable {
-    private struct Node: BitwiseCopyable {
+    struct Node: BitwiseCopyable {
         var next: Int32
         var entry: UInt32
     }

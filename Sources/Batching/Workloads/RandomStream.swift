@@ -9,7 +9,12 @@ struct RandomStream {
         // The seed is mixed before the purpose is added, lest neighbouring seeds share streams.
         var mixer = SplitMix64(state: seed)
         var filler = SplitMix64(state: mixer.next() ^ purpose)
-        state = (filler.next(), filler.next(), filler.next(), filler.next())
+        self.init(state: (filler.next(), filler.next(), filler.next(), filler.next()))
+    }
+
+    /// - Parameter state: not all 0.
+    init(state: (UInt64, UInt64, UInt64, UInt64)) {
+        self.state = state
     }
 
     mutating func next() -> UInt64 {
@@ -49,7 +54,7 @@ struct RandomStream {
     }
 }
 
-private struct SplitMix64 {
+struct SplitMix64 {
     var state: UInt64
 
     mutating func next() -> UInt64 {
