@@ -15,7 +15,9 @@ let package = Package(
         .target(name: "Batching"),
         .target(
             name: "BatchingABI", dependencies: ["Batching", "CBatching", "CBatchingSupport"], exclude: ["exports.map"]),
-        .executableTarget(name: "Quickstart", dependencies: ["Batching"], path: "examples/swift", exclude: ["quickstart.expected"]),
+        .executableTarget(
+            name: "Quickstart", dependencies: ["Batching"], path: "examples/swift", exclude: ["quickstart.expected"]),
+        .executableTarget(name: "Differential", dependencies: ["Batching"], path: "Tests/differential/swift"),
         .testTarget(name: "BatchingTests", dependencies: ["Batching"]),
         .testTarget(name: "ABITests", dependencies: ["Batching", "BatchingABI", "CBatching", "CBatchingSupport"]),
     ]

@@ -1,0 +1,146 @@
+# What a person types. The two commands of a newcomer are `make run` and `make test`; `make help` lists the others.
+
+VERSION := 0.1.0
+SOVERSION := 0
+PREFIX ?= /usr/local
+DESTDIR ?=
+SECONDS ?= 60
+# Debian's own interpreter: libpython3-dev is its development package, and an embedding host must match it.
+PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
+SWIFT ?= swift
+SHELL := /bin/bash
+
+BUILD := build
+STAMPS := $(BUILD)/stamps
+LIBRARY := $(BUILD)/lib/libbatching.so
+VENV := .venv
+export BATCHING_DATA ?= $(abspath ../shared/data)
+
+SWIFT_SOURCES := $(shell find Sources include Package.swift -type f)
+SWIFT_FORMATTED := Package.swift Sources Tests/BatchingTests Tests/ABITests Tests/differential/swift examples/swift
+
+.PHONY: help run build test check bench clean setup-run setup-test \
+        check-format-swift check-python check-sanitizers test-swift test-python test-examples test-differential
+
+help:
+	@echo 'make run [TRACE=FILE]     static against continuous batching: a table and a picture ($(BUILD)/comparison.png)'
+	@echo 'make test                 every test and check'
+	@echo 'make build                $(LIBRARY), and $(VENV) with the Python package'
+	@echo 'make check                formats, types, header, symbols, sanitizers, valgrind (part of make test)'
+	@echo 'make fuzz SECONDS=60      libFuzzer with AddressSanitizer over every C function'
+	@echo 'make bench [SIZE=…]       speed and memory, next to a heap in C and a loop in Python'
+	@echo 'make install PREFIX=…     header, library, pkg-config and CMake files (DESTDIR is honoured); make uninstall'
+	@echo 'make clean                removes everything that was built'
+
+# --- Set-up: Debian packages and the virtual environment, once --------------------------------------------------------
+
+RUN_PACKAGES := libpython3-dev python3-venv binutils
+TEST_PACKAGES := $(RUN_PACKAGES) gcc g++ pkgconf cmake valgrind clang-format libcmocka-dev doctest-dev
+
+# Installs what is missing of the packages named. `apt-get update` only if something is.
+define install-packages
+	@missing=$$(for package in $(1); do \
+	    dpkg-query --show --showformat='$${Status}' $$package 2>/dev/null | grep -q 'ok installed' || echo $$package; done); \
+	if [ -n "$$missing" ]; then \
+	    echo "installing: " $$missing; \
+	    if [ "$$(id -u)" = 0 ]; then root=; else root=sudo; fi; \
+	    $$root apt-get update -q && \
+	    DEBIAN_FRONTEND=noninteractive $$root apt-get install -q -y --no-install-recommends $$missing; \
+	fi
+	@mkdir -p $(STAMPS) && touch $@
+endef
+
+$(STAMPS)/packages-run: Makefile
+	$(call install-packages,$(RUN_PACKAGES))
+
+$(STAMPS)/packages-test: Makefile
+	$(call install-packages,$(TEST_PACKAGES))
+
+$(STAMPS)/venv-run: bindings/python/pyproject.toml | $(STAMPS)/packages-run
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --editable 'bindings/python[all]'
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/venv-test: bindings/python/pyproject.toml $(STAMPS)/venv-run
+	$(VENV)/bin/pip install --quiet --editable 'bindings/python[all,dev]'
+	@touch $@
+
+setup-run: $(STAMPS)/packages-run $(STAMPS)/venv-run
+setup-test: setup-run $(STAMPS)/packages-test $(STAMPS)/venv-test
+
+# --- The library ------------------------------------------------------------------------------------------------------
+
+# The Swift runtime goes inside, and nothing of it comes out: exports.map. `nodelete`, because the runtime keeps pointers
+# to the metadata of a library that is unloaded.
+$(LIBRARY): $(SWIFT_SOURCES) Makefile
+	$(SWIFT) build --configuration release --product batching --scratch-path $(BUILD)/swift --disable-local-rpath \
+	    -Xswiftc -static-stdlib -Xswiftc -no-toolchain-stdlib-rpath \
+	    -Xlinker --version-script=Sources/BatchingABI/exports.map \
+	    -Xlinker -soname=libbatching.so.$(SOVERSION) -Xlinker -z -Xlinker nodelete
+	@mkdir -p $(@D)
+	strip --strip-unneeded -o $@.$(VERSION) $(BUILD)/swift/release/libbatching.so
+	ln -sf libbatching.so.$(VERSION) $@.$(SOVERSION)
+	ln -sf libbatching.so.$(SOVERSION) $@
+	ln -sf ../../../../$(LIBRARY) bindings/python/src/batching/libbatching.so
+
+build: setup-run $(LIBRARY)
+
+# --- The main job -----------------------------------------------------------------------------------------------------
+
+run: build
+	$(VENV)/bin/python -m batching compare $(if $(TRACE),--trace '$(TRACE)') --plot $(BUILD)/comparison.png
+
+# --- Tests ------------------------------------------------------------------------------------------------------------
+
+SWIFT_TEST := $(SWIFT) test --quiet --scratch-path
+
+test: setup-test $(LIBRARY) check test-swift test-c test-cpp test-python test-examples test-differential test-fuzz
+	@echo 'make test: everything passed'
+
+test-swift:
+	$(SWIFT_TEST) $(BUILD)/swift-tests
+
+test-python: $(STAMPS)/venv-test $(LIBRARY)
+	$(VENV)/bin/pytest bindings/python/tests
+
+test-examples: test-examples-native $(STAMPS)/venv-test
+	examples/compare_output.sh examples/python/quickstart.expected $(VENV)/bin/python examples/python/quickstart.py
+	$(SWIFT) build --quiet --scratch-path $(BUILD)/swift-tests --product Quickstart
+	examples/compare_output.sh examples/swift/quickstart.expected $(BUILD)/swift-tests/debug/Quickstart
+
+# Swift, C and Python print the same bits for the same cases.
+test-differential: $(BUILD)/tests/differential $(STAMPS)/venv-test
+	$(SWIFT) build --quiet --scratch-path $(BUILD)/swift-tests --product Differential
+	$(BUILD)/swift-tests/debug/Differential Tests/differential/cases.txt > $(BUILD)/tests/differential.swift.txt
+	$(BUILD)/tests/differential Tests/differential/cases.txt > $(BUILD)/tests/differential.c.txt
+	$(VENV)/bin/python bindings/python/tests/differential_cases.py Tests/differential/cases.txt \
+	    > $(BUILD)/tests/differential.python.txt
+	cmp $(BUILD)/tests/differential.swift.txt $(BUILD)/tests/differential.c.txt
+	cmp $(BUILD)/tests/differential.swift.txt $(BUILD)/tests/differential.python.txt
+
+# --- Checks -----------------------------------------------------------------------------------------------------------
+
+check: setup-test check-header check-layout check-exports check-library check-format-c check-format-swift check-python \
+       check-sanitizers check-valgrind check-install
+	@echo 'make check: everything passed'
+
+check-format-swift:
+	$(SWIFT) format lint --strict --recursive --parallel $(SWIFT_FORMATTED)
+
+check-python: $(STAMPS)/venv-test
+	$(VENV)/bin/ruff format --check bindings/python examples/python Benchmarks/python
+	$(VENV)/bin/ruff check bindings/python examples/python Benchmarks/python
+	cd bindings/python && ../../$(VENV)/bin/mypy --strict src tests
+
+check-sanitizers:
+	$(SWIFT_TEST) $(BUILD)/swift-asan --sanitize=address
+	$(SWIFT_TEST) $(BUILD)/swift-tsan --sanitize=thread
+
+bench: build
+	$(MAKE) -C Benchmarks PYTHON=$(abspath $(VENV))/bin/python $(if $(SIZE),SIZE=$(SIZE))
+
+clean:
+	rm -rf $(BUILD) .build $(VENV) bindings/python/src/batching/libbatching.so
+
+include Tests/native.mk
+include bindings/c/install.mk

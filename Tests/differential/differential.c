@@ -1,0 +1,199 @@
+/*
+ * Runs the cases of cases.txt, which says what it and the output mean, and prints the bits of every result. The Swift
+ * and Python programs print the same lines.
+ *
+ *     differential Tests/differential/cases.txt
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "batching.h"
+
+struct columns {
+    int32_t *prompt_length, *output_length, *tokens_generated;
+    double *arrival_time, *start_time, *first_token_time, *end_time;
+    int64_t *completion_order;
+};
+
+static void check(batching_status status) {
+    if (status != BATCHING_OK) {
+        fprintf(stderr, "%s: %s\n", batching_status_name(status), batching_last_error());
+        exit(EXIT_FAILURE);
+    }
+}
+
+static void *allocate(int64_t count, size_t element_size) {
+    /* One more than asked for: an allocation of nothing may be NULL. */
+    void *column = calloc((size_t)count + 1, element_size);
+    if (column == NULL) {
+        perror("calloc");
+        exit(EXIT_FAILURE);
+    }
+    return column;
+}
+
+static struct columns allocate_columns(int64_t count) {
+    return (struct columns){
+        .prompt_length = allocate(count, sizeof(int32_t)),
+        .output_length = allocate(count, sizeof(int32_t)),
+        .tokens_generated = allocate(count, sizeof(int32_t)),
+        .arrival_time = allocate(count, sizeof(double)),
+        .start_time = allocate(count, sizeof(double)),
+        .first_token_time = allocate(count, sizeof(double)),
+        .end_time = allocate(count, sizeof(double)),
+        .completion_order = allocate(count, sizeof(int64_t)),
+    };
+}
+
+static void free_columns(struct columns columns) {
+    free(columns.prompt_length);
+    free(columns.output_length);
+    free(columns.tokens_generated);
+    free(columns.arrival_time);
+    free(columns.start_time);
+    free(columns.first_token_time);
+    free(columns.end_time);
+    free(columns.completion_order);
+}
+
+static const uint64_t FNV_OFFSET_BASIS = 0xcbf29ce484222325;
+static const uint64_t FNV_PRIME = 0x100000001b3;
+
+/* The hash so far, and the bytes of one more column: this machine's own, which has to be little-endian. */
+static uint64_t hash_column(uint64_t hash, const void *column, int64_t count, size_t element_size) {
+    const unsigned char *bytes = column;
+    for (size_t at = 0; at < (size_t)count * element_size; at++) {
+        hash = (hash ^ bytes[at]) * FNV_PRIME;
+    }
+    return hash;
+}
+
+static uint64_t bits(double value) {
+    uint64_t pattern;
+    memcpy(&pattern, &value, sizeof pattern);
+    return pattern;
+}
+
+static void print_workload(int number, int64_t count, struct columns columns) {
+    uint64_t hash = FNV_OFFSET_BASIS;
+    hash = hash_column(hash, columns.prompt_length, count, sizeof(int32_t));
+    hash = hash_column(hash, columns.output_length, count, sizeof(int32_t));
+    hash = hash_column(hash, columns.arrival_time, count, sizeof(double));
+    printf("case %d workload hash=%016" PRIx64 "\n", number, hash);
+}
+
+static void print_run(int number, const char *kind, int64_t count, struct columns columns,
+                      const batching_summary *summary) {
+    uint64_t hash = FNV_OFFSET_BASIS;
+    hash = hash_column(hash, columns.start_time, count, sizeof(double));
+    hash = hash_column(hash, columns.first_token_time, count, sizeof(double));
+    hash = hash_column(hash, columns.end_time, count, sizeof(double));
+    hash = hash_column(hash, columns.completion_order, count, sizeof(int64_t));
+    printf("case %d %s total=%016" PRIx64 " throughput=%016" PRIx64 " hash=%016" PRIx64 "\n", number, kind,
+           bits(summary->total_time), bits(summary->throughput), hash);
+}
+
+static void print_metrics(int number, const batching_batch_metrics *metrics) {
+    printf("case %d metrics throughput=%016" PRIx64 " total_tokens=%016" PRIx64 " avg_latency=%016" PRIx64
+           " p50_latency=%016" PRIx64 " p95_latency=%016" PRIx64 " p99_latency=%016" PRIx64
+           " avg_queue_time=%016" PRIx64 " avg_time_to_first_token=%016" PRIx64 " gpu_utilization=%016" PRIx64 "\n",
+           number, bits(metrics->throughput), (uint64_t)metrics->total_tokens, bits(metrics->avg_latency),
+           bits(metrics->p50_latency), bits(metrics->p95_latency), bits(metrics->p99_latency),
+           bits(metrics->avg_queue_time), bits(metrics->avg_time_to_first_token), bits(metrics->gpu_utilization));
+}
+
+struct differential_case {
+    char kind[16];
+    uint64_t seed;
+    int64_t count;
+    int64_t batch;
+    double time_per_token;
+    double rate;
+};
+
+static void generate(const struct differential_case *given, struct columns columns) {
+    batching_workload workload;
+    check(batching_workload_init(&workload, sizeof workload));
+    workload.seed = given->seed;
+    workload.prompt_length_min = 50;
+    workload.prompt_length_max = 200;
+    workload.output_length_min = 1;
+    workload.output_length_max = 400;
+    workload.arrival_rate = given->rate;
+    check(batching_workload_generate(&workload, given->count, columns.prompt_length, columns.output_length,
+                                     columns.arrival_time));
+}
+
+static batching_summary simulate(const struct differential_case *given, struct columns columns) {
+    batching_requests requests;
+    batching_results results;
+    batching_summary summary;
+    check(batching_requests_init(&requests, sizeof requests));
+    check(batching_results_init(&results, sizeof results));
+    check(batching_summary_init(&summary, sizeof summary));
+    requests.count = results.capacity = given->count;
+    requests.prompt_length = columns.prompt_length;
+    requests.output_length = columns.output_length;
+    requests.arrival_time = columns.arrival_time;
+    results.start_time = columns.start_time;
+    results.first_token_time = columns.first_token_time;
+    results.end_time = columns.end_time;
+    results.tokens_generated = columns.tokens_generated;
+    results.completion_order = columns.completion_order;
+    check((strcmp(given->kind, "static") == 0 ? batching_static_simulate : batching_continuous_simulate)(
+        &requests, given->batch, given->time_per_token, &results, &summary));
+    return summary;
+}
+
+static batching_batch_metrics measure(int64_t count, struct columns columns, double total_time) {
+    batching_completed completed;
+    batching_batch_metrics metrics;
+    check(batching_completed_init(&completed, sizeof completed));
+    check(batching_batch_metrics_init(&metrics, sizeof metrics));
+    completed.count = count;
+    completed.arrival_time = columns.arrival_time;
+    completed.start_time = columns.start_time;
+    completed.first_token_time = columns.first_token_time;
+    completed.end_time = columns.end_time;
+    completed.tokens_generated = columns.tokens_generated;
+    check(batching_batch_metrics_calculate(&completed, total_time, &metrics));
+    return metrics;
+}
+
+static void run_case(int number, const struct differential_case *given) {
+    struct columns columns = allocate_columns(given->count);
+    generate(given, columns);
+    print_workload(number, given->count, columns);
+    batching_summary summary = simulate(given, columns);
+    print_run(number, given->kind, given->count, columns, &summary);
+    batching_batch_metrics metrics = measure(given->count, columns, summary.total_time);
+    print_metrics(number, &metrics);
+    free_columns(columns);
+}
+
+int main(int argument_count, char **arguments) {
+    FILE *cases = argument_count == 2 ? fopen(arguments[1], "r") : NULL;
+    if (cases == NULL) {
+        fprintf(stderr, "usage: differential CASES\n");
+        return EXIT_FAILURE;
+    }
+    char line[1024];
+    int number = 0;
+    while (fgets(line, sizeof line, cases) != NULL) {
+        if (line[0] == '#' || line[0] == '\n') {
+            continue;
+        }
+        struct differential_case given;
+        if (sscanf(line, "%15s %" SCNu64 " %" SCNd64 " %" SCNd64 " %lf %lf", given.kind, &given.seed, &given.count,
+                   &given.batch, &given.time_per_token, &given.rate) != 6 ||
+            given.count < 0 || (strcmp(given.kind, "static") != 0 && strcmp(given.kind, "continuous") != 0)) {
+            fprintf(stderr, "not a case: %s", line);
+            return EXIT_FAILURE;
+        }
+        run_case(++number, &given);
+    }
+    fclose(cases);
+    return EXIT_SUCCESS;
+}

@@ -1,0 +1,239 @@
+"""The C interface, include/batching.h, in the words of ctypes: every struct, and every function in one table."""
+
+import ctypes
+from collections.abc import Sequence
+from ctypes import POINTER, c_char_p, c_double, c_int32, c_int64, c_uint32, c_uint64
+from typing import Any, ClassVar, Final, NamedTuple
+
+OK: Final = 0
+ERROR_OUT_OF_MEMORY: Final = 600
+
+COUNT_MAX: Final = 2_000_000_000
+"""BATCHING_COUNT_MAX: the most requests that columns may hold."""
+
+
+class VersionedStructure(ctypes.Structure):
+    """A struct that begins with its own size, so that it may grow."""
+
+    c_name: ClassVar[str]
+
+
+class Requests(VersionedStructure):
+    """Requests to simulate."""
+
+    c_name = "batching_requests"
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("count", c_int64),
+        ("prompt_length", POINTER(c_int32)),
+        ("output_length", POINTER(c_int32)),
+        ("arrival_time", POINTER(c_double)),
+    ]
+
+
+class Results(VersionedStructure):
+    """What a simulator tells of each request."""
+
+    c_name = "batching_results"
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("capacity", c_int64),
+        ("start_time", POINTER(c_double)),
+        ("first_token_time", POINTER(c_double)),
+        ("end_time", POINTER(c_double)),
+        ("tokens_generated", POINTER(c_int32)),
+        ("completion_order", POINTER(c_int64)),
+    ]
+
+
+class Summary(VersionedStructure):
+    """What a simulator tells of the whole run."""
+
+    c_name = "batching_summary"
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("total_time", c_double),
+        ("throughput", c_double),
+        ("total_tokens", c_int64),
+        ("iterations", c_int64),
+        ("busy_time", c_double),
+    ]
+
+
+class Completed(VersionedStructure):
+    """Requests that have completed."""
+
+    c_name = "batching_completed"
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("count", c_int64),
+        ("arrival_time", POINTER(c_double)),
+        ("start_time", POINTER(c_double)),
+        ("first_token_time", POINTER(c_double)),
+        ("end_time", POINTER(c_double)),
+        ("tokens_generated", POINTER(c_int32)),
+    ]
+
+
+class Latencies(VersionedStructure):
+    """The parts of each request's latency."""
+
+    c_name = "batching_latencies"
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("capacity", c_int64),
+        ("queue_time", POINTER(c_double)),
+        ("processing_time", POINTER(c_double)),
+        ("total_latency", POINTER(c_double)),
+        ("time_to_first_token", POINTER(c_double)),
+    ]
+
+
+class Metrics(VersionedStructure):
+    """The metrics of a batch of completed requests."""
+
+    c_name = "batching_batch_metrics"
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("throughput", c_double),
+        ("total_tokens", c_int64),
+        ("avg_latency", c_double),
+        ("p50_latency", c_double),
+        ("p95_latency", c_double),
+        ("p99_latency", c_double),
+        ("avg_queue_time", c_double),
+        ("avg_time_to_first_token", c_double),
+        ("gpu_utilization", c_double),
+    ]
+
+
+class Comparison(VersionedStructure):
+    """Static against continuous batching on the same requests."""
+
+    c_name = "batching_comparison"
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("static_throughput", c_double),
+        ("continuous_throughput", c_double),
+        ("static_avg_latency", c_double),
+        ("continuous_avg_latency", c_double),
+        ("throughput_improvement", c_double),
+        ("latency_improvement", c_double),
+    ]
+
+
+class Workload(VersionedStructure):
+    """What kind of requests to generate."""
+
+    c_name = "batching_workload"
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("seed", c_uint64),
+        ("prompt_length_min", c_int32),
+        ("prompt_length_max", c_int32),
+        ("output_length_min", c_int32),
+        ("output_length_max", c_int32),
+        ("arrival_rate", c_double),
+    ]
+
+
+STRUCTURES: Final[Sequence[type[VersionedStructure]]] = (
+    Requests,
+    Results,
+    Summary,
+    Completed,
+    Latencies,
+    Metrics,
+    Comparison,
+    Workload,
+)
+
+
+class Signature(NamedTuple):
+    """What a C function returns and takes."""
+
+    restype: Any
+    argtypes: list[Any]
+
+
+_status = c_int32
+
+FUNCTIONS: Final[dict[str, Signature]] = {
+    # int32_t batching_version_number(void);
+    "batching_version_number": Signature(c_int32, []),
+    # const char *batching_version(void);
+    "batching_version": Signature(c_char_p, []),
+    # const char *batching_status_name(batching_status status);
+    "batching_status_name": Signature(c_char_p, [_status]),
+    # const char *batching_last_error(void);
+    "batching_last_error": Signature(c_char_p, []),
+    # batching_status batching_requests_init(batching_requests *requests, uint32_t struct_size);
+    "batching_requests_init": Signature(_status, [POINTER(Requests), c_uint32]),
+    # batching_status batching_results_init(batching_results *results, uint32_t struct_size);
+    "batching_results_init": Signature(_status, [POINTER(Results), c_uint32]),
+    # batching_status batching_summary_init(batching_summary *summary, uint32_t struct_size);
+    "batching_summary_init": Signature(_status, [POINTER(Summary), c_uint32]),
+    # batching_status batching_completed_init(batching_completed *completed, uint32_t struct_size);
+    "batching_completed_init": Signature(_status, [POINTER(Completed), c_uint32]),
+    # batching_status batching_latencies_init(batching_latencies *latencies, uint32_t struct_size);
+    "batching_latencies_init": Signature(_status, [POINTER(Latencies), c_uint32]),
+    # batching_status batching_batch_metrics_init(batching_batch_metrics *metrics, uint32_t struct_size);
+    "batching_batch_metrics_init": Signature(_status, [POINTER(Metrics), c_uint32]),
+    # batching_status batching_comparison_init(batching_comparison *comparison, uint32_t struct_size);
+    "batching_comparison_init": Signature(_status, [POINTER(Comparison), c_uint32]),
+    # batching_status batching_workload_init(batching_workload *workload, uint32_t struct_size);
+    "batching_workload_init": Signature(_status, [POINTER(Workload), c_uint32]),
+    # batching_status batching_static_simulate(const batching_requests *requests, int64_t batch_size,
+    #     double time_per_token, const batching_results *results, batching_summary *summary);
+    "batching_static_simulate": Signature(
+        _status, [POINTER(Requests), c_int64, c_double, POINTER(Results), POINTER(Summary)]
+    ),
+    # batching_status batching_continuous_simulate(const batching_requests *requests, int64_t max_batch_size,
+    #     double time_per_token, const batching_results *results, batching_summary *summary);
+    "batching_continuous_simulate": Signature(
+        _status, [POINTER(Requests), c_int64, c_double, POINTER(Results), POINTER(Summary)]
+    ),
+    # batching_status batching_strategies_compare(const batching_requests *requests, int64_t batch_size,
+    #     double time_per_token, batching_comparison *comparison);
+    "batching_strategies_compare": Signature(_status, [POINTER(Requests), c_int64, c_double, POINTER(Comparison)]),
+    # batching_status batching_latencies_calculate(const batching_completed *completed,
+    #     const batching_latencies *latencies);
+    "batching_latencies_calculate": Signature(_status, [POINTER(Completed), POINTER(Latencies)]),
+    # batching_status batching_batch_metrics_calculate(const batching_completed *completed, double total_time,
+    #     batching_batch_metrics *metrics);
+    "batching_batch_metrics_calculate": Signature(_status, [POINTER(Completed), c_double, POINTER(Metrics)]),
+    # batching_status batching_remaining_tokens_calculate(int64_t count, const int32_t *output_length,
+    #     const int32_t *tokens_generated, int32_t *remaining_tokens);
+    "batching_remaining_tokens_calculate": Signature(
+        _status, [c_int64, POINTER(c_int32), POINTER(c_int32), POINTER(c_int32)]
+    ),
+    # batching_status batching_arithmetic_intensity_calculate(int64_t batch_size, double model_memory_bytes,
+    #     double flops_per_token, double *arithmetic_intensity);
+    "batching_arithmetic_intensity_calculate": Signature(_status, [c_int64, c_double, c_double, POINTER(c_double)]),
+    # batching_status batching_optimal_batch_size_calculate(double memory_budget, double model_memory,
+    #     double kv_cache_per_token, int64_t max_seq_len, int64_t *batch_size);
+    "batching_optimal_batch_size_calculate": Signature(
+        _status, [c_double, c_double, c_double, c_int64, POINTER(c_int64)]
+    ),
+    # batching_status batching_workload_generate(const batching_workload *workload, int64_t count,
+    #     int32_t *prompt_length, int32_t *output_length, double *arrival_time);
+    "batching_workload_generate": Signature(
+        _status, [POINTER(Workload), c_int64, POINTER(c_int32), POINTER(c_int32), POINTER(c_double)]
+    ),
+}
+
+
+def declare(library: ctypes.CDLL) -> None:
+    """Tell ctypes the type of every function: without it, a pointer would be cut to 32 bits."""
+    for name, signature in FUNCTIONS.items():
+        function = getattr(library, name)
+        function.restype = signature.restype
+        function.argtypes = signature.argtypes

@@ -1,0 +1,44 @@
+"""How the rest of the package calls the library: structs are made by their _init function, and errors are raised."""
+
+import ctypes
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from batching import _abi
+from batching._errors import error_of
+from batching._library import library
+
+StructureType = TypeVar("StructureType", bound=_abi.VersionedStructure)
+
+Int32Array = npt.NDArray[np.int32]
+Int64Array = npt.NDArray[np.int64]
+Float64Array = npt.NDArray[np.float64]
+
+_POINTERS: dict[str, Any] = {
+    "int32": ctypes.POINTER(ctypes.c_int32),
+    "int64": ctypes.POINTER(ctypes.c_int64),
+    "float64": ctypes.POINTER(ctypes.c_double),
+}
+
+
+def check(status: int, names: Mapping[str, str] | None = None) -> None:
+    """Raise the exception for a status other than OK. Must follow the call at once, in the same thread."""
+    if status != _abi.OK:
+        raise error_of(status, library.batching_last_error().decode("utf-8", "replace"), names)
+
+
+def initialised(structure: type[StructureType]) -> StructureType:
+    """A new struct with its initial values."""
+    new = structure()
+    check(getattr(library, f"{structure.c_name}_init")(ctypes.byref(new), ctypes.sizeof(new)))
+    return new
+
+
+def pointer(column: npt.NDArray[Any] | None) -> Any:
+    """A typed pointer to the first element, NULL for no column. The caller keeps the array alive during the call."""
+    if column is None:
+        return None
+    return column.ctypes.data_as(_POINTERS[column.dtype.name])
