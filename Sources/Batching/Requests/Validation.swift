@@ -1,5 +1,4 @@
-/// The checks of columns. Each reads the whole column without a branch per element, and looks for the culprit only when
-/// there is one.
+/// The checks of columns: a first look without a branch per element, and a second for the culprit only if there is one.
 enum Validation {
     static func count(_ count: Int, _ argument: String) throws(BatchingError) {
         guard count >= 0 else { throw .invalid(argument, count, "must be at least 0") }
@@ -33,23 +32,23 @@ enum Validation {
     static func times(
         _ column: UnsafePointer<Double>, _ count: Int, _ name: String
     ) throws(BatchingError) -> (largest: Double, areInOrder: Bool) {
-        var largest = 0.0
-        var areValid = true
+        if count == 0 { return (0, true) }
+        // Not-a-number fails every comparison: if the times are in order, the first and the last bound all of them.
         var areInOrder = true
-        var previous = 0.0
+        for index in 1..<count {
+            let isInOrder = column[index - 1] <= column[index]
+            areInOrder = areInOrder && isInOrder
+        }
+        if areInOrder, Nanoseconds.holds(column[0]), Nanoseconds.holds(column[count - 1]) {
+            return (column[count - 1], true)
+        }
+        var largest = 0.0
         for index in 0..<count {
             let time = column[index]
-            areValid = areValid && Nanoseconds.holds(time)
-            areInOrder = areInOrder && previous <= time
-            largest = time > largest ? time : largest
-            previous = time
+            guard Nanoseconds.holds(time) else { throw .invalid(name, index, time, Nanoseconds.requirement) }
+            largest = max(largest, time)
         }
-        if !areValid {
-            for index in 0..<count where !Nanoseconds.holds(column[index]) {
-                throw .invalid(name, index, column[index], Nanoseconds.requirement)
-            }
-        }
-        return (largest, areInOrder)
+        return (largest, false)
     }
 
     /// Seconds that an iteration takes: at least one nanosecond once rounded.
