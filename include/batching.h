@@ -158,7 +158,7 @@ typedef struct batching_summary {
     double busy_time;     /**< Seconds in which a batch was running: iterations x time_per_token. */
 } batching_summary;
 
-/** Requests that have completed, simulated or real. */
+/** Requests that have completed, simulated or real. A required column may be NULL where count is 0. */
 typedef struct batching_completed {
     uint32_t struct_size;            /**< sizeof(batching_completed) of the caller; set by the _init function. */
     uint32_t reserved;               /**< Must be 0. */
@@ -347,6 +347,8 @@ batching_status batching_batch_metrics_calculate(const batching_completed *compl
  *   output_length     [count] tokens, each at least 1.
  *   tokens_generated  [count] tokens, each at least 0.
  *   remaining_tokens  [count] written.
+ *
+ * The columns may be NULL where count is 0.
  */
 batching_status batching_remaining_tokens_calculate(int64_t count, const int32_t *output_length,
                                                     const int32_t *tokens_generated, int32_t *remaining_tokens);

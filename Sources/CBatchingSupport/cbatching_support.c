@@ -4,7 +4,7 @@
 
 #include "../../include/batching.h"
 
-#define TEXT(value) #value
+#define TEXT(value)                  #value
 #define VERSION(major, minor, patch) TEXT(major) "." TEXT(minor) "." TEXT(patch)
 
 static _Thread_local char error_text[1024];
@@ -13,7 +13,9 @@ const char *cbatching_version(void) {
     return VERSION(BATCHING_VERSION_MAJOR, BATCHING_VERSION_MINOR, BATCHING_VERSION_PATCH);
 }
 
-const char *cbatching_error(void) { return error_text; }
+const char *cbatching_error(void) {
+    return error_text;
+}
 
 void cbatching_set_error(const unsigned char *utf8, size_t length) {
     if (length >= sizeof error_text) {

@@ -52,6 +52,11 @@ import Testing
         #expect(try optimalBatchSize(memoryBudget: 1, modelMemory: 2, kvCachePerToken: 1, maxSequenceLength: 1) == 0)
     }
 
+    @Test func `as many sequences as an integer counts are not an error`() throws {
+        #expect(
+            try optimalBatchSize(memoryBudget: 0x1p63, modelMemory: 1, kvCachePerToken: 1, maxSequenceLength: 1) == .max)
+    }
+
     @Test func `more sequences than an integer counts are an error`() {
         let error = #expect(throws: BatchingError.self) {
             try optimalBatchSize(memoryBudget: 1e300, modelMemory: 0, kvCachePerToken: 1, maxSequenceLength: 1)

@@ -1,18 +1,13 @@
 # make install PREFIX=/usr/local: the headers, the library, and what pkg-config and CMake need to find them.
 # make uninstall PREFIX=… takes away the same files.
 #
-# Included by the Makefile at the root. DESTDIR goes before every path written, and into none, as packagers expect.
+# Included by the Makefile at the root, which sets VERSION, SOVERSION, LIBRARY and PREFIX. DESTDIR goes before every path
+# that is written to, and into no file, as packagers expect.
 
-PREFIX ?= /usr/local
 # Where libraries are below PREFIX: lib, lib64 or lib/x86_64-linux-gnu.
 LIBDIR ?= lib
-LIBRARY ?= build/lib/libbatching.so
 
-header_macro = $(shell sed -n 's/^\#define BATCHING_VERSION_$(1) \([0-9]*\)$$/\1/p' include/batching.h)
-VERSION_MAJOR := $(call header_macro,MAJOR)
-VERSION_MINOR := $(call header_macro,MINOR)
-VERSION := $(VERSION_MAJOR).$(VERSION_MINOR).$(call header_macro,PATCH)
-SONAME := libbatching.so.0
+SONAME := libbatching.so.$(SOVERSION)
 LIBRARY_FILE := libbatching.so.$(VERSION)
 
 installed_libdir = $(DESTDIR)$(PREFIX)/$(LIBDIR)
@@ -26,7 +21,7 @@ space := $(empty) $(empty)
 LIBDIR_TO_PREFIX = $(subst $(space),/,$(foreach folder,$(subst /, ,$(LIBDIR)),..))
 
 fill = sed -e 's|@PREFIX@|$(PREFIX)|g' -e 's|@LIBDIR@|$(LIBDIR)|g' -e 's|@LIBDIR_TO_PREFIX@|$(LIBDIR_TO_PREFIX)|g' \
-	-e 's|@VERSION@|$(VERSION)|g' -e 's|@MAJOR@|$(VERSION_MAJOR)|g' -e 's|@MINOR@|$(VERSION_MINOR)|g' \
+	-e 's|@VERSION@|$(VERSION)|g' -e 's|@MINOR_VERSION@|$(basename $(VERSION))|g' \
 	-e 's|@SONAME@|$(SONAME)|g' -e 's|@LIBRARY_FILE@|$(LIBRARY_FILE)|g'
 
 .PHONY: install uninstall
@@ -41,8 +36,7 @@ install: $(LIBRARY)
 	$(fill) bindings/c/batching-config.cmake.in > $(installed_cmake)/batching-config.cmake
 	$(fill) bindings/c/batching-config-version.cmake.in > $(installed_cmake)/batching-config-version.cmake
 	install -m 644 LICENSE $(installed_documents)/LICENSE
-	@# The loader looks a library up in its cache; without DESTDIR this is the system it will run on.
-	@if [ -z "$(DESTDIR)" ] && [ "$$(id -u)" = 0 ]; then ldconfig; fi
+	@echo 'installed below $(DESTDIR)$(PREFIX); if its $(LIBDIR) is a folder of the system, run ldconfig now'
 
 uninstall:
 	rm -f $(installed_includedir)/batching.h $(installed_includedir)/batching.hpp

@@ -1,6 +1,6 @@
 /// A number that is not negative, held exactly: a multiple of 2^-1074, as every finite double is.
 ///
-/// It is wide enough for a double times two 63-bit integers, plus another double: 1074 + 1024 + 126 bits and a carry.
+/// It is wide enough for a double times two 64-bit integers, plus another double: 1074 + 1024 + 128 bits and a carry.
 struct ExactNumber {
     private static let limbCount = 36
     /// From the least significant; their unit is 2^-1074.

@@ -24,21 +24,22 @@ public enum OptimalBatchSize {
         let budget = ExactNumber(memoryBudget)
         let model = ExactNumber(modelMemory)
         let sequence = ExactNumber(kvCachePerToken).multiplied(by: UInt64(maxSequenceLength))
-        func fits(_ sequences: Int64) -> Bool {
-            sequence.multiplied(by: UInt64(sequences)).adding(model).isAtMost(budget)
+        func fits(_ sequences: UInt64) -> Bool {
+            sequence.multiplied(by: sequences).adding(model).isAtMost(budget)
         }
 
-        if fits(.max) {
+        let beyond = UInt64(Int64.max) + 1
+        if fits(beyond) {
             throw BatchingError(
                 .overflow, "kv_cache_per_token is \(kvCachePerToken): more than \(Int64.max) sequences fit")
         }
         guard fits(0) else { return 0 }
-        var fitting: Int64 = 0
-        var tooMany = Int64.max
+        var fitting: UInt64 = 0
+        var tooMany = beyond
         while tooMany - fitting > 1 {
             let middle = fitting + (tooMany - fitting) / 2
             if fits(middle) { fitting = middle } else { tooMany = middle }
         }
-        return fitting
+        return Int64(fitting)
     }
 }

@@ -4,7 +4,6 @@ A column that already is a contiguous int32 or float64 array is borrowed, not co
 use. What these classes show of a column that they were given is read-only.
 """
 
-import ctypes
 from typing import Any
 
 import numpy.typing as npt
@@ -17,29 +16,20 @@ from batching._calls import Float64Array, Int32Array, initialised, pointer
 class _Columns:
     """Equal columns, immutable once made. Two objects are equal only if they are the same one, as for NumPy arrays."""
 
-    _names: tuple[str, ...]
-
     def _keep(self, **columns: npt.NDArray[Any] | None) -> None:
         check_same_length(columns)
         for name, column in columns.items():
-            if column is not None:
-                # A view, so that the caller's own array stays writable.
-                column = column.view()
-                column.flags.writeable = False
-            object.__setattr__(self, name, column)
-        object.__setattr__(self, "_names", tuple(columns))
+            # A view, so that the caller's own array stays writable.
+            shown = None if column is None else column.view()
+            if shown is not None:
+                shown.flags.writeable = False
+            self.__dict__[name] = shown
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"{type(self).__name__} cannot be changed: make a new one")
 
     def __delattr__(self, name: str) -> None:
         raise AttributeError(f"{type(self).__name__} cannot be changed: make a new one")
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self._names}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self._keep(**state)
 
 
 class RequestColumns(_Columns):
@@ -128,13 +118,14 @@ class CompletedColumns(_Columns):
         arrival_time: npt.ArrayLike | None = None,
         first_token_time: npt.ArrayLike | None = None,
     ) -> None:
-        unknown = first_token_time is None
         self._keep(
             start_time=float64_column(start_time, "start_time"),
             end_time=float64_column(end_time, "end_time"),
             tokens_generated=int32_column(tokens_generated, "tokens_generated"),
             arrival_time=None if arrival_time is None else float64_column(arrival_time, "arrival_time"),
-            first_token_time=None if unknown else float64_column(first_token_time, "first_token_time"),
+            first_token_time=(
+                None if first_token_time is None else float64_column(first_token_time, "first_token_time")
+            ),
         )
 
     def __len__(self) -> int:

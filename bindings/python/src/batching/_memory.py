@@ -11,13 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from batching import _abi
+from batching._arguments import shown
 from batching._errors import BatchingMemoryError
 
 
 def check_fits(count: int, bytes_per_request: int, argument: str) -> None:
     """Whether `count` requests at this size can be had on this machine at all."""
     if count > _abi.COUNT_MAX:
-        raise BatchingMemoryError(f"{argument} is {count}: must be at most {_abi.COUNT_MAX}")
+        raise BatchingMemoryError(f"{argument} is {shown(count)}: must be at most {_abi.COUNT_MAX}")
     needed = count * bytes_per_request
     installed = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     if needed > installed:

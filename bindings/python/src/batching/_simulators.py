@@ -1,28 +1,28 @@
 """The two simulators on columns: 10 million requests are a matter of a second."""
 
 import ctypes
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from batching import _abi
 from batching._arguments import integer, number, shown
-from batching._calls import Float64Array, Int32Array, Int64Array, check, initialised, library, pointer
+from batching._calls import Float64Array, Int64Array, check, initialised, pointer
 from batching._columns import CompletedColumns, RequestColumns
+from batching._library import library
 from batching._memory import allocated, check_fits
-from batching._metrics import BatchMetrics, calculate_batch_metrics
+from batching._metrics import BatchMetrics, batch_metrics
 
 Strategy = Literal["static", "continuous"]
 
 _RESULT_BYTES_PER_REQUEST = 32
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class SimulationResult:
-    """What a simulator found out. Element i of every column belongs to request i of `requests`.
+class SimulationResult(CompletedColumns):
+    """What a simulator found out: completed columns, and the figures of the whole run.
 
-    Counts as completed columns wherever those are taken.
+    Element i of every column belongs to request i of `requests`; all columns are read-only and of shape (count,).
     """
 
     strategy: Strategy
@@ -32,15 +32,11 @@ class SimulationResult:
     time_per_token: float
     """Seconds an iteration took."""
     requests: RequestColumns
-    """What was simulated."""
-    start_time: Float64Array
-    """Seconds at which each request joins a batch: float64, shape (count,)."""
+    """What was simulated. Its arrival_time and output_length are the arrival_time and tokens_generated here."""
     first_token_time: Float64Array
-    """Seconds at which its first token is there: float64, shape (count,)."""
-    end_time: Float64Array
-    """Seconds at which it leaves the batch: float64, shape (count,)."""
+    """Seconds at which each request's first token is there."""
     completion_order: Int64Array
-    """Indices of the requests in order of completion, ties in order of admission: int64, shape (count,)."""
+    """Indices of the requests in order of completion, ties in order of admission: int64."""
     total_time: float
     """Seconds: the end of the last completion, on a clock that starts at 0. 0.0 if there are no requests."""
     throughput: float
@@ -52,28 +48,36 @@ class SimulationResult:
     busy_time: float
     """Seconds in which a batch was running: iterations x time_per_token."""
 
-    @property
-    def tokens_generated(self) -> Int32Array:
-        """Tokens that each request got: its output_length."""
-        return self.requests.output_length
-
-    @property
-    def completed(self) -> CompletedColumns:
-        """The requests with their times, as any function on completed requests takes them. Copies nothing."""
-        return CompletedColumns(
-            start_time=self.start_time,
-            end_time=self.end_time,
-            tokens_generated=self.tokens_generated,
-            arrival_time=self.requests.arrival_time,
-            first_token_time=self.first_token_time,
+    def __init__(
+        self,
+        *,
+        strategy: Strategy,
+        batch_size: int,
+        time_per_token: float,
+        requests: RequestColumns,
+        columns: dict[str, npt.NDArray[Any]],
+        summary: _abi.Summary,
+    ) -> None:
+        self._keep(
+            **columns,
+            tokens_generated=requests.output_length,
+            arrival_time=requests.arrival_time,
+        )
+        self.__dict__.update(
+            strategy=strategy,
+            batch_size=batch_size,
+            time_per_token=time_per_token,
+            requests=requests,
+            total_time=summary.total_time,
+            throughput=summary.throughput,
+            total_tokens=summary.total_tokens,
+            iterations=summary.iterations,
+            busy_time=summary.busy_time,
         )
 
     def metrics(self) -> BatchMetrics:
-        """The metrics of the run: calculate_batch_metrics over its own total_time."""
-        return calculate_batch_metrics(self.completed, self.total_time)
-
-    def __len__(self) -> int:
-        return len(self.requests)
+        """The metrics of the run, as calculate_batch_metrics gives them over its own total_time."""
+        return batch_metrics(self, self.total_time)
 
     def __repr__(self) -> str:
         return (
@@ -119,28 +123,23 @@ def simulate_continuous(columns: RequestColumns, max_batch_size: int, time_per_t
         max_batch_size: slots: requests that may run at once; at least 1.
         time_per_token: seconds an iteration takes; rounded to whole nanoseconds, at least one.
 
-    Raises, time and memory: as simulate_static; 32 bytes a slot more, and O(log(max_batch_size)) for a request with more
-    than 16,383 output tokens.
+    Raises, time and memory: as simulate_static; 32 bytes a slot more, and O(log(max_batch_size)) for a request with
+    more than 16,383 output tokens.
     """
     return _simulate("continuous", columns, integer(max_batch_size, "max_batch_size"), time_per_token)
 
 
-def _simulate(
-    strategy: Strategy, columns: RequestColumns, batch_size: int, time_per_token: float
-) -> SimulationResult:
+def _simulate(strategy: Strategy, columns: RequestColumns, batch_size: int, time_per_token: float) -> SimulationResult:
     if not isinstance(columns, RequestColumns):
         raise TypeError(f"columns is {shown(columns)}: must be RequestColumns")
     step = number(time_per_token, "time_per_token")
     count = len(columns)
     check_fits(count, _RESULT_BYTES_PER_REQUEST, "the number of requests")
-    outputs: dict[str, Any] = {
-        name: allocated(count, dtype, "the number of requests")
-        for name, dtype in {
-            "start_time": np.float64,
-            "first_token_time": np.float64,
-            "end_time": np.float64,
-            "completion_order": np.int64,
-        }.items()
+    outputs: dict[str, npt.NDArray[Any]] = {
+        "start_time": allocated(count, np.float64, "the number of requests"),
+        "first_token_time": allocated(count, np.float64, "the number of requests"),
+        "end_time": allocated(count, np.float64, "the number of requests"),
+        "completion_order": allocated(count, np.int64, "the number of requests"),
     }
     results = initialised(_abi.Results)
     results.capacity = count
@@ -155,10 +154,6 @@ def _simulate(
         batch_size=batch_size,
         time_per_token=step,
         requests=columns,
-        **outputs,
-        total_time=summary.total_time,
-        throughput=summary.throughput,
-        total_tokens=summary.total_tokens,
-        iterations=summary.iterations,
-        busy_time=summary.busy_time,
+        columns=outputs,
+        summary=summary,
     )

@@ -1,0 +1,98 @@
+// Exceptions: what they are, what they say, and what becomes of a status.
+#include "lesson.hpp"
+
+#include <doctest/doctest.h>
+#include <limits>
+#include <string>
+
+namespace {
+
+template <class Exception, class Call> bool is_caught_as(Call call) {
+    try {
+        call();
+    } catch (const Exception &) {
+        return true;
+    } catch (...) {
+        return false;
+    }
+    return false;
+}
+
+} // namespace
+
+TEST_CASE("an error names the argument, the index and the value") {
+    auto requests = lesson_requests();
+    requests[2].output_length = -3;
+    try {
+        batching::static_batch_simulation(requests, 2);
+        FAIL("nothing was thrown");
+    } catch (const batching::invalid_argument &error) {
+        CHECK(error.status() == BATCHING_ERROR_INVALID_ARGUMENT);
+        CHECK(std::string(error.what()).find("output_length[2] is -3") == 0);
+    }
+}
+
+TEST_CASE("every exception is a batching::error and a standard exception of its kind") {
+    const auto invalid = [] { batching::static_batch_simulation(lesson_requests(), 0); };
+    CHECK(is_caught_as<batching::error>(invalid));
+    CHECK(is_caught_as<std::exception>(invalid));
+    CHECK(is_caught_as<std::invalid_argument>(invalid));
+    CHECK(is_caught_as<batching::invalid_argument>(invalid));
+
+    const auto overflow = [] { batching::static_batch_simulation(lesson_requests(), 2, BATCHING_TIME_MAX); };
+    CHECK(is_caught_as<batching::error>(overflow));
+    CHECK(is_caught_as<std::exception>(overflow));
+    CHECK(is_caught_as<std::overflow_error>(overflow));
+    CHECK_FALSE(is_caught_as<std::invalid_argument>(overflow));
+
+    const auto memory = [] { batching::simulate_workload(std::numeric_limits<std::int64_t>::max()); };
+    CHECK(is_caught_as<batching::error>(memory));
+    CHECK(is_caught_as<std::exception>(memory));
+    CHECK(is_caught_as<std::bad_alloc>(memory));
+}
+
+TEST_CASE("a status becomes the exception of its kind, also one that a later library adds") {
+    const auto kind_of = [](batching_status status) {
+        const auto raise = [status] { batching::detail::throw_error(status, "why"); };
+        return std::string(is_caught_as<batching::invalid_argument>(raise) ? "invalid argument"
+                           : is_caught_as<batching::overflow_error>(raise) ? "overflow"
+                           : is_caught_as<batching::out_of_memory>(raise)  ? "out of memory"
+                                                                           : "nothing");
+    };
+    CHECK(kind_of(BATCHING_ERROR_INVALID_ARGUMENT) == "invalid argument");
+    CHECK(kind_of(BATCHING_ERROR_NULL_POINTER) == "invalid argument");
+    CHECK(kind_of(BATCHING_ERROR_STRUCT_SIZE) == "invalid argument");
+    CHECK(kind_of(BATCHING_ERROR_CAPACITY) == "invalid argument");
+    CHECK(kind_of(BATCHING_ERROR_CAPACITY + 50) == "invalid argument");
+    CHECK(kind_of(BATCHING_ERROR_OVERFLOW) == "overflow");
+    CHECK(kind_of(BATCHING_ERROR_OVERFLOW + 50) == "overflow");
+    CHECK(kind_of(BATCHING_ERROR_OUT_OF_MEMORY) == "out of memory");
+}
+
+TEST_CASE("an exception keeps its sentence when another error follows") {
+    try {
+        batching::optimal_batch_size(-1.0, 1.0, 1.0, 1);
+        FAIL("nothing was thrown");
+    } catch (const batching::error &error) {
+        CHECK_THROWS_AS(batching::optimal_batch_size(1.0, 1.0, 1.0, 0), batching::error);
+        CHECK(std::string(error.what()).find("memory_budget is -1.0") == 0);
+    }
+}
+
+TEST_CASE("a negative number of requests is refused before memory is asked for") {
+    CHECK_THROWS_WITH_AS(batching::generate_workload(-1), "num_requests is -1: must be at least 0",
+                         batching::invalid_argument);
+}
+
+TEST_CASE("missing required columns are refused") {
+    const std::vector<double> time{0.0};
+    batching::completed_view completed;
+    completed.start_time = time;
+    try {
+        batching::calculate_batch_metrics(completed, 1.0);
+        FAIL("nothing was thrown");
+    } catch (const batching::invalid_argument &error) {
+        CHECK(error.status() == BATCHING_ERROR_NULL_POINTER);
+        CHECK(std::string(error.what()).find("end_time is NULL") != std::string::npos);
+    }
+}

@@ -1,0 +1,3 @@
+// The tests' main program: doctest brings it.
+#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include <doctest/doctest.h>

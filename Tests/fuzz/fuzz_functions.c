@@ -1,0 +1,471 @@
+/*
+ * A libFuzzer target that drives every function of batching.h. The first byte picks the function, the others are its
+ * arguments: see input.h. Of a call that fails it asks for a known status, a sentence and untouched outputs; of one
+ * that succeeds, for results that contradict neither each other nor the header.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "batching.h"
+#include "input.h"
+
+#define REQUIRE(condition)                                                                                             \
+    do {                                                                                                               \
+        if (!(condition)) {                                                                                            \
+            fprintf(stderr, "%s:%d: not so: %s (last error: %s)\n", __FILE__, __LINE__, #condition,                    \
+                    batching_last_error());                                                                            \
+            abort();                                                                                                   \
+        }                                                                                                              \
+    } while (0)
+
+static bool succeeded(batching_status status) {
+    if (status == BATCHING_OK) {
+        return true;
+    }
+    REQUIRE(strcmp(batching_status_name(status), "unknown status") != 0);
+    REQUIRE(strlen(batching_last_error()) > 10);
+    return false;
+}
+
+/* A struct for an output: its first bytes as given, so that the library finds its size, and a copy to compare with. */
+struct output_struct {
+    void *value;
+    void *before;
+    size_t size;
+};
+
+static struct output_struct output_struct(struct input *input, const void *initialized, uint32_t size) {
+    struct output_struct output = {.value = input_struct(input, initialized, size)};
+    uint32_t claimed;
+    memcpy(&claimed, output.value, sizeof claimed);
+    output.size = claimed < sizeof claimed || claimed > 4096 ? sizeof claimed : claimed;
+    output.before = memcpy(allocate(output.size), output.value, output.size);
+    return output;
+}
+
+static bool is_untouched(struct output_struct output) {
+    return memcmp(output.value, output.before, output.size) == 0;
+}
+
+static void free_output_struct(struct output_struct output) {
+    free(output.value);
+    free(output.before);
+}
+
+/* Rounding to a nanosecond moves a time by half of one; a late time has no more digits than its double. */
+static bool is_not_before(double later, double earlier) {
+    return later + 1e-9 + earlier * 1e-15 >= earlier;
+}
+
+/* Up to here two times that are a nanosecond apart differ as doubles. */
+static const double TELLS_NANOSECONDS_APART = 4e6;
+
+static void require_a_schedule(const batching_requests *requests, const batching_results *results,
+                               const batching_summary *summary) {
+    int64_t tokens = 0;
+    double last_end = 0.0;
+    for (int64_t index = 0; index < requests->count; index++) {
+        double arrival = requests->arrival_time != NULL ? requests->arrival_time[index] : 0.0;
+        double start = results->start_time[index], first_token = results->first_token_time[index];
+        double end = results->end_time[index];
+        REQUIRE(is_not_before(start, arrival));
+        REQUIRE(start <= first_token && first_token <= end && end <= BATCHING_TIME_MAX);
+        REQUIRE(start < first_token || start > TELLS_NANOSECONDS_APART);
+        REQUIRE(results->tokens_generated[index] ==
+                (requests->output_length != NULL ? requests->output_length[index] : 1));
+        tokens += results->tokens_generated[index];
+        last_end = end > last_end ? end : last_end;
+    }
+    REQUIRE(summary->total_time == last_end);
+    REQUIRE(summary->total_tokens == tokens);
+    REQUIRE(summary->iterations <= tokens && (summary->iterations > 0) == (tokens > 0));
+    REQUIRE(is_not_before(summary->total_time, summary->busy_time));
+
+    bool *completed = calloc((size_t)requests->count + 1, sizeof *completed);
+    for (int64_t place = 0; place < requests->count; place++) {
+        int64_t index = results->completion_order[place];
+        REQUIRE(index >= 0 && index < requests->count && !completed[index]);
+        completed[index] = true;
+        if (place > 0) {
+            int64_t before = results->completion_order[place - 1];
+            REQUIRE(results->end_time[before] <= results->end_time[index]);
+            REQUIRE(results->end_time[before] < results->end_time[index] ||
+                    results->start_time[before] <= results->start_time[index] ||
+                    results->end_time[before] > TELLS_NANOSECONDS_APART);
+        }
+    }
+    free(completed);
+}
+
+static void require_metrics(const batching_batch_metrics *metrics) {
+    REQUIRE(metrics->throughput >= 0.0 && metrics->total_tokens >= 0);
+    /* A mean is a rounded quotient: it may exceed the largest of its elements by its last bit. */
+    REQUIRE(metrics->avg_latency >= 0.0 && is_not_before(BATCHING_TIME_MAX, metrics->avg_latency));
+    REQUIRE(metrics->p50_latency >= 0.0 && metrics->p50_latency <= metrics->p95_latency);
+    REQUIRE(metrics->p95_latency <= metrics->p99_latency && metrics->p99_latency <= BATCHING_TIME_MAX);
+    REQUIRE(metrics->avg_queue_time >= 0.0 && is_not_before(metrics->avg_latency, metrics->avg_queue_time));
+    REQUIRE(metrics->avg_time_to_first_token >= 0.0);
+    REQUIRE(is_not_before(metrics->avg_latency, metrics->avg_time_to_first_token));
+    REQUIRE(metrics->gpu_utilization >= 0.0 && metrics->gpu_utilization <= 1.0);
+}
+
+/* Requests, in columns that free_requests frees; or a count that cannot be, without columns. */
+static batching_requests input_requests(struct input *input) {
+    batching_requests requests;
+    REQUIRE(batching_requests_init(&requests, sizeof requests) == BATCHING_OK);
+    if (input_chance(input, 32)) {
+        requests.count = input_impossible_count(input);
+        return requests;
+    }
+    requests.count = input_count(input);
+    requests.prompt_length = input_chance(input, 2) ? input_lengths(input, requests.count, 0) : NULL;
+    requests.output_length = input_lengths(input, requests.count, 1);
+    requests.arrival_time = input_times(input, requests.count);
+    return requests;
+}
+
+static void free_requests(batching_requests requests) {
+    free((void *)requests.prompt_length);
+    free((void *)requests.output_length);
+    free((void *)requests.arrival_time);
+}
+
+static batching_results output_results(int64_t count) {
+    batching_results results;
+    REQUIRE(batching_results_init(&results, sizeof results) == BATCHING_OK);
+    results.capacity = count;
+    results.start_time = output_column(count, sizeof(double));
+    results.first_token_time = output_column(count, sizeof(double));
+    results.end_time = output_column(count, sizeof(double));
+    results.tokens_generated = output_column(count, sizeof(int32_t));
+    results.completion_order = output_column(count, sizeof(int64_t));
+    return results;
+}
+
+static void free_results(batching_results results) {
+    free(results.start_time);
+    free(results.first_token_time);
+    free(results.end_time);
+    free(results.tokens_generated);
+    free(results.completion_order);
+}
+
+static bool results_are_untouched(batching_results results, int64_t count) {
+    return output_is_untouched(results.start_time, count, sizeof(double)) &&
+           output_is_untouched(results.first_token_time, count, sizeof(double)) &&
+           output_is_untouched(results.end_time, count, sizeof(double)) &&
+           output_is_untouched(results.tokens_generated, count, sizeof(int32_t)) &&
+           output_is_untouched(results.completion_order, count, sizeof(int64_t));
+}
+
+/* The metrics of a run that was simulated: nothing about it can be wrong. */
+static void measure_run(const batching_requests *requests, const batching_results *results, double total_time) {
+    batching_completed completed;
+    batching_batch_metrics metrics;
+    REQUIRE(batching_completed_init(&completed, sizeof completed) == BATCHING_OK);
+    REQUIRE(batching_batch_metrics_init(&metrics, sizeof metrics) == BATCHING_OK);
+    completed.count = requests->count;
+    completed.arrival_time = requests->arrival_time;
+    completed.start_time = results->start_time;
+    completed.first_token_time = results->first_token_time;
+    completed.end_time = results->end_time;
+    completed.tokens_generated = results->tokens_generated;
+    REQUIRE(batching_batch_metrics_calculate(&completed, total_time, &metrics) == BATCHING_OK);
+    require_metrics(&metrics);
+}
+
+typedef batching_status simulator(const batching_requests *, int64_t, double, const batching_results *,
+                                  batching_summary *);
+
+static void fuzz_simulator(struct input *input, simulator *simulate) {
+    batching_requests requests = input_requests(input);
+    int64_t columns = requests.count >= 0 && requests.count <= INT64_MAX / 8 ? requests.count : 0;
+    batching_results results = output_results(columns);
+    batching_summary summary;
+    REQUIRE(batching_summary_init(&summary, sizeof summary) == BATCHING_OK);
+    summary.iterations = -7;
+    int64_t batch_size = input_size(input);
+    double time_per_token = input_seconds(input);
+    results.capacity = input_chance(input, 32) ? columns - 1 - input_byte(input) : columns;
+
+    batching_requests *given_requests = input_struct(input, &requests, sizeof requests);
+    batching_results *given_results = input_struct(input, &results, sizeof results);
+    struct output_struct given_summary = output_struct(input, &summary, sizeof summary);
+    if (succeeded(simulate(given_requests, batch_size, time_per_token, given_results, given_summary.value))) {
+        memcpy(&summary, given_summary.value, sizeof summary);
+        require_a_schedule(&requests, &results, &summary);
+        measure_run(&requests, &results, summary.total_time);
+        /* Without outputs the same input works too. */
+        REQUIRE(simulate(&requests, batch_size, time_per_token, NULL, NULL) == BATCHING_OK);
+    } else {
+        REQUIRE(results_are_untouched(results, columns) && is_untouched(given_summary));
+    }
+    free(given_requests);
+    free(given_results);
+    free_output_struct(given_summary);
+    free_requests(requests);
+    free_results(results);
+}
+
+static void fuzz_static(struct input *input) {
+    fuzz_simulator(input, batching_static_simulate);
+}
+static void fuzz_continuous(struct input *input) {
+    fuzz_simulator(input, batching_continuous_simulate);
+}
+
+static void fuzz_compare(struct input *input) {
+    batching_requests requests = input_requests(input);
+    batching_comparison comparison;
+    REQUIRE(batching_comparison_init(&comparison, sizeof comparison) == BATCHING_OK);
+    int64_t batch_size = input_size(input);
+    double time_per_token = input_seconds(input);
+    batching_requests *given_requests = input_struct(input, &requests, sizeof requests);
+    struct output_struct given_comparison = output_struct(input, &comparison, sizeof comparison);
+    if (succeeded(batching_strategies_compare(given_requests, batch_size, time_per_token, given_comparison.value))) {
+        memcpy(&comparison, given_comparison.value, sizeof comparison);
+        REQUIRE(requests.count == 0 || comparison.latency_improvement > 0.0);
+        REQUIRE(isfinite(comparison.throughput_improvement) && isfinite(comparison.latency_improvement));
+        REQUIRE((comparison.static_throughput > 0.0) == (requests.count > 0));
+        REQUIRE((comparison.continuous_avg_latency > 0.0) == (requests.count > 0));
+    } else {
+        REQUIRE(is_untouched(given_comparison));
+    }
+    free(given_requests);
+    free_output_struct(given_comparison);
+    free_requests(requests);
+}
+
+static batching_completed input_completed(struct input *input) {
+    batching_completed completed;
+    REQUIRE(batching_completed_init(&completed, sizeof completed) == BATCHING_OK);
+    if (input_chance(input, 32)) {
+        completed.count = input_impossible_count(input);
+        return completed;
+    }
+    completed.count = input_count(input);
+    completed.arrival_time = input_times(input, completed.count);
+    completed.tokens_generated = input_lengths(input, completed.count, 1);
+    if (input_chance(input, 32)) {
+        return completed;
+    }
+    completed.start_time = input_later_times(input, completed.count, completed.arrival_time);
+    double *first_token_time =
+        input_chance(input, 3) ? NULL : input_later_times(input, completed.count, completed.start_time);
+    completed.first_token_time = first_token_time;
+    completed.end_time =
+        input_later_times(input, completed.count, first_token_time != NULL ? first_token_time : completed.start_time);
+    if (first_token_time != NULL && completed.count > 0 && input_chance(input, 2)) {
+        first_token_time[input_byte(input) % completed.count] = NAN;
+    }
+    return completed;
+}
+
+static void free_completed(batching_completed completed) {
+    free((void *)completed.arrival_time);
+    free((void *)completed.start_time);
+    free((void *)completed.first_token_time);
+    free((void *)completed.end_time);
+    free((void *)completed.tokens_generated);
+}
+
+static void fuzz_metrics(struct input *input) {
+    batching_completed completed = input_completed(input);
+    batching_batch_metrics metrics;
+    REQUIRE(batching_batch_metrics_init(&metrics, sizeof metrics) == BATCHING_OK);
+    double total_time = input_seconds(input);
+    batching_completed *given_completed = input_struct(input, &completed, sizeof completed);
+    struct output_struct given_metrics = output_struct(input, &metrics, sizeof metrics);
+    if (succeeded(batching_batch_metrics_calculate(given_completed, total_time, given_metrics.value))) {
+        memcpy(&metrics, given_metrics.value, sizeof metrics);
+        require_metrics(&metrics);
+    } else {
+        REQUIRE(is_untouched(given_metrics));
+    }
+    free(given_completed);
+    free_output_struct(given_metrics);
+    free_completed(completed);
+}
+
+static void fuzz_latencies(struct input *input) {
+    batching_completed completed = input_completed(input);
+    int64_t columns = completed.count >= 0 && completed.count <= INT64_MAX / 8 ? completed.count : 0;
+    batching_latencies latencies;
+    REQUIRE(batching_latencies_init(&latencies, sizeof latencies) == BATCHING_OK);
+    latencies.capacity = input_chance(input, 32) ? columns - 1 - input_byte(input) : columns;
+    latencies.queue_time = output_column(columns, sizeof(double));
+    latencies.processing_time = output_column(columns, sizeof(double));
+    latencies.total_latency = output_column(columns, sizeof(double));
+    latencies.time_to_first_token = output_column(columns, sizeof(double));
+    batching_completed *given_completed = input_struct(input, &completed, sizeof completed);
+    batching_latencies *given_latencies = input_struct(input, &latencies, sizeof latencies);
+    if (succeeded(batching_latencies_calculate(given_completed, given_latencies))) {
+        for (int64_t index = 0; index < columns; index++) {
+            double queue_time = latencies.queue_time[index], processing_time = latencies.processing_time[index];
+            double total_latency = latencies.total_latency[index];
+            REQUIRE(queue_time >= 0.0 && processing_time >= 0.0);
+            REQUIRE(is_not_before(queue_time + processing_time, total_latency));
+            REQUIRE(is_not_before(total_latency, queue_time + processing_time));
+            REQUIRE(is_not_before(latencies.time_to_first_token[index], queue_time));
+            REQUIRE(is_not_before(total_latency, latencies.time_to_first_token[index]));
+        }
+    } else {
+        REQUIRE(output_is_untouched(latencies.queue_time, columns, sizeof(double)));
+        REQUIRE(output_is_untouched(latencies.processing_time, columns, sizeof(double)));
+        REQUIRE(output_is_untouched(latencies.total_latency, columns, sizeof(double)));
+        REQUIRE(output_is_untouched(latencies.time_to_first_token, columns, sizeof(double)));
+    }
+    free(given_completed);
+    free(given_latencies);
+    free(latencies.queue_time);
+    free(latencies.processing_time);
+    free(latencies.total_latency);
+    free(latencies.time_to_first_token);
+    free_completed(completed);
+}
+
+static void fuzz_remaining_tokens(struct input *input) {
+    int64_t columns = input_count(input);
+    int32_t *output_length = input_lengths(input, columns, 1);
+    int32_t *tokens_generated = input_lengths(input, columns, 0);
+    int32_t *remaining_tokens = input_chance(input, 16) ? NULL : output_column(columns, sizeof(int32_t));
+    int64_t count = input_chance(input, 16) ? -1 - input_byte(input) : columns;
+    if (succeeded(batching_remaining_tokens_calculate(count, output_length, tokens_generated, remaining_tokens))) {
+        for (int64_t index = 0; index < columns; index++) {
+            int64_t remaining = (int64_t)output_length[index] - tokens_generated[index];
+            REQUIRE(remaining_tokens[index] == (remaining > 0 ? remaining : 0));
+        }
+    } else {
+        REQUIRE(output_is_untouched(remaining_tokens, columns, sizeof(int32_t)));
+    }
+    free(output_length);
+    free(tokens_generated);
+    free(remaining_tokens);
+}
+
+static void fuzz_capacity(struct input *input) {
+    static const double untouched = -7.0;
+    double intensity = untouched;
+    int64_t batch_size = input_size(input), max_seq_len = input_size(input), largest = -7;
+    double first = input_double(input), second = input_double(input), third = input_double(input);
+    bool wants = !input_chance(input, 16);
+    if (succeeded(batching_arithmetic_intensity_calculate(batch_size, first, second, wants ? &intensity : NULL))) {
+        REQUIRE(intensity == (double)batch_size * second);
+    } else {
+        REQUIRE(intensity == untouched);
+    }
+    if (succeeded(batching_optimal_batch_size_calculate(first, second, third, max_seq_len, wants ? &largest : NULL))) {
+        /* Up to the rounding of these doubles. */
+        REQUIRE(largest >= 0);
+        REQUIRE(largest == 0 || second + (double)largest * (double)max_seq_len * third <= first * (1 + 1e-12));
+    } else {
+        REQUIRE(largest == -7);
+    }
+}
+
+static void fuzz_workload(struct input *input) {
+    batching_workload workload;
+    REQUIRE(batching_workload_init(&workload, sizeof workload) == BATCHING_OK);
+    int64_t columns = input_count(input);
+    workload.seed = input_word(input);
+    if (input_chance(input, 2)) {
+        workload.prompt_length_min = (int32_t)input_word(input);
+        workload.prompt_length_max = (int32_t)input_word(input);
+        workload.output_length_min = (int32_t)(input_word(input) & 0xFFFF);
+        workload.output_length_max = INT32_MAX - input_byte(input);
+    }
+    if (input_chance(input, 2)) {
+        workload.arrival_rate = input_double(input);
+    }
+    int32_t *prompt_length = input_chance(input, 4) ? NULL : output_column(columns, sizeof(int32_t));
+    int32_t *output_length = input_chance(input, 4) ? NULL : output_column(columns, sizeof(int32_t));
+    double *arrival_time = input_chance(input, 4) ? NULL : output_column(columns, sizeof(double));
+    int64_t count = input_chance(input, 32) ? -1 - input_byte(input) : columns;
+    batching_workload *given = input_struct(input, &workload, sizeof workload);
+    if (succeeded(batching_workload_generate(given, count, prompt_length, output_length, arrival_time))) {
+        for (int64_t index = 0; index < columns; index++) {
+            REQUIRE(prompt_length == NULL || (prompt_length[index] >= workload.prompt_length_min &&
+                                              prompt_length[index] <= workload.prompt_length_max));
+            REQUIRE(output_length == NULL || (output_length[index] >= workload.output_length_min &&
+                                              output_length[index] <= workload.output_length_max));
+            REQUIRE(arrival_time == NULL || (arrival_time[index] >= (index > 0 ? arrival_time[index - 1] : 0.0) &&
+                                             arrival_time[index] <= BATCHING_TIME_MAX));
+        }
+    } else {
+        REQUIRE(output_is_untouched(prompt_length, columns, sizeof(int32_t)));
+        REQUIRE(output_is_untouched(output_length, columns, sizeof(int32_t)));
+        REQUIRE(output_is_untouched(arrival_time, columns, sizeof(double)));
+    }
+    free(given);
+    free(prompt_length);
+    free(output_length);
+    free(arrival_time);
+}
+
+#define INIT(type)                                                                                                     \
+    static batching_status init_##type(void *value, uint32_t size) {                                                   \
+        return batching_##type##_init(value, size);                                                                    \
+    }
+INIT(requests)
+INIT(results)
+INIT(summary)
+INIT(completed)
+INIT(latencies)
+INIT(batch_metrics)
+INIT(comparison)
+INIT(workload)
+
+static void fuzz_init(struct input *input) {
+    static batching_status (*const inits[])(void *, uint32_t) = {
+        init_requests,  init_results,       init_summary,    init_completed,
+        init_latencies, init_batch_metrics, init_comparison, init_workload,
+    };
+    uint32_t size = input_chance(input, 2) ? (uint32_t)input_word(input) : (uint32_t)input_byte(input) * 8;
+    size_t held = size > 4096 ? 0 : size;
+    void *value = output_column((int64_t)held, 1);
+    uint8_t which = input_byte(input) % 8;
+    if (succeeded(inits[which](value, size))) {
+        uint32_t claimed;
+        memcpy(&claimed, value, sizeof claimed);
+        REQUIRE(claimed == size && size % 8 == 0 && size <= 4096);
+    } else {
+        REQUIRE(output_is_untouched(value, (int64_t)held, 1));
+    }
+    REQUIRE(inits[which](NULL, size) == BATCHING_ERROR_NULL_POINTER);
+    free(value);
+}
+
+/* Nothing can go wrong with these, and nothing may. */
+static void fuzz_version(struct input *input) {
+    REQUIRE(strlen(batching_status_name((batching_status)input_word(input))) > 0);
+    REQUIRE(batching_version_number() == BATCHING_VERSION_NUMBER);
+    REQUIRE(strlen(batching_version()) >= strlen("0.0.0"));
+    REQUIRE(batching_last_error() != NULL);
+}
+
+static void fuzz_null(struct input *input) {
+    int64_t size = input_size(input);
+    double seconds = input_double(input);
+    REQUIRE(batching_static_simulate(NULL, size, seconds, NULL, NULL) != BATCHING_OK);
+    REQUIRE(batching_continuous_simulate(NULL, size, seconds, NULL, NULL) != BATCHING_OK);
+    REQUIRE(batching_strategies_compare(NULL, size, seconds, NULL) != BATCHING_OK);
+    REQUIRE(batching_latencies_calculate(NULL, NULL) != BATCHING_OK);
+    REQUIRE(batching_batch_metrics_calculate(NULL, seconds, NULL) != BATCHING_OK);
+    REQUIRE(size == 0 || batching_remaining_tokens_calculate(size, NULL, NULL, NULL) != BATCHING_OK);
+    int64_t count = input_impossible_count(input);
+    REQUIRE(batching_workload_generate(NULL, count < 0 ? count : -1, NULL, NULL, NULL) != BATCHING_OK);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
+    static void (*const functions[])(struct input *) = {
+        fuzz_static,   fuzz_continuous,       fuzz_continuous, fuzz_compare, fuzz_metrics, fuzz_latencies,
+        fuzz_capacity, fuzz_remaining_tokens, fuzz_workload,   fuzz_init,    fuzz_version, fuzz_null,
+    };
+    struct input input = {bytes, size};
+    functions[input_byte(&input) % (sizeof functions / sizeof *functions)](&input);
+    return 0;
+}

@@ -1,0 +1,170 @@
+# The tests and checks in C and C++. Included by the Makefile at the root, which sets BUILD, LIBRARY, STAMPS, VENV and
+# SECONDS. What is built lies below build/tests; a program is linked with the library in the tree and finds it there.
+
+TESTS := $(BUILD)/tests
+NATIVE_WARNINGS := -Wall -Wextra -pedantic -Werror
+NATIVE_INCLUDES := -Iinclude
+# _GNU_SOURCE: fork, alarm, strsignal and setrlimit, which plain C11 does not have.
+NATIVE_CFLAGS := -std=c11 -D_GNU_SOURCE -O1 -g $(NATIVE_WARNINGS) $(NATIVE_INCLUDES) -MMD -MP
+NATIVE_CXXFLAGS := -O1 -g $(NATIVE_WARNINGS) -Wshadow -Wconversion $(NATIVE_INCLUDES) -MMD -MP
+NATIVE_LIBS := -L$(dir $(LIBRARY)) -lbatching -Wl,-rpath,$(abspath $(dir $(LIBRARY)))
+
+.PHONY: test-c test-cpp test-examples-native test-fuzz fuzz check-header check-layout check-exports check-library \
+        check-format-c check-valgrind check-install
+
+# A program needs the library to be there, and loads whatever version of it is there: no need to link it again.
+$(TESTS)/%.o: %.c | $(STAMPS)/packages-test
+	@mkdir -p $(@D)
+	$(CC) $(NATIVE_CFLAGS) -c $< -o $@
+
+$(TESTS)/cpp17/%.o: %.cpp | $(STAMPS)/packages-test
+	@mkdir -p $(@D)
+	$(CXX) -std=c++17 $(NATIVE_CXXFLAGS) -c $< -o $@
+
+$(TESTS)/cpp20/%.o: %.cpp | $(STAMPS)/packages-test
+	@mkdir -p $(@D)
+	$(CXX) -std=c++20 $(NATIVE_CXXFLAGS) -c $< -o $@
+
+# --- C ----------------------------------------------------------------------------------------------------------------
+
+CMOCKA_TESTS := $(addprefix $(TESTS)/c/,textbook structs columns errors simulators capacity workload)
+HOSTILE_INPUTS := $(TESTS)/c/hostile_inputs
+
+$(CMOCKA_TESTS): $(TESTS)/c/%: $(TESTS)/Tests/c/%.o $(TESTS)/Tests/c/oracle.o | $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $^ -o $@ $(NATIVE_LIBS) -lcmocka -lpthread -lm
+
+$(HOSTILE_INPUTS): $(TESTS)/Tests/c/hostile_inputs.o | $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $^ -o $@ $(NATIVE_LIBS)
+
+$(TESTS)/differential: $(TESTS)/Tests/differential/differential.o | $(LIBRARY)
+	$(CC) $^ -o $@ $(NATIVE_LIBS)
+
+test-c: $(CMOCKA_TESTS) $(HOSTILE_INPUTS) $(LIBRARY)
+	@for test in $(CMOCKA_TESTS) $(HOSTILE_INPUTS); do \
+	    $$test >$(TESTS)/c/log 2>&1 && tail -n 1 $(TESTS)/c/log | sed "s|^|$$test: |" || \
+	    { cat $(TESTS)/c/log; echo "$$test: failed"; exit 1; }; \
+	done
+
+# --- C++ --------------------------------------------------------------------------------------------------------------
+
+DOCTEST_SOURCES := $(wildcard Tests/cpp/*.cpp)
+
+$(TESTS)/cpp17/tests: $(DOCTEST_SOURCES:%.cpp=$(TESTS)/cpp17/%.o) | $(LIBRARY)
+	$(CXX) $^ -o $@ $(NATIVE_LIBS)
+
+$(TESTS)/cpp20/tests: $(DOCTEST_SOURCES:%.cpp=$(TESTS)/cpp20/%.o) | $(LIBRARY)
+	$(CXX) $^ -o $@ $(NATIVE_LIBS)
+
+test-cpp: $(TESTS)/cpp17/tests $(TESTS)/cpp20/tests $(LIBRARY)
+	$(TESTS)/cpp17/tests
+	$(TESTS)/cpp20/tests
+
+# --- Examples ---------------------------------------------------------------------------------------------------------
+
+EXAMPLES := $(addprefix $(TESTS)/examples/,quickstart compare embed_python)
+
+$(TESTS)/examples/quickstart: $(TESTS)/examples/c/quickstart.o | $(LIBRARY)
+	$(CC) $^ -o $@ $(NATIVE_LIBS)
+
+$(TESTS)/examples/compare: $(TESTS)/cpp17/examples/cpp/compare.o | $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CXX) $^ -o $@ $(NATIVE_LIBS)
+
+# Python's own header is not pedantic, and POSIX lets a function be an object pointer, which -pedantic does not.
+$(TESTS)/examples/c/embed_python.o: NATIVE_CFLAGS := $(filter-out -pedantic,$(NATIVE_CFLAGS))
+$(TESTS)/examples/c/embed_python.o: NATIVE_INCLUDES = $(shell pkg-config --cflags python3-embed)
+$(TESTS)/examples/c/embed_python.o: examples/c/embed_python.c | $(STAMPS)/packages-test
+	@mkdir -p $(@D)
+	$(CC) $(NATIVE_CFLAGS) $(NATIVE_INCLUDES) -c $< -o $@
+
+$(TESTS)/examples/embed_python: $(TESTS)/examples/c/embed_python.o | $(LIBRARY)
+	$(CC) $^ -o $@ $(NATIVE_LIBS) $$(pkg-config --libs python3-embed)
+
+test-examples-native: $(EXAMPLES) $(LIBRARY) $(STAMPS)/venv-run
+	examples/compare_output.sh examples/c/quickstart.expected $(TESTS)/examples/quickstart
+	examples/compare_output.sh examples/cpp/compare.expected $(TESTS)/examples/compare
+	VIRTUAL_ENV=$(abspath $(VENV)) BATCHING_LIBRARY=$(abspath $(LIBRARY)) \
+	    examples/compare_output.sh examples/c/embed_python.expected $(TESTS)/examples/embed_python
+
+# --- Fuzzing ----------------------------------------------------------------------------------------------------------
+
+# The Swift sources once more, with the sanitizer and the fuzzer's counters inside, as two modules: the core and the C
+# functions over it.
+FUZZ := $(TESTS)/fuzz
+CORE_SOURCES := $(shell find Sources/Batching -name '*.swift')
+ABI_SOURCES := $(wildcard Sources/BatchingABI/*.swift)
+FUZZ_SWIFTC := swiftc -O -g -whole-module-optimization -parse-as-library -package-name batching \
+               -sanitize=address,fuzzer -I $(FUZZ) -I include
+# The clang of the Swift toolchain, whose sanitizers are those of swiftc.
+FUZZ_CC = $(shell swiftc -print-target-info | sed -n 's|.*"runtimeResourcePath": "\(.*\)/lib/swift".*|\1/bin/clang|p') \
+          -std=c11 -O1 -g $(NATIVE_WARNINGS) -fsanitize=address,fuzzer-no-link $(NATIVE_INCLUDES) -MMD -MP
+
+$(FUZZ)/Batching.o: $(CORE_SOURCES)
+	@mkdir -p $(@D)
+	$(FUZZ_SWIFTC) -module-name Batching -emit-module -emit-module-path $(FUZZ)/Batching.swiftmodule -c $^ -o $@
+
+# SwiftPM makes the module map of a C target by itself; outside of it one has to be written.
+$(FUZZ)/module.modulemap: Sources/CBatchingSupport/include/cbatching_support.h
+	@mkdir -p $(@D)
+	echo 'module CBatchingSupport { header "$(abspath $<)" export * }' > $@
+
+$(FUZZ)/BatchingABI.o: $(ABI_SOURCES) $(FUZZ)/Batching.o $(FUZZ)/module.modulemap include/batching.h
+	$(FUZZ_SWIFTC) -module-name BatchingABI -c $(ABI_SOURCES) -o $@
+
+$(FUZZ)/%.o: Tests/fuzz/%.c
+	@mkdir -p $(@D)
+	$(FUZZ_CC) -c $< -o $@
+
+$(FUZZ)/cbatching_support.o: Sources/CBatchingSupport/cbatching_support.c
+	@mkdir -p $(@D)
+	$(FUZZ_CC) -ISources/CBatchingSupport/include -c $< -o $@
+
+FUZZ_OBJECTS := $(addprefix $(FUZZ)/,fuzz_functions.o input.o cbatching_support.o Batching.o BatchingABI.o)
+
+$(FUZZ)/fuzz_functions: $(FUZZ_OBJECTS)
+	swiftc -sanitize=address,fuzzer -static-stdlib -use-ld=lld $^ -o $@
+
+# The seed is fixed for the short run of `make test`, so that it does not fail by chance on somebody else's change.
+run-fuzzer = $(FUZZ)/fuzz_functions -max_total_time=$(1) -timeout=10 -rss_limit_mb=2048 -max_len=2048 \
+             -artifact_prefix=$(FUZZ)/ -print_final_stats=1
+
+fuzz: $(FUZZ)/fuzz_functions
+	@mkdir -p $(FUZZ)/corpus
+	$(call run-fuzzer,$(SECONDS)) $(FUZZ)/corpus
+
+test-fuzz: $(FUZZ)/fuzz_functions
+	@$(call run-fuzzer,20) -seed=1 >$(FUZZ)/log 2>&1 && grep number_of_executed_units $(FUZZ)/log || \
+	    { tail -n 60 $(FUZZ)/log; exit 1; }
+
+# --- Checks -----------------------------------------------------------------------------------------------------------
+
+check-header: $(LIBRARY) | $(STAMPS)/packages-test
+	Tests/checks/header.sh $(dir $(LIBRARY))
+
+check-layout: $(TESTS)/Tests/checks/layout.o
+
+check-exports: $(LIBRARY) | $(STAMPS)/packages-test
+	Tests/checks/exports.sh $(LIBRARY)
+
+check-library: $(LIBRARY) | $(STAMPS)/packages-test
+	Tests/checks/library.sh $(LIBRARY)
+
+check-format-c: | $(STAMPS)/packages-test
+	Tests/checks/format.sh
+
+# The Swift runtime keeps its metadata behind tagged pointers, which valgrind takes for possible leaks: definite ones count.
+VALGRIND := valgrind --quiet --error-exitcode=99 --leak-check=full --show-leak-kinds=definite \
+            --errors-for-leak-kinds=definite
+
+check-valgrind: $(CMOCKA_TESTS) $(HOSTILE_INPUTS) $(LIBRARY)
+	@for test in $(CMOCKA_TESTS) "$(HOSTILE_INPUTS) --no-fork"; do \
+	    $(VALGRIND) $$test >$(TESTS)/c/valgrind.log 2>&1 && echo "valgrind $$test: no errors" || \
+	    { cat $(TESTS)/c/valgrind.log; echo "valgrind $$test: failed"; exit 1; }; \
+	done
+
+check-install: $(LIBRARY) | $(STAMPS)/packages-test
+	Tests/checks/install.sh
+
+-include $(shell find $(TESTS) -name '*.d' 2>/dev/null)

@@ -1,0 +1,69 @@
+"""Batching: what happens to latency, throughput and GPU use if LLM requests are batched differently?
+
+Start with lists of `Request`: `static_batch_simulation`, `continuous_batch_simulation`, `compare_batching_strategies`.
+For many requests take NumPy columns: `RequestColumns`, `simulate_static`, `simulate_continuous`. Times are seconds,
+lengths are tokens. Same input, same bytes out, in every thread, process and machine.
+"""
+
+from batching._capacity import calculate_arithmetic_intensity_with_batch, optimal_batch_size
+from batching._columns import CompletedColumns, RequestColumns
+from batching._conversation import generate_conversation_workload
+from batching._errors import (
+    BatchingError,
+    BatchingLibraryError,
+    BatchingMemoryError,
+    BatchingValueError,
+    MissingExtraError,
+)
+from batching._metrics import BatchMetrics, LatencyColumns, remaining_tokens, request_latencies
+from batching._plot import plot_comparison
+from batching._requests import Request
+from batching._simulators import SimulationResult, simulate_continuous, simulate_static
+from batching._textbook import (
+    RequestLatency,
+    StrategyComparison,
+    calculate_batch_metrics,
+    calculate_request_latency,
+    compare_batching_strategies,
+    continuous_batch_simulation,
+    simulate_workload,
+    static_batch_simulation,
+)
+from batching._traces import AzureTrace, TraceError, read_azure_trace
+from batching._version import __version__
+from batching._workloads import generate_workload
+
+__all__ = [
+    "AzureTrace",
+    "BatchMetrics",
+    "BatchingError",
+    "BatchingLibraryError",
+    "BatchingMemoryError",
+    "BatchingValueError",
+    "CompletedColumns",
+    "LatencyColumns",
+    "MissingExtraError",
+    "Request",
+    "RequestColumns",
+    "RequestLatency",
+    "SimulationResult",
+    "StrategyComparison",
+    "TraceError",
+    "__version__",
+    "calculate_arithmetic_intensity_with_batch",
+    "calculate_batch_metrics",
+    "calculate_request_latency",
+    "compare_batching_strategies",
+    "continuous_batch_simulation",
+    "generate_conversation_workload",
+    "generate_workload",
+    "optimal_batch_size",
+    "plot_comparison",
+    "read_azure_trace",
+    "remaining_tokens",
+    "request_latencies",
+    "simulate_continuous",
+    "simulate_static",
+    "simulate_workload",
+    "static_batch_simulation",
+]

@@ -1,0 +1,18 @@
+"""The command `python -m batching`. Needs the extra [cli]; a picture also [plot], a trace also [traces]."""
+
+import sys
+
+from batching._errors import MissingExtraError
+
+
+def main() -> None:
+    """Run the command with the arguments of the process."""
+    try:
+        import rich  # noqa: F401, PLC0415
+        import typer  # noqa: F401, PLC0415
+    except ImportError as error:
+        print(MissingExtraError("the command", error.name or "typer and rich", "cli"), file=sys.stderr)
+        raise SystemExit(2) from None
+    from batching._command._application import application  # noqa: PLC0415  (needs both)
+
+    application(prog_name="python -m batching")

@@ -1,0 +1,50 @@
+"""The requests to compare with, and where they come from."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from batching._columns import RequestColumns
+from batching._conversation import generate_conversation_workload
+from batching._traces import read_azure_trace
+
+
+@dataclass(frozen=True)
+class WorkloadSource:
+    """Requests, and in words where they come from."""
+
+    requests: RequestColumns
+    origin: str
+    skipped: Mapping[str, int] = field(default_factory=dict)
+    """Rows of a trace that could not be used, for each reason."""
+
+    def rate(self) -> float | None:
+        """Requests per second between the first and the last arrival; None if all arrive at once."""
+        arrivals = self.requests.arrival_time
+        if arrivals is None or len(arrivals) == 0:
+            return None
+        span = float(arrivals.max() - arrivals.min())
+        return len(arrivals) / span if span > 0 else None
+
+    def mean_prompt_length(self) -> float:
+        """Tokens; 0.0 if there are no requests."""
+        prompts = self.requests.prompt_length
+        return float(np.mean(prompts)) if prompts is not None and len(prompts) else 0.0
+
+    def mean_output_length(self) -> float:
+        """Tokens; 0.0 if there are no requests."""
+        return float(np.mean(self.requests.output_length)) if len(self.requests) else 0.0
+
+
+def generated(num_requests: int, seed: int) -> WorkloadSource:
+    """Requests after the published statistics of a real trace."""
+    requests = generate_conversation_workload(num_requests, seed)
+    return WorkloadSource(requests, f"generated after the Azure conversation trace of 2023, seed {seed}")
+
+
+def replayed(trace: Path, progress: Callable[[int, int], None]) -> WorkloadSource:
+    """The requests of a trace file."""
+    read = read_azure_trace(trace, progress)
+    return WorkloadSource(read.requests, f"replayed from {trace}", read.skipped)

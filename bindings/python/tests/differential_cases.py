@@ -1,0 +1,77 @@
+"""Prints what Python makes of Tests/differential/cases.txt, whose head describes both formats.
+
+Swift and C have the same program; the three outputs must be equal, byte for byte.
+"""
+
+import struct
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
+
+from batching import generate_workload, simulate_continuous, simulate_static
+
+CASES = Path(__file__).parents[3] / "Tests" / "differential" / "cases.txt"
+
+_OFFSET_BASIS = 0xCBF29CE484222325
+_PRIME = 0x100000001B3
+
+
+def fnv1a(*columns: npt.NDArray[Any] | None) -> int:
+    """FNV-1a, 64 bits, over the little-endian bytes of whole columns one after another."""
+    value = _OFFSET_BASIS
+    for column in columns:
+        assert column is not None
+        for byte in column.astype(column.dtype.newbyteorder("<")).tobytes():
+            value = (value ^ byte) * _PRIME & 0xFFFFFFFFFFFFFFFF
+    return value
+
+
+def hexadecimal(value: float) -> str:
+    """The bit pattern of a double, or an integer itself, in 16 digits."""
+    bits: int = value if isinstance(value, int) else struct.unpack("<Q", struct.pack("<d", value))[0]
+    return f"{bits:016x}"
+
+
+def case_lines(number: int, line: str) -> list[str]:
+    """The three lines that a case gives."""
+    kind, seed, count, batch, time_per_token, rate = line.split(" ")
+    requests = generate_workload(int(count), (50, 200), (1, 400), arrival_rate=float(rate), seed=int(seed))
+    simulate = {"static": simulate_static, "continuous": simulate_continuous}[kind]
+    result = simulate(requests, int(batch), float(time_per_token))
+    workload_hash = fnv1a(requests.prompt_length, requests.output_length, requests.arrival_time)
+    result_hash = fnv1a(result.start_time, result.first_token_time, result.end_time, result.completion_order)
+    metrics = " ".join(f"{name}={hexadecimal(value)}" for name, value in _items(result.metrics()))
+    return [
+        f"case {number} workload hash={workload_hash:016x}",
+        f"case {number} {kind} total={hexadecimal(result.total_time)} throughput={hexadecimal(result.throughput)} "
+        f"hash={result_hash:016x}",
+        f"case {number} metrics {metrics}",
+    ]
+
+
+def _items(metrics: Any) -> list[tuple[str, float]]:
+    names = (
+        "throughput",
+        "total_tokens",
+        "avg_latency",
+        "p50_latency",
+        "p95_latency",
+        "p99_latency",
+        "avg_queue_time",
+        "avg_time_to_first_token",
+        "gpu_utilization",
+    )
+    return [(name, metrics[name]) for name in names]
+
+
+def all_lines(cases: Path) -> list[str]:
+    """The lines of every case of a file."""
+    lines = [line for line in cases.read_text(encoding="ascii").splitlines() if line and not line.startswith("#")]
+    return [output for number, line in enumerate(lines, start=1) for output in case_lines(number, line)]
+
+
+if __name__ == "__main__":
+    sys.stdout.reconfigure(newline="\n")  # type: ignore[union-attr]
+    print("\n".join(all_lines(Path(sys.argv[1]) if len(sys.argv) > 1 else CASES)))

@@ -1,0 +1,119 @@
+"""What Python believes of the C interface is what the header says: every function, every field, every offset."""
+
+import ctypes
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from batching import _abi
+
+HEADER = Path(__file__).parents[3] / "include" / "batching.h"
+
+SCALARS: dict[str, Any] = {
+    "int32_t": ctypes.c_int32,
+    "int64_t": ctypes.c_int64,
+    "uint32_t": ctypes.c_uint32,
+    "uint64_t": ctypes.c_uint64,
+    "double": ctypes.c_double,
+    "batching_status": ctypes.c_int32,
+}
+STRUCTURES = {structure.c_name: structure for structure in _abi.STRUCTURES}
+
+
+def declarations() -> str:
+    """The header without comments, preprocessor lines and superfluous spaces."""
+    text = re.sub(r"/\*.*?\*/", " ", HEADER.read_text(encoding="utf-8"), flags=re.DOTALL)
+    text = re.sub(r"^[ \t]*#(\\\n|[^\n])*", "", text, flags=re.MULTILINE)
+    return re.sub(r"\s+", " ", text).replace('extern "C" {', "")
+
+
+def python_type(declarator: str) -> Any:
+    """The ctypes type of `const double *arrival_time`, with or without a name."""
+    match = re.fullmatch(r"(?:const )?(\w+) ?(\*?) ?\w*", declarator.strip())
+    assert match, declarator
+    name, star = match.groups()
+    if not star:
+        return SCALARS[name]
+    if name == "char":
+        return ctypes.c_char_p
+    return ctypes.POINTER(STRUCTURES.get(name) or SCALARS[name])
+
+
+def prototypes() -> dict[str, _abi.Signature]:
+    found = {}
+    for result, name, arguments in re.findall(r"([\w ]+?[ *]+)(batching_\w+)\(([^()]*)\);", declarations()):
+        types = [] if arguments.strip() == "void" else [python_type(argument) for argument in arguments.split(",")]
+        found[name] = _abi.Signature(python_type(result), types)
+    return found
+
+
+def structures() -> dict[str, list[str]]:
+    """The names of the fields of each struct, in order."""
+    found = {}
+    for body, name in re.findall(r"typedef struct \w+ \{([^}]*)\} (\w+);", declarations()):
+        found[name] = [field.split()[-1].lstrip("*") for field in body.split(";") if field.strip()]
+    return found
+
+
+def test_the_table_has_the_functions_of_the_header() -> None:
+    expected = prototypes()
+    assert len(expected) == HEADER.read_text(encoding="utf-8").count(");\n")
+    assert set(_abi.FUNCTIONS) == set(expected)
+
+
+@pytest.mark.parametrize("name", sorted(_abi.FUNCTIONS))
+def test_a_function_has_the_types_of_the_header(name: str) -> None:
+    assert _abi.FUNCTIONS[name] == prototypes()[name]
+
+
+@pytest.mark.parametrize("name", sorted(_abi.FUNCTIONS))
+def test_the_prototype_beside_a_function_is_that_of_the_header(name: str) -> None:
+    source = Path(_abi.__file__).read_text(encoding="utf-8")
+    comments = re.sub(r"\s+", " ", " ".join(re.findall(r"^    # (.*)$", source, flags=re.MULTILINE)))
+    header = re.search(rf"[\w ]+?[ *]+{name}\([^()]*\);", declarations())
+    assert header is not None
+    assert header.group().strip() in comments
+
+
+def test_the_structs_have_the_fields_of_the_header() -> None:
+    expected = structures()
+    assert set(STRUCTURES) == set(expected)
+    for name, structure in STRUCTURES.items():
+        assert [field[0] for field in structure._fields_] == expected[name]
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler")
+def test_the_structs_have_the_layout_that_c_gives_them(tmp_path: Path) -> None:
+    lines, expected = [], []
+    for name, structure in STRUCTURES.items():
+        lines.append(f'printf("{name} %zu\\n", sizeof({name}));')
+        expected.append(f"{name} {ctypes.sizeof(structure)}")
+        for field in structures()[name]:
+            member = f"(({name} *)0)->{field}"
+            lines.append(f'printf("{name}.{field} %zu %zu\\n", offsetof({name}, {field}), sizeof({member}));')
+            descriptor = getattr(structure, field)
+            expected.append(f"{name}.{field} {descriptor.offset} {descriptor.size}")
+    source, program = tmp_path / "layout.c", tmp_path / "layout"
+    body = "\n".join(lines)
+    source.write_text(
+        f"#include <batching.h>\n#include <stddef.h>\n#include <stdio.h>\nint main(void) {{\n{body}\n}}\n"
+    )
+    subprocess.run(["cc", f"-I{HEADER.parent}", str(source), "-o", str(program)], check=True)
+    printed = subprocess.run([str(program)], check=True, capture_output=True, text=True).stdout
+    assert printed.splitlines() == expected
+
+
+@pytest.mark.parametrize(
+    ("macro", "value"),
+    [
+        ("BATCHING_OK", _abi.OK),
+        ("BATCHING_ERROR_OUT_OF_MEMORY", _abi.ERROR_OUT_OF_MEMORY),
+        ("BATCHING_COUNT_MAX", _abi.COUNT_MAX),
+    ],
+)
+def test_constants_are_those_of_the_header(macro: str, value: int) -> None:
+    assert re.search(rf"#define {macro} {value}\n", HEADER.read_text(encoding="utf-8"))
