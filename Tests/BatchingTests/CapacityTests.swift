@@ -54,7 +54,8 @@ import Testing
 
     @Test func `as many sequences as an integer counts are not an error`() throws {
         #expect(
-            try optimalBatchSize(memoryBudget: 0x1p63, modelMemory: 1, kvCachePerToken: 1, maxSequenceLength: 1) == .max)
+            try optimalBatchSize(memoryBudget: 0x1p63, modelMemory: 1, kvCachePerToken: 1, maxSequenceLength: 1) == .max
+        )
     }
 
     @Test func `more sequences than an integer counts are an error`() {

@@ -1,0 +1,14 @@
+/* Counts every byte that the program, the library included, takes from the C library's allocator. */
+#ifndef ALLOCATIONS_H
+#define ALLOCATIONS_H
+
+#include <stdint.h>
+
+/** Bytes allocated now. */
+int64_t allocated_bytes(void);
+
+/** The most bytes allocated at one time since allocations_peak_reset. */
+int64_t allocations_peak(void);
+void allocations_peak_reset(void);
+
+#endif

@@ -1,0 +1,24 @@
+/* The sections of the report, a file each. */
+#ifndef SECTIONS_H
+#define SECTIONS_H
+
+#include "batching.h"
+
+/** The batch sizes of every table, and the one that the targets are about. */
+#define BENCHMARK_BATCH_SIZES                                                                                          \
+    { 4, 32, 256, 2048 }
+#define BENCHMARK_TARGET_BATCH_SIZE 256
+
+/** Nanoseconds a request of the simulators and the metrics beside the baselines, whose results must be the same. */
+void simulators_section(int64_t count);
+
+/** Nanoseconds a request of the metrics, by the order of the requests. */
+void metrics_section(int64_t count);
+
+/** Peak memory of each call beyond the columns of its caller. */
+void memory_section(int64_t count);
+
+/** Nanoseconds a request from 10,000 requests up to `largest_count`. */
+void scale_section(int64_t largest_count);
+
+#endif

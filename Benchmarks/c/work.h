@@ -1,0 +1,34 @@
+/* The calls that are measured, in the form that `measure` takes: each ends the program if it fails. */
+#ifndef WORK_H
+#define WORK_H
+
+#include "batching.h"
+
+/** The context of a simulator's call. */
+typedef struct simulation_work {
+    const batching_requests *requests;
+    int64_t batch_size;
+    const batching_results *results;
+    batching_summary summary;
+} simulation_work;
+
+simulation_work simulation_work_make(const batching_requests *requests, int64_t batch_size,
+                                     const batching_results *results);
+
+void static_work_run(void *simulation);
+void continuous_work_run(void *simulation);
+void plain_static_work_run(void *simulation);
+void heap_continuous_work_run(void *simulation);
+
+/** The context of a call of batching_batch_metrics_calculate. */
+typedef struct metrics_work {
+    batching_completed completed;
+    double total_time;
+    batching_batch_metrics metrics;
+} metrics_work;
+
+metrics_work metrics_work_make(const batching_completed *completed, double total_time);
+
+void metrics_work_run(void *metrics);
+
+#endif

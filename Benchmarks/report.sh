@@ -1,0 +1,16 @@
+#!/bin/sh
+# Prints the report: the machine, the benchmarks through C, the same through Python.
+# Usage: SIZE=REQUESTS PYTHON=INTERPRETER report.sh BENCH
+set -eu
+bench=$1
+here=$(cd "$(dirname "$0")" && pwd)
+
+echo "== Machine"
+echo
+echo "$(date -u +%F), Linux $(uname -r), $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), $(nproc) cores,\
+ $(awk '/^MemTotal/ { printf "%.0f GB", $2 / 1e6 }' /proc/meminfo), load $(cut -d ' ' -f 1 /proc/loadavg)"
+started=$(date +%s)
+"$bench" "$SIZE"
+"$PYTHON" "$here/python/bench.py" --requests "$SIZE"
+echo
+echo "The whole took $(($(date +%s) - started)) s; load at the end $(cut -d ' ' -f 1 /proc/loadavg)."
