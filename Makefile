@@ -4,7 +4,6 @@ VERSION := 0.1.0
 SOVERSION := 0
 PREFIX ?= /usr/local
 DESTDIR ?=
-SECONDS ?= 60
 # Debian's own interpreter: libpython3-dev is its development package, and an embedding host must match it.
 PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
 SWIFT ?= swift
@@ -18,6 +17,9 @@ export BATCHING_DATA ?= $(abspath ../shared/data)
 
 SWIFT_SOURCES := $(shell find Sources include Package.swift -type f)
 SWIFT_FORMATTED := Package.swift Sources Tests/BatchingTests Tests/ABITests Tests/differential/swift examples/swift
+
+# Two builds at once would share a folder, and a test that is timed out is no test.
+.NOTPARALLEL:
 
 .PHONY: help run build test check bench clean setup-run setup-test \
         check-format-swift check-python check-sanitizers test-swift test-python test-examples test-differential
@@ -131,12 +133,13 @@ check-python: $(STAMPS)/venv-test
 	$(VENV)/bin/ruff format --check bindings/python examples/python Benchmarks/python
 	$(VENV)/bin/ruff check bindings/python examples/python Benchmarks/python
 	cd bindings/python && ../../$(VENV)/bin/mypy --strict src tests
+	$(VENV)/bin/mypy --strict Benchmarks/python examples/python
 
 check-sanitizers:
 	$(SWIFT_TEST) $(BUILD)/swift-asan --sanitize=address
 	$(SWIFT_TEST) $(BUILD)/swift-tsan --sanitize=thread
 
-bench: build
+bench: build $(STAMPS)/packages-test
 	$(MAKE) -C Benchmarks PYTHON=$(abspath $(VENV))/bin/python $(if $(SIZE),SIZE=$(SIZE))
 
 clean:

@@ -17,7 +17,9 @@ public enum ContinuousBatching: TextbookSimulator {
         let run = try TextbookRun(
             requests, batchSize: maxBatchSize, batchSizeName: "max_batch_size", timePerToken: timePerToken)
         var sink = ColumnSink(requests: requests, columns: results)
-        return try run.run(ContinuousBatching.self, into: &sink)
+        let summary = try run.run(ContinuousBatching.self, into: &sink)
+        sink.fillTokensGenerated()
+        return summary
     }
 
     /// Requests are admitted one by one; iterations in which nobody joins or leaves are never visited. Every end is known
@@ -47,19 +49,21 @@ public enum ContinuousBatching: TextbookSimulator {
                 origin = Nanoseconds(arrival.count &- iteration &* step.count)
             } else {
                 // The first boundary at or after the arrival: no later than lastFinish, so it is on the clock.
-                iteration = max(iteration, (arrival - origin).count.dividedRoundingUp(by: step.count))
+                let behind = (arrival - origin).count &- iteration &* step.count
+                if behind > 0 { iteration = iteration &+ behind.dividedRoundingUp(by: step.count) }
             }
-            if wheel.count == run.batchSize || !wheel.reaches(iteration &+ output) {
-                while true {
-                    wheel.remove(through: iteration) { sink.complete(order[$0]) }
-                    if wheel.count < run.batchSize { break }
-                    iteration = wheel.nextDue
-                }
+            let isFull = wheel.count == run.batchSize
+            if isFull || !wheel.reaches(iteration &+ output) {
+                if isFull { iteration = max(iteration, wheel.nextDue) }
+                wheel.remove(through: iteration) { sink.complete(order[$0]) }
             }
 
             let finish = iteration &+ output
-            guard let requestEnd = origin.advanced(by: finish, of: step) else { throw run.clockOverflow(at: index) }
-            let start = Nanoseconds(requestEnd.count &- output &* step.count)
+            if run.clockMayOverflow, origin.advanced(by: finish, of: step) == nil {
+                throw run.clockOverflow(at: index)
+            }
+            let start = Nanoseconds(origin.count &+ iteration &* step.count)
+            let requestEnd = Nanoseconds(start.count &+ output &* step.count)
             wheel.insert(position, due: finish)
             sink.admit(index, start: start, firstToken: start + step, end: requestEnd)
             lastFinish = max(lastFinish, finish)

@@ -40,7 +40,6 @@ struct ColumnSink: SimulationSink {
         columns.startTime?[index] = start.seconds
         columns.firstTokenTime?[index] = firstToken.seconds
         columns.endTime?[index] = end.seconds
-        columns.tokensGenerated?[index] = Int32(truncatingIfNeeded: requests.output(index))
     }
 
     @inline(__always)
@@ -50,13 +49,15 @@ struct ColumnSink: SimulationSink {
         fill(columns.startTime, positions, order, start.seconds)
         fill(columns.firstTokenTime, positions, order, firstToken.seconds)
         fill(columns.endTime, positions, order, end.seconds)
-        if let column = columns.tokensGenerated {
-            for position in positions {
-                column[order[position]] = Int32(truncatingIfNeeded: requests.output(order[position]))
-            }
-        }
         if let column = columns.completionOrder {
             for position in positions { column[position] = Int64(order[position]) }
+        }
+    }
+
+    /// Fills the column that is known without a simulation.
+    func fillTokensGenerated() {
+        if let column = columns.tokensGenerated {
+            for index in 0..<requests.count { column[index] = Int32(truncatingIfNeeded: requests.output(index)) }
         }
     }
 

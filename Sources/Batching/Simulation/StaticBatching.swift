@@ -16,7 +16,9 @@ public enum StaticBatching: TextbookSimulator {
         let run = try TextbookRun(
             requests, batchSize: batchSize, batchSizeName: "batch_size", timePerToken: timePerToken)
         var sink = ColumnSink(requests: requests, columns: results)
-        return try run.run(StaticBatching.self, into: &sink)
+        let summary = try run.run(StaticBatching.self, into: &sink)
+        sink.fillTokensGenerated()
+        return summary
     }
 
     static func simulate(

@@ -6,6 +6,9 @@ struct TextbookRun {
     /// Requests in a batch, or slots: no more than there are requests.
     let batchSize: Int
     let step: Nanoseconds
+    /// Whether the clock may end beyond its maximum. At least one token is generated in each iteration, and a busy period
+    /// begins no later than the last arrival: so it ends at most `totalTokens` steps after the last arrival.
+    let clockMayOverflow: Bool
 
     init(
         _ requests: RequestColumns, batchSize: Int64, batchSizeName: String, timePerToken: Double
@@ -13,15 +16,13 @@ struct TextbookRun {
         guard batchSize >= 1 else { throw .invalid(batchSizeName, batchSize, "must be at least 1") }
         step = try Validation.timePerToken(timePerToken)
         survey = try requests.survey()
+        clockMayOverflow = survey.lastArrival.advanced(by: survey.totalTokens, of: step) == nil
         self.requests = requests
         self.batchSize = Int(min(batchSize, Int64(max(requests.count, 1))))
     }
 
-    /// Runs a simulator, and gives what it does to the sink.
-    ///
-    /// At least one token is generated in each iteration, and a busy period begins no later than the last arrival: so
-    /// the clock ends at most `totalTokens` steps after the last arrival. Only if it might not hold that, the run is
-    /// made once without its sink before anything is written.
+    /// Runs a simulator, and gives what it does to the sink: after a run without it, if the clock may overflow, so that
+    /// nothing is written unless the whole run succeeds.
     func run<Simulator: TextbookSimulator>(
         _ simulator: Simulator.Type, into sink: inout some SimulationSink
     ) throws(BatchingError) -> RunSummary {
@@ -37,7 +38,7 @@ struct TextbookRun {
     private func run<Simulator: TextbookSimulator>(
         _ simulator: Simulator.Type, order: some RowOrder, into sink: inout some SimulationSink
     ) throws(BatchingError) -> RunSummary {
-        if survey.lastArrival.advanced(by: survey.totalTokens, of: step) == nil {
+        if clockMayOverflow {
             var nowhere = NoSink()
             _ = try simulator.simulate(self, order: order, into: &nowhere)
         }

@@ -80,36 +80,57 @@ struct TimingWheel: ~Copyable {
     /// Takes out everything due up to and including `iteration`, which is not before any earlier one.
     @inline(__always)
     mutating func remove(through iteration: Int64, _ body: (Int) -> Void) {
-        while true {
-            let dueInWheel = nextOccupied
-            let due = min(dueInWheel, far.nextDue)
-            if due > iteration { break }
-            while far.nextDue == due {
-                body(Int(far.removeFirst()))
-                count &-= 1
-            }
-            if dueInWheel == due { empty(Int(truncatingIfNeeded: due) & mask, body) }
-            current = due
+        if far.nextDue <= iteration { removeFar(through: iteration, body) }
+        removeFromWheel(through: iteration, body)
+    }
+
+    /// Takes out what waits in the heap, each right before what is due with it in the wheel, where it went in later.
+    @inline(never)
+    private mutating func removeFar(through iteration: Int64, _ body: (Int) -> Void) {
+        while far.nextDue <= iteration {
+            removeFromWheel(through: far.nextDue &- 1, body)
+            body(Int(far.removeFirst()))
+            count &-= 1
         }
-        current = iteration
+    }
+
+    @inline(__always)
+    private mutating func removeFromWheel(through iteration: Int64, _ body: (Int) -> Void) {
+        var next = current &+ 1
+        // Nothing in the wheel is due later than one turn from now.
+        let last = min(iteration, next &+ Int64(mask))
+        while next <= last {
+            // The iterations that share a word of bits with the next one: all 64, or fewer at either end.
+            let lastInWord = min(next | 63, last)
+            let word = (Int(truncatingIfNeeded: next) & mask) >> 6
+            let reached = UInt64.max &<< UInt64(truncatingIfNeeded: next)
+            let notBeyond = UInt64.max &>> UInt64(truncatingIfNeeded: 63 &- lastInWord)
+            var bits = occupied.elements[word] & reached & notBeyond
+            occupied.elements[word] ^= bits
+            while bits != 0 {
+                empty(word &<< 6 | bits.trailingZeroBitCount, body)
+                bits &= bits &- 1
+            }
+            next = lastInWord &+ 1
+        }
+        current = max(current, iteration)
     }
 
     @inline(__always)
     private mutating func empty(_ bucket: Int, _ body: (Int) -> Void) {
-        let last = lastNodes.elements[bucket]
+        let last = Int(lastNodes.elements[bucket])
         let first = nodes.elements[bucket].next
-        var node = first
+        var node = Int(first)
         while true {
-            body(Int(nodes.elements[Int(node)].entry))
+            body(Int(nodes.elements[node].entry))
             count &-= 1
             if node == last { break }
-            node = nodes.elements[Int(node)].next
+            node = Int(nodes.elements[node].next)
         }
         // The whole list becomes free at once.
-        nodes.elements[Int(last)].next = firstFree
+        nodes.elements[last].next = firstFree
         firstFree = first
         lastNodes.elements[bucket] = Int32(truncatingIfNeeded: bucket)
-        occupied.elements[bucket >> 6] &= ~(1 &<< UInt64(truncatingIfNeeded: bucket))
     }
 
     /// The first iteration after `current` that has an entry in the wheel; `Int64.max` if there is none.
@@ -127,7 +148,7 @@ struct TimingWheel: ~Copyable {
             word = word == lastWord ? 0 : word &+ 1
             bits = occupied.elements[word]
         }
-        let bucket = word << 6 | bits.trailingZeroBitCount
+        let bucket = word &<< 6 | bits.trailingZeroBitCount
         return current &+ 1 &+ Int64((bucket &- start) & mask)
     }
 }

@@ -43,10 +43,10 @@ def case_lines(number: int, line: str) -> list[str]:
     workload_hash = fnv1a(requests.prompt_length, requests.output_length, requests.arrival_time)
     result_hash = fnv1a(result.start_time, result.first_token_time, result.end_time, result.completion_order)
     metrics = " ".join(f"{name}={hexadecimal(value)}" for name, value in _items(result.metrics()))
+    run = f"total={hexadecimal(result.total_time)} throughput={hexadecimal(result.throughput)}"
     return [
         f"case {number} workload hash={workload_hash:016x}",
-        f"case {number} {kind} total={hexadecimal(result.total_time)} throughput={hexadecimal(result.throughput)} "
-        f"hash={result_hash:016x}",
+        f"case {number} {kind} {run} hash={result_hash:016x}",
         f"case {number} metrics {metrics}",
     ]
 

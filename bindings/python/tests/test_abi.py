@@ -51,17 +51,18 @@ def prototypes() -> dict[str, _abi.Signature]:
     return found
 
 
-def structures() -> dict[str, list[str]]:
-    """The names of the fields of each struct, in order."""
+def structures() -> dict[str, list[tuple[str, Any]]]:
+    """The names and types of the fields of each struct, in order."""
     found = {}
     for body, name in re.findall(r"typedef struct \w+ \{([^}]*)\} (\w+);", declarations()):
-        found[name] = [field.split()[-1].lstrip("*") for field in body.split(";") if field.strip()]
+        fields = [field.strip() for field in body.split(";") if field.strip()]
+        found[name] = [(field.split()[-1].lstrip("*"), python_type(field)) for field in fields]
     return found
 
 
 def test_the_table_has_the_functions_of_the_header() -> None:
     expected = prototypes()
-    assert len(expected) == HEADER.read_text(encoding="utf-8").count(");\n")
+    assert len(expected) == declarations().count(");")
     assert set(_abi.FUNCTIONS) == set(expected)
 
 
@@ -83,7 +84,7 @@ def test_the_structs_have_the_fields_of_the_header() -> None:
     expected = structures()
     assert set(STRUCTURES) == set(expected)
     for name, structure in STRUCTURES.items():
-        assert [field[0] for field in structure._fields_] == expected[name]
+        assert list(structure._fields_) == expected[name]
 
 
 @pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler")
@@ -92,16 +93,14 @@ def test_the_structs_have_the_layout_that_c_gives_them(tmp_path: Path) -> None:
     for name, structure in STRUCTURES.items():
         lines.append(f'printf("{name} %zu\\n", sizeof({name}));')
         expected.append(f"{name} {ctypes.sizeof(structure)}")
-        for field in structures()[name]:
+        for field, _ in structures()[name]:
             member = f"(({name} *)0)->{field}"
             lines.append(f'printf("{name}.{field} %zu %zu\\n", offsetof({name}, {field}), sizeof({member}));')
             descriptor = getattr(structure, field)
             expected.append(f"{name}.{field} {descriptor.offset} {descriptor.size}")
     source, program = tmp_path / "layout.c", tmp_path / "layout"
-    body = "\n".join(lines)
-    source.write_text(
-        f"#include <batching.h>\n#include <stddef.h>\n#include <stdio.h>\nint main(void) {{\n{body}\n}}\n"
-    )
+    headers = ["#include <batching.h>", "#include <stddef.h>", "#include <stdio.h>"]
+    source.write_text("\n".join([*headers, "int main(void) {", *lines, "}", ""]))
     subprocess.run(["cc", f"-I{HEADER.parent}", str(source), "-o", str(program)], check=True)
     printed = subprocess.run([str(program)], check=True, capture_output=True, text=True).stdout
     assert printed.splitlines() == expected

@@ -224,9 +224,9 @@ def test_more_than_the_machine_holds_is_refused_before_it_is_taken(monkeypatch: 
 
 @pytest.mark.parametrize("value", [None, 3, "ab", (1,), (1, 2, 3), {1, 2}, range(2)])
 def test_ranges_are_pairs(value: Any) -> None:
-    with pytest.raises(TypeError, match="prompt_length_range is .*pair"):
+    with pytest.raises(TypeError, match=r"prompt_length_range is .*pair"):
         batching.generate_workload(1, value)
-    with pytest.raises(TypeError, match="output_length_range is .*pair"):
+    with pytest.raises(TypeError, match=r"output_length_range is .*pair"):
         batching.generate_workload(1, (1, 2), value)
 
 
@@ -237,9 +237,9 @@ def test_what_is_no_list_of_requests(value: Any) -> None:
         lambda: batching.continuous_batch_simulation(value, 1),
         lambda: batching.compare_batching_strategies(value, 1),
     ):
-        with pytest.raises(TypeError, match="requests is .*sequence of Request"):
+        with pytest.raises(TypeError, match=r"requests is .*sequence of Request"):
             call()
-    with pytest.raises(TypeError, match="completed_requests is .*sequence of Request"):
+    with pytest.raises(TypeError, match=r"completed_requests is .*sequence of Request"):
         batching.calculate_batch_metrics(value, 1.0)
 
 
@@ -257,9 +257,9 @@ def test_first_token_times_out_of_range() -> None:
     for value in [math.inf, -1.0, 0.5, 2.5, 10**10]:
         with pytest.raises(ValueError, match=r"first_token_time\[1\] is "):
             batching.calculate_batch_metrics(rows(first_token_time=value), 2.0)
-    for value in ["abc", True, [1.0]]:
+    for wrong in ["abc", True, [1.0]]:
         with pytest.raises(TypeError, match=r"first_token_time\[1\] is .*must be a number"):
-            batching.calculate_batch_metrics(rows(first_token_time=value), 2.0)
+            batching.calculate_batch_metrics(rows(first_token_time=wrong), 2.0)
     # Not a number is how columns say that it is unknown.
     unknown = batching.calculate_batch_metrics(rows(first_token_time=math.nan), 2.0)
     assert unknown == batching.calculate_batch_metrics(rows(first_token_time=None), 2.0)

@@ -15,9 +15,12 @@ from batching import BatchingValueError, CompletedColumns, RequestColumns
 def test_fitting_arrays_are_borrowed() -> None:
     outputs, prompts, arrivals = np.ones(5, np.int32), np.zeros(5, np.int32), np.zeros(5)
     columns = RequestColumns(outputs, prompts, arrivals)
-    pairs = [(columns.output_length, outputs), (columns.prompt_length, prompts), (columns.arrival_time, arrivals)]
+    pairs: list[tuple[Any, Any]] = [
+        (columns.output_length, outputs),
+        (columns.prompt_length, prompts),
+        (columns.arrival_time, arrivals),
+    ]
     for held, given in pairs:
-        assert held is not None
         assert held.ctypes.data == given.ctypes.data
         assert given.flags.writeable
         assert not held.flags.writeable

@@ -121,8 +121,7 @@ def test_invariants(simulate: Simulator, slow: SlowSimulator, case: Case) -> Non
 
 
 @given(case=cases())
-def test_continuous_batching_is_never_later_than_static_at_the_end(case: Case) -> None:
-    # True of the mean latency of most loads, but provable only where each batch is one request.
+def test_one_slot_is_a_queue_whatever_the_strategy(case: Case) -> None:
     outputs, arrivals, _, step = case
     columns = RequestColumns(outputs, arrival_time=[seconds(arrival) for arrival in arrivals])
     one_at_a_time = simulate_static(columns, 1, seconds(step))

@@ -1,0 +1,134 @@
+"""The picture, and the schedule behind it."""
+
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from batching import (
+    MissingExtraError,
+    RequestColumns,
+    SimulationResult,
+    generate_conversation_workload,
+    generate_workload,
+    plot_comparison,
+    simulate_continuous,
+    simulate_static,
+)
+from batching._schedule import busy_spans, readable_window, slot_time, slot_use
+
+LESSON = RequestColumns([50, 200, 30, 150], arrival_time=[0.0, 0.1, 0.2, 0.3])
+
+
+def both(columns: RequestColumns, batch_size: int, step: float = 0.01) -> tuple[SimulationResult, SimulationResult]:
+    return simulate_static(columns, batch_size, step), simulate_continuous(columns, batch_size, step)
+
+
+def test_wasted_slot_time_of_the_lesson() -> None:
+    static, continuous = (slot_time(result) for result in both(LESSON, 2))
+    # 430 tokens of 10 ms fill 4.3 s; two slots are there for 3.5 s and for 2.3 s.
+    assert static.wasted == pytest.approx(1 - 4.3 / 7.0)
+    assert static.held == pytest.approx(1 - 4.3 / 7.0)
+    assert continuous.wasted == pytest.approx(1 - 4.3 / 4.6)
+    assert continuous.held == pytest.approx(0.0, abs=1e-12)
+    nothing = slot_time(simulate_static(RequestColumns([]), 2))
+    assert (nothing.held, nothing.free) == (0.0, 0.0)
+
+
+def test_slots_of_the_lesson() -> None:
+    _, continuous = both(LESSON, 2)
+    use = slot_use(continuous, (0.0, 10.0))
+    # Request 0, then 1 beside it, then 2 and 3 in the slot of 0.
+    assert use.slot.tolist() == [0, 1, 0, 0]
+    assert use.start_time.tolist() == [0.0, 0.1, 0.5, 0.8]
+    assert use.end_time.tolist() == [0.5, 2.1, 0.8, 2.3]
+    static, _ = both(LESSON, 2)
+    assert slot_use(static, (0.0, 10.0)).done_time.tolist() == pytest.approx([0.6, 2.1, 2.4, 3.6])
+
+
+def test_only_the_window_is_looked_at() -> None:
+    static, _ = both(LESSON, 2)
+    assert slot_use(static, (2.1, 9.0)).start_time.tolist() == [2.1, 2.1]
+    assert slot_use(static, (0.0, 0.1)).start_time.tolist() == []
+    assert busy_spans(static, (0.0, 3.0)) == [(0.1, 3.0)]
+    assert busy_spans(static, (3.6, 5.0)) == []
+
+
+@given(seed=st.integers(0, 1000), batch_size=st.integers(1, 9), rate=st.sampled_from([0.3, 3.0, 30.0]))
+def test_no_two_requests_share_a_slot(seed: int, batch_size: int, rate: float) -> None:
+    for result in both(generate_workload(60, (1, 1), (1, 60), arrival_rate=rate, seed=seed), batch_size):
+        window = (result.total_time * 0.3, result.total_time * 0.8)
+        use = slot_use(result, window)
+        assert len(use.slot) == np.count_nonzero((result.start_time < window[1]) & (result.end_time > window[0]))
+        assert use.slot.min(initial=0) >= 0
+        assert use.slot.max(initial=0) < batch_size
+        for slot in set(use.slot.tolist()):
+            held = use.slot == slot
+            assert (use.end_time[held][:-1] <= use.start_time[held][1:]).all()
+        assert ((use.start_time < use.done_time) & (use.done_time <= use.end_time)).all()
+
+
+@given(seed=st.integers(0, 1000), rate=st.sampled_from([0.3, 3.0, 30.0]))
+def test_slot_time_is_used_held_or_free(seed: int, rate: float) -> None:
+    for result in both(generate_workload(60, (1, 1), (1, 60), arrival_rate=rate, seed=seed), 4):
+        share = slot_time(result)
+        used = result.total_tokens * result.time_per_token / (4 * result.busy_time)
+        assert used + share.held + share.free == pytest.approx(1.0, rel=1e-9)
+        spans = busy_spans(result, (0.0, result.total_time))
+        assert sum(end - begin for begin, end in spans) == pytest.approx(result.busy_time, rel=1e-9)
+
+
+def test_the_window_shows_static_batches() -> None:
+    for batch_size in (4, 32, 512):
+        static, continuous = both(generate_conversation_workload(5000), batch_size, 0.02)
+        begin, end = readable_window(static, continuous)
+        assert 0.0 <= begin < end <= max(static.total_time, continuous.total_time)
+        starts = np.unique(static.start_time)
+        assert 2 <= np.count_nonzero((starts >= begin) & (starts < end)) <= 7
+
+
+class TestFigure:
+    @pytest.fixture(autouse=True)
+    def needs_matplotlib(self) -> None:
+        pytest.importorskip("matplotlib")
+
+    def test_panels_share_the_window(self) -> None:
+        figure = plot_comparison(*both(LESSON, 2), window=(0.5, 1.5))
+        static, continuous, latency = figure.axes
+        assert static.get_xlim() == continuous.get_xlim() == (0.5, 1.5)
+        assert "38.6% of slot-time wasted" in static.get_title("left")
+        assert "6.5% of slot-time wasted" in continuous.get_title("left")
+        assert [line.get_label() for line in latency.get_lines()[:1]] == ["static"]
+
+    def test_curves_are_the_distributions_of_the_latencies(self) -> None:
+        figure = plot_comparison(*both(LESSON, 2))
+        curves = {line.get_label(): line for line in figure.axes[2].get_lines()}
+        assert np.asarray(curves["static"].get_xdata()).tolist() == pytest.approx([2.0, 2.1, 3.3, 3.4])
+        assert np.asarray(curves["continuous"].get_xdata()).tolist() == pytest.approx([0.5, 0.6, 2.0, 2.0])
+
+    def test_skewed_latencies_get_a_logarithmic_axis(self) -> None:
+        assert plot_comparison(*both(LESSON, 2)).axes[2].get_xscale() == "linear"
+        assert plot_comparison(*both(generate_conversation_workload(500), 8)).axes[2].get_xscale() == "log"
+
+    @pytest.mark.parametrize("count", [0, 1, 2, 700])
+    def test_any_number_of_requests_can_be_drawn(self, count: int) -> None:
+        figure = plot_comparison(*both(generate_conversation_workload(count), 100))
+        figure.draw_without_rendering()
+
+    def test_no_global_state_is_left_behind(self) -> None:
+        plot_comparison(*both(LESSON, 2))
+        assert "matplotlib.pyplot" not in sys.modules
+
+    @pytest.mark.parametrize("window", [(1.0, 1.0), (2.0, 1.0), (float("nan"), 1.0)])
+    def test_a_window_must_not_be_empty(self, window: tuple[float, float]) -> None:
+        with pytest.raises(ValueError, match="window is "):
+            plot_comparison(*both(LESSON, 2), window=window)
+
+
+def test_without_matplotlib_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "batching._drawing", raising=False)
+    monkeypatch.setitem(sys.modules, "matplotlib.axes", None)
+    with pytest.raises(MissingExtraError, match=r"needs matplotlib.*pip install 'batching\[plot\]'"):
+        plot_comparison(*both(LESSON, 2))
