@@ -94,7 +94,8 @@ run: build
 
 # --- Tests ------------------------------------------------------------------------------------------------------------
 
-SWIFT_TEST := $(SWIFT) test --quiet --scratch-path
+# The tests are those of Swift Testing; the runner of XCTest would have none, and leaks what the sanitizers then report.
+SWIFT_TEST := $(SWIFT) test --quiet --disable-xctest --scratch-path
 
 test: setup-test $(LIBRARY) check test-swift test-c test-cpp test-python test-examples test-differential test-fuzz
 	@echo 'make test: everything passed'
