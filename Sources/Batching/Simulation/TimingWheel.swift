@@ -14,12 +14,14 @@ struct TimingWheel: ~Copyable {
 
     static let largestReach: Int64 = (1 << 14) - 1
 
-    /// The first node of each bucket, which holds no entry, then those that do.
+    /// The first node of each bucket, which holds no entry, then those that do, then the first of the removed ones.
     private let nodes: ScratchBuffer<Node>
     /// The last node of each bucket; its own node if it is empty.
     private let lastNodes: ScratchBuffer<Int32>
     private let occupied: ScratchBuffer<UInt64>
     private let mask: Int
+    /// The node before those that are being taken out.
+    private let removed: Int32
     private var firstFree: Int32
     private var far: FarEntries
 
@@ -35,7 +37,7 @@ struct TimingWheel: ~Copyable {
         var buckets = 64
         while buckets <= TimingWheel.largestReach, buckets <= longestDelay { buckets <<= 1 }
         let far = try FarEntries(capacity: longestDelay > TimingWheel.largestReach ? capacity : 0)
-        let nodes = try ScratchBuffer(count: buckets + capacity, repeating: Node(next: 0, entry: 0))
+        let nodes = try ScratchBuffer(count: buckets + capacity + 1, repeating: Node(next: 0, entry: 0))
         let lastNodes = try ScratchBuffer<Int32>(count: buckets, repeating: 0)
         let occupied = try ScratchBuffer<UInt64>(count: buckets / 64, repeating: 0)
         for bucket in 0..<buckets { lastNodes.elements[bucket] = Int32(truncatingIfNeeded: bucket) }
@@ -45,6 +47,7 @@ struct TimingWheel: ~Copyable {
         self.lastNodes = lastNodes
         self.occupied = occupied
         mask = buckets - 1
+        removed = Int32(truncatingIfNeeded: buckets + capacity)
         firstFree = Int32(truncatingIfNeeded: buckets)
     }
 
@@ -96,41 +99,45 @@ struct TimingWheel: ~Copyable {
 
     @inline(__always)
     private mutating func removeFromWheel(through iteration: Int64, _ body: (Int) -> Void) {
+        // The lists of all buckets become one, so that there is one loop over entries and not one for each bucket.
+        var last = removed
         var next = current &+ 1
         // Nothing in the wheel is due later than one turn from now.
-        let last = min(iteration, next &+ Int64(mask))
-        while next <= last {
+        let lastDue = min(iteration, next &+ Int64(mask))
+        while next <= lastDue {
             // The iterations that share a word of bits with the next one: all 64, or fewer at either end.
-            let lastInWord = min(next | 63, last)
+            let lastInWord = min(next | 63, lastDue)
             let word = (Int(truncatingIfNeeded: next) & mask) >> 6
             let reached = UInt64.max &<< UInt64(truncatingIfNeeded: next)
             let notBeyond = UInt64.max &>> UInt64(truncatingIfNeeded: 63 &- lastInWord)
             var bits = occupied.elements[word] & reached & notBeyond
             occupied.elements[word] ^= bits
             while bits != 0 {
-                empty(word &<< 6 | bits.trailingZeroBitCount, body)
+                let bucket = word &<< 6 | bits.trailingZeroBitCount
+                nodes.elements[Int(last)].next = nodes.elements[bucket].next
+                last = lastNodes.elements[bucket]
+                lastNodes.elements[bucket] = Int32(truncatingIfNeeded: bucket)
                 bits &= bits &- 1
             }
             next = lastInWord &+ 1
         }
         current = max(current, iteration)
+        if last != removed { empty(through: last, body) }
     }
 
+    /// Takes out the entries of the list of removed nodes, and makes all of them free at once.
     @inline(__always)
-    private mutating func empty(_ bucket: Int, _ body: (Int) -> Void) {
-        let last = Int(lastNodes.elements[bucket])
-        let first = nodes.elements[bucket].next
-        var node = Int(first)
+    private mutating func empty(through last: Int32, _ body: (Int) -> Void) {
+        let first = nodes.elements[Int(removed)].next
+        var node = first
         while true {
-            body(Int(nodes.elements[node].entry))
+            body(Int(nodes.elements[Int(node)].entry))
             count &-= 1
             if node == last { break }
-            node = Int(nodes.elements[node].next)
+            node = nodes.elements[Int(node)].next
         }
-        // The whole list becomes free at once.
-        nodes.elements[last].next = firstFree
+        nodes.elements[Int(last)].next = firstFree
         firstFree = first
-        lastNodes.elements[bucket] = Int32(truncatingIfNeeded: bucket)
     }
 
     /// The first iteration after `current` that has an entry in the wheel; `Int64.max` if there is none.
