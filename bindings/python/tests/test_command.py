@@ -118,6 +118,17 @@ def test_rows_that_are_not_used_are_reported(trace: Path) -> None:
     assert "Not used: 1 rows (GeneratedTokens is no integer from 1 to 2147483647)" in printed
 
 
+def test_it_says_which_strategy_does_not_keep_up() -> None:
+    # 5.5 requests/s of 211 tokens are 1,170 tokens/s. 32 slots at 20 ms give at most 1,600, of which static batching
+    # wastes more than half; at 1 ms both have plenty; one slot gives 50.
+    sentence = "{} batching does not keep up"
+    usual = run("--num-requests", "2000").stdout
+    assert sentence.format("Static") in usual
+    assert sentence.format("Continuous") not in usual
+    assert "does not keep up" not in run("--num-requests", "2000", "--time-per-token", "0.001").stdout
+    assert sentence.format("Continuous") in run("--num-requests", "2000", "--batch-size", "1").stdout
+
+
 def test_a_single_request_has_no_rate() -> None:
     assert as_json("--num-requests", "1")["workload"]["requests_per_second"] is None
     assert "1 requests, all at once" in run("--num-requests", "1").stdout

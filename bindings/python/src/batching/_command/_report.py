@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.table import Table
 
 from batching._command._comparison import Comparison
+from batching._command._workload import WorkloadSource
+from batching._simulators import SimulationResult
 
 
 class Row(NamedTuple):
@@ -81,6 +83,18 @@ def as_table(comparison: Comparison) -> None:
             "-" if factor is None else f"{factor:,.2f}x",
         )
     console.print(table)
+    for run in (comparison.static, comparison.continuous):
+        if _falls_behind(run, comparison.workload):
+            console.print(
+                f"{run.strategy.capitalize()} batching does not keep up with these arrivals: its queue, and with it "
+                "its latency, grows as long as the run lasts."
+            )
+
+
+def _falls_behind(run: SimulationResult, workload: WorkloadSource) -> bool:
+    """Whether the run took so much longer than the arrivals that it cannot be the last requests alone."""
+    rate = workload.rate()
+    return rate is not None and run.throughput < 0.9 * rate * workload.mean_output_length()
 
 
 def _workload_line(comparison: Comparison) -> str:
