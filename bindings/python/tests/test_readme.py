@@ -1,0 +1,60 @@
+"""The programs in the README at the top run as they stand."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from batching import _library
+
+ROOT = Path(__file__).parents[3]
+README = ROOT / "README.md"
+
+
+def programs(language: str) -> list[str]:
+    """The fenced blocks of a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", README.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+
+
+def output_of(*command: str | Path) -> str:
+    """What a program prints, if it succeeds."""
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout
+
+
+def test_python() -> None:
+    lesson, columns = programs("python")
+    # By hand: 430 tokens in 3.6 s and in 2.3 s; latencies 2.1, 2.0, 3.4, 3.3 and 0.5, 2.0, 0.6, 2.0.
+    assert output_of(sys.executable, "-c", lesson) == (
+        "static_batch_simulation: 119.4 tokens/s, mean latency 2.700 s\n"
+        "continuous_batch_simulation: 187.0 tokens/s, mean latency 1.275 s\n"
+    )
+    assert "'total_tokens'" in output_of(sys.executable, "-c", columns)
+
+
+@pytest.mark.parametrize(
+    ("language", "suffix", "compiler", "printed"),
+    [
+        ("c", ".c", ["cc", "-std=c99"], "187.0 tokens/s in 2.3 s\n"),
+        ("cpp", ".cpp", ["c++", "-std=c++17"], "187.0 tokens/s, mean latency 1.275 s\n"),
+    ],
+)
+def test_compiled(tmp_path: Path, language: str, suffix: str, compiler: list[str], printed: str) -> None:
+    if shutil.which(compiler[0]) is None:
+        pytest.skip(f"needs {compiler[0]}")
+    (program,) = programs(language)
+    source, executable = tmp_path / f"program{suffix}", tmp_path / "program"
+    source.write_text(program, encoding="utf-8")
+    library = Path(_library.candidate()[0]).resolve()
+    # The file's own path instead of -lbatching: a package's copy of the library has no folder of links around it.
+    output_of(*compiler, "-Wall", "-Werror", f"-I{ROOT / 'include'}", source, library, "-o", executable)
+    soname = tmp_path / "libbatching.so.0"
+    soname.symlink_to(library)
+    ended = subprocess.run(
+        [executable], capture_output=True, text=True, check=False, env={"LD_LIBRARY_PATH": str(tmp_path)}
+    )
+    assert ended.stdout == printed, ended.stderr
