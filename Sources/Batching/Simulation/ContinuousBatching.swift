@@ -48,10 +48,8 @@ public enum ContinuousBatching: TextbookSimulator {
                 iteration = lastFinish
                 origin = Nanoseconds(arrival.count &- iteration &* step.count)
             } else {
-                // The first boundary at or after the arrival: no later than lastFinish, so it is on the clock. Whether it
-                // is later than this iteration's is a coin toss, and a division cheaper than losing that.
-                let wait = max((arrival - origin).count &- iteration &* step.count, 0)
-                iteration = iteration &+ wait.dividedRoundingUp(by: step.count)
+                // The first boundary at or after the arrival: no later than lastFinish, so it is on the clock.
+                iteration = max(iteration, (arrival - origin).count.dividedRoundingUp(by: step.count))
             }
             let isFull = wheel.count == run.batchSize
             if isFull || !wheel.reaches(iteration &+ output) {
