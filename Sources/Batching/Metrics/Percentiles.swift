@@ -2,6 +2,8 @@
 struct Percentiles: ~Copyable {
     private let quantiles: [Double]
     private let count: Int
+    /// Ascending: the two closest ranks of each quantile.
+    private let ranks: [Int]
     private let statistics: OrderStatistics
 
     /// - Parameters:
@@ -16,16 +18,14 @@ struct Percentiles: ~Copyable {
             ranks.append(lower)
             ranks.append(min(lower + 1, count - 1))
         }
-        // Ascending quantiles give ascending lower ranks; where two are so close that an upper rank is beyond the next
-        // lower one, sorting mends it, and the pairs are found by rank.
-        statistics = try OrderStatistics(ranks: ranks.sorted())
+        // The upper rank of one quantile may be beyond the lower rank of the next.
+        ranks.sort()
+        statistics = try OrderStatistics(ranks: ranks)
         statistics.select(column, count: count, smallest: smallest, largest: largest)
-        sortedRanks = ranks.sorted()
+        self.ranks = ranks
         self.quantiles = quantiles
         self.count = count
     }
-
-    private let sortedRanks: [Int]
 
     /// The percentile for the `number`th of the quantiles.
     func value(_ number: Int) -> Double {
@@ -44,6 +44,6 @@ struct Percentiles: ~Copyable {
     }
 
     private func valueWithRank(_ rank: Int) -> Double {
-        Double(statistics.value(sortedRanks.firstIndex(of: rank) ?? 0))
+        Double(statistics.value(ranks.firstIndex(of: rank) ?? 0))
     }
 }
