@@ -26,7 +26,7 @@ public enum ContinuousBatching: TextbookSimulator {
     /// on admission, so a wheel over iteration numbers yields who leaves next; and whoever has left is taken out of it
     /// only when the slots seem to be all taken.
     static func simulate(
-        _ run: TextbookRun, order: some RowOrder, into sink: inout some SimulationSink
+        _ run: borrowing TextbookRun, order: some RowOrder, into sink: inout some SimulationSink
     ) throws(BatchingError) -> RunCourse {
         let requests = run.requests
         let step = run.step

@@ -22,7 +22,7 @@ public enum StaticBatching: TextbookSimulator {
     }
 
     static func simulate(
-        _ run: TextbookRun, order: some RowOrder, into sink: inout some SimulationSink
+        _ run: borrowing TextbookRun, order: some RowOrder, into sink: inout some SimulationSink
     ) throws(BatchingError) -> RunCourse {
         let requests = run.requests
         var course = RunCourse()

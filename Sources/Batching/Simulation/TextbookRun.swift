@@ -1,6 +1,6 @@
 /// What the two textbook simulators share: the checks, the order of arrival, and the promise that nothing is written
 /// unless the whole run succeeds.
-struct TextbookRun {
+struct TextbookRun: ~Copyable {
     let requests: RequestColumns
     let survey: RequestSurvey
     /// Requests in a batch, or slots: no more than there are requests.
@@ -9,16 +9,25 @@ struct TextbookRun {
     /// Whether the clock may end beyond its maximum. At least one token is generated in each iteration, and a busy period
     /// begins no later than the last arrival: so it ends at most `totalTokens` steps after the last arrival.
     let clockMayOverflow: Bool
+    /// nil: the requests are given in order of arrival.
+    private let arrivals: TimeOrder?
 
     init(
         _ requests: RequestColumns, batchSize: Int64, batchSizeName: String, timePerToken: Double
     ) throws(BatchingError) {
         guard batchSize >= 1 else { throw .invalid(batchSizeName, batchSize, "must be at least 1") }
-        step = try Validation.timePerToken(timePerToken)
-        survey = try requests.survey()
-        clockMayOverflow = survey.lastArrival.advanced(by: survey.totalTokens, of: step) == nil
+        let step = try Validation.timePerToken(timePerToken)
+        let survey = try requests.survey()
+        var arrivals: TimeOrder?
+        if let arrivalTime = requests.arrivalTime, !survey.isInOrderOfArrival {
+            arrivals = try TimeOrder(sorting: arrivalTime, count: requests.count)
+        }
+        self.arrivals = arrivals
         self.requests = requests
+        self.survey = survey
+        self.step = step
         self.batchSize = Int(min(batchSize, Int64(max(requests.count, 1))))
+        clockMayOverflow = survey.lastArrival.advanced(by: survey.totalTokens, of: step) == nil
     }
 
     /// Runs a simulator, and gives what it does to the sink: after a run without it, if the clock may overflow, so that
@@ -26,13 +35,10 @@ struct TextbookRun {
     func run<Simulator: TextbookSimulator>(
         _ simulator: Simulator.Type, into sink: inout some SimulationSink
     ) throws(BatchingError) -> RunSummary {
-        if survey.isInOrderOfArrival {
-            return try run(simulator, order: GivenOrder(), into: &sink)
+        switch arrivals {
+        case .some(let arrivals): try run(simulator, order: arrivals.order, into: &sink)
+        case .none: try run(simulator, order: GivenOrder(), into: &sink)
         }
-        // Arrivals that are not in order are a column, not its default.
-        guard let arrivalTime = requests.arrivalTime else { return RunSummary() }
-        let arrivals = try TimeOrder(sorting: arrivalTime, count: requests.count)
-        return try run(simulator, order: arrivals.order, into: &sink)
     }
 
     private func run<Simulator: TextbookSimulator>(
@@ -73,6 +79,6 @@ struct RunCourse {
 /// A policy of the textbook, run over requests that have been checked.
 protocol TextbookSimulator {
     static func simulate(
-        _ run: TextbookRun, order: some RowOrder, into sink: inout some SimulationSink
+        _ run: borrowing TextbookRun, order: some RowOrder, into sink: inout some SimulationSink
     ) throws(BatchingError) -> RunCourse
 }

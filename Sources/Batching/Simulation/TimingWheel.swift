@@ -121,7 +121,7 @@ struct TimingWheel: ~Copyable {
             }
             next = lastInWord &+ 1
         }
-        current = max(current, iteration)
+        current = iteration
         if last != removed { empty(through: last, body) }
     }
 
