@@ -14,9 +14,10 @@
  *   3. Status and last error  did it work, and if not, why?
  *   4. Columns                requests in, results out
  *   5. Simulators             static and continuous batching
- *   6. Metrics                the latency of a request, the metrics of a batch
- *   7. Capacity               arithmetic intensity, the largest batch that fits
- *   8. Workloads              seeded synthetic requests
+ *   6. Engine                 a modern scheduler: chunked prefill, paged KV cache, preemption, prefix caching
+ *   7. Metrics                the latency of a request, the metrics of a batch
+ *   8. Capacity               arithmetic intensity, the largest batch that fits
+ *   9. Workloads              seeded synthetic requests
  *
  * A first program: examples/c/quickstart.c.
  */
@@ -44,13 +45,18 @@ extern "C" {
  * 0.2 microseconds.
  *
  * Errors. Every function that can fail returns a batching_status. Unless it is BATCHING_OK, no output was written,
- * and batching_last_error() says why in one sentence. No input, however broken, stops the process, as long as each
- * pointer is NULL or points to as many elements as its count says.
+ * and batching_last_error() says why in one sentence; section 6 has the one exception, runs that fail on their way.
+ * No input, however broken, stops the process, as long as each pointer is NULL or points to as many elements as its
+ * count says.
  *
  * Structs. Every struct begins with struct_size and may grow at its end in later versions. Fill it with its _init
  * function, passing sizeof, then set what you need. A library newer than its caller treats the fields the caller does
  * not know as 0, which means their default. A library older than its caller accepts the longer struct only if
  * the fields it does not know are all 0, and otherwise returns BATCHING_ERROR_STRUCT_SIZE.
+ *
+ * Callbacks. Every callback takes, last, the user_data that stands beside it, and returns an int32_t: 0 goes on,
+ * anything else stops the run, which then returns BATCHING_ERROR_CANCELLED. What it is given is valid until it returns.
+ * What it answers is checked like any other input. It must return: no longjmp, no exception.
  *
  * Threads. All functions may be called from any number of threads at once, as long as no two calls write the same
  * column. The text of the last error is kept for each thread.
@@ -107,6 +113,8 @@ typedef int32_t batching_status;
 #define BATCHING_ERROR_OVERFLOW 500
 /** The memory that the call needs could not be had. */
 #define BATCHING_ERROR_OUT_OF_MEMORY 600
+/** A callback stopped the run. The library itself never stops one with this status. */
+#define BATCHING_ERROR_CANCELLED 700
 
 /** The name of a status: "BATCHING_OK", or "unknown status" for a value not listed above. Never NULL; valid for ever.
  */
@@ -131,6 +139,16 @@ typedef struct batching_requests {
     const int32_t *prompt_length; /**< [count] prompt tokens, each at least 0. NULL: all 0. */
     const int32_t *output_length; /**< [count] tokens to generate, each at least 1. NULL: all 1. */
     const double *arrival_time;   /**< [count] seconds, each in [0, BATCHING_TIME_MAX], in any order. NULL: all 0.0. */
+
+    /* What follows is for batching_simulate; the other simulators do not look at it. */
+
+    const int32_t *priority;      /**< [count] lower is more urgent. NULL: all 0. */
+    const int64_t *tie_break;     /**< [count] lower goes first where priority and arrival are equal. NULL: index. */
+    const int64_t *hash_ids;      /**< [hash_offsets[count]] see "Prefix caching". NULL: nothing is shared. */
+    const int64_t *hash_offsets;  /**< [count + 1] from 0, never falling: request i has hash_ids[hash_offsets[i]] to
+                                       hash_ids[hash_offsets[i + 1] - 1]. Required with hash_ids. */
+    int32_t hash_block_size;      /**< Tokens that one hash id stands for: a multiple of block_size. 0: block_size. */
+    int32_t hash_covers_output;   /**< 0: the hash ids are those of the prompt. 1: of prompt and output. */
 } batching_requests;
 
 /**
@@ -144,8 +162,25 @@ typedef struct batching_results {
     double *first_token_time;  /**< [capacity] seconds at which its first token is there. */
     double *end_time;          /**< [capacity] seconds at which it leaves the batch. */
     int32_t *tokens_generated; /**< [capacity] tokens generated: its output_length. */
-    int64_t *completion_order; /**< [capacity] indices of the requests in order of completion; ties: of admission. */
+    int64_t *completion_order; /**< [capacity] indices of the requests in order of completion; ties: of admission. -1
+                                    for as many as do not complete, at the end. */
+    int32_t *preemptions;      /**< [capacity] how often it was preempted. */
+    int32_t *prefix_cached_tokens; /**< [capacity] tokens found in the prefix cache when it was first admitted. */
+    int32_t *status;           /**< [capacity] what became of it: BATCHING_REQUEST_... */
 } batching_results;
+
+/** It has all its tokens. */
+#define BATCHING_REQUEST_FINISHED 0
+/** The run ended before: at a limit. What was not reached is NaN in its times. */
+#define BATCHING_REQUEST_UNFINISHED 100
+/** It was waiting or running when the run could make no more progress; see admit_oversized. */
+#define BATCHING_REQUEST_STUCK 110
+/** Rejected on arrival: prompt_length is not below max_model_len. Its times are NaN. */
+#define BATCHING_REQUEST_REJECTED_MODEL_LENGTH 200
+/** Rejected on arrival: it needs more KV blocks than there are. Its times are NaN. */
+#define BATCHING_REQUEST_REJECTED_KV_MEMORY 210
+/** Rejected on arrival: chunked prefill is disabled and it is longer than max_num_batched_tokens. Its times are NaN. */
+#define BATCHING_REQUEST_REJECTED_TOKEN_BUDGET 220
 
 /** What a simulator tells of the whole run. */
 typedef struct batching_summary {
@@ -155,8 +190,37 @@ typedef struct batching_summary {
     double throughput;    /**< total_tokens / total_time, in tokens per second. 0.0 if there are no requests. */
     int64_t total_tokens; /**< Tokens generated by all requests. */
     int64_t iterations;   /**< Forward passes. */
-    double busy_time;     /**< Seconds in which a batch was running: iterations x time_per_token. */
+    double busy_time;     /**< Seconds in which a batch was running: the sum of the iterations' durations. */
+
+    /* What follows is filled by batching_simulate; the other simulators leave it 0. */
+
+    double duration;      /**< Seconds: the clock at the end of the run. Not before total_time. */
+    int32_t end_reason;   /**< Why the run ended: BATCHING_END_... */
+    uint32_t reserved_2;  /**< 0. */
+    int64_t finished;     /**< Requests that have all their tokens. */
+    int64_t rejected;     /**< Requests that were rejected on arrival. */
+    int64_t unfinished;   /**< Requests that are neither: those left at a limit, or stuck. */
+    int64_t prefill_tokens;       /**< Tokens computed in prefills, recomputed ones included. */
+    int64_t decode_tokens;        /**< Sequences decoded, summed over the iterations. */
+    int64_t preemptions;          /**< How often a request was preempted. */
+    int64_t recomputed_tokens;    /**< Tokens computed once more after a preemption: those not found in the cache. */
+    double mean_running;          /**< Requests running, averaged over [0, duration]. */
+    int64_t peak_running;         /**< The most requests running in an iteration. */
+    int64_t peak_waiting;         /**< The most requests left waiting by the scheduling of an iteration. */
+    double mean_kv_use;           /**< Share of KV blocks in use, averaged over [0, duration]. 0.0 without a limit. */
+    double peak_kv_use;           /**< The largest share of KV blocks in use after scheduling. 0.0 without a limit. */
+    int64_t prefix_cache_queries; /**< Tokens looked up in the prefix cache: N of each first admission. */
+    int64_t prefix_cache_hits;    /**< Tokens found there. */
 } batching_summary;
+
+/** Nothing is left to do: every request has finished or was rejected. */
+#define BATCHING_END_COMPLETED 0
+/** The next iteration would have started at or after time_limit. */
+#define BATCHING_END_TIME_LIMIT 100
+/** iteration_limit iterations have run. */
+#define BATCHING_END_ITERATION_LIMIT 110
+/** Requests are left, none will arrive, and no iteration can change anything; see admit_oversized. */
+#define BATCHING_END_STUCK 200
 
 /** Requests that have completed, simulated or real. A required column may be NULL where count is 0. */
 typedef struct batching_completed {
@@ -220,6 +284,194 @@ typedef struct batching_workload {
     double arrival_rate;       /**< Requests per second, above 0; infinity: all arrive at 0.0. Initially 10.0. */
 } batching_workload;
 
+/** One iteration (a forward pass of the model), as the callbacks of a run see it. */
+typedef struct batching_iteration {
+    uint32_t struct_size;   /**< sizeof(batching_iteration) of the library. */
+    uint32_t reserved;      /**< 0. */
+    int64_t number;         /**< 0, 1, 2, … */
+    double time;            /**< Seconds: when it was scheduled. */
+    int64_t running;        /**< Requests running, those that get nothing in this iteration included. */
+    int64_t waiting;        /**< Requests waiting after the scheduling. */
+    int64_t prefill_tokens; /**< Tokens of all prefill chunks, those of recomputation included. */
+    int64_t decode_tokens;  /**< Sequences that decode: each computes one token. */
+    int64_t context_tokens; /**< Over those sequences: the sum of the tokens each attends to, its newest included. */
+    double prefill_context; /**< Over the chunks: the sum of tokens x context, where a chunk's context is the number of
+                                 its request's tokens whose KV is there after it: those before it and itself. */
+    int64_t kv_blocks_used; /**< KV blocks in use after the scheduling. */
+    int64_t preemptions;    /**< Requests that it preempted. */
+} batching_iteration;
+
+/** How far a run has come. */
+typedef struct batching_progress {
+    uint32_t struct_size; /**< sizeof(batching_progress) of the library. */
+    uint32_t reserved;    /**< 0. */
+    int64_t iterations;   /**< Iterations so far. */
+    double time;          /**< Seconds on the clock of the run. */
+    int64_t arrived;      /**< Requests that have arrived, rejected ones included. */
+    int64_t finished;     /**< Requests that have all their tokens. */
+    int64_t count;        /**< Requests in all. */
+} batching_progress;
+
+/** Writes how many seconds the iteration takes: finite, at least 0, rounded to whole nanoseconds. */
+typedef int32_t (*batching_iteration_time_callback)(const batching_iteration *iteration, double *seconds,
+                                                    void *user_data);
+
+typedef int32_t (*batching_progress_callback)(const batching_progress *progress, void *user_data);
+
+/** The first row_count rows of a log are filled; when it returns, the log is empty again. */
+typedef int32_t (*batching_log_callback)(int64_t row_count, void *user_data);
+
+/**
+ * What happened in each iteration: one row an iteration, in order.
+ *
+ * Rows go into the columns, which the caller owns; NULL columns are not wanted. Without a callback those beyond
+ * capacity are counted, but not kept. With a callback it is called whenever all capacity rows are filled, and once at
+ * the end for the rest; so a log of any length passes through columns of any size.
+ */
+typedef struct batching_iteration_log {
+    uint32_t struct_size;           /**< sizeof(batching_iteration_log) of the caller; set by the _init function. */
+    uint32_t reserved;              /**< Must be 0. */
+    int64_t capacity;               /**< Elements in each column; at least 0, with a callback at least 1. */
+    int64_t count;                  /**< Written: rows of the whole run, kept or not. */
+    batching_log_callback callback; /**< Called when the columns are full, and at the end; or NULL. */
+    void *user_data;                /**< For the callback. */
+    double *time;                   /**< [capacity] seconds: when the iteration was scheduled. */
+    double *start_time;             /**< [capacity] seconds: when it began to run. The same, unless asynchronous. */
+    double *duration;               /**< [capacity] seconds. */
+    int64_t *running;               /**< [capacity] requests running, as in batching_iteration. */
+    int64_t *waiting;               /**< [capacity] requests waiting after the scheduling. */
+    int64_t *prefill_tokens;        /**< [capacity] tokens of all prefill chunks. */
+    int64_t *decode_tokens;         /**< [capacity] sequences that decode. */
+    int64_t *kv_blocks_used;        /**< [capacity] KV blocks in use after the scheduling. */
+    int64_t *kv_blocks_kept;        /**< [capacity] KV blocks in use after those who finished gave theirs back. */
+    int64_t *preemptions;           /**< [capacity] requests that it preempted. */
+    int64_t *finished;              /**< [capacity] requests whose last token it gave. */
+} batching_iteration_log;
+
+/**
+ * Who got what: one row an event, in the order in which things happen. Works as batching_iteration_log does.
+ *
+ * Within an iteration: those preempted, in that order; then those scheduled, in the order of the scheduler (the running
+ * first, then those admitted, each admission right before its tokens); then the queues, if wanted; then those who
+ * finished, in the order of the running. Asynchronously those who finish follow what the next iteration scheduled.
+ */
+typedef struct batching_decision_log {
+    uint32_t struct_size;           /**< sizeof(batching_decision_log) of the caller; set by the _init function. */
+    uint32_t reserved;              /**< Must be 0. */
+    int64_t capacity;               /**< Elements in each column; at least 0, with a callback at least 1. */
+    int64_t count;                  /**< Written: rows of the whole run, kept or not. */
+    batching_log_callback callback; /**< Called when the columns are full, and at the end; or NULL. */
+    void *user_data;                /**< For the callback. */
+    int64_t *iteration;             /**< [capacity] the number of the iteration; of the next one for a rejection. */
+    int64_t *request;               /**< [capacity] the index of the request. */
+    int32_t *event;                 /**< [capacity] what happened: BATCHING_EVENT_... */
+    int32_t *tokens;                /**< [capacity] see BATCHING_EVENT_...; 0 where nothing is said there. */
+    int32_t include_queues;         /**< 1: also who is running and who is waiting, after each scheduling. 0: no. */
+    uint32_t reserved_2;            /**< Must be 0. */
+} batching_decision_log;
+
+/** It was rejected on arrival; its status says why. */
+#define BATCHING_EVENT_REJECTED 100
+/** It was preempted: it lost its KV blocks and waits again. */
+#define BATCHING_EVENT_PREEMPTED 200
+/** It joins the running for the first time; tokens: found in the prefix cache. */
+#define BATCHING_EVENT_ADMITTED 300
+/** It joins the running again after a preemption; tokens: found in the prefix cache. */
+#define BATCHING_EVENT_RESUMED 310
+/** It is scheduled; tokens: how many it computes in this iteration. */
+#define BATCHING_EVENT_SCHEDULED 400
+/** It is running (include_queues): one row each, in the order of the running. */
+#define BATCHING_EVENT_RUNNING 500
+/** It is waiting (include_queues): one row each, in the order in which they would be admitted. */
+#define BATCHING_EVENT_WAITING 510
+/** It has its last token; tokens: how many it generated. */
+#define BATCHING_EVENT_FINISHED 600
+
+/** How an engine schedules, what it has, and how long an iteration takes. 0 and NULL are the defaults given here. */
+typedef struct batching_config {
+    uint32_t struct_size;  /**< sizeof(batching_config) of the caller; set by the _init function. */
+    uint32_t reserved;     /**< Must be 0. */
+
+    /* Scheduling */
+
+    int32_t policy;        /**< BATCHING_POLICY_... 0: BATCHING_POLICY_VLLM. */
+    int32_t queue_order;   /**< BATCHING_QUEUE_...: in which order the waiting are admitted. 0: by arrival. */
+    int64_t max_num_seqs;  /**< The most requests that run at once; the batch of static and dynamic. 0: 256. */
+    int64_t max_num_batched_tokens;       /**< vllm: the most tokens in an iteration; at least max_num_seqs. 0: 2048. */
+    int64_t long_prefill_token_threshold; /**< vllm: the most tokens of one request in an iteration, unless it is alone.
+                                               0: no such limit. */
+    int64_t max_model_len; /**< The most tokens of a request, prompt and output: one whose prompt is not shorter is
+                                rejected, any other ends there. 0: no limit. */
+    int32_t disable_chunked_prefill;  /**< vllm: 1: a prompt is computed in one iteration or not yet. */
+    int32_t disable_reserve_full_isl; /**< vllm: 1: a request is admitted as soon as its first chunk fits, though its
+                                           whole prompt may not (vLLM's scheduler_reserve_full_isl=False). */
+    int32_t async_scheduling;         /**< vllm: 1: iteration k+1 is scheduled before the output of k is known. */
+    int32_t instant_prefill;          /**< 1: prompts cost neither tokens nor time: a request decodes at once, as in a
+                                           replica that gets its prefills from elsewhere. */
+    double max_queue_delay;           /**< dynamic: seconds after which a batch starts though it is not full. */
+
+    /* Memory */
+
+    int64_t num_gpu_blocks;        /**< KV blocks, vLLM's null block included, so that one fewer can be used; at least
+                                        2. 0: no limit. */
+    int32_t block_size;            /**< Tokens in a KV block, at most 65,536. 0: 16. */
+    int32_t enable_prefix_caching; /**< vllm: 1: blocks are found again by their content. Needs num_gpu_blocks. */
+    double watermark;              /**< vllm: the share of num_gpu_blocks that must stay free when a request is admitted
+                                        beside others, in [0, 1). */
+    int32_t admit_oversized;       /**< 1: a request that can never fit is not rejected; it waits, or preempts itself,
+                                        for ever, as in a vLLM forced past its own start-up check. */
+
+    /* Iteration time: see BATCHING_TIME_... */
+
+    int32_t time_model;               /**< BATCHING_TIME_... 0: BATCHING_TIME_CONSTANT. */
+    double time_base;                 /**< Seconds of each iteration. Constant: 0 is 0.01. */
+    double time_per_prefill_token;    /**< affine: seconds a token of a prefill chunk. */
+    double time_per_decode_token;     /**< affine: seconds a sequence that decodes. */
+    double time_per_context_token;    /**< affine: seconds a token that those attend to. */
+    double time_per_prefill_context;  /**< affine: seconds x the sum over chunks of tokens x context. */
+    batching_iteration_time_callback time_callback; /**< callback: asked once for each iteration that computes. */
+    void *time_user_data;             /**< For time_callback. */
+
+    /* Ending a run early */
+
+    double time_limit;                /**< No iteration starts at or after this many seconds. 0: no limit. */
+    int64_t iteration_limit;          /**< No more iterations than this. 0: no limit. */
+    batching_progress_callback progress_callback; /**< Called every progress_interval iterations; or NULL. */
+    void *progress_user_data;         /**< For progress_callback. */
+    int64_t progress_interval;        /**< Iterations between two calls. 0: 4096. */
+
+    /* The schedule itself; costs nothing if not wanted */
+
+    batching_iteration_log *iteration_log; /**< Or NULL. */
+    batching_decision_log *decision_log;   /**< Or NULL. */
+} batching_config;
+
+/** vLLM V1's scheduler. */
+#define BATCHING_POLICY_VLLM 0
+/** A batch is filled, runs until its longest member is done, and only then makes room. */
+#define BATCHING_POLICY_STATIC 100
+/** A batch forms when it is full or its oldest member has waited max_queue_delay; then as static. */
+#define BATCHING_POLICY_DYNAMIC 110
+/** A request joins whenever a slot is free and leaves when it is done. */
+#define BATCHING_POLICY_CONTINUOUS 200
+/** As continuous, with KV memory reserved for prompt and output on admission: nothing is ever preempted. */
+#define BATCHING_POLICY_ORCA 210
+
+/** First come, first served. */
+#define BATCHING_QUEUE_ARRIVAL 0
+/** Lowest priority value first, then arrival, then tie_break. When blocks run out, the least urgent is preempted. */
+#define BATCHING_QUEUE_PRIORITY 100
+/** Shortest output first, then arrival, then tie_break: an oracle, since no server knows the output's length. */
+#define BATCHING_QUEUE_SHORTEST_OUTPUT 200
+
+/** time_base. */
+#define BATCHING_TIME_CONSTANT 0
+/** time_base + time_per_prefill_token x prefill_tokens + time_per_decode_token x decode_tokens
+ *  + time_per_context_token x context_tokens + time_per_prefill_context x prefill_context, in that order, in double. */
+#define BATCHING_TIME_AFFINE 100
+/** What time_callback answers. */
+#define BATCHING_TIME_CALLBACK 200
+
 /**
  * Each _init function sets struct_size, and everything else to 0 or NULL, except that batching_workload_init sets the
  * initial values given above. Pass sizeof the struct: that is how a later library knows which fields your program was
@@ -239,6 +491,9 @@ batching_status batching_latencies_init(batching_latencies *latencies, uint32_t 
 batching_status batching_batch_metrics_init(batching_batch_metrics *metrics, uint32_t struct_size);
 batching_status batching_comparison_init(batching_comparison *comparison, uint32_t struct_size);
 batching_status batching_workload_init(batching_workload *workload, uint32_t struct_size);
+batching_status batching_config_init(batching_config *config, uint32_t struct_size);
+batching_status batching_iteration_log_init(batching_iteration_log *log, uint32_t struct_size);
+batching_status batching_decision_log_init(batching_decision_log *log, uint32_t struct_size);
 
 /* ================================================================================================================
  * 5. Simulators
@@ -301,7 +556,97 @@ batching_status batching_strategies_compare(const batching_requests *requests, i
                                             double time_per_token, batching_comparison *comparison);
 
 /* ================================================================================================================
- * 6. Metrics
+ * 6. Engine
+ *
+ * One call simulates a serving engine on a trace, iteration by iteration. Each iteration the policy decides who
+ * computes how many tokens; the iteration-time model says how long that takes; then the clock moves on. A request that
+ * arrives during an iteration joins at the start of the next one at the earliest; one that arrives exactly then, joins.
+ *
+ * A request is its tokens: N known ones (prompt and generated), C of them computed, their KV in memory. Being scheduled
+ * brings C closer to N; when C reaches N, one token is generated at the end of the iteration, so a prompt that is
+ * completed yields its first token there. It *decodes* when N - C is 1 and it has generated before; everything else,
+ * recomputation after a preemption included, is *prefill*. It ends when it has output_length tokens, or max_model_len
+ * in all. The KV of the last token is never computed. A prompt_length of 0 counts as 1: something must be computed.
+ *
+ * Policies
+ *
+ *   vllm        What vLLM 0.33's V1 scheduler decides (vllm/v1/core/sched/scheduler.py), step by step. First the
+ *               running, in order of admission: each gets min(N - C, long_prefill_token_threshold, what is left of
+ *               max_num_batched_tokens) tokens, and the KV blocks that these need. If there are none left, the last
+ *               of the running is preempted (with BATCHING_QUEUE_PRIORITY: the least urgent, then the latest to arrive;
+ *               among equals the first of the running): it loses its blocks and waits again, before all that never
+ *               ran, to recompute all its tokens. Then, if nobody was preempted, the waiting are admitted in order
+ *               until one does not fit: a slot, tokens, and blocks for all its known tokens beside the watermark.
+ *               The threshold does not hold while at most one request is in the system.
+ *   continuous  The same without a token budget: every prompt is computed whole in the iteration that admits it.
+ *   orca        As continuous, but a request is admitted only when blocks for its prompt and output are free, which are
+ *               then reserved (Yu et al., OSDI 2022).
+ *   static      A batch forms when max_num_seqs requests have arrived, or none are left to come, and nobody is running;
+ *               it takes as many as KV blocks for their prompts and outputs can be reserved for. All members compute
+ *               until the longest is done, the others as padding, and end together.
+ *   dynamic     As static, but the batch also forms once its oldest member has waited max_queue_delay.
+ *
+ *   With constant iteration time and no memory limit, static and continuous give to the last bit what
+ *   batching_static_simulate and batching_continuous_simulate give.
+ *
+ * Prefix caching (vllm)
+ *
+ *   A full KV block is found again by its content, that is by all tokens from the start of the request to the end of
+ *   the block. A request tells its content by hash ids, one for each hash_block_size tokens, chained: two requests have
+ *   the same id at the same place only if all their tokens up to the end of that place are the same (hash_ids in
+ *   Mooncake's traces). A last id may stand for fewer tokens; ids beyond the request's tokens are ignored. With
+ *   hash_covers_output the ids go on over the output, so that a later turn of a conversation finds what an earlier one
+ *   generated. Tokens without an id are unlike any other request's, but a preempted request finds its own again.
+ *   Blocks that nobody uses stay until they are needed; the least recently released goes first, a request's tail
+ *   before its head.
+ *
+ * Asynchronous scheduling (vllm)
+ *
+ *   As vLLM's AsyncScheduler with two batches in flight, on an idealised clock: scheduling takes no time, and the device
+ *   runs the batches in order. Batch k+1 is scheduled when the output of batch k-1 has been processed, and starts when
+ *   batch k ends. So a request that finishes keeps its slot and its blocks for one more iteration, and one that
+ *   arrives joins one iteration later. Where nothing can be scheduled, up to four empty batches of no duration follow.
+ *
+ * Where a default differs from vLLM's
+ *
+ *   synchronous      vLLM schedules asynchronously by default. Here the simpler schedule, which can be checked by hand.
+ *   no prefix cache  vLLM caches by default. Without hash ids there is next to nothing to find, and it costs time.
+ *   oversized        vLLM refuses to start if max_model_len does not fit the KV memory, or, without chunked prefill,
+ *                    the token budget. Here each request that does not fit is rejected; admit_oversized forces it.
+ *   no max_model_len vLLM has the model's. Here there is no model.
+ *   num_gpu_blocks   vLLM measures what is free. Here 0 is no limit.
+ *   sizes            256 and 2048 are what vLLM takes on most GPUs; it takes 1024 and 8192 on an H100 or better.
+ * ================================================================================================================ */
+
+/**
+ * Simulates an engine on requests.
+ *
+ *   config    NULL: all defaults.
+ *   requests  the requests, in any order of arrival; not modified.
+ *   results   columns to fill, or NULL.
+ *   summary   filled, or NULL.
+ *
+ * Errors: BATCHING_ERROR_NULL_POINTER if requests is NULL, hash_ids has no hash_offsets, or the time model is
+ * BATCHING_TIME_CALLBACK without one; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_INVALID_ARGUMENT if a value is out of
+ * its range, or two contradict each other; BATCHING_ERROR_CAPACITY if results->capacity is smaller than
+ * requests->count; BATCHING_ERROR_OVERFLOW if the clock would pass BATCHING_TIME_MAX; BATCHING_ERROR_OUT_OF_MEMORY;
+ * BATCHING_ERROR_CANCELLED if a callback stopped the run.
+ *
+ * A run that fails on its way (it is cancelled, a callback's answer is invalid, the clock passes its maximum, memory
+ * runs out) may have written rows of logs and elements of results, but not the summary.
+ *
+ * Time: O(1) for each iteration and each request, however many are running, and O(running) for an iteration in which
+ * KV blocks or the token budget run short, or that is logged with its decisions; with prefix caching O(1) a KV block
+ * more. A queue other than by arrival costs O(log(waiting)) a request.
+ * Memory: about 100 bytes for each request that is running or preempted, and with prefix caching 40 for each KV block
+ * and 4 for each block of those running; 32 for each one waiting in a queue that is not by arrival. Requests that are
+ * not given in order of arrival cost 24 bytes a request more, and a sort.
+ */
+batching_status batching_simulate(const batching_config *config, const batching_requests *requests,
+                                  const batching_results *results, batching_summary *summary);
+
+/* ================================================================================================================
+ * 7. Metrics
  *
  * These take requests that have completed, wherever they ran: they know nothing of the simulators.
  *
@@ -354,7 +699,7 @@ batching_status batching_remaining_tokens_calculate(int64_t count, const int32_t
                                                     const int32_t *tokens_generated, int32_t *remaining_tokens);
 
 /* ================================================================================================================
- * 7. Capacity
+ * 8. Capacity
  * ================================================================================================================ */
 
 /**
@@ -396,7 +741,7 @@ batching_status batching_optimal_batch_size_calculate(double memory_budget, doub
                                                       int64_t *batch_size);
 
 /* ================================================================================================================
- * 8. Workloads
+ * 9. Workloads
  * ================================================================================================================ */
 
 /**

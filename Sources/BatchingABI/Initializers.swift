@@ -67,3 +67,24 @@ public func batching_workload_init(
         initial.write(to: workload)
     }
 }
+
+@implementation @_cdecl("batching_config_init")
+public func batching_config_init(
+    _ config: UnsafeMutablePointer<batching_config>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in try batching_config.initialize(config, size: struct_size) }
+}
+
+@implementation @_cdecl("batching_iteration_log_init")
+public func batching_iteration_log_init(
+    _ log: UnsafeMutablePointer<batching_iteration_log>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in try batching_iteration_log.initialize(log, size: struct_size) }
+}
+
+@implementation @_cdecl("batching_decision_log_init")
+public func batching_decision_log_init(
+    _ log: UnsafeMutablePointer<batching_decision_log>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in try batching_decision_log.initialize(log, size: struct_size) }
+}

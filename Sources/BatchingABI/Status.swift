@@ -18,6 +18,7 @@ public func batching_status_name(_ status: batching_status) -> UnsafePointer<CCh
         case BATCHING_ERROR_CAPACITY: "BATCHING_ERROR_CAPACITY"
         case BATCHING_ERROR_OVERFLOW: "BATCHING_ERROR_OVERFLOW"
         case BATCHING_ERROR_OUT_OF_MEMORY: "BATCHING_ERROR_OUT_OF_MEMORY"
+        case BATCHING_ERROR_CANCELLED: "BATCHING_ERROR_CANCELLED"
         default: "unknown status"
         }
     return UnsafeRawPointer(name.utf8Start).assumingMemoryBound(to: CChar.self)
@@ -32,6 +33,7 @@ extension BatchingError {
         case .capacity: BATCHING_ERROR_CAPACITY
         case .overflow: BATCHING_ERROR_OVERFLOW
         case .outOfMemory: BATCHING_ERROR_OUT_OF_MEMORY
+        case .cancelled: BATCHING_ERROR_CANCELLED
         }
     }
 }

@@ -9,6 +9,20 @@ extension batching_requests: VersionedStruct {
         RequestColumns(
             count: Int(count), promptLength: prompt_length, outputLength: output_length, arrivalTime: arrival_time)
     }
+
+    /// The columns that only the engine looks at, too.
+    func engineColumns() throws(BatchingError) -> RequestColumns {
+        RequestColumns(
+            count: Int(count), promptLength: prompt_length, outputLength: output_length, arrivalTime: arrival_time,
+            priority: priority, tieBreak: tie_break, prefixHashes: try prefixHashes())
+    }
+
+    private func prefixHashes() throws(BatchingError) -> PrefixHashes? {
+        guard let hash_ids else { return nil }
+        return PrefixHashes(
+            ids: hash_ids, offsets: try required(hash_offsets, "hash_offsets"), blockSize: Int(hash_block_size),
+            coversOutput: try flag(hash_covers_output, "hash_covers_output"))
+    }
 }
 
 extension batching_results: VersionedStruct {
@@ -24,7 +38,8 @@ extension batching_results: VersionedStruct {
         try checkCapacity(results.capacity, argument, holding: count, "requests")
         return ResultColumns(
             startTime: results.start_time, firstTokenTime: results.first_token_time, endTime: results.end_time,
-            tokensGenerated: results.tokens_generated, completionOrder: results.completion_order)
+            tokensGenerated: results.tokens_generated, completionOrder: results.completion_order,
+            preemptions: results.preemptions, prefixCachedTokens: results.prefix_cached_tokens, status: results.status)
     }
 }
 
@@ -39,6 +54,31 @@ extension batching_summary: VersionedStruct {
         total_tokens = summary.totalTokens
         iterations = summary.iterations
         busy_time = summary.busyTime
+    }
+
+    init(_ summary: EngineSummary) {
+        self.init()
+        total_time = summary.totalTime
+        throughput = summary.throughput
+        total_tokens = summary.totalTokens
+        iterations = summary.iterations
+        busy_time = summary.busyTime
+        duration = summary.duration
+        end_reason = summary.endReason.rawValue
+        finished = summary.finished
+        rejected = summary.rejected
+        unfinished = summary.unfinished
+        prefill_tokens = summary.prefillTokens
+        decode_tokens = summary.decodeTokens
+        preemptions = summary.preemptions
+        recomputed_tokens = summary.recomputedTokens
+        mean_running = summary.meanRunning
+        peak_running = summary.peakRunning
+        peak_waiting = summary.peakWaiting
+        mean_kv_use = summary.meanKVUse
+        peak_kv_use = summary.peakKVUse
+        prefix_cache_queries = summary.prefixCacheQueries
+        prefix_cache_hits = summary.prefixCacheHits
     }
 }
 
@@ -132,6 +172,14 @@ extension batching_workload: VersionedStruct {
         generator.arrivalRate = arrival_rate
         return generator
     }
+}
+
+/// A switch that is 0 or 1.
+func flag(_ value: Int32, _ name: String) throws(BatchingError) -> Bool {
+    guard value == 0 || value == 1 else {
+        throw BatchingError(.invalidArgument, "\(name) is \(value): must be 0 or 1")
+    }
+    return value == 1
 }
 
 private func checkCapacity(

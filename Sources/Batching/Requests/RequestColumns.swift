@@ -8,20 +8,35 @@ public struct RequestColumns {
     let promptLength: UnsafePointer<Int32>?
     let outputLength: UnsafePointer<Int32>?
     let arrivalTime: UnsafePointer<Double>?
+    let priority: UnsafePointer<Int32>?
+    let tieBreak: UnsafePointer<Int64>?
+    let prefixHashes: PrefixHashes?
 
     /// - Parameters:
     ///   - count: elements of each column.
     ///   - promptLength: tokens, each at least 0. nil: all 0.
     ///   - outputLength: tokens, each at least 1. nil: all 1.
     ///   - arrivalTime: seconds, in any order. nil: all 0.0.
+    ///   - priority: lower is more urgent. nil: all 0.
+    ///   - tieBreak: lower goes first where priority and arrival are equal. nil: the index.
+    ///   - prefixHashes: what is in the requests. nil: nothing is shared.
     public init(
         count: Int, promptLength: UnsafePointer<Int32>? = nil, outputLength: UnsafePointer<Int32>? = nil,
-        arrivalTime: UnsafePointer<Double>? = nil
+        arrivalTime: UnsafePointer<Double>? = nil, priority: UnsafePointer<Int32>? = nil,
+        tieBreak: UnsafePointer<Int64>? = nil, prefixHashes: PrefixHashes? = nil
     ) {
         self.count = count
         self.promptLength = promptLength
         self.outputLength = outputLength
         self.arrivalTime = arrivalTime
+        self.priority = priority
+        self.tieBreak = tieBreak
+        self.prefixHashes = prefixHashes
+    }
+
+    @inline(__always)
+    func prompt(_ index: Int) -> Int64 {
+        if let promptLength { Int64(promptLength[index]) } else { 0 }
     }
 
     @inline(__always)
@@ -37,7 +52,9 @@ public struct RequestColumns {
 
 /// What one pass over valid requests tells.
 struct RequestSurvey {
+    /// Output tokens.
     var totalTokens: Int64
+    var longestPrompt: Int64
     var longestOutput: Int64
     var lastArrival: Nanoseconds
     var isInOrderOfArrival: Bool
@@ -48,11 +65,12 @@ extension RequestColumns {
     /// - Complexity: O(`count`), at the speed of memory.
     func survey() throws(BatchingError) -> RequestSurvey {
         try Validation.count(count, "requests.count")
-        if let promptLength {
-            try Validation.lengths(promptLength, count, atLeast: 0, "prompt_length")
-        }
         var survey = RequestSurvey(
-            totalTokens: Int64(count), longestOutput: 1, lastArrival: .zero, isInOrderOfArrival: true)
+            totalTokens: Int64(count), longestPrompt: 0, longestOutput: 1, lastArrival: .zero, isInOrderOfArrival: true)
+        if let promptLength {
+            let lengths = try Validation.lengths(promptLength, count, atLeast: 0, "prompt_length")
+            survey.longestPrompt = max(0, Int64(lengths.largest))
+        }
         if let outputLength {
             let lengths = try Validation.lengths(outputLength, count, atLeast: 1, "output_length")
             survey.totalTokens = lengths.sum

@@ -6,6 +6,9 @@ public struct ResultColumns {
     let endTime: UnsafeMutablePointer<Double>?
     let tokensGenerated: UnsafeMutablePointer<Int32>?
     let completionOrder: UnsafeMutablePointer<Int64>?
+    let preemptions: UnsafeMutablePointer<Int32>?
+    let prefixCachedTokens: UnsafeMutablePointer<Int32>?
+    let status: UnsafeMutablePointer<Int32>?
 
     /// Each column has at least as many elements as there are requests.
     /// - Parameters:
@@ -13,17 +16,25 @@ public struct ResultColumns {
     ///   - firstTokenTime: seconds at which its first token is there.
     ///   - endTime: seconds at which it leaves the batch.
     ///   - tokensGenerated: its output length.
-    ///   - completionOrder: indices of the requests in order of completion; ties: of admission.
+    ///   - completionOrder: indices of the requests in order of completion; ties: of admission. -1 at the end for as
+    ///     many as do not complete.
+    ///   - preemptions: how often it was preempted.
+    ///   - prefixCachedTokens: tokens found in the prefix cache when it was first admitted.
+    ///   - status: what became of it: the raw value of a `RequestStatus`.
     public init(
         startTime: UnsafeMutablePointer<Double>? = nil, firstTokenTime: UnsafeMutablePointer<Double>? = nil,
         endTime: UnsafeMutablePointer<Double>? = nil, tokensGenerated: UnsafeMutablePointer<Int32>? = nil,
-        completionOrder: UnsafeMutablePointer<Int64>? = nil
+        completionOrder: UnsafeMutablePointer<Int64>? = nil, preemptions: UnsafeMutablePointer<Int32>? = nil,
+        prefixCachedTokens: UnsafeMutablePointer<Int32>? = nil, status: UnsafeMutablePointer<Int32>? = nil
     ) {
         self.startTime = startTime
         self.firstTokenTime = firstTokenTime
         self.endTime = endTime
         self.tokensGenerated = tokensGenerated
         self.completionOrder = completionOrder
+        self.preemptions = preemptions
+        self.prefixCachedTokens = prefixCachedTokens
+        self.status = status
     }
 }
 

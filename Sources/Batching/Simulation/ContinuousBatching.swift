@@ -18,7 +18,7 @@ public enum ContinuousBatching: TextbookSimulator {
             requests, batchSize: maxBatchSize, batchSizeName: "max_batch_size", timePerToken: timePerToken)
         var sink = ColumnSink(requests: requests, columns: results)
         let summary = try run.run(ContinuousBatching.self, into: &sink)
-        sink.fillTokensGenerated()
+        sink.fillKnown()
         return summary
     }
 

@@ -54,11 +54,14 @@ struct ColumnSink: SimulationSink {
         }
     }
 
-    /// Fills the column that is known without a simulation.
-    func fillTokensGenerated() {
+    /// Fills the columns that are known without a simulation.
+    func fillKnown() {
         if let column = columns.tokensGenerated {
             for index in 0..<requests.count { column[index] = Int32(truncatingIfNeeded: requests.output(index)) }
         }
+        columns.preemptions?.update(repeating: 0, count: requests.count)
+        columns.prefixCachedTokens?.update(repeating: 0, count: requests.count)
+        columns.status?.update(repeating: RequestStatus.finished.rawValue, count: requests.count)
     }
 
     /// A loop of its own for each column, so that each is one run of vector stores.

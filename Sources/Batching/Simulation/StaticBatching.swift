@@ -17,7 +17,7 @@ public enum StaticBatching: TextbookSimulator {
             requests, batchSize: batchSize, batchSizeName: "batch_size", timePerToken: timePerToken)
         var sink = ColumnSink(requests: requests, columns: results)
         let summary = try run.run(StaticBatching.self, into: &sink)
-        sink.fillTokensGenerated()
+        sink.fillKnown()
         return summary
     }
 

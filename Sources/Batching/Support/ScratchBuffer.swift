@@ -27,3 +27,19 @@ struct ScratchBuffer<Element: BitwiseCopyable>: ~Copyable {
         free(elements)
     }
 }
+
+/// Makes a block of memory larger, or a first one; what is there stays. Throws, and leaves it as it is, if there is no
+/// memory. To be given back with `deallocate(reallocated:)`.
+func reallocated<Element: BitwiseCopyable>(
+    _ elements: UnsafeMutablePointer<Element>?, count: Int
+) throws(BatchingError) -> UnsafeMutablePointer<Element> {
+    let (bytes, overflows) = max(count, 1).multipliedReportingOverflow(by: MemoryLayout<Element>.stride)
+    guard !overflows, let memory = realloc(elements, bytes) else {
+        throw BatchingError(.outOfMemory, "not enough memory for \(count) elements of scratch space")
+    }
+    return memory.bindMemory(to: Element.self, capacity: count)
+}
+
+func deallocate<Element>(reallocated elements: UnsafeMutablePointer<Element>?) {
+    free(elements)
+}

@@ -62,7 +62,7 @@ public struct Nanoseconds: Equatable, Comparable, Sendable {
     /// The double nearest to this many nanoseconds. It never decreases as `count` grows, and `Nanoseconds` of it is this
     /// again wherever doubles are close enough together to tell one nanosecond from the next.
     @inline(__always)
-    var seconds: Double {
+    public var seconds: Double {
         if count <= 1 << 53 { return Double(count) / 1e9 }
         let (whole, rest) = count.quotientAndRemainder(dividingBy: 1_000_000_000)
         return Double(whole) + Double(rest) / 1e9

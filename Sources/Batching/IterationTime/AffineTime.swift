@@ -1,0 +1,49 @@
+/// base + a x prefill tokens + b x decoding sequences + c x context tokens + d x sum over prefill chunks of tokens x
+/// context: weights are read once, every token is computed, every decode reads its context, every chunk attends to its.
+public struct AffineTime: Equatable, Sendable, IterationTimeModel {
+    /// Seconds of each iteration.
+    public var base = 0.0
+    /// Seconds a token of a prefill chunk.
+    public var perPrefillToken = 0.0
+    /// Seconds a sequence that decodes.
+    public var perDecodeToken = 0.0
+    /// Seconds a token that those attend to.
+    public var perContextToken = 0.0
+    /// Seconds x the sum over chunks of tokens x context.
+    public var perPrefillContext = 0.0
+
+    public init(
+        base: Double = 0, perPrefillToken: Double = 0, perDecodeToken: Double = 0, perContextToken: Double = 0,
+        perPrefillContext: Double = 0
+    ) {
+        self.base = base
+        self.perPrefillToken = perPrefillToken
+        self.perDecodeToken = perDecodeToken
+        self.perContextToken = perContextToken
+        self.perPrefillContext = perPrefillContext
+    }
+
+    /// In `Double`, in this order, and rounded once.
+    @inline(__always)
+    func duration(of work: borrowing IterationWork) throws(BatchingError) -> Nanoseconds {
+        let seconds =
+            base + perPrefillToken * Double(work.prefillTokens) + perDecodeToken * Double(work.decodeTokens)
+            + perContextToken * Double(work.contextTokens) + perPrefillContext * work.prefillContext
+        guard seconds <= Nanoseconds.maximumSeconds else {
+            throw BatchingError(
+                .overflow, "iteration \(work.number) takes \(seconds) seconds: beyond the clock's 9223372036")
+        }
+        return Nanoseconds(validSeconds: seconds)
+    }
+
+    /// Throws unless every coefficient is finite and at least 0.
+    func check() throws(BatchingError) {
+        for (name, value) in [
+            ("time_base", base), ("time_per_prefill_token", perPrefillToken),
+            ("time_per_decode_token", perDecodeToken), ("time_per_context_token", perContextToken),
+            ("time_per_prefill_context", perPrefillContext),
+        ] where !Nanoseconds.holds(value) {
+            throw .invalid(name, value, Nanoseconds.requirement)
+        }
+    }
+}

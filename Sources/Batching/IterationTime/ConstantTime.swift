@@ -1,0 +1,7 @@
+/// Every iteration takes the same time.
+struct ConstantTime: IterationTimeModel {
+    let step: Nanoseconds
+
+    @inline(__always)
+    func duration(of work: borrowing IterationWork) -> Nanoseconds { step }
+}

@@ -1,0 +1,59 @@
+/// The KV blocks of a replica. The engine is compiled once for each kind: one that only counts, and one that knows what
+/// is in each block.
+///
+/// A member's blocks hold its computed tokens and those of the chunk that it is scheduled: `computed` below. Members
+/// that decode are known as a group, in which each takes one token in every iteration: so who needs a new block is a
+/// matter of phase, the position modulo the block size, and not of looking at each.
+protocol BlockMemory: ~Copyable {
+    /// Whether there is a prefix cache.
+    static var findsPrefixes: Bool { get }
+    /// Whether blocks can run out.
+    var isLimited: Bool { get }
+    var blockSize: BlockSize { get }
+    var free: Int { get }
+    /// Blocks that can be used in all.
+    var usable: Int { get }
+
+    /// Blocks that those who decode need in this iteration.
+    var neededByDecodes: Int { get }
+    /// Gives those who decode their blocks, up to a place in the order of admission; `.max`, the last call of an
+    /// iteration: all that are left. As many as they need are free.
+    mutating func growDecodes(_ members: UnsafePointer<Member>, admittedBefore bound: Int64)
+    /// Every one of those who decode has its token: the next iteration.
+    mutating func advance()
+    /// A member is among those who decode, from this iteration on.
+    mutating func join(_ slot: Int, _ members: UnsafePointer<Member>, computed: Int64)
+    /// A member no longer is.
+    mutating func leave(_ slot: Int, computed: Int64)
+
+    /// Blocks that a member needs beyond those it has.
+    func needed(from computed: Int64, to grown: Int64) -> Int
+    /// Gives them to it.
+    mutating func grow(_ slot: Int, _ member: Member, from computed: Int64, to grown: Int64) throws(BatchingError)
+
+    /// What the first of the waiting finds in the cache.
+    mutating func lookUp(_ candidate: Candidate, tokens: Int64) throws(BatchingError) -> PrefixHit
+    /// Gives a new member the blocks found for it, and others, to hold `grown` tokens.
+    mutating func admit(_ slot: Int, _ member: Member, _ hit: PrefixHit, to grown: Int64) throws(BatchingError)
+    /// What was known of the member's tokens only now: those up to `computed` can be found in the cache.
+    mutating func settle(_ slot: Int, _ member: Member, computed: Int64)
+    /// Takes back the blocks of a member.
+    mutating func release(_ slot: Int, _ member: Member, computed: Int64, isPreempted: Bool)
+
+    /// Makes room for this many slots.
+    mutating func reserve(slots: Int) throws(BatchingError)
+}
+
+/// A request that would be admitted next.
+struct Candidate {
+    var request: Int
+    /// Its slot if it was preempted; otherwise -1.
+    var slot: Int
+}
+
+/// What a request finds in the prefix cache.
+struct PrefixHit {
+    var blocks = 0
+    /// Those of them that nobody uses: they count as free until the request is admitted.
+    var idle = 0
+}

@@ -1,0 +1,333 @@
+/// KV blocks with a prefix cache: a full block is found again by its content, all tokens from the start of a request to
+/// the end of the block.
+///
+/// What is in a block is published when it is given out, before it has been computed, as in vLLM; asynchronously, once
+/// its last token is known.
+struct CachedBlocks: BlockMemory, ~Copyable {
+    /// The blocks of a member, in order, and its neighbours among those who decode in the same phase.
+    private struct Table: BitwiseCopyable {
+        var blocks: UnsafeMutablePointer<Int32>?
+        var capacity: Int32 = 0
+        var count: Int32 = 0
+        /// Of the blocks, how many have been published: always the first ones.
+        var published: Int32 = 0
+        var phase: Int32 = 0
+        var previous: Int32 = -1
+        var next: Int32 = -1
+    }
+
+    /// Those who decode in one phase, in order of admission.
+    private struct Phase: BitwiseCopyable {
+        var first: Int32 = -1
+        var last: Int32 = -1
+        var count: Int32 = 0
+    }
+
+    static var findsPrefixes: Bool { true }
+
+    let usable: Int
+    let blockSize: BlockSize
+    private let requests: RequestColumns
+    private let isAsynchronous: Bool
+    /// Blocks in what one hash id stands for.
+    private let blocksPerHash: BlockSize
+    private var pool: BlockPool
+    private var tables: GrowableBuffer<Table>
+    private let phases: ScratchBuffer<Phase>
+    /// The phase of those whose blocks are all full.
+    private var current = 0
+    /// Of those who get a block, and of those who publish one, the next in this iteration; -1: none.
+    private var nextToGrow: Int32 = -1
+    private var nextToPublish: Int32 = -1
+    private var isGrowing = false
+
+    /// The blocks that the first of the waiting found: for which request, how many tokens, and which.
+    private var watchedRequest = -1
+    private var watchedTokens: Int64 = 0
+    private var watched: GrowableBuffer<Int32>
+    private var watchedCount = 0
+
+    init(
+        usable: Int, blockSize: Int64, requests: RequestColumns, isAsynchronous: Bool
+    ) throws(BatchingError) {
+        let hashBlockSize = Int64(requests.prefixHashes?.blockSize ?? 0)
+        guard hashBlockSize >= 0, hashBlockSize % blockSize == 0 else {
+            throw .invalid(
+                "hash_block_size", hashBlockSize, "must be a multiple of block_size, which is \(blockSize)")
+        }
+        let pool = try BlockPool(count: usable)
+        let tables = try GrowableBuffer(capacity: 0, repeating: Table())
+        let phases = try ScratchBuffer(count: Int(blockSize), repeating: Phase())
+        let watched = try GrowableBuffer<Int32>(capacity: 64, repeating: 0)
+        self.pool = pool
+        self.tables = tables
+        self.phases = phases
+        self.watched = watched
+        self.usable = usable
+        self.blockSize = BlockSize(blockSize)
+        self.requests = requests
+        self.isAsynchronous = isAsynchronous
+        blocksPerHash = BlockSize(max(1, hashBlockSize / blockSize))
+    }
+
+    deinit {
+        for slot in 0..<tables.capacity { deallocate(reallocated: tables.elements[slot].blocks) }
+    }
+
+    @inline(__always)
+    var isLimited: Bool { true }
+
+    @inline(__always)
+    var free: Int { pool.free }
+
+    mutating func reserve(slots: Int) throws(BatchingError) { try tables.reserve(slots) }
+
+    @inline(__always)
+    func needed(from computed: Int64, to grown: Int64) -> Int {
+        blockSize.holding(grown) &- blockSize.holding(computed)
+    }
+}
+
+// MARK: - Those who decode
+
+extension CachedBlocks {
+    @inline(__always)
+    var neededByDecodes: Int { Int(phases.elements[current].count) }
+
+    /// The phase in which a member is whose blocks are full but for `missing` tokens, 0 or 1.
+    @inline(__always)
+    private func phase(missing: Int) -> Int {
+        let phase = current &- missing
+        return phase < 0 ? phase &+ Int(truncatingIfNeeded: blockSize.tokens) : phase
+    }
+
+    /// One phase gets blocks; another one completes its last blocks, which are published.
+    @inline(__always)
+    mutating func growDecodes(_ members: UnsafePointer<Member>, admittedBefore bound: Int64) {
+        if !isGrowing {
+            isGrowing = true
+            nextToGrow = phases.elements[current].first
+            nextToPublish = isAsynchronous ? -1 : phases.elements[phase(missing: 1)].first
+        }
+        while nextToGrow >= 0 {
+            let slot = Int(nextToGrow)
+            if members[slot].sequence >= bound { break }
+            nextToGrow = tables.elements[slot].next
+            append(slot)
+            // Asynchronously the last token of the block before is known only now.
+            if isAsynchronous { publish(slot, members[slot], blocks: Int(tables.elements[slot].count) &- 1) }
+        }
+        while nextToPublish >= 0 {
+            let slot = Int(nextToPublish)
+            if members[slot].sequence >= bound { break }
+            nextToPublish = tables.elements[slot].next
+            publish(slot, members[slot], blocks: Int(tables.elements[slot].count))
+        }
+    }
+
+    @inline(__always)
+    mutating func advance() {
+        isGrowing = false
+        current = current == 0 ? Int(truncatingIfNeeded: blockSize.tokens) &- 1 : current &- 1
+    }
+
+    @inline(__always)
+    mutating func join(_ slot: Int, _ members: UnsafePointer<Member>, computed: Int64) {
+        var number = blockSize.rest(computed) &+ current
+        if number >= Int(truncatingIfNeeded: blockSize.tokens) {
+            number &-= Int(truncatingIfNeeded: blockSize.tokens)
+        }
+        let phase = phases.elements + number
+        let tables = tables.elements
+        var previous = phase.pointee.last
+        while previous >= 0, members[Int(previous)].sequence > members[slot].sequence {
+            previous = tables[Int(previous)].previous
+        }
+        let next = previous >= 0 ? tables[Int(previous)].next : phase.pointee.first
+        tables[slot].phase = Int32(truncatingIfNeeded: number)
+        tables[slot].previous = previous
+        tables[slot].next = next
+        let slot = Int32(truncatingIfNeeded: slot)
+        if previous >= 0 { tables[Int(previous)].next = slot } else { phase.pointee.first = slot }
+        if next >= 0 { tables[Int(next)].previous = slot } else { phase.pointee.last = slot }
+        phase.pointee.count &+= 1
+    }
+
+    @inline(__always)
+    mutating func leave(_ slot: Int, computed: Int64) {
+        let tables = tables.elements
+        let (previous, next) = (tables[slot].previous, tables[slot].next)
+        let phase = phases.elements + Int(tables[slot].phase)
+        if previous >= 0 { tables[Int(previous)].next = next } else { phase.pointee.first = next }
+        if next >= 0 { tables[Int(next)].previous = previous } else { phase.pointee.last = previous }
+        phase.pointee.count &-= 1
+    }
+}
+
+// MARK: - One member
+
+extension CachedBlocks {
+    @inline(__always)
+    mutating func grow(_ slot: Int, _ member: Member, from computed: Int64, to grown: Int64) {
+        for _ in 0..<needed(from: computed, to: grown) { append(slot) }
+        // Asynchronously the newest token of a member that decodes is not known yet.
+        let isUnknown = isAsynchronous && member.state == .decoding
+        publish(slot, member, blocks: blockSize.full(isUnknown ? computed : grown))
+    }
+
+    @inline(__always)
+    private mutating func append(_ slot: Int) {
+        let table = tables.elements + slot
+        table.pointee.blocks.unsafelyUnwrapped[Int(table.pointee.count)] = pool.take()
+        table.pointee.count &+= 1
+    }
+
+    /// Publishes the first so many blocks of a member, as far as they are not yet.
+    @inline(__always)
+    private mutating func publish(_ slot: Int, _ member: Member, blocks: Int) {
+        let table = tables.elements + slot
+        var position = Int(table.pointee.published)
+        if position >= blocks { return }
+        table.pointee.published = Int32(truncatingIfNeeded: blocks)
+        let elements = table.pointee.blocks.unsafelyUnwrapped
+        let request = Int(member.request)
+        let shared = min(blocks, hashedBlocks(request))
+        if position < shared, let hashes = requests.prefixHashes {
+            let ids = hashes.ids + Int(hashes.offsets[request])
+            while position < shared {
+                pool.publish(elements[position], content(ids, position))
+                position &+= 1
+            }
+        }
+        while position < blocks {
+            pool.publish(elements[position], .unique(request, position))
+            position &+= 1
+        }
+    }
+
+    /// The full blocks of a request whose content is told by hash ids.
+    @inline(__always)
+    private func hashedBlocks(_ request: Int) -> Int {
+        guard let hashes = requests.prefixHashes else { return 0 }
+        let count = hashes.offsets[request + 1] &- hashes.offsets[request]
+        let prompt = max(1, requests.prompt(request))
+        let tokens = hashes.coversOutput ? prompt &+ requests.output(request) : prompt
+        // A request has fewer than 2^33 tokens, so that more ids than that make no difference.
+        let inIds = min(count, 1 << 33) &* blocksPerHash.tokens
+        return min(blockSize.full(tokens), Int(truncatingIfNeeded: inIds))
+    }
+
+    @inline(__always)
+    private func content(_ ids: UnsafePointer<Int64>, _ position: Int) -> BlockPool.Content {
+        BlockPool.Content(
+            id: ids[blocksPerHash.full(Int64(position))],
+            place: UInt32(truncatingIfNeeded: blocksPerHash.rest(Int64(position))))
+    }
+
+    @inline(__always)
+    mutating func settle(_ slot: Int, _ member: Member, computed: Int64) {
+        publish(slot, member, blocks: blockSize.full(computed))
+    }
+
+    @inline(__always)
+    mutating func release(_ slot: Int, _ member: Member, computed: Int64, isPreempted: Bool) {
+        let table = tables.elements + slot
+        guard let blocks = table.pointee.blocks else { return }
+        let published = Int(table.pointee.published)
+        // Its own content is of no use to others; it will look for it if it comes back.
+        if isPreempted {
+            for position in 0..<published { pool.addToIndexIfMissing(blocks[position]) }
+        }
+        for position in published..<max(published, Int(table.pointee.count)) { pool.releaseEmpty(blocks[position]) }
+        var position = published
+        while position > 0 {
+            position &-= 1
+            pool.release(blocks[position])
+        }
+        table.pointee.count = 0
+        table.pointee.published = 0
+    }
+}
+
+// MARK: - Who waits
+
+extension CachedBlocks {
+    /// The longest chain of cached blocks at the start of the request, which leaves at least one token to compute.
+    ///
+    /// The blocks found are watched, so that the next question about the same request is answered by a counter, unless
+    /// one of them was evicted or the next one published.
+    mutating func lookUp(_ candidate: Candidate, tokens: Int64) throws(BatchingError) -> PrefixHit {
+        let hashed = hashedBlocks(candidate.request)
+        if hashed == 0, candidate.slot < 0 { return PrefixHit() }
+        if watchedRequest != candidate.request || watchedTokens != tokens || pool.watchIsStale {
+            try search(candidate.request, hashed: hashed, tokens: tokens)
+        }
+        return PrefixHit(blocks: watchedCount, idle: pool.idleWatched)
+    }
+
+    @inline(never)
+    private mutating func search(_ request: Int, hashed: Int, tokens: Int64) throws(BatchingError) {
+        endWatch()
+        let limit = min(blockSize.full(tokens &- 1), usable)
+        try watched.reserve(limit)
+        watchedRequest = request
+        watchedTokens = tokens
+        var ids: UnsafePointer<Int64>?
+        if let hashes = requests.prefixHashes { ids = hashes.ids + Int(hashes.offsets[request]) }
+        while watchedCount < limit {
+            let content: BlockPool.Content
+            if let ids, watchedCount < hashed {
+                content = self.content(ids, watchedCount)
+            } else {
+                content = .unique(request, watchedCount)
+            }
+            let block = pool.find(content)
+            if block < 0 {
+                pool.awaited = content
+                return
+            }
+            pool.watch(block)
+            watched.elements[watchedCount] = block
+            watchedCount &+= 1
+        }
+    }
+
+    private mutating func endWatch() {
+        pool.endWatch(watched.elements, count: watchedCount)
+        watchedCount = 0
+        watchedRequest = -1
+    }
+
+    @inline(__always)
+    mutating func admit(
+        _ slot: Int, _ member: Member, _ hit: PrefixHit, to grown: Int64
+    ) throws(BatchingError) {
+        try reserveTable(slot, min(blockSize.holding(member.longest), usable))
+        let table = tables.elements + slot
+        if watchedCount > 0 {
+            let blocks = table.pointee.blocks.unsafelyUnwrapped
+            for position in 0..<hit.blocks {
+                pool.use(watched.elements[position])
+                blocks[position] = watched.elements[position]
+            }
+        }
+        if watchedRequest >= 0 { endWatch() }
+        table.pointee.count = Int32(truncatingIfNeeded: hit.blocks)
+        table.pointee.published = Int32(truncatingIfNeeded: hit.blocks)
+        for _ in hit.blocks..<max(hit.blocks, blockSize.holding(grown)) { append(slot) }
+        publish(slot, member, blocks: blockSize.full(grown))
+    }
+
+    /// Room for all the blocks that a member will ever have, so that nothing can fail later.
+    @inline(__always)
+    private mutating func reserveTable(_ slot: Int, _ count: Int) throws(BatchingError) {
+        if count > Int(tables.elements[slot].capacity) { try growTable(slot, count) }
+    }
+
+    @inline(never)
+    private mutating func growTable(_ slot: Int, _ count: Int) throws(BatchingError) {
+        let table = tables.elements + slot
+        table.pointee.blocks = try reallocated(table.pointee.blocks, count: count)
+        table.pointee.capacity = Int32(truncatingIfNeeded: count)
+    }
+}

@@ -1,0 +1,90 @@
+/// KV blocks that are only counted: without a prefix cache nothing depends on which block is whose.
+struct CountedBlocks: BlockMemory, ~Copyable {
+    static var findsPrefixes: Bool { false }
+
+    let isLimited: Bool
+    let blockSize: BlockSize
+    let usable: Int
+    /// Whether a member has all the blocks it may ever need from the start.
+    private let isReserved: Bool
+    private(set) var free: Int
+    /// How many of those who decode are in each phase. One in phase `current` has only full blocks.
+    private let phases: ScratchBuffer<Int32>
+    private var current = 0
+
+    /// - Parameters:
+    ///   - usable: nil: there is no limit, and nothing is counted.
+    ///   - isReserved: whether `grown` on admission is all that a member will ever need.
+    init(usable: Int?, blockSize: Int64, isReserved: Bool) throws(BatchingError) {
+        phases = try ScratchBuffer(count: Int(blockSize), repeating: 0)
+        isLimited = usable != nil
+        self.usable = usable ?? 0
+        free = usable ?? 0
+        self.blockSize = BlockSize(blockSize)
+        self.isReserved = isReserved
+    }
+
+    private var isPaged: Bool {
+        @inline(__always) get { isLimited && !isReserved }
+    }
+
+    @inline(__always)
+    var neededByDecodes: Int { Int(phases.elements[current]) }
+
+    @inline(__always)
+    mutating func growDecodes(_ members: UnsafePointer<Member>, admittedBefore bound: Int64) {
+        if bound == .max { free &-= neededByDecodes }
+    }
+
+    @inline(__always)
+    mutating func advance() {
+        current = current == 0 ? Int(truncatingIfNeeded: blockSize.tokens) &- 1 : current &- 1
+    }
+
+    /// The phase of a member with this many tokens.
+    @inline(__always)
+    private func phase(_ computed: Int64) -> Int {
+        let phase = blockSize.rest(computed) &+ current
+        let size = Int(truncatingIfNeeded: blockSize.tokens)
+        return phase >= size ? phase &- size : phase
+    }
+
+    @inline(__always)
+    mutating func join(_ slot: Int, _ members: UnsafePointer<Member>, computed: Int64) {
+        if isPaged { phases.elements[phase(computed)] &+= 1 }
+    }
+
+    @inline(__always)
+    mutating func leave(_ slot: Int, computed: Int64) {
+        if isPaged { phases.elements[phase(computed)] &-= 1 }
+    }
+
+    @inline(__always)
+    func needed(from computed: Int64, to grown: Int64) -> Int {
+        isPaged ? blockSize.holding(grown) &- blockSize.holding(computed) : 0
+    }
+
+    @inline(__always)
+    mutating func grow(_ slot: Int, _ member: Member, from computed: Int64, to grown: Int64) {
+        free &-= needed(from: computed, to: grown)
+    }
+
+    @inline(__always)
+    func lookUp(_ candidate: Candidate, tokens: Int64) -> PrefixHit { PrefixHit() }
+
+    @inline(__always)
+    mutating func admit(_ slot: Int, _ member: Member, _ hit: PrefixHit, to grown: Int64) {
+        if isLimited { free &-= blockSize.holding(grown) }
+    }
+
+    @inline(__always)
+    func settle(_ slot: Int, _ member: Member, computed: Int64) {}
+
+    @inline(__always)
+    mutating func release(_ slot: Int, _ member: Member, computed: Int64, isPreempted: Bool) {
+        if isLimited { free &+= blockSize.holding(isReserved ? member.longest : computed) }
+    }
+
+    @inline(__always)
+    func reserve(slots: Int) {}
+}

@@ -1,0 +1,33 @@
+/// What is in the requests, block by block, as borrowed columns of chained hashes: two requests have the same id at the
+/// same place only if all their tokens up to the end of that place are the same.
+public struct PrefixHashes {
+    let ids: UnsafePointer<Int64>
+    let offsets: UnsafePointer<Int64>
+    /// Tokens that one id stands for; 0: one KV block.
+    let blockSize: Int
+    let coversOutput: Bool
+
+    /// - Parameters:
+    ///   - ids: those of all requests, one after the other: `offsets[count]` elements.
+    ///   - offsets: `count + 1` elements from 0, never falling: where the ids of each request begin.
+    ///   - blockSize: tokens that one id stands for; 0: one KV block.
+    ///   - coversOutput: whether the ids go on over the output.
+    public init(
+        ids: UnsafePointer<Int64>, offsets: UnsafePointer<Int64>, blockSize: Int = 0, coversOutput: Bool = false
+    ) {
+        self.ids = ids
+        self.offsets = offsets
+        self.blockSize = blockSize
+        self.coversOutput = coversOutput
+    }
+
+    /// Throws unless the offsets begin at 0 and never fall.
+    func check(count: Int) throws(BatchingError) {
+        guard offsets[0] == 0 else { throw .invalid("hash_offsets", 0, offsets[0], "must be 0") }
+        for index in 0..<count where offsets[index + 1] < offsets[index] {
+            throw .invalid(
+                "hash_offsets", index + 1, offsets[index + 1],
+                "must not be smaller than hash_offsets[\(index)], which is \(offsets[index])")
+        }
+    }
+}

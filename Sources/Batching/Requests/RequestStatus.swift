@@ -1,0 +1,15 @@
+/// What became of a request. The raw values are those of the C header.
+public enum RequestStatus: Int32, Sendable {
+    /// It has all its tokens.
+    case finished = 0
+    /// The run ended before: at a limit.
+    case unfinished = 100
+    /// It was waiting or running when the run could make no more progress.
+    case stuck = 110
+    /// Rejected on arrival: its prompt is not shorter than the model's maximum length.
+    case rejectedForModelLength = 200
+    /// Rejected on arrival: it needs more KV blocks than there are.
+    case rejectedForMemory = 210
+    /// Rejected on arrival: chunked prefill is disabled, and it is longer than the token budget.
+    case rejectedForTokenBudget = 220
+}

@@ -1,0 +1,19 @@
+/// Continuous batching: a request joins whenever a slot is free, its whole prompt in one iteration, and leaves when it is
+/// done. KV blocks are given as tokens come; when they run out, the last of the running is preempted.
+enum ContinuousPolicy: SchedulingPolicy {
+    static var reservesBlocks: Bool { false }
+    static var padsBatch: Bool { false }
+    static var schedulesAhead: Bool { false }
+
+    @inline(__always)
+    static func schedule<Memory: BlockMemory & ~Copyable>(
+        _ replica: inout Replica<Memory>
+    ) throws(BatchingError) -> Nanoseconds? {
+        var budget = Int64.max
+        try replica.scheduleRunning(budget: &budget, threshold: Int64.max)
+        if replica.work.preemptions == 0 {
+            try replica.admitWhole()
+        }
+        return nil
+    }
+}

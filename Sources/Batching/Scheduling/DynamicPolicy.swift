@@ -1,0 +1,22 @@
+/// Dynamic batching: a batch forms when it is full or its oldest member has waited `maxQueueDelay`; then as static.
+enum DynamicPolicy: SchedulingPolicy {
+    static var reservesBlocks: Bool { true }
+    static var padsBatch: Bool { true }
+    static var schedulesAhead: Bool { false }
+
+    @inline(__always)
+    static func schedule<Memory: BlockMemory & ~Copyable>(
+        _ replica: inout Replica<Memory>
+    ) throws(BatchingError) -> Nanoseconds? {
+        if replica.runningCount > 0 {
+            replica.scheduleBatch()
+            return nil
+        }
+        if replica.waiting.count < replica.settings.maxNumSeqs {
+            let latest = replica.earliestWaiting.advanced(by: 1, of: replica.settings.maxQueueDelay)
+            if replica.now < latest ?? .maximum { return latest ?? .maximum }
+        }
+        try replica.admitWhole()
+        return nil
+    }
+}

@@ -1,0 +1,50 @@
+/// What vLLM 0.33's V1 scheduler decides (vllm/v1/core/sched/scheduler.py): the running first, in order of admission,
+/// then, if nobody was preempted, the waiting, in order until one does not fit.
+enum VLLMPolicy: SchedulingPolicy {
+    static var reservesBlocks: Bool { false }
+    static var padsBatch: Bool { false }
+    static var schedulesAhead: Bool { true }
+
+    @inline(__always)
+    static func schedule<Memory: BlockMemory & ~Copyable>(
+        _ replica: inout Replica<Memory>
+    ) throws(BatchingError) -> Nanoseconds? {
+        let settings = replica.settings
+        // The threshold keeps a long prompt from delaying others: it does not hold if there are none.
+        let isAlone = replica.runningCount &+ replica.waiting.count <= 1
+        let threshold = isAlone ? Int64.max : settings.longPrefillTokenThreshold
+        var budget = settings.maxNumBatchedTokens
+        try replica.scheduleRunning(budget: &budget, threshold: threshold)
+        guard replica.work.preemptions == 0 else { return nil }
+        while budget > 0, replica.waiting.count > 0, replica.runningCount < settings.maxNumSeqs {
+            if try !admitFirst(&replica, &budget, threshold) { break }
+        }
+        return nil
+    }
+
+    /// Admits the first of the waiting if it fits. Nobody overtakes it.
+    @inline(__always)
+    private static func admitFirst<Memory: BlockMemory & ~Copyable>(
+        _ replica: inout Replica<Memory>, _ budget: inout Int64, _ threshold: Int64
+    ) throws(BatchingError) -> Bool {
+        let settings = replica.settings
+        let blockSize = replica.memory.blockSize
+        let candidate = replica.firstWaiting()
+        let known = replica.known(candidate)
+        let hit = try replica.memory.lookUp(candidate, tokens: known)
+        let computed =
+            settings.hasInstantPrefill ? known &- 1 : Int64(hit.blocks) &* blockSize.tokens
+        var tokens = min(known &- computed, threshold)
+        if !settings.chunksPrefill, tokens > budget { return false }
+        tokens = min(tokens, budget)
+        if replica.memory.isLimited {
+            let watermark = replica.runningCount > 0 ? settings.watermarkBlocks : 0
+            let grown = settings.reservesFullPrompt ? known : computed &+ tokens
+            let needed = blockSize.holding(grown) &- hit.blocks &+ hit.idle &+ watermark
+            if needed > replica.memory.free { return false }
+        }
+        try replica.admit(candidate, hit, computed: computed, tokens: tokens, room: computed &+ tokens)
+        budget &-= tokens
+        return true
+    }
+}

@@ -1,0 +1,184 @@
+/// In which order the waiting are admitted. The raw values are those of the C header.
+public enum QueueOrder: Int32, CaseIterable, Sendable {
+    /// First come, first served.
+    case arrival = 0
+    /// Lowest value first, then arrival, then `tieBreak`. When blocks run out, the least urgent is preempted.
+    case priority = 100
+    /// Shortest output first, then arrival, then `tieBreak`: an oracle, since no server knows the output's length.
+    case shortestOutput = 200
+}
+
+/// The requests that wait. By arrival it needs no memory: those that never ran are a stretch of the caller's columns, and
+/// those preempted, who come before them, are linked through their slots. In any other order it is a heap.
+struct WaitingQueue: ~Copyable {
+    struct Entry: BitwiseCopyable {
+        var key: Int64 = 0
+        var arrival: Int64 = 0
+        var tieBreak: Int64 = 0
+        var request: UInt32 = 0
+        var slot: Int32 = -1
+
+        @inline(__always)
+        func precedes(_ other: Entry) -> Bool {
+            if key != other.key { return key < other.key }
+            if arrival != other.arrival { return arrival < other.arrival }
+            if tieBreak != other.tieBreak { return tieBreak < other.tieBreak }
+            return request < other.request
+        }
+    }
+
+    let order: QueueOrder
+    private let requests: RequestColumns
+    /// By arrival: the one preempted last; -1 if there is none.
+    private var lastPreempted = -1
+    /// By arrival: the position, in order of arrival, of the first that never ran.
+    private(set) var firstFresh = 0
+    /// In any other order.
+    private var heap: GrowableBuffer<Entry>
+    private(set) var count = 0
+
+    init(_ requests: RequestColumns, order: QueueOrder) throws(BatchingError) {
+        heap = try GrowableBuffer(capacity: order == .arrival ? 0 : 64, repeating: Entry())
+        self.requests = requests
+        self.order = order
+    }
+
+    @inline(__always)
+    var isByArrival: Bool { order == .arrival }
+
+    /// A request arrives; by arrival it is the next in the caller's columns.
+    @inline(__always)
+    mutating func append(_ request: Int) throws(BatchingError) {
+        if isByArrival {
+            count &+= 1
+        } else {
+            try push(request, slot: -1)
+        }
+    }
+
+    /// A preempted request waits again: by arrival before all others.
+    mutating func putBack(_ slot: Int, _ members: UnsafeMutablePointer<Member>) throws(BatchingError) {
+        if isByArrival {
+            members[slot].next = Int32(truncatingIfNeeded: lastPreempted)
+            lastPreempted = slot
+            count &+= 1
+        } else {
+            try push(Int(members[slot].request), slot: slot)
+        }
+    }
+
+    /// The first slot of those preempted, or -1. By arrival only.
+    @inline(__always)
+    var firstPreempted: Int { lastPreempted }
+
+    /// Passes over the first of those that never ran. By arrival only.
+    @inline(__always)
+    mutating func skipFresh() { firstFresh &+= 1 }
+
+    /// The first of the heap.
+    @inline(__always)
+    var top: Candidate { candidate(at: 0) }
+
+    /// Anyone in the heap.
+    @inline(__always)
+    func candidate(at position: Int) -> Candidate {
+        let entry = heap.elements[position]
+        return Candidate(request: Int(entry.request), slot: Int(entry.slot))
+    }
+
+    /// Takes out the first.
+    @inline(__always)
+    mutating func removeFirst(_ members: UnsafeMutablePointer<Member>) {
+        count &-= 1
+        if isByArrival {
+            if lastPreempted >= 0 {
+                lastPreempted = Int(members[lastPreempted].next)
+            } else {
+                firstFresh &+= 1
+            }
+        } else {
+            removeFromHeap(at: 0)
+        }
+    }
+
+    /// Takes out a preempted request, which is among the last preempted, wherever it is.
+    mutating func remove(_ slot: Int, _ members: UnsafeMutablePointer<Member>) {
+        count &-= 1
+        if isByArrival {
+            if lastPreempted == slot {
+                lastPreempted = Int(members[slot].next)
+                return
+            }
+            var before = lastPreempted
+            while Int(members[before].next) != slot { before = Int(members[before].next) }
+            members[before].next = members[slot].next
+        } else {
+            var position = 0
+            while Int(heap.elements[position].slot) != slot { position &+= 1 }
+            removeFromHeap(at: position)
+        }
+    }
+
+    /// The earliest arrival in the heap, which is not empty.
+    var earliestInHeap: Nanoseconds {
+        var earliest = heap.elements[0].arrival
+        for position in 1..<max(count, 1) { earliest = min(earliest, heap.elements[position].arrival) }
+        return Nanoseconds(earliest)
+    }
+
+    /// A copy of a queue that is a heap, to be emptied in order.
+    func sorted() throws(BatchingError) -> WaitingQueue {
+        var copy = try WaitingQueue(requests, order: order)
+        try copy.heap.reserve(count)
+        copy.heap.elements.update(from: heap.elements, count: count)
+        copy.count = count
+        return copy
+    }
+
+    private mutating func push(_ request: Int, slot: Int) throws(BatchingError) {
+        try heap.reserve(count &+ 1)
+        let entry = Entry(
+            key: order == .priority ? Int64(requests.priority?[request] ?? 0) : requests.output(request),
+            arrival: requests.arrival(request).count, tieBreak: requests.tieBreak?[request] ?? 0,
+            request: UInt32(truncatingIfNeeded: request), slot: Int32(truncatingIfNeeded: slot))
+        count &+= 1
+        siftUp(entry, from: count &- 1)
+    }
+
+    /// Takes out one entry; `count` no longer counts it.
+    private mutating func removeFromHeap(at position: Int) {
+        let last = heap.elements[count]
+        if position == count { return }
+        if position > 0, last.precedes(heap.elements[(position &- 1) / 2]) {
+            siftUp(last, from: position)
+        } else {
+            siftDown(last, from: position)
+        }
+    }
+
+    private func siftUp(_ entry: Entry, from start: Int) {
+        let entries = heap.elements
+        var position = start
+        while position > 0 {
+            let parent = (position &- 1) / 2
+            if !entry.precedes(entries[parent]) { break }
+            entries[position] = entries[parent]
+            position = parent
+        }
+        entries[position] = entry
+    }
+
+    private func siftDown(_ entry: Entry, from start: Int) {
+        let entries = heap.elements
+        var position = start
+        while true {
+            var child = 2 &* position &+ 1
+            if child >= count { break }
+            if child &+ 1 < count, entries[child &+ 1].precedes(entries[child]) { child &+= 1 }
+            if !entries[child].precedes(entry) { break }
+            entries[position] = entries[child]
+            position = child
+        }
+        entries[position] = entry
+    }
+}

@@ -1,0 +1,99 @@
+// Asynchronous scheduling, as vLLM's AsyncScheduler with two batches in flight, on an idealised clock: scheduling takes no
+// time, and the device runs the batches in order.
+extension EngineLoop where Memory: ~Copyable {
+    /// The batch that runs, or has run, while the next one is scheduled.
+    private struct Flight: ~Copyable {
+        var iteration = CompletedIteration()
+        var end = Nanoseconds.zero
+        var finishing: GrowableBuffer<Int32>
+        var finishingCount = 0
+    }
+
+    /// Batch k+1 is scheduled when the output of batch k-1 has been processed, and starts when batch k ends.
+    static func runAsynchronously(
+        _ replica: inout Replica<Memory>, _ limits: inout RunLimits, _ time: inout Time
+    ) throws(BatchingError) -> EngineSummary.EndReason {
+        var flight = Flight(finishing: try GrowableBuffer<Int32>(capacity: 64, repeating: 0))
+        var isFlying = false
+        var deviceEnd = Nanoseconds.zero
+        var futileBatches = 0
+        while true {
+            try replica.takeArrivals()
+            if replica.isEmpty {
+                if isFlying {
+                    try land(&replica, &flight)
+                    isFlying = false
+                } else if replica.expectsArrivals {
+                    replica.now = replica.nextArrival
+                } else {
+                    return .completed
+                }
+                continue
+            }
+            if let reason = try limits.reached(replica) {
+                if isFlying { try land(&replica, &flight) }
+                return reason
+            }
+            let firstAdmission = replica.admissions
+            _ = try Policy.schedule(&replica)
+            replica.measure()
+            let duration = replica.hasScheduled ? try time.duration(of: replica.work) : .zero
+            let start = max(replica.now, deviceEnd)
+            deviceEnd = try limits.end(of: duration, from: start, replica.work)
+            replica.count(duration, end: deviceEnd)
+            if replica.decisionLog != nil { try replica.logDecisions(firstAdmission: firstAdmission) }
+            let isFutile = !replica.hasScheduled && replica.work.preemptions == 0
+            futileBatches = isFutile ? futileBatches &+ 1 : 0
+            let iteration = CompletedIteration(work: replica.work, start: start, duration: duration)
+            try replica.complete(at: deviceEnd)
+
+            let hadFlight = isFlying
+            if isFlying { try land(&replica, &flight) }
+            swap(&flight.finishing, &replica.finishing)
+            flight.finishingCount = replica.finishingCount
+            flight.iteration = iteration
+            flight.end = deviceEnd
+            isFlying = true
+            guard hadFlight else { continue }
+            if futileBatches >= 4 || replica.totals.futileRounds >= RunLimits.mostFutileRounds {
+                guard replica.expectsArrivals else {
+                    try land(&replica, &flight)
+                    return .stuck
+                }
+                if futileBatches >= 4 {
+                    replica.now = max(replica.now, replica.nextArrival)
+                    futileBatches = 0
+                }
+            }
+        }
+    }
+
+    /// Processes the output of a batch.
+    @inline(__always)
+    private static func land(
+        _ replica: inout Replica<Memory>, _ flight: inout Flight
+    ) throws(BatchingError) {
+        replica.now = max(replica.now, flight.end)
+        let number = flight.iteration.work.number
+        for position in 0..<flight.finishingCount {
+            try replica.finish(Int(flight.finishing.elements[position]), at: flight.end, iteration: number)
+        }
+        if Memory.findsPrefixes { replica.settleStarved() }
+        guard replica.iterationLog != nil else { return }
+        flight.iteration.finished = flight.finishingCount
+        flight.iteration.keptBlocks = replica.memory.usable &- replica.memory.free
+        try replica.iterationLog?.append(flight.iteration)
+    }
+}
+
+extension Replica where Memory: ~Copyable {
+    /// Who got no tokens while its newest one was on its way can be found in the cache up to that token's arrival.
+    fileprivate mutating func settleStarved() {
+        var slot = firstCatchingUp
+        while slot >= 0 {
+            let member = members.elements[slot]
+            memory.settle(slot, member, computed: member.computed)
+            slot = Int(member.nextOfKind)
+        }
+    }
+}

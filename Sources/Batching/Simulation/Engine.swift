@@ -1,0 +1,180 @@
+/// Simulates an engine, iteration by iteration: a policy decides who computes how many tokens, a model says how long that
+/// takes, and the clock moves on. See section 6 of the C header for what each policy decides.
+public enum Engine {
+    /// Simulates an engine on `requests`.
+    /// - Parameters:
+    ///   - requests: in any order of arrival.
+    ///   - configuration: how the engine schedules, what it has, and how long an iteration takes.
+    ///   - results: columns to fill. A run that fails on its way may have written some.
+    ///   - iterationLog: nil: not wanted. Its rows are counted in it.
+    ///   - decisionLog: the same.
+    /// - Complexity: O(1) an iteration and a request, however many run; O(running) in an iteration in which KV blocks or
+    ///   the budget run short, or that is logged.
+    public static func simulate(
+        _ requests: RequestColumns, configuration: EngineConfiguration = EngineConfiguration(),
+        results: ResultColumns = ResultColumns(), iterationLog: inout IterationLog?, decisionLog: inout DecisionLog?
+    ) throws(BatchingError) -> EngineSummary {
+        try configuration.check()
+        try iterationLog?.rows.check("iteration_log")
+        try decisionLog?.rows.check("decision_log")
+        let run = try EngineRun(requests, configuration)
+        if run.clockMayOverflow {
+            // Once without outputs, so that nothing is written if it does.
+            var nothing: (IterationLog?, DecisionLog?) = (nil, nil)
+            _ = try run.run(ResultColumns(), &nothing.0, &nothing.1)
+        }
+        return try run.run(results, &iterationLog, &decisionLog)
+    }
+
+    /// The same without logs.
+    public static func simulate(
+        _ requests: RequestColumns, configuration: EngineConfiguration = EngineConfiguration(),
+        results: ResultColumns = ResultColumns()
+    ) throws(BatchingError) -> EngineSummary {
+        var logs: (IterationLog?, DecisionLog?) = (nil, nil)
+        return try simulate(
+            requests, configuration: configuration, results: results, iterationLog: &logs.0, decisionLog: &logs.1)
+    }
+}
+
+/// A run whose input has been checked.
+private struct EngineRun: ~Copyable {
+    let requests: RequestColumns
+    let configuration: EngineConfiguration
+    let survey: RequestSurvey
+    /// nil: the requests are given in order of arrival.
+    let arrivals: TimeOrder?
+
+    init(_ requests: RequestColumns, _ configuration: EngineConfiguration) throws(BatchingError) {
+        let survey = try requests.survey()
+        if let hashes = requests.prefixHashes { try hashes.check(count: requests.count) }
+        var arrivals: TimeOrder?
+        if let arrivalTime = requests.arrivalTime, !survey.isInOrderOfArrival {
+            arrivals = try TimeOrder(sorting: arrivalTime, count: requests.count)
+        }
+        self.arrivals = arrivals
+        self.requests = requests
+        self.configuration = configuration
+        self.survey = survey
+    }
+
+    /// Whether the end of the run is anywhere near the end of the clock. A guess on the safe side of any sane run, not a
+    /// bound: how much is computed again after preemptions cannot be known.
+    var clockMayOverflow: Bool {
+        let tokens = Double(survey.totalTokens) + Double(requests.count)
+        let perIteration: Double
+        switch configuration.iterationTime {
+        case .constant(let seconds): perIteration = seconds
+        case .affine(let model):
+            let longest = Double(survey.longestPrompt) + Double(survey.longestOutput)
+            perIteration =
+                model.base + model.perDecodeToken + model.perContextToken * longest
+                + (model.perPrefillToken + model.perPrefillContext * longest) * longest
+        case .callback: return false
+        }
+        return survey.lastArrival.seconds + 4 * tokens * perIteration >= Nanoseconds.maximumSeconds
+    }
+
+    borrowing func run(
+        _ results: ResultColumns, _ iterationLog: inout IterationLog?, _ decisionLog: inout DecisionLog?
+    ) throws(BatchingError) -> EngineSummary {
+        switch configuration.policy {
+        case .vllm where configuration.cachesPrefixes:
+            let memory = try CachedBlocks(
+                usable: Int(configuration.numGPUBlocks ?? 1) - 1, blockSize: configuration.blockSize,
+                requests: requests, isAsynchronous: configuration.isAsynchronous)
+            return try run(VLLMPolicy.self, memory, results, &iterationLog, &decisionLog)
+        case .vllm: return try run(VLLMPolicy.self, results, &iterationLog, &decisionLog)
+        case .static: return try run(StaticPolicy.self, results, &iterationLog, &decisionLog)
+        case .dynamic: return try run(DynamicPolicy.self, results, &iterationLog, &decisionLog)
+        case .continuous: return try run(ContinuousPolicy.self, results, &iterationLog, &decisionLog)
+        case .orca: return try run(OrcaPolicy.self, results, &iterationLog, &decisionLog)
+        }
+    }
+
+    private borrowing func run<Policy: SchedulingPolicy>(
+        _ policy: Policy.Type, _ results: ResultColumns, _ iterationLog: inout IterationLog?,
+        _ decisionLog: inout DecisionLog?
+    ) throws(BatchingError) -> EngineSummary {
+        let memory = try CountedBlocks(
+            usable: configuration.numGPUBlocks.map { Int($0) - 1 }, blockSize: configuration.blockSize,
+            isReserved: Policy.reservesBlocks)
+        return try run(policy, memory, results, &iterationLog, &decisionLog)
+    }
+
+    private borrowing func run<Policy: SchedulingPolicy, Memory: BlockMemory & ~Copyable>(
+        _ policy: Policy.Type, _ memory: consuming Memory, _ results: ResultColumns,
+        _ iterationLog: inout IterationLog?, _ decisionLog: inout DecisionLog?
+    ) throws(BatchingError) -> EngineSummary {
+        let order: PermutedOrder? =
+            switch arrivals {
+            case .some(let arrivals): arrivals.order
+            case .none: nil
+            }
+        let settings = ReplicaSettings(
+            configuration, reservesBlocks: Policy.reservesBlocks, padsBatch: Policy.padsBatch)
+        var replica = try Replica(
+            requests, results: results, settings: settings, queueOrder: configuration.queueOrder, arrivalOrder: order,
+            longestOutput: survey.longestOutput, memory: memory)
+        replica.iterationLog = iterationLog
+        replica.decisionLog = decisionLog
+        var limits = RunLimits(configuration)
+        let reason: EngineSummary.EndReason
+        switch configuration.iterationTime {
+        case .constant(let seconds):
+            var time = ConstantTime(step: Nanoseconds(validSeconds: seconds))
+            reason = try loop(policy, &replica, &limits, &time)
+        case .affine(let model):
+            var time = model
+            reason = try loop(policy, &replica, &limits, &time)
+        case .callback(let seconds):
+            var time = CallbackTime(seconds: seconds)
+            reason = try loop(policy, &replica, &limits, &time)
+        }
+        try replica.close(reason == .stuck ? .stuck : .unfinished)
+        iterationLog = replica.iterationLog
+        decisionLog = replica.decisionLog
+        return EngineSummary(replica, reason)
+    }
+
+    @inline(__always)
+    private func loop<Policy: SchedulingPolicy, Memory: BlockMemory & ~Copyable, Time: IterationTimeModel>(
+        _ policy: Policy.Type, _ replica: inout Replica<Memory>, _ limits: inout RunLimits, _ time: inout Time
+    ) throws(BatchingError) -> EngineSummary.EndReason {
+        if Policy.schedulesAhead, replica.settings.isAsynchronous {
+            return try EngineLoop<Policy, Memory, Time>.runAsynchronously(&replica, &limits, &time)
+        }
+        return try EngineLoop<Policy, Memory, Time>.runSynchronously(&replica, &limits, &time)
+    }
+}
+
+extension EngineSummary {
+    fileprivate init<Memory: BlockMemory & ~Copyable>(_ replica: borrowing Replica<Memory>, _ reason: EndReason) {
+        let totals = replica.totals
+        let duration = Double(totals.duration.count)
+        totalTime = totals.lastCompletion.seconds
+        totalTokens = totals.tokens
+        throughput = totalTime > 0 ? Double(totalTokens) / totalTime : 0
+        iterations = replica.work.number
+        busyTime = Nanoseconds(totals.busyTime).seconds
+        self.duration = totals.duration.seconds
+        endReason = reason
+        finished = Int64(totals.finished)
+        rejected = Int64(totals.rejected)
+        unfinished = Int64(replica.requests.count) - finished - rejected
+        prefillTokens = totals.prefillTokens
+        decodeTokens = totals.decodeTokens
+        preemptions = totals.preemptions
+        recomputedTokens = totals.recomputedTokens
+        meanRunning = duration > 0 ? Double(totals.runningTime) / duration : 0
+        peakRunning = Int64(totals.peakRunning)
+        peakWaiting = Int64(totals.peakWaiting)
+        if replica.memory.isLimited {
+            let usable = Double(replica.memory.usable)
+            meanKVUse = duration > 0 ? Double(totals.blockTime) / duration / usable : 0
+            peakKVUse = Double(totals.peakUsedBlocks) / usable
+        }
+        prefixCacheQueries = totals.prefixCacheQueries
+        prefixCacheHits = totals.prefixCacheHits
+    }
+}

@@ -1,0 +1,113 @@
+/// How an engine schedules, what it has, and how long an iteration takes. The fields are those of `batching_config` in
+/// the C header, which describes them; where that says "0: …", nil is that default here.
+public struct EngineConfiguration {
+    public var policy = PolicyName.vllm
+    public var queueOrder = QueueOrder.arrival
+    public var maxNumSeqs: Int64 = 256
+    public var maxNumBatchedTokens: Int64 = 2048
+    /// 0: no such limit.
+    public var longPrefillTokenThreshold: Int64 = 0
+    /// nil: no limit.
+    public var maxModelLength: Int64?
+    public var chunksPrefill = true
+    public var reservesFullPrompt = true
+    public var isAsynchronous = false
+    public var hasInstantPrefill = false
+    /// Seconds.
+    public var maxQueueDelay = 0.0
+
+    /// vLLM's null block included. nil: no limit.
+    public var numGPUBlocks: Int64?
+    public var blockSize: Int64 = 16
+    public var cachesPrefixes = false
+    public var watermark = 0.0
+    public var admitsOversized = false
+
+    public var iterationTime = IterationTime.constant(0.01)
+
+    /// Seconds. nil: no limit.
+    public var timeLimit: Double?
+    /// nil: no limit.
+    public var iterationLimit: Int64?
+    /// Called every `progressInterval` iterations; throws to stop the run.
+    public var progress: ((EngineProgress) throws(BatchingError) -> Void)?
+    public var progressInterval: Int64 = 4096
+
+    public init() {}
+}
+
+/// How long an iteration takes.
+public enum IterationTime {
+    /// Seconds.
+    case constant(Double)
+    case affine(AffineTime)
+    /// Answers seconds; throws to stop the run.
+    case callback((IterationWork) throws(BatchingError) -> Double)
+}
+
+/// How far a run has come.
+public struct EngineProgress: Sendable {
+    public var iterations: Int64
+    public var time: Nanoseconds
+    /// Requests that have arrived, rejected ones included.
+    public var arrived: Int
+    /// Requests that have all their tokens.
+    public var finished: Int
+    public var count: Int
+}
+
+extension EngineConfiguration {
+    /// Throws unless every value is in its range, and no two contradict each other.
+    func check() throws(BatchingError) {
+        let largest = Int64(RequestColumns.maximumCount)
+        for (name, value, least) in [
+            ("max_num_seqs", maxNumSeqs, 1), ("max_num_batched_tokens", maxNumBatchedTokens, 1),
+            ("long_prefill_token_threshold", longPrefillTokenThreshold, 0),
+            ("max_model_len", maxModelLength ?? 1, 1), ("num_gpu_blocks", numGPUBlocks ?? 2, 2),
+            ("iteration_limit", iterationLimit ?? 1, 1), ("progress_interval", progressInterval, 1),
+        ] as [(String, Int64, Int64)] where value < least {
+            throw .invalid(name, value, "must be at least \(least)")
+        }
+        for (name, value) in [
+            ("max_num_seqs", maxNumSeqs), ("max_num_batched_tokens", maxNumBatchedTokens),
+            ("long_prefill_token_threshold", longPrefillTokenThreshold), ("num_gpu_blocks", numGPUBlocks ?? 2),
+        ] where value > largest {
+            throw .invalid(name, value, "must be at most \(largest)")
+        }
+        guard (1...65_536).contains(blockSize) else {
+            throw .invalid("block_size", blockSize, "must be between 1 and 65536")
+        }
+        guard watermark >= 0, watermark < 1 else {
+            throw .invalid("watermark", watermark, "must be at least 0 and below 1")
+        }
+        for (name, seconds) in [("max_queue_delay", maxQueueDelay), ("time_limit", timeLimit ?? 0)]
+        where !Nanoseconds.holds(seconds) {
+            throw .invalid(name, seconds, Nanoseconds.requirement)
+        }
+        switch iterationTime {
+        case .constant(let seconds):
+            guard Nanoseconds.holds(seconds) else { throw .invalid("time_base", seconds, Nanoseconds.requirement) }
+        case .affine(let model): try model.check()
+        case .callback: break
+        }
+        try checkCombinations()
+    }
+
+    private func checkCombinations() throws(BatchingError) {
+        if policy == .vllm, maxNumBatchedTokens < maxNumSeqs {
+            throw .invalid(
+                "max_num_batched_tokens", maxNumBatchedTokens,
+                "must be at least max_num_seqs, which is \(maxNumSeqs)")
+        }
+        guard cachesPrefixes else { return }
+        guard policy == .vllm else {
+            throw .invalid("enable_prefix_caching", 1, "must be 0 for every policy but vllm")
+        }
+        guard numGPUBlocks != nil else {
+            throw .invalid("enable_prefix_caching", 1, "must be 0 without num_gpu_blocks")
+        }
+        guard !hasInstantPrefill else {
+            throw .invalid("enable_prefix_caching", 1, "must be 0 with instant_prefill: then nothing is prefilled")
+        }
+    }
+}

@@ -1,0 +1,44 @@
+/// What the engine tells of a whole run. Times are seconds.
+public struct EngineSummary: Equatable, Sendable {
+    /// Why a run ended. The raw values are those of the C header.
+    public enum EndReason: Int32, Sendable {
+        case completed = 0
+        case timeLimit = 100
+        case iterationLimit = 110
+        case stuck = 200
+    }
+
+    /// The end of the last completion, on a clock that starts at 0.
+    public var totalTime = 0.0
+    /// Tokens per second: `totalTokens / totalTime`; 0.0 if nothing was completed.
+    public var throughput = 0.0
+    /// Tokens generated, those of unfinished requests included.
+    public var totalTokens: Int64 = 0
+    public var iterations: Int64 = 0
+    /// The sum of the iterations' durations.
+    public var busyTime = 0.0
+    /// The end of the last iteration.
+    public var duration = 0.0
+    public var endReason = EndReason.completed
+    public var finished: Int64 = 0
+    public var rejected: Int64 = 0
+    public var unfinished: Int64 = 0
+    /// Tokens computed in prefills, recomputed ones included.
+    public var prefillTokens: Int64 = 0
+    /// Sequences decoded, summed over the iterations.
+    public var decodeTokens: Int64 = 0
+    public var preemptions: Int64 = 0
+    /// Tokens computed once more after a preemption.
+    public var recomputedTokens: Int64 = 0
+    /// Averaged over [0, duration].
+    public var meanRunning = 0.0
+    public var peakRunning: Int64 = 0
+    public var peakWaiting: Int64 = 0
+    /// Share of the KV blocks in use, averaged over [0, duration].
+    public var meanKVUse = 0.0
+    public var peakKVUse = 0.0
+    /// Tokens looked up in the prefix cache at first admissions.
+    public var prefixCacheQueries: Int64 = 0
+    /// Tokens found there.
+    public var prefixCacheHits: Int64 = 0
+}

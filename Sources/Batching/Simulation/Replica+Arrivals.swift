@@ -1,0 +1,106 @@
+// Requests come in, and those that can never be served are turned away.
+extension Replica where Memory: ~Copyable {
+    /// Takes in everyone who has arrived by now.
+    @inline(__always)
+    mutating func takeArrivals() throws(BatchingError) {
+        while nextArrival <= now { try takeArrival() }
+    }
+
+    @inline(__always)
+    private mutating func takeArrival() throws(BatchingError) {
+        if !expectsArrivals {
+            // The clock is at its very end.
+            nextArrival = Nanoseconds(.max)
+            return
+        }
+        let request = index(at: arrived)
+        arrived &+= 1
+        nextArrival = expectsArrivals ? requests.arrival(index(at: arrived)) : Nanoseconds(.max)
+        if mayReject, let reason = rejection(request) {
+            try reject(request, reason)
+        } else {
+            try waiting.append(request)
+        }
+    }
+
+    private var mayReject: Bool {
+        @inline(__always) get {
+            memory.isLimited || settings.limitsPrompts || settings.maxModelLength < .max
+        }
+    }
+
+    /// Prompt tokens: at least one, since something must be computed to yield the first token.
+    @inline(__always)
+    func prompt(_ request: Int) -> Int64 { max(1, requests.prompt(request)) }
+
+    /// Tokens that the request will have generated in the end.
+    @inline(__always)
+    func output(_ request: Int) -> Int64 {
+        min(requests.output(request), settings.maxModelLength &- prompt(request))
+    }
+
+    /// Why the request is rejected on arrival; nil if it is not.
+    @inline(__always)
+    func rejection(_ request: Int) -> RequestStatus? {
+        let prompt = prompt(request)
+        if prompt >= settings.maxModelLength { return .rejectedForModelLength }
+        if settings.admitsOversized { return nil }
+        let longest = prompt &+ output(request)
+        if memory.isLimited {
+            // The KV of the last token is never computed, but a policy that reserves cannot know which one that is.
+            let tokens = settings.reservesBlocks ? longest : longest &- 1
+            if memory.blockSize.holding(tokens) > memory.usable { return .rejectedForMemory }
+        }
+        if settings.limitsPrompts, longest &- 1 > settings.maxNumBatchedTokens { return .rejectedForTokenBudget }
+        return nil
+    }
+
+    @inline(never)
+    private mutating func reject(_ request: Int, _ reason: RequestStatus) throws(BatchingError) {
+        totals.rejected &+= 1
+        writeUnserved(request, reason)
+        try decisionLog?.append(.rejected, request, iteration: work.number)
+    }
+
+    /// Writes the results of a request that never ran.
+    func writeUnserved(_ request: Int, _ status: RequestStatus) {
+        results.startTime?[request] = .nan
+        results.prefixCachedTokens?[request] = 0
+        writeUnfinished(request, status, generated: 0, preemptions: 0)
+    }
+
+    /// Writes the results of a request that has not all its tokens.
+    func writeUnfinished(_ request: Int, _ status: RequestStatus, generated: Int32, preemptions: Int32) {
+        if generated == 0 { results.firstTokenTime?[request] = .nan }
+        results.endTime?[request] = .nan
+        results.tokensGenerated?[request] = generated
+        results.preemptions?[request] = preemptions
+        results.status?[request] = status.rawValue
+    }
+
+    /// The first of the waiting, who are not none.
+    @inline(__always)
+    mutating func firstWaiting() -> Candidate {
+        if !waiting.isByArrival { return waiting.top }
+        let slot = waiting.firstPreempted
+        if slot >= 0 { return Candidate(request: Int(members.elements[slot].request), slot: slot) }
+        while true {
+            let request = index(at: waiting.firstFresh)
+            if totals.rejected == 0 || rejection(request) == nil { return Candidate(request: request, slot: -1) }
+            waiting.skipFresh()
+        }
+    }
+
+    /// When the earliest of the waiting, who are not none and of whom none was preempted, arrived.
+    var earliestWaiting: Nanoseconds {
+        mutating get {
+            waiting.isByArrival ? requests.arrival(firstWaiting().request) : waiting.earliestInHeap
+        }
+    }
+
+    /// Tokens of a candidate that are known.
+    @inline(__always)
+    func known(_ candidate: Candidate) -> Int64 {
+        candidate.slot >= 0 ? members.elements[candidate.slot].known : prompt(candidate.request)
+    }
+}

@@ -1,0 +1,202 @@
+// An iteration is measured, runs, and its output is processed.
+extension Replica where Memory: ~Copyable {
+    /// Adds up what has been scheduled, for the model of its time and for the logs.
+    @inline(__always)
+    mutating func measure() {
+        work.time = now
+        work.running = runningCount
+        work.waiting = waiting.count
+        work.prefillTokens = 0
+        work.prefillContext = 0
+        work.decodeTokens = Int64(decoding)
+        work.contextTokens = decodingContext &+ Int64(decoding)
+        work.usedBlocks = memory.usable &- memory.free
+        let members = members.elements
+        var slot = firstCatchingUp
+        while slot >= 0 {
+            let member = members[slot]
+            if member.chunk > 0 {
+                if isDecode(member) {
+                    work.decodeTokens &+= 1
+                    work.contextTokens &+= member.computed &+ 1
+                } else {
+                    let tokens = Int64(member.chunk)
+                    work.prefillTokens &+= tokens
+                    work.prefillContext += Double(tokens &* (member.computed &+ tokens))
+                }
+            }
+            slot = Int(member.nextOfKind)
+        }
+    }
+
+    /// Whether what a member that catches up computes is a decode: its newest token, which it generated.
+    @inline(__always)
+    private func isDecode(_ member: Member) -> Bool {
+        settings.hasInstantPrefill || (member.generated > 0 && member.known &- member.computed == 1)
+    }
+
+    var hasScheduled: Bool {
+        @inline(__always) get { work.decodeTokens &+ work.prefillTokens > 0 }
+    }
+
+    /// Adds the iteration, which takes `duration`, to the totals.
+    @inline(__always)
+    mutating func count(_ duration: Nanoseconds, end: Nanoseconds) {
+        totals.busyTime &+= duration.count
+        totals.duration = max(totals.duration, end)
+        totals.prefillTokens &+= work.prefillTokens
+        totals.decodeTokens &+= work.decodeTokens
+        let time = UInt128(truncatingIfNeeded: duration.count)
+        totals.runningTime &+= UInt128(truncatingIfNeeded: work.running) &* time
+        totals.peakRunning = max(totals.peakRunning, work.running)
+        totals.peakWaiting = max(totals.peakWaiting, work.waiting)
+        if memory.isLimited {
+            totals.blockTime &+= UInt128(truncatingIfNeeded: work.usedBlocks) &* time
+            totals.peakUsedBlocks = max(totals.peakUsedBlocks, work.usedBlocks)
+        }
+    }
+
+    /// Everyone who was scheduled has computed its tokens, and whoever caught up has one more, at `end`. Those who now
+    /// have all are in `finishing`; they keep their slots and blocks until they are released. From here on `work` is
+    /// the next iteration.
+    @inline(__always)
+    mutating func complete(at end: Nanoseconds) throws(BatchingError) {
+        finishingCount = 0
+        try takeDue()
+        decodingContext &+= Int64(decoding)
+        memory.advance()
+        work.number &+= 1
+        work.preemptions = 0
+        var slot = firstCatchingUp
+        while slot >= 0 {
+            let next = Int(members.elements[slot].nextOfKind)
+            if members.elements[slot].chunk > 0 { try advance(slot, end) }
+            slot = next
+        }
+        if finishingCount > 1 { sortFinishing() }
+    }
+
+    /// Those who decode and whose last token this iteration gives.
+    @inline(__always)
+    private mutating func takeDue() throws(BatchingError) {
+        var slot = dueLists.first(work.number)
+        while slot >= 0 {
+            let next = Int(members.elements[slot].nextOfKind)
+            if members.elements[slot].due == work.number {
+                leaveDecoding(slot)
+                members.elements[slot].computed &+= 1
+                members.elements[slot].generated &+= 1
+                try appendFinishing(slot)
+            }
+            slot = next
+        }
+    }
+
+    /// A member that catches up has computed its chunk.
+    @inline(__always)
+    private mutating func advance(_ slot: Int, _ end: Nanoseconds) throws(BatchingError) {
+        let member = members.elements + slot
+        member.pointee.computed &+= Int64(member.pointee.chunk)
+        member.pointee.chunk = 0
+        guard member.pointee.computed == member.pointee.known else { return }
+        member.pointee.generated &+= 1
+        totals.prefills &+= 1
+        if member.pointee.generated == 1 {
+            results.firstTokenTime?[Int(member.pointee.request)] = end.seconds
+        }
+        removeCatchingUp(slot)
+        if member.pointee.generated == target(slot) {
+            try appendFinishing(slot)
+        } else {
+            joinDecoding(slot)
+        }
+    }
+
+    @inline(__always)
+    private mutating func appendFinishing(_ slot: Int) throws(BatchingError) {
+        members.elements[slot].state = .finishing
+        try finishing.reserve(finishingCount &+ 1)
+        finishing.elements[finishingCount] = Int32(truncatingIfNeeded: slot)
+        finishingCount &+= 1
+    }
+
+    /// In order of admission. They come in the opposite order, or nearly.
+    private func sortFinishing() {
+        let (slots, members) = (finishing.elements, members.elements)
+        if finishingCount > 16 {
+            var all = UnsafeMutableBufferPointer(start: slots, count: finishingCount)
+            all.sort { members[Int($0)].sequence < members[Int($1)].sequence }
+            return
+        }
+        for position in 1..<finishingCount {
+            let slot = slots[position]
+            let sequence = members[Int(slot)].sequence
+            var place = position
+            while place > 0, members[Int(slots[place &- 1])].sequence > sequence {
+                slots[place] = slots[place &- 1]
+                place &-= 1
+            }
+            slots[place] = slot
+        }
+    }
+
+    /// The last token of a member is known, at `end`: it leaves, and its slot and blocks are free.
+    @inline(__always)
+    mutating func finish(_ slot: Int, at end: Nanoseconds, iteration: Int64) throws(BatchingError) {
+        let member = members.elements[slot]
+        let request = Int(member.request)
+        let tokens = member.output
+        results.endTime?[request] = end.seconds
+        results.tokensGenerated?[request] = tokens
+        results.status?[request] = RequestStatus.finished.rawValue
+        results.completionOrder?[totals.finished] = Int64(request)
+        results.preemptions?[request] = member.wasPreempted ? histories.elements[slot].preemptions : 0
+        totals.finished &+= 1
+        totals.tokens &+= Int64(tokens)
+        totals.lastCompletion = end
+        if member.state == .waiting {
+            // Asynchronously it may have been preempted while its last token was on its way.
+            waiting.remove(slot, members.elements)
+        } else {
+            if member.wasPreempted { noteRecomputed(slot) }
+            memory.settle(slot, member, computed: member.computed)
+            memory.release(slot, member, computed: member.computed, isPreempted: false)
+            removeRunning(slot)
+        }
+        giveBack(slot)
+        try decisionLog?.append(.finished, request, iteration: iteration, tokens: Int64(tokens))
+    }
+
+    /// Writes the results of everyone who has not all its tokens, and ends the logs.
+    mutating func close(_ status: RequestStatus) throws(BatchingError) {
+        for slot in 0..<slotCount where members.elements[slot].state != .none {
+            let member = members.elements[slot]
+            let tokens = min(generated(slot), member.output)
+            let isPreempted = member.wasPreempted
+            writeUnfinished(
+                Int(member.request), status, generated: tokens,
+                preemptions: isPreempted ? histories.elements[slot].preemptions : 0)
+            totals.tokens &+= Int64(tokens)
+            if isPreempted, member.state != .waiting {
+                if member.state == .decoding { members.elements[slot].computed &+= work.number }
+                noteRecomputed(slot)
+            }
+        }
+        if waiting.isByArrival {
+            for position in waiting.firstFresh..<max(arrived, waiting.firstFresh) {
+                let request = index(at: position)
+                if rejection(request) == nil { writeUnserved(request, status) }
+            }
+        } else {
+            for position in 0..<waiting.count where waiting.candidate(at: position).slot < 0 {
+                writeUnserved(waiting.candidate(at: position).request, status)
+            }
+        }
+        for position in arrived..<requests.count { writeUnserved(index(at: position), .unfinished) }
+        if let column = results.completionOrder {
+            for position in totals.finished..<requests.count { column[position] = -1 }
+        }
+        try iterationLog?.rows.finish()
+        try decisionLog?.rows.finish()
+    }
+}

@@ -1,0 +1,133 @@
+// The lists that run through the members: slots, the running, and those of them that catch up.
+extension Replica where Memory: ~Copyable {
+    @inline(__always)
+    mutating func takeSlot() throws(BatchingError) -> Int {
+        if firstFree >= 0 {
+            let slot = firstFree
+            firstFree = Int(members.elements[slot].next)
+            return slot
+        }
+        let slot = slotCount
+        if slot == members.capacity { try addSlots() }
+        slotCount &+= 1
+        return slot
+    }
+
+    @inline(never)
+    private mutating func addSlots() throws(BatchingError) {
+        try histories.reserve(slotCount &+ 1)
+        try memory.reserve(slots: histories.capacity)
+        try members.reserve(slotCount &+ 1)
+    }
+
+    @inline(__always)
+    mutating func giveBack(_ slot: Int) {
+        members.elements[slot].state = .none
+        members.elements[slot].next = Int32(truncatingIfNeeded: firstFree)
+        firstFree = slot
+    }
+
+    @inline(__always)
+    mutating func appendRunning(_ slot: Int) {
+        let members = members.elements
+        members[slot].previous = Int32(truncatingIfNeeded: lastRunning)
+        members[slot].next = -1
+        if lastRunning >= 0 {
+            members[lastRunning].next = Int32(truncatingIfNeeded: slot)
+        } else {
+            firstRunning = slot
+        }
+        lastRunning = slot
+        runningCount &+= 1
+    }
+
+    @inline(__always)
+    mutating func removeRunning(_ slot: Int) {
+        let members = members.elements
+        let (previous, next) = (Int(members[slot].previous), Int(members[slot].next))
+        if previous >= 0 {
+            members[previous].next = Int32(truncatingIfNeeded: next)
+        } else {
+            firstRunning = next
+        }
+        if next >= 0 {
+            members[next].previous = Int32(truncatingIfNeeded: previous)
+        } else {
+            lastRunning = previous
+        }
+        runningCount &-= 1
+    }
+
+    @inline(__always)
+    mutating func appendCatchingUp(_ slot: Int) {
+        let members = members.elements
+        members[slot].state = .catchingUp
+        members[slot].previousOfKind = Int32(truncatingIfNeeded: lastCatchingUp)
+        members[slot].nextOfKind = -1
+        if lastCatchingUp >= 0 {
+            members[lastCatchingUp].nextOfKind = Int32(truncatingIfNeeded: slot)
+        } else {
+            firstCatchingUp = slot
+        }
+        lastCatchingUp = slot
+        catchingUp &+= 1
+    }
+
+    @inline(__always)
+    mutating func removeCatchingUp(_ slot: Int) {
+        let members = members.elements
+        let (previous, next) = (Int(members[slot].previousOfKind), Int(members[slot].nextOfKind))
+        if previous >= 0 {
+            members[previous].nextOfKind = Int32(truncatingIfNeeded: next)
+        } else {
+            firstCatchingUp = next
+        }
+        if next >= 0 {
+            members[next].previousOfKind = Int32(truncatingIfNeeded: previous)
+        } else {
+            lastCatchingUp = previous
+        }
+        catchingUp &-= 1
+    }
+
+    /// From the next iteration on the member decodes; `work.number` is that iteration, and `computed` its tokens now.
+    @inline(__always)
+    mutating func joinDecoding(_ slot: Int) {
+        let members = members.elements
+        let computed = members[slot].computed
+        members[slot].state = .decoding
+        members[slot].due = work.number &+ Int64(target(slot) &- members[slot].generated) &- 1
+        members[slot].computed = computed &- work.number
+        decoding &+= 1
+        decodingContext &+= computed
+        dueLists.insert(slot, members)
+        memory.join(slot, members, computed: computed)
+    }
+
+    /// The member no longer decodes: from now on its tokens are counted in itself.
+    @inline(__always)
+    mutating func leaveDecoding(_ slot: Int) {
+        let members = members.elements
+        let computed = members[slot].computed &+ work.number
+        members[slot].generated = generated(slot)
+        members[slot].computed = computed
+        decoding &-= 1
+        decodingContext &-= computed
+        dueLists.remove(slot, members)
+        memory.leave(slot, computed: computed)
+    }
+
+    /// The number of tokens to which the member computes.
+    @inline(__always)
+    func target(_ slot: Int) -> Int32 {
+        settings.padsBatch ? batchOutput : members.elements[slot].output
+    }
+
+    /// Tokens that the member, in whatever state, has generated in the iterations before `work.number`.
+    @inline(__always)
+    func generated(_ slot: Int) -> Int32 {
+        let member = members.elements[slot]
+        if member.state != .decoding { return member.generated }
+        return target(slot) &- Int32(truncatingIfNeeded: member.due &- work.number &+ 1)
+    }
+}

@@ -1,0 +1,54 @@
+// What a run tells of its decisions, if somebody wants to know.
+extension Replica where Memory: ~Copyable {
+    /// Those scheduled, in the order of the running, and the queues if wanted; before the iteration is completed.
+    /// - Parameter firstAdmission: the place in the order of admission of the first who was admitted in this iteration.
+    @inline(never)
+    mutating func logDecisions(firstAdmission: Int64) throws(BatchingError) {
+        let members = members.elements
+        var slot = firstRunning
+        while slot >= 0 {
+            let member = members[slot]
+            slot = Int(member.next)
+            let request = Int(member.request)
+            if member.sequence >= firstAdmission {
+                try decisionLog?.append(
+                    member.wasPreempted ? .resumed : .admitted, request, iteration: work.number,
+                    tokens: Memory.findsPrefixes ? member.computed : 0)
+            }
+            let tokens = member.state == .decoding ? 1 : Int64(member.chunk)
+            if tokens > 0 {
+                try decisionLog?.append(.scheduled, request, iteration: work.number, tokens: tokens)
+            }
+        }
+        if decisionLog?.includesQueues ?? false { try logQueues() }
+    }
+
+    private mutating func logQueues() throws(BatchingError) {
+        var slot = firstRunning
+        while slot >= 0 {
+            let request = Int(members.elements[slot].request)
+            try decisionLog?.append(.running, request, iteration: work.number)
+            slot = Int(members.elements[slot].next)
+        }
+        if waiting.isByArrival {
+            slot = waiting.firstPreempted
+            while slot >= 0 {
+                let request = Int(members.elements[slot].request)
+                try decisionLog?.append(.waiting, request, iteration: work.number)
+                slot = Int(members.elements[slot].next)
+            }
+            for position in waiting.firstFresh..<max(arrived, waiting.firstFresh) {
+                let request = index(at: position)
+                if rejection(request) == nil {
+                    try decisionLog?.append(.waiting, request, iteration: work.number)
+                }
+            }
+        } else {
+            var sorted = try waiting.sorted()
+            while sorted.count > 0 {
+                try decisionLog?.append(.waiting, sorted.top.request, iteration: work.number)
+                sorted.removeFirst(members.elements)
+            }
+        }
+    }
+}

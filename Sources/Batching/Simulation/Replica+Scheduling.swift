@@ -1,0 +1,254 @@
+// What policies are made of: the running get their tokens, and the waiting are admitted.
+extension Replica where Memory: ~Copyable {
+    /// Gives each of the running, in order of admission, the tokens that it needs, at most `threshold` and what is left of
+    /// the budget, and the KV blocks for them. If there are none left, others are preempted.
+    @inline(__always)
+    mutating func scheduleRunning(budget: inout Int64, threshold: Int64) throws(BatchingError) {
+        if catchingUp == 0 {
+            // No more run than the budget has tokens: the configuration is checked for that.
+            if memory.neededByDecodes <= memory.free {
+                memory.growDecodes(members.elements, admittedBefore: .max)
+                budget &-= Int64(decoding)
+                return
+            }
+        } else if try scheduleWithoutShortage(&budget, threshold) {
+            return
+        }
+        try walkRunning(&budget, threshold)
+    }
+
+    /// The same where somebody catches up, if neither the budget cuts into those who decode nor blocks run out. Otherwise
+    /// nothing is changed.
+    private mutating func scheduleWithoutShortage(
+        _ budget: inout Int64, _ threshold: Int64
+    ) throws(BatchingError) -> Bool {
+        let members = members.elements
+        // Those who decode and were admitted before the first who catches up come first, and each gets its token.
+        var behind = 0
+        var slot = firstCatchingUp
+        if catchingUp > 1 || lastRunning != slot {
+            while slot >= 0 {
+                if members[slot].state == .decoding { behind &+= 1 }
+                slot = Int(members[slot].next)
+            }
+        }
+        var left = budget &- Int64(decoding &- behind)
+        var needed = memory.neededByDecodes
+        var isShort = false
+        slot = firstCatchingUp
+        while slot >= 0 {
+            if members[slot].state == .catchingUp {
+                let tokens = min(members[slot].known &- members[slot].computed, threshold, left)
+                members[slot].chunk = Int32(truncatingIfNeeded: tokens)
+                needed &+= memory.needed(
+                    from: members[slot].computed, to: members[slot].computed &+ tokens)
+                left &-= tokens
+            } else if members[slot].state == .decoding {
+                if left == 0 {
+                    isShort = true
+                    break
+                }
+                left &-= 1
+            }
+            slot = Int(members[slot].next)
+        }
+        if isShort || (memory.isLimited && needed > memory.free) {
+            slot = firstCatchingUp
+            while slot >= 0 {
+                members[slot].chunk = 0
+                slot = Int(members[slot].nextOfKind)
+            }
+            return false
+        }
+        // With a prefix cache the order decides who publishes the same content first.
+        slot = firstCatchingUp
+        while slot >= 0 {
+            let member = members[slot]
+            if member.chunk > 0 {
+                if Memory.findsPrefixes { memory.growDecodes(members, admittedBefore: member.sequence) }
+                try memory.grow(
+                    slot, member, from: member.computed, to: member.computed &+ Int64(member.chunk))
+            }
+            slot = Int(member.nextOfKind)
+        }
+        memory.growDecodes(members, admittedBefore: .max)
+        budget = left
+        return true
+    }
+
+    /// The same, one of the running after the other, exactly as the real scheduler does it.
+    @inline(never)
+    private mutating func walkRunning(_ budget: inout Int64, _ threshold: Int64) throws(BatchingError) {
+        var slot = firstRunning
+        while slot >= 0, budget > 0 {
+            let member = members.elements[slot]
+            if member.state == .finishing {
+                slot = Int(member.next)
+                continue
+            }
+            let isDecoding = member.state == .decoding
+            let computed = isDecoding ? member.computed &+ work.number : member.computed
+            let tokens = isDecoding ? 1 : min(member.known &- computed, threshold, budget)
+            var wasPreempted = false
+            while memory.needed(from: computed, to: computed &+ tokens) > memory.free {
+                let victim = leastUrgent
+                if victim == slot {
+                    wasPreempted = true
+                    slot = Int(members.elements[slot].next)
+                }
+                budget &+= Int64(members.elements[victim].chunk)
+                try preempt(victim)
+                if wasPreempted { break }
+            }
+            if wasPreempted { continue }
+            try memory.grow(slot, member, from: computed, to: computed &+ tokens)
+            members.elements[slot].chunk = Int32(truncatingIfNeeded: tokens)
+            budget &-= tokens
+            slot = Int(members.elements[slot].next)
+        }
+        countAgain()
+        noteFutileRound()
+    }
+
+    /// After a walk: those who decode and got their token are counted again, those who did not catch up.
+    private mutating func countAgain() {
+        firstCatchingUp = -1
+        lastCatchingUp = -1
+        catchingUp = 0
+        var slot = firstRunning
+        while slot >= 0 {
+            switch members.elements[slot].state {
+            case .decoding where members.elements[slot].chunk > 0: members.elements[slot].chunk = 0
+            case .decoding:
+                leaveDecoding(slot)
+                appendCatchingUp(slot)
+            case .catchingUp: appendCatchingUp(slot)
+            default: break
+            }
+            slot = Int(members.elements[slot].next)
+        }
+    }
+
+    /// If everybody was preempted again and again without a token in between, nothing will ever change: the requests are
+    /// too large, and were admitted by force.
+    private mutating func noteFutileRound() {
+        guard runningCount == 0, work.preemptions > 0 else { return }
+        let tokens = totals.decodeTokens &+ totals.prefills
+        totals.futileRounds = tokens == totals.tokensAtLastRound ? totals.futileRounds &+ 1 : 0
+        totals.tokensAtLastRound = tokens
+    }
+
+    /// Who of the running is preempted next: the last that was admitted; by priority the one with the greatest (priority,
+    /// arrival), the first of the running among equals.
+    private var leastUrgent: Int {
+        guard waiting.order == .priority else { return lastRunning }
+        var worst = firstRunning
+        var slot = Int(members.elements[worst].next)
+        while slot >= 0 {
+            if isLessUrgent(slot, than: worst) { worst = slot }
+            slot = Int(members.elements[slot].next)
+        }
+        return worst
+    }
+
+    private func isLessUrgent(_ slot: Int, than other: Int) -> Bool {
+        let (request, otherRequest) = (Int(members.elements[slot].request), Int(members.elements[other].request))
+        let (priority, otherPriority) = (requests.priority?[request] ?? 0, requests.priority?[otherRequest] ?? 0)
+        if priority != otherPriority { return priority > otherPriority }
+        return requests.arrival(request) > requests.arrival(otherRequest)
+    }
+
+    /// The member loses its KV blocks and waits again, to compute all its tokens once more.
+    private mutating func preempt(_ slot: Int) throws(BatchingError) {
+        let members = members.elements
+        switch members[slot].state {
+        case .decoding: leaveDecoding(slot)
+        case .catchingUp: removeCatchingUp(slot)
+        default: break
+        }
+        if members[slot].wasPreempted {
+            noteRecomputed(slot)
+        } else {
+            histories.elements[slot] = MemberHistory()
+        }
+        let history = histories.elements + slot
+        history.pointee.preemptions &+= 1
+        history.pointee.mostComputed = max(history.pointee.mostComputed, members[slot].computed)
+        let held = members[slot].computed &+ Int64(members[slot].chunk)
+        memory.release(slot, members[slot], computed: held, isPreempted: true)
+        members[slot].wasPreempted = true
+        members[slot].chunk = 0
+        members[slot].computed = 0
+        members[slot].state = .waiting
+        removeRunning(slot)
+        try waiting.putBack(slot, members)
+        work.preemptions &+= 1
+        totals.preemptions &+= 1
+        try decisionLog?.append(.preempted, Int(members[slot].request), iteration: work.number)
+    }
+
+    /// A stay that began after a preemption ends: what it computed had been computed before, up to where it was then.
+    mutating func noteRecomputed(_ slot: Int) {
+        let history = histories.elements[slot]
+        let recomputed = min(members.elements[slot].computed, history.mostComputed) &- history.resumedWith
+        totals.recomputedTokens &+= max(0, recomputed)
+    }
+
+    /// The candidate, who is the first of the waiting, joins the running.
+    /// - Parameters:
+    ///   - computed: tokens whose KV is there already.
+    ///   - tokens: tokens that it computes in this iteration.
+    ///   - room: tokens for which it gets KV blocks; they are free.
+    @inline(__always)
+    mutating func admit(
+        _ candidate: Candidate, _ hit: PrefixHit, computed: Int64, tokens: Int64, room: Int64
+    ) throws(BatchingError) {
+        waiting.removeFirst(members.elements)
+        var slot = candidate.slot
+        if slot >= 0 {
+            histories.elements[slot].resumedWith = computed
+        } else {
+            slot = try takeSlot()
+            var member = Member()
+            member.request = UInt32(truncatingIfNeeded: candidate.request)
+            member.prompt = Int32(truncatingIfNeeded: prompt(candidate.request))
+            member.output = Int32(truncatingIfNeeded: output(candidate.request))
+            members.elements[slot] = member
+            results.startTime?[candidate.request] = now.seconds
+            results.prefixCachedTokens?[candidate.request] = Memory.findsPrefixes ? Int32(truncatingIfNeeded: computed) : 0
+            if Memory.findsPrefixes {
+                totals.prefixCacheQueries &+= Int64(member.prompt)
+                totals.prefixCacheHits &+= computed
+            }
+        }
+        members.elements[slot].sequence = admissions
+        members.elements[slot].computed = computed
+        members.elements[slot].chunk = Int32(truncatingIfNeeded: tokens)
+        admissions &+= 1
+        appendRunning(slot)
+        appendCatchingUp(slot)
+        try memory.admit(slot, members.elements[slot], hit, to: room)
+    }
+
+    /// Admits the waiting in order, each with its whole prompt, until one finds no slot or no KV blocks.
+    @inline(__always)
+    mutating func admitWhole() throws(BatchingError) {
+        while waiting.count > 0, runningCount < settings.maxNumSeqs {
+            let candidate = firstWaiting()
+            let known = known(candidate)
+            let room =
+                settings.reservesBlocks ? prompt(candidate.request) &+ output(candidate.request) : known
+            if memory.isLimited, memory.blockSize.holding(room) > memory.free { return }
+            let computed = settings.hasInstantPrefill ? known &- 1 : 0
+            if settings.padsBatch {
+                let output = Int32(truncatingIfNeeded: output(candidate.request))
+                batchOutput = runningCount == 0 ? output : max(batchOutput, output)
+            }
+            try admit(candidate, PrefixHit(), computed: computed, tokens: known &- computed, room: room)
+        }
+    }
+
+    /// Everyone in a batch computes one token, those who are done as padding.
+    @inline(__always)
+    func scheduleBatch() {}
+}

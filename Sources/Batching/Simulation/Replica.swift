@@ -1,0 +1,159 @@
+/// What a run needs of its configuration, in the form in which it is needed.
+struct ReplicaSettings {
+    let maxNumSeqs: Int
+    let maxNumBatchedTokens: Int64
+    /// `Int64.max`: no such limit.
+    let longPrefillTokenThreshold: Int64
+    /// `Int64.max`: no limit.
+    let maxModelLength: Int64
+    let chunksPrefill: Bool
+    let reservesFullPrompt: Bool
+    let hasInstantPrefill: Bool
+    let maxQueueDelay: Nanoseconds
+    let watermarkBlocks: Int
+    let admitsOversized: Bool
+    let isAsynchronous: Bool
+    /// Whether chunked prefill is disabled in a policy that has it.
+    let limitsPrompts: Bool
+    let reservesBlocks: Bool
+    let padsBatch: Bool
+
+    init(_ configuration: EngineConfiguration, reservesBlocks: Bool, padsBatch: Bool) {
+        let threshold = configuration.longPrefillTokenThreshold
+        maxNumSeqs = Int(configuration.maxNumSeqs)
+        maxNumBatchedTokens = configuration.maxNumBatchedTokens
+        longPrefillTokenThreshold = threshold == 0 ? .max : threshold
+        maxModelLength = configuration.maxModelLength ?? .max
+        chunksPrefill = configuration.chunksPrefill
+        reservesFullPrompt = configuration.reservesFullPrompt
+        hasInstantPrefill = configuration.hasInstantPrefill
+        maxQueueDelay = Nanoseconds(validSeconds: configuration.maxQueueDelay)
+        watermarkBlocks = Int(configuration.watermark * Double(configuration.numGPUBlocks ?? 0))
+        admitsOversized = configuration.admitsOversized
+        isAsynchronous = configuration.policy == .vllm && configuration.isAsynchronous
+        limitsPrompts = configuration.policy == .vllm && !configuration.chunksPrefill
+        self.reservesBlocks = reservesBlocks
+        self.padsBatch = padsBatch
+    }
+}
+
+/// One engine with its requests: who is running, who is waiting, and the aggregates that say what the next iteration
+/// computes without looking at each of them.
+///
+/// Of the running, those that decode are counted: each takes one token in every iteration, so that their number, the sum
+/// of their contexts, their phases in the KV blocks and the iteration in which each is due are all there is to know. The
+/// others, those that catch up, are few: they are linked, in order of admission, and looked at.
+struct Replica<Memory: BlockMemory & ~Copyable>: ~Copyable {
+    static var none: Int { -1 }
+
+    let requests: RequestColumns
+    let results: ResultColumns
+    let settings: ReplicaSettings
+    /// nil: the requests are given in order of arrival.
+    let arrivalOrder: PermutedOrder?
+
+    var memory: Memory
+    var waiting: WaitingQueue
+    var members: GrowableBuffer<Member>
+    var histories: GrowableBuffer<MemberHistory>
+    let dueLists: DueLists
+    var firstFree = -1
+    var slotCount = 0
+
+    var now = Nanoseconds.zero
+    /// Requests that have arrived.
+    var arrived = 0
+    /// When the next one arrives; `Int64.max` nanoseconds if none is left.
+    var nextArrival = Nanoseconds(.max)
+
+    var firstRunning = -1
+    var lastRunning = -1
+    var runningCount = 0
+    var admissions: Int64 = 0
+
+    var decoding = 0
+    /// The sum of the computed tokens of those who decode, before this iteration.
+    var decodingContext: Int64 = 0
+    var firstCatchingUp = -1
+    var lastCatchingUp = -1
+    var catchingUp = 0
+    /// The output to which a padded batch computes.
+    var batchOutput: Int32 = 0
+
+    /// The iteration that is being scheduled.
+    var work = IterationWork()
+    /// Those whose last token this iteration gives, in order of admission once it is complete.
+    var finishing: GrowableBuffer<Int32>
+    var finishingCount = 0
+
+    var totals = RunTotals()
+    var iterationLog: IterationLog?
+    var decisionLog: DecisionLog?
+
+    init(
+        _ requests: RequestColumns, results: ResultColumns, settings: ReplicaSettings, queueOrder: QueueOrder,
+        arrivalOrder: PermutedOrder?, longestOutput: Int64, memory: consuming Memory
+    ) throws(BatchingError) {
+        let waiting = try WaitingQueue(requests, order: queueOrder)
+        let members = try GrowableBuffer(capacity: 64, repeating: Member())
+        let histories = try GrowableBuffer(capacity: 64, repeating: MemberHistory())
+        let dueLists = try DueLists(longestDelay: longestOutput)
+        let finishing = try GrowableBuffer<Int32>(capacity: 64, repeating: 0)
+        try memory.reserve(slots: 64)
+        self.requests = requests
+        self.results = results
+        self.settings = settings
+        self.arrivalOrder = arrivalOrder
+        self.memory = memory
+        self.waiting = waiting
+        self.members = members
+        self.histories = histories
+        self.dueLists = dueLists
+        self.finishing = finishing
+        if requests.count > 0 { nextArrival = requests.arrival(index(at: 0)) }
+    }
+
+    /// The request at a position in order of arrival.
+    @inline(__always)
+    func index(at position: Int) -> Int {
+        if let arrivalOrder { arrivalOrder[position] } else { position }
+    }
+
+    var isEmpty: Bool {
+        @inline(__always) get { runningCount == 0 && waiting.count == 0 }
+    }
+
+    /// Whether requests are left to come.
+    var expectsArrivals: Bool {
+        @inline(__always) get { arrived < requests.count }
+    }
+}
+
+/// What is added up over a run.
+struct RunTotals {
+    var iterations: Int64 = 0
+    var busyTime: Int64 = 0
+    var duration = Nanoseconds.zero
+    var lastCompletion = Nanoseconds.zero
+    var tokens: Int64 = 0
+    var finished = 0
+    var rejected = 0
+    var prefillTokens: Int64 = 0
+    var decodeTokens: Int64 = 0
+    /// Prompts that were completed, or completed again.
+    var prefills: Int64 = 0
+    var preemptions: Int64 = 0
+    var recomputedTokens: Int64 = 0
+    /// Requests x nanoseconds, and blocks x nanoseconds.
+    var runningTime: UInt128 = 0
+    var blockTime: UInt128 = 0
+    var peakRunning = 0
+    var peakWaiting = 0
+    var peakUsedBlocks = 0
+    var prefixCacheQueries: Int64 = 0
+    var prefixCacheHits: Int64 = 0
+    /// How often in a row everybody running was preempted without a token in between.
+    var futileRounds = 0
+    /// Tokens generated when that last happened.
+    var tokensAtLastRound: Int64 = -1
+}

@@ -1,0 +1,117 @@
+/// Rows that a run writes into columns of the caller. Without `flush` those beyond `capacity` are counted but not kept;
+/// with it, it is called with the number of filled rows whenever all are filled, and at the end.
+public struct LogRows {
+    let capacity: Int
+    let flush: ((Int) throws(BatchingError) -> Void)?
+    private var filled = 0
+    /// Rows of the whole run, kept or not.
+    public private(set) var count: Int64 = 0
+
+    public init(capacity: Int, flush: ((Int) throws(BatchingError) -> Void)? = nil) {
+        self.capacity = capacity
+        self.flush = flush
+    }
+
+    /// The row to write; nil if it is only counted.
+    mutating func next() throws(BatchingError) -> Int? {
+        count &+= 1
+        if filled == capacity {
+            guard let flush, filled > 0 else { return nil }
+            try flush(filled)
+            filled = 0
+        }
+        filled &+= 1
+        return filled &- 1
+    }
+
+    mutating func finish() throws(BatchingError) {
+        if let flush, filled > 0 { try flush(filled) }
+        filled = 0
+    }
+
+    func check(_ name: String) throws(BatchingError) {
+        guard capacity >= 0 else { throw .invalid("\(name).capacity", capacity, "must be at least 0") }
+        guard capacity > 0 || flush == nil else {
+            throw .invalid("\(name).capacity", capacity, "must be at least 1 with a callback")
+        }
+    }
+}
+
+/// What happened in each iteration: one row an iteration. nil columns are not wanted.
+public struct IterationLog {
+    public var rows: LogRows
+    public var time: UnsafeMutablePointer<Double>?
+    public var startTime: UnsafeMutablePointer<Double>?
+    public var duration: UnsafeMutablePointer<Double>?
+    public var running: UnsafeMutablePointer<Int64>?
+    public var waiting: UnsafeMutablePointer<Int64>?
+    public var prefillTokens: UnsafeMutablePointer<Int64>?
+    public var decodeTokens: UnsafeMutablePointer<Int64>?
+    public var usedBlocks: UnsafeMutablePointer<Int64>?
+    public var keptBlocks: UnsafeMutablePointer<Int64>?
+    public var preemptions: UnsafeMutablePointer<Int64>?
+    public var finished: UnsafeMutablePointer<Int64>?
+
+    public init(rows: LogRows) { self.rows = rows }
+
+    mutating func append(_ iteration: CompletedIteration) throws(BatchingError) {
+        guard let row = try rows.next() else { return }
+        let work = iteration.work
+        time?[row] = work.time.seconds
+        startTime?[row] = iteration.start.seconds
+        duration?[row] = iteration.duration.seconds
+        running?[row] = Int64(work.running)
+        waiting?[row] = Int64(work.waiting)
+        prefillTokens?[row] = work.prefillTokens
+        decodeTokens?[row] = work.decodeTokens
+        usedBlocks?[row] = Int64(work.usedBlocks)
+        keptBlocks?[row] = Int64(iteration.keptBlocks)
+        preemptions?[row] = Int64(work.preemptions)
+        finished?[row] = Int64(iteration.finished)
+    }
+}
+
+/// One iteration, as its row in the log tells it.
+struct CompletedIteration {
+    var work = IterationWork()
+    var start = Nanoseconds.zero
+    var duration = Nanoseconds.zero
+    var keptBlocks = 0
+    var finished = 0
+}
+
+/// What happened to a request. The raw values are those of the C header.
+public enum DecisionEvent: Int32, CaseIterable, Sendable {
+    case rejected = 100
+    case preempted = 200
+    case admitted = 300
+    case resumed = 310
+    case scheduled = 400
+    case running = 500
+    case waiting = 510
+    case finished = 600
+}
+
+/// Who got what: one row an event, in the order in which things happen. nil columns are not wanted.
+public struct DecisionLog {
+    public var rows: LogRows
+    public var iteration: UnsafeMutablePointer<Int64>?
+    public var request: UnsafeMutablePointer<Int64>?
+    /// The raw value of a `DecisionEvent`.
+    public var event: UnsafeMutablePointer<Int32>?
+    public var tokens: UnsafeMutablePointer<Int32>?
+    /// Whether to tell also who is running and who is waiting, after each scheduling.
+    public var includesQueues = false
+
+    public init(rows: LogRows) { self.rows = rows }
+
+    mutating func append(
+        _ event: DecisionEvent, _ request: Int, iteration: Int64, tokens: Int64 = 0
+    ) throws(BatchingError) {
+        guard let row = try rows.next() else { return }
+        self.iteration?[row] = iteration
+        self.request?[row] = Int64(request)
+        self.event?[row] = event.rawValue
+        self.tokens?[row] = Int32(clamping: tokens)
+    }
+}

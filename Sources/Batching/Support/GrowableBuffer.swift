@@ -1,0 +1,32 @@
+/// Memory that grows by doubling as more is needed, for the duration of a run.
+struct GrowableBuffer<Element: BitwiseCopyable>: ~Copyable {
+    private var storage: ScratchBuffer<Element>
+    private(set) var capacity: Int
+    private let filler: Element
+
+    /// - Parameter value: what every element is before it is set.
+    init(capacity: Int, repeating value: Element) throws(BatchingError) {
+        storage = try ScratchBuffer(count: capacity, repeating: value)
+        self.capacity = capacity
+        filler = value
+    }
+
+    /// Valid until the buffer grows.
+    @inline(__always)
+    var elements: UnsafeMutablePointer<Element> { storage.elements }
+
+    /// Makes room for at least `count` elements; what is there stays.
+    @inline(__always)
+    mutating func reserve(_ count: Int) throws(BatchingError) {
+        if count > capacity { try grow(to: count) }
+    }
+
+    @inline(never)
+    private mutating func grow(to count: Int) throws(BatchingError) {
+        let larger = max(count, 2 &* capacity)
+        let replacement = try ScratchBuffer(count: larger, repeating: filler)
+        replacement.elements.update(from: storage.elements, count: capacity)
+        storage = replacement
+        capacity = larger
+    }
+}
