@@ -25,7 +25,7 @@ public struct AffineTime: Equatable, Sendable, IterationTimeModel {
 
     /// In `Double`, in this order, and rounded once.
     @inline(__always)
-    func duration(of work: borrowing IterationWork) throws(BatchingError) -> Nanoseconds {
+    func duration(of work: IterationWork) throws(BatchingError) -> Nanoseconds {
         let seconds =
             base + perPrefillToken * Double(work.prefillTokens) + perDecodeToken * Double(work.decodeTokens)
             + perContextToken * Double(work.contextTokens) + perPrefillContext * work.prefillContext

@@ -3,5 +3,5 @@ struct ConstantTime: IterationTimeModel {
     let step: Nanoseconds
 
     @inline(__always)
-    func duration(of work: borrowing IterationWork) -> Nanoseconds { step }
+    func duration(of work: IterationWork) -> Nanoseconds { step }
 }

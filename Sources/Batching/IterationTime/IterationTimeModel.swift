@@ -21,9 +21,13 @@ public struct IterationWork: Sendable {
     public internal(set) var usedBlocks = 0
     /// Requests that it preempted.
     public internal(set) var preemptions = 0
+
+    /// Whether anybody computes anything.
+    @inline(__always)
+    var isAny: Bool { decodeTokens &+ prefillTokens > 0 }
 }
 
 /// How long one forward pass takes. The engine is compiled once for each model, so that asking costs no call.
 protocol IterationTimeModel {
-    mutating func duration(of work: borrowing IterationWork) throws(BatchingError) -> Nanoseconds
+    mutating func duration(of work: IterationWork) throws(BatchingError) -> Nanoseconds
 }

@@ -11,7 +11,7 @@ enum ContinuousPolicy: SchedulingPolicy {
     ) throws(BatchingError) -> Nanoseconds? {
         var budget = Int64.max
         try replica.scheduleRunning(budget: &budget, threshold: Int64.max)
-        if replica.work.preemptions == 0 {
+        if replica.preempted == 0 {
             try replica.admitWhole()
         }
         return nil

@@ -15,7 +15,7 @@ enum VLLMPolicy: SchedulingPolicy {
         let threshold = isAlone ? Int64.max : settings.longPrefillTokenThreshold
         var budget = settings.maxNumBatchedTokens
         try replica.scheduleRunning(budget: &budget, threshold: threshold)
-        guard replica.work.preemptions == 0 else { return nil }
+        guard replica.preempted == 0 else { return nil }
         while budget > 0, replica.waiting.count > 0, replica.runningCount < settings.maxNumSeqs {
             if try !admitFirst(&replica, &budget, threshold) { break }
         }

@@ -3,6 +3,8 @@
 extension EngineLoop where Memory: ~Copyable {
     /// The batch that runs, or has run, while the next one is scheduled.
     private struct Flight: ~Copyable {
+        var number: Int64 = 0
+        /// For the log.
         var iteration = CompletedIteration()
         var end = Nanoseconds.zero
         var finishing: GrowableBuffer<Int32>
@@ -36,22 +38,24 @@ extension EngineLoop where Memory: ~Copyable {
             }
             let firstAdmission = replica.admissions
             _ = try Policy.schedule(&replica)
-            replica.measure()
-            let duration = replica.hasScheduled ? try time.duration(of: replica.work) : .zero
+            let work = replica.measure()
+            let duration = work.isAny ? try time.duration(of: work) : .zero
             let start = max(replica.now, deviceEnd)
-            deviceEnd = try limits.end(of: duration, from: start, replica.work)
-            replica.count(duration, end: deviceEnd)
-            if replica.decisionLog != nil { try replica.logDecisions(firstAdmission: firstAdmission) }
-            let isFutile = !replica.hasScheduled && replica.work.preemptions == 0
+            deviceEnd = try limits.end(of: duration, from: start, work)
+            replica.count(work, duration, end: deviceEnd)
+            if replica.logsDecisions { try replica.logDecisions(firstAdmission: firstAdmission) }
+            let isFutile = !work.isAny && work.preemptions == 0
             futileBatches = isFutile ? futileBatches &+ 1 : 0
-            let iteration = CompletedIteration(work: replica.work, start: start, duration: duration)
             try replica.complete(at: deviceEnd)
 
             let hadFlight = isFlying
             if isFlying { try land(&replica, &flight) }
             swap(&flight.finishing, &replica.finishing)
             flight.finishingCount = replica.finishingCount
-            flight.iteration = iteration
+            flight.number = work.number
+            if replica.logsIterations {
+                flight.iteration = CompletedIteration(work: work, start: start, duration: duration)
+            }
             flight.end = deviceEnd
             isFlying = true
             guard hadFlight else { continue }
@@ -74,12 +78,11 @@ extension EngineLoop where Memory: ~Copyable {
         _ replica: inout Replica<Memory>, _ flight: inout Flight
     ) throws(BatchingError) {
         replica.now = max(replica.now, flight.end)
-        let number = flight.iteration.work.number
         for position in 0..<flight.finishingCount {
-            try replica.finish(Int(flight.finishing.elements[position]), at: flight.end, iteration: number)
+            try replica.finish(Int(flight.finishing.elements[position]), at: flight.end, iteration: flight.number)
         }
         if Memory.findsPrefixes { replica.settleStarved() }
-        guard replica.iterationLog != nil else { return }
+        guard replica.logsIterations else { return }
         flight.iteration.finished = flight.finishingCount
         flight.iteration.keptBlocks = replica.memory.usable &- replica.memory.free
         try replica.iterationLog?.append(flight.iteration)

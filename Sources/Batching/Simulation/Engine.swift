@@ -115,9 +115,7 @@ private struct EngineRun: ~Copyable {
             configuration, reservesBlocks: Policy.reservesBlocks, padsBatch: Policy.padsBatch)
         var replica = try Replica(
             requests, results: results, settings: settings, queueOrder: configuration.queueOrder, arrivalOrder: order,
-            longestOutput: survey.longestOutput, memory: memory)
-        replica.iterationLog = iterationLog
-        replica.decisionLog = decisionLog
+            longestOutput: survey.longestOutput, memory: memory, iterationLog: iterationLog, decisionLog: decisionLog)
         var limits = RunLimits(configuration)
         let reason: EngineSummary.EndReason
         switch configuration.iterationTime {
@@ -155,7 +153,7 @@ extension EngineSummary {
         totalTime = totals.lastCompletion.seconds
         totalTokens = totals.tokens
         throughput = totalTime > 0 ? Double(totalTokens) / totalTime : 0
-        iterations = replica.work.number
+        iterations = replica.iteration
         busyTime = Nanoseconds(totals.busyTime).seconds
         self.duration = totals.duration.seconds
         endReason = reason

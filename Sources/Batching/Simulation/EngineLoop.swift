@@ -17,23 +17,17 @@ enum EngineLoop<Policy: SchedulingPolicy, Memory: BlockMemory & ~Copyable, Time:
                 replica.now = min(latest, replica.nextArrival)
                 continue
             }
-            replica.measure()
-            let duration = replica.hasScheduled ? try time.duration(of: replica.work) : .zero
-            let end = try limits.end(of: duration, from: replica.now, replica.work)
-            replica.count(duration, end: end)
-            if replica.decisionLog != nil { try replica.logDecisions(firstAdmission: firstAdmission) }
-            let isFutile = !replica.hasScheduled && replica.work.preemptions == 0
-            if replica.iterationLog == nil {
-                try replica.complete(at: end)
-                try release(&replica, replica.finishing.elements, replica.finishingCount, end)
-            } else {
-                var iteration = CompletedIteration(work: replica.work, start: replica.now, duration: duration)
-                try replica.complete(at: end)
-                try release(&replica, replica.finishing.elements, replica.finishingCount, end)
-                iteration.finished = replica.finishingCount
-                iteration.keptBlocks = replica.memory.usable &- replica.memory.free
-                try replica.iterationLog?.append(iteration)
+            let work = replica.measure()
+            let duration = work.isAny ? try time.duration(of: work) : .zero
+            let end = try limits.end(of: duration, from: replica.now, work)
+            replica.count(work, duration, end: end)
+            if replica.logsDecisions { try replica.logDecisions(firstAdmission: firstAdmission) }
+            let isFutile = !work.isAny && work.preemptions == 0
+            try replica.complete(at: end)
+            for position in 0..<replica.finishingCount {
+                try replica.finish(Int(replica.finishing.elements[position]), at: end, iteration: work.number)
             }
+            if replica.logsIterations { try log(&replica, work, duration) }
             replica.now = end
             if isFutile || replica.totals.futileRounds >= RunLimits.mostFutileRounds {
                 if replica.expectsArrivals {
@@ -45,13 +39,14 @@ enum EngineLoop<Policy: SchedulingPolicy, Memory: BlockMemory & ~Copyable, Time:
         }
     }
 
-    @inline(__always)
-    private static func release(
-        _ replica: inout Replica<Memory>, _ slots: UnsafeMutablePointer<Int32>, _ count: Int, _ end: Nanoseconds
+    @inline(never)
+    private static func log(
+        _ replica: inout Replica<Memory>, _ work: IterationWork, _ duration: Nanoseconds
     ) throws(BatchingError) {
-        for position in 0..<count {
-            try replica.finish(Int(slots[position]), at: end, iteration: replica.work.number &- 1)
-        }
+        try replica.iterationLog?.append(
+            CompletedIteration(
+                work: work, start: work.time, duration: duration,
+                keptBlocks: replica.memory.usable &- replica.memory.free, finished: replica.finishingCount))
     }
 }
 
@@ -80,8 +75,8 @@ struct RunLimits {
     mutating func reached<Memory: BlockMemory & ~Copyable>(
         _ replica: borrowing Replica<Memory>
     ) throws(BatchingError) -> EngineSummary.EndReason? {
-        if replica.work.number >= nextCheck {
-            if replica.work.number >= iterations { return .iterationLimit }
+        if replica.iteration >= nextCheck {
+            if replica.iteration >= iterations { return .iterationLimit }
             try report(replica)
         }
         return replica.now >= time ? .timeLimit : nil
@@ -92,17 +87,17 @@ struct RunLimits {
         _ replica: borrowing Replica<Memory>
     ) throws(BatchingError) {
         nextCheck = min(iterations, nextCheck.addingReportingOverflow(progressInterval).partialValue)
-        if nextCheck < replica.work.number { nextCheck = iterations }
+        if nextCheck < replica.iteration { nextCheck = iterations }
         try progress?(
             EngineProgress(
-                iterations: replica.work.number, time: replica.now, arrived: replica.arrived,
+                iterations: replica.iteration, time: replica.now, arrived: replica.arrived,
                 finished: replica.totals.finished, count: replica.requests.count))
     }
 
     /// When an iteration ends that starts at `start`.
     @inline(__always)
     func end(
-        of duration: Nanoseconds, from start: Nanoseconds, _ work: borrowing IterationWork
+        of duration: Nanoseconds, from start: Nanoseconds, _ work: IterationWork
     ) throws(BatchingError) -> Nanoseconds {
         // Both are on the clock, so that the sum does not wrap.
         let end = start + duration

@@ -6,7 +6,6 @@ extension Replica where Memory: ~Copyable {
         while nextArrival <= now { try takeArrival() }
     }
 
-    @inline(__always)
     private mutating func takeArrival() throws(BatchingError) {
         if !expectsArrivals {
             // The clock is at its very end.
@@ -59,7 +58,7 @@ extension Replica where Memory: ~Copyable {
     private mutating func reject(_ request: Int, _ reason: RequestStatus) throws(BatchingError) {
         totals.rejected &+= 1
         writeUnserved(request, reason)
-        try decisionLog?.append(.rejected, request, iteration: work.number)
+        try decisionLog?.append(.rejected, request, iteration: iteration)
     }
 
     /// Writes the results of a request that never ran.

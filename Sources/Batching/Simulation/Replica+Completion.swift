@@ -2,15 +2,16 @@
 extension Replica where Memory: ~Copyable {
     /// Adds up what has been scheduled, for the model of its time and for the logs.
     @inline(__always)
-    mutating func measure() {
+    func measure() -> IterationWork {
+        var work = IterationWork()
+        work.number = iteration
         work.time = now
         work.running = runningCount
         work.waiting = waiting.count
-        work.prefillTokens = 0
-        work.prefillContext = 0
+        work.preemptions = preempted
+        work.usedBlocks = memory.usable &- memory.free
         work.decodeTokens = Int64(decoding)
         work.contextTokens = decodingContext &+ Int64(decoding)
-        work.usedBlocks = memory.usable &- memory.free
         let members = members.elements
         var slot = firstCatchingUp
         while slot >= 0 {
@@ -27,6 +28,7 @@ extension Replica where Memory: ~Copyable {
             }
             slot = Int(member.nextOfKind)
         }
+        return work
     }
 
     /// Whether what a member that catches up computes is a decode: its newest token, which it generated.
@@ -35,13 +37,9 @@ extension Replica where Memory: ~Copyable {
         settings.hasInstantPrefill || (member.generated > 0 && member.known &- member.computed == 1)
     }
 
-    var hasScheduled: Bool {
-        @inline(__always) get { work.decodeTokens &+ work.prefillTokens > 0 }
-    }
-
     /// Adds the iteration, which takes `duration`, to the totals.
     @inline(__always)
-    mutating func count(_ duration: Nanoseconds, end: Nanoseconds) {
+    mutating func count(_ work: IterationWork, _ duration: Nanoseconds, end: Nanoseconds) {
         totals.busyTime &+= duration.count
         totals.duration = max(totals.duration, end)
         totals.prefillTokens &+= work.prefillTokens
@@ -57,16 +55,16 @@ extension Replica where Memory: ~Copyable {
     }
 
     /// Everyone who was scheduled has computed its tokens, and whoever caught up has one more, at `end`. Those who now
-    /// have all are in `finishing`; they keep their slots and blocks until they are released. From here on `work` is
-    /// the next iteration.
+    /// have all are in `finishing`; they keep their slots and blocks until they are released. From here on `iteration`
+    /// is the next one.
     @inline(__always)
     mutating func complete(at end: Nanoseconds) throws(BatchingError) {
         finishingCount = 0
         try takeDue()
         decodingContext &+= Int64(decoding)
         memory.advance()
-        work.number &+= 1
-        work.preemptions = 0
+        iteration &+= 1
+        preempted = 0
         var slot = firstCatchingUp
         while slot >= 0 {
             let next = Int(members.elements[slot].nextOfKind)
@@ -79,10 +77,10 @@ extension Replica where Memory: ~Copyable {
     /// Those who decode and whose last token this iteration gives.
     @inline(__always)
     private mutating func takeDue() throws(BatchingError) {
-        var slot = dueLists.first(work.number)
+        var slot = dueLists.first(iteration)
         while slot >= 0 {
             let next = Int(members.elements[slot].nextOfKind)
-            if members.elements[slot].due == work.number {
+            if members.elements[slot].due == iteration {
                 leaveDecoding(slot)
                 members.elements[slot].computed &+= 1
                 members.elements[slot].generated &+= 1
@@ -164,7 +162,9 @@ extension Replica where Memory: ~Copyable {
             removeRunning(slot)
         }
         giveBack(slot)
-        try decisionLog?.append(.finished, request, iteration: iteration, tokens: Int64(tokens))
+        if logsDecisions {
+            try decisionLog?.append(.finished, request, iteration: iteration, tokens: Int64(tokens))
+        }
     }
 
     /// Writes the results of everyone who has not all its tokens, and ends the logs.
@@ -178,7 +178,7 @@ extension Replica where Memory: ~Copyable {
                 preemptions: isPreempted ? histories.elements[slot].preemptions : 0)
             totals.tokens &+= Int64(tokens)
             if isPreempted, member.state != .waiting {
-                if member.state == .decoding { members.elements[slot].computed &+= work.number }
+                if member.state == .decoding { members.elements[slot].computed &+= iteration }
                 noteRecomputed(slot)
             }
         }

@@ -90,14 +90,14 @@ extension Replica where Memory: ~Copyable {
         catchingUp &-= 1
     }
 
-    /// From the next iteration on the member decodes; `work.number` is that iteration, and `computed` its tokens now.
+    /// From the next iteration on the member decodes; `iteration` is that iteration, and `computed` its tokens now.
     @inline(__always)
     mutating func joinDecoding(_ slot: Int) {
         let members = members.elements
         let computed = members[slot].computed
         members[slot].state = .decoding
-        members[slot].due = work.number &+ Int64(target(slot) &- members[slot].generated) &- 1
-        members[slot].computed = computed &- work.number
+        members[slot].due = iteration &+ Int64(target(slot) &- members[slot].generated) &- 1
+        members[slot].computed = computed &- iteration
         decoding &+= 1
         decodingContext &+= computed
         dueLists.insert(slot, members)
@@ -108,7 +108,7 @@ extension Replica where Memory: ~Copyable {
     @inline(__always)
     mutating func leaveDecoding(_ slot: Int) {
         let members = members.elements
-        let computed = members[slot].computed &+ work.number
+        let computed = members[slot].computed &+ iteration
         members[slot].generated = generated(slot)
         members[slot].computed = computed
         decoding &-= 1
@@ -123,11 +123,11 @@ extension Replica where Memory: ~Copyable {
         settings.padsBatch ? batchOutput : members.elements[slot].output
     }
 
-    /// Tokens that the member, in whatever state, has generated in the iterations before `work.number`.
+    /// Tokens that the member, in whatever state, has generated in the iterations before `iteration`.
     @inline(__always)
     func generated(_ slot: Int) -> Int32 {
         let member = members.elements[slot]
         if member.state != .decoding { return member.generated }
-        return target(slot) &- Int32(truncatingIfNeeded: member.due &- work.number &+ 1)
+        return target(slot) &- Int32(truncatingIfNeeded: member.due &- iteration &+ 1)
     }
 }

@@ -12,12 +12,12 @@ extension Replica where Memory: ~Copyable {
             let request = Int(member.request)
             if member.sequence >= firstAdmission {
                 try decisionLog?.append(
-                    member.wasPreempted ? .resumed : .admitted, request, iteration: work.number,
+                    member.wasPreempted ? .resumed : .admitted, request, iteration: iteration,
                     tokens: Memory.findsPrefixes ? member.computed : 0)
             }
             let tokens = member.state == .decoding ? 1 : Int64(member.chunk)
             if tokens > 0 {
-                try decisionLog?.append(.scheduled, request, iteration: work.number, tokens: tokens)
+                try decisionLog?.append(.scheduled, request, iteration: iteration, tokens: tokens)
             }
         }
         if decisionLog?.includesQueues ?? false { try logQueues() }
@@ -27,26 +27,26 @@ extension Replica where Memory: ~Copyable {
         var slot = firstRunning
         while slot >= 0 {
             let request = Int(members.elements[slot].request)
-            try decisionLog?.append(.running, request, iteration: work.number)
+            try decisionLog?.append(.running, request, iteration: iteration)
             slot = Int(members.elements[slot].next)
         }
         if waiting.isByArrival {
             slot = waiting.firstPreempted
             while slot >= 0 {
                 let request = Int(members.elements[slot].request)
-                try decisionLog?.append(.waiting, request, iteration: work.number)
+                try decisionLog?.append(.waiting, request, iteration: iteration)
                 slot = Int(members.elements[slot].next)
             }
             for position in waiting.firstFresh..<max(arrived, waiting.firstFresh) {
                 let request = index(at: position)
                 if rejection(request) == nil {
-                    try decisionLog?.append(.waiting, request, iteration: work.number)
+                    try decisionLog?.append(.waiting, request, iteration: iteration)
                 }
             }
         } else {
             var sorted = try waiting.sorted()
             while sorted.count > 0 {
-                try decisionLog?.append(.waiting, sorted.top.request, iteration: work.number)
+                try decisionLog?.append(.waiting, sorted.top.request, iteration: iteration)
                 sorted.removeFirst(members.elements)
             }
         }

@@ -87,7 +87,7 @@ extension Replica where Memory: ~Copyable {
                 continue
             }
             let isDecoding = member.state == .decoding
-            let computed = isDecoding ? member.computed &+ work.number : member.computed
+            let computed = isDecoding ? member.computed &+ iteration : member.computed
             let tokens = isDecoding ? 1 : min(member.known &- computed, threshold, budget)
             var wasPreempted = false
             while memory.needed(from: computed, to: computed &+ tokens) > memory.free {
@@ -132,7 +132,7 @@ extension Replica where Memory: ~Copyable {
     /// If everybody was preempted again and again without a token in between, nothing will ever change: the requests are
     /// too large, and were admitted by force.
     private mutating func noteFutileRound() {
-        guard runningCount == 0, work.preemptions > 0 else { return }
+        guard runningCount == 0, preempted > 0 else { return }
         let tokens = totals.decodeTokens &+ totals.prefills
         totals.futileRounds = tokens == totals.tokensAtLastRound ? totals.futileRounds &+ 1 : 0
         totals.tokensAtLastRound = tokens
@@ -182,9 +182,11 @@ extension Replica where Memory: ~Copyable {
         members[slot].state = .waiting
         removeRunning(slot)
         try waiting.putBack(slot, members)
-        work.preemptions &+= 1
+        preempted &+= 1
         totals.preemptions &+= 1
-        try decisionLog?.append(.preempted, Int(members[slot].request), iteration: work.number)
+        if logsDecisions {
+            try decisionLog?.append(.preempted, Int(members[slot].request), iteration: iteration)
+        }
     }
 
     /// A stay that began after a preemption ends: what it computed had been computed before, up to where it was then.

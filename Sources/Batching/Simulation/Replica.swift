@@ -80,8 +80,10 @@ struct Replica<Memory: BlockMemory & ~Copyable>: ~Copyable {
     /// The output to which a padded batch computes.
     var batchOutput: Int32 = 0
 
-    /// The iteration that is being scheduled.
-    var work = IterationWork()
+    /// The number of the iteration that is being scheduled.
+    var iteration: Int64 = 0
+    /// Requests that it has preempted.
+    var preempted = 0
     /// Those whose last token this iteration gives, in order of admission once it is complete.
     var finishing: GrowableBuffer<Int32>
     var finishingCount = 0
@@ -89,10 +91,13 @@ struct Replica<Memory: BlockMemory & ~Copyable>: ~Copyable {
     var totals = RunTotals()
     var iterationLog: IterationLog?
     var decisionLog: DecisionLog?
+    let logsIterations: Bool
+    let logsDecisions: Bool
 
     init(
         _ requests: RequestColumns, results: ResultColumns, settings: ReplicaSettings, queueOrder: QueueOrder,
-        arrivalOrder: PermutedOrder?, longestOutput: Int64, memory: consuming Memory
+        arrivalOrder: PermutedOrder?, longestOutput: Int64, memory: consuming Memory, iterationLog: IterationLog?,
+        decisionLog: DecisionLog?
     ) throws(BatchingError) {
         let waiting = try WaitingQueue(requests, order: queueOrder)
         let members = try GrowableBuffer(capacity: 64, repeating: Member())
@@ -110,6 +115,10 @@ struct Replica<Memory: BlockMemory & ~Copyable>: ~Copyable {
         self.histories = histories
         self.dueLists = dueLists
         self.finishing = finishing
+        self.iterationLog = iterationLog
+        self.decisionLog = decisionLog
+        logsIterations = iterationLog != nil
+        logsDecisions = decisionLog != nil
         if requests.count > 0 { nextArrival = requests.arrival(index(at: 0)) }
     }
 
