@@ -1,6 +1,6 @@
 /// base + a x prefill tokens + b x decoding sequences + c x context tokens + d x sum over prefill chunks of tokens x
 /// context: weights are read once, every token is computed, every decode reads its context, every chunk attends to its.
-public struct AffineTime: Equatable, Sendable, IterationTimeModel {
+public struct AffineTime: Equatable, Sendable {
     /// Seconds of each iteration.
     public var base = 0.0
     /// Seconds a token of a prefill chunk.
@@ -23,19 +23,6 @@ public struct AffineTime: Equatable, Sendable, IterationTimeModel {
         self.perPrefillContext = perPrefillContext
     }
 
-    /// In `Double`, in this order, and rounded once.
-    @inline(__always)
-    func duration(of work: IterationWork) throws(BatchingError) -> Nanoseconds {
-        let seconds =
-            base + perPrefillToken * Double(work.prefillTokens) + perDecodeToken * Double(work.decodeTokens)
-            + perContextToken * Double(work.contextTokens) + perPrefillContext * work.prefillContext
-        guard seconds <= Nanoseconds.maximumSeconds else {
-            throw BatchingError(
-                .overflow, "iteration \(work.number) takes \(seconds) seconds: beyond the clock's 9223372036")
-        }
-        return Nanoseconds(validSeconds: seconds)
-    }
-
     /// Throws unless every coefficient is finite and at least 0.
     func check() throws(BatchingError) {
         for (name, value) in [
@@ -45,5 +32,26 @@ public struct AffineTime: Equatable, Sendable, IterationTimeModel {
         ] where !Nanoseconds.holds(value) {
             throw .invalid(name, value, Nanoseconds.requirement)
         }
+    }
+}
+
+struct AffineTimeModel: IterationTimeModel {
+    let coefficients: AffineTime
+
+    /// In `Double`, in this order, and rounded once.
+    @inline(__always)
+    func duration(of work: IterationWork) throws(BatchingError) -> Nanoseconds {
+        let seconds =
+            coefficients.base + coefficients.perPrefillToken * Double(work.prefillTokens)
+            + coefficients.perDecodeToken * Double(work.decodeTokens)
+            + coefficients.perContextToken * Double(work.contextTokens)
+            + coefficients.perPrefillContext * work.prefillContext
+        guard seconds <= Nanoseconds.maximumSeconds else { throw AffineTimeModel.overflow(work.number, seconds) }
+        return Nanoseconds(validSeconds: seconds)
+    }
+
+    @inline(never)
+    private static func overflow(_ iteration: Int64, _ seconds: Double) -> BatchingError {
+        BatchingError(.overflow, "iteration \(iteration) takes \(seconds) seconds: beyond the clock's 9223372036")
     }
 }

@@ -29,5 +29,5 @@ public struct IterationWork: Sendable {
 
 /// How long one forward pass takes. The engine is compiled once for each model, so that asking costs no call.
 protocol IterationTimeModel {
-    mutating func duration(of work: IterationWork) throws(BatchingError) -> Nanoseconds
+    func duration(of work: IterationWork) throws(BatchingError) -> Nanoseconds
 }

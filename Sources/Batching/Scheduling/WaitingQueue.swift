@@ -46,11 +46,15 @@ struct WaitingQueue: ~Copyable {
     @inline(__always)
     var isByArrival: Bool { order == .arrival }
 
+    /// By arrival: the next request in the caller's columns arrives.
+    @inline(__always)
+    mutating func appendNext() { count &+= 1 }
+
     /// A request arrives; by arrival it is the next in the caller's columns.
     @inline(__always)
     mutating func append(_ request: Int) throws(BatchingError) {
         if isByArrival {
-            count &+= 1
+            appendNext()
         } else {
             try push(request, slot: -1)
         }

@@ -13,7 +13,7 @@ extension EngineLoop where Memory: ~Copyable {
 
     /// Batch k+1 is scheduled when the output of batch k-1 has been processed, and starts when batch k ends.
     static func runAsynchronously(
-        _ replica: inout Replica<Memory>, _ limits: inout RunLimits, _ time: inout Time
+        _ replica: inout Replica<Memory>, _ limits: inout RunLimits, _ time: Time
     ) throws(BatchingError) -> EngineSummary.EndReason {
         var flight = Flight(finishing: try GrowableBuffer<Int32>(capacity: 64, repeating: 0))
         var isFlying = false
@@ -31,6 +31,15 @@ extension EngineLoop where Memory: ~Copyable {
                     return .completed
                 }
                 continue
+            }
+            if isFlying, flight.finishingCount == 0, replica.canCoast(besideWaiting: Policy.padsBatch) {
+                let first = replica.iteration
+                try replica.coast(limits, time, start: &deviceEnd, isAhead: true)
+                if replica.iteration != first {
+                    flight.end = deviceEnd
+                    flight.number = replica.iteration &- 1
+                }
+                if replica.nextArrival <= replica.now { continue }
             }
             if let reason = try limits.reached(replica) {
                 if isFlying { try land(&replica, &flight) }

@@ -40,7 +40,17 @@ struct DueLists: ~Copyable {
         if next >= 0 { members[Int(next)].previousOfKind = previous }
     }
 
-    /// The first of a list in which those due in the iteration are; -1 if there is none.
+    /// Whether nobody is due in the iteration; nor anyone whose list is the same.
     @inline(__always)
-    func first(_ iteration: Int64) -> Int { Int(firsts.elements[list(iteration)]) }
+    func isEmpty(_ iteration: Int64) -> Bool { firsts.elements[list(iteration)] < 0 }
+
+    /// Empties the list in which those due in the iteration are, and others, due later, whom the caller puts back.
+    /// - Returns: its first; -1 if there is none.
+    @inline(__always)
+    func takeAll(_ iteration: Int64) -> Int {
+        let list = list(iteration)
+        let first = firsts.elements[list]
+        firsts.elements[list] = -1
+        return Int(first)
+    }
 }

@@ -115,19 +115,17 @@ private struct EngineRun: ~Copyable {
             configuration, reservesBlocks: Policy.reservesBlocks, padsBatch: Policy.padsBatch)
         var replica = try Replica(
             requests, results: results, settings: settings, queueOrder: configuration.queueOrder, arrivalOrder: order,
-            longestOutput: survey.longestOutput, memory: memory, iterationLog: iterationLog, decisionLog: decisionLog)
+            survey: survey, memory: memory, iterationLog: iterationLog, decisionLog: decisionLog)
         var limits = RunLimits(configuration)
         let reason: EngineSummary.EndReason
         switch configuration.iterationTime {
         case .constant(let seconds):
-            var time = ConstantTime(step: Nanoseconds(validSeconds: seconds))
-            reason = try loop(policy, &replica, &limits, &time)
-        case .affine(let model):
-            var time = model
-            reason = try loop(policy, &replica, &limits, &time)
+            let time = ConstantTime(step: Nanoseconds(validSeconds: seconds))
+            reason = try loop(policy, &replica, &limits, time)
+        case .affine(let coefficients):
+            reason = try loop(policy, &replica, &limits, AffineTimeModel(coefficients: coefficients))
         case .callback(let seconds):
-            var time = CallbackTime(seconds: seconds)
-            reason = try loop(policy, &replica, &limits, &time)
+            reason = try loop(policy, &replica, &limits, CallbackTime(seconds: seconds))
         }
         try replica.close(reason == .stuck ? .stuck : .unfinished)
         iterationLog = replica.iterationLog
@@ -137,12 +135,12 @@ private struct EngineRun: ~Copyable {
 
     @inline(__always)
     private func loop<Policy: SchedulingPolicy, Memory: BlockMemory & ~Copyable, Time: IterationTimeModel>(
-        _ policy: Policy.Type, _ replica: inout Replica<Memory>, _ limits: inout RunLimits, _ time: inout Time
+        _ policy: Policy.Type, _ replica: inout Replica<Memory>, _ limits: inout RunLimits, _ time: Time
     ) throws(BatchingError) -> EngineSummary.EndReason {
         if Policy.schedulesAhead, replica.settings.isAsynchronous {
-            return try EngineLoop<Policy, Memory, Time>.runAsynchronously(&replica, &limits, &time)
+            return try EngineLoop<Policy, Memory, Time>.runAsynchronously(&replica, &limits, time)
         }
-        return try EngineLoop<Policy, Memory, Time>.runSynchronously(&replica, &limits, &time)
+        return try EngineLoop<Policy, Memory, Time>.runSynchronously(&replica, &limits, time)
     }
 }
 

@@ -2,7 +2,7 @@
 enum EngineLoop<Policy: SchedulingPolicy, Memory: BlockMemory & ~Copyable, Time: IterationTimeModel> {
     /// One iteration after the other: each is scheduled when the output of the one before is known.
     static func runSynchronously(
-        _ replica: inout Replica<Memory>, _ limits: inout RunLimits, _ time: inout Time
+        _ replica: inout Replica<Memory>, _ limits: inout RunLimits, _ time: Time
     ) throws(BatchingError) -> EngineSummary.EndReason {
         while true {
             try replica.takeArrivals()
@@ -10,6 +10,11 @@ enum EngineLoop<Policy: SchedulingPolicy, Memory: BlockMemory & ~Copyable, Time:
                 guard replica.expectsArrivals else { return .completed }
                 replica.now = replica.nextArrival
                 continue
+            }
+            if replica.canCoast(besideWaiting: Policy.padsBatch) {
+                var start = replica.now
+                try replica.coast(limits, time, start: &start, isAhead: false)
+                if replica.nextArrival <= replica.now { continue }
             }
             if let reason = try limits.reached(replica) { return reason }
             let firstAdmission = replica.admissions
@@ -81,6 +86,10 @@ struct RunLimits {
         }
         return replica.now >= time ? .timeLimit : nil
     }
+
+    /// Whether an iteration may be scheduled without asking further.
+    @inline(__always)
+    func allow(_ iteration: Int64, at now: Nanoseconds) -> Bool { iteration < nextCheck && now < time }
 
     @inline(never)
     private mutating func report<Memory: BlockMemory & ~Copyable>(

@@ -3,18 +3,21 @@ extension Replica where Memory: ~Copyable {
     /// Takes in everyone who has arrived by now.
     @inline(__always)
     mutating func takeArrivals() throws(BatchingError) {
-        while nextArrival <= now { try takeArrival() }
+        // The clock never comes to the time that stands for no arrival.
+        while nextArrival <= now {
+            let request = index(at: arrived)
+            arrived &+= 1
+            nextArrival = expectsArrivals ? requests.arrival(index(at: arrived)) : Nanoseconds(.max)
+            if waiting.isByArrival, !mayReject {
+                waiting.appendNext()
+            } else {
+                try takeIn(request)
+            }
+        }
     }
 
-    private mutating func takeArrival() throws(BatchingError) {
-        if !expectsArrivals {
-            // The clock is at its very end.
-            nextArrival = Nanoseconds(.max)
-            return
-        }
-        let request = index(at: arrived)
-        arrived &+= 1
-        nextArrival = expectsArrivals ? requests.arrival(index(at: arrived)) : Nanoseconds(.max)
+    @inline(never)
+    private mutating func takeIn(_ request: Int) throws(BatchingError) {
         if mayReject, let reason = rejection(request) {
             try reject(request, reason)
         } else {
@@ -22,10 +25,10 @@ extension Replica where Memory: ~Copyable {
         }
     }
 
-    private var mayReject: Bool {
-        @inline(__always) get {
-            memory.isLimited || settings.limitsPrompts || settings.maxModelLength < .max
-        }
+    /// Whether a request as long as the longest prompt and the longest output would be rejected.
+    func anyIsTooLong(_ survey: RequestSurvey) -> Bool {
+        let prompt = max(1, survey.longestPrompt)
+        return rejection(prompt: prompt, output: min(survey.longestOutput, settings.maxModelLength &- prompt)) != nil
     }
 
     /// Prompt tokens: at least one, since something must be computed to yield the first token.
@@ -41,10 +44,14 @@ extension Replica where Memory: ~Copyable {
     /// Why the request is rejected on arrival; nil if it is not.
     @inline(__always)
     func rejection(_ request: Int) -> RequestStatus? {
-        let prompt = prompt(request)
+        rejection(prompt: prompt(request), output: output(request))
+    }
+
+    @inline(__always)
+    private func rejection(prompt: Int64, output: Int64) -> RequestStatus? {
         if prompt >= settings.maxModelLength { return .rejectedForModelLength }
         if settings.admitsOversized { return nil }
-        let longest = prompt &+ output(request)
+        let longest = prompt &+ output
         if memory.isLimited {
             // The KV of the last token is never computed, but a policy that reserves cannot know which one that is.
             let tokens = settings.reservesBlocks ? longest : longest &- 1

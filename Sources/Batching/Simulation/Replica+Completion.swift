@@ -10,8 +10,10 @@ extension Replica where Memory: ~Copyable {
         work.waiting = waiting.count
         work.preemptions = preempted
         work.usedBlocks = memory.usable &- memory.free
-        work.decodeTokens = Int64(decoding)
-        work.contextTokens = decodingContext &+ Int64(decoding)
+        work.prefillTokens = joining.prefillTokens
+        work.prefillContext = joining.prefillContext
+        work.decodeTokens = Int64(decoding) &+ joining.decodes
+        work.contextTokens = decodingContext &+ Int64(decoding) &+ joining.decodeContext
         let members = members.elements
         var slot = firstCatchingUp
         while slot >= 0 {
@@ -40,17 +42,10 @@ extension Replica where Memory: ~Copyable {
     /// Adds the iteration, which takes `duration`, to the totals.
     @inline(__always)
     mutating func count(_ work: IterationWork, _ duration: Nanoseconds, end: Nanoseconds) {
-        totals.busyTime &+= duration.count
-        totals.duration = max(totals.duration, end)
-        totals.prefillTokens &+= work.prefillTokens
-        totals.decodeTokens &+= work.decodeTokens
-        let time = UInt128(truncatingIfNeeded: duration.count)
-        totals.runningTime &+= UInt128(truncatingIfNeeded: work.running) &* time
-        totals.peakRunning = max(totals.peakRunning, work.running)
-        totals.peakWaiting = max(totals.peakWaiting, work.waiting)
+        totals.add(work, duration, end: end, isLimited: memory.isLimited)
         if memory.isLimited {
+            let time = UInt128(truncatingIfNeeded: duration.count)
             totals.blockTime &+= UInt128(truncatingIfNeeded: work.usedBlocks) &* time
-            totals.peakUsedBlocks = max(totals.peakUsedBlocks, work.usedBlocks)
         }
     }
 
@@ -60,6 +55,14 @@ extension Replica where Memory: ~Copyable {
     @inline(__always)
     mutating func complete(at end: Nanoseconds) throws(BatchingError) {
         finishingCount = 0
+        for position in 0..<firstTokenCount {
+            results.firstTokenTime?[Int(firstTokens.elements[position])] = end.seconds
+        }
+        firstTokenCount = 0
+        totals.prefills &+= Int64(joining.count)
+        decoding &+= joining.count
+        decodingContext &+= joining.context
+        joining = Joining()
         try takeDue()
         decodingContext &+= Int64(decoding)
         memory.advance()
@@ -77,14 +80,20 @@ extension Replica where Memory: ~Copyable {
     /// Those who decode and whose last token this iteration gives.
     @inline(__always)
     private mutating func takeDue() throws(BatchingError) {
-        var slot = dueLists.first(iteration)
+        var slot = dueLists.takeAll(iteration)
         while slot >= 0 {
-            let next = Int(members.elements[slot].nextOfKind)
-            if members.elements[slot].due == iteration {
-                leaveDecoding(slot)
-                members.elements[slot].computed &+= 1
-                members.elements[slot].generated &+= 1
+            let member = members.elements + slot
+            let next = Int(member.pointee.nextOfKind)
+            if member.pointee.due == iteration {
+                let computed = member.pointee.computed &+ iteration
+                decoding &-= 1
+                decodingContext &-= computed
+                memory.leave(slot, computed: computed)
+                member.pointee.computed = computed &+ 1
+                member.pointee.generated = target(slot)
                 try appendFinishing(slot)
+            } else {
+                dueLists.insert(slot, members.elements)
             }
             slot = next
         }

@@ -8,14 +8,19 @@ extension Replica where Memory: ~Copyable {
         var slot = firstRunning
         while slot >= 0 {
             let member = members[slot]
+            let previous = slot
             slot = Int(member.next)
             let request = Int(member.request)
             if member.sequence >= firstAdmission {
+                let isWhole = member.state == .decoding
+                let computed =
+                    isWhole ? member.computed &+ iteration &+ 1 &- Int64(member.chunk) : member.computed
                 try decisionLog?.append(
                     member.wasPreempted ? .resumed : .admitted, request, iteration: iteration,
-                    tokens: Memory.findsPrefixes ? member.computed : 0)
+                    tokens: Memory.findsPrefixes ? computed : 0)
             }
-            let tokens = member.state == .decoding ? 1 : Int64(member.chunk)
+            let tokens = member.state == .decoding ? max(1, Int64(member.chunk)) : Int64(member.chunk)
+            if member.state == .decoding { members[previous].chunk = 0 }
             if tokens > 0 {
                 try decisionLog?.append(.scheduled, request, iteration: iteration, tokens: tokens)
             }

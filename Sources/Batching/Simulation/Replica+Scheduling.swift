@@ -225,11 +225,43 @@ extension Replica where Memory: ~Copyable {
         }
         members.elements[slot].sequence = admissions
         members.elements[slot].computed = computed
-        members.elements[slot].chunk = Int32(truncatingIfNeeded: tokens)
         admissions &+= 1
         appendRunning(slot)
-        appendCatchingUp(slot)
         try memory.admit(slot, members.elements[slot], hit, to: room)
+        if settings.padsBatch || computed &+ tokens < members.elements[slot].known {
+            members.elements[slot].chunk = Int32(truncatingIfNeeded: tokens)
+            appendCatchingUp(slot)
+        } else {
+            try joinAtOnce(slot, tokens: tokens)
+        }
+    }
+
+    /// A member that completes its known tokens in the iteration that admits it: from the next one on it decodes.
+    @inline(__always)
+    private mutating func joinAtOnce(_ slot: Int, tokens: Int64) throws(BatchingError) {
+        let member = members.elements + slot
+        let known = member.pointee.known
+        if settings.hasInstantPrefill || (tokens == 1 && member.pointee.generated > 0) {
+            joining.decodes &+= 1
+            joining.decodeContext &+= known
+        } else {
+            joining.prefillTokens &+= tokens
+            joining.prefillContext += Double(tokens &* known)
+        }
+        joining.count &+= 1
+        joining.context &+= known &- 1
+        if member.pointee.generated == 0 {
+            try firstTokens.reserve(firstTokenCount &+ 1)
+            firstTokens.elements[firstTokenCount] = member.pointee.request
+            firstTokenCount &+= 1
+        }
+        // For the log of decisions, which takes it away again.
+        if logsDecisions { member.pointee.chunk = Int32(truncatingIfNeeded: tokens) }
+        member.pointee.state = .decoding
+        member.pointee.due = iteration &+ Int64(member.pointee.output &- member.pointee.generated) &- 1
+        member.pointee.computed = known &- iteration &- 1
+        dueLists.insert(slot, members.elements)
+        memory.join(slot, members.elements, computed: known &- 1)
     }
 
     /// Admits the waiting in order, each with its whole prompt, until one finds no slot or no KV blocks.

@@ -63,6 +63,8 @@ struct Replica<Memory: BlockMemory & ~Copyable>: ~Copyable {
     var now = Nanoseconds.zero
     /// Requests that have arrived.
     var arrived = 0
+    /// Whether some may be rejected on arrival.
+    var mayReject = false
     /// When the next one arrives; `Int64.max` nanoseconds if none is left.
     var nextArrival = Nanoseconds(.max)
 
@@ -80,6 +82,13 @@ struct Replica<Memory: BlockMemory & ~Copyable>: ~Copyable {
     /// The output to which a padded batch computes.
     var batchOutput: Int32 = 0
 
+    /// What those compute who were admitted in this iteration and complete their known tokens in it. They are among those
+    /// who decode, but are counted there only from the next iteration on.
+    var joining = Joining()
+    /// Those of them whose first token this iteration gives.
+    var firstTokens: GrowableBuffer<UInt32>
+    var firstTokenCount = 0
+
     /// The number of the iteration that is being scheduled.
     var iteration: Int64 = 0
     /// Requests that it has preempted.
@@ -96,14 +105,15 @@ struct Replica<Memory: BlockMemory & ~Copyable>: ~Copyable {
 
     init(
         _ requests: RequestColumns, results: ResultColumns, settings: ReplicaSettings, queueOrder: QueueOrder,
-        arrivalOrder: PermutedOrder?, longestOutput: Int64, memory: consuming Memory, iterationLog: IterationLog?,
+        arrivalOrder: PermutedOrder?, survey: RequestSurvey, memory: consuming Memory, iterationLog: IterationLog?,
         decisionLog: DecisionLog?
     ) throws(BatchingError) {
         let waiting = try WaitingQueue(requests, order: queueOrder)
         let members = try GrowableBuffer(capacity: 64, repeating: Member())
         let histories = try GrowableBuffer(capacity: 64, repeating: MemberHistory())
-        let dueLists = try DueLists(longestDelay: longestOutput)
+        let dueLists = try DueLists(longestDelay: survey.longestOutput)
         let finishing = try GrowableBuffer<Int32>(capacity: 64, repeating: 0)
+        let firstTokens = try GrowableBuffer<UInt32>(capacity: 64, repeating: 0)
         try memory.reserve(slots: 64)
         self.requests = requests
         self.results = results
@@ -115,11 +125,13 @@ struct Replica<Memory: BlockMemory & ~Copyable>: ~Copyable {
         self.histories = histories
         self.dueLists = dueLists
         self.finishing = finishing
+        self.firstTokens = firstTokens
         self.iterationLog = iterationLog
         self.decisionLog = decisionLog
         logsIterations = iterationLog != nil
         logsDecisions = decisionLog != nil
         if requests.count > 0 { nextArrival = requests.arrival(index(at: 0)) }
+        mayReject = anyIsTooLong(survey)
     }
 
     /// The request at a position in order of arrival.
@@ -138,9 +150,23 @@ struct Replica<Memory: BlockMemory & ~Copyable>: ~Copyable {
     }
 }
 
+/// What those compute, in one iteration, who were admitted in it and complete their known tokens.
+struct Joining {
+    /// How many they are.
+    var count = 0
+    /// The sum of their known tokens, less one each: as if they had decoded.
+    var context: Int64 = 0
+    /// Tokens of their prefill chunks.
+    var prefillTokens: Int64 = 0
+    /// Tokens x context of their prefill chunks.
+    var prefillContext = 0.0
+    /// Those who do not prefill, but decode, and the sum of the tokens that they attend to.
+    var decodes: Int64 = 0
+    var decodeContext: Int64 = 0
+}
+
 /// What is added up over a run.
 struct RunTotals {
-    var iterations: Int64 = 0
     var busyTime: Int64 = 0
     var duration = Nanoseconds.zero
     var lastCompletion = Nanoseconds.zero
@@ -165,4 +191,17 @@ struct RunTotals {
     var futileRounds = 0
     /// Tokens generated when that last happened.
     var tokensAtLastRound: Int64 = -1
+
+    /// Adds an iteration, or several of the same requests, that took `duration` and ended at `end`.
+    @inline(__always)
+    mutating func add(_ work: IterationWork, _ duration: Nanoseconds, end: Nanoseconds, isLimited: Bool) {
+        busyTime &+= duration.count
+        self.duration = end
+        prefillTokens &+= work.prefillTokens
+        decodeTokens &+= work.decodeTokens
+        runningTime &+= UInt128(truncatingIfNeeded: work.running) &* UInt128(truncatingIfNeeded: duration.count)
+        peakRunning = max(peakRunning, work.running)
+        peakWaiting = max(peakWaiting, work.waiting)
+        if isLimited { peakUsedBlocks = max(peakUsedBlocks, work.usedBlocks) }
+    }
 }

@@ -1,0 +1,48 @@
+// Most iterations change nothing but the clock: everyone who runs decodes, and nobody joins, leaves or runs short.
+extension Replica where Memory: ~Copyable {
+    /// Whether the next iterations can be of that kind.
+    @inline(__always)
+    func canCoast(besideWaiting: Bool) -> Bool {
+        catchingUp == 0 && runningCount > 0 && decoding == runningCount
+            && (waiting.count == 0 || besideWaiting || runningCount >= settings.maxNumSeqs)
+            && dueLists.isEmpty(iteration) && !logsDecisions && !logsIterations
+    }
+
+    /// Runs such iterations as long as they are of that kind. Nobody has arrived who has not been taken in.
+    /// - Parameters:
+    ///   - start: when the next iteration begins to run.
+    ///   - isAhead: whether it is scheduled when the one before begins, and not when that ends.
+    @inline(__always)
+    mutating func coast(
+        _ limits: RunLimits, _ time: some IterationTimeModel, start: inout Nanoseconds, isAhead: Bool
+    ) throws(BatchingError) {
+        var work = measure()
+        let first = iteration
+        let origin = start
+        while now < nextArrival, limits.allow(iteration, at: now), dueLists.isEmpty(iteration),
+            memory.neededByDecodes <= memory.free
+        {
+            memory.growDecodes(members.elements, admittedBefore: .max)
+            work.number = iteration
+            work.time = now
+            work.usedBlocks = memory.usable &- memory.free
+            let duration = try time.duration(of: work)
+            let end = try limits.end(of: duration, from: start, work)
+            if memory.isLimited {
+                let time = UInt128(truncatingIfNeeded: duration.count)
+                totals.blockTime &+= UInt128(truncatingIfNeeded: work.usedBlocks) &* time
+            }
+            now = isAhead ? start : end
+            start = end
+            work.contextTokens &+= Int64(decoding)
+            memory.advance()
+            iteration &+= 1
+        }
+        if iteration == first { return }
+        // Blocks are only taken meanwhile, so that the last iteration has the most.
+        work.decodeTokens &*= iteration &- first
+        decodingContext &+= work.decodeTokens
+        let elapsed = start - origin
+        totals.add(work, elapsed, end: start, isLimited: memory.isLimited)
+    }
+}
