@@ -146,7 +146,7 @@ struct WaitingQueue: ~Copyable {
             arrival: requests.arrival(request).count, tieBreak: requests.tieBreak?[request] ?? 0,
             request: UInt32(truncatingIfNeeded: request), slot: Int32(truncatingIfNeeded: slot))
         count &+= 1
-        siftUp(entry, from: count &- 1)
+        WaitingQueue.siftUp(entry, from: count &- 1, heap.elements)
     }
 
     /// Takes out one entry; `count` no longer counts it.
@@ -154,14 +154,13 @@ struct WaitingQueue: ~Copyable {
         let last = heap.elements[count]
         if position == count { return }
         if position > 0, last.precedes(heap.elements[(position &- 1) / 2]) {
-            siftUp(last, from: position)
+            WaitingQueue.siftUp(last, from: position, heap.elements)
         } else {
-            siftDown(last, from: position)
+            WaitingQueue.siftDown(last, from: position, heap.elements, count: count)
         }
     }
 
-    private func siftUp(_ entry: Entry, from start: Int) {
-        let entries = heap.elements
+    private static func siftUp(_ entry: Entry, from start: Int, _ entries: UnsafeMutablePointer<Entry>) {
         var position = start
         while position > 0 {
             let parent = (position &- 1) / 2
@@ -172,8 +171,9 @@ struct WaitingQueue: ~Copyable {
         entries[position] = entry
     }
 
-    private func siftDown(_ entry: Entry, from start: Int) {
-        let entries = heap.elements
+    private static func siftDown(
+        _ entry: Entry, from start: Int, _ entries: UnsafeMutablePointer<Entry>, count: Int
+    ) {
         var position = start
         while true {
             var child = 2 &* position &+ 1

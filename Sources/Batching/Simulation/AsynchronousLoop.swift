@@ -87,8 +87,10 @@ extension EngineLoop where Memory: ~Copyable {
         _ replica: inout Replica<Memory>, _ flight: inout Flight
     ) throws(BatchingError) {
         replica.now = max(replica.now, flight.end)
-        for position in 0..<flight.finishingCount {
+        var position = 0
+        while position < flight.finishingCount {
             try replica.finish(Int(flight.finishing.elements[position]), at: flight.end, iteration: flight.number)
+            position &+= 1
         }
         if Memory.findsPrefixes { replica.settleStarved() }
         guard replica.logsIterations else { return }

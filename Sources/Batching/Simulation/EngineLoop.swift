@@ -29,8 +29,10 @@ enum EngineLoop<Policy: SchedulingPolicy, Memory: BlockMemory & ~Copyable, Time:
             if replica.logsDecisions { try replica.logDecisions(firstAdmission: firstAdmission) }
             let isFutile = !work.isAny && work.preemptions == 0
             try replica.complete(at: end)
-            for position in 0..<replica.finishingCount {
+            var position = 0
+            while position < replica.finishingCount {
                 try replica.finish(Int(replica.finishing.elements[position]), at: end, iteration: work.number)
+                position &+= 1
             }
             if replica.logsIterations { try log(&replica, work, duration) }
             replica.now = end
@@ -82,7 +84,10 @@ struct RunLimits {
     ) throws(BatchingError) -> EngineSummary.EndReason? {
         if replica.iteration >= nextCheck {
             if replica.iteration >= iterations { return .iterationLimit }
-            try report(replica)
+            try report(
+                EngineProgress(
+                    iterations: replica.iteration, time: replica.now, arrived: replica.arrived,
+                    finished: replica.totals.finished, count: replica.requests.count))
         }
         return replica.now >= time ? .timeLimit : nil
     }
@@ -92,15 +97,10 @@ struct RunLimits {
     func allow(_ iteration: Int64, at now: Nanoseconds) -> Bool { iteration < nextCheck && now < time }
 
     @inline(never)
-    private mutating func report<Memory: BlockMemory & ~Copyable>(
-        _ replica: borrowing Replica<Memory>
-    ) throws(BatchingError) {
-        nextCheck = min(iterations, nextCheck.addingReportingOverflow(progressInterval).partialValue)
-        if nextCheck < replica.iteration { nextCheck = iterations }
-        try progress?(
-            EngineProgress(
-                iterations: replica.iteration, time: replica.now, arrived: replica.arrived,
-                finished: replica.totals.finished, count: replica.requests.count))
+    private mutating func report(_ state: EngineProgress) throws(BatchingError) {
+        let (next, overflows) = nextCheck.addingReportingOverflow(progressInterval)
+        nextCheck = overflows ? iterations : min(iterations, next)
+        try progress?(state)
     }
 
     /// When an iteration ends that starts at `start`.

@@ -26,6 +26,7 @@ extension Replica where Memory: ~Copyable {
     }
 
     /// Whether a request as long as the longest prompt and the longest output would be rejected.
+    @inline(__always)
     func anyIsTooLong(_ survey: RequestSurvey) -> Bool {
         let prompt = max(1, survey.longestPrompt)
         return rejection(prompt: prompt, output: min(survey.longestOutput, settings.maxModelLength &- prompt)) != nil
@@ -69,14 +70,14 @@ extension Replica where Memory: ~Copyable {
     }
 
     /// Writes the results of a request that never ran.
-    func writeUnserved(_ request: Int, _ status: RequestStatus) {
+    mutating func writeUnserved(_ request: Int, _ status: RequestStatus) {
         results.startTime?[request] = .nan
         results.prefixCachedTokens?[request] = 0
         writeUnfinished(request, status, generated: 0, preemptions: 0)
     }
 
     /// Writes the results of a request that has not all its tokens.
-    func writeUnfinished(_ request: Int, _ status: RequestStatus, generated: Int32, preemptions: Int32) {
+    mutating func writeUnfinished(_ request: Int, _ status: RequestStatus, generated: Int32, preemptions: Int32) {
         if generated == 0 { results.firstTokenTime?[request] = .nan }
         results.endTime?[request] = .nan
         results.tokensGenerated?[request] = generated

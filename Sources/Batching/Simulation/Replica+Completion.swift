@@ -55,8 +55,12 @@ extension Replica where Memory: ~Copyable {
     @inline(__always)
     mutating func complete(at end: Nanoseconds) throws(BatchingError) {
         finishingCount = 0
-        for position in 0..<firstTokenCount {
-            results.firstTokenTime?[Int(firstTokens.elements[position])] = end.seconds
+        if let column = results.firstTokenTime {
+            let seconds = end.seconds
+            while firstTokenCount > 0 {
+                firstTokenCount &-= 1
+                column[Int(firstTokens.elements[firstTokenCount])] = seconds
+            }
         }
         firstTokenCount = 0
         totals.prefills &+= Int64(joining.count)
@@ -128,7 +132,7 @@ extension Replica where Memory: ~Copyable {
     }
 
     /// In order of admission. They come in the opposite order, or nearly.
-    private func sortFinishing() {
+    private mutating func sortFinishing() {
         let (slots, members) = (finishing.elements, members.elements)
         if finishingCount > 16 {
             var all = UnsafeMutableBufferPointer(start: slots, count: finishingCount)

@@ -91,7 +91,7 @@ extension Replica where Memory: ~Copyable {
             let tokens = isDecoding ? 1 : min(member.known &- computed, threshold, budget)
             var wasPreempted = false
             while memory.needed(from: computed, to: computed &+ tokens) > memory.free {
-                let victim = leastUrgent
+                let victim = leastUrgent()
                 if victim == slot {
                     wasPreempted = true
                     slot = Int(members.elements[slot].next)
@@ -140,7 +140,7 @@ extension Replica where Memory: ~Copyable {
 
     /// Who of the running is preempted next: the last that was admitted; by priority the one with the greatest (priority,
     /// arrival), the first of the running among equals.
-    private var leastUrgent: Int {
+    private mutating func leastUrgent() -> Int {
         guard waiting.order == .priority else { return lastRunning }
         var worst = firstRunning
         var slot = Int(members.elements[worst].next)
@@ -151,6 +151,7 @@ extension Replica where Memory: ~Copyable {
         return worst
     }
 
+    @inline(__always)
     private func isLessUrgent(_ slot: Int, than other: Int) -> Bool {
         let (request, otherRequest) = (Int(members.elements[slot].request), Int(members.elements[other].request))
         let (priority, otherPriority) = (requests.priority?[request] ?? 0, requests.priority?[otherRequest] ?? 0)
@@ -284,5 +285,5 @@ extension Replica where Memory: ~Copyable {
 
     /// Everyone in a batch computes one token, those who are done as padding.
     @inline(__always)
-    func scheduleBatch() {}
+    mutating func scheduleBatch() {}
 }

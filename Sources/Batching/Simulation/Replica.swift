@@ -43,6 +43,8 @@ struct ReplicaSettings {
 /// Of the running, those that decode are counted: each takes one token in every iteration, so that their number, the sum
 /// of their contexts, their phases in the KV blocks and the iteration in which each is due are all there is to know. The
 /// others, those that catch up, are few: they are linked, in order of admission, and looked at.
+///
+/// Its functions are mutating or inlined even where they change nothing: to lend itself to any other, it would be copied.
 struct Replica<Memory: BlockMemory & ~Copyable>: ~Copyable {
     static var none: Int { -1 }
 
