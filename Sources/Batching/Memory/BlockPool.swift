@@ -27,7 +27,7 @@ struct BlockPool: ~Copyable {
         static func == (left: Content, right: Content) -> Bool { left.id == right.id && left.place == right.place }
     }
 
-    private struct Block: BitwiseCopyable {
+    struct Block: BitwiseCopyable {
         var id: Int64 = 0
         var place: UInt32 = .max
         /// Neighbours in the list of free blocks.

@@ -5,7 +5,7 @@
 /// its last token is known.
 struct CachedBlocks: BlockMemory, ~Copyable {
     /// The blocks of a member, in order, and its neighbours among those who decode in the same phase.
-    private struct Table: BitwiseCopyable {
+    struct Table: BitwiseCopyable {
         var blocks: UnsafeMutablePointer<Int32>?
         var capacity: Int32 = 0
         var count: Int32 = 0
@@ -17,7 +17,7 @@ struct CachedBlocks: BlockMemory, ~Copyable {
     }
 
     /// Those who decode in one phase, in order of admission.
-    private struct Phase: BitwiseCopyable {
+    struct Phase: BitwiseCopyable {
         var first: Int32 = -1
         var last: Int32 = -1
         var count: Int32 = 0
