@@ -50,7 +50,7 @@ import Testing
         #expect(pool.find(.unique(5, 4)) == -1)
     }
 
-    @Test func `a watch counts the idle ones, and is stale when one is evicted or the awaited one is published`() throws {
+    @Test func `a watch counts the idle, and is stale once one is evicted or the awaited published`() throws {
         var pool = try BlockPool(count: 3)
         let (first, second) = (pool.take(), pool.take())
         pool.publish(first, content(1))

@@ -14,7 +14,7 @@ struct BlockSize {
     @inline(__always)
     func full(_ count: Int64) -> Int {
         if shift >= 0 { return Int(truncatingIfNeeded: count &>> shift) }
-        return Int(truncatingIfNeeded: UInt64(bitPattern: count) / UInt64(bitPattern: tokens))
+        return divided(count).quotient
     }
 
     /// Blocks that hold this many tokens.
@@ -25,6 +25,13 @@ struct BlockSize {
     @inline(__always)
     func rest(_ count: Int64) -> Int {
         if shift >= 0 { return Int(truncatingIfNeeded: count & (tokens &- 1)) }
-        return Int(truncatingIfNeeded: UInt64(bitPattern: count) % UInt64(bitPattern: tokens))
+        return divided(count).remainder
+    }
+
+    @inline(never)
+    private func divided(_ count: Int64) -> (quotient: Int, remainder: Int) {
+        let (quotient, remainder) = UInt64(bitPattern: count).quotientAndRemainder(
+            dividingBy: UInt64(bitPattern: max(1, tokens)))
+        return (Int(truncatingIfNeeded: quotient), Int(truncatingIfNeeded: remainder))
     }
 }

@@ -139,6 +139,7 @@ struct WaitingQueue: ~Copyable {
         return copy
     }
 
+    @inline(never)
     private mutating func push(_ request: Int, slot: Int) throws(BatchingError) {
         try heap.reserve(count &+ 1)
         let entry = Entry(
@@ -150,6 +151,7 @@ struct WaitingQueue: ~Copyable {
     }
 
     /// Takes out one entry; `count` no longer counts it.
+    @inline(never)
     private mutating func removeFromHeap(at position: Int) {
         let last = heap.elements[count]
         if position == count { return }

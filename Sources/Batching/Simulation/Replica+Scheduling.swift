@@ -218,7 +218,8 @@ extension Replica where Memory: ~Copyable {
             member.output = Int32(truncatingIfNeeded: output(candidate.request))
             members.elements[slot] = member
             results.startTime?[candidate.request] = now.seconds
-            results.prefixCachedTokens?[candidate.request] = Memory.findsPrefixes ? Int32(truncatingIfNeeded: computed) : 0
+            let cached = Memory.findsPrefixes ? computed : 0
+            results.prefixCachedTokens?[candidate.request] = Int32(truncatingIfNeeded: cached)
             if Memory.findsPrefixes {
                 totals.prefixCacheQueries &+= Int64(member.prompt)
                 totals.prefixCacheHits &+= computed

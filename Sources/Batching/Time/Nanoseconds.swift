@@ -37,6 +37,7 @@ public struct Nanoseconds: Equatable, Comparable, Sendable {
     }
 
     /// The same without a rounded product, for times of days and more: significand * 10^9 / 2^shift.
+    @inline(never)
     private static func exactCount(longSeconds seconds: Double) -> Int64 {
         let significand = seconds.significandBitPattern | 1 << 52
         // 52 - exponent: between 19 and 32, since seconds is between 2^20 and 2^34.
@@ -63,7 +64,11 @@ public struct Nanoseconds: Equatable, Comparable, Sendable {
     /// again wherever doubles are close enough together to tell one nanosecond from the next.
     @inline(__always)
     public var seconds: Double {
-        if count <= 1 << 53 { return Double(count) / 1e9 }
+        count <= 1 << 53 ? Double(count) / 1e9 : Nanoseconds.seconds(long: count)
+    }
+
+    @inline(never)
+    private static func seconds(long count: Int64) -> Double {
         let (whole, rest) = count.quotientAndRemainder(dividingBy: 1_000_000_000)
         return Double(whole) + Double(rest) / 1e9
     }
