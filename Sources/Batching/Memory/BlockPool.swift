@@ -4,7 +4,7 @@
 /// content to its end, where they stay until they are needed: so the least recently released content goes first. The
 /// index finds a block by its content; where several have the same, the one published first.
 struct BlockPool: ~Copyable {
-    /// What is in a full block: `place` blocks into what `id` stands for.
+    /// What is in a full block: its hash id, and its place in the requests that have it.
     struct Content: Equatable {
         var id: Int64
         var place: UInt32

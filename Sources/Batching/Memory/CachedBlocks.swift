@@ -220,8 +220,7 @@ extension CachedBlocks {
     @inline(__always)
     private func content(_ ids: UnsafePointer<Int64>, _ position: Int) -> BlockPool.Content {
         BlockPool.Content(
-            id: ids[blocksPerHash.full(Int64(position))],
-            place: UInt32(truncatingIfNeeded: blocksPerHash.rest(Int64(position))))
+            id: ids[blocksPerHash.full(Int64(position))], place: UInt32(truncatingIfNeeded: position))
     }
 
     @inline(__always)

@@ -13,19 +13,15 @@ struct CountedBlocks: BlockMemory, ~Copyable {
     private var current = 0
 
     /// - Parameters:
-    ///   - usable: nil: there is no limit, and nothing is counted.
+    ///   - usable: nil: there is no limit, and more than all requests could ever take can be used.
     ///   - isReserved: whether `grown` on admission is all that a member will ever need.
     init(usable: Int?, blockSize: Int64, isReserved: Bool) throws(BatchingError) {
         phases = try ScratchBuffer(count: Int(blockSize), repeating: 0)
         isLimited = usable != nil
-        self.usable = usable ?? 0
-        free = usable ?? 0
+        self.usable = usable ?? .max
+        free = usable ?? .max
         self.blockSize = BlockSize(blockSize)
         self.isReserved = isReserved
-    }
-
-    private var isPaged: Bool {
-        @inline(__always) get { isLimited && !isReserved }
     }
 
     @inline(__always)
@@ -51,17 +47,17 @@ struct CountedBlocks: BlockMemory, ~Copyable {
 
     @inline(__always)
     mutating func join(_ slot: Int, _ members: UnsafePointer<Member>, computed: Int64) {
-        if isPaged { phases.elements[phase(computed)] &+= 1 }
+        if !isReserved { phases.elements[phase(computed)] &+= 1 }
     }
 
     @inline(__always)
     mutating func leave(_ slot: Int, computed: Int64) {
-        if isPaged { phases.elements[phase(computed)] &-= 1 }
+        if !isReserved { phases.elements[phase(computed)] &-= 1 }
     }
 
     @inline(__always)
     func needed(from computed: Int64, to grown: Int64) -> Int {
-        isPaged ? blockSize.holding(grown) &- blockSize.holding(computed) : 0
+        isReserved ? 0 : blockSize.holding(grown) &- blockSize.holding(computed)
     }
 
     @inline(__always)
@@ -74,7 +70,7 @@ struct CountedBlocks: BlockMemory, ~Copyable {
 
     @inline(__always)
     mutating func admit(_ slot: Int, _ member: Member, _ hit: PrefixHit, to grown: Int64) {
-        if isLimited { free &-= blockSize.holding(grown) }
+        free &-= blockSize.holding(grown)
     }
 
     @inline(__always)
@@ -82,7 +78,7 @@ struct CountedBlocks: BlockMemory, ~Copyable {
 
     @inline(__always)
     mutating func release(_ slot: Int, _ member: Member, computed: Int64, isPreempted: Bool) {
-        if isLimited { free &+= blockSize.holding(isReserved ? member.longest : computed) }
+        free &+= blockSize.holding(isReserved ? member.longest : computed)
     }
 
     @inline(__always)

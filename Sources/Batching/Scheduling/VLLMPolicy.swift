@@ -37,12 +37,10 @@ enum VLLMPolicy: SchedulingPolicy {
         var tokens = min(known &- computed, threshold)
         if !settings.chunksPrefill, tokens > budget { return false }
         tokens = min(tokens, budget)
-        if replica.memory.isLimited {
-            let watermark = replica.runningCount > 0 ? settings.watermarkBlocks : 0
-            let grown = settings.reservesFullPrompt ? known : computed &+ tokens
-            let needed = blockSize.holding(grown) &- hit.blocks &+ hit.idle &+ watermark
-            if needed > replica.memory.free { return false }
-        }
+        let watermark = replica.runningCount > 0 ? settings.watermarkBlocks : 0
+        let grown = settings.reservesFullPrompt ? known : computed &+ tokens
+        let needed = blockSize.holding(grown) &- hit.blocks &+ hit.idle &+ watermark
+        if needed > replica.memory.free { return false }
         try replica.admit(candidate, hit, computed: computed, tokens: tokens, room: computed &+ tokens)
         budget &-= tokens
         return true

@@ -25,10 +25,10 @@ extension EngineLoop where Memory: ~Copyable {
                 if isFlying {
                     try land(&replica, &flight)
                     isFlying = false
-                } else if replica.expectsArrivals {
-                    replica.now = replica.nextArrival
+                } else if let reason = limits.endOfIdleness(replica) {
+                    return reason
                 } else {
-                    return .completed
+                    replica.now = replica.nextArrival
                 }
                 continue
             }
@@ -68,15 +68,13 @@ extension EngineLoop where Memory: ~Copyable {
             flight.end = deviceEnd
             isFlying = true
             guard hadFlight else { continue }
-            if futileBatches >= 4 || replica.totals.futileRounds >= RunLimits.mostFutileRounds {
+            if futileBatches >= 4 || replica.isLivelocked {
                 guard replica.expectsArrivals else {
                     try land(&replica, &flight)
                     return .stuck
                 }
-                if futileBatches >= 4 {
-                    replica.now = max(replica.now, replica.nextArrival)
-                    futileBatches = 0
-                }
+                replica.awaitArrival()
+                futileBatches = 0
             }
         }
     }

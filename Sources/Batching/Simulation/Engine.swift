@@ -167,7 +167,7 @@ extension EngineSummary {
         peakWaiting = Int64(totals.peakWaiting)
         if replica.memory.isLimited {
             let usable = Double(replica.memory.usable)
-            meanKVUse = duration > 0 ? Double(totals.blockTime) / duration / usable : 0
+            meanKVUse = duration > 0 ? Double(totals.blockTime) / (duration * usable) : 0
             peakKVUse = Double(totals.peakUsedBlocks) / usable
         }
         prefixCacheQueries = totals.prefixCacheQueries

@@ -7,7 +7,7 @@ enum EngineLoop<Policy: SchedulingPolicy, Memory: BlockMemory & ~Copyable, Time:
         while true {
             try replica.takeArrivals()
             if replica.isEmpty {
-                guard replica.expectsArrivals else { return .completed }
+                if let reason = limits.endOfIdleness(replica) { return reason }
                 replica.now = replica.nextArrival
                 continue
             }
@@ -36,12 +36,9 @@ enum EngineLoop<Policy: SchedulingPolicy, Memory: BlockMemory & ~Copyable, Time:
             }
             if replica.logsIterations { try log(&replica, work, duration) }
             replica.now = end
-            if isFutile || replica.totals.futileRounds >= RunLimits.mostFutileRounds {
-                if replica.expectsArrivals {
-                    if isFutile { replica.now = max(end, replica.nextArrival) }
-                } else {
-                    return .stuck
-                }
+            if isFutile || replica.isLivelocked {
+                guard replica.expectsArrivals else { return .stuck }
+                replica.awaitArrival()
             }
         }
     }
@@ -59,9 +56,6 @@ enum EngineLoop<Policy: SchedulingPolicy, Memory: BlockMemory & ~Copyable, Time:
 
 /// Where a run ends before its time.
 struct RunLimits {
-    /// So often in a row everybody is preempted without a token, before a run counts as stuck.
-    static let mostFutileRounds = 100
-
     private let time: Nanoseconds
     private let iterations: Int64
     private let progress: ((EngineProgress) throws(BatchingError) -> Void)?
@@ -90,6 +84,15 @@ struct RunLimits {
                     finished: replica.totals.finished, count: replica.requests.count))
         }
         return replica.now >= time ? .timeLimit : nil
+    }
+
+    /// Why a replica that has nothing to do will not go on at the next arrival, if so.
+    func endOfIdleness<Memory: BlockMemory & ~Copyable>(
+        _ replica: borrowing Replica<Memory>
+    ) -> EngineSummary.EndReason? {
+        if !replica.expectsArrivals { return .completed }
+        if replica.nextArrival < time { return nil }
+        return replica.iteration >= iterations ? .iterationLimit : .timeLimit
     }
 
     /// Whether an iteration may be scheduled without asking further.

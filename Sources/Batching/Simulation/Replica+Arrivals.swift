@@ -16,6 +16,12 @@ extension Replica where Memory: ~Copyable {
         }
     }
 
+    /// Nothing changes before the next one arrives.
+    mutating func awaitArrival() {
+        now = max(now, nextArrival)
+        totals.futilePreemptions = 0
+    }
+
     @inline(never)
     private mutating func takeIn(_ request: Int) throws(BatchingError) {
         if mayReject, let reason = rejection(request) {
@@ -53,11 +59,9 @@ extension Replica where Memory: ~Copyable {
         if prompt >= settings.maxModelLength { return .rejectedForModelLength }
         if settings.admitsOversized { return nil }
         let longest = prompt &+ output
-        if memory.isLimited {
-            // The KV of the last token is never computed, but a policy that reserves cannot know which one that is.
-            let tokens = settings.reservesBlocks ? longest : longest &- 1
-            if memory.blockSize.holding(tokens) > memory.usable { return .rejectedForMemory }
-        }
+        // The KV of the last token is never computed, but a policy that reserves cannot know which one that is.
+        let tokens = settings.reservesBlocks ? longest : longest &- 1
+        if memory.blockSize.holding(tokens) > memory.usable { return .rejectedForMemory }
         if settings.limitsPrompts, longest &- 1 > settings.maxNumBatchedTokens { return .rejectedForTokenBudget }
         return nil
     }

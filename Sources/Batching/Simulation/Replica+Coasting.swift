@@ -28,10 +28,7 @@ extension Replica where Memory: ~Copyable {
             work.usedBlocks = memory.usable &- memory.free
             let duration = try time.duration(of: work)
             let end = try limits.end(of: duration, from: start, work)
-            if memory.isLimited {
-                let time = UInt128(truncatingIfNeeded: duration.count)
-                totals.blockTime &+= UInt128(truncatingIfNeeded: work.usedBlocks) &* time
-            }
+            totals.blockTime &+= UInt128(truncatingIfNeeded: work.usedBlocks) &* UInt128(truncatingIfNeeded: duration.count)
             now = isAhead ? start : end
             start = end
             work.contextTokens &+= Int64(decoding)
@@ -43,6 +40,6 @@ extension Replica where Memory: ~Copyable {
         work.decodeTokens &*= iteration &- first
         decodingContext &+= work.decodeTokens
         let elapsed = start - origin
-        totals.add(work, elapsed, end: start, isLimited: memory.isLimited)
+        totals.add(work, elapsed, end: start)
     }
 }

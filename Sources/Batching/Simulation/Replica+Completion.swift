@@ -42,11 +42,8 @@ extension Replica where Memory: ~Copyable {
     /// Adds the iteration, which takes `duration`, to the totals.
     @inline(__always)
     mutating func count(_ work: IterationWork, _ duration: Nanoseconds, end: Nanoseconds) {
-        totals.add(work, duration, end: end, isLimited: memory.isLimited)
-        if memory.isLimited {
-            let time = UInt128(truncatingIfNeeded: duration.count)
-            totals.blockTime &+= UInt128(truncatingIfNeeded: work.usedBlocks) &* time
-        }
+        totals.add(work, duration, end: end)
+        totals.blockTime &+= UInt128(truncatingIfNeeded: work.usedBlocks) &* UInt128(truncatingIfNeeded: duration.count)
     }
 
     /// Everyone who was scheduled has computed its tokens, and whoever caught up has one more, at `end`. Those who now

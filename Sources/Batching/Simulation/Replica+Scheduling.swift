@@ -52,7 +52,7 @@ extension Replica where Memory: ~Copyable {
             }
             slot = Int(members[slot].next)
         }
-        if isShort || (memory.isLimited && needed > memory.free) {
+        if isShort || needed > memory.free {
             slot = firstCatchingUp
             while slot >= 0 {
                 members[slot].chunk = 0
@@ -79,6 +79,10 @@ extension Replica where Memory: ~Copyable {
     /// The same, one of the running after the other, exactly as the real scheduler does it.
     @inline(never)
     private mutating func walkRunning(_ budget: inout Int64, _ threshold: Int64) throws(BatchingError) {
+        if totals.progress != totals.tokensBeforeThem {
+            totals.tokensBeforeThem = totals.progress
+            totals.futilePreemptions = 0
+        }
         var slot = firstRunning
         while slot >= 0, budget > 0 {
             let member = members.elements[slot]
@@ -107,7 +111,7 @@ extension Replica where Memory: ~Copyable {
             slot = Int(members.elements[slot].next)
         }
         countAgain()
-        noteFutileRound()
+        totals.futilePreemptions &+= preempted
     }
 
     /// After a walk: those who decode and got their token are counted again, those who did not catch up.
@@ -129,13 +133,12 @@ extension Replica where Memory: ~Copyable {
         }
     }
 
-    /// If everybody was preempted again and again without a token in between, nothing will ever change: the requests are
-    /// too large, and were admitted by force.
-    private mutating func noteFutileRound() {
-        guard runningCount == 0, preempted > 0 else { return }
-        let tokens = totals.decodeTokens &+ totals.prefills
-        totals.futileRounds = tokens == totals.tokensAtLastRound ? totals.futileRounds &+ 1 : 0
-        totals.tokensAtLastRound = tokens
+    /// Whether requests have preempted each other, or themselves, so often without a token in between that they can be
+    /// taken to do so for ever.
+    var isLivelocked: Bool {
+        @inline(__always) get {
+            totals.futilePreemptions >= 1000 &+ 100 &* runningCount && totals.progress == totals.tokensBeforeThem
+        }
     }
 
     /// Who of the running is preempted next: the last that was admitted; by priority the one with the greatest (priority,
@@ -274,7 +277,7 @@ extension Replica where Memory: ~Copyable {
             let known = known(candidate)
             let room =
                 settings.reservesBlocks ? prompt(candidate.request) &+ output(candidate.request) : known
-            if memory.isLimited, memory.blockSize.holding(room) > memory.free { return }
+            if memory.blockSize.holding(room) > memory.free { return }
             let computed = settings.hasInstantPrefill ? known &- 1 : 0
             if settings.padsBatch {
                 let output = Int32(truncatingIfNeeded: output(candidate.request))

@@ -189,14 +189,18 @@ struct RunTotals {
     var peakUsedBlocks = 0
     var prefixCacheQueries: Int64 = 0
     var prefixCacheHits: Int64 = 0
-    /// How often in a row everybody running was preempted without a token in between.
-    var futileRounds = 0
-    /// Tokens generated when that last happened.
-    var tokensAtLastRound: Int64 = -1
+    /// Preemptions without a token in between, and the iterations' tokens before them.
+    var futilePreemptions = 0
+    var tokensBeforeThem: Int64 = 0
+
+    /// Rises with every token that is generated.
+    var progress: Int64 {
+        @inline(__always) get { decodeTokens &+ prefills }
+    }
 
     /// Adds an iteration, or several of the same requests, that took `duration` and ended at `end`.
     @inline(__always)
-    mutating func add(_ work: IterationWork, _ duration: Nanoseconds, end: Nanoseconds, isLimited: Bool) {
+    mutating func add(_ work: IterationWork, _ duration: Nanoseconds, end: Nanoseconds) {
         busyTime &+= duration.count
         self.duration = end
         prefillTokens &+= work.prefillTokens
@@ -204,6 +208,6 @@ struct RunTotals {
         runningTime &+= UInt128(truncatingIfNeeded: work.running) &* UInt128(truncatingIfNeeded: duration.count)
         peakRunning = max(peakRunning, work.running)
         peakWaiting = max(peakWaiting, work.waiting)
-        if isLimited { peakUsedBlocks = max(peakUsedBlocks, work.usedBlocks) }
+        peakUsedBlocks = max(peakUsedBlocks, work.usedBlocks)
     }
 }

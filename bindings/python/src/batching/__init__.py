@@ -1,14 +1,21 @@
 """Batching: what happens to latency, throughput and GPU use if LLM requests are batched differently?
 
 Start with lists of `Request`: `static_batch_simulation`, `continuous_batch_simulation`, `compare_batching_strategies`.
-For many requests take NumPy columns: `RequestColumns`, `simulate_static`, `simulate_continuous`. Times are seconds,
-lengths are tokens. Same input, same bytes out, in every thread, process and machine.
+For many requests take NumPy columns: `RequestColumns`, `simulate_static`, `simulate_continuous`. `simulate` is a modern
+serving engine: vLLM's scheduler with its paged KV cache, and policies to compare it with. Times are seconds, lengths
+are tokens. Same input, same bytes out, in every thread, process and machine.
 """
 
 from batching._capacity import calculate_arithmetic_intensity_with_batch, optimal_batch_size
 from batching._columns import CompletedColumns, RequestColumns
 from batching._conversation import generate_conversation_workload
+from batching._engine import AffineTime, simulate
+from batching._engine_callbacks import Iteration, Progress
+from batching._engine_logs import DecisionLog, IterationLog
+from batching._engine_result import Result
+from batching._engine_words import EndReason, Event, RequestStatus
 from batching._errors import (
+    BatchingCancelledError,
     BatchingError,
     BatchingLibraryError,
     BatchingMemoryError,
@@ -34,18 +41,28 @@ from batching._version import __version__
 from batching._workloads import generate_workload
 
 __all__ = [
+    "AffineTime",
     "AzureTrace",
     "BatchMetrics",
+    "BatchingCancelledError",
     "BatchingError",
     "BatchingLibraryError",
     "BatchingMemoryError",
     "BatchingValueError",
     "CompletedColumns",
+    "DecisionLog",
+    "EndReason",
+    "Event",
+    "Iteration",
+    "IterationLog",
     "LatencyColumns",
     "MissingExtraError",
+    "Progress",
     "Request",
     "RequestColumns",
     "RequestLatency",
+    "RequestStatus",
+    "Result",
     "SimulationResult",
     "StrategyComparison",
     "TraceError",
@@ -62,6 +79,7 @@ __all__ = [
     "read_azure_trace",
     "remaining_tokens",
     "request_latencies",
+    "simulate",
     "simulate_continuous",
     "simulate_static",
     "simulate_workload",

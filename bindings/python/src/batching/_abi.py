@@ -2,11 +2,18 @@
 
 import ctypes
 from collections.abc import Sequence
-from ctypes import POINTER, c_char_p, c_double, c_int32, c_int64, c_uint32, c_uint64
+from ctypes import CFUNCTYPE, POINTER, c_char_p, c_double, c_int32, c_int64, c_uint32, c_uint64, c_void_p
 from typing import Any, ClassVar, Final, NamedTuple
 
 OK: Final = 0
 ERROR_OUT_OF_MEMORY: Final = 600
+ERROR_CANCELLED: Final = 700
+
+POLICIES: Final = {"vllm": 0, "static": 100, "dynamic": 110, "continuous": 200, "orca": 210}
+QUEUE_ORDERS: Final = {"arrival": 0, "priority": 100, "shortest_output": 200}
+TIME_CONSTANT: Final = 0
+TIME_AFFINE: Final = 100
+TIME_CALLBACK: Final = 200
 
 COUNT_MAX: Final = 2_000_000_000
 """BATCHING_COUNT_MAX: the most requests that columns may hold."""
@@ -29,6 +36,12 @@ class Requests(VersionedStructure):
         ("prompt_length", POINTER(c_int32)),
         ("output_length", POINTER(c_int32)),
         ("arrival_time", POINTER(c_double)),
+        ("priority", POINTER(c_int32)),
+        ("tie_break", POINTER(c_int64)),
+        ("hash_ids", POINTER(c_int64)),
+        ("hash_offsets", POINTER(c_int64)),
+        ("hash_block_size", c_int32),
+        ("hash_covers_output", c_int32),
     ]
 
 
@@ -45,6 +58,9 @@ class Results(VersionedStructure):
         ("end_time", POINTER(c_double)),
         ("tokens_generated", POINTER(c_int32)),
         ("completion_order", POINTER(c_int64)),
+        ("preemptions", POINTER(c_int32)),
+        ("prefix_cached_tokens", POINTER(c_int32)),
+        ("status", POINTER(c_int32)),
     ]
 
 
@@ -60,6 +76,23 @@ class Summary(VersionedStructure):
         ("total_tokens", c_int64),
         ("iterations", c_int64),
         ("busy_time", c_double),
+        ("duration", c_double),
+        ("end_reason", c_int32),
+        ("reserved_2", c_uint32),
+        ("finished", c_int64),
+        ("rejected", c_int64),
+        ("unfinished", c_int64),
+        ("prefill_tokens", c_int64),
+        ("decode_tokens", c_int64),
+        ("preemptions", c_int64),
+        ("recomputed_tokens", c_int64),
+        ("mean_running", c_double),
+        ("peak_running", c_int64),
+        ("peak_waiting", c_int64),
+        ("mean_kv_use", c_double),
+        ("peak_kv_use", c_double),
+        ("prefix_cache_queries", c_int64),
+        ("prefix_cache_hits", c_int64),
     ]
 
 
@@ -145,6 +178,138 @@ class Workload(VersionedStructure):
     ]
 
 
+class Iteration(VersionedStructure):
+    """One iteration, as the callbacks of a run see it."""
+
+    c_name = "batching_iteration"
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("number", c_int64),
+        ("time", c_double),
+        ("running", c_int64),
+        ("waiting", c_int64),
+        ("prefill_tokens", c_int64),
+        ("decode_tokens", c_int64),
+        ("context_tokens", c_int64),
+        ("prefill_context", c_double),
+        ("kv_blocks_used", c_int64),
+        ("preemptions", c_int64),
+    ]
+
+
+class Progress(VersionedStructure):
+    """How far a run has come."""
+
+    c_name = "batching_progress"
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("iterations", c_int64),
+        ("time", c_double),
+        ("arrived", c_int64),
+        ("finished", c_int64),
+        ("count", c_int64),
+    ]
+
+
+iteration_time_callback = CFUNCTYPE(c_int32, POINTER(Iteration), POINTER(c_double), c_void_p)
+progress_callback = CFUNCTYPE(c_int32, POINTER(Progress), c_void_p)
+log_callback = CFUNCTYPE(c_int32, c_int64, c_void_p)
+
+CALLBACKS: Final[dict[str, Any]] = {
+    "batching_iteration_time_callback": iteration_time_callback,
+    "batching_progress_callback": progress_callback,
+    "batching_log_callback": log_callback,
+}
+
+
+class IterationLog(VersionedStructure):
+    """What happened in each iteration."""
+
+    c_name = "batching_iteration_log"
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("capacity", c_int64),
+        ("count", c_int64),
+        ("callback", log_callback),
+        ("user_data", c_void_p),
+        ("time", POINTER(c_double)),
+        ("start_time", POINTER(c_double)),
+        ("duration", POINTER(c_double)),
+        ("running", POINTER(c_int64)),
+        ("waiting", POINTER(c_int64)),
+        ("prefill_tokens", POINTER(c_int64)),
+        ("decode_tokens", POINTER(c_int64)),
+        ("kv_blocks_used", POINTER(c_int64)),
+        ("kv_blocks_kept", POINTER(c_int64)),
+        ("preemptions", POINTER(c_int64)),
+        ("finished", POINTER(c_int64)),
+    ]
+
+
+class DecisionLog(VersionedStructure):
+    """Who got what."""
+
+    c_name = "batching_decision_log"
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("capacity", c_int64),
+        ("count", c_int64),
+        ("callback", log_callback),
+        ("user_data", c_void_p),
+        ("iteration", POINTER(c_int64)),
+        ("request", POINTER(c_int64)),
+        ("event", POINTER(c_int32)),
+        ("tokens", POINTER(c_int32)),
+        ("include_queues", c_int32),
+        ("reserved_2", c_uint32),
+    ]
+
+
+class Config(VersionedStructure):
+    """How an engine schedules, what it has, and how long an iteration takes."""
+
+    c_name = "batching_config"
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("policy", c_int32),
+        ("queue_order", c_int32),
+        ("max_num_seqs", c_int64),
+        ("max_num_batched_tokens", c_int64),
+        ("long_prefill_token_threshold", c_int64),
+        ("max_model_len", c_int64),
+        ("disable_chunked_prefill", c_int32),
+        ("disable_reserve_full_isl", c_int32),
+        ("async_scheduling", c_int32),
+        ("instant_prefill", c_int32),
+        ("max_queue_delay", c_double),
+        ("num_gpu_blocks", c_int64),
+        ("block_size", c_int32),
+        ("enable_prefix_caching", c_int32),
+        ("watermark", c_double),
+        ("admit_oversized", c_int32),
+        ("time_model", c_int32),
+        ("time_base", c_double),
+        ("time_per_prefill_token", c_double),
+        ("time_per_decode_token", c_double),
+        ("time_per_context_token", c_double),
+        ("time_per_prefill_context", c_double),
+        ("time_callback", iteration_time_callback),
+        ("time_user_data", c_void_p),
+        ("time_limit", c_double),
+        ("iteration_limit", c_int64),
+        ("progress_callback", progress_callback),
+        ("progress_user_data", c_void_p),
+        ("progress_interval", c_int64),
+        ("iteration_log", POINTER(IterationLog)),
+        ("decision_log", POINTER(DecisionLog)),
+    ]
+
+
 STRUCTURES: Final[Sequence[type[VersionedStructure]]] = (
     Requests,
     Results,
@@ -154,6 +319,11 @@ STRUCTURES: Final[Sequence[type[VersionedStructure]]] = (
     Metrics,
     Comparison,
     Workload,
+    Iteration,
+    Progress,
+    IterationLog,
+    DecisionLog,
+    Config,
 )
 
 
@@ -191,6 +361,15 @@ FUNCTIONS: Final[dict[str, Signature]] = {
     "batching_comparison_init": Signature(_status, [POINTER(Comparison), c_uint32]),
     # batching_status batching_workload_init(batching_workload *workload, uint32_t struct_size);
     "batching_workload_init": Signature(_status, [POINTER(Workload), c_uint32]),
+    # batching_status batching_config_init(batching_config *config, uint32_t struct_size);
+    "batching_config_init": Signature(_status, [POINTER(Config), c_uint32]),
+    # batching_status batching_iteration_log_init(batching_iteration_log *log, uint32_t struct_size);
+    "batching_iteration_log_init": Signature(_status, [POINTER(IterationLog), c_uint32]),
+    # batching_status batching_decision_log_init(batching_decision_log *log, uint32_t struct_size);
+    "batching_decision_log_init": Signature(_status, [POINTER(DecisionLog), c_uint32]),
+    # batching_status batching_simulate(const batching_config *config, const batching_requests *requests,
+    #     const batching_results *results, batching_summary *summary);
+    "batching_simulate": Signature(_status, [POINTER(Config), POINTER(Requests), POINTER(Results), POINTER(Summary)]),
     # batching_status batching_static_simulate(const batching_requests *requests, int64_t batch_size,
     #     double time_per_token, const batching_results *results, batching_summary *summary);
     "batching_static_simulate": Signature(

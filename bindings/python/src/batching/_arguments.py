@@ -10,7 +10,7 @@ from typing import Any, Final, TypeGuard
 import numpy as np
 import numpy.typing as npt
 
-from batching._calls import Float64Array, Int32Array
+from batching._calls import Float64Array, Int32Array, Int64Array
 from batching._errors import BatchingValueError
 
 INT32_MIN: Final = -(2**31)
@@ -76,6 +76,20 @@ def int32_column(values: npt.ArrayLike, name: str) -> Int32Array:
         index = int(outside.argmax())
         int32(int(array[index]), f"{name}[{index}]")
     return np.require(array, np.int32, ["C", "A"])
+
+
+def int64_column(values: npt.ArrayLike, name: str) -> Int64Array:
+    """A contiguous int64 array of one dimension: `values` itself if it is one already."""
+    array = _array(values, name, integer, np.int64)
+    if array.dtype == np.int64:
+        return np.require(array, np.int64, ["C", "A"])
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"{name} is an array of {array.dtype}: must be integers")
+    outside = array > INT64_MAX
+    if outside.any():
+        index = int(outside.argmax())
+        integer(int(array[index]), f"{name}[{index}]")
+    return np.require(array, np.int64, ["C", "A"])
 
 
 def float64_column(values: npt.ArrayLike, name: str) -> Float64Array:

@@ -18,6 +18,10 @@ class BatchingMemoryError(BatchingError, MemoryError):
     """The memory that the call needs could not be had."""
 
 
+class BatchingCancelledError(BatchingError, RuntimeError):
+    """A callback stopped the run, and told no exception of its own."""
+
+
 class BatchingLibraryError(BatchingError, ImportError):
     """The shared library is missing, or is not the version that this package needs."""
 
@@ -33,5 +37,8 @@ def error_of(status: int, sentence: str, names: Mapping[str, str] | None = None)
     """The exception for a failed call. `names` gives the Python name of a C argument that is called otherwise here."""
     for c_name, name in (names or {}).items():
         sentence = re.sub(rf"\b{c_name}\b", name, sentence)
-    kind = BatchingMemoryError if status == _abi.ERROR_OUT_OF_MEMORY else BatchingValueError
-    return kind(sentence)
+    if status == _abi.ERROR_OUT_OF_MEMORY:
+        return BatchingMemoryError(sentence)
+    if status == _abi.ERROR_CANCELLED:
+        return BatchingCancelledError(sentence)
+    return BatchingValueError(sentence)

@@ -1,0 +1,124 @@
+"""Does the engine decide what the real scheduler decided? Replays every recording below a directory, and compares all
+that was recorded but the ids of the KV blocks, which cannot be observed.
+
+Usage: conformance.py DIRECTORY [--engine library|slow]
+
+Prints a line for each recording that differs, with the first difference, and how many agree. The exit status is 1 if
+any differs, cannot be read, or if there is none. JSON files of other kinds are passed over.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import recordings
+import replay
+from recordings import Recording, RecordingError
+
+# In the order in which they are compared: causes before effects. What is not there is empty.
+ITERATION_FIELDS = ["i", "t", "pre", "new", "res", "hit", "s", "run", "wait", "nrun", "nwait", "free"]
+ITERATION_FIELDS += ["start", "dt", "fin", "free2"]
+EMPTY_IF_ABSENT: dict[str, Any] = {"new": [], "res": [], "pre": [], "fin": [], "hit": {}}
+RESULT_FIELDS = ["status", "output_tokens", "preemptions", "first_iter", "first_time", "finish_iter", "finish_time"]
+SUMMARY_FIELDS = ["iterations", "end_time", "stalled", "truncated", "total_preemptions", "finished"]
+UNOBSERVABLE = {"blk"}
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Where a run is not as recorded."""
+
+    place: str
+    field: str
+    expected: Any
+    got: Any
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.field}: expected {shortened(self.expected)}, got {shortened(self.got)}"
+
+
+def shortened(value: Any) -> str:
+    """As much of a value as fits on a line."""
+    text = repr(value)
+    return text if len(text) <= 200 else f"{text[:200]}…"
+
+
+def differences(recording: Recording, result: Any) -> Iterator[Difference]:
+    """All differences, in the order of the run."""
+    rows = replay.iterations(recording, result)
+    for number, expected in enumerate(recording.iterations):
+        if number >= len(rows):
+            break
+        yield from row_differences(f"iteration {number}", ITERATION_FIELDS, expected, rows[number])
+    yield from row_differences("summary", SUMMARY_FIELDS, recording.summary, replay.summary(result))
+    if len(rows) != len(recording.iterations):
+        yield Difference("run", "iterations", len(recording.iterations), len(rows))
+    results = replay.results(recording, result)
+    if recording.results.keys() != results.keys():
+        yield Difference("results", "requests", sorted(recording.results), sorted(results))
+    for name, expected in recording.results.items():
+        got = results.get(name, {})
+        yield from row_differences(f"request {name}", RESULT_FIELDS, expected, got)
+        # One that was never reached has no time; it must not have one here either.
+        for field in got.keys() - expected.keys():
+            yield Difference(f"request {name}", field, None, got[field])
+
+
+def row_differences(
+    place: str, fields: Sequence[str], expected: dict[str, Any], got: dict[str, Any]
+) -> Iterator[Difference]:
+    """The fields in which a recorded row is another one."""
+    unknown = expected.keys() - set(fields) - UNOBSERVABLE
+    if unknown:
+        raise RecordingError(f"{place}: {min(unknown)} is no field that can be compared")
+    for field in fields:
+        if field in expected or field in EMPTY_IF_ABSENT:
+            wanted = expected.get(field, EMPTY_IF_ABSENT.get(field))
+            found = got.get(field)
+            # Who is scheduled is a dictionary whose order counts.
+            same_order = not isinstance(wanted, dict) or list(wanted) == list(found or {})
+            if wanted != found or not same_order:
+                yield Difference(place, field, wanted, found)
+
+
+def check(directory: Path, engine: replay.Engine) -> int:
+    """Prints the report; the exit status."""
+    total = agreeing = unreadable = 0
+    for path in recordings.find(directory):
+        try:
+            for recording in recordings.read(path):
+                total += 1
+                try:
+                    difference = next(differences(recording, engine(recording)), None)
+                except (RecordingError, KeyError, TypeError, ValueError) as error:
+                    difference = None
+                    unreadable += 1
+                    print(f"{recording.label}: cannot be replayed: {type(error).__name__}: {error}")
+                else:
+                    agreeing += difference is None
+                if difference is not None:
+                    print(f"{recording.label}: {difference}", flush=True)
+        except RecordingError as error:
+            unreadable += 1
+            print(error)
+    print(f"{agreeing} of {total} recordings agree")
+    return 0 if agreeing == total > 0 and not unreadable else 1
+
+
+def main() -> int:
+    """Runs the program."""
+    description = __doc__ or ""
+    parser = argparse.ArgumentParser(description=description.split("\n\n", maxsplit=1)[0])
+    parser.add_argument("directory", type=Path, metavar="DIRECTORY")
+    parser.add_argument("--engine", choices=list(replay.ENGINES), default="library")
+    arguments = parser.parse_args()
+    if not arguments.directory.is_dir():
+        parser.error(f"{arguments.directory} is no directory")
+    return check(arguments.directory, replay.ENGINES[arguments.engine]())
+
+
+if __name__ == "__main__":
+    sys.exit(main())
