@@ -30,16 +30,14 @@ struct BlockPool: ~Copyable {
     struct Block: BitwiseCopyable {
         var id: Int64 = 0
         var place: UInt32 = .max
-        /// Neighbours in the list of free blocks.
-        var previousFree: Int32 = -1
-        var nextFree: Int32 = -1
-        /// Neighbours in the index; `notIndexed` if it is not there.
-        var previousInIndex: Int32 = notIndexed
-        var nextInIndex: Int32 = -1
         /// Who uses it, and above that whether the first of the waiting would.
         var users: UInt32 = 0
+        /// Neighbours in the list of free blocks.
+        var previousFree: Int32 = 0
+        var nextFree: Int32 = 0
+        /// The link to it in the index.
+        var linkToIt: Int32 = 0
 
-        static let notIndexed: Int32 = -2
         static let watched: UInt32 = 1 << 31
 
         @inline(__always)
@@ -50,12 +48,15 @@ struct BlockPool: ~Copyable {
         var isWatched: Bool { users & Block.watched != 0 }
     }
 
+    // Which list a block is in, and where, is as good as random: a branch on it would be mispredicted. So both kinds of
+    // lists end at a block of their own, `end`, that is written to like any other.
+
+    /// The blocks, then `end`.
     private let blocks: ScratchBuffer<Block>
-    /// The first block of each list of the index.
-    private let firsts: ScratchBuffer<Int32>
+    /// The index: the next block of each block in its list, then what stands for no list, then the first of each list.
+    private let links: ScratchBuffer<Int32>
+    private let end: Int32
     private let shift: UInt64
-    private var firstFree: Int32
-    private var lastFree: Int32
     private(set) var free: Int
 
     /// Of the blocks that are watched, how many nobody uses.
@@ -66,35 +67,32 @@ struct BlockPool: ~Copyable {
     var awaited = Content.none
 
     init(count: Int) throws(BatchingError) {
-        let blocks = try ScratchBuffer(count: count, repeating: Block())
+        let end = Int32(truncatingIfNeeded: count)
+        var empty = Block()
+        empty.linkToIt = end
+        let blocks = try ScratchBuffer(count: count + 1, repeating: empty)
         var bits: UInt64 = 6
-        while 1 << bits < count { bits += 1 }
-        let firsts = try ScratchBuffer<Int32>(count: 1 << Int(bits), repeating: -1)
-        for block in 0..<count {
-            blocks.elements[block].previousFree = Int32(truncatingIfNeeded: block - 1)
-            blocks.elements[block].nextFree = Int32(truncatingIfNeeded: block + 1 == count ? -1 : block + 1)
+        // As many lists as blocks, unless 32 bits could not tell so many links apart.
+        while 1 << bits < count, count + 1 + 2 << bits <= Int32.max { bits += 1 }
+        let links = try ScratchBuffer(count: count + 1 + 1 << Int(bits), repeating: end)
+        for block in 0...count {
+            blocks.elements[block].previousFree = block == 0 ? end : Int32(truncatingIfNeeded: block - 1)
+            blocks.elements[block].nextFree = block == count ? 0 : Int32(truncatingIfNeeded: block + 1)
         }
         self.blocks = blocks
-        self.firsts = firsts
+        self.links = links
+        self.end = end
         shift = 64 - bits
-        firstFree = count > 0 ? 0 : -1
-        lastFree = Int32(truncatingIfNeeded: count - 1)
         free = count
     }
 
     /// Takes a block from the front of the free ones, which are not none; whatever was in it is gone.
     @inline(__always)
     mutating func take() -> Int32 {
-        let block = firstFree
+        let block = blocks.elements[Int(end)].nextFree
+        removeFromFree(block)
+        removeFromIndex(block)
         let element = blocks.elements + Int(block)
-        firstFree = element.pointee.nextFree
-        if firstFree >= 0 {
-            blocks.elements[Int(firstFree)].previousFree = -1
-        } else {
-            lastFree = -1
-        }
-        free &-= 1
-        if element.pointee.previousInIndex != Block.notIndexed { removeFromIndex(block) }
         if element.pointee.isWatched {
             watchIsStale = true
             idleWatched &-= 1
@@ -122,47 +120,30 @@ struct BlockPool: ~Copyable {
         element.pointee.users &-= 1
         if element.pointee.isUsed { return }
         if element.pointee.isWatched { idleWatched &+= 1 }
-        element.pointee.previousFree = lastFree
-        element.pointee.nextFree = -1
-        if lastFree >= 0 {
-            blocks.elements[Int(lastFree)].nextFree = block
-        } else {
-            firstFree = block
-        }
-        lastFree = block
-        free &+= 1
+        addToFree(block, after: blocks.elements[Int(end)].previousFree, before: end)
     }
 
     /// Nobody uses any more a block without content: it is the first to be taken.
     @inline(__always)
     mutating func releaseEmpty(_ block: Int32) {
-        let element = blocks.elements + Int(block)
-        element.pointee.users = 0
-        element.pointee.previousFree = -1
-        element.pointee.nextFree = firstFree
-        if firstFree >= 0 {
-            blocks.elements[Int(firstFree)].previousFree = block
-        } else {
-            lastFree = block
-        }
-        firstFree = block
+        blocks.elements[Int(block)].users = 0
+        addToFree(block, after: end, before: blocks.elements[Int(end)].nextFree)
+    }
+
+    @inline(__always)
+    private mutating func addToFree(_ block: Int32, after previous: Int32, before next: Int32) {
+        blocks.elements[Int(block)].previousFree = previous
+        blocks.elements[Int(block)].nextFree = next
+        blocks.elements[Int(previous)].nextFree = block
+        blocks.elements[Int(next)].previousFree = block
         free &+= 1
     }
 
     @inline(__always)
     private mutating func removeFromFree(_ block: Int32) {
-        let element = blocks.elements + Int(block)
-        let (previous, next) = (element.pointee.previousFree, element.pointee.nextFree)
-        if previous >= 0 {
-            blocks.elements[Int(previous)].nextFree = next
-        } else {
-            firstFree = next
-        }
-        if next >= 0 {
-            blocks.elements[Int(next)].previousFree = previous
-        } else {
-            lastFree = previous
-        }
+        let (previous, next) = (blocks.elements[Int(block)].previousFree, blocks.elements[Int(block)].nextFree)
+        blocks.elements[Int(previous)].nextFree = next
+        blocks.elements[Int(next)].previousFree = previous
         free &-= 1
     }
 
@@ -172,64 +153,57 @@ struct BlockPool: ~Copyable {
         let element = blocks.elements + Int(block)
         element.pointee.id = content.id
         element.pointee.place = content.place
-        if !content.isUnique { addToIndex(block) }
+        if !content.isUnique { addToIndex(block, content) }
     }
 
     /// Makes sure that a block with content can be found.
     mutating func addToIndexIfMissing(_ block: Int32) {
-        if blocks.elements[Int(block)].previousInIndex == Block.notIndexed { addToIndex(block) }
+        let element = blocks.elements[Int(block)]
+        if element.linkToIt == end { addToIndex(block, element.content) }
     }
 
+    /// The link to the first block of the list of a content.
     @inline(__always)
-    private func list(_ content: Content) -> Int {
+    private func list(_ content: Content) -> Int32 {
         // Fibonacci hashing of both words, folded once: neighbouring places of an id spread over the lists.
         var hash = UInt64(bitPattern: content.id) &* 0x9E37_79B9_7F4A_7C15
         hash ^= hash &>> 32
         hash = (hash &+ UInt64(content.place)) &* 0xD6E8_FEB8_6659_FD93
-        return Int(truncatingIfNeeded: hash &>> shift)
+        return end &+ 1 &+ Int32(truncatingIfNeeded: hash &>> shift)
     }
 
+    /// Puts a block at the front of its list.
     @inline(__always)
-    private mutating func addToIndex(_ block: Int32) {
-        let elements = blocks.elements
-        let content = elements[Int(block)].content
+    private mutating func addToIndex(_ block: Int32, _ content: Content) {
         if content == awaited { watchIsStale = true }
-        elements[Int(block)].nextInIndex = -1
         let list = list(content)
-        var last = firsts.elements[list]
-        if last < 0 {
-            firsts.elements[list] = block
-            elements[Int(block)].previousInIndex = -1
-            return
-        }
-        while elements[Int(last)].nextInIndex >= 0 { last = elements[Int(last)].nextInIndex }
-        elements[Int(last)].nextInIndex = block
-        elements[Int(block)].previousInIndex = last
+        let next = links.elements[Int(list)]
+        links.elements[Int(list)] = block
+        links.elements[Int(block)] = next
+        blocks.elements[Int(block)].linkToIt = list
+        blocks.elements[Int(next)].linkToIt = block
     }
 
+    /// Takes a block out of its list, if it is in one.
     @inline(__always)
     private mutating func removeFromIndex(_ block: Int32) {
-        let elements = blocks.elements
-        let (previous, next) = (elements[Int(block)].previousInIndex, elements[Int(block)].nextInIndex)
-        if previous >= 0 {
-            elements[Int(previous)].nextInIndex = next
-        } else {
-            firsts.elements[list(elements[Int(block)].content)] = next
-        }
-        if next >= 0 { elements[Int(next)].previousInIndex = previous }
-        elements[Int(block)].previousInIndex = Block.notIndexed
+        let (link, next) = (blocks.elements[Int(block)].linkToIt, links.elements[Int(block)])
+        links.elements[Int(link)] = next
+        blocks.elements[Int(next)].linkToIt = link
+        links.elements[Int(block)] = end
+        blocks.elements[Int(block)].linkToIt = end
     }
 
     /// The block with this content that was published first; -1 if there is none.
     @inline(__always)
     func find(_ content: Content) -> Int32 {
-        let elements = blocks.elements
-        var block = firsts.elements[list(content)]
-        while block >= 0 {
-            if elements[Int(block)].content == content { return block }
-            block = elements[Int(block)].nextInIndex
+        var found: Int32 = -1
+        var block = links.elements[Int(list(content))]
+        while block != end {
+            if blocks.elements[Int(block)].content == content { found = block }
+            block = links.elements[Int(block)]
         }
-        return -1
+        return found
     }
 
     /// From now on `idleWatched` counts this block while nobody uses it.
