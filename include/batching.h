@@ -173,7 +173,7 @@ typedef struct batching_results {
 #define BATCHING_REQUEST_FINISHED 0
 /** The run ended before: at a limit. What was not reached is NaN in its times. */
 #define BATCHING_REQUEST_UNFINISHED 100
-/** It was waiting or running when the run could make no more progress; see admit_oversized. */
+/** It was waiting or running when the run could make no more progress: see section 6. */
 #define BATCHING_REQUEST_STUCK 110
 /** Rejected on arrival: prompt_length is not below max_model_len. Its times are NaN. */
 #define BATCHING_REQUEST_REJECTED_MODEL_LENGTH 200
@@ -219,7 +219,7 @@ typedef struct batching_summary {
 #define BATCHING_END_TIME_LIMIT 100
 /** iteration_limit iterations have run. */
 #define BATCHING_END_ITERATION_LIMIT 110
-/** Requests are left, none will arrive, and no iteration can change anything; see admit_oversized. */
+/** Requests are left, none will arrive, and no iteration can change anything: see section 6. */
 #define BATCHING_END_STUCK 200
 
 /** Requests that have completed, simulated or real. A required column may be NULL where count is 0. */
@@ -607,6 +607,13 @@ batching_status batching_strategies_compare(const batching_requests *requests, i
  *   batch k ends. So a request that finishes keeps its slot and its blocks for one more iteration, and one that
  *   arrives joins one iteration later. Where nothing can be scheduled, up to four empty batches of no duration follow.
  *
+ * Where no more progress is possible
+ *
+ *   With admit_oversized a request may wait for what will never be free; and requests may preempt each other, or
+ *   themselves, for ever. As for ever count 1,000 preemptions, and 100 more for each request running, without a token in
+ *   between. Then the clock goes on to the next arrival, which may change something; if none is left, the run ends with
+ *   BATCHING_END_STUCK, and the requests that are left are marked BATCHING_REQUEST_STUCK. So every run ends.
+ *
  * Where a default differs from vLLM's
  *
  *   synchronous      vLLM schedules asynchronously by default. Here the simpler schedule, which can be checked by hand.
@@ -616,6 +623,10 @@ batching_status batching_strategies_compare(const batching_requests *requests, i
  *   no max_model_len vLLM has the model's. Here there is no model.
  *   num_gpu_blocks   vLLM measures what is free. Here 0 is no limit.
  *   sizes            256 and 2048 are what vLLM takes on most GPUs; it takes 1024 and 8192 on an H100 or better.
+ *   ties             vLLM breaks them by the request's id as a string ("r10" before "r2"). Here ids are indices, which
+ *                    go in order of their number; tie_break gives any other order.
+ *   empty prompts    vLLM rejects them. Here they count as one token, so that a trace without prompts can be run.
+ *   livelock         vLLM goes on for ever. Here a run always ends: see above.
  * ================================================================================================================ */
 
 /**
@@ -638,7 +649,7 @@ batching_status batching_strategies_compare(const batching_requests *requests, i
  * Time: O(1) for each iteration and each request, however many are running, and O(running) for an iteration in which
  * KV blocks or the token budget run short, or that is logged with its decisions; with prefix caching O(1) a KV block
  * more. A queue other than by arrival costs O(log(waiting)) a request.
- * Memory: about 100 bytes for each request that is running or preempted, and with prefix caching 40 for each KV block
+ * Memory: about 100 bytes for each request that is running or preempted, and with prefix caching 44 for each KV block
  * and 4 for each block of those running; 32 for each one waiting in a queue that is not by arrival. Requests that are
  * not given in order of arrival cost 24 bytes a request more, and a sort.
  */
