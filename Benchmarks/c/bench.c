@@ -1,4 +1,5 @@
-/* The benchmarks that go through the C ABI. Usage: bench REQUESTS TRACES [engine]. The report is the standard output. */
+/* The benchmarks that go through the C ABI. Usage: bench REQUESTS TRACES [engine]. The report is the standard output.
+ */
 #include "columns.h"
 #include "measure.h"
 #include "report.h"

@@ -82,9 +82,10 @@ static void textbook_print(int64_t count) {
     const measurement_pair pair =
         measure_in_turn(engine_work_run, &engine, continuous_work_run, &textbook, repetitions, count);
     require_same_results(&results, &textbook_results, count, "continuous", BENCHMARK_TARGET_BATCH_SIZE);
-    printf("\nThe textbook workload of %s requests: %.1f /%.1f through the engine, %.1f /%.1f by the textbook simulator;\n"
-           "every column is equal, to the bit.\n",
-           grouped(count), pair.first.best, pair.first.median, pair.second.best, pair.second.median);
+    printf(
+        "\nThe textbook workload of %s requests: %.1f /%.1f through the engine, %.1f /%.1f by the textbook simulator;\n"
+        "every column is equal, to the bit.\n",
+        grouped(count), pair.first.best, pair.first.median, pair.second.best, pair.second.median);
     results_free(&textbook_results);
     results_free(&results);
     requests_free(&requests);

@@ -33,8 +33,7 @@ static engine_cost cost_measure(const batching_config *config, batching_requests
     engine_work_run(&work);
     cost.memory = allocations_peak() - before;
     cost.time = measure(engine_work_run, &work, runs, requests->count);
-    cost.nanoseconds_per_iteration =
-        cost.time.median * (double)requests->count / (double)work.summary.iterations;
+    cost.nanoseconds_per_iteration = cost.time.median * (double)requests->count / (double)work.summary.iterations;
     cost.mean_running = work.summary.mean_running;
     results_free(&results);
     return cost;
