@@ -149,7 +149,7 @@ extension Replica where Memory: ~Copyable {
     }
 
     /// The last token of a member is known, at `end`: it leaves, and its slot and blocks are free.
-    @inline(__always)
+    @inline(never)
     mutating func finish(_ slot: Int, at end: Nanoseconds, iteration: Int64) throws(BatchingError) {
         let member = members.elements[slot]
         let request = Int(member.request)
