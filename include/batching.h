@@ -649,7 +649,7 @@ batching_status batching_strategies_compare(const batching_requests *requests, i
  * Time: O(1) for each iteration and each request, however many are running, and O(running) for an iteration in which
  * KV blocks or the token budget run short, or that is logged with its decisions; with prefix caching O(1) a KV block
  * more. A queue other than by arrival costs O(log(waiting)) a request.
- * Memory: about 100 bytes for each request that is running or preempted, and with prefix caching 44 for each KV block
+ * Memory: about 100 bytes for each request that is running or preempted, and with prefix caching 48 for each KV block
  * and 4 for each block of those running; 32 for each one waiting in a queue that is not by arrival. Requests that are
  * not given in order of arrival cost 24 bytes a request more, and a sort.
  */

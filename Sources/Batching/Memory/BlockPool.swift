@@ -35,8 +35,6 @@ struct BlockPool: ~Copyable {
         /// Neighbours in the list of free blocks.
         var previousFree: Int32 = 0
         var nextFree: Int32 = 0
-        /// The link to it in the index.
-        var linkToIt: Int32 = 0
 
         static let watched: UInt32 = 1 << 31
 
@@ -48,13 +46,20 @@ struct BlockPool: ~Copyable {
         var isWatched: Bool { users & Block.watched != 0 }
     }
 
-    // Which list a block is in, and where, is as good as random: a branch on it would be mispredicted. So both kinds of
-    // lists end at a block of their own, `end`, that is written to like any other.
+    /// A place in a list of the index, which is a ring.
+    struct Node: BitwiseCopyable {
+        var next: Int32
+        var previous: Int32
+    }
+
+    // Where in which list a block is, is as good as random: a branch on it would be mispredicted. So all lists are rings,
+    // which have no ends to be looked for: one in the list of free blocks has a neighbour on either side, if only `end`;
+    // one in the index has the head of its list, or itself while it is in none.
 
     /// The blocks, then `end`.
     private let blocks: ScratchBuffer<Block>
-    /// The index: the next block of each block in its list, then what stands for no list, then the first of each list.
-    private let links: ScratchBuffer<Int32>
+    /// A node for each block, then the head of each list of the index.
+    private let nodes: ScratchBuffer<Node>
     private let end: Int32
     private let shift: UInt64
     private(set) var free: Int
@@ -68,19 +73,21 @@ struct BlockPool: ~Copyable {
 
     init(count: Int) throws(BatchingError) {
         let end = Int32(truncatingIfNeeded: count)
-        var empty = Block()
-        empty.linkToIt = end
-        let blocks = try ScratchBuffer(count: count + 1, repeating: empty)
+        let blocks = try ScratchBuffer(count: count + 1, repeating: Block())
         var bits: UInt64 = 6
-        // As many lists as blocks, unless 32 bits could not tell so many links apart.
-        while 1 << bits < count, count + 1 + 2 << bits <= Int32.max { bits += 1 }
-        let links = try ScratchBuffer(count: count + 1 + 1 << Int(bits), repeating: end)
+        // As many lists as blocks, unless 32 bits could not tell so many nodes apart.
+        while 1 << bits < count, count + 2 << bits <= Int32.max { bits += 1 }
+        let nodes = try ScratchBuffer(count: count + 1 << Int(bits), repeating: Node(next: 0, previous: 0))
+        for node in 0..<count + 1 << Int(bits) {
+            let itself = Int32(truncatingIfNeeded: node)
+            nodes.elements[node] = Node(next: itself, previous: itself)
+        }
         for block in 0...count {
             blocks.elements[block].previousFree = block == 0 ? end : Int32(truncatingIfNeeded: block - 1)
             blocks.elements[block].nextFree = block == count ? 0 : Int32(truncatingIfNeeded: block + 1)
         }
         self.blocks = blocks
-        self.links = links
+        self.nodes = nodes
         self.end = end
         shift = 64 - bits
         free = count
@@ -158,52 +165,49 @@ struct BlockPool: ~Copyable {
 
     /// Makes sure that a block with content can be found.
     mutating func addToIndexIfMissing(_ block: Int32) {
-        let element = blocks.elements[Int(block)]
-        if element.linkToIt == end { addToIndex(block, element.content) }
+        if nodes.elements[Int(block)].next == block { addToIndex(block, blocks.elements[Int(block)].content) }
     }
 
-    /// The link to the first block of the list of a content.
+    /// The head of the list of a content.
     @inline(__always)
-    private func list(_ content: Content) -> Int32 {
+    private func head(_ content: Content) -> Int32 {
         // Fibonacci hashing of both words, folded once: neighbouring places of an id spread over the lists.
         var hash = UInt64(bitPattern: content.id) &* 0x9E37_79B9_7F4A_7C15
         hash ^= hash &>> 32
         hash = (hash &+ UInt64(content.place)) &* 0xD6E8_FEB8_6659_FD93
-        return end &+ 1 &+ Int32(truncatingIfNeeded: hash &>> shift)
+        return end &+ Int32(truncatingIfNeeded: hash &>> shift)
     }
 
-    /// Puts a block at the front of its list.
+    /// Adds a block to the end of its list.
     @inline(__always)
     private mutating func addToIndex(_ block: Int32, _ content: Content) {
         if content == awaited { watchIsStale = true }
-        let list = list(content)
-        let next = links.elements[Int(list)]
-        links.elements[Int(list)] = block
-        links.elements[Int(block)] = next
-        blocks.elements[Int(block)].linkToIt = list
-        blocks.elements[Int(next)].linkToIt = block
+        let head = head(content)
+        let last = nodes.elements[Int(head)].previous
+        nodes.elements[Int(block)] = Node(next: head, previous: last)
+        nodes.elements[Int(last)].next = block
+        nodes.elements[Int(head)].previous = block
     }
 
     /// Takes a block out of its list, if it is in one.
     @inline(__always)
     private mutating func removeFromIndex(_ block: Int32) {
-        let (link, next) = (blocks.elements[Int(block)].linkToIt, links.elements[Int(block)])
-        links.elements[Int(link)] = next
-        blocks.elements[Int(next)].linkToIt = link
-        links.elements[Int(block)] = end
-        blocks.elements[Int(block)].linkToIt = end
+        let node = nodes.elements[Int(block)]
+        nodes.elements[Int(node.previous)].next = node.next
+        nodes.elements[Int(node.next)].previous = node.previous
+        nodes.elements[Int(block)] = Node(next: block, previous: block)
     }
 
     /// The block with this content that was published first; -1 if there is none.
     @inline(__always)
     func find(_ content: Content) -> Int32 {
-        var found: Int32 = -1
-        var block = links.elements[Int(list(content))]
-        while block != end {
-            if blocks.elements[Int(block)].content == content { found = block }
-            block = links.elements[Int(block)]
+        let head = head(content)
+        var block = nodes.elements[Int(head)].next
+        while block != head {
+            if blocks.elements[Int(block)].content == content { return block }
+            block = nodes.elements[Int(block)].next
         }
-        return found
+        return -1
     }
 
     /// From now on `idleWatched` counts this block while nobody uses it.
