@@ -35,7 +35,7 @@ $(CMOCKA_TESTS): $(TESTS)/c/%: $(TESTS)/Tests/c/%.o $(TESTS)/Tests/c/oracle.o | 
 	@mkdir -p $(@D)
 	$(CC) $^ -o $@ $(NATIVE_LIBS) -lcmocka -lpthread -lm
 
-$(HOSTILE_INPUTS): $(TESTS)/Tests/c/hostile_inputs.o | $(LIBRARY)
+$(HOSTILE_INPUTS): $(addprefix $(TESTS)/Tests/c/,hostile_inputs.o hostile_engine.o) | $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $^ -o $@ $(NATIVE_LIBS)
 
