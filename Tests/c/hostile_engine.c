@@ -1,5 +1,5 @@
 /* The worst inputs of batching_simulate; hostile_inputs.c tries them. */
-#include <string.h>
+#include <stdlib.h>
 
 #include "hostile.h"
 
@@ -230,9 +230,52 @@ static const struct row VLLM_ENGINES[] = {
     ENGINE(ERROR_INVALID_ARGUMENT, .config.max_num_batched_tokens = 1),
 };
 
-/* Two billion iterations in which all decode. */
+/*
+ * Two billion iterations in which all decode; and a request that is preempted with 3.06 billion tokens, when the other
+ * one needs a block, 920 million iterations later. It computes them again in one chunk, whose tokens x context
+ * are 9.3e18: more nanoseconds than the clock has, and more than 64 bits hold.
+ */
 static const struct row LONG_RUNS[] = {
     ENGINE(OK, .output_length = LONGEST, .config.time_base = 1e-9),
+    ENGINE(ERROR_OVERFLOW, .config.policy = BATCHING_POLICY_CONTINUOUS, .count = 2, AFFINE,
+           .config.time_per_prefill_context = 1e-9, .config.block_size = 65536, .config.num_gpu_blocks = 60541,
+           .prompt_length = LENGTHS(1, INT32_MAX), .output_length = LENGTHS(920000000, 1000000000)),
+};
+
+/*
+ * A million prompts of one KV block, all the same. At least one token is computed, so that none is found, and each
+ * leaves one more block of the same content in the cache.
+ */
+enum { SAME_PROMPTS = 1000000 };
+
+static batching_status run_same_prompts(const struct input *given) {
+    int32_t *prompt_length = malloc(SAME_PROMPTS * sizeof *prompt_length);
+    int64_t *hash_ids = malloc(SAME_PROMPTS * sizeof *hash_ids);
+    int64_t *hash_offsets = malloc((SAME_PROMPTS + 1) * sizeof *hash_offsets);
+    if (prompt_length == NULL || hash_ids == NULL || hash_offsets == NULL) {
+        perror("malloc");
+        exit(EXIT_FAILURE);
+    }
+    hash_offsets[0] = 0;
+    for (int64_t index = 0; index < SAME_PROMPTS; index++) {
+        prompt_length[index] = 16;
+        hash_ids[index] = 7;
+        hash_offsets[index + 1] = index + 1;
+    }
+    struct input input = *given;
+    input.count = input.capacity = SAME_PROMPTS;
+    input.prompt_length = prompt_length;
+    input.hash_ids = hash_ids;
+    input.hash_offsets = hash_offsets;
+    batching_status status = run_engine(&input);
+    free(prompt_length);
+    free(hash_ids);
+    free(hash_offsets);
+    return status;
+}
+
+static const struct row MANY_BLOCKS[] = {
+    ENGINE(OK, .config.enable_prefix_caching = 1, .config.num_gpu_blocks = 2 * SAME_PROMPTS),
 };
 
 /* 40 bytes a block. */
@@ -259,6 +302,7 @@ const struct table ENGINE_TABLES[] = {
     {"simulate with vllm, asynchronously", run_asynchronously, ROWS(VLLM_ENGINES), false},
     {"simulate with vllm, logged", run_logged, ROWS(VLLM_ENGINES), false},
     {"simulate with vllm", run_engine, ROWS(LONG_RUNS), true},
+    {"simulate the same prompts", run_same_prompts, ROWS(MANY_BLOCKS), true},
     {"simulate with vllm", run_with_little_memory, ROWS(TOO_MANY_BLOCKS), true},
 };
 const size_t ENGINE_TABLE_COUNT = sizeof ENGINE_TABLES / sizeof *ENGINE_TABLES;
