@@ -278,7 +278,7 @@ static const struct row MANY_BLOCKS[] = {
     ENGINE(OK, .config.enable_prefix_caching = 1, .config.num_gpu_blocks = 2 * SAME_PROMPTS),
 };
 
-/* 40 bytes a block. */
+/* 44 bytes a block. */
 static batching_status run_with_little_memory(const struct input *given) {
     leave_little_memory();
     return run_engine(given);
