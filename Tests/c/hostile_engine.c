@@ -242,28 +242,28 @@ static const struct row LONG_RUNS[] = {
            .prompt_length = LENGTHS(1, INT32_MAX), .output_length = LENGTHS(920000000, 1000000000)),
 };
 
+enum { A_MILLION = 1000000 };
+
 /*
  * A million prompts of one KV block, all the same. At least one token is computed, so that none is found, and each
  * leaves one more block of the same content in the cache.
  */
-enum { SAME_PROMPTS = 1000000 };
-
 static batching_status run_same_prompts(const struct input *given) {
-    int32_t *prompt_length = malloc(SAME_PROMPTS * sizeof *prompt_length);
-    int64_t *hash_ids = malloc(SAME_PROMPTS * sizeof *hash_ids);
-    int64_t *hash_offsets = malloc((SAME_PROMPTS + 1) * sizeof *hash_offsets);
+    int32_t *prompt_length = malloc(A_MILLION * sizeof *prompt_length);
+    int64_t *hash_ids = malloc(A_MILLION * sizeof *hash_ids);
+    int64_t *hash_offsets = malloc((A_MILLION + 1) * sizeof *hash_offsets);
     if (prompt_length == NULL || hash_ids == NULL || hash_offsets == NULL) {
         perror("malloc");
         exit(EXIT_FAILURE);
     }
     hash_offsets[0] = 0;
-    for (int64_t index = 0; index < SAME_PROMPTS; index++) {
+    for (int64_t index = 0; index < A_MILLION; index++) {
         prompt_length[index] = 16;
         hash_ids[index] = 7;
         hash_offsets[index + 1] = index + 1;
     }
     struct input input = *given;
-    input.count = input.capacity = SAME_PROMPTS;
+    input.count = input.capacity = A_MILLION;
     input.prompt_length = prompt_length;
     input.hash_ids = hash_ids;
     input.hash_offsets = hash_offsets;
@@ -274,8 +274,33 @@ static batching_status run_same_prompts(const struct input *given) {
     return status;
 }
 
+/* A million requests that arrive, one after the other, while a batch waits for its oldest member's delay to be over. */
+static batching_status run_many_arrivals(const struct input *given) {
+    double *arrival_time = malloc(A_MILLION * sizeof *arrival_time);
+    if (arrival_time == NULL) {
+        perror("malloc");
+        exit(EXIT_FAILURE);
+    }
+    for (int64_t index = 0; index < A_MILLION; index++) {
+        arrival_time[index] = (double)index / 1e9;
+    }
+    struct input input = *given;
+    input.count = input.capacity = A_MILLION;
+    input.arrival_time = arrival_time;
+    batching_status status = run_engine(&input);
+    free(arrival_time);
+    return status;
+}
+
+static const struct row MANY_ARRIVALS[] = {
+    ENGINE(OK, .config.policy = BATCHING_POLICY_DYNAMIC, .config.max_queue_delay = 1.0,
+           .config.max_num_seqs = BATCHING_COUNT_MAX),
+    ENGINE(OK, .config.policy = BATCHING_POLICY_DYNAMIC, .config.max_queue_delay = 1.0,
+           .config.max_num_seqs = BATCHING_COUNT_MAX, PRIORITY),
+};
+
 static const struct row MANY_BLOCKS[] = {
-    ENGINE(OK, .config.enable_prefix_caching = 1, .config.num_gpu_blocks = 2 * SAME_PROMPTS),
+    ENGINE(OK, .config.enable_prefix_caching = 1, .config.num_gpu_blocks = 2 * A_MILLION),
 };
 
 /* 44 bytes a block. */
@@ -303,6 +328,7 @@ const struct table ENGINE_TABLES[] = {
     {"simulate with vllm, logged", run_logged, ROWS(VLLM_ENGINES), false},
     {"simulate with vllm", run_engine, ROWS(LONG_RUNS), true},
     {"simulate the same prompts", run_same_prompts, ROWS(MANY_BLOCKS), true},
+    {"simulate many arrivals", run_many_arrivals, ROWS(MANY_ARRIVALS), true},
     {"simulate with vllm", run_with_little_memory, ROWS(TOO_MANY_BLOCKS), true},
 };
 const size_t ENGINE_TABLE_COUNT = sizeof ENGINE_TABLES / sizeof *ENGINE_TABLES;
