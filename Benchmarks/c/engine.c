@@ -87,15 +87,18 @@ static void costs_print(int64_t count, const engine_row *plain, const engine_row
     const double of_request = plain->time.median - iterations * quiet;
     const double of_block = (caching->time.median - plain->time.median) / blocks_per_request;
     printf("\nWhat limits it, on the first workload (%s requests):\n", grouped(count));
-    printf("  %5.1f ns  an iteration in which nobody joins or leaves: about 60 instructions, of which the time model and\n"
-           "            its rounding are a third; %.0f%% of the time\n",
-           quiet, 100 * iterations * quiet / plain->time.median);
-    printf("  %5.1f ns  a request besides: about 600 instructions in the iterations in which it joins and leaves, and five\n"
-           "            mispredicted branches, on how many arrive, join and leave in an iteration; %.0f%% of the time\n",
-           of_request, 100 * of_request / plain->time.median);
-    printf("  %5.1f ns  with prefix caching, each of %d KV blocks of a request: taken from the free ones and the index,\n"
-           "            put into the index, given back; two cache lines, as far as they do not fit the caches\n",
-           of_block, blocks_per_request);
+    printf(
+        "  %5.1f ns  an iteration in which nobody joins or leaves: about 60 instructions, of which the time model and\n"
+        "            its rounding are a third; %.0f%% of the time\n",
+        quiet, 100 * iterations * quiet / plain->time.median);
+    printf(
+        "  %5.1f ns  a request besides: about 600 instructions in the iterations in which it joins and leaves, and\n"
+        "            mispredicted branches, on how many arrive, join and leave in an iteration; %.0f%% of the time\n",
+        of_request, 100 * of_request / plain->time.median);
+    printf(
+        "  %5.1f ns  with prefix caching, each of %d KV blocks of a request: taken from the free ones and the index,\n"
+        "            put into the index, given back; two cache lines, as far as they do not fit the caches\n",
+        of_block, blocks_per_request);
 }
 
 /** `continuous` through the engine, beside the textbook simulator on the same requests, in turn. */

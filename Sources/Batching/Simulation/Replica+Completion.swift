@@ -25,7 +25,7 @@ extension Replica where Memory: ~Copyable {
                 } else {
                     let tokens = Int64(member.chunk)
                     work.prefillTokens &+= tokens
-                    work.prefillContext += Double(tokens &* (member.computed &+ tokens))
+                    work.prefillContext += Double(tokens) * Double(member.computed &+ tokens)
                 }
             }
             slot = Int(member.nextOfKind)
