@@ -36,18 +36,7 @@ void fixed_requests_generate(batching_requests *requests, int64_t count, double 
     workload.prompt_length_min = workload.prompt_length_max = 512;
     workload.output_length_min = workload.output_length_max = 128;
     workload.arrival_rate = arrival_rate;
-
-    const size_t elements = (size_t)count;
-    int32_t *prompt_length = touched_memory(elements * sizeof *prompt_length);
-    int32_t *output_length = touched_memory(elements * sizeof *output_length);
-    double *arrival_time = touched_memory(elements * sizeof *arrival_time);
-    require_ok(batching_workload_generate(&workload, count, prompt_length, output_length, arrival_time),
-               "batching_workload_generate");
-    require_ok(batching_requests_init(requests, sizeof *requests), "batching_requests_init");
-    requests->count = count;
-    requests->prompt_length = prompt_length;
-    requests->output_length = output_length;
-    requests->arrival_time = arrival_time;
+    workload_generate(requests, &workload, count);
 }
 
 void distinct_hashes_add(batching_requests *requests) {
