@@ -60,7 +60,17 @@ void results_allocate(batching_results *results, int64_t count) {
     results->completion_order = touched_memory(elements * sizeof *results->completion_order);
 }
 
+void results_add_engine_columns(batching_results *results) {
+    const size_t elements = (size_t)results->capacity;
+    results->preemptions = touched_memory(elements * sizeof *results->preemptions);
+    results->prefix_cached_tokens = touched_memory(elements * sizeof *results->prefix_cached_tokens);
+    results->status = touched_memory(elements * sizeof *results->status);
+}
+
 void results_free(batching_results *results) {
+    free(results->preemptions);
+    free(results->prefix_cached_tokens);
+    free(results->status);
     free(results->start_time);
     free(results->first_token_time);
     free(results->end_time);

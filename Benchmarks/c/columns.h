@@ -23,6 +23,8 @@ void requests_generate(batching_requests *requests, int64_t count, int64_t batch
 void requests_free(batching_requests *requests);
 
 void results_allocate(batching_results *results, int64_t count);
+/** The columns that only the engine has to tell. */
+void results_add_engine_columns(batching_results *results);
 void results_free(batching_results *results);
 
 /** The requests with their results, as the metrics take them. */

@@ -251,7 +251,8 @@ extension Replica where Memory: ~Copyable {
             joining.decodeContext &+= known
         } else {
             joining.prefillTokens &+= tokens
-            joining.prefillContext += Double(tokens &* known)
+            // In `Double`: after a preemption the product may be beyond 64 bits.
+            joining.prefillContext += Double(tokens) * Double(known)
         }
         joining.count &+= 1
         joining.context &+= known &- 1
