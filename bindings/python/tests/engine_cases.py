@@ -62,6 +62,22 @@ class DrawnSource:
         return self._draw(st.sampled_from(options))
 
 
+@dataclass(frozen=True)
+class Scale:
+    """What the cases are chosen from."""
+
+    sizes: Sequence[int]
+    """Requests in a case."""
+    lengths: Sequence[tuple[int, int]]
+    """The longest prompt and the longest output."""
+    rooms: Sequence[int]
+    """How many of the longest requests KV memory has room for, about."""
+
+
+SMALL = Scale([1, 2, 3, 4, 6, 9, 14, 20], [(4, 4), (12, 8), (4, 20), (12, 30), (30, 8), (60, 5)], [1])
+LARGE = Scale([50, 120, 300], [(12, 30), (60, 5), (20, 250), (200, 60)], [2, 4, 8, 20])
+
+
 @dataclass
 class Case:
     """What to simulate, and how."""
@@ -77,21 +93,21 @@ def callback_time(iteration: SlowIteration) -> float:
     return 1e-06 * (work + state + iteration.number % 3) + 1e-07 * iteration.prefill_context + 1e-03 * iteration.time
 
 
-def a_case(source: Source, sizes: Sequence[int] = (1, 2, 3, 4, 6, 9, 14)) -> Case:
-    """A case with about so many requests."""
-    longest = source.choice([(4, 4), (12, 8), (12, 30), (30, 8), (60, 5)])
-    options = _options(source, longest)
-    return Case(_workload(source, options, longest, source.choice(sizes)), options)
+def a_case(source: Source, scale: Scale = SMALL) -> Case:
+    longest = source.choice(scale.lengths)
+    options = _options(source, longest, source.choice(scale.rooms))
+    return Case(_workload(source, options, longest, source.choice(scale.sizes)), options)
 
 
-def _options(source: Source, longest: tuple[int, int]) -> SlowOptions:
+def _options(source: Source, longest: tuple[int, int], room: int) -> SlowOptions:
     policy = source.choice(["vllm", "vllm", "vllm", "vllm", "static", "dynamic", "continuous", "orca"])
     vllm = policy == "vllm"
     max_num_seqs = source.choice([1, 2, 3, 4, 5, 8, 300])
     block_size = source.choice([1, 2, 3, 4, 8, 16])
     is_limited = source.choice([True, True, True, False])
-    # For one or two of the longest requests, beside the null block.
-    num_gpu_blocks = max(2, 1 + blocks_for(sum(longest), block_size) + source.choice([-2, -1, 0, 0, 1, 2, 3, 5, 8]))
+    # Beside the null block.
+    about = 1 + room * blocks_for(sum(longest), block_size)
+    num_gpu_blocks = max(2, about + source.choice([-2, -1, -1, 0, 0, 0, 1, 2, 3, 5]))
     admit_oversized = source.choice([False, False, False, True])
     iteration_limit = source.choice([None] * 15 + [1, 7, 20, 50])
     if admit_oversized and iteration_limit is None:
@@ -126,7 +142,7 @@ def _options(source: Source, longest: tuple[int, int]) -> SlowOptions:
 
 def _workload(source: Source, options: SlowOptions, longest: tuple[int, int], count: int) -> SlowWorkload:
     longest_prompt, longest_output = longest
-    spread = source.choice([0, 1, 4, 12, 40])
+    spread = source.choice([0, 0, 0, 1, 4, 12, 40])
     # A few values, so that there are ties.
     arrivals = [
         max(0, source.integer(0, spread) * STEP + source.choice([0, 0, 0, STEP // 2, 1, -1])) for _ in range(count)

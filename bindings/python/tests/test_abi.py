@@ -4,12 +4,13 @@ import ctypes
 import re
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from batching import _abi
+from batching import EndReason, Event, RequestStatus, _abi
 
 HEADER = Path(__file__).parents[3] / "include" / "batching.h"
 
@@ -22,6 +23,20 @@ SCALARS: dict[str, Any] = {
     "batching_status": ctypes.c_int32,
 }
 STRUCTURES = {structure.c_name: structure for structure in _abi.STRUCTURES}
+
+# The names of the constants that begin with each of these, and what Python has for them.
+WORDS: dict[str, Mapping[str, int]] = {
+    "BATCHING_REQUEST_": RequestStatus.__members__,
+    "BATCHING_END_": EndReason.__members__,
+    "BATCHING_EVENT_": Event.__members__,
+    "BATCHING_POLICY_": {name.upper(): value for name, value in _abi.POLICIES.items()},
+    "BATCHING_QUEUE_": {name.upper(): value for name, value in _abi.QUEUE_ORDERS.items()},
+    "BATCHING_TIME_": {
+        "CONSTANT": _abi.TIME_CONSTANT,
+        "AFFINE": _abi.TIME_AFFINE,
+        "CALLBACK": _abi.TIME_CALLBACK,
+    },
+}
 
 
 def declarations() -> str:
@@ -37,18 +52,32 @@ def python_type(declarator: str) -> Any:
     assert match, declarator
     name, star = match.groups()
     if not star:
-        return SCALARS[name]
+        return SCALARS.get(name) or _abi.CALLBACKS[name]
     if name == "char":
         return ctypes.c_char_p
+    if name == "void":
+        return ctypes.c_void_p
     return ctypes.POINTER(STRUCTURES.get(name) or SCALARS[name])
 
 
 def prototypes() -> dict[str, _abi.Signature]:
-    found = {}
-    for result, name, arguments in re.findall(r"([\w ]+?[ *]+)(batching_\w+)\(([^()]*)\);", declarations()):
-        types = [] if arguments.strip() == "void" else [python_type(argument) for argument in arguments.split(",")]
-        found[name] = _abi.Signature(python_type(result), types)
-    return found
+    return {
+        name: signature(result, arguments)
+        for result, name, arguments in re.findall(r"([\w ]+?[ *]+)(batching_\w+)\(([^()]*)\);", declarations())
+    }
+
+
+def callbacks() -> dict[str, _abi.Signature]:
+    """The types of functions that a caller hands to the library."""
+    return {
+        name: signature(result, arguments)
+        for result, name, arguments in re.findall(r"typedef (\w+) \(\*(\w+)\)\(([^()]*)\);", declarations())
+    }
+
+
+def signature(result: str, arguments: str) -> _abi.Signature:
+    types = [] if arguments.strip() == "void" else [python_type(argument) for argument in arguments.split(",")]
+    return _abi.Signature(python_type(result), types)
 
 
 def structures() -> dict[str, list[tuple[str, Any]]]:
@@ -62,7 +91,7 @@ def structures() -> dict[str, list[tuple[str, Any]]]:
 
 def test_the_table_has_the_functions_of_the_header() -> None:
     expected = prototypes()
-    assert len(expected) == declarations().count(");")
+    assert len(expected) + len(callbacks()) == declarations().count(");")
     assert set(_abi.FUNCTIONS) == set(expected)
 
 
@@ -78,6 +107,13 @@ def test_the_prototype_beside_a_function_is_that_of_the_header(name: str) -> Non
     header = re.search(rf"[\w ]+?[ *]+{name}\([^()]*\);", declarations())
     assert header is not None
     assert header.group().strip() in comments
+
+
+def test_the_callbacks_have_the_types_of_the_header() -> None:
+    expected = callbacks()
+    assert set(_abi.CALLBACKS) == set(expected)
+    for name, callback in _abi.CALLBACKS.items():
+        assert _abi.Signature(callback._restype_, list(callback._argtypes_)) == expected[name]
 
 
 def test_the_structs_have_the_fields_of_the_header() -> None:
@@ -111,8 +147,20 @@ def test_the_structs_have_the_layout_that_c_gives_them(tmp_path: Path) -> None:
     [
         ("BATCHING_OK", _abi.OK),
         ("BATCHING_ERROR_OUT_OF_MEMORY", _abi.ERROR_OUT_OF_MEMORY),
+        ("BATCHING_ERROR_CANCELLED", _abi.ERROR_CANCELLED),
         ("BATCHING_COUNT_MAX", _abi.COUNT_MAX),
     ],
 )
 def test_constants_are_those_of_the_header(macro: str, value: int) -> None:
-    assert re.search(rf"#define {macro} {value}\n", HEADER.read_text(encoding="utf-8"))
+    assert constants(macro) == {"": value}
+
+
+@pytest.mark.parametrize("prefix", WORDS)
+def test_the_words_of_the_engine_are_all_those_of_the_header(prefix: str) -> None:
+    assert constants(prefix) == dict(WORDS[prefix])
+
+
+def constants(prefix: str) -> dict[str, int]:
+    """The integer constants that begin with a prefix, by what follows it."""
+    defined = re.findall(rf"^#define {prefix}(\w*) (\d+)$", HEADER.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {name: int(value) for name, value in defined}

@@ -1,0 +1,245 @@
+"""What holds in every run, whatever the policy: each invariant is a check of what an engine told.
+
+The checks know nothing of how an engine works. They read the columns and the logs, and follow each request through the
+log of decisions (engine_replay.py). The times of the logs are compared as whole nanoseconds.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Callable
+
+from batching import EndReason, Event, RequestStatus
+from engine_replay import Replay
+from engine_told import Told
+from slow_records import FINISHED, UNFINISHED
+from slow_simulators import nanoseconds
+
+REJECTED = {
+    RequestStatus.REJECTED_MODEL_LENGTH,
+    RequestStatus.REJECTED_KV_MEMORY,
+    RequestStatus.REJECTED_TOKEN_BUDGET,
+}
+
+FUTILE_PREEMPTIONS = 1_000
+"""With fewer in a run, the engine cannot have taken it for one in which requests preempt each other for ever."""
+
+
+def every_request_ends_once(told: Told) -> None:
+    """Finished, rejected, or left: one of them."""
+    finished = [index for index, status in enumerate(told.status) if status == FINISHED]
+    rejected = [index for index, status in enumerate(told.status) if status in REJECTED]
+    left = [index for index, status in enumerate(told.status) if status in {UNFINISHED, RequestStatus.STUCK}]
+    assert len(finished) + len(rejected) + len(left) == len(told.status) == told.count
+    assert (told.finished, told.rejected, told.unfinished) == (len(finished), len(rejected), len(left))
+
+    assert sorted(told.completion_order[: len(finished)]) == finished
+    assert told.completion_order[len(finished) :] == [-1] * (told.count - len(finished))
+    ends = [told.end_time[index] for index in told.completion_order[: len(finished)]]
+    assert ends == sorted(ends)
+    assert told.requests_with(Event.FINISHED) == told.completion_order[: len(finished)]
+    assert sorted(told.requests_with(Event.REJECTED)) == rejected
+
+    gone: set[int] = set()
+    for row in told.decisions:
+        assert row.request not in gone
+        if row.event in {Event.FINISHED, Event.REJECTED}:
+            gone.add(row.request)
+
+    # Left behind is somebody exactly if the run ended for another reason than that nothing was left to do.
+    reason = {RequestStatus.UNFINISHED: {EndReason.TIME_LIMIT, EndReason.ITERATION_LIMIT}}
+    for index in left:
+        assert told.end_reason in reason.get(RequestStatus(told.status[index]), {EndReason.STUCK})
+    assert (told.end_reason == EndReason.COMPLETED) == (not left)
+
+
+def times_of_a_request_are_in_order(told: Told) -> None:
+    """arrival <= start <= first token <= end, and none without those before it."""
+    for index, status in enumerate(told.status):
+        times = [told.start_time[index], told.first_token_time[index], told.end_time[index]]
+        reached = [time for time in times if not math.isnan(time)]
+        assert [math.isnan(time) for time in times] == [False] * len(reached) + [True] * (3 - len(reached))
+        assert (len(reached) == 3) == (status == FINISHED)
+        assert not reached or status not in REJECTED
+        nanosecond_times = [told.arrival[index], *(nanoseconds(time) for time in reached)]
+        assert nanosecond_times == sorted(nanosecond_times)
+        assert (told.tokens_generated[index] > 0) == (len(reached) > 1)
+        assert math.isnan(told.end_time[index]) or told.end_time[index] <= told.total_time
+    assert told.total_time <= told.duration
+    assert told.total_time == max((time for time in told.end_time if not math.isnan(time)), default=0.0)
+
+
+def the_clock_never_goes_back(told: Told) -> None:
+    clock, device_free_at = 0, 0
+    for row in told.rows:
+        assert row.time >= clock
+        assert row.duration >= 0
+        assert row.start_time >= max(row.time, device_free_at)
+        assert told.is_asynchronous or row.start_time == row.time
+        clock, device_free_at = row.time, row.start_time + row.duration
+    assert nanoseconds(told.duration) == device_free_at
+    assert nanoseconds(told.busy_time) == sum(row.duration for row in told.rows)
+
+
+def times_of_requests_are_those_of_iterations(told: Told) -> None:
+    """Requests start when an iteration does, and get tokens when one ends."""
+    for row in told.decisions:
+        iteration = told.rows[row.iteration] if row.event != Event.REJECTED else None
+        if row.event == Event.ADMITTED:
+            assert iteration is not None
+            assert nanoseconds(told.start_time[row.request]) == iteration.time
+        if row.event == Event.FINISHED:
+            assert iteration is not None
+            assert nanoseconds(told.end_time[row.request]) == iteration.start_time + iteration.duration
+    ends = {row.start_time + row.duration for row in told.rows}
+    assert all(math.isnan(time) or nanoseconds(time) in ends for time in told.first_token_time)
+
+
+def used_and_free_blocks_are_all_blocks(told: Told) -> None:
+    """Those in use are those that the running hold: none is lost, none is lent twice."""
+    options, usable = told.options, told.options.usable_blocks
+    for row in told.rows:
+        assert row.kv_blocks_used >= 0
+        assert row.kv_blocks_kept >= 0
+        if usable is not None:
+            assert row.kv_blocks_used <= usable
+            assert row.kv_blocks_kept <= usable
+        # Asynchronously the next iteration has taken its blocks before the finished of this one give theirs back.
+        assert told.is_asynchronous or row.kv_blocks_kept <= row.kv_blocks_used
+    for state in Replay(told).states:
+        used = told.rows[state.iteration].kv_blocks_used
+        if options.enable_prefix_caching:
+            assert max(state.blocks, default=0) <= used <= sum(state.blocks)
+        else:
+            assert used == sum(state.blocks)
+    if usable:
+        assert told.peak_kv_use == max((row.kv_blocks_used for row in told.rows), default=0) / usable
+        assert 0 <= told.mean_kv_use <= told.peak_kv_use * (1 + 1e-12)
+
+
+def at_most_max_num_seqs_run(told: Told) -> None:
+    for row in told.rows:
+        assert 0 <= row.running <= told.options.max_num_seqs
+    assert told.peak_running == max((row.running for row in told.rows), default=0)
+    assert told.mean_running <= told.peak_running * (1 + 1e-12)
+
+
+def the_running_are_those_who_joined(told: Told) -> None:
+    """In order of admission, each once; and the waiting are others, each once."""
+    for state in Replay(told).states:
+        row = told.rows[state.iteration]
+        assert state.running == state.told_running
+        assert len(state.told_running) == len(set(state.told_running)) == row.running
+        assert len(state.told_waiting) == len(set(state.told_waiting)) == row.waiting
+        assert not set(state.told_running) & set(state.told_waiting)
+    assert told.peak_waiting == max((row.waiting for row in told.rows), default=0)
+
+
+def no_iteration_exceeds_the_token_budget(told: Told) -> None:
+    options = told.options
+    tokens = Counter[int]()
+    for row in told.decisions:
+        if row.event == Event.SCHEDULED:
+            assert row.tokens > 0
+            tokens[row.iteration] += row.tokens
+            iteration = told.rows[row.iteration]
+            is_alone = iteration.running + iteration.waiting <= 1
+            threshold = options.long_prefill_token_threshold
+            assert options.policy != "vllm" or not threshold or is_alone or row.tokens <= threshold
+    for number, iteration in enumerate(told.rows):
+        assert tokens[number] == iteration.prefill_tokens + iteration.decode_tokens
+        assert options.policy != "vllm" or tokens[number] <= options.max_num_batched_tokens
+    assert told.prefill_tokens == sum(row.prefill_tokens for row in told.rows)
+    assert told.decode_tokens == sum(row.decode_tokens for row in told.rows)
+
+
+def nobody_is_scheduled_twice_in_an_iteration(told: Told) -> None:
+    scheduled = [(row.iteration, row.request) for row in told.decisions if row.event == Event.SCHEDULED]
+    assert len(scheduled) == len(set(scheduled))
+    iterations = [row.iteration for row in told.decisions if row.event == Event.SCHEDULED]
+    assert iterations == sorted(iterations)
+
+
+def no_replica_idles_while_a_request_waits(told: Told) -> None:
+    """Unless it must: a batch is yet to form, or what waits can never run."""
+    options = told.options
+    if options.policy in {"static", "dynamic"} or options.admit_oversized:
+        return
+    if told.total_preemptions >= FUTILE_PREEMPTIONS:
+        return
+    free_at = 0
+    ends = [math.inf if math.isnan(time) else nanoseconds(time) for time in told.end_time]
+    for row in told.rows:
+        if row.time > free_at:
+            # Whoever came before it is gone: an iteration after a pause is for one who comes just then.
+            for index, arrival in enumerate(told.arrival):
+                assert arrival >= row.time or ends[index] <= free_at or told.status[index] in REJECTED
+        free_at = max(free_at, row.start_time + row.duration)
+        assert told.is_asynchronous or row.prefill_tokens + row.decode_tokens > 0
+        # One who waits though there is memory without end waits for a slot, or for tokens of the budget.
+        has_no_slot = row.running == options.max_num_seqs
+        has_no_tokens = options.policy == "vllm" and (
+            row.prefill_tokens + row.decode_tokens == options.max_num_batched_tokens
+            or not options.enable_chunked_prefill
+        )
+        assert row.waiting == 0 or has_no_slot or has_no_tokens or options.num_gpu_blocks is not None
+
+
+def scheduled_tokens_are_what_is_computed(told: Told) -> None:
+    """A request that finished has computed all its tokens but the last, in its last stay among the running."""
+    replay = Replay(told)
+    for index, status in enumerate(told.status):
+        if status == FINISHED:
+            assert replay.computed_at_the_end[index] == told.prompt(index) + told.output(index) - 1
+        assert replay.generated[index] == told.tokens_generated[index]
+
+
+def the_finished_have_exactly_their_tokens(told: Told) -> None:
+    for index, status in enumerate(told.status):
+        generated = told.tokens_generated[index]
+        if status == FINISHED:
+            assert generated == told.output(index)
+        elif status in REJECTED or told.output(index) <= 0:
+            # Or it would have been rejected, had the run not ended before it came.
+            assert generated == 0
+        else:
+            # In a batch who is done waits for the others.
+            assert generated < told.output(index) or told.options.policy in {"static", "dynamic"}
+            assert generated <= told.output(index)
+    assert told.total_tokens == sum(told.tokens_generated)
+    for row in told.decisions:
+        if row.event == Event.FINISHED:
+            assert row.tokens == told.tokens_generated[row.request]
+    if told.total_time > 0:
+        assert told.throughput == told.total_tokens / told.total_time
+
+
+def counts_add_up(told: Told) -> None:
+    assert told.iterations == len(told.rows)
+    preempted = Counter(told.requests_with(Event.PREEMPTED))
+    assert told.preemptions == [preempted[index] for index in range(told.count)]
+    by_iteration = Counter(row.iteration for row in told.decisions if row.event == Event.PREEMPTED)
+    assert [row.preemptions for row in told.rows] == [by_iteration[number] for number in range(told.iterations)]
+    assert told.total_preemptions == sum(told.preemptions)
+    ended = Counter(row.iteration for row in told.decisions if row.event == Event.FINISHED)
+    assert [row.finished for row in told.rows] == [ended[number] for number in range(told.iterations)]
+    hits = {row.request: row.tokens for row in told.decisions if row.event == Event.ADMITTED}
+    assert told.prefix_cached_tokens == [hits.get(index, 0) for index in range(told.count)]
+    assert told.prefix_cache_hits == sum(told.prefix_cached_tokens) <= told.prefix_cache_queries
+    assert Counter(told.requests_with(Event.RESUMED)) <= preempted
+
+
+INVARIANTS: list[Callable[[Told], None]] = [
+    every_request_ends_once,
+    times_of_a_request_are_in_order,
+    the_clock_never_goes_back,
+    times_of_requests_are_those_of_iterations,
+    used_and_free_blocks_are_all_blocks,
+    at_most_max_num_seqs_run,
+    the_running_are_those_who_joined,
+    no_iteration_exceeds_the_token_budget,
+    nobody_is_scheduled_twice_in_an_iteration,
+    no_replica_idles_while_a_request_waits,
+    scheduled_tokens_are_what_is_computed,
+    the_finished_have_exactly_their_tokens,
+    counts_add_up,
+]

@@ -1,0 +1,118 @@
+"""What an engine told of a run, as plain lists: of the library and of the slow engine the same."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from batching import Result
+from engine_cases import Case
+from engine_comparison import COLUMNS, DECISION_COLUMNS, ITERATION_COLUMNS
+from slow_engine import SlowOptions
+from slow_records import SUMMARY_FIELDS, SlowResult
+from slow_simulators import nanoseconds
+
+
+@dataclass
+class Row:
+    """An iteration: a row of the log. Times are nanoseconds."""
+
+    time: int
+    start_time: int
+    duration: int
+    running: int
+    waiting: int
+    prefill_tokens: int
+    decode_tokens: int
+    kv_blocks_used: int
+    kv_blocks_kept: int
+    preemptions: int
+    finished: int
+
+
+@dataclass
+class Decision:
+    """A row of the log of decisions."""
+
+    iteration: int
+    request: int
+    event: int
+    tokens: int
+
+
+class Told:
+    """The columns and numbers of a result are attributes of the same names."""
+
+    start_time: list[float]
+    first_token_time: list[float]
+    end_time: list[float]
+    tokens_generated: list[int]
+    completion_order: list[int]
+    preemptions: list[int]
+    prefix_cached_tokens: list[int]
+    status: list[int]
+
+    total_time: float
+    throughput: float
+    total_tokens: int
+    iterations: int
+    busy_time: float
+    duration: float
+    end_reason: int
+    finished: int
+    rejected: int
+    unfinished: int
+    prefill_tokens: int
+    decode_tokens: int
+    total_preemptions: int
+    recomputed_tokens: int
+    mean_running: float
+    peak_running: int
+    peak_waiting: int
+    mean_kv_use: float
+    peak_kv_use: float
+    prefix_cache_queries: int
+    prefix_cache_hits: int
+
+    def __init__(self, case: Case, result: Result | SlowResult) -> None:
+        """With both logs, and the queues in that of decisions."""
+        self.options: SlowOptions = case.options
+        self._workload = case.workload
+        self.arrival = [nanoseconds(time) for time in case.workload.arrival_time]
+        for name in COLUMNS:
+            setattr(self, name, _plain(getattr(result, name)))
+        for name in SUMMARY_FIELDS:
+            setattr(self, name, getattr(result, name))
+        iterations = [_plain(getattr(result.iteration_log, name)) for name in ITERATION_COLUMNS]
+        self.rows = [
+            Row(nanoseconds(time), nanoseconds(start), nanoseconds(duration), *counts)
+            for time, start, duration, *counts in zip(*iterations, strict=True)
+        ]
+        decisions = [_plain(getattr(result.decision_log, name)) for name in DECISION_COLUMNS]
+        self.decisions = [Decision(*values) for values in zip(*decisions, strict=True)]
+
+    @property
+    def count(self) -> int:
+        return len(self.arrival)
+
+    @property
+    def is_asynchronous(self) -> bool:
+        return self.options.async_scheduling and self.options.policy == "vllm"
+
+    def prompt(self, index: int) -> int:
+        """Tokens of a request's prompt: something must be computed to yield the first token."""
+        return max(1, self._workload.prompt_length[index])
+
+    def output(self, index: int) -> int:
+        """Tokens that a request generates: max_model_len may end it."""
+        output, longest = self._workload.output_length[index], self.options.max_model_len
+        return output if longest is None else min(output, longest - self.prompt(index))
+
+    def requests_with(self, event: int) -> list[int]:
+        """Whom it happened to, in the order of the log."""
+        return [row.request for row in self.decisions if row.event == event]
+
+
+def _plain(column: Any) -> list[Any]:
+    plain: list[Any] = np.asarray(column).tolist()
+    return plain

@@ -1,0 +1,150 @@
+"""The engine as a queue: its mean waits are those of the closed forms, within their confidence intervals.
+
+Independent runs give one mean each, and their spread gives the interval: waits within a run are correlated, means of
+different seeds are not.
+"""
+
+import math
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from batching import RequestColumns, generate_workload, simulate
+from batching._calls import Float64Array
+
+RUNS = 40
+STUDENT_T = 3.558
+"""Two-sided 99.9% for the mean of 40: 39 degrees of freedom."""
+
+LOADS = pytest.mark.parametrize("load", [0.5, 0.8, 0.95])
+
+# The closer to 1 the load, the longer the busy periods, and the fewer of them in as many requests.
+REQUESTS = {0.5: 50_000, 0.8: 100_000, 0.95: 400_000}
+WARM_UP = 10_000
+"""Requests left out at the beginning, since a run begins with nobody there. At a load of 0.95 a queue forgets its
+beginning in some 1 / (1 - load)^2 = 400 requests."""
+
+
+@dataclass
+class Estimate:
+    """A 99.9% confidence interval of a mean wait, in seconds."""
+
+    mean: float
+    half_width: float
+
+    def agrees_with(self, low: float, high: float | None = None) -> bool:
+        """Whether it meets a value, or one between two."""
+        return low - self.half_width <= self.mean <= (low if high is None else high) + self.half_width
+
+
+def estimate(mean_wait: Callable[[int], float]) -> Estimate:
+    """From a function that gives the mean wait in a run with a seed."""
+    with ThreadPoolExecutor(2) as pool:
+        means = np.array(list(pool.map(mean_wait, range(RUNS))))
+    found = Estimate(float(means.mean()), STUDENT_T * float(means.std(ddof=1)) / math.sqrt(RUNS))
+    assert found.half_width < 0.05 * found.mean  # or it says too little
+    return found
+
+
+def poisson_arrivals(count: int, rate: float, seed: int) -> Float64Array:
+    arrivals = generate_workload(count, arrival_rate=rate, seed=seed).arrival_time
+    assert arrivals is not None
+    return arrivals
+
+
+def mean_wait(
+    outputs: np.ndarray[tuple[int], np.dtype[np.int32]], arrivals: Float64Array, servers: int, iteration: float
+) -> float:
+    requests = RequestColumns(outputs, np.ones_like(outputs), arrivals)
+    result = simulate(requests, max_num_seqs=servers, iteration_time=iteration)
+    assert result.finished == len(outputs)
+    return float((result.start_time - arrivals)[WARM_UP:].mean())
+
+
+# M/D/1: a request of one prompt token and one output token takes one iteration, and with max_num_seqs 1 it runs alone.
+# An idle engine starts at once, and a busy one goes on with the next: nothing waits for a boundary, so that service
+# takes exactly SERVICE.
+SERVICE = 0.01
+
+
+def deterministic_waits(load: float) -> Estimate:
+    count = REQUESTS[load]
+    outputs = np.ones(count, np.int32)
+    return estimate(lambda seed: mean_wait(outputs, poisson_arrivals(count, load / SERVICE, seed), 1, SERVICE))
+
+
+def pollaczek_khinchine(load: float, squared_variation: float) -> float:
+    """Mean wait in M/G/1: load x SERVICE x (1 + the squared coefficient of variation of service) / (2 (1 - load))."""
+    return load * SERVICE * (1 + squared_variation) / (2 * (1 - load))
+
+
+@LOADS
+def test_constant_service_waits_as_in_m_d_1(load: float) -> None:
+    found = deterministic_waits(load)
+    # Service does not vary: half of what M/M/1 waits.
+    assert found.agrees_with(pollaczek_khinchine(load, 0.0))
+    # It would be seen if service varied, if the load were 3% more, or if arrivals waited for the next of clock ticks an
+    # iteration apart, half of one on average.
+    assert not found.agrees_with(pollaczek_khinchine(load, 1.0))
+    assert not found.agrees_with(pollaczek_khinchine(1.03 * load, 0.0))
+    assert not found.agrees_with(pollaczek_khinchine(load, 0.0) + SERVICE / 2)
+
+
+# M/M/c: c slots, and output lengths that are exponential but for being whole numbers: geometric, of mean MEAN_LENGTH. An
+# iteration takes the same time however many run, so that a request takes output_length iterations.
+#
+# What the whole numbers change:
+# - One who finds a free slot beside others who run waits for the end of their iteration: it is as if each had come up to
+#   an iteration later. In a queue served in order of arrival, to come later by at most an iteration is to start later by
+#   at most an iteration. So mean waits are between that of M/M/c and an iteration more.
+# - The squared coefficient of variation of a geometric number is 1 - 1 / MEAN_LENGTH, instead of 1. Waits go with about
+#   (1 + it) / 2, so that they change by a share of about 1 / (2 MEAN_LENGTH). Twice that is allowed.
+MEAN_LENGTH = 10_000
+ITERATION = 1e-6
+
+
+def geometric_waits(load: float, servers: int) -> Estimate:
+    count = REQUESTS[load]
+    rate = load * servers / (MEAN_LENGTH * ITERATION)
+
+    def run(seed: int) -> float:
+        lengths = np.random.default_rng(seed).geometric(1 / MEAN_LENGTH, count).astype(np.int32)
+        return mean_wait(lengths, poisson_arrivals(count, rate, seed), servers, ITERATION)
+
+    return estimate(run)
+
+
+def erlang_c(load: float, servers: int) -> float:
+    """Mean wait in M/M/c, in seconds: P(all servers busy) / (c mu - lambda). B, the share that is lost if none may wait,
+    follows from that of one server fewer (Erlang 1917), and P = B / (1 - load (1 - B)).
+    """
+    offered, blocked = load * servers, 1.0
+    for number in range(1, servers + 1):
+        blocked = offered * blocked / (number + offered * blocked)
+    return blocked / (1 - load * (1 - blocked)) / (servers * (1 - load)) * MEAN_LENGTH * ITERATION
+
+
+def test_erlang_c_by_hand() -> None:
+    # One server: load / (1 - load) services. Two at a load of 1/2: B = 1/2, then 1/5; P = 1/5 / (1 - 2/5) = 1/3; and a
+    # wait of P / (2 - 1).
+    assert erlang_c(0.8, 1) == pytest.approx(4.0 * MEAN_LENGTH * ITERATION)
+    assert erlang_c(0.5, 2) == pytest.approx(MEAN_LENGTH * ITERATION / 3)
+
+
+def agrees(found: Estimate, wait: float) -> bool:
+    discretised = wait / MEAN_LENGTH
+    return found.agrees_with(wait - discretised, wait + ITERATION + discretised)
+
+
+@LOADS
+@pytest.mark.parametrize("servers", [2, 8])
+def test_exponential_service_in_several_slots_waits_as_in_m_m_c(load: float, servers: int) -> None:
+    found = geometric_waits(load, servers)
+    assert agrees(found, erlang_c(load, servers))
+    # It would be seen if there were a slot more, if the load were 3% more, or if service did not vary.
+    assert not agrees(found, erlang_c(load * servers / (servers + 1), servers + 1))
+    assert not agrees(found, erlang_c(1.03 * load, servers))
+    assert not agrees(found, erlang_c(load, servers) / 2)
