@@ -1,34 +1,55 @@
-"""The same input gives the same bytes: in every thread, and in a process whose hashes are seeded otherwise."""
+"""The same input gives the same bytes: again, in several threads at once, and in another process."""
 
 import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
-from engine_digest import digest
+import pytest
+
+import engine_digests
+from engine_cases import SeededSource, a_case
+from engine_digests import COUNT, digest, digests
 
 
-def in_a_process(hash_seed: str) -> str:
-    program = Path(__file__).with_name("engine_digest.py")
-    environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
-    # The path of this process, as it is: the package may be found in more than one way.
+@pytest.fixture(scope="module")
+def expected() -> list[str]:
+    return digests()
+
+
+def test_the_digests_tell_runs_apart(expected: list[str]) -> None:
+    # Runs without a request that is not rejected may be the same.
+    assert len(set(expected)) > 0.9 * COUNT
+    case = a_case(SeededSource(1))
+    before = digest(case)
+    case.workload.output_length = [*case.workload.output_length[:-1], 99]
+    assert digest(case) != before
+
+
+def test_again(expected: list[str]) -> None:
+    assert digests() == expected
+
+
+def test_in_several_threads_at_once(expected: list[str]) -> None:
+    threads = 4
+    start = Barrier(threads)
+
+    def run(_: int) -> list[str]:
+        start.wait()
+        return digests()
+
+    with ThreadPoolExecutor(threads) as pool:
+        assert list(pool.map(run, range(threads))) == [expected] * threads
+
+
+@pytest.mark.parametrize("seed", ["1", "4294967295"])
+def test_in_another_process(expected: list[str], seed: str) -> None:
+    environment = {**os.environ, "PYTHONHASHSEED": seed}
     environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
+    program = Path(engine_digests.__file__)
     ended = subprocess.run(
-        [sys.executable, str(program)], capture_output=True, text=True, check=True, timeout=120, env=environment
+        [sys.executable, str(program)], env=environment, capture_output=True, text=True, check=True, timeout=60
     )
-    return ended.stdout.strip()
-
-
-def test_same_bytes_from_threads_that_run_at_once() -> None:
-    expected = digest()
-    with ThreadPoolExecutor(2) as pool:
-        assert [found.result() for found in [pool.submit(digest), pool.submit(digest)]] == [expected, expected]
-
-
-def test_same_bytes_from_processes_with_other_hash_seeds() -> None:
-    assert {in_a_process("1"), in_a_process("4294967295")} == {digest()}
-
-
-def test_other_bytes_where_something_else_is_simulated() -> None:
-    assert digest(watermark=0.5) != digest()
+    assert ended.stdout.splitlines() == expected
