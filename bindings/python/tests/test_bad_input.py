@@ -52,6 +52,8 @@ AT_LEAST_ZERO: list[tuple[str, Callable[[Any], object]]] = [
 TIMES_IN_COLUMNS: list[tuple[str, Callable[[Any], object]]] = [
     ("arrival_time[1]", lambda value: batching.simulate_static(RequestColumns([1, 1], None, [0.0, value]), 2)),
     ("arrival_time[1]", lambda value: batching.simulate_continuous(RequestColumns([1, 1], None, [0.0, value]), 2)),
+    ("arrival_time[1]", lambda value: batching.simulate(RequestColumns([1, 1], None, [0.0, value]))),
+    ("arrival_time[1]", lambda value: batching.simulate(rows(arrival_time=value))),
     ("arrival_time[1]", lambda value: batching.static_batch_simulation(rows(arrival_time=value), 2)),
     ("arrival_time[1]", lambda value: batching.continuous_batch_simulation(rows(arrival_time=value), 2)),
     ("arrival_time[1]", lambda value: batching.compare_batching_strategies(rows(arrival_time=value), 2)),
@@ -65,11 +67,15 @@ TIMES_IN_COLUMNS: list[tuple[str, Callable[[Any], object]]] = [
 LENGTHS_IN_COLUMNS: list[tuple[str, int, Callable[[Any], object]]] = [
     ("output_length[1]", 1, lambda value: batching.simulate_static(RequestColumns([1, value]), 2)),
     ("output_length[1]", 1, lambda value: batching.simulate_continuous(RequestColumns([1, value]), 2)),
+    ("output_length[1]", 1, lambda value: batching.simulate(RequestColumns([1, value]))),
+    ("output_length[1]", 1, lambda value: batching.simulate(rows(output_length=value))),
     ("output_length[1]", 1, lambda value: batching.static_batch_simulation(rows(output_length=value), 2)),
     ("output_length[1]", 1, lambda value: batching.continuous_batch_simulation(rows(output_length=value), 2)),
     ("output_length[1]", 1, lambda value: batching.compare_batching_strategies(rows(output_length=value), 2)),
     ("prompt_length[1]", 0, lambda value: batching.simulate_static(RequestColumns([1, 1], [0, value]), 2)),
     ("prompt_length[1]", 0, lambda value: batching.simulate_continuous(RequestColumns([1, 1], [0, value]), 2)),
+    ("prompt_length[1]", 0, lambda value: batching.simulate(RequestColumns([1, 1], [0, value]))),
+    ("prompt_length[1]", 0, lambda value: batching.simulate(rows(prompt_length=value))),
     ("prompt_length[1]", 0, lambda value: batching.static_batch_simulation(rows(prompt_length=value), 2)),
     ("tokens_generated[1]", 0, lambda value: batching.calculate_batch_metrics(rows(tokens_generated=value), 2.0)),
     ("tokens_generated[0]", 0, lambda value: batching.calculate_request_latency(rows(tokens_generated=value)[1])),
@@ -233,6 +239,7 @@ def test_ranges_are_pairs(value: Any) -> None:
 @pytest.mark.parametrize("value", [None, 3, object(), math.nan])
 def test_what_is_no_list_of_requests(value: Any) -> None:
     for call in (
+        lambda: batching.simulate(value),
         lambda: batching.static_batch_simulation(value, 1),
         lambda: batching.continuous_batch_simulation(value, 1),
         lambda: batching.compare_batching_strategies(value, 1),
@@ -245,8 +252,9 @@ def test_what_is_no_list_of_requests(value: Any) -> None:
 
 @pytest.mark.parametrize("value", [[None], "abc", [3], {"a": 1}, [[1, 2]]])
 def test_what_are_no_requests_in_a_list(value: Any) -> None:
-    with pytest.raises(TypeError, match=r"requests\[0\] is .*must be a Request"):
-        batching.static_batch_simulation(value, 1)
+    for call in (lambda: batching.simulate(value), lambda: batching.static_batch_simulation(value, 1)):
+        with pytest.raises(TypeError, match=r"requests\[0\] is .*must be a Request"):
+            call()
     with pytest.raises(TypeError, match=r"completed_requests\[0\] is .*must be a Request"):
         batching.calculate_batch_metrics(value, 1.0)
     with pytest.raises(TypeError, match=r"request\[0\] is .*must be a Request"):

@@ -152,10 +152,13 @@ def test_columns_cannot_be_changed() -> None:
 
 
 def test_columns_can_be_copied_and_pickled() -> None:
-    columns = RequestColumns([1, 2], arrival_time=[0.0, 1.0])
+    columns = RequestColumns([1, 2], arrival_time=[0.0, 1.0], tie_break=[4, 3], hash_ids=[[1], [2]], hash_block_size=32)
     for twin in (copy.copy(columns), copy.deepcopy(columns), pickle.loads(pickle.dumps(columns))):  # noqa: S301
         assert twin.output_length.tolist() == [1, 2]
         assert twin.prompt_length is None
+        for name in ("tie_break", "hash_ids", "hash_offsets"):
+            assert getattr(twin, name).tolist() == getattr(columns, name).tolist()
+        assert twin.hash_block_size == 32
         assert batching.simulate_static(twin, 2).total_time == batching.simulate_static(columns, 2).total_time
 
 
@@ -166,6 +169,106 @@ def test_columns_say_what_they_are() -> None:
     assert repr(columns) == "RequestColumns(2 requests, 250 output tokens, arrivals 0.0 to 0.1 s)"
     assert repr(CompletedColumns([1.0], [2.5], [3])) == "CompletedColumns(1 requests, 3 tokens, 1.0 to 2.5 s)"
     assert repr(CompletedColumns([], [], [])) == "CompletedColumns(0 requests)"
+
+
+def test_columns_for_the_engine_have_their_types() -> None:
+    columns = RequestColumns(
+        [1, 2], priority=[1, -1], tie_break=[2**63 - 1, -(2**63)], hash_ids=[[5], range(6, 8)], hash_block_size=32
+    )
+    expected: dict[str, tuple[str, list[int]]] = {
+        "priority": ("int32", [1, -1]),
+        "tie_break": ("int64", [2**63 - 1, -(2**63)]),
+        "hash_ids": ("int64", [5, 6, 7]),
+        "hash_offsets": ("int64", [0, 1, 3]),
+    }
+    for name, (dtype, values) in expected.items():
+        column = getattr(columns, name)
+        assert (column.dtype.name, column.tolist()) == (dtype, values)
+    assert columns.hash_block_size == 32
+    assert columns.hash_covers_output is False
+    plain = RequestColumns([1, 2])
+    assert {getattr(plain, name) for name in [*expected, "hash_block_size"]} == {None}
+
+
+def test_columns_for_the_engine_are_borrowed_and_cannot_be_changed() -> None:
+    given: dict[str, Any] = {
+        "priority": np.zeros(2, np.int32),
+        "tie_break": np.zeros(2, np.int64),
+        "hash_ids": np.zeros(3, np.int64),
+        "hash_offsets": np.array([0, 1, 3], np.int64),
+    }
+    columns = RequestColumns([1, 2], **given)
+    for name, array_given in given.items():
+        held = getattr(columns, name)
+        assert held.ctypes.data == array_given.ctypes.data
+        assert array_given.flags.writeable
+        with pytest.raises(ValueError, match="read-only"):
+            held[0] = 1
+
+
+@pytest.mark.parametrize(
+    "hashes",
+    [
+        {"hash_ids": []},
+        {"hash_ids": np.empty(0, np.int64), "hash_offsets": [0]},
+    ],
+)
+def test_no_requests_have_no_hash_ids(hashes: Any) -> None:
+    columns = RequestColumns([], **hashes)
+    assert columns.hash_offsets is not None
+    assert columns.hash_offsets.tolist() == [0]
+
+
+@pytest.mark.parametrize(
+    ("column", "sentence"),
+    [
+        ({"priority": [0, 1.0]}, r"priority\[1\] is 1\.0: must be an integer"),
+        ({"priority": np.array([0.0, 1.0])}, "priority is an array of float64: must be integers"),
+        ({"tie_break": [0, None]}, r"tie_break\[1\] is None: must be an integer"),
+        ({"tie_break": np.array([False, True])}, "tie_break is an array of bool: must be integers"),
+        ({"tie_break": "ab"}, "tie_break is 'ab'"),
+        ({"hash_ids": [[1], ["a"]]}, r"hash_ids\[1\]\[0\] is 'a': must be an integer"),
+        ({"hash_ids": [[1], None]}, r"hash_ids\[1\] is None"),
+        ({"hash_ids": "ab"}, "hash_ids is 'ab': without hash_offsets it must be one sequence a request"),
+        ({"hash_ids": np.array([1, 2])}, "hash_ids is array.*without hash_offsets it must be one sequence a request"),
+        ({"hash_ids": {1: 2}}, r"hash_ids is \{1: 2\}"),
+        ({"hash_ids": [1.5], "hash_offsets": [0, 1, 1]}, r"hash_ids\[0\] is 1\.5: must be an integer"),
+        ({"hash_ids": [1], "hash_offsets": [0, 1.0, 1]}, r"hash_offsets\[1\] is 1\.0: must be an integer"),
+        ({"hash_block_size": 16.0}, r"hash_block_size is 16\.0: must be an integer"),
+        ({"hash_block_size": True}, "hash_block_size is True: must be an integer"),
+        ({"hash_covers_output": 1}, "hash_covers_output is 1: must be True or False"),
+        ({"hash_covers_output": None}, "hash_covers_output is None: must be True or False"),
+    ],
+)
+def test_what_are_no_columns_for_the_engine(column: Any, sentence: str) -> None:
+    with pytest.raises(TypeError, match=sentence):
+        RequestColumns([1, 1], **column)
+
+
+@pytest.mark.parametrize(
+    ("column", "sentence"),
+    [
+        ({"priority": [0, 2**31]}, r"priority\[1\] is 2147483648: must be between -2147483648 and 2147483647"),
+        ({"priority": [0]}, "priority has 1 elements, but output_length has 2"),
+        ({"tie_break": [0, 2**63]}, r"tie_break\[1\] is 9223372036854775808: must be between"),
+        ({"tie_break": np.array([0, 2**63], np.uint64)}, r"tie_break\[1\] is 9223372036854775808"),
+        ({"tie_break": [0, 1, 2]}, "tie_break has 3 elements, but output_length has 2"),
+        ({"hash_ids": [[1]]}, "hash_ids has 1 elements, but there are 2 requests"),
+        ({"hash_ids": [[1], [2, 2**63]]}, r"hash_ids\[1\]\[1\] is 9223372036854775808: must be between"),
+        ({"hash_ids": [1, 2]}, r"hash_ids\[0\] has the shape \(\): must be one-dimensional"),
+        ({"hash_offsets": [0, 1, 2]}, "hash_offsets is given without hash_ids: must be None"),
+        ({"hash_ids": [1], "hash_offsets": [0, 1]}, "hash_offsets has 2 elements: must have one more .*, 3"),
+        ({"hash_ids": [1], "hash_offsets": [0, 1, 2]}, "hash_offsets go from 0 to 2: .*, 1"),
+        ({"hash_ids": [1], "hash_offsets": [-1, 0, 1]}, "hash_offsets go from -1 to 1"),
+        ({"hash_ids": [1], "hash_offsets": [0, 2, 1]}, r"hash_offsets\[2\] is 1: must not be smaller than .*\[1\].* 2"),
+        ({"hash_ids": [1], "hash_offsets": [0, -1, 1]}, r"hash_offsets\[1\] is -1: must not be smaller"),
+        ({"hash_block_size": 0}, "hash_block_size is 0: must be between 1 and 2147483647"),
+        ({"hash_block_size": 2**31}, "hash_block_size is 2147483648: must be between 1 and 2147483647"),
+    ],
+)
+def test_values_of_columns_for_the_engine_that_do_not_fit(column: Any, sentence: str) -> None:
+    with pytest.raises(BatchingValueError, match=sentence):
+        RequestColumns([1, 1], **column)
 
 
 @pytest.mark.parametrize("wrong", [None, 3, "abc", [1, 2], {"output_length": [1]}])

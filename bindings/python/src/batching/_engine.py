@@ -32,7 +32,6 @@ _SIGNAL_INTERVAL: Final = 65_536
 _NAMES: Final = {
     "enable_prefix_caching is 1: must be 0": "enable_prefix_caching is True: must be False",
     "disable_chunked_prefill": "enable_chunked_prefill",
-    "time_base": "iteration_time",
     "time_per_prefill_token": "iteration_time.per_prefill_token",
     "time_per_decode_token": "iteration_time.per_decode_token",
     "time_per_context_token": "iteration_time.per_context_token",
@@ -165,7 +164,8 @@ def simulate(
     if _switch(log_decisions, "log_decisions") | _switch(log_queues, "log_queues"):
         decisions = decision_collector(callbacks, include_queues=bool(log_queues))
         config.decision_log = ctypes.pointer(decisions.log)
-    outputs, summary = _run(config, columns, callbacks)
+    base = "iteration_time.base" if isinstance(iteration_time, AffineTime) else "iteration_time"
+    outputs, summary = _run(config, columns, callbacks, {**_NAMES, "time_base": base})
     return Result(
         requests=columns,
         policy=policy,
@@ -177,7 +177,7 @@ def simulate(
 
 
 def _run(
-    config: _abi.Config, columns: RequestColumns, callbacks: Callbacks
+    config: _abi.Config, columns: RequestColumns, callbacks: Callbacks, names: dict[str, str]
 ) -> tuple[dict[str, npt.NDArray[Any]], _abi.Summary]:
     count = len(columns)
     check_fits(count, _RESULT_BYTES_PER_REQUEST, "the number of requests")
@@ -196,7 +196,7 @@ def _run(
             ctypes.byref(config), ctypes.byref(requests), ctypes.byref(results), ctypes.byref(summary)
         )
         if status != _abi.ERROR_CANCELLED:
-            check(status, _NAMES)
+            check(status, names)
     # Leaving the context has raised what stopped a cancelled run.
     check(status)
     return outputs, summary
