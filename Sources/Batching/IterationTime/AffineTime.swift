@@ -23,6 +23,9 @@ public struct AffineTime: Equatable, Sendable {
         self.perPrefillContext = perPrefillContext
     }
 
+    /// Whether nothing but `base` counts.
+    var isConstant: Bool { self == AffineTime(base: base) }
+
     /// Throws unless every coefficient is finite and at least 0.
     func check() throws(BatchingError) {
         for (name, value) in [

@@ -4,4 +4,7 @@ struct ConstantTime: IterationTimeModel {
 
     @inline(__always)
     func duration(of work: IterationWork) -> Nanoseconds { step }
+
+    @inline(__always)
+    var constantDuration: Nanoseconds? { step }
 }

@@ -30,4 +30,12 @@ public struct IterationWork: Sendable {
 /// How long one forward pass takes. The engine is compiled once for each model, so that asking costs no call.
 protocol IterationTimeModel {
     func duration(of work: IterationWork) throws(BatchingError) -> Nanoseconds
+
+    /// What every iteration takes, if that does not depend on what it computes; otherwise nil.
+    var constantDuration: Nanoseconds? { get }
+}
+
+extension IterationTimeModel {
+    @inline(__always)
+    var constantDuration: Nanoseconds? { nil }
 }

@@ -21,6 +21,11 @@ protocol BlockMemory: ~Copyable {
     mutating func growDecodes(_ members: UnsafePointer<Member>, admittedBefore bound: Int64)
     /// Every one of those who decode has its token: the next iteration.
     mutating func advance()
+    /// Both, for as many of the next iterations as there are blocks for, at most `limit`, while nobody joins or leaves.
+    /// - Returns: how many, and the sum over them of the blocks in use.
+    mutating func coast(
+        _ members: UnsafePointer<Member>, iterations limit: Int64
+    ) -> (iterations: Int64, usedBlocks: UInt128)
     /// A member is among those who decode, from this iteration on.
     mutating func join(_ slot: Int, _ members: UnsafePointer<Member>, computed: Int64)
     /// A member no longer is.
@@ -42,6 +47,24 @@ protocol BlockMemory: ~Copyable {
 
     /// Makes room for this many slots.
     mutating func reserve(slots: Int) throws(BatchingError)
+}
+
+extension BlockMemory where Self: ~Copyable {
+    /// The same, one iteration after the other.
+    @inline(__always)
+    mutating func coastOneByOne(
+        _ members: UnsafePointer<Member>, iterations limit: Int64
+    ) -> (iterations: Int64, usedBlocks: UInt128) {
+        var iterations: Int64 = 0
+        var usedBlocks: UInt128 = 0
+        while iterations < limit, neededByDecodes <= free {
+            growDecodes(members, admittedBefore: .max)
+            usedBlocks &+= UInt128(truncatingIfNeeded: usable &- free)
+            advance()
+            iterations &+= 1
+        }
+        return (iterations, usedBlocks)
+    }
 }
 
 /// A request that would be admitted next.

@@ -40,6 +40,36 @@ struct CountedBlocks: BlockMemory, ~Copyable {
         current = current == 0 ? Int(truncatingIfNeeded: blockSize.tokens) &- 1 : current &- 1
     }
 
+    /// In as many iterations as a block has tokens each of those who decode needs one block: so whole periods of them are
+    /// one multiplication.
+    mutating func coast(
+        _ members: UnsafePointer<Member>, iterations limit: Int64
+    ) -> (iterations: Int64, usedBlocks: UInt128) {
+        let used = UInt128(truncatingIfNeeded: usable &- free)
+        var grown = 0
+        var grownSum: UInt128 = 0
+        var periods: Int64 = 0
+        if limit >= blockSize.tokens {
+            var phase = current
+            for _ in 0..<blockSize.tokens {
+                grown &+= Int(phases.elements[phase])
+                grownSum &+= UInt128(truncatingIfNeeded: grown)
+                phase = phase == 0 ? Int(truncatingIfNeeded: blockSize.tokens) &- 1 : phase &- 1
+            }
+            periods = Int64(blockSize.full(limit))
+            if grown > 0 { periods = min(periods, Int64(free / grown)) }
+            free &-= grown &* Int(truncatingIfNeeded: periods)
+        }
+        let (count, length) = (UInt128(truncatingIfNeeded: periods), UInt128(truncatingIfNeeded: blockSize.tokens))
+        // Each period has `grown` more than the one before it, in each of its iterations.
+        let earlier = count &* (count &- min(count, 1)) / 2 &* UInt128(truncatingIfNeeded: grown)
+        let rest = coastOneByOne(members, iterations: limit &- periods &* blockSize.tokens)
+        return (
+            periods &* blockSize.tokens &+ rest.iterations,
+            count &* (length &* used &+ grownSum) &+ length &* earlier &+ rest.usedBlocks
+        )
+    }
+
     /// The phase of a member with this many tokens.
     @inline(__always)
     private func phase(_ computed: Int64) -> Int {

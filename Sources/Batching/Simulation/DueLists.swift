@@ -44,6 +44,15 @@ struct DueLists: ~Copyable {
     @inline(__always)
     func isEmpty(_ iteration: Int64) -> Bool { firsts.elements[list(iteration)] < 0 }
 
+    /// How many iterations from this one on are empty, of at most so many.
+    @inline(__always)
+    func emptyStretch(from iteration: Int64, atMost limit: Int64) -> Int64 {
+        let bound = min(limit, mask &+ 1)
+        var count: Int64 = 0
+        while count < bound, isEmpty(iteration &+ count) { count &+= 1 }
+        return count
+    }
+
     /// Empties the list in which those due in the iteration are, and others, due later, whom the caller puts back.
     /// - Returns: its first; -1 if there is none.
     @inline(__always)

@@ -122,6 +122,9 @@ private struct EngineRun: ~Copyable {
         case .constant(let seconds):
             let time = ConstantTime(step: Nanoseconds(validSeconds: seconds))
             reason = try loop(policy, &replica, &limits, time)
+        case .affine(let coefficients) where coefficients.isConstant:
+            let time = ConstantTime(step: Nanoseconds(validSeconds: coefficients.base))
+            reason = try loop(policy, &replica, &limits, time)
         case .affine(let coefficients):
             reason = try loop(policy, &replica, &limits, AffineTimeModel(coefficients: coefficients))
         case .callback(let seconds):

@@ -99,6 +99,9 @@ struct RunLimits {
     @inline(__always)
     func allow(_ iteration: Int64) -> Bool { iteration < nextCheck }
 
+    /// How many.
+    func allowed(from iteration: Int64) -> Int64 { max(0, nextCheck &- iteration) }
+
     /// The time at which no iteration may be scheduled any more without asking further.
     @inline(__always)
     func lastTime(before arrival: Nanoseconds) -> Nanoseconds { min(arrival, time) }

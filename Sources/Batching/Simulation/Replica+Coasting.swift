@@ -16,6 +16,10 @@ extension Replica where Memory: ~Copyable {
     mutating func coast(
         _ limits: RunLimits, _ time: some IterationTimeModel, start: inout Nanoseconds, isAhead: Bool
     ) throws(BatchingError) {
+        if let step = time.constantDuration {
+            coastEvenly(limits, step, start: &start, isAhead: isAhead)
+            return
+        }
         var work = measure()
         let first = iteration
         let origin = start
@@ -44,5 +48,30 @@ extension Replica where Memory: ~Copyable {
         decodingContext &+= work.decodeTokens
         totals.blockTime &+= blockTime
         totals.add(work, start - origin, end: start)
+    }
+
+    /// The same where every iteration takes `step`: whole stretches at once.
+    private mutating func coastEvenly(
+        _ limits: RunLimits, _ step: Nanoseconds, start: inout Nanoseconds, isAhead: Bool
+    ) {
+        let lastTime = limits.lastTime(before: nextArrival)
+        if now >= lastTime { return }
+        // Ahead, the first is scheduled now, and each of the others when the one before it begins.
+        let inTime = isAhead ? start.steps(of: step, before: lastTime) &+ 1 : now.steps(of: step, before: lastTime)
+        let onClock = step == .zero ? Int64.max : (Nanoseconds.maximum - start).count / step.count
+        let allowed = min(inTime, onClock, limits.allowed(from: iteration))
+        let quiet = dueLists.emptyStretch(from: iteration, atMost: allowed)
+        let (count, usedBlocks) = memory.coast(members.elements, iterations: quiet)
+        if count == 0 { return }
+        // Blocks are only taken meanwhile, so that the last iteration has the most.
+        var work = measure()
+        let elapsed = Nanoseconds(count &* step.count)
+        now = isAhead ? start + elapsed - step : start + elapsed
+        start = start + elapsed
+        iteration &+= count
+        work.decodeTokens &*= count
+        decodingContext &+= work.decodeTokens
+        totals.blockTime &+= usedBlocks &* UInt128(truncatingIfNeeded: step.count)
+        totals.add(work, elapsed, end: start)
     }
 }

@@ -84,6 +84,13 @@ public struct Nanoseconds: Equatable, Comparable, Sendable {
     @inline(__always)
     static func - (left: Nanoseconds, right: Nanoseconds) -> Nanoseconds { Nanoseconds(left.count &- right.count) }
 
+    /// How many of the times `self`, `self + step`, `self + 2 * step`, … are before `end`; less than `Int64.max`.
+    @inline(__always)
+    func steps(of step: Nanoseconds, before end: Nanoseconds) -> Int64 {
+        if self >= end { return 0 }
+        return step == .zero ? Int64.max - 1 : (end.count &- count &- 1) / step.count &+ 1
+    }
+
     /// `self + iterations * step`, or nil if the clock would pass its maximum.
     @inline(__always)
     func advanced(by iterations: Int64, of step: Nanoseconds) -> Nanoseconds? {
