@@ -16,9 +16,12 @@ import pytest
 from batching import AffineTime, BatchingCancelledError, Iteration, Progress, RequestColumns, Result, simulate
 from test_engine import ARGUMENTS, TIGHT, WORKED
 
-# Iterations of no closed form, a billion of them: a run that nobody stops takes far longer than a test may.
+# Iterations of no closed form, a billion of them: a run that nobody stops takes far longer than the tests wait for.
 ENDLESS = RequestColumns([2**30], [1])
 ENDLESS_TIME = AffineTime(base=1e-6, per_context_token=1.7e-9)
+
+# Iterations that call Python: so many take seconds.
+FAR_OFF = 1_000_000
 
 
 class StopError(Exception):
@@ -152,11 +155,11 @@ def test_progress_changes_nothing() -> None:
 
 
 def in_time_model(run: Callable[[Any], None]) -> Result:
-    return simulate(ENDLESS, iteration_time=lambda told: run(told) or 0.01)  # type: ignore[func-returns-value]
+    return simulate(ENDLESS, iteration_limit=FAR_OFF, iteration_time=lambda told: run(told) or 0.01)  # type: ignore[func-returns-value]
 
 
 def in_progress(run: Callable[[Any], None]) -> Result:
-    return simulate(ENDLESS, iteration_time=ENDLESS_TIME, progress=run, progress_interval=1)
+    return simulate(ENDLESS, iteration_limit=FAR_OFF, iteration_time=ENDLESS_TIME, progress=run, progress_interval=1)
 
 
 CALLERS = pytest.mark.parametrize("call", [in_time_model, in_progress])

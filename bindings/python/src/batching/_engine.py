@@ -31,7 +31,6 @@ _SIGNAL_INTERVAL: Final = 65_536
 # What the C interface calls otherwise.
 _NAMES: Final = {
     "enable_prefix_caching is 1: must be 0": "enable_prefix_caching is True: must be False",
-    "disable_chunked_prefill": "enable_chunked_prefill",
     "time_per_prefill_token": "iteration_time.per_prefill_token",
     "time_per_decode_token": "iteration_time.per_decode_token",
     "time_per_context_token": "iteration_time.per_context_token",
