@@ -21,13 +21,15 @@ SWIFT_FORMATTED := Package.swift Sources Tests/BatchingTests Tests/ABITests Test
 # Two builds at once would share a folder, and a test that is timed out is no test.
 .NOTPARALLEL:
 
-.PHONY: help run build test check bench clean setup-run setup-test \
-        check-format-swift check-python check-sanitizers test-swift test-python test-examples test-differential
+.PHONY: help run build test check conformance bench clean setup-run setup-test \
+        check-format-swift check-python check-sanitizers test-swift test-python test-examples test-differential \
+        test-conformance
 
 help:
 	@echo 'make run [TRACE=FILE]     static against continuous batching: a table and a picture ($(BUILD)/comparison.png)'
 	@echo 'make test                 every test and check'
 	@echo 'make build                $(LIBRARY), and $(VENV) with the Python package'
+	@echo 'make conformance [DATA=…] replays recordings of the real scheduler, and says where a decision differs'
 	@echo 'make check                formats, types, header, symbols, sanitizers, valgrind (part of make test)'
 	@echo 'make fuzz SECONDS=60      libFuzzer with AddressSanitizer over every C function'
 	@echo 'make bench [SIZE=…]       speed and memory, next to a heap in C and a loop in Python'
@@ -97,8 +99,19 @@ run: build
 # The tests are those of Swift Testing; the runner of XCTest would have none, and leaks what the sanitizers then report.
 SWIFT_TEST := $(SWIFT) test --quiet --disable-xctest --scratch-path
 
-test: setup-test $(LIBRARY) check test-swift test-c test-cpp test-python test-examples test-differential test-fuzz
+test: setup-test $(LIBRARY) check test-conformance test-swift test-c test-cpp test-python test-examples \
+      test-differential test-fuzz
 	@echo 'make test: everything passed'
+
+# Where the recordings are: any folder, searched with all below it.
+DATA ?= $(BATCHING_DATA)
+
+conformance: $(STAMPS)/venv-test $(LIBRARY)
+	$(VENV)/bin/python Tests/conformance/conformance.py '$(DATA)'
+
+test-conformance: setup-test $(LIBRARY)
+	@if [ -d '$(DATA)' ]; then $(MAKE) --no-print-directory conformance; else \
+	    echo 'SKIPPED: no recordings of the real scheduler: $(DATA) is not there (set BATCHING_DATA or DATA)'; fi
 
 test-swift:
 	$(SWIFT_TEST) $(BUILD)/swift-tests
@@ -131,10 +144,11 @@ check-format-swift:
 	$(SWIFT) format lint --strict --recursive --parallel $(SWIFT_FORMATTED)
 
 check-python: $(STAMPS)/venv-test
-	$(VENV)/bin/ruff format --check bindings/python examples/python Benchmarks/python
-	$(VENV)/bin/ruff check bindings/python examples/python Benchmarks/python
+	$(VENV)/bin/ruff format --check bindings/python examples/python Benchmarks/python Tests/conformance
+	$(VENV)/bin/ruff check bindings/python examples/python Benchmarks/python Tests/conformance
 	cd bindings/python && ../../$(VENV)/bin/mypy --strict src tests
 	$(VENV)/bin/mypy --strict Benchmarks/python examples/python
+	cd Tests/conformance && MYPYPATH=../../bindings/python/tests ../../$(VENV)/bin/mypy --strict .
 
 check-sanitizers:
 	$(SWIFT_TEST) $(BUILD)/swift-asan --sanitize=address

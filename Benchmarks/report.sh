@@ -1,6 +1,6 @@
 #!/bin/sh
 # Prints the report: the machine, the benchmarks through C, the same through Python.
-# Usage: SIZE=REQUESTS PYTHON=INTERPRETER report.sh BENCH
+# Usage: SIZE=REQUESTS PYTHON=INTERPRETER [BATCHING_DATA=DIRECTORY] report.sh BENCH
 set -eu
 bench=$1
 here=$(cd "$(dirname "$0")" && pwd)
@@ -10,7 +10,8 @@ echo
 echo "$(date -u +%F), Linux $(uname -r), $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), $(nproc) cores,\
  $(awk '/^MemTotal/ { printf "%.0f GB", $2 / 1e6 }' /proc/meminfo), load $(cut -d ' ' -f 1 /proc/loadavg)"
 started=$(date +%s)
-"$bench" "$SIZE"
+"$PYTHON" "$here/python/traces.py" "$(dirname "$bench")"
+"$bench" "$SIZE" "$(dirname "$bench")"
 "$PYTHON" "$here/python/bench.py" --requests "$SIZE"
 echo
 echo "The whole took $(($(date +%s) - started)) s; load at the end $(cut -d ' ' -f 1 /proc/loadavg)."

@@ -27,14 +27,15 @@ $(TESTS)/cpp20/%.o: %.cpp | $(STAMPS)/packages-test
 
 # --- C ----------------------------------------------------------------------------------------------------------------
 
-CMOCKA_TESTS := $(addprefix $(TESTS)/c/,textbook structs columns errors simulators capacity workload)
+CMOCKA_TESTS := $(addprefix $(TESTS)/c/,textbook structs columns errors simulators capacity workload engine engine_ends \
+                engine_logs engine_callbacks engine_errors engine_textbook)
 HOSTILE_INPUTS := $(TESTS)/c/hostile_inputs
 
 $(CMOCKA_TESTS): $(TESTS)/c/%: $(TESTS)/Tests/c/%.o $(TESTS)/Tests/c/oracle.o | $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $^ -o $@ $(NATIVE_LIBS) -lcmocka -lpthread -lm
 
-$(HOSTILE_INPUTS): $(TESTS)/Tests/c/hostile_inputs.o | $(LIBRARY)
+$(HOSTILE_INPUTS): $(addprefix $(TESTS)/Tests/c/,hostile_inputs.o hostile_engine.o) | $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $^ -o $@ $(NATIVE_LIBS)
 
@@ -121,13 +122,14 @@ $(FUZZ)/cbatching_support.o: Sources/CBatchingSupport/cbatching_support.c
 	@mkdir -p $(@D)
 	$(FUZZ_CC) -ISources/CBatchingSupport/include -c $< -o $@
 
-FUZZ_OBJECTS := $(addprefix $(FUZZ)/,fuzz_functions.o input.o cbatching_support.o Batching.o BatchingABI.o)
+FUZZ_OBJECTS := $(addprefix $(FUZZ)/,fuzz_functions.o fuzz_engine.o input.o cbatching_support.o Batching.o BatchingABI.o)
 
 $(FUZZ)/fuzz_functions: $(FUZZ_OBJECTS)
 	swiftc -sanitize=address,fuzzer -static-stdlib -use-ld=lld $^ -o $@
 
-# The seed is fixed for the short run of `make test`, so that it does not fail by chance on somebody else's change.
-run-fuzzer = $(FUZZ)/fuzz_functions -max_total_time=$(1) -timeout=10 -rss_limit_mb=2048 -max_len=2048 \
+# The seed is fixed for the short run of `make test`, so that it does not fail by chance on somebody else's change. Inputs
+# may be long from the start: a run of the engine with its requests takes some hundred bytes.
+run-fuzzer = $(FUZZ)/fuzz_functions -max_total_time=$(1) -timeout=10 -rss_limit_mb=2048 -max_len=2048 -len_control=0 \
              -artifact_prefix=$(FUZZ)/ -print_final_stats=1
 
 fuzz: $(FUZZ)/fuzz_functions

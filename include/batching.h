@@ -142,13 +142,13 @@ typedef struct batching_requests {
 
     /* What follows is for batching_simulate; the other simulators do not look at it. */
 
-    const int32_t *priority;      /**< [count] lower is more urgent. NULL: all 0. */
-    const int64_t *tie_break;     /**< [count] lower goes first where priority and arrival are equal. NULL: index. */
-    const int64_t *hash_ids;      /**< [hash_offsets[count]] see "Prefix caching". NULL: nothing is shared. */
-    const int64_t *hash_offsets;  /**< [count + 1] from 0, never falling: request i has hash_ids[hash_offsets[i]] to
-                                       hash_ids[hash_offsets[i + 1] - 1]. Required with hash_ids. */
-    int32_t hash_block_size;      /**< Tokens that one hash id stands for: a multiple of block_size. 0: block_size. */
-    int32_t hash_covers_output;   /**< 0: the hash ids are those of the prompt. 1: of prompt and output. */
+    const int32_t *priority;     /**< [count] lower is more urgent. NULL: all 0. */
+    const int64_t *tie_break;    /**< [count] lower goes first where priority and arrival are equal. NULL: index. */
+    const int64_t *hash_ids;     /**< [hash_offsets[count]] see "Prefix caching". NULL: nothing is shared. */
+    const int64_t *hash_offsets; /**< [count + 1] from 0, never falling: request i has hash_ids[hash_offsets[i]] to
+                                      hash_ids[hash_offsets[i + 1] - 1]. Required with hash_ids. */
+    int32_t hash_block_size;     /**< Tokens that one hash id stands for: a multiple of block_size. 0: block_size. */
+    int32_t hash_covers_output;  /**< 0: the hash ids are those of the prompt. 1: of prompt and output. */
 } batching_requests;
 
 /**
@@ -166,14 +166,14 @@ typedef struct batching_results {
                                     for as many as do not complete, at the end. */
     int32_t *preemptions;      /**< [capacity] how often it was preempted. */
     int32_t *prefix_cached_tokens; /**< [capacity] tokens found in the prefix cache when it was first admitted. */
-    int32_t *status;           /**< [capacity] what became of it: BATCHING_REQUEST_... */
+    int32_t *status;               /**< [capacity] what became of it: BATCHING_REQUEST_... */
 } batching_results;
 
 /** It has all its tokens. */
 #define BATCHING_REQUEST_FINISHED 0
 /** The run ended before: at a limit. What was not reached is NaN in its times. */
 #define BATCHING_REQUEST_UNFINISHED 100
-/** It was waiting or running when the run could make no more progress; see admit_oversized. */
+/** It was waiting or running when the run could make no more progress: see section 6. */
 #define BATCHING_REQUEST_STUCK 110
 /** Rejected on arrival: prompt_length is not below max_model_len. Its times are NaN. */
 #define BATCHING_REQUEST_REJECTED_MODEL_LENGTH 200
@@ -194,12 +194,12 @@ typedef struct batching_summary {
 
     /* What follows is filled by batching_simulate; the other simulators leave it 0. */
 
-    double duration;      /**< Seconds: the clock at the end of the run. Not before total_time. */
-    int32_t end_reason;   /**< Why the run ended: BATCHING_END_... */
-    uint32_t reserved_2;  /**< 0. */
-    int64_t finished;     /**< Requests that have all their tokens. */
-    int64_t rejected;     /**< Requests that were rejected on arrival. */
-    int64_t unfinished;   /**< Requests that are neither: those left at a limit, or stuck. */
+    double duration;              /**< Seconds: the clock at the end of the run. Not before total_time. */
+    int32_t end_reason;           /**< Why the run ended: BATCHING_END_... */
+    uint32_t reserved_2;          /**< 0. */
+    int64_t finished;             /**< Requests that have all their tokens. */
+    int64_t rejected;             /**< Requests that were rejected on arrival. */
+    int64_t unfinished;           /**< Requests that are neither: those left at a limit, or stuck. */
     int64_t prefill_tokens;       /**< Tokens computed in prefills, recomputed ones included. */
     int64_t decode_tokens;        /**< Sequences decoded, summed over the iterations. */
     int64_t preemptions;          /**< How often a request was preempted. */
@@ -219,7 +219,7 @@ typedef struct batching_summary {
 #define BATCHING_END_TIME_LIMIT 100
 /** iteration_limit iterations have run. */
 #define BATCHING_END_ITERATION_LIMIT 110
-/** Requests are left, none will arrive, and no iteration can change anything; see admit_oversized. */
+/** Requests are left, none will arrive, and no iteration can change anything: see section 6. */
 #define BATCHING_END_STUCK 200
 
 /** Requests that have completed, simulated or real. A required column may be NULL where count is 0. */
@@ -389,15 +389,15 @@ typedef struct batching_decision_log {
 
 /** How an engine schedules, what it has, and how long an iteration takes. 0 and NULL are the defaults given here. */
 typedef struct batching_config {
-    uint32_t struct_size;  /**< sizeof(batching_config) of the caller; set by the _init function. */
-    uint32_t reserved;     /**< Must be 0. */
+    uint32_t struct_size; /**< sizeof(batching_config) of the caller; set by the _init function. */
+    uint32_t reserved;    /**< Must be 0. */
 
     /* Scheduling */
 
-    int32_t policy;        /**< BATCHING_POLICY_... 0: BATCHING_POLICY_VLLM. */
-    int32_t queue_order;   /**< BATCHING_QUEUE_...: in which order the waiting are admitted. 0: by arrival. */
-    int64_t max_num_seqs;  /**< The most requests that run at once; the batch of static and dynamic. 0: 256. */
-    int64_t max_num_batched_tokens;       /**< vllm: the most tokens in an iteration; at least max_num_seqs. 0: 2048. */
+    int32_t policy;                 /**< BATCHING_POLICY_... 0: BATCHING_POLICY_VLLM. */
+    int32_t queue_order;            /**< BATCHING_QUEUE_...: in which order the waiting are admitted. 0: by arrival. */
+    int64_t max_num_seqs;           /**< The most requests that run at once; the batch of static and dynamic. 0: 256. */
+    int64_t max_num_batched_tokens; /**< vllm: the most tokens in an iteration; at least max_num_seqs. 0: 2048. */
     int64_t long_prefill_token_threshold; /**< vllm: the most tokens of one request in an iteration, unless it is alone.
                                                0: no such limit. */
     int64_t max_model_len; /**< The most tokens of a request, prompt and output: one whose prompt is not shorter is
@@ -423,22 +423,22 @@ typedef struct batching_config {
 
     /* Iteration time: see BATCHING_TIME_... */
 
-    int32_t time_model;               /**< BATCHING_TIME_... 0: BATCHING_TIME_CONSTANT. */
-    double time_base;                 /**< Seconds of each iteration. Constant: 0 is 0.01. */
-    double time_per_prefill_token;    /**< affine: seconds a token of a prefill chunk. */
-    double time_per_decode_token;     /**< affine: seconds a sequence that decodes. */
-    double time_per_context_token;    /**< affine: seconds a token that those attend to. */
-    double time_per_prefill_context;  /**< affine: seconds x the sum over chunks of tokens x context. */
+    int32_t time_model;                             /**< BATCHING_TIME_... 0: BATCHING_TIME_CONSTANT. */
+    double time_base;                               /**< Seconds of each iteration. Constant: 0 is 0.01. */
+    double time_per_prefill_token;                  /**< affine: seconds a token of a prefill chunk. */
+    double time_per_decode_token;                   /**< affine: seconds a sequence that decodes. */
+    double time_per_context_token;                  /**< affine: seconds a token that those attend to. */
+    double time_per_prefill_context;                /**< affine: seconds x the sum over chunks of tokens x context. */
     batching_iteration_time_callback time_callback; /**< callback: asked once for each iteration that computes. */
-    void *time_user_data;             /**< For time_callback. */
+    void *time_user_data;                           /**< For time_callback. */
 
     /* Ending a run early */
 
-    double time_limit;                /**< No iteration starts at or after this many seconds. 0: no limit. */
-    int64_t iteration_limit;          /**< No more iterations than this. 0: no limit. */
+    double time_limit;       /**< No iteration starts at or after this many seconds. 0: no limit. */
+    int64_t iteration_limit; /**< No more iterations than this. 0: no limit. */
     batching_progress_callback progress_callback; /**< Called every progress_interval iterations; or NULL. */
-    void *progress_user_data;         /**< For progress_callback. */
-    int64_t progress_interval;        /**< Iterations between two calls. 0: 4096. */
+    void *progress_user_data;                     /**< For progress_callback. */
+    int64_t progress_interval;                    /**< Iterations between two calls. 0: 4096. */
 
     /* The schedule itself; costs nothing if not wanted */
 
@@ -602,10 +602,17 @@ batching_status batching_strategies_compare(const batching_requests *requests, i
  *
  * Asynchronous scheduling (vllm)
  *
- *   As vLLM's AsyncScheduler with two batches in flight, on an idealised clock: scheduling takes no time, and the device
- *   runs the batches in order. Batch k+1 is scheduled when the output of batch k-1 has been processed, and starts when
- *   batch k ends. So a request that finishes keeps its slot and its blocks for one more iteration, and one that
+ *   As vLLM's AsyncScheduler with two batches in flight, on an idealised clock: scheduling takes no time, and the
+ * device runs the batches in order. Batch k+1 is scheduled when the output of batch k-1 has been processed, and starts
+ * when batch k ends. So a request that finishes keeps its slot and its blocks for one more iteration, and one that
  *   arrives joins one iteration later. Where nothing can be scheduled, up to four empty batches of no duration follow.
+ *
+ * Where no more progress is possible
+ *
+ *   With admit_oversized a request may wait for what will never be free; and requests may preempt each other, or
+ *   themselves, for ever. As for ever count 1,000 preemptions, and 100 more for each request running, without a token
+ * in between. Then the clock goes on to the next arrival, which may change something; if none is left, the run ends
+ * with BATCHING_END_STUCK, and the requests that are left are marked BATCHING_REQUEST_STUCK. So every run ends.
  *
  * Where a default differs from vLLM's
  *
@@ -616,6 +623,10 @@ batching_status batching_strategies_compare(const batching_requests *requests, i
  *   no max_model_len vLLM has the model's. Here there is no model.
  *   num_gpu_blocks   vLLM measures what is free. Here 0 is no limit.
  *   sizes            256 and 2048 are what vLLM takes on most GPUs; it takes 1024 and 8192 on an H100 or better.
+ *   ties             vLLM breaks them by the request's id as a string ("r10" before "r2"). Here ids are indices, which
+ *                    go in order of their number; tie_break gives any other order.
+ *   empty prompts    vLLM rejects them. Here they count as one token, so that a trace without prompts can be run.
+ *   livelock         vLLM goes on for ever. Here a run always ends: see above.
  * ================================================================================================================ */
 
 /**
@@ -638,7 +649,7 @@ batching_status batching_strategies_compare(const batching_requests *requests, i
  * Time: O(1) for each iteration and each request, however many are running, and O(running) for an iteration in which
  * KV blocks or the token budget run short, or that is logged with its decisions; with prefix caching O(1) a KV block
  * more. A queue other than by arrival costs O(log(waiting)) a request.
- * Memory: about 100 bytes for each request that is running or preempted, and with prefix caching 40 for each KV block
+ * Memory: about 100 bytes for each request that is running or preempted, and with prefix caching 48 for each KV block
  * and 4 for each block of those running; 32 for each one waiting in a queue that is not by arrival. Requests that are
  * not given in order of arrival cost 24 bytes a request more, and a sort.
  */

@@ -1,4 +1,5 @@
-/* The benchmarks that go through the C ABI. Usage: bench REQUESTS. The report is the standard output. */
+/* The benchmarks that go through the C ABI. Usage: bench REQUESTS TRACES [engine]. The report is the standard output.
+ */
 #include "columns.h"
 #include "measure.h"
 #include "report.h"
@@ -18,8 +19,8 @@ static int64_t count_parse(const char *text) {
 }
 
 int main(int arguments, char **argument) {
-    if (arguments != 2) {
-        fprintf(stderr, "usage: bench REQUESTS\n");
+    if (arguments < 3 || arguments > 4) {
+        fprintf(stderr, "usage: bench REQUESTS TRACES [engine]\n");
         return 2;
     }
     const int64_t count = count_parse(argument[1]);
@@ -31,9 +32,13 @@ int main(int arguments, char **argument) {
         return 1;
     }
     printf("libbatching %s; baselines compiled by %s\n", batching_version(), BENCHMARK_COMPILER);
-    memory_section(count);
-    simulators_section(count);
-    metrics_section(count);
-    scale_section(count * 10);
+    if (arguments == 3) {
+        memory_section(count);
+        simulators_section(count);
+        metrics_section(count);
+        scale_section(count * 10);
+    }
+    engine_section(count / 10, argument[2]);
+    engine_scale_section(count / 10);
     return 0;
 }

@@ -28,12 +28,15 @@ void requests_generate(batching_requests *requests, int64_t count, int64_t batch
     require_ok(batching_workload_init(&workload, sizeof workload), "batching_workload_init");
     const double mean_output_length = (workload.output_length_min + workload.output_length_max) / 2.0;
     workload.arrival_rate = 0.95 * (double)batch_size / (mean_output_length * BENCHMARK_TIME_PER_TOKEN);
+    workload_generate(requests, &workload, count);
+}
 
+void workload_generate(batching_requests *requests, const batching_workload *workload, int64_t count) {
     const size_t elements = (size_t)count;
     int32_t *prompt_length = touched_memory(elements * sizeof *prompt_length);
     int32_t *output_length = touched_memory(elements * sizeof *output_length);
     double *arrival_time = touched_memory(elements * sizeof *arrival_time);
-    require_ok(batching_workload_generate(&workload, count, prompt_length, output_length, arrival_time),
+    require_ok(batching_workload_generate(workload, count, prompt_length, output_length, arrival_time),
                "batching_workload_generate");
 
     require_ok(batching_requests_init(requests, sizeof *requests), "batching_requests_init");
@@ -60,7 +63,17 @@ void results_allocate(batching_results *results, int64_t count) {
     results->completion_order = touched_memory(elements * sizeof *results->completion_order);
 }
 
+void results_add_engine_columns(batching_results *results) {
+    const size_t elements = (size_t)results->capacity;
+    results->preemptions = touched_memory(elements * sizeof *results->preemptions);
+    results->prefix_cached_tokens = touched_memory(elements * sizeof *results->prefix_cached_tokens);
+    results->status = touched_memory(elements * sizeof *results->status);
+}
+
 void results_free(batching_results *results) {
+    free(results->preemptions);
+    free(results->prefix_cached_tokens);
+    free(results->status);
     free(results->start_time);
     free(results->first_token_time);
     free(results->end_time);

@@ -20,9 +20,13 @@ void require_ok(batching_status status, const char *function);
 
 /** Seeded requests that keep `batch_size` slots busy to 95%: outputs uniform in 20..500, Poisson arrivals. */
 void requests_generate(batching_requests *requests, int64_t count, int64_t batch_size);
+/** Requests of any workload. */
+void workload_generate(batching_requests *requests, const batching_workload *workload, int64_t count);
 void requests_free(batching_requests *requests);
 
 void results_allocate(batching_results *results, int64_t count);
+/** The columns that only the engine has to tell. */
+void results_add_engine_columns(batching_results *results);
 void results_free(batching_results *results);
 
 /** The requests with their results, as the metrics take them. */

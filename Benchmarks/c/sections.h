@@ -21,4 +21,13 @@ void memory_section(int64_t count);
 /** Nanoseconds a request from 10,000 requests up to `largest_count`. */
 void scale_section(int64_t largest_count);
 
+/**
+ * Requests a second of the engine on each workload that a speed is promised for. `traces`: the folder that
+ * python/traces.py has written.
+ */
+void engine_section(int64_t count, const char *traces);
+
+/** Time and memory of the engine by batch size and by number of requests, up to 10 x `count`. */
+void engine_scale_section(int64_t count);
+
 #endif

@@ -14,6 +14,18 @@ simulation_work simulation_work_make(const batching_requests *requests, int64_t 
     return work;
 }
 
+engine_work engine_work_make(const batching_config *config, const batching_requests *requests,
+                             const batching_results *results) {
+    engine_work work = {config, requests, results, {0}};
+    require_ok(batching_summary_init(&work.summary, sizeof work.summary), "batching_summary_init");
+    return work;
+}
+
+void engine_work_run(void *engine) {
+    engine_work *work = engine;
+    require_ok(batching_simulate(work->config, work->requests, work->results, &work->summary), "batching_simulate");
+}
+
 void static_work_run(void *simulation) {
     simulation_work *work = simulation;
     require_ok(batching_static_simulate(work->requests, work->batch_size, BENCHMARK_TIME_PER_TOKEN, work->results,

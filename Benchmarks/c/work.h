@@ -15,6 +15,19 @@ typedef struct simulation_work {
 simulation_work simulation_work_make(const batching_requests *requests, int64_t batch_size,
                                      const batching_results *results);
 
+/** The context of a call of batching_simulate. */
+typedef struct engine_work {
+    const batching_config *config;
+    const batching_requests *requests;
+    const batching_results *results;
+    batching_summary summary;
+} engine_work;
+
+engine_work engine_work_make(const batching_config *config, const batching_requests *requests,
+                             const batching_results *results);
+
+void engine_work_run(void *engine);
+
 void static_work_run(void *simulation);
 void continuous_work_run(void *simulation);
 void plain_static_work_run(void *simulation);

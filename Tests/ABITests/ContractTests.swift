@@ -26,9 +26,40 @@ import Testing
             (BATCHING_ERROR_NULL_POINTER, "BATCHING_ERROR_NULL_POINTER"),
             (BATCHING_ERROR_STRUCT_SIZE, "BATCHING_ERROR_STRUCT_SIZE"),
             (BATCHING_ERROR_CAPACITY, "BATCHING_ERROR_CAPACITY"), (BATCHING_ERROR_OVERFLOW, "BATCHING_ERROR_OVERFLOW"),
-            (BATCHING_ERROR_OUT_OF_MEMORY, "BATCHING_ERROR_OUT_OF_MEMORY"), (12345, "unknown status"),
+            (BATCHING_ERROR_OUT_OF_MEMORY, "BATCHING_ERROR_OUT_OF_MEMORY"),
+            (BATCHING_ERROR_CANCELLED, "BATCHING_ERROR_CANCELLED"), (12345, "unknown status"),
         ]
         for (status, name) in names { #expect(String(cString: batching_status_name(status)) == name) }
+    }
+
+    @Test func `the choices of the core have the values of the header`() {
+        #expect(
+            PolicyName.allCases.map(\.rawValue) == [
+                BATCHING_POLICY_VLLM, BATCHING_POLICY_STATIC, BATCHING_POLICY_DYNAMIC, BATCHING_POLICY_CONTINUOUS,
+                BATCHING_POLICY_ORCA,
+            ])
+        #expect(
+            QueueOrder.allCases.map(\.rawValue) == [
+                BATCHING_QUEUE_ARRIVAL, BATCHING_QUEUE_PRIORITY, BATCHING_QUEUE_SHORTEST_OUTPUT,
+            ])
+        #expect(
+            DecisionEvent.allCases.map(\.rawValue) == [
+                BATCHING_EVENT_REJECTED, BATCHING_EVENT_PREEMPTED, BATCHING_EVENT_ADMITTED, BATCHING_EVENT_RESUMED,
+                BATCHING_EVENT_SCHEDULED, BATCHING_EVENT_RUNNING, BATCHING_EVENT_WAITING, BATCHING_EVENT_FINISHED,
+            ])
+        #expect(
+            [
+                RequestStatus.finished, .unfinished, .stuck, .rejectedForModelLength, .rejectedForMemory,
+                .rejectedForTokenBudget,
+            ].map(\.rawValue) == [
+                BATCHING_REQUEST_FINISHED, BATCHING_REQUEST_UNFINISHED, BATCHING_REQUEST_STUCK,
+                BATCHING_REQUEST_REJECTED_MODEL_LENGTH, BATCHING_REQUEST_REJECTED_KV_MEMORY,
+                BATCHING_REQUEST_REJECTED_TOKEN_BUDGET,
+            ])
+        #expect(
+            [EngineSummary.EndReason.completed, .timeLimit, .iterationLimit, .stuck].map(\.rawValue) == [
+                BATCHING_END_COMPLETED, BATCHING_END_TIME_LIMIT, BATCHING_END_ITERATION_LIMIT, BATCHING_END_STUCK,
+            ])
     }
 
     @Test func `each thread has its own last error`() async {
@@ -65,6 +96,16 @@ import Testing
         let expected = try runThroughC(seed: 1)
         let results = try await withThrowingTaskGroup(of: [UInt64].self) { group in
             for _ in 0..<8 { group.addTask { try runThroughC(seed: 1) } }
+            return try await group.reduce(into: []) { $0.append($1) }
+        }
+        #expect(results.count == 8)
+        #expect(results.allSatisfy { $0 == expected })
+    }
+
+    @Test func `many engines at once give the same bytes`() async throws {
+        let expected = try runEngineThroughC()
+        let results = try await withThrowingTaskGroup(of: [UInt64].self) { group in
+            for _ in 0..<8 { group.addTask { try runEngineThroughC() } }
             return try await group.reduce(into: []) { $0.append($1) }
         }
         #expect(results.count == 8)
@@ -158,4 +199,39 @@ private func runThroughC(seed: UInt64) throws -> [UInt64] {
         metrics.avg_queue_time, metrics.avg_time_to_first_token, metrics.gpu_utilization,
     ].map(\.bitPattern)
     return bits
+}
+
+/// A run of the engine that is short of memory and asks a callback for its times, as bits.
+private func runEngineThroughC() throws -> [UInt64] {
+    let count = 500
+    let output = UnsafeMutablePointer<Int32>.allocate(capacity: count)
+    let end = UnsafeMutablePointer<Double>.allocate(capacity: count)
+    defer {
+        output.deallocate()
+        end.deallocate()
+    }
+    for index in 0..<count { output[index] = Int32(1 + index * 7919 % 97) }
+    var config = batching_config()
+    try check(batching_config_init(&config, UInt32(MemoryLayout<batching_config>.size)))
+    config.num_gpu_blocks = 40
+    config.time_model = BATCHING_TIME_CALLBACK
+    config.time_callback = { iteration, seconds, _ in
+        guard let iteration, let seconds else { return 1 }
+        seconds.pointee = 0.01 + 1e-4 * Double(iteration.pointee.decode_tokens)
+        return 0
+    }
+    var requests = batching_requests()
+    try check(batching_requests_init(&requests, UInt32(MemoryLayout<batching_requests>.size)))
+    requests.count = Int64(count)
+    requests.output_length = UnsafePointer(output)
+    var results = batching_results()
+    try check(batching_results_init(&results, UInt32(MemoryLayout<batching_results>.size)))
+    results.capacity = Int64(count)
+    results.end_time = end
+    var summary = batching_summary()
+    try check(batching_summary_init(&summary, UInt32(MemoryLayout<batching_summary>.size)))
+    try check(batching_simulate(&config, &requests, &results, &summary))
+    #expect(summary.preemptions > 0)
+    return (0..<count).map { end[$0].bitPattern }
+        + [summary.total_time, summary.mean_running, summary.mean_kv_use].map(\.bitPattern)
 }

@@ -1,11 +1,8 @@
 /*
  * The worst inputs of every function, each in a child process that has to end by itself: a trap, an abort, a hang or a
  * wrong status is a failure. With the argument --no-fork all run in this process, for valgrind, without those that take
- * memory away.
+ * memory away or much time. Those of the engine are in hostile_engine.c.
  */
-#include <float.h>
-#include <math.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,55 +10,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "batching.h"
-
-/* A row begins with inputs that are in order and then names those that are not. */
-#pragma GCC diagnostic ignored "-Woverride-init"
+#include "hostile.h"
 
 enum { SECONDS_UNTIL_IT_HANGS = 60 };
-
-struct input {
-    int64_t count;
-    int64_t capacity;
-    int64_t batch_size;
-    double time_per_token;
-    double total_time;
-    const int32_t *prompt_length;
-    const int32_t *output_length;
-    const double *arrival_time;
-    const double *start_time;
-    const double *first_token_time;
-    const double *end_time;
-    const int32_t *tokens_generated;
-    double memory_budget;
-    double model_memory;
-    double kv_cache_per_token;
-    int64_t max_seq_len;
-    double flops_per_token;
-    int32_t length_min;
-    int32_t length_max;
-    double arrival_rate;
-    bool wants_columns;
-};
-
-typedef batching_status run(const struct input *);
-
-struct row {
-    const char *name;
-    batching_status expected;
-    struct input given;
-};
-
-/* Outputs hold this; a call that fails leaves it. */
-static const double UNTOUCHED = -7.0;
-
-static batching_status unless_written(batching_status status, double output) {
-    if (status != BATCHING_OK && output != UNTOUCHED) {
-        printf("an output was written though the call failed\n");
-        return -1;
-    }
-    return status;
-}
 
 static batching_requests requests_of(const struct input *given) {
     batching_requests requests;
@@ -172,12 +123,6 @@ static batching_status run_workload(const struct input *given) {
                                                         wants ? output_length : NULL, wants ? arrival_time : NULL);
     return unless_written(status, arrival_time[0]);
 }
-
-#define COLUMN(type, ...) ((const type[]){__VA_ARGS__})
-#define DOUBLES(...)      COLUMN(double, __VA_ARGS__)
-#define LENGTHS(...)      COLUMN(int32_t, __VA_ARGS__)
-#define LONGEST           LENGTHS(INT32_MAX, INT32_MAX, INT32_MAX, INT32_MAX)
-#define MIXED             LENGTHS(INT32_MAX, 1, INT32_MAX - 1, 16384)
 
 /* Row of a table: the expected status, and what is out of order. */
 #define SIMULATION(status, ...)                                                                                        \
@@ -417,9 +362,13 @@ static batching_status run_inits_of_null(const struct input *given) {
         batching_batch_metrics_init(NULL, 1),
         batching_comparison_init(NULL, 56),
         batching_workload_init(NULL, 40),
+        batching_config_init(NULL, 216),
+        batching_iteration_log_init(NULL, 128),
+        batching_decision_log_init(NULL, 0),
         batching_static_simulate(NULL, 1, 1, NULL, NULL),
         batching_continuous_simulate(NULL, 1, 1, NULL, NULL),
         batching_strategies_compare(NULL, 1, 1, NULL),
+        batching_simulate(NULL, NULL, NULL, NULL),
         batching_latencies_calculate(NULL, NULL),
         batching_batch_metrics_calculate(NULL, 1, NULL),
         batching_remaining_tokens_calculate(1, NULL, NULL, NULL),
@@ -440,7 +389,7 @@ static batching_status run_inits_of_null(const struct input *given) {
  */
 enum { MANY = 8000000, MEMORY_LEFT = 32 << 20 };
 
-static void leave_little_memory(void) {
+void leave_little_memory(void) {
     long pages = 0;
     FILE *statm = fopen("/proc/self/statm", "r");
     if (statm == NULL || fscanf(statm, "%ld", &pages) != 1) {
@@ -508,14 +457,7 @@ static batching_status run_metrics_out_of_order(const struct input *given) {
 static const struct row MEMORY_SUFFICES[] = {{"in order", BATCHING_OK, {.batch_size = 32}}};
 static const struct row MEMORY_IS_SHORT[] = {{"out of order", BATCHING_ERROR_OUT_OF_MEMORY, {.batch_size = 32}}};
 
-static const struct table {
-    const char *function;
-    run *call;
-    const struct row *rows;
-    size_t count;
-    bool takes_memory_away;
-} TABLES[] = {
-#define ROWS(rows) rows, sizeof rows / sizeof *rows
+static const struct table TABLES[] = {
     {"static_simulate", run_static, ROWS(SIMULATIONS), false},
     {"continuous_simulate", run_continuous, ROWS(SIMULATIONS), false},
     {"strategies_compare", run_compare, ROWS(SIMULATIONS), false},
@@ -533,7 +475,6 @@ static const struct table {
     {"continuous_simulate", run_continuous_out_of_order, ROWS(MEMORY_IS_SHORT), true},
     {"strategies_compare", run_compare_out_of_order, ROWS(MEMORY_IS_SHORT), true},
     {"batch_metrics_calculate", run_metrics_out_of_order, ROWS(MEMORY_IS_SHORT), true},
-#undef ROWS
 };
 
 static bool is_as_expected(const struct table *table, const struct row *row) {
@@ -571,12 +512,13 @@ static bool child_ends_as_expected(const struct table *table, const struct row *
     return WEXITSTATUS(status) == EXIT_SUCCESS;
 }
 
-int main(int argument_count, char **arguments) {
-    bool forks = argument_count < 2 || strcmp(arguments[1], "--no-fork") != 0;
-    int inputs = 0, failures = 0;
-    for (const struct table *table = TABLES; table < TABLES + sizeof TABLES / sizeof *TABLES; table++) {
+static bool forks;
+static int inputs, failures;
+
+static void try_all(const struct table *tables, size_t count) {
+    for (const struct table *table = tables; table < tables + count; table++) {
         for (const struct row *row = table->rows; row < table->rows + table->count; row++) {
-            if (table->takes_memory_away && !forks) {
+            if (table->needs_a_child && !forks) {
                 continue;
             }
             inputs++;
@@ -586,6 +528,12 @@ int main(int argument_count, char **arguments) {
             }
         }
     }
+}
+
+int main(int argument_count, char **arguments) {
+    forks = argument_count < 2 || strcmp(arguments[1], "--no-fork") != 0;
+    try_all(TABLES, sizeof TABLES / sizeof *TABLES);
+    try_all(ENGINE_TABLES, ENGINE_TABLE_COUNT);
     printf("hostile inputs: %d, failures: %d\n", inputs, failures);
     return failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

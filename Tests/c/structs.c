@@ -3,16 +3,25 @@
 
 #include "support.h"
 
-/* The sizes of version 0.1, on every platform with 8-byte pointers: what a program compiled with it passes for ever. */
+/*
+ * The sizes on every platform with 8-byte pointers, as this version has them and as the first version had them: a
+ * program compiled with either passes its own for ever.
+ */
 enum {
-    REQUESTS_SIZE = 40,
-    RESULTS_SIZE = 56,
-    SUMMARY_SIZE = 48,
+    REQUESTS_SIZE = 80,
+    REQUESTS_FIRST_SIZE = 40,
+    RESULTS_SIZE = 80,
+    RESULTS_FIRST_SIZE = 56,
+    SUMMARY_SIZE = 176,
+    SUMMARY_FIRST_SIZE = 48,
     COMPLETED_SIZE = 56,
     LATENCIES_SIZE = 48,
     BATCH_METRICS_SIZE = 80,
     COMPARISON_SIZE = 56,
     WORKLOAD_SIZE = 40,
+    CONFIG_SIZE = 216,
+    ITERATION_LOG_SIZE = 128,
+    DECISION_LOG_SIZE = 80,
     LARGEST_SIZE = 4096
 };
 
@@ -33,6 +42,9 @@ union any_struct {
     batching_batch_metrics metrics;
     batching_comparison comparison;
     batching_workload workload;
+    batching_config config;
+    batching_iteration_log iteration_log;
+    batching_decision_log decision_log;
     unsigned char bytes[LARGEST_SIZE + 8];
 };
 
@@ -50,6 +62,9 @@ INIT_OF(latencies)
 INIT_OF(batch_metrics)
 INIT_OF(comparison)
 INIT_OF(workload)
+INIT_OF(config)
+INIT_OF(iteration_log)
+INIT_OF(decision_log)
 
 /* Calls a function that uses the struct, everything else being in order. */
 typedef batching_status any_use(const union any_struct *);
@@ -98,20 +113,66 @@ static batching_status use_workload(const union any_struct *any) {
     return batching_workload_generate(&any->workload, 1, &length, NULL, NULL);
 }
 
+static batching_status use_config(const union any_struct *any) {
+    batching_requests requests = lesson_requests();
+    return batching_simulate(&any->config, &requests, NULL, NULL);
+}
+
+static batching_status use_iteration_log(const union any_struct *any) {
+    batching_requests requests = lesson_requests();
+    union any_struct copy = *any;
+    INITIALIZED(batching_config, config);
+    config.iteration_log = &copy.iteration_log;
+    return batching_simulate(&config, &requests, NULL, NULL);
+}
+
+static batching_status use_decision_log(const union any_struct *any) {
+    batching_requests requests = lesson_requests();
+    union any_struct copy = *any;
+    INITIALIZED(batching_config, config);
+    config.decision_log = &copy.decision_log;
+    return batching_simulate(&config, &requests, NULL, NULL);
+}
+
+/* The engine as well as the simulators: they read the same structs. */
+static batching_status simulate_requests(const union any_struct *any) {
+    return batching_simulate(NULL, &any->requests, NULL, NULL);
+}
+
+static batching_status simulate_into_results(const union any_struct *any) {
+    batching_requests requests = lesson_requests();
+    union any_struct copy = *any;
+    copy.results.capacity = 4;
+    return batching_simulate(NULL, &requests, &copy.results, NULL);
+}
+
+static batching_status simulate_into_summary(const union any_struct *any) {
+    batching_requests requests = lesson_requests();
+    union any_struct copy = *any;
+    return batching_simulate(NULL, &requests, NULL, &copy.summary);
+}
+
 static const struct kind {
     const char *argument;
     uint32_t size;
+    uint32_t first_size;
     any_init *init;
     any_use *use;
 } KINDS[] = {
-    {"requests", REQUESTS_SIZE, requests_of_any, use_requests},
-    {"results", RESULTS_SIZE, results_of_any, use_results},
-    {"summary", SUMMARY_SIZE, summary_of_any, use_summary},
-    {"completed", COMPLETED_SIZE, completed_of_any, use_completed},
-    {"latencies", LATENCIES_SIZE, latencies_of_any, use_latencies},
-    {"metrics", BATCH_METRICS_SIZE, batch_metrics_of_any, use_metrics},
-    {"comparison", COMPARISON_SIZE, comparison_of_any, use_comparison},
-    {"workload", WORKLOAD_SIZE, workload_of_any, use_workload},
+    {"requests", REQUESTS_SIZE, REQUESTS_FIRST_SIZE, requests_of_any, use_requests},
+    {"requests", REQUESTS_SIZE, REQUESTS_FIRST_SIZE, requests_of_any, simulate_requests},
+    {"results", RESULTS_SIZE, RESULTS_FIRST_SIZE, results_of_any, use_results},
+    {"results", RESULTS_SIZE, RESULTS_FIRST_SIZE, results_of_any, simulate_into_results},
+    {"summary", SUMMARY_SIZE, SUMMARY_FIRST_SIZE, summary_of_any, use_summary},
+    {"summary", SUMMARY_SIZE, SUMMARY_FIRST_SIZE, summary_of_any, simulate_into_summary},
+    {"completed", COMPLETED_SIZE, COMPLETED_SIZE, completed_of_any, use_completed},
+    {"latencies", LATENCIES_SIZE, LATENCIES_SIZE, latencies_of_any, use_latencies},
+    {"metrics", BATCH_METRICS_SIZE, BATCH_METRICS_SIZE, batch_metrics_of_any, use_metrics},
+    {"comparison", COMPARISON_SIZE, COMPARISON_SIZE, comparison_of_any, use_comparison},
+    {"workload", WORKLOAD_SIZE, WORKLOAD_SIZE, workload_of_any, use_workload},
+    {"config", CONFIG_SIZE, CONFIG_SIZE, config_of_any, use_config},
+    {"iteration_log", ITERATION_LOG_SIZE, ITERATION_LOG_SIZE, iteration_log_of_any, use_iteration_log},
+    {"decision_log", DECISION_LOG_SIZE, DECISION_LOG_SIZE, decision_log_of_any, use_decision_log},
 };
 
 #define FOR_EACH_KIND(kind) for (const struct kind *kind = KINDS; kind < KINDS + sizeof KINDS / sizeof *KINDS; kind++)
@@ -134,6 +195,19 @@ static void init_sets_the_size_and_clears_the_rest(void **state) {
         }
         assert_succeeds(kind->init(&any, kind->size));
         assert_memory_equal(&any, &expected, sizeof any);
+    }
+}
+
+static void init_writes_no_more_of_an_older_struct_than_it_has(void **state) {
+    (void)state;
+    FOR_EACH_KIND(kind) {
+        union any_struct any;
+        memset(&any, UNTOUCHED, sizeof any);
+        assert_succeeds(kind->init(&any, kind->first_size));
+        assert_int_equal(any.head.struct_size, kind->first_size);
+        for (uint32_t offset = kind->first_size; offset < sizeof any; offset++) {
+            assert_int_equal(any.bytes[offset], UNTOUCHED);
+        }
     }
 }
 
@@ -182,7 +256,7 @@ static void init_refuses_a_size_that_is_none_and_writes_nothing(void **state) {
         FOR_EACH_BAD_SIZE(size) {
             assert_fails(kind->init(&any, *size), BATCHING_ERROR_STRUCT_SIZE, kind->argument);
         }
-        assert_fails(kind->init(&any, kind->size - 8), BATCHING_ERROR_STRUCT_SIZE, kind->argument);
+        assert_fails(kind->init(&any, kind->first_size - 8), BATCHING_ERROR_STRUCT_SIZE, kind->argument);
         assert_memory_equal(&any, &untouched, sizeof any);
         assert_fails(kind->init(NULL, kind->size), BATCHING_ERROR_NULL_POINTER, kind->argument);
     }
@@ -200,7 +274,7 @@ static void a_struct_of_a_size_that_is_none_is_refused(void **state) {
             any.head.struct_size = *size;
             assert_fails(kind->use(&any), BATCHING_ERROR_STRUCT_SIZE, sentence);
         }
-        any.head.struct_size = kind->size - 8;
+        any.head.struct_size = kind->first_size - 8;
         assert_fails(kind->use(&any), BATCHING_ERROR_STRUCT_SIZE, kind->argument);
     }
 }
@@ -222,6 +296,64 @@ static void a_longer_struct_is_accepted_while_its_unknown_fields_are_zero(void *
             /* What lies beyond the struct is nobody's business. */
             any.bytes[longer_sizes[which]] = 1;
             assert_succeeds(kind->use(&any));
+        }
+    }
+}
+
+/* The fields that it does not have are 0, whatever lies behind it. */
+static void every_size_since_the_first_is_accepted(void **state) {
+    (void)state;
+    FOR_EACH_KIND(kind) {
+        for (uint32_t size = kind->first_size; size <= kind->size; size += 8) {
+            union any_struct any;
+            memset(&any, UNTOUCHED, sizeof any);
+            assert_succeeds(kind->init(&any, size));
+            assert_succeeds(kind->use(&any));
+        }
+    }
+}
+
+/* The column of priorities lies behind what an older caller's struct has, so that the order is that of arrival. */
+static void a_field_behind_an_older_struct_is_not_read(void **state) {
+    (void)state;
+    static const int32_t reversed[4] = {3, 2, 1, 0};
+    INITIALIZED(batching_config, config);
+    config.queue_order = BATCHING_QUEUE_PRIORITY;
+    config.max_num_seqs = 1;
+    batching_requests requests = {0};
+    requests.priority = reversed;
+    assert_succeeds(batching_requests_init(&requests, REQUESTS_FIRST_SIZE));
+    assert_ptr_equal(requests.priority, reversed);
+    requests.count = 4;
+    int64_t completion_order[4];
+    INITIALIZED(batching_results, results);
+    results.capacity = 4;
+    results.completion_order = completion_order;
+    assert_succeeds(batching_simulate(&config, &requests, &results, NULL));
+    assert_memory_equal(completion_order, ((int64_t[]){0, 1, 2, 3}), sizeof completion_order);
+    requests.struct_size = REQUESTS_SIZE;
+    assert_succeeds(batching_simulate(&config, &requests, &results, NULL));
+    assert_memory_equal(completion_order, ((int64_t[]){3, 2, 1, 0}), sizeof completion_order);
+}
+
+/* What an older caller's struct is followed by is the caller's: of its columns none is written, of a summary no byte.
+ */
+static void nothing_behind_an_older_output_is_written(void **state) {
+    (void)state;
+    batching_requests requests = lesson_requests();
+    for (int is_engine = 0; is_engine < 2; is_engine++) {
+        union any_struct summary, results;
+        memset(&summary, UNTOUCHED, sizeof summary);
+        memset(&results, UNTOUCHED, sizeof results);
+        assert_succeeds(batching_summary_init(&summary.summary, SUMMARY_FIRST_SIZE));
+        assert_succeeds(batching_results_init(&results.results, RESULTS_FIRST_SIZE));
+        results.results.capacity = 4;
+        assert_succeeds(is_engine ? batching_simulate(NULL, &requests, &results.results, &summary.summary)
+                                  : batching_static_simulate(&requests, 2, 0.01, &results.results, &summary.summary));
+        assert_int_equal(summary.summary.struct_size, SUMMARY_FIRST_SIZE);
+        assert_int_equal(summary.summary.total_tokens, 430);
+        for (size_t offset = SUMMARY_FIRST_SIZE; offset < sizeof summary; offset++) {
+            assert_int_equal(summary.bytes[offset], UNTOUCHED);
         }
     }
 }
@@ -257,10 +389,14 @@ static void reserved_must_be_zero(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(init_sets_the_size_and_clears_the_rest),
+        cmocka_unit_test(init_writes_no_more_of_an_older_struct_than_it_has),
         cmocka_unit_test(init_clears_all_of_a_newer_struct),
         cmocka_unit_test(init_refuses_a_size_that_is_none_and_writes_nothing),
         cmocka_unit_test(a_struct_of_a_size_that_is_none_is_refused),
         cmocka_unit_test(a_longer_struct_is_accepted_while_its_unknown_fields_are_zero),
+        cmocka_unit_test(every_size_since_the_first_is_accepted),
+        cmocka_unit_test(a_field_behind_an_older_struct_is_not_read),
+        cmocka_unit_test(nothing_behind_an_older_output_is_written),
         cmocka_unit_test(an_output_keeps_its_size_and_its_unknown_fields),
         cmocka_unit_test(reserved_must_be_zero),
     };

@@ -19,14 +19,20 @@
 static_assert(sizeof(void *) == 8, "a platform with 8-byte pointers");
 static_assert(_Generic((batching_status)0, int32_t : 1, default : 0), "batching_status is an int32_t");
 
-SIZE(requests, 40);
+SIZE(requests, 80);
 HEAD(requests);
 FIELD(requests, count, 8, int64_t);
 FIELD(requests, prompt_length, 16, const int32_t *);
 FIELD(requests, output_length, 24, const int32_t *);
 FIELD(requests, arrival_time, 32, const double *);
+FIELD(requests, priority, 40, const int32_t *);
+FIELD(requests, tie_break, 48, const int64_t *);
+FIELD(requests, hash_ids, 56, const int64_t *);
+FIELD(requests, hash_offsets, 64, const int64_t *);
+FIELD(requests, hash_block_size, 72, int32_t);
+FIELD(requests, hash_covers_output, 76, int32_t);
 
-SIZE(results, 56);
+SIZE(results, 80);
 HEAD(results);
 FIELD(results, capacity, 8, int64_t);
 FIELD(results, start_time, 16, double *);
@@ -34,14 +40,34 @@ FIELD(results, first_token_time, 24, double *);
 FIELD(results, end_time, 32, double *);
 FIELD(results, tokens_generated, 40, int32_t *);
 FIELD(results, completion_order, 48, int64_t *);
+FIELD(results, preemptions, 56, int32_t *);
+FIELD(results, prefix_cached_tokens, 64, int32_t *);
+FIELD(results, status, 72, int32_t *);
 
-SIZE(summary, 48);
+SIZE(summary, 176);
 HEAD(summary);
 FIELD(summary, total_time, 8, double);
 FIELD(summary, throughput, 16, double);
 FIELD(summary, total_tokens, 24, int64_t);
 FIELD(summary, iterations, 32, int64_t);
 FIELD(summary, busy_time, 40, double);
+FIELD(summary, duration, 48, double);
+FIELD(summary, end_reason, 56, int32_t);
+FIELD(summary, reserved_2, 60, uint32_t);
+FIELD(summary, finished, 64, int64_t);
+FIELD(summary, rejected, 72, int64_t);
+FIELD(summary, unfinished, 80, int64_t);
+FIELD(summary, prefill_tokens, 88, int64_t);
+FIELD(summary, decode_tokens, 96, int64_t);
+FIELD(summary, preemptions, 104, int64_t);
+FIELD(summary, recomputed_tokens, 112, int64_t);
+FIELD(summary, mean_running, 120, double);
+FIELD(summary, peak_running, 128, int64_t);
+FIELD(summary, peak_waiting, 136, int64_t);
+FIELD(summary, mean_kv_use, 144, double);
+FIELD(summary, peak_kv_use, 152, double);
+FIELD(summary, prefix_cache_queries, 160, int64_t);
+FIELD(summary, prefix_cache_hits, 168, int64_t);
 
 SIZE(completed, 56);
 HEAD(completed);
@@ -90,10 +116,142 @@ FIELD(workload, output_length_min, 24, int32_t);
 FIELD(workload, output_length_max, 28, int32_t);
 FIELD(workload, arrival_rate, 32, double);
 
-static_assert(BATCHING_OK == 0, "statuses are fixed for ever");
-static_assert(BATCHING_ERROR_INVALID_ARGUMENT == 100, "statuses are fixed for ever");
-static_assert(BATCHING_ERROR_NULL_POINTER == 200, "statuses are fixed for ever");
-static_assert(BATCHING_ERROR_STRUCT_SIZE == 300, "statuses are fixed for ever");
-static_assert(BATCHING_ERROR_CAPACITY == 400, "statuses are fixed for ever");
-static_assert(BATCHING_ERROR_OVERFLOW == 500, "statuses are fixed for ever");
-static_assert(BATCHING_ERROR_OUT_OF_MEMORY == 600, "statuses are fixed for ever");
+SIZE(iteration, 88);
+HEAD(iteration);
+FIELD(iteration, number, 8, int64_t);
+FIELD(iteration, time, 16, double);
+FIELD(iteration, running, 24, int64_t);
+FIELD(iteration, waiting, 32, int64_t);
+FIELD(iteration, prefill_tokens, 40, int64_t);
+FIELD(iteration, decode_tokens, 48, int64_t);
+FIELD(iteration, context_tokens, 56, int64_t);
+FIELD(iteration, prefill_context, 64, double);
+FIELD(iteration, kv_blocks_used, 72, int64_t);
+FIELD(iteration, preemptions, 80, int64_t);
+
+SIZE(progress, 48);
+HEAD(progress);
+FIELD(progress, iterations, 8, int64_t);
+FIELD(progress, time, 16, double);
+FIELD(progress, arrived, 24, int64_t);
+FIELD(progress, finished, 32, int64_t);
+FIELD(progress, count, 40, int64_t);
+
+SIZE(iteration_log, 128);
+HEAD(iteration_log);
+FIELD(iteration_log, capacity, 8, int64_t);
+FIELD(iteration_log, count, 16, int64_t);
+FIELD(iteration_log, callback, 24, batching_log_callback);
+FIELD(iteration_log, user_data, 32, void *);
+FIELD(iteration_log, time, 40, double *);
+FIELD(iteration_log, start_time, 48, double *);
+FIELD(iteration_log, duration, 56, double *);
+FIELD(iteration_log, running, 64, int64_t *);
+FIELD(iteration_log, waiting, 72, int64_t *);
+FIELD(iteration_log, prefill_tokens, 80, int64_t *);
+FIELD(iteration_log, decode_tokens, 88, int64_t *);
+FIELD(iteration_log, kv_blocks_used, 96, int64_t *);
+FIELD(iteration_log, kv_blocks_kept, 104, int64_t *);
+FIELD(iteration_log, preemptions, 112, int64_t *);
+FIELD(iteration_log, finished, 120, int64_t *);
+
+SIZE(decision_log, 80);
+HEAD(decision_log);
+FIELD(decision_log, capacity, 8, int64_t);
+FIELD(decision_log, count, 16, int64_t);
+FIELD(decision_log, callback, 24, batching_log_callback);
+FIELD(decision_log, user_data, 32, void *);
+FIELD(decision_log, iteration, 40, int64_t *);
+FIELD(decision_log, request, 48, int64_t *);
+FIELD(decision_log, event, 56, int32_t *);
+FIELD(decision_log, tokens, 64, int32_t *);
+FIELD(decision_log, include_queues, 72, int32_t);
+FIELD(decision_log, reserved_2, 76, uint32_t);
+
+SIZE(config, 216);
+HEAD(config);
+FIELD(config, policy, 8, int32_t);
+FIELD(config, queue_order, 12, int32_t);
+FIELD(config, max_num_seqs, 16, int64_t);
+FIELD(config, max_num_batched_tokens, 24, int64_t);
+FIELD(config, long_prefill_token_threshold, 32, int64_t);
+FIELD(config, max_model_len, 40, int64_t);
+FIELD(config, disable_chunked_prefill, 48, int32_t);
+FIELD(config, disable_reserve_full_isl, 52, int32_t);
+FIELD(config, async_scheduling, 56, int32_t);
+FIELD(config, instant_prefill, 60, int32_t);
+FIELD(config, max_queue_delay, 64, double);
+FIELD(config, num_gpu_blocks, 72, int64_t);
+FIELD(config, block_size, 80, int32_t);
+FIELD(config, enable_prefix_caching, 84, int32_t);
+FIELD(config, watermark, 88, double);
+FIELD(config, admit_oversized, 96, int32_t);
+FIELD(config, time_model, 100, int32_t);
+FIELD(config, time_base, 104, double);
+FIELD(config, time_per_prefill_token, 112, double);
+FIELD(config, time_per_decode_token, 120, double);
+FIELD(config, time_per_context_token, 128, double);
+FIELD(config, time_per_prefill_context, 136, double);
+FIELD(config, time_callback, 144, batching_iteration_time_callback);
+FIELD(config, time_user_data, 152, void *);
+FIELD(config, time_limit, 160, double);
+FIELD(config, iteration_limit, 168, int64_t);
+FIELD(config, progress_callback, 176, batching_progress_callback);
+FIELD(config, progress_user_data, 184, void *);
+FIELD(config, progress_interval, 192, int64_t);
+FIELD(config, iteration_log, 200, batching_iteration_log *);
+FIELD(config, decision_log, 208, batching_decision_log *);
+
+/* What a callback is. */
+#define CALLBACK(type, ...)                                                                                            \
+    static_assert(_Generic((batching_##type)0, int32_t(*)(__VA_ARGS__) : 1, default : 0), "type of batching_" #type)
+CALLBACK(iteration_time_callback, const batching_iteration *, double *, void *);
+CALLBACK(progress_callback, const batching_progress *, void *);
+CALLBACK(log_callback, int64_t, void *);
+
+#define VALUE(name, value)                                                                                             \
+    static_assert(BATCHING_##name == (value), "the value of BATCHING_" #name " is fixed for ever")
+
+VALUE(OK, 0);
+VALUE(ERROR_INVALID_ARGUMENT, 100);
+VALUE(ERROR_NULL_POINTER, 200);
+VALUE(ERROR_STRUCT_SIZE, 300);
+VALUE(ERROR_CAPACITY, 400);
+VALUE(ERROR_OVERFLOW, 500);
+VALUE(ERROR_OUT_OF_MEMORY, 600);
+VALUE(ERROR_CANCELLED, 700);
+
+VALUE(POLICY_VLLM, 0);
+VALUE(POLICY_STATIC, 100);
+VALUE(POLICY_DYNAMIC, 110);
+VALUE(POLICY_CONTINUOUS, 200);
+VALUE(POLICY_ORCA, 210);
+
+VALUE(QUEUE_ARRIVAL, 0);
+VALUE(QUEUE_PRIORITY, 100);
+VALUE(QUEUE_SHORTEST_OUTPUT, 200);
+
+VALUE(TIME_CONSTANT, 0);
+VALUE(TIME_AFFINE, 100);
+VALUE(TIME_CALLBACK, 200);
+
+VALUE(EVENT_REJECTED, 100);
+VALUE(EVENT_PREEMPTED, 200);
+VALUE(EVENT_ADMITTED, 300);
+VALUE(EVENT_RESUMED, 310);
+VALUE(EVENT_SCHEDULED, 400);
+VALUE(EVENT_RUNNING, 500);
+VALUE(EVENT_WAITING, 510);
+VALUE(EVENT_FINISHED, 600);
+
+VALUE(REQUEST_FINISHED, 0);
+VALUE(REQUEST_UNFINISHED, 100);
+VALUE(REQUEST_STUCK, 110);
+VALUE(REQUEST_REJECTED_MODEL_LENGTH, 200);
+VALUE(REQUEST_REJECTED_KV_MEMORY, 210);
+VALUE(REQUEST_REJECTED_TOKEN_BUDGET, 220);
+
+VALUE(END_COMPLETED, 0);
+VALUE(END_TIME_LIMIT, 100);
+VALUE(END_ITERATION_LIMIT, 110);
+VALUE(END_STUCK, 200);

@@ -1,66 +1,11 @@
 /*
  * A libFuzzer target that drives every function of batching.h. The first byte picks the function, the others are its
- * arguments: see input.h. Of a call that fails it asks for a known status, a sentence and untouched outputs; of one
- * that succeeds, for results that contradict neither each other nor the header.
+ * arguments: see input.h. Those of the engine are in fuzz_engine.c. Of a call that fails it asks for a known status, a
+ * sentence and untouched outputs; of one that succeeds, for results that contradict neither each other nor the header.
  */
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include "batching.h"
-#include "input.h"
-
-#define REQUIRE(condition)                                                                                             \
-    do {                                                                                                               \
-        if (!(condition)) {                                                                                            \
-            fprintf(stderr, "%s:%d: not so: %s (last error: %s)\n", __FILE__, __LINE__, #condition,                    \
-                    batching_last_error());                                                                            \
-            abort();                                                                                                   \
-        }                                                                                                              \
-    } while (0)
-
-static bool succeeded(batching_status status) {
-    if (status == BATCHING_OK) {
-        return true;
-    }
-    REQUIRE(strcmp(batching_status_name(status), "unknown status") != 0);
-    REQUIRE(strlen(batching_last_error()) > 10);
-    return false;
-}
-
-/* A struct for an output: its first bytes as given, so that the library finds its size, and a copy to compare with. */
-struct output_struct {
-    void *value;
-    void *before;
-    size_t size;
-};
-
-static struct output_struct output_struct(struct input *input, const void *initialized, uint32_t size) {
-    struct output_struct output = {.value = input_struct(input, initialized, size)};
-    uint32_t claimed;
-    memcpy(&claimed, output.value, sizeof claimed);
-    output.size = claimed < sizeof claimed || claimed > 4096 ? sizeof claimed : claimed;
-    output.before = memcpy(allocate(output.size), output.value, output.size);
-    return output;
-}
-
-static bool is_untouched(struct output_struct output) {
-    return memcmp(output.value, output.before, output.size) == 0;
-}
-
-static void free_output_struct(struct output_struct output) {
-    free(output.value);
-    free(output.before);
-}
-
-/* Rounding to a nanosecond moves a time by half of one; a late time has no more digits than its double. */
-static bool is_not_before(double later, double earlier) {
-    return later + 1e-9 + earlier * 1e-15 >= earlier;
-}
-
-/* Up to here two times that are a nanosecond apart differ as doubles. */
-static const double TELLS_NANOSECONDS_APART = 4e6;
+#include "checks.h"
 
 static void require_a_schedule(const batching_requests *requests, const batching_results *results,
                                const batching_summary *summary) {
@@ -111,55 +56,6 @@ static void require_metrics(const batching_batch_metrics *metrics) {
     REQUIRE(metrics->gpu_utilization >= 0.0 && metrics->gpu_utilization <= 1.0);
 }
 
-/* Requests, in columns that free_requests frees; or a count that cannot be, without columns. */
-static batching_requests input_requests(struct input *input) {
-    batching_requests requests;
-    REQUIRE(batching_requests_init(&requests, sizeof requests) == BATCHING_OK);
-    if (input_chance(input, 32)) {
-        requests.count = input_impossible_count(input);
-        return requests;
-    }
-    requests.count = input_count(input);
-    requests.prompt_length = input_chance(input, 2) ? input_lengths(input, requests.count, 0) : NULL;
-    requests.output_length = input_lengths(input, requests.count, 1);
-    requests.arrival_time = input_times(input, requests.count);
-    return requests;
-}
-
-static void free_requests(batching_requests requests) {
-    free((void *)requests.prompt_length);
-    free((void *)requests.output_length);
-    free((void *)requests.arrival_time);
-}
-
-static batching_results output_results(int64_t count) {
-    batching_results results;
-    REQUIRE(batching_results_init(&results, sizeof results) == BATCHING_OK);
-    results.capacity = count;
-    results.start_time = output_column(count, sizeof(double));
-    results.first_token_time = output_column(count, sizeof(double));
-    results.end_time = output_column(count, sizeof(double));
-    results.tokens_generated = output_column(count, sizeof(int32_t));
-    results.completion_order = output_column(count, sizeof(int64_t));
-    return results;
-}
-
-static void free_results(batching_results results) {
-    free(results.start_time);
-    free(results.first_token_time);
-    free(results.end_time);
-    free(results.tokens_generated);
-    free(results.completion_order);
-}
-
-static bool results_are_untouched(batching_results results, int64_t count) {
-    return output_is_untouched(results.start_time, count, sizeof(double)) &&
-           output_is_untouched(results.first_token_time, count, sizeof(double)) &&
-           output_is_untouched(results.end_time, count, sizeof(double)) &&
-           output_is_untouched(results.tokens_generated, count, sizeof(int32_t)) &&
-           output_is_untouched(results.completion_order, count, sizeof(int64_t));
-}
-
 /* The metrics of a run that was simulated: nothing about it can be wrong. */
 static void measure_run(const batching_requests *requests, const batching_results *results, double total_time) {
     batching_completed completed;
@@ -194,7 +90,7 @@ static void fuzz_simulator(struct input *input, simulator *simulate) {
     batching_results *given_results = input_struct(input, &results, sizeof results);
     struct output_struct given_summary = output_struct(input, &summary, sizeof summary);
     if (succeeded(simulate(given_requests, batch_size, time_per_token, given_results, given_summary.value))) {
-        memcpy(&summary, given_summary.value, sizeof summary);
+        take_output(&summary, sizeof summary, given_summary);
         require_a_schedule(&requests, &results, &summary);
         measure_run(&requests, &results, summary.total_time);
         /* Without outputs the same input works too. */
@@ -225,7 +121,7 @@ static void fuzz_compare(struct input *input) {
     batching_requests *given_requests = input_struct(input, &requests, sizeof requests);
     struct output_struct given_comparison = output_struct(input, &comparison, sizeof comparison);
     if (succeeded(batching_strategies_compare(given_requests, batch_size, time_per_token, given_comparison.value))) {
-        memcpy(&comparison, given_comparison.value, sizeof comparison);
+        take_output(&comparison, sizeof comparison, given_comparison);
         REQUIRE(requests.count == 0 || comparison.latency_improvement > 0.0);
         REQUIRE(isfinite(comparison.throughput_improvement) && isfinite(comparison.latency_improvement));
         REQUIRE((comparison.static_throughput > 0.0) == (requests.count > 0));
@@ -279,7 +175,7 @@ static void fuzz_metrics(struct input *input) {
     batching_completed *given_completed = input_struct(input, &completed, sizeof completed);
     struct output_struct given_metrics = output_struct(input, &metrics, sizeof metrics);
     if (succeeded(batching_batch_metrics_calculate(given_completed, total_time, given_metrics.value))) {
-        memcpy(&metrics, given_metrics.value, sizeof metrics);
+        take_output(&metrics, sizeof metrics, given_metrics);
         require_metrics(&metrics);
     } else {
         REQUIRE(is_untouched(given_metrics));
@@ -416,16 +312,19 @@ INIT(latencies)
 INIT(batch_metrics)
 INIT(comparison)
 INIT(workload)
+INIT(config)
+INIT(iteration_log)
+INIT(decision_log)
 
 static void fuzz_init(struct input *input) {
     static batching_status (*const inits[])(void *, uint32_t) = {
-        init_requests,  init_results,       init_summary,    init_completed,
-        init_latencies, init_batch_metrics, init_comparison, init_workload,
+        init_requests,   init_results,  init_summary, init_completed,     init_latencies,    init_batch_metrics,
+        init_comparison, init_workload, init_config,  init_iteration_log, init_decision_log,
     };
     uint32_t size = input_chance(input, 2) ? (uint32_t)input_word(input) : (uint32_t)input_byte(input) * 8;
     size_t held = size > 4096 ? 0 : size;
     void *value = output_column((int64_t)held, 1);
-    uint8_t which = input_byte(input) % 8;
+    size_t which = input_byte(input) % (sizeof inits / sizeof *inits);
     if (succeeded(inits[which](value, size))) {
         uint32_t claimed;
         memcpy(&claimed, value, sizeof claimed);
@@ -451,6 +350,7 @@ static void fuzz_null(struct input *input) {
     REQUIRE(batching_static_simulate(NULL, size, seconds, NULL, NULL) != BATCHING_OK);
     REQUIRE(batching_continuous_simulate(NULL, size, seconds, NULL, NULL) != BATCHING_OK);
     REQUIRE(batching_strategies_compare(NULL, size, seconds, NULL) != BATCHING_OK);
+    REQUIRE(batching_simulate(NULL, NULL, NULL, NULL) != BATCHING_OK);
     REQUIRE(batching_latencies_calculate(NULL, NULL) != BATCHING_OK);
     REQUIRE(batching_batch_metrics_calculate(NULL, seconds, NULL) != BATCHING_OK);
     REQUIRE(size == 0 || batching_remaining_tokens_calculate(size, NULL, NULL, NULL) != BATCHING_OK);
@@ -464,6 +364,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     static void (*const functions[])(struct input *) = {
         fuzz_static,   fuzz_continuous,       fuzz_continuous, fuzz_compare, fuzz_metrics, fuzz_latencies,
         fuzz_capacity, fuzz_remaining_tokens, fuzz_workload,   fuzz_init,    fuzz_version, fuzz_null,
+        fuzz_engine,   fuzz_engine,           fuzz_engine,     fuzz_engine,  fuzz_engine,  fuzz_engine,
     };
     struct input input = {bytes, size};
     functions[input_byte(&input) % (sizeof functions / sizeof *functions)](&input);

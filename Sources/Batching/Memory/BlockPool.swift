@@ -30,16 +30,12 @@ struct BlockPool: ~Copyable {
     struct Block: BitwiseCopyable {
         var id: Int64 = 0
         var place: UInt32 = .max
-        /// Neighbours in the list of free blocks.
-        var previousFree: Int32 = -1
-        var nextFree: Int32 = -1
-        /// Neighbours in the index; `notIndexed` if it is not there.
-        var previousInIndex: Int32 = notIndexed
-        var nextInIndex: Int32 = -1
         /// Who uses it, and above that whether the first of the waiting would.
         var users: UInt32 = 0
+        /// Neighbours in the list of free blocks.
+        var previousFree: Int32 = 0
+        var nextFree: Int32 = 0
 
-        static let notIndexed: Int32 = -2
         static let watched: UInt32 = 1 << 31
 
         @inline(__always)
@@ -50,12 +46,22 @@ struct BlockPool: ~Copyable {
         var isWatched: Bool { users & Block.watched != 0 }
     }
 
+    /// A place in a list of the index, which is a ring.
+    struct Node: BitwiseCopyable {
+        var next: Int32
+        var previous: Int32
+    }
+
+    // Where in which list a block is, is as good as random: a branch on it would be mispredicted. So all lists are rings,
+    // which have no ends to be looked for: one in the list of free blocks has a neighbour on either side, if only `end`;
+    // one in the index has the head of its list, or itself while it is in none.
+
+    /// The blocks, then `end`.
     private let blocks: ScratchBuffer<Block>
-    /// The first block of each list of the index.
-    private let firsts: ScratchBuffer<Int32>
+    /// A node for each block, then the head of each list of the index.
+    private let nodes: ScratchBuffer<Node>
+    private let end: Int32
     private let shift: UInt64
-    private var firstFree: Int32
-    private var lastFree: Int32
     private(set) var free: Int
 
     /// Of the blocks that are watched, how many nobody uses.
@@ -66,35 +72,34 @@ struct BlockPool: ~Copyable {
     var awaited = Content.none
 
     init(count: Int) throws(BatchingError) {
-        let blocks = try ScratchBuffer(count: count, repeating: Block())
+        let end = Int32(truncatingIfNeeded: count)
+        let blocks = try ScratchBuffer(count: count + 1, repeating: Block())
         var bits: UInt64 = 6
-        while 1 << bits < count { bits += 1 }
-        let firsts = try ScratchBuffer<Int32>(count: 1 << Int(bits), repeating: -1)
-        for block in 0..<count {
-            blocks.elements[block].previousFree = Int32(truncatingIfNeeded: block - 1)
-            blocks.elements[block].nextFree = Int32(truncatingIfNeeded: block + 1 == count ? -1 : block + 1)
+        // As many lists as blocks, unless 32 bits could not tell so many nodes apart.
+        while 1 << bits < count, count + 2 << bits <= Int32.max { bits += 1 }
+        let nodes = try ScratchBuffer(count: count + 1 << Int(bits), repeating: Node(next: 0, previous: 0))
+        for node in 0..<count + 1 << Int(bits) {
+            let itself = Int32(truncatingIfNeeded: node)
+            nodes.elements[node] = Node(next: itself, previous: itself)
+        }
+        for block in 0...count {
+            blocks.elements[block].previousFree = block == 0 ? end : Int32(truncatingIfNeeded: block - 1)
+            blocks.elements[block].nextFree = block == count ? 0 : Int32(truncatingIfNeeded: block + 1)
         }
         self.blocks = blocks
-        self.firsts = firsts
+        self.nodes = nodes
+        self.end = end
         shift = 64 - bits
-        firstFree = count > 0 ? 0 : -1
-        lastFree = Int32(truncatingIfNeeded: count - 1)
         free = count
     }
 
     /// Takes a block from the front of the free ones, which are not none; whatever was in it is gone.
     @inline(__always)
     mutating func take() -> Int32 {
-        let block = firstFree
+        let block = blocks.elements[Int(end)].nextFree
+        removeFromFree(block)
+        removeFromIndex(block)
         let element = blocks.elements + Int(block)
-        firstFree = element.pointee.nextFree
-        if firstFree >= 0 {
-            blocks.elements[Int(firstFree)].previousFree = -1
-        } else {
-            lastFree = -1
-        }
-        free &-= 1
-        if element.pointee.previousInIndex != Block.notIndexed { removeFromIndex(block) }
         if element.pointee.isWatched {
             watchIsStale = true
             idleWatched &-= 1
@@ -122,47 +127,30 @@ struct BlockPool: ~Copyable {
         element.pointee.users &-= 1
         if element.pointee.isUsed { return }
         if element.pointee.isWatched { idleWatched &+= 1 }
-        element.pointee.previousFree = lastFree
-        element.pointee.nextFree = -1
-        if lastFree >= 0 {
-            blocks.elements[Int(lastFree)].nextFree = block
-        } else {
-            firstFree = block
-        }
-        lastFree = block
-        free &+= 1
+        addToFree(block, after: blocks.elements[Int(end)].previousFree, before: end)
     }
 
     /// Nobody uses any more a block without content: it is the first to be taken.
     @inline(__always)
     mutating func releaseEmpty(_ block: Int32) {
-        let element = blocks.elements + Int(block)
-        element.pointee.users = 0
-        element.pointee.previousFree = -1
-        element.pointee.nextFree = firstFree
-        if firstFree >= 0 {
-            blocks.elements[Int(firstFree)].previousFree = block
-        } else {
-            lastFree = block
-        }
-        firstFree = block
+        blocks.elements[Int(block)].users = 0
+        addToFree(block, after: end, before: blocks.elements[Int(end)].nextFree)
+    }
+
+    @inline(__always)
+    private mutating func addToFree(_ block: Int32, after previous: Int32, before next: Int32) {
+        blocks.elements[Int(block)].previousFree = previous
+        blocks.elements[Int(block)].nextFree = next
+        blocks.elements[Int(previous)].nextFree = block
+        blocks.elements[Int(next)].previousFree = block
         free &+= 1
     }
 
     @inline(__always)
     private mutating func removeFromFree(_ block: Int32) {
-        let element = blocks.elements + Int(block)
-        let (previous, next) = (element.pointee.previousFree, element.pointee.nextFree)
-        if previous >= 0 {
-            blocks.elements[Int(previous)].nextFree = next
-        } else {
-            firstFree = next
-        }
-        if next >= 0 {
-            blocks.elements[Int(next)].previousFree = previous
-        } else {
-            lastFree = previous
-        }
+        let (previous, next) = (blocks.elements[Int(block)].previousFree, blocks.elements[Int(block)].nextFree)
+        blocks.elements[Int(previous)].nextFree = next
+        blocks.elements[Int(next)].previousFree = previous
         free &-= 1
     }
 
@@ -172,62 +160,52 @@ struct BlockPool: ~Copyable {
         let element = blocks.elements + Int(block)
         element.pointee.id = content.id
         element.pointee.place = content.place
-        if !content.isUnique { addToIndex(block) }
+        if !content.isUnique { addToIndex(block, content) }
     }
 
     /// Makes sure that a block with content can be found.
     mutating func addToIndexIfMissing(_ block: Int32) {
-        if blocks.elements[Int(block)].previousInIndex == Block.notIndexed { addToIndex(block) }
+        if nodes.elements[Int(block)].next == block { addToIndex(block, blocks.elements[Int(block)].content) }
     }
 
+    /// The head of the list of a content.
     @inline(__always)
-    private func list(_ content: Content) -> Int {
+    private func head(_ content: Content) -> Int32 {
         // Fibonacci hashing of both words, folded once: neighbouring places of an id spread over the lists.
         var hash = UInt64(bitPattern: content.id) &* 0x9E37_79B9_7F4A_7C15
         hash ^= hash &>> 32
         hash = (hash &+ UInt64(content.place)) &* 0xD6E8_FEB8_6659_FD93
-        return Int(truncatingIfNeeded: hash &>> shift)
+        return end &+ Int32(truncatingIfNeeded: hash &>> shift)
     }
 
+    /// Adds a block to the end of its list.
     @inline(__always)
-    private mutating func addToIndex(_ block: Int32) {
-        let elements = blocks.elements
-        let content = elements[Int(block)].content
+    private mutating func addToIndex(_ block: Int32, _ content: Content) {
         if content == awaited { watchIsStale = true }
-        elements[Int(block)].nextInIndex = -1
-        let list = list(content)
-        var last = firsts.elements[list]
-        if last < 0 {
-            firsts.elements[list] = block
-            elements[Int(block)].previousInIndex = -1
-            return
-        }
-        while elements[Int(last)].nextInIndex >= 0 { last = elements[Int(last)].nextInIndex }
-        elements[Int(last)].nextInIndex = block
-        elements[Int(block)].previousInIndex = last
+        let head = head(content)
+        let last = nodes.elements[Int(head)].previous
+        nodes.elements[Int(block)] = Node(next: head, previous: last)
+        nodes.elements[Int(last)].next = block
+        nodes.elements[Int(head)].previous = block
     }
 
+    /// Takes a block out of its list, if it is in one.
     @inline(__always)
     private mutating func removeFromIndex(_ block: Int32) {
-        let elements = blocks.elements
-        let (previous, next) = (elements[Int(block)].previousInIndex, elements[Int(block)].nextInIndex)
-        if previous >= 0 {
-            elements[Int(previous)].nextInIndex = next
-        } else {
-            firsts.elements[list(elements[Int(block)].content)] = next
-        }
-        if next >= 0 { elements[Int(next)].previousInIndex = previous }
-        elements[Int(block)].previousInIndex = Block.notIndexed
+        let node = nodes.elements[Int(block)]
+        nodes.elements[Int(node.previous)].next = node.next
+        nodes.elements[Int(node.next)].previous = node.previous
+        nodes.elements[Int(block)] = Node(next: block, previous: block)
     }
 
     /// The block with this content that was published first; -1 if there is none.
     @inline(__always)
     func find(_ content: Content) -> Int32 {
-        let elements = blocks.elements
-        var block = firsts.elements[list(content)]
-        while block >= 0 {
-            if elements[Int(block)].content == content { return block }
-            block = elements[Int(block)].nextInIndex
+        let head = head(content)
+        var block = nodes.elements[Int(head)].next
+        while block != head {
+            if blocks.elements[Int(block)].content == content { return block }
+            block = nodes.elements[Int(block)].next
         }
         return -1
     }

@@ -7,6 +7,8 @@ struct CountedBlocks: BlockMemory, ~Copyable {
     let usable: Int
     /// Whether a member has all the blocks it may ever need from the start.
     private let isReserved: Bool
+    /// For how many a member counts in its phase: for none if it needs no more blocks.
+    private let countInPhase: Int32
     private(set) var free: Int
     /// How many of those who decode are in each phase. One in phase `current` has only full blocks.
     private let phases: ScratchBuffer<Int32>
@@ -22,6 +24,7 @@ struct CountedBlocks: BlockMemory, ~Copyable {
         free = usable ?? .max
         self.blockSize = BlockSize(blockSize)
         self.isReserved = isReserved
+        countInPhase = isReserved ? 0 : 1
     }
 
     @inline(__always)
@@ -47,12 +50,14 @@ struct CountedBlocks: BlockMemory, ~Copyable {
 
     @inline(__always)
     mutating func join(_ slot: Int, _ members: UnsafePointer<Member>, computed: Int64) {
-        if !isReserved { phases.elements[phase(computed)] &+= 1 }
+        let phase = phases.elements + phase(computed)
+        phase.pointee &+= countInPhase
     }
 
     @inline(__always)
     mutating func leave(_ slot: Int, computed: Int64) {
-        if !isReserved { phases.elements[phase(computed)] &-= 1 }
+        let phase = phases.elements + phase(computed)
+        phase.pointee &-= countInPhase
     }
 
     @inline(__always)

@@ -8,10 +8,8 @@ enum DynamicPolicy: SchedulingPolicy {
     static func schedule<Memory: BlockMemory & ~Copyable>(
         _ replica: inout Replica<Memory>
     ) throws(BatchingError) -> Nanoseconds? {
-        if replica.runningCount > 0 {
-            replica.scheduleBatch()
-            return nil
-        }
+        // Everyone in a batch computes one token, those who are done as padding.
+        if replica.runningCount > 0 { return nil }
         if replica.waiting.count < replica.settings.maxNumSeqs {
             let latest = replica.earliestWaiting.advanced(by: 1, of: replica.settings.maxQueueDelay)
             if replica.now < latest ?? .maximum { return latest ?? .maximum }

@@ -9,13 +9,10 @@ enum StaticPolicy: SchedulingPolicy {
     static func schedule<Memory: BlockMemory & ~Copyable>(
         _ replica: inout Replica<Memory>
     ) throws(BatchingError) -> Nanoseconds? {
-        if replica.runningCount > 0 {
-            replica.scheduleBatch()
-        } else if replica.waiting.count >= replica.settings.maxNumSeqs || !replica.expectsArrivals {
-            try replica.admitWhole()
-        } else {
-            return Nanoseconds.maximum
-        }
+        // Everyone in a batch computes one token, those who are done as padding.
+        if replica.runningCount > 0 { return nil }
+        if replica.waiting.count < replica.settings.maxNumSeqs, replica.expectsArrivals { return Nanoseconds.maximum }
+        try replica.admitWhole()
         return nil
     }
 }

@@ -35,6 +35,8 @@ struct WaitingQueue: ~Copyable {
     private(set) var firstFresh = 0
     /// In any other order.
     private var heap: GrowableBuffer<Entry>
+    /// In any other order: the earliest arrival among those who wait; negative if it has to be looked for.
+    private var earliest: Int64 = -1
     private(set) var count = 0
 
     init(_ requests: RequestColumns, order: QueueOrder) throws(BatchingError) {
@@ -123,11 +125,16 @@ struct WaitingQueue: ~Copyable {
         }
     }
 
-    /// The earliest arrival in the heap, which is not empty.
+    /// The earliest arrival in the heap, which is not empty. It is looked for only after that one was taken out, and not
+    /// whenever somebody arrives.
     var earliestInHeap: Nanoseconds {
-        var earliest = heap.elements[0].arrival
-        for position in 1..<max(count, 1) { earliest = min(earliest, heap.elements[position].arrival) }
-        return Nanoseconds(earliest)
+        mutating get {
+            if earliest < 0 {
+                earliest = heap.elements[0].arrival
+                for position in 1..<max(count, 1) { earliest = min(earliest, heap.elements[position].arrival) }
+            }
+            return Nanoseconds(earliest)
+        }
     }
 
     /// A copy of a queue that is a heap, to be emptied in order.
@@ -146,6 +153,8 @@ struct WaitingQueue: ~Copyable {
             key: order == .priority ? Int64(requests.priority?[request] ?? 0) : requests.output(request),
             arrival: requests.arrival(request).count, tieBreak: requests.tieBreak?[request] ?? 0,
             request: UInt32(truncatingIfNeeded: request), slot: Int32(truncatingIfNeeded: slot))
+        // What is not known stays so.
+        earliest = count == 0 ? entry.arrival : min(earliest, entry.arrival)
         count &+= 1
         WaitingQueue.siftUp(entry, from: count &- 1, heap.elements)
     }
@@ -153,6 +162,7 @@ struct WaitingQueue: ~Copyable {
     /// Takes out one entry; `count` no longer counts it.
     @inline(never)
     private mutating func removeFromHeap(at position: Int) {
+        if heap.elements[position].arrival == earliest { earliest = -1 }
         let last = heap.elements[count]
         if position == count { return }
         if position > 0, last.precedes(heap.elements[(position &- 1) / 2]) {

@@ -95,9 +95,13 @@ struct RunLimits {
         return replica.iteration >= iterations ? .iterationLimit : .timeLimit
     }
 
-    /// Whether an iteration may be scheduled without asking further.
+    /// Whether an iteration may be scheduled without asking further, as far as their number goes.
     @inline(__always)
-    func allow(_ iteration: Int64, at now: Nanoseconds) -> Bool { iteration < nextCheck && now < time }
+    func allow(_ iteration: Int64) -> Bool { iteration < nextCheck }
+
+    /// The time at which no iteration may be scheduled any more without asking further.
+    @inline(__always)
+    func lastTime(before arrival: Nanoseconds) -> Nanoseconds { min(arrival, time) }
 
     @inline(never)
     private mutating func report(_ state: EngineProgress) throws(BatchingError) {

@@ -19,27 +19,30 @@ extension Replica where Memory: ~Copyable {
         var work = measure()
         let first = iteration
         let origin = start
-        while now < nextArrival, limits.allow(iteration, at: now), dueLists.isEmpty(iteration),
+        // What changes in each iteration is kept in registers, not in the replica.
+        var blockTime: UInt128 = 0
+        let lastTime = limits.lastTime(before: nextArrival)
+        while work.time < lastTime, limits.allow(work.number), dueLists.isEmpty(work.number),
             memory.neededByDecodes <= memory.free
         {
             memory.growDecodes(members.elements, admittedBefore: .max)
-            work.number = iteration
-            work.time = now
             work.usedBlocks = memory.usable &- memory.free
             let duration = try time.duration(of: work)
             let end = try limits.end(of: duration, from: start, work)
-            totals.blockTime &+= UInt128(truncatingIfNeeded: work.usedBlocks) &* UInt128(truncatingIfNeeded: duration.count)
-            now = isAhead ? start : end
+            blockTime &+= UInt128(truncatingIfNeeded: work.usedBlocks) &* UInt128(truncatingIfNeeded: duration.count)
+            work.time = isAhead ? start : end
             start = end
-            work.contextTokens &+= Int64(decoding)
+            work.contextTokens &+= work.decodeTokens
+            work.number &+= 1
             memory.advance()
-            iteration &+= 1
         }
+        iteration = work.number
         if iteration == first { return }
+        now = work.time
         // Blocks are only taken meanwhile, so that the last iteration has the most.
         work.decodeTokens &*= iteration &- first
         decodingContext &+= work.decodeTokens
-        let elapsed = start - origin
-        totals.add(work, elapsed, end: start)
+        totals.blockTime &+= blockTime
+        totals.add(work, start - origin, end: start)
     }
 }

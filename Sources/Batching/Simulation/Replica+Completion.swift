@@ -25,7 +25,7 @@ extension Replica where Memory: ~Copyable {
                 } else {
                     let tokens = Int64(member.chunk)
                     work.prefillTokens &+= tokens
-                    work.prefillContext += Double(tokens &* (member.computed &+ tokens))
+                    work.prefillContext += Double(tokens) * Double(member.computed &+ tokens)
                 }
             }
             slot = Int(member.nextOfKind)
@@ -149,7 +149,7 @@ extension Replica where Memory: ~Copyable {
     }
 
     /// The last token of a member is known, at `end`: it leaves, and its slot and blocks are free.
-    @inline(__always)
+    @inline(never)
     mutating func finish(_ slot: Int, at end: Nanoseconds, iteration: Int64) throws(BatchingError) {
         let member = members.elements[slot]
         let request = Int(member.request)

@@ -251,7 +251,8 @@ extension Replica where Memory: ~Copyable {
             joining.decodeContext &+= known
         } else {
             joining.prefillTokens &+= tokens
-            joining.prefillContext += Double(tokens &* known)
+            // In `Double`: after a preemption the product may be beyond 64 bits.
+            joining.prefillContext += Double(tokens) * Double(known)
         }
         joining.count &+= 1
         joining.context &+= known &- 1
@@ -261,7 +262,7 @@ extension Replica where Memory: ~Copyable {
             firstTokenCount &+= 1
         }
         // For the log of decisions, which takes it away again.
-        if logsDecisions { member.pointee.chunk = Int32(truncatingIfNeeded: tokens) }
+        if logsDecisions { member.pointee.chunk = Int32(clamping: tokens) }
         member.pointee.state = .decoding
         member.pointee.due = iteration &+ Int64(member.pointee.output &- member.pointee.generated) &- 1
         member.pointee.computed = known &- iteration &- 1
@@ -286,8 +287,4 @@ extension Replica where Memory: ~Copyable {
             try admit(candidate, PrefixHit(), computed: computed, tokens: known &- computed, room: room)
         }
     }
-
-    /// Everyone in a batch computes one token, those who are done as padding.
-    @inline(__always)
-    mutating func scheduleBatch() {}
 }

@@ -27,13 +27,15 @@ def output_of(*command: str | Path) -> str:
 
 
 def test_python() -> None:
-    lesson, columns = programs("python")
+    lesson, columns, engine = programs("python")
     # By hand: 430 tokens in 3.6 s and in 2.3 s; latencies 2.1, 2.0, 3.4, 3.3 and 0.5, 2.0, 0.6, 2.0.
     assert output_of(sys.executable, "-c", lesson) == (
         "static_batch_simulation: 119.4 tokens/s, mean latency 2.700 s\n"
         "continuous_batch_simulation: 187.0 tokens/s, mean latency 1.275 s\n"
     )
     assert "'total_tokens'" in output_of(sys.executable, "-c", columns)
+    policies = output_of(sys.executable, "-c", engine).splitlines()
+    assert [line.split()[:2] for line in policies] == [["vllm", "TTFT"], ["orca", "TTFT"], ["static", "TTFT"]]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,512 @@
+/*
+ * Drives batching_simulate with any configuration, requests, logs and callbacks, in runs that are cut off early enough
+ * to be quick. What is asked for holds whatever the policy decides.
+ */
+#include <math.h>
+
+#include "checks.h"
+
+enum { MOST_BLOCKS_WITH_NAMES = 100000 };
+
+/* What the callbacks of one run need, and what they saw. */
+struct run {
+    struct input *input;
+    batching_config config;
+    const batching_requests *requests;
+    batching_iteration_log iteration_log;
+    batching_decision_log decision_log;
+    int64_t calls;
+    int64_t last_reported;
+    /* What passed through the logs: all of it if they have callbacks. */
+    int64_t iterations_seen, finished_seen, decisions_seen;
+    int64_t events_seen[BATCHING_EVENT_FINISHED + 1];
+    int64_t tokens_scheduled;
+    double last_time;
+};
+
+static int64_t limit(int64_t value, int64_t by_default) {
+    return value == 0 ? by_default : value;
+}
+
+static void require_within_limits(const struct run *run, int64_t running, int64_t waiting, int64_t tokens,
+                                  int64_t kv_blocks_used) {
+    const batching_config *config = &run->config;
+    REQUIRE(running >= 0 && running <= limit(config->max_num_seqs, 256));
+    REQUIRE(waiting >= 0 && running + waiting <= run->requests->count);
+    REQUIRE(tokens >= 0);
+    if (config->policy == BATCHING_POLICY_VLLM) {
+        REQUIRE(tokens <= limit(config->max_num_batched_tokens, 2048));
+    }
+    REQUIRE(kv_blocks_used >= 0);
+    REQUIRE(config->num_gpu_blocks == 0 || kv_blocks_used <= config->num_gpu_blocks - 1);
+}
+
+/* Now and then a callback stops the run; when the bytes have run out, none does. */
+static int32_t go_on_or_not(struct run *run) {
+    run->calls++;
+    return input_chance(run->input, 64) ? (int32_t)input_word(run->input) : 0;
+}
+
+static int32_t answer_time(const batching_iteration *iteration, double *seconds, void *user_data) {
+    struct run *run = user_data;
+    REQUIRE(iteration->struct_size == sizeof *iteration && iteration->reserved == 0);
+    require_within_limits(run, iteration->running, iteration->waiting,
+                          iteration->prefill_tokens + iteration->decode_tokens, iteration->kv_blocks_used);
+    REQUIRE(iteration->prefill_tokens + iteration->decode_tokens > 0);
+    REQUIRE(iteration->context_tokens >= iteration->decode_tokens);
+    REQUIRE(iteration->prefill_context >= (double)iteration->prefill_tokens);
+    REQUIRE(iteration->time >= 0.0 && iteration->number >= 0 && iteration->preemptions >= 0);
+    *seconds = input_chance(run->input, 32) ? input_double(run->input) : 0.0625 * (input_byte(run->input) % 8);
+    return go_on_or_not(run);
+}
+
+static int32_t see_progress(const batching_progress *progress, void *user_data) {
+    struct run *run = user_data;
+    REQUIRE(progress->struct_size == sizeof *progress && progress->reserved == 0);
+    REQUIRE(progress->count == run->requests->count);
+    REQUIRE(progress->finished >= 0 && progress->finished <= progress->arrived);
+    REQUIRE(progress->arrived <= progress->count);
+    REQUIRE(progress->iterations > 0 && progress->iterations % limit(run->config.progress_interval, 4096) == 0);
+    run->last_reported = progress->iterations;
+    return go_on_or_not(run);
+}
+
+static void see_iterations(struct run *run, int64_t row_count) {
+    const batching_iteration_log *log = &run->iteration_log;
+    for (int64_t row = 0; log->time != NULL && row < row_count; row++) {
+        require_within_limits(run, log->running[row], log->waiting[row],
+                              log->prefill_tokens[row] + log->decode_tokens[row], log->kv_blocks_used[row]);
+        REQUIRE(log->time[row] >= run->last_time && log->start_time[row] >= log->time[row]);
+        REQUIRE(log->duration[row] >= 0.0);
+        REQUIRE(log->kv_blocks_kept[row] >= 0);
+        REQUIRE(log->preemptions[row] >= 0 && log->finished[row] >= 0);
+        run->last_time = log->time[row];
+        run->finished_seen += log->finished[row];
+    }
+    run->iterations_seen += row_count;
+}
+
+static int32_t take_iterations(int64_t row_count, void *user_data) {
+    struct run *run = user_data;
+    REQUIRE(row_count >= 1 && row_count <= run->iteration_log.capacity);
+    see_iterations(run, row_count);
+    return go_on_or_not(run);
+}
+
+static void see_decisions(struct run *run, int64_t row_count) {
+    const batching_decision_log *log = &run->decision_log;
+    for (int64_t row = 0; log->event != NULL && row < row_count; row++) {
+        int32_t event = log->event[row];
+        REQUIRE(event == BATCHING_EVENT_REJECTED || event == BATCHING_EVENT_PREEMPTED ||
+                event == BATCHING_EVENT_ADMITTED || event == BATCHING_EVENT_RESUMED ||
+                event == BATCHING_EVENT_SCHEDULED || event == BATCHING_EVENT_RUNNING ||
+                event == BATCHING_EVENT_WAITING || event == BATCHING_EVENT_FINISHED);
+        REQUIRE(log->include_queues || (event != BATCHING_EVENT_RUNNING && event != BATCHING_EVENT_WAITING));
+        REQUIRE(log->request[row] >= 0 && log->request[row] < run->requests->count);
+        REQUIRE(log->iteration[row] >= 0 && log->tokens[row] >= 0);
+        run->events_seen[event]++;
+        run->tokens_scheduled += event == BATCHING_EVENT_SCHEDULED ? log->tokens[row] : 0;
+    }
+    run->decisions_seen += row_count;
+}
+
+static int32_t take_decisions(int64_t row_count, void *user_data) {
+    struct run *run = user_data;
+    REQUIRE(row_count >= 1 && row_count <= run->decision_log.capacity);
+    see_decisions(run, row_count);
+    return go_on_or_not(run);
+}
+
+/* 0 or 1, and now and then neither. */
+static int32_t input_switch(struct input *input) {
+    uint8_t byte = input_byte(input);
+    return byte == 255 ? (int32_t)input_word(input) : byte & 1;
+}
+
+static int32_t input_choice(struct input *input, const int32_t *choices, uint8_t count) {
+    uint8_t byte = input_byte(input);
+    return byte == 255 ? (int32_t)input_word(input) : choices[byte % count];
+}
+
+/* The default, or a small number, and now and then any. */
+static int64_t input_limit(struct input *input, int64_t most) {
+    uint8_t byte = input_byte(input);
+    if (byte >= 248) {
+        return input_size(input);
+    }
+    return byte < 64 ? 0 : 1 + byte * 31 % most;
+}
+
+static batching_config input_config(struct input *input) {
+    static const int32_t POLICIES[] = {BATCHING_POLICY_VLLM,       BATCHING_POLICY_VLLM,    BATCHING_POLICY_VLLM,
+                                       BATCHING_POLICY_STATIC,     BATCHING_POLICY_DYNAMIC, BATCHING_POLICY_CONTINUOUS,
+                                       BATCHING_POLICY_CONTINUOUS, BATCHING_POLICY_ORCA};
+    static const int32_t ORDERS[] = {BATCHING_QUEUE_ARRIVAL, BATCHING_QUEUE_PRIORITY, BATCHING_QUEUE_SHORTEST_OUTPUT};
+    static const int32_t MODELS[] = {BATCHING_TIME_CONSTANT, BATCHING_TIME_AFFINE, BATCHING_TIME_CALLBACK};
+    batching_config config;
+    REQUIRE(batching_config_init(&config, sizeof config) == BATCHING_OK);
+    config.policy = input_choice(input, POLICIES, 8);
+    config.queue_order = input_choice(input, ORDERS, 3);
+    config.max_num_seqs = input_limit(input, 12);
+    config.max_num_batched_tokens = config.max_num_seqs == 0 || input_chance(input, 8)
+                                        ? input_limit(input, 4096)
+                                        : config.max_num_seqs + input_byte(input) % 64;
+    config.long_prefill_token_threshold = input_limit(input, 32);
+    config.max_model_len = input_chance(input, 4) ? input_limit(input, 300) : 0;
+    config.disable_chunked_prefill = input_chance(input, 4) ? input_switch(input) : 0;
+    config.disable_reserve_full_isl = input_switch(input);
+    config.async_scheduling = input_switch(input);
+    config.instant_prefill = input_chance(input, 8) ? input_switch(input) : 0;
+    config.max_queue_delay = input_chance(input, 2) ? input_seconds(input) : 0.0;
+    config.block_size = input_chance(input, 4) ? (int32_t)input_limit(input, 65536) : 1 + input_byte(input) % 16;
+    config.num_gpu_blocks = input_chance(input, 4) ? input_limit(input, 200) : 2 + input_byte(input) % 64;
+    config.enable_prefix_caching = input_switch(input);
+    if (config.num_gpu_blocks > MOST_BLOCKS_WITH_NAMES) {
+        config.enable_prefix_caching = 0;
+    }
+    config.watermark = input_chance(input, 4) ? input_double(input) : 0.01 * (input_byte(input) % 32);
+    config.admit_oversized = input_switch(input);
+    config.time_model = input_choice(input, MODELS, 3);
+    config.time_base = input_seconds(input);
+    if (config.time_model == BATCHING_TIME_AFFINE) {
+        config.time_base = input_chance(input, 4) ? 0.0 : config.time_base;
+        config.time_per_prefill_token = input_chance(input, 2) ? 1e-6 * input_byte(input) : input_seconds(input);
+        config.time_per_decode_token = input_chance(input, 2) ? 1e-6 * input_byte(input) : 0.0;
+        config.time_per_context_token = input_chance(input, 2) ? 1e-9 * input_byte(input) : input_seconds(input);
+        config.time_per_prefill_context = input_chance(input, 2) ? 1e-9 * input_byte(input) : 0.0;
+    }
+    config.time_limit = input_chance(input, 4) ? input_seconds(input) : 0.0;
+    /* Never 0, which is no limit. */
+    config.iteration_limit = input_chance(input, 32) ? -1 - input_byte(input) : 1 + 4 * input_byte(input);
+    config.progress_interval = input_limit(input, 64);
+    return config;
+}
+
+/* The columns that only the engine looks at, beside those of input_requests. */
+static batching_requests input_engine_requests(struct input *input) {
+    batching_requests requests = input_requests(input);
+    int64_t count = requests.count;
+    if (count < 0 || count > INT64_MAX / 8) {
+        return requests;
+    }
+    if (input_chance(input, 2)) {
+        int32_t *priority = allocate((size_t)count * sizeof *priority);
+        for (int64_t index = 0; index < count; index++) {
+            priority[index] = input_chance(input, 16) ? (int32_t)input_word(input) : input_byte(input) % 4;
+        }
+        requests.priority = priority;
+    }
+    if (input_chance(input, 2)) {
+        int64_t *tie_break = allocate((size_t)count * sizeof *tie_break);
+        for (int64_t index = 0; index < count; index++) {
+            tie_break[index] = input_chance(input, 16) ? (int64_t)input_word(input) : input_byte(input) % 4;
+        }
+        requests.tie_break = tie_break;
+    }
+    if (!input_chance(input, 4)) {
+        int64_t *hash_offsets = allocate(((size_t)count + 1) * sizeof *hash_offsets);
+        hash_offsets[0] = 0;
+        for (int64_t index = 0; index < count; index++) {
+            hash_offsets[index + 1] = hash_offsets[index] + input_byte(input) % 8;
+        }
+        int64_t id_count = hash_offsets[count];
+        int64_t *hash_ids = allocate((size_t)id_count * sizeof *hash_ids);
+        for (int64_t place = 0; place < id_count; place++) {
+            hash_ids[place] = input_chance(input, 16) ? (int64_t)input_word(input) : input_byte(input) % 3;
+        }
+        if (input_chance(input, 32)) {
+            hash_offsets[input_byte(input) % (count + 1)] = (int64_t)(input_word(input) | 1ULL << 63);
+        }
+        requests.hash_ids = hash_ids;
+        requests.hash_offsets = input_chance(input, 32) ? (free(hash_offsets), NULL) : hash_offsets;
+        requests.hash_covers_output = input_switch(input);
+    }
+    return requests;
+}
+
+static void free_engine_requests(batching_requests requests) {
+    free((void *)requests.priority);
+    free((void *)requests.tie_break);
+    free((void *)requests.hash_ids);
+    free((void *)requests.hash_offsets);
+    free_requests(requests);
+}
+
+/* How many rows a log of the fuzzer has, and whether it has columns for them. */
+static int64_t input_rows(struct input *input, bool *has_columns) {
+    *has_columns = !input_chance(input, 8);
+    return input_chance(input, 32) ? -1 - input_byte(input) : input_byte(input) % 40;
+}
+
+static void input_logs(struct input *input, struct run *run) {
+    bool has_columns;
+    batching_iteration_log *iterations = &run->iteration_log;
+    REQUIRE(batching_iteration_log_init(iterations, sizeof *iterations) == BATCHING_OK);
+    iterations->capacity = input_rows(input, &has_columns);
+    iterations->count = -7;
+    iterations->callback = input_chance(input, 2) ? take_iterations : NULL;
+    iterations->user_data = run;
+    int64_t rows = iterations->capacity < 0 ? 0 : iterations->capacity;
+    if (has_columns) {
+        iterations->time = output_column(rows, sizeof(double));
+        iterations->start_time = output_column(rows, sizeof(double));
+        iterations->duration = output_column(rows, sizeof(double));
+        iterations->running = output_column(rows, sizeof(int64_t));
+        iterations->waiting = output_column(rows, sizeof(int64_t));
+        iterations->prefill_tokens = output_column(rows, sizeof(int64_t));
+        iterations->decode_tokens = output_column(rows, sizeof(int64_t));
+        iterations->kv_blocks_used = output_column(rows, sizeof(int64_t));
+        iterations->kv_blocks_kept = output_column(rows, sizeof(int64_t));
+        iterations->preemptions = output_column(rows, sizeof(int64_t));
+        iterations->finished = output_column(rows, sizeof(int64_t));
+    }
+    batching_decision_log *decisions = &run->decision_log;
+    REQUIRE(batching_decision_log_init(decisions, sizeof *decisions) == BATCHING_OK);
+    decisions->capacity = input_rows(input, &has_columns);
+    decisions->count = -7;
+    decisions->callback = input_chance(input, 2) ? take_decisions : NULL;
+    decisions->user_data = run;
+    decisions->include_queues = input_switch(input);
+    rows = decisions->capacity < 0 ? 0 : decisions->capacity;
+    if (has_columns) {
+        decisions->iteration = output_column(rows, sizeof(int64_t));
+        decisions->request = output_column(rows, sizeof(int64_t));
+        decisions->event = output_column(rows, sizeof(int32_t));
+        decisions->tokens = output_column(rows, sizeof(int32_t));
+    }
+}
+
+static void free_logs(const struct run *run) {
+    const batching_iteration_log *iterations = &run->iteration_log;
+    free(iterations->time);
+    free(iterations->start_time);
+    free(iterations->duration);
+    free(iterations->running);
+    free(iterations->waiting);
+    free(iterations->prefill_tokens);
+    free(iterations->decode_tokens);
+    free(iterations->kv_blocks_used);
+    free(iterations->kv_blocks_kept);
+    free(iterations->preemptions);
+    free(iterations->finished);
+    free(run->decision_log.iteration);
+    free(run->decision_log.request);
+    free(run->decision_log.event);
+    free(run->decision_log.tokens);
+}
+
+static bool is_rejected(int32_t status) {
+    return status == BATCHING_REQUEST_REJECTED_MODEL_LENGTH || status == BATCHING_REQUEST_REJECTED_KV_MEMORY ||
+           status == BATCHING_REQUEST_REJECTED_TOKEN_BUDGET;
+}
+
+/* One request, by what became of it. */
+static void require_an_outcome(const struct run *run, const batching_results *results, int64_t index) {
+    const batching_requests *requests = run->requests;
+    double arrival = requests->arrival_time != NULL ? requests->arrival_time[index] : 0.0;
+    double start = results->start_time[index], first_token = results->first_token_time[index];
+    double end = results->end_time[index];
+    int32_t status = results->status[index], tokens = results->tokens_generated[index];
+    int64_t output = requests->output_length != NULL ? requests->output_length[index] : 1;
+    int64_t prompt = requests->prompt_length != NULL ? requests->prompt_length[index] : 0;
+    prompt = prompt < 1 ? 1 : prompt;
+    int64_t longest = run->config.max_model_len == 0 ? INT64_MAX : run->config.max_model_len;
+    REQUIRE(results->preemptions[index] >= 0);
+    REQUIRE(results->prefix_cached_tokens[index] >= 0 && results->prefix_cached_tokens[index] < prompt);
+    REQUIRE(isnan(start) || is_not_before(start, arrival));
+    REQUIRE(isnan(first_token) == (tokens == 0));
+    REQUIRE(isnan(first_token) || first_token >= start);
+    REQUIRE(tokens >= 0 && tokens <= output && prompt + tokens <= (tokens == 0 ? INT64_MAX : longest));
+    if (status == BATCHING_REQUEST_FINISHED) {
+        REQUIRE(tokens == (output < longest - prompt ? output : longest - prompt));
+        REQUIRE(start <= first_token && first_token <= end && end <= BATCHING_TIME_MAX);
+    } else {
+        REQUIRE(status == BATCHING_REQUEST_UNFINISHED || status == BATCHING_REQUEST_STUCK || is_rejected(status));
+        REQUIRE(isnan(end));
+        REQUIRE(!is_rejected(status) || (isnan(start) && tokens == 0 && results->preemptions[index] == 0));
+        REQUIRE(!isnan(start) || tokens == 0);
+    }
+}
+
+static void require_an_order_of_completion(const batching_requests *requests, const batching_results *results,
+                                           int64_t finished) {
+    bool *completed = calloc((size_t)requests->count + 1, sizeof *completed);
+    for (int64_t place = 0; place < requests->count; place++) {
+        int64_t index = results->completion_order[place];
+        if (place >= finished) {
+            REQUIRE(index == -1);
+            continue;
+        }
+        REQUIRE(index >= 0 && index < requests->count && !completed[index]);
+        REQUIRE(results->status[index] == BATCHING_REQUEST_FINISHED);
+        REQUIRE(place == 0 || results->end_time[results->completion_order[place - 1]] <= results->end_time[index]);
+        completed[index] = true;
+    }
+    free(completed);
+}
+
+static void require_outcomes(const struct run *run, const batching_results *results, const batching_summary *summary) {
+    const batching_requests *requests = run->requests;
+    int64_t tokens = 0, preemptions = 0, cached = 0, finished = 0, rejected = 0;
+    double last_end = 0.0;
+    for (int64_t index = 0; index < requests->count; index++) {
+        require_an_outcome(run, results, index);
+        tokens += results->tokens_generated[index];
+        preemptions += results->preemptions[index];
+        cached += results->prefix_cached_tokens[index];
+        finished += results->status[index] == BATCHING_REQUEST_FINISHED;
+        rejected += is_rejected(results->status[index]);
+        last_end = results->end_time[index] > last_end ? results->end_time[index] : last_end;
+    }
+    REQUIRE(summary->total_tokens == tokens && summary->preemptions == preemptions);
+    REQUIRE(summary->finished == finished && summary->rejected == rejected);
+    REQUIRE(summary->prefix_cache_hits == cached);
+    REQUIRE(summary->total_time == last_end);
+    require_an_order_of_completion(requests, results, finished);
+}
+
+static void require_a_summary(const struct run *run, const batching_summary *summary) {
+    const batching_config *config = &run->config;
+    REQUIRE(summary->finished + summary->rejected + summary->unfinished == run->requests->count);
+    REQUIRE(summary->iterations >= 0 && summary->iterations <= config->iteration_limit);
+    REQUIRE(summary->duration >= summary->total_time && summary->duration <= BATCHING_TIME_MAX);
+    REQUIRE(is_not_before(summary->duration, summary->busy_time));
+    REQUIRE(summary->peak_running <= limit(config->max_num_seqs, 256) && summary->peak_waiting >= 0);
+    /* A mean is a rounded quotient: it may exceed the largest of its elements by its last bits. */
+    const double rounding = 1 + 1e-12;
+    REQUIRE(summary->mean_running >= 0.0 && summary->mean_running <= (double)summary->peak_running * rounding);
+    REQUIRE(summary->mean_kv_use >= 0.0 && summary->mean_kv_use <= summary->peak_kv_use * rounding);
+    REQUIRE(summary->peak_kv_use <= 1.0);
+    REQUIRE(summary->prefill_tokens >= 0 && summary->decode_tokens >= 0);
+    REQUIRE(summary->recomputed_tokens >= 0 && (summary->recomputed_tokens == 0 || summary->preemptions > 0));
+    REQUIRE(summary->prefix_cache_hits >= 0 && summary->prefix_cache_hits <= summary->prefix_cache_queries);
+    /* Asynchronously the batch that was in flight at a limit may have completed all that was left. */
+    bool is_cut_off = summary->unfinished > 0 || config->async_scheduling;
+    switch (summary->end_reason) {
+    case BATCHING_END_COMPLETED:
+        REQUIRE(summary->unfinished == 0);
+        break;
+    case BATCHING_END_ITERATION_LIMIT:
+        REQUIRE(summary->iterations == config->iteration_limit && is_cut_off);
+        break;
+    case BATCHING_END_TIME_LIMIT:
+        REQUIRE(config->time_limit > 0.0 && is_cut_off);
+        break;
+    default:
+        REQUIRE(summary->end_reason == BATCHING_END_STUCK && summary->unfinished > 0);
+    }
+}
+
+/* Logs with callbacks have told everything. */
+static void require_complete_logs(const struct run *run, const batching_summary *summary) {
+    const batching_iteration_log *iterations = &run->iteration_log;
+    if (run->config.iteration_log != NULL) {
+        REQUIRE(run->config.iteration_log->count == summary->iterations);
+        if (iterations->callback != NULL) {
+            REQUIRE(run->iterations_seen == summary->iterations);
+            REQUIRE(iterations->time == NULL || run->finished_seen == summary->finished);
+        }
+    }
+    const batching_decision_log *decisions = &run->decision_log;
+    if (run->config.decision_log != NULL && decisions->callback != NULL) {
+        REQUIRE(run->decisions_seen == run->config.decision_log->count);
+        if (decisions->event != NULL) {
+            REQUIRE(run->events_seen[BATCHING_EVENT_FINISHED] == summary->finished);
+            REQUIRE(run->events_seen[BATCHING_EVENT_REJECTED] == summary->rejected);
+            REQUIRE(run->events_seen[BATCHING_EVENT_PREEMPTED] == summary->preemptions);
+            REQUIRE(run->tokens_scheduled == summary->prefill_tokens + summary->decode_tokens ||
+                    summary->prefill_tokens > INT32_MAX);
+        }
+    }
+}
+
+/* The rows that a log without a callback has kept. */
+static void see_what_was_kept(struct run *run) {
+    const batching_iteration_log *iterations = run->config.iteration_log;
+    if (iterations != NULL && iterations->callback == NULL) {
+        see_iterations(run, iterations->count < iterations->capacity ? iterations->count : iterations->capacity);
+    }
+    const batching_decision_log *decisions = run->config.decision_log;
+    if (decisions != NULL && decisions->callback == NULL) {
+        see_decisions(run, decisions->count < decisions->capacity ? decisions->count : decisions->capacity);
+    }
+}
+
+/* Without outputs, logs and progress the same input gives the same summary. */
+static void require_the_same_again(const struct run *run, const batching_requests *requests,
+                                   const batching_summary *summary) {
+    if (run->config.time_model == BATCHING_TIME_CALLBACK) {
+        return;
+    }
+    batching_config config = run->config;
+    config.iteration_log = NULL;
+    config.decision_log = NULL;
+    config.progress_callback = NULL;
+    batching_summary again;
+    REQUIRE(batching_summary_init(&again, sizeof again) == BATCHING_OK);
+    REQUIRE(batching_simulate(&config, requests, NULL, &again) == BATCHING_OK);
+    REQUIRE(memcmp(&again, summary, sizeof again) == 0);
+}
+
+void fuzz_engine(struct input *input) {
+    struct run run = {.input = input, .config = input_config(input)};
+    batching_requests requests = input_engine_requests(input);
+    if (run.config.block_size > 0 && !input_chance(input, 16)) {
+        requests.hash_block_size = run.config.block_size <= 65536 ? run.config.block_size * (input_byte(input) % 4) : 0;
+    } else {
+        requests.hash_block_size = (int32_t)input_word(input);
+    }
+    run.requests = &requests;
+    run.config.time_callback = input_chance(input, 32) ? NULL : answer_time;
+    run.config.time_user_data = &run;
+    run.config.progress_callback = input_chance(input, 2) ? see_progress : NULL;
+    run.config.progress_user_data = &run;
+    input_logs(input, &run);
+
+    int64_t columns = requests.count >= 0 && requests.count <= INT64_MAX / 8 ? requests.count : 0;
+    batching_results results = output_results(columns);
+    results.capacity = input_chance(input, 32) ? columns - 1 - input_byte(input) : columns;
+    batching_summary summary;
+    REQUIRE(batching_summary_init(&summary, sizeof summary) == BATCHING_OK);
+    summary.iterations = -7;
+
+    struct output_struct iteration_log = output_struct(input, &run.iteration_log, sizeof run.iteration_log);
+    struct output_struct decision_log = output_struct(input, &run.decision_log, sizeof run.decision_log);
+    run.config.iteration_log = input_chance(input, 2) ? iteration_log.value : NULL;
+    run.config.decision_log = input_chance(input, 2) ? decision_log.value : NULL;
+    batching_config *given_config = input_struct(input, &run.config, sizeof run.config);
+    batching_requests *given_requests = input_struct(input, &requests, sizeof requests);
+    batching_results *given_results = input_struct(input, &results, sizeof results);
+    struct output_struct given_summary = output_struct(input, &summary, sizeof summary);
+
+    batching_status status = batching_simulate(given_config, given_requests, given_results, given_summary.value);
+    if (succeeded(status)) {
+        take_output(&summary, sizeof summary, given_summary);
+        if (given_summary.size >= sizeof summary && given_results->struct_size >= sizeof results) {
+            require_outcomes(&run, &results, &summary);
+        }
+        if (given_summary.size >= sizeof summary) {
+            require_a_summary(&run, &summary);
+            require_complete_logs(&run, &summary);
+            summary.struct_size = sizeof summary;
+            require_the_same_again(&run, given_requests, &summary);
+        }
+        see_what_was_kept(&run);
+    } else {
+        REQUIRE(is_untouched(given_summary));
+        /* Nothing was written, unless it failed on its way. */
+        if (run.calls == 0 && status != BATCHING_ERROR_OVERFLOW && status != BATCHING_ERROR_OUT_OF_MEMORY) {
+            REQUIRE(results_are_untouched(results, columns));
+            REQUIRE(is_untouched(iteration_log) && is_untouched(decision_log));
+        }
+    }
+    free(given_config);
+    free(given_requests);
+    free(given_results);
+    free_output_struct(given_summary);
+    free_output_struct(iteration_log);
+    free_output_struct(decision_log);
+    free_logs(&run);
+    free_engine_requests(requests);
+    free_results(results);
+}
