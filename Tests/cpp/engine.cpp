@@ -186,6 +186,13 @@ TEST_CASE("a default config is that of C") {
     const auto defaults = c_defaults();
     CHECK(engine_case(batching::simulate(requests)) == in_c(&defaults, requests));
 
+    // The slots show where the budget does not run out first: 300 prompts of one token.
+    const batching::requests short_prompts{std::vector<std::int32_t>(300, 1), std::vector<std::int32_t>(300, 5),
+                                           std::vector<double>(300, 0.0)};
+    const auto in_slots = batching::simulate(short_prompts);
+    CHECK(in_slots.summary.peak_running == 256);
+    CHECK(engine_case(in_slots) == in_c(nullptr, short_prompts));
+
     // The size of a block shows where there are few of them: enough for the longest prompt, not for three.
     auto with_blocks = c_defaults();
     with_blocks.num_gpu_blocks = 400;
