@@ -173,8 +173,21 @@ TEST_CASE("a request finds the blocks of an earlier one by their hash ids") {
     CHECK(batching::simulate(requests, config).results.prefix_cached_tokens == std::vector<std::int32_t>{0, 2});
 }
 
+TEST_CASE("a later turn of a conversation finds what an earlier one generated, if the hash ids cover it") {
+    batching::requests requests{{4, 8}, {4, 1}, {0.0, 50.0}};
+    requests.hash_ids = {1, 2, 3, 4, 1, 2, 3, 4};
+    requests.hash_offsets = {0, 4, 8};
+    auto config = four_blocks();
+    config.num_gpu_blocks = 20;
+    config.enable_prefix_caching = true;
+    // The prompt of the first is two blocks of 2. The last of its 8 tokens was never computed: three blocks are full.
+    CHECK(batching::simulate(requests, config).results.prefix_cached_tokens == std::vector<std::int32_t>{0, 4});
+    requests.hash_covers_output = true;
+    CHECK(batching::simulate(requests, config).results.prefix_cached_tokens == std::vector<std::int32_t>{0, 6});
+}
+
 TEST_CASE("a default config is that of C") {
-    // More requests than slots, with prompts beyond the budget.
+    // Prompts that fill the budget, and some beyond it.
     std::mt19937 random(1);
     batching::requests requests;
     for (int index = 0; index < 600; ++index) {
