@@ -16,7 +16,11 @@ let package = Package(
         .target(
             name: "BatchingABI", dependencies: ["Batching", "CBatching", "CBatchingSupport"], exclude: ["exports.map"]),
         .executableTarget(
-            name: "Quickstart", dependencies: ["Batching"], path: "examples/swift", exclude: ["quickstart.expected"]),
+            name: "Quickstart", dependencies: ["Batching"], path: "examples/swift",
+            exclude: ["quickstart.expected", "engine.expected"], sources: ["quickstart.swift"]),
+        .executableTarget(
+            name: "EngineExample", dependencies: ["Batching"], path: "examples/swift",
+            exclude: ["quickstart.expected", "engine.expected"], sources: ["engine.swift"]),
         .executableTarget(name: "Differential", dependencies: ["Batching"], path: "Tests/differential/swift"),
         .testTarget(name: "BatchingTests", dependencies: ["Batching"]),
         .testTarget(name: "ABITests", dependencies: ["Batching", "BatchingABI", "CBatching", "CBatchingSupport"]),

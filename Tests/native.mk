@@ -64,12 +64,19 @@ test-cpp: $(TESTS)/cpp17/tests $(TESTS)/cpp20/tests $(LIBRARY)
 
 # --- Examples ---------------------------------------------------------------------------------------------------------
 
-EXAMPLES := $(addprefix $(TESTS)/examples/,quickstart compare embed_python)
+EXAMPLES := $(addprefix $(TESTS)/examples/,quickstart compare engine_c engine_cpp embed_python)
 
 $(TESTS)/examples/quickstart: $(TESTS)/examples/c/quickstart.o | $(LIBRARY)
 	$(CC) $^ -o $@ $(NATIVE_LIBS)
 
 $(TESTS)/examples/compare: $(TESTS)/cpp17/examples/cpp/compare.o | $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CXX) $^ -o $@ $(NATIVE_LIBS)
+
+$(TESTS)/examples/engine_c: $(TESTS)/examples/c/engine.o | $(LIBRARY)
+	$(CC) $^ -o $@ $(NATIVE_LIBS)
+
+$(TESTS)/examples/engine_cpp: $(TESTS)/cpp17/examples/cpp/engine.o | $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CXX) $^ -o $@ $(NATIVE_LIBS)
 
@@ -86,6 +93,8 @@ $(TESTS)/examples/embed_python: $(TESTS)/examples/c/embed_python.o | $(LIBRARY)
 test-examples-native: $(EXAMPLES) $(LIBRARY) $(STAMPS)/venv-run
 	examples/compare_output.sh examples/c/quickstart.expected $(TESTS)/examples/quickstart
 	examples/compare_output.sh examples/cpp/compare.expected $(TESTS)/examples/compare
+	examples/compare_output.sh examples/c/engine.expected $(TESTS)/examples/engine_c
+	examples/compare_output.sh examples/cpp/engine.expected $(TESTS)/examples/engine_cpp
 	VIRTUAL_ENV=$(abspath $(VENV)) BATCHING_LIBRARY=$(abspath $(LIBRARY)) \
 	    examples/compare_output.sh examples/c/embed_python.expected $(TESTS)/examples/embed_python
 

@@ -9,10 +9,11 @@
  *   1. Errors      exceptions instead of statuses
  *   2. Columns     views instead of pointers and counts; sizes that contradict each other are an error
  *   3. Simulators  and metrics over columns: nothing is copied; the caller may bring the result columns too
- *   4. Textbook    the same over std::vector<batching::request>, one object a request
- *   5. Capacity    and workloads
+ *   4. Engine      a modern scheduler, with functions of the caller for the iteration time, the progress and the logs
+ *   5. Textbook    the simulators over std::vector<batching::request>, one object a request
+ *   6. Capacity    and workloads
  *
- * A first program: examples/cpp/compare.cpp.
+ * First programs: examples/cpp/compare.cpp, examples/cpp/engine.cpp.
  */
 #ifndef BATCHING_HPP
 #define BATCHING_HPP
@@ -22,8 +23,11 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
+#include <functional>
 #include <iterator>
 #include <limits>
+#include <memory>
 #include <new>
 #include <optional>
 #include <stdexcept>
@@ -31,6 +35,7 @@
 #include <tuple>
 #include <type_traits>
 #include <utility>
+#include <variant>
 #include <vector>
 
 namespace batching {
@@ -87,6 +92,14 @@ class out_of_memory : public std::bad_alloc, public error {
     const char *what() const noexcept override { return error::what(); }
 };
 
+/// A function of the caller returned false, and so stopped the run. (What such a function throws comes out as it is.)
+class cancelled : public std::runtime_error, public error {
+  public:
+    cancelled(batching_status status, const std::string &sentence)
+        : std::runtime_error(sentence), error(status, sentence) {}
+    const char *what() const noexcept override { return error::what(); }
+};
+
 /* ================================================================================================================
  * 2. Columns
  * ================================================================================================================ */
@@ -124,11 +137,29 @@ template <class Element> class column {
 /// A column that may be left out: an input then has its default, an output is not wanted.
 template <class Element> using optional_column = std::optional<column<Element>>;
 
-/// batching_requests: as many requests as its columns have elements, all the same number.
+/// What became of a request.
+enum class request_status : std::int32_t {
+    finished = BATCHING_REQUEST_FINISHED,
+    unfinished = BATCHING_REQUEST_UNFINISHED,
+    stuck = BATCHING_REQUEST_STUCK,
+    rejected_model_length = BATCHING_REQUEST_REJECTED_MODEL_LENGTH,
+    rejected_kv_memory = BATCHING_REQUEST_REJECTED_KV_MEMORY,
+    rejected_token_budget = BATCHING_REQUEST_REJECTED_TOKEN_BUDGET,
+};
+
+/// batching_requests: as many requests as its columns have elements, all the same number, but for the hashes.
 struct requests_view {
     optional_column<const std::int32_t> prompt_length; ///< tokens, each at least 0
     optional_column<const std::int32_t> output_length; ///< tokens, each at least 1
     optional_column<const double> arrival_time;        ///< seconds
+
+    // For the engine.
+    optional_column<const std::int32_t> priority = {};     ///< lower is more urgent
+    optional_column<const std::int64_t> tie_break = {};    ///< lower goes first where priority and arrival are equal
+    optional_column<const std::int64_t> hash_ids = {};     ///< those of all requests, one request after the other
+    optional_column<const std::int64_t> hash_offsets = {}; ///< where the ids of each begin, and the last end
+    std::int32_t hash_block_size = 0;                      ///< tokens that one hash id stands for; 0: block_size
+    bool hash_covers_output = false;                       ///< whether the hash ids go on over the output
 };
 
 /// batching_results: columns of the caller with at least as many elements as there are requests.
@@ -137,7 +168,11 @@ struct results_view {
     optional_column<double> first_token_time;       ///< seconds
     optional_column<double> end_time;               ///< seconds
     optional_column<std::int32_t> tokens_generated; ///< tokens
-    optional_column<std::int64_t> completion_order; ///< indices of the requests
+    optional_column<std::int64_t> completion_order; ///< indices of the requests; -1 for those that do not complete
+
+    optional_column<std::int32_t> preemptions = {};          ///< how often each was preempted
+    optional_column<std::int32_t> prefix_cached_tokens = {}; ///< tokens found in the prefix cache on first admission
+    optional_column<request_status> status = {};             ///< what became of it
 };
 
 /// batching_completed: as many requests as its columns have elements, all the same number.
@@ -157,13 +192,41 @@ struct latencies_view {
     optional_column<double> time_to_first_token; ///< seconds
 };
 
+namespace detail {
+
+/// A column, left out if it has no elements.
+template <class Container> auto unless_empty(Container &elements) {
+    using view = column<std::remove_pointer_t<decltype(std::data(elements))>>;
+    return std::size(elements) == 0 ? std::nullopt : std::optional<view>(elements);
+}
+
+} // namespace detail
+
 /// Requests that own their columns.
 struct requests {
     std::vector<std::int32_t> prompt_length;
     std::vector<std::int32_t> output_length;
     std::vector<double> arrival_time;
 
-    operator requests_view() const { return {prompt_length, output_length, arrival_time}; }
+    // For the engine; empty: left out.
+    std::vector<std::int32_t> priority = {};
+    std::vector<std::int64_t> tie_break = {};
+    std::vector<std::int64_t> hash_ids = {};
+    std::vector<std::int64_t> hash_offsets = {};
+    std::int32_t hash_block_size = 0;
+    bool hash_covers_output = false;
+
+    operator requests_view() const {
+        return {prompt_length,
+                output_length,
+                arrival_time,
+                detail::unless_empty(priority),
+                detail::unless_empty(tie_break),
+                detail::unless_empty(hash_ids),
+                detail::unless_empty(hash_offsets),
+                hash_block_size,
+                hash_covers_output};
+    }
 };
 
 /// Results that own their columns.
@@ -174,7 +237,32 @@ struct results {
     std::vector<std::int32_t> tokens_generated;
     std::vector<std::int64_t> completion_order;
 
-    operator results_view() { return {start_time, first_token_time, end_time, tokens_generated, completion_order}; }
+    // Of the engine; empty: left out.
+    std::vector<std::int32_t> preemptions = {};
+    std::vector<std::int32_t> prefix_cached_tokens = {};
+    std::vector<request_status> status = {};
+
+    operator results_view() {
+        return {start_time,
+                first_token_time,
+                end_time,
+                tokens_generated,
+                completion_order,
+                detail::unless_empty(preemptions),
+                detail::unless_empty(prefix_cached_tokens),
+                detail::unless_empty(status)};
+    }
+};
+
+/// Completed requests that own their columns.
+struct completed {
+    std::vector<double> arrival_time;
+    std::vector<double> start_time;
+    std::vector<double> first_token_time;
+    std::vector<double> end_time;
+    std::vector<std::int32_t> tokens_generated;
+
+    operator completed_view() const { return {arrival_time, start_time, first_token_time, end_time, tokens_generated}; }
 };
 
 /// The latencies of requests, with columns that they own.
@@ -197,6 +285,9 @@ namespace detail {
 
 [[noreturn]] inline void throw_error(batching_status status, const std::string &sentence) {
     // New statuses are added between the old ones: whatever lies beside one is of its kind.
+    if (status >= BATCHING_ERROR_CANCELLED) {
+        throw cancelled(status, sentence);
+    }
     if (status >= BATCHING_ERROR_OUT_OF_MEMORY) {
         throw out_of_memory(status, sentence);
     }
@@ -219,6 +310,12 @@ template <class Struct> Struct initialized(batching_status (*init)(Struct *, std
     return value;
 }
 
+/// The elements of a column of enumerators as what the library writes: their underlying type.
+template <class Enumeration> std::int32_t *underlying(Enumeration *elements) {
+    static_assert(std::is_same_v<std::underlying_type_t<Enumeration>, std::int32_t>);
+    return reinterpret_cast<std::int32_t *>(elements);
+}
+
 /// Finds out how many requests there are, and that all columns agree on it.
 class column_sizes {
   public:
@@ -232,6 +329,23 @@ class column_sizes {
             size_ = given->size();
         } else if (given->size() != size_) {
             disagree(BATCHING_ERROR_INVALID_ARGUMENT, name, given->size());
+        }
+        return given->data();
+    }
+
+    /// The pointer of a column that has one element more than the others.
+    const std::int64_t *offsets(const char *name, const optional_column<const std::int64_t> &given) {
+        if (!given) {
+            return nullptr;
+        }
+        const std::size_t size = given->size();
+        if (name_ == nullptr && size > 0) {
+            name_ = name;
+            size_ = size - 1;
+        } else if (size != size_ + 1) {
+            throw invalid_argument(BATCHING_ERROR_INVALID_ARGUMENT,
+                                   std::string(name) + " has " + std::to_string(size) + " elements: must be " +
+                                       std::to_string(size_ + 1) + ", one more than there are requests");
         }
         return given->data();
     }
@@ -259,11 +373,32 @@ class column_sizes {
     std::size_t size_ = 0;
 };
 
+/// Throws unless there are as many hash ids as the offsets say.
+inline void check_hashes(const requests_view &view) {
+    if (!view.hash_ids || !view.hash_offsets) {
+        return;
+    }
+    const std::size_t last = view.hash_offsets->size() - 1;
+    const std::int64_t end = (*view.hash_offsets)[last];
+    if (end < 0 || static_cast<std::uint64_t>(end) != view.hash_ids->size()) {
+        throw invalid_argument(BATCHING_ERROR_INVALID_ARGUMENT,
+                               "hash_offsets[" + std::to_string(last) + "] is " + std::to_string(end) +
+                                   ", but hash_ids has " + std::to_string(view.hash_ids->size()) + " elements");
+    }
+}
+
 inline batching_requests borrow(const requests_view &view, column_sizes &sizes) {
     auto borrowed = initialized(batching_requests_init);
     borrowed.prompt_length = sizes.input("prompt_length", view.prompt_length);
     borrowed.output_length = sizes.input("output_length", view.output_length);
     borrowed.arrival_time = sizes.input("arrival_time", view.arrival_time);
+    borrowed.priority = sizes.input("priority", view.priority);
+    borrowed.tie_break = sizes.input("tie_break", view.tie_break);
+    borrowed.hash_offsets = sizes.offsets("hash_offsets", view.hash_offsets);
+    check_hashes(view);
+    borrowed.hash_ids = view.hash_ids ? view.hash_ids->data() : nullptr;
+    borrowed.hash_block_size = view.hash_block_size;
+    borrowed.hash_covers_output = view.hash_covers_output;
     borrowed.count = sizes.count();
     return borrowed;
 }
@@ -275,6 +410,9 @@ inline batching_results borrow(const results_view &view, const column_sizes &siz
     borrowed.end_time = sizes.output("end_time", view.end_time);
     borrowed.tokens_generated = sizes.output("tokens_generated", view.tokens_generated);
     borrowed.completion_order = sizes.output("completion_order", view.completion_order);
+    borrowed.preemptions = sizes.output("preemptions", view.preemptions);
+    borrowed.prefix_cached_tokens = sizes.output("prefix_cached_tokens", view.prefix_cached_tokens);
+    borrowed.status = underlying(sizes.output("status", view.status));
     borrowed.capacity = sizes.count();
     return borrowed;
 }
@@ -419,7 +557,574 @@ inline latencies calculate_latencies(const completed_view &completed) {
 }
 
 /* ================================================================================================================
- * 4. The textbook form: one object a request
+ * 4. Engine
+ * ================================================================================================================ */
+
+/// How an engine schedules: see section 6 of batching.h.
+enum class policy : std::int32_t {
+    vllm = BATCHING_POLICY_VLLM,
+    static_batching = BATCHING_POLICY_STATIC,
+    dynamic_batching = BATCHING_POLICY_DYNAMIC,
+    continuous_batching = BATCHING_POLICY_CONTINUOUS,
+    orca = BATCHING_POLICY_ORCA,
+};
+
+/// In which order the waiting are admitted.
+enum class queue_order : std::int32_t {
+    arrival = BATCHING_QUEUE_ARRIVAL,
+    priority = BATCHING_QUEUE_PRIORITY,
+    shortest_output = BATCHING_QUEUE_SHORTEST_OUTPUT,
+};
+
+/// Why a run ended.
+enum class end_reason : std::int32_t {
+    completed = BATCHING_END_COMPLETED,
+    time_limit = BATCHING_END_TIME_LIMIT,
+    iteration_limit = BATCHING_END_ITERATION_LIMIT,
+    stuck = BATCHING_END_STUCK,
+};
+
+/// What a row of a decision log tells.
+enum class event : std::int32_t {
+    rejected = BATCHING_EVENT_REJECTED,
+    preempted = BATCHING_EVENT_PREEMPTED,
+    admitted = BATCHING_EVENT_ADMITTED,
+    resumed = BATCHING_EVENT_RESUMED,
+    scheduled = BATCHING_EVENT_SCHEDULED,
+    running = BATCHING_EVENT_RUNNING,
+    waiting = BATCHING_EVENT_WAITING,
+    finished = BATCHING_EVENT_FINISHED,
+};
+
+// What the functions of the caller are given: the structs of C.
+using iteration = ::batching_iteration;
+using progress = ::batching_progress;
+
+/**
+ * A function of the caller: anything that can be called, whether it can be copied or only moved. Copies of a callback
+ * share it, with its state; std::ref(function) leaves it where it is.
+ *
+ * What it throws stops the run, and comes out of the call that made the run. One that answers with a bool stops the run
+ * with false, and the call throws cancelled; it may as well return nothing, and then always goes on.
+ */
+template <class Signature> class callback;
+
+template <class Answer, class Argument> class callback<Answer(Argument)> {
+    template <class Callable> static constexpr bool accepts() {
+        using answer = std::invoke_result<Callable &, Argument>;
+        if constexpr (!std::is_invocable_v<Callable &, Argument>) {
+            return false;
+        } else if constexpr (std::is_same_v<Answer, bool>) {
+            // No int: in C, 0 goes on.
+            return std::is_same_v<typename answer::type, bool> || std::is_void_v<typename answer::type>;
+        } else {
+            return std::is_convertible_v<typename answer::type, Answer>;
+        }
+    }
+
+  public:
+    template <class Callable, class Stored = std::decay_t<Callable>,
+              class = std::enable_if_t<!std::is_same_v<Stored, callback> && accepts<Stored>()>>
+    callback(Callable &&function)
+        : function_(std::make_shared<Stored>(std::forward<Callable>(function))), call_(call<Stored>) {}
+
+    // Without moves, there is none that is empty.
+    callback(const callback &) = default;
+    callback &operator=(const callback &) = default;
+
+    Answer operator()(Argument argument) const { return call_(function_.get(), argument); }
+
+  private:
+    template <class Stored> static Answer call(void *function, Argument argument) {
+        auto &stored = *static_cast<Stored *>(function);
+        if constexpr (std::is_void_v<std::invoke_result_t<Stored &, Argument>>) {
+            std::invoke(stored, argument);
+            return true;
+        } else {
+            return static_cast<Answer>(std::invoke(stored, argument));
+        }
+    }
+
+    std::shared_ptr<void> function_;
+    Answer (*call_)(void *, Argument);
+};
+
+/// How long an iteration takes by BATCHING_TIME_AFFINE, in seconds: each at least 0.
+struct affine_time {
+    double base = 0.0;                ///< of each iteration
+    double per_prefill_token = 0.0;   ///< a token of a prefill chunk
+    double per_decode_token = 0.0;    ///< a sequence that decodes
+    double per_context_token = 0.0;   ///< a token that those attend to
+    double per_prefill_context = 0.0; ///< x the sum over chunks of tokens x context
+};
+
+/// Seconds; or an affine model; or a function that is asked once for each iteration that computes.
+using iteration_time_model = std::variant<double, affine_time, callback<double(const iteration &)>>;
+
+/// batching_config, by which names errors call it: time_base is a constant iteration_time, time_callback a function.
+/// Where 0 means a default there, that default stands here, and 0 is an error.
+struct config {
+    // Scheduling
+
+    batching::policy policy = batching::policy::vllm;
+    batching::queue_order queue_order = batching::queue_order::arrival;
+    std::int64_t max_num_seqs = 256;               ///< the most requests that run at once; the batch of static, dynamic
+    std::int64_t max_num_batched_tokens = 2048;    ///< vllm: the most tokens in an iteration; at least max_num_seqs
+    std::int64_t long_prefill_token_threshold = 0; ///< vllm: as that, of one request; 0: no such limit
+    std::optional<std::int64_t> max_model_len;     ///< the most tokens of a request
+    bool disable_chunked_prefill = false;          ///< vllm: a prompt is computed in one iteration or not yet
+    bool disable_reserve_full_isl = false;         ///< vllm: admitted as soon as the first chunk fits
+    bool async_scheduling = false;                 ///< vllm: k+1 is scheduled before the output of k is known
+    bool instant_prefill = false;                  ///< prompts cost neither tokens nor time
+    double max_queue_delay = 0.0; ///< dynamic: seconds after which a batch starts though it is not full
+
+    // Memory
+
+    std::optional<std::int64_t> num_gpu_blocks; ///< KV blocks, vLLM's null block included; at least 2
+    std::int32_t block_size = 16;               ///< tokens in a KV block, in 1..65536
+    bool enable_prefix_caching = false;         ///< vllm: blocks are found again by their content
+    double watermark = 0.0;                     ///< vllm: the share of blocks that stays free on admission, in [0, 1)
+    bool admit_oversized = false;               ///< a request that can never fit is not rejected
+
+    iteration_time_model iteration_time = 0.01; ///< of each iteration; here 0.0 is no time, not a default
+
+    // Ending a run early
+
+    std::optional<double> time_limit;                                   ///< seconds: no iteration starts then or later
+    std::optional<std::int64_t> iteration_limit;                        ///< no more iterations than this
+    std::optional<callback<bool(const batching::progress &)>> progress; ///< called every progress_interval iterations
+    std::int64_t progress_interval = 4096;                              ///< iterations between two calls of progress
+};
+
+/// What the engine tells of the whole run: batching_summary, and of its logs.
+struct engine_summary : ::batching_summary {
+    std::int64_t iteration_log_rows = 0; ///< rows of the whole run, kept or not; 0 without that log
+    std::int64_t decision_log_rows = 0;  ///< rows of the whole run, kept or not; 0 without that log
+
+    /// end_reason, as an enumerator.
+    batching::end_reason reason() const noexcept { return static_cast<batching::end_reason>(end_reason); }
+};
+
+/// batching_iteration_log: columns of the caller, all of one size. Rows beyond it are counted, but not kept.
+struct iteration_log_view {
+    optional_column<double> time;                 ///< seconds: when the iteration was scheduled
+    optional_column<double> start_time;           ///< seconds: when it began to run
+    optional_column<double> duration;             ///< seconds
+    optional_column<std::int64_t> running;        ///< requests running
+    optional_column<std::int64_t> waiting;        ///< requests waiting after the scheduling
+    optional_column<std::int64_t> prefill_tokens; ///< tokens of all prefill chunks
+    optional_column<std::int64_t> decode_tokens;  ///< sequences that decode
+    optional_column<std::int64_t> kv_blocks_used; ///< KV blocks in use after the scheduling
+    optional_column<std::int64_t> kv_blocks_kept; ///< KV blocks in use after those who finished gave theirs back
+    optional_column<std::int64_t> preemptions;    ///< requests that it preempted
+    optional_column<std::int64_t> finished;       ///< requests whose last token it gave
+};
+
+/// batching_decision_log: columns of the caller, all of one size. Rows beyond it are counted, but not kept.
+struct decision_log_view {
+    optional_column<std::int64_t> iteration; ///< the number of the iteration; of the next one for a rejection
+    optional_column<std::int64_t> request;   ///< the index of the request
+    optional_column<batching::event> event;  ///< what happened
+    optional_column<std::int32_t> tokens;    ///< see BATCHING_EVENT_...
+};
+
+/// An iteration log that owns its columns.
+struct iteration_log {
+    using view = iteration_log_view;
+
+    std::vector<double> time;
+    std::vector<double> start_time;
+    std::vector<double> duration;
+    std::vector<std::int64_t> running;
+    std::vector<std::int64_t> waiting;
+    std::vector<std::int64_t> prefill_tokens;
+    std::vector<std::int64_t> decode_tokens;
+    std::vector<std::int64_t> kv_blocks_used;
+    std::vector<std::int64_t> kv_blocks_kept;
+    std::vector<std::int64_t> preemptions;
+    std::vector<std::int64_t> finished;
+
+    /// Rows.
+    std::size_t size() const noexcept { return time.size(); }
+
+    operator iteration_log_view() {
+        return {time,          start_time,     duration,       running,     waiting, prefill_tokens,
+                decode_tokens, kv_blocks_used, kv_blocks_kept, preemptions, finished};
+    }
+
+    /// Calls visit with a pointer to each member that is a column.
+    template <class Visit> static void for_each_column(Visit visit) {
+        visit(&iteration_log::time);
+        visit(&iteration_log::start_time);
+        visit(&iteration_log::duration);
+        visit(&iteration_log::running);
+        visit(&iteration_log::waiting);
+        visit(&iteration_log::prefill_tokens);
+        visit(&iteration_log::decode_tokens);
+        visit(&iteration_log::kv_blocks_used);
+        visit(&iteration_log::kv_blocks_kept);
+        visit(&iteration_log::preemptions);
+        visit(&iteration_log::finished);
+    }
+};
+
+/// A decision log that owns its columns.
+struct decision_log {
+    using view = decision_log_view;
+
+    std::vector<std::int64_t> iteration;
+    std::vector<std::int64_t> request;
+    std::vector<batching::event> event;
+    std::vector<std::int32_t> tokens;
+
+    /// Rows.
+    std::size_t size() const noexcept { return iteration.size(); }
+
+    operator decision_log_view() { return {iteration, request, event, tokens}; }
+
+    /// Calls visit with a pointer to each member that is a column.
+    template <class Visit> static void for_each_column(Visit visit) {
+        visit(&decision_log::iteration);
+        visit(&decision_log::request);
+        visit(&decision_log::event);
+        visit(&decision_log::tokens);
+    }
+};
+
+/// Where the rows of a log go: nowhere; into columns of the caller; or to a function of the caller, a few thousand rows
+/// at a time, of which none are kept.
+template <class Log>
+using log_destination = std::variant<std::monostate, typename Log::view, callback<bool(const Log &)>>;
+
+/// Where the logs of a run go.
+struct log_destinations {
+    log_destination<iteration_log> iterations = {};
+    log_destination<decision_log> decisions = {};
+    bool include_queues = false; ///< decisions: also who is running and who is waiting, after each scheduling
+};
+
+/// Which logs a run with results of its own keeps.
+struct kept_logs {
+    bool iterations = false;
+    bool decisions = false;
+    bool include_queues = false; ///< decisions: also who is running and who is waiting, after each scheduling
+};
+
+namespace detail {
+
+template <class... Kinds> struct overloaded : Kinds... { using Kinds::operator()...; };
+template <class... Kinds> overloaded(Kinds...) -> overloaded<Kinds...>;
+
+/// Calls functions of the caller from within the library: none of their exceptions may pass through it.
+class callback_guard {
+  public:
+    /// What a callback of the C interface returns, after it has called `function`, which is called `name`.
+    template <class Function> std::int32_t call(const char *name, Function function) noexcept {
+        try {
+            if (function()) {
+                return 0;
+            }
+            stopped_by_ = name;
+        } catch (...) {
+            exception_ = std::current_exception();
+        }
+        return 1;
+    }
+
+    /// Throws what a function of the caller threw, or what its answer or the status says.
+    void check(batching_status status) const {
+        if (exception_) {
+            std::rethrow_exception(exception_);
+        }
+        if (stopped_by_ != nullptr) {
+            throw cancelled(BATCHING_ERROR_CANCELLED,
+                            std::string(stopped_by_) + " returned false: the run was stopped");
+        }
+        detail::check(status);
+    }
+
+  private:
+    std::exception_ptr exception_;
+    const char *stopped_by_ = nullptr;
+};
+
+inline batching_iteration_log borrow(const iteration_log_view &view) {
+    column_sizes sizes;
+    auto borrowed = initialized(batching_iteration_log_init);
+    borrowed.time = sizes.input("time", view.time);
+    borrowed.start_time = sizes.input("start_time", view.start_time);
+    borrowed.duration = sizes.input("duration", view.duration);
+    borrowed.running = sizes.input("running", view.running);
+    borrowed.waiting = sizes.input("waiting", view.waiting);
+    borrowed.prefill_tokens = sizes.input("prefill_tokens", view.prefill_tokens);
+    borrowed.decode_tokens = sizes.input("decode_tokens", view.decode_tokens);
+    borrowed.kv_blocks_used = sizes.input("kv_blocks_used", view.kv_blocks_used);
+    borrowed.kv_blocks_kept = sizes.input("kv_blocks_kept", view.kv_blocks_kept);
+    borrowed.preemptions = sizes.input("preemptions", view.preemptions);
+    borrowed.finished = sizes.input("finished", view.finished);
+    borrowed.capacity = sizes.count();
+    return borrowed;
+}
+
+inline batching_decision_log borrow(const decision_log_view &view) {
+    column_sizes sizes;
+    auto borrowed = initialized(batching_decision_log_init);
+    borrowed.iteration = sizes.input("iteration", view.iteration);
+    borrowed.request = sizes.input("request", view.request);
+    borrowed.event = underlying(sizes.input("event", view.event));
+    borrowed.tokens = sizes.input("tokens", view.tokens);
+    borrowed.capacity = sizes.count();
+    return borrowed;
+}
+
+template <class Log> void resize(Log &log, std::size_t rows) {
+    Log::for_each_column([&](auto column) { (log.*column).resize(rows); });
+}
+
+template <class Log> void append(Log &log, const Log &rows) {
+    Log::for_each_column(
+        [&](auto column) { (log.*column).insert((log.*column).end(), (rows.*column).begin(), (rows.*column).end()); });
+}
+
+/// A log of one run, as the library takes it.
+template <class Log> class borrowed_log {
+    using borrowed = decltype(borrow(std::declval<typename Log::view>()));
+
+  public:
+    borrowed_log(const char *name, const log_destination<Log> &destination, callback_guard &guard)
+        : name_(name), guard_(guard) {
+        std::visit(overloaded{[](std::monostate) {}, //
+                              [this](const typename Log::view &columns) { borrowed_ = borrow(columns); },
+                              [this](const callback<bool(const Log &)> &take) { borrow_rows(take); }},
+                   destination);
+    }
+
+    // The library holds its address.
+    borrowed_log(const borrowed_log &) = delete;
+    borrowed_log &operator=(const borrowed_log &) = delete;
+
+    /// For the config; null: not wanted.
+    borrowed *get() { return borrowed_ ? &*borrowed_ : nullptr; }
+
+    std::int64_t row_count() const { return borrowed_ ? borrowed_->count : 0; }
+
+  private:
+    static constexpr std::size_t rows_at_a_time = 4096;
+
+    void borrow_rows(const callback<bool(const Log &)> &take) {
+        take_ = &take;
+        resize(rows_, rows_at_a_time);
+        borrowed_ = borrow(rows_);
+        borrowed_->user_data = this;
+        borrowed_->callback = [](std::int64_t row_count, void *log) noexcept {
+            return static_cast<borrowed_log *>(log)->flush(static_cast<std::size_t>(row_count));
+        };
+    }
+
+    std::int32_t flush(std::size_t row_count) noexcept {
+        return guard_.call(name_, [this, row_count] {
+            // Only the last rows are fewer: no column moves, and none is written again.
+            resize(rows_, row_count);
+            return (*take_)(rows_);
+        });
+    }
+
+    const char *name_;
+    callback_guard &guard_;
+    const callback<bool(const Log &)> *take_ = nullptr;
+    Log rows_;
+    std::optional<borrowed> borrowed_;
+};
+
+/// A callback of the caller together with the guard of the run, as user_data.
+template <class Callback> struct guarded_callback {
+    const Callback *callback;
+    callback_guard *guard;
+};
+
+/// Throws if a value is 0, which would be a default in the C interface.
+template <class Value> Value not_zero(const char *name, Value value, const char *requirement) {
+    if (value == 0) {
+        throw invalid_argument(BATCHING_ERROR_INVALID_ARGUMENT, std::string(name) + " is 0: must be " + requirement);
+    }
+    return value;
+}
+
+/// 0 if it is left out.
+template <class Value> Value not_zero(const char *name, const std::optional<Value> &value, const char *requirement) {
+    return value ? not_zero(name, *value, requirement) : Value{0};
+}
+
+/// A config of one run, as the library takes it.
+class borrowed_config {
+  public:
+    borrowed_config(const config &given, callback_guard &guard) : borrowed_(initialized(batching_config_init)) {
+        set_scheduling(given);
+        set_memory(given);
+        std::visit(overloaded{[this](double seconds) { set_constant_time(seconds); },
+                              [this](const affine_time &model) { set_affine_time(model); },
+                              [&](const callback<double(const iteration &)> &ask) { set_time_callback(ask, guard); }},
+                   given.iteration_time);
+        borrowed_.time_limit = not_zero("time_limit", given.time_limit, "above 0");
+        borrowed_.iteration_limit = not_zero("iteration_limit", given.iteration_limit, "at least 1");
+        borrowed_.progress_interval = not_zero("progress_interval", given.progress_interval, "at least 1");
+        if (given.progress) {
+            set_progress_callback(*given.progress, guard);
+        }
+    }
+
+    // The library holds its address.
+    borrowed_config(const borrowed_config &) = delete;
+    borrowed_config &operator=(const borrowed_config &) = delete;
+
+    batching_config *operator->() { return &borrowed_; }
+    const batching_config *get() const { return &borrowed_; }
+
+  private:
+    void set_scheduling(const config &given) {
+        borrowed_.policy = static_cast<std::int32_t>(given.policy);
+        borrowed_.queue_order = static_cast<std::int32_t>(given.queue_order);
+        borrowed_.max_num_seqs = not_zero("max_num_seqs", given.max_num_seqs, "at least 1");
+        borrowed_.max_num_batched_tokens =
+            not_zero("max_num_batched_tokens", given.max_num_batched_tokens, "at least 1");
+        borrowed_.long_prefill_token_threshold = given.long_prefill_token_threshold;
+        borrowed_.max_model_len = not_zero("max_model_len", given.max_model_len, "at least 1");
+        borrowed_.disable_chunked_prefill = given.disable_chunked_prefill;
+        borrowed_.disable_reserve_full_isl = given.disable_reserve_full_isl;
+        borrowed_.async_scheduling = given.async_scheduling;
+        borrowed_.instant_prefill = given.instant_prefill;
+        borrowed_.max_queue_delay = given.max_queue_delay;
+    }
+
+    void set_memory(const config &given) {
+        borrowed_.num_gpu_blocks = not_zero("num_gpu_blocks", given.num_gpu_blocks, "at least 2");
+        borrowed_.block_size = not_zero("block_size", given.block_size, "between 1 and 65536");
+        borrowed_.enable_prefix_caching = given.enable_prefix_caching;
+        borrowed_.watermark = given.watermark;
+        borrowed_.admit_oversized = given.admit_oversized;
+    }
+
+    void set_constant_time(double seconds) {
+        // A constant of 0 would be the default; an affine model of nothing but 0 is not.
+        borrowed_.time_model = seconds == 0 ? BATCHING_TIME_AFFINE : BATCHING_TIME_CONSTANT;
+        borrowed_.time_base = seconds;
+    }
+
+    void set_affine_time(const affine_time &model) {
+        borrowed_.time_model = BATCHING_TIME_AFFINE;
+        borrowed_.time_base = model.base;
+        borrowed_.time_per_prefill_token = model.per_prefill_token;
+        borrowed_.time_per_decode_token = model.per_decode_token;
+        borrowed_.time_per_context_token = model.per_context_token;
+        borrowed_.time_per_prefill_context = model.per_prefill_context;
+    }
+
+    void set_time_callback(const callback<double(const iteration &)> &ask, callback_guard &guard) {
+        iteration_time_ = {&ask, &guard};
+        borrowed_.time_model = BATCHING_TIME_CALLBACK;
+        borrowed_.time_user_data = &iteration_time_;
+        borrowed_.time_callback = [](const iteration *iteration, double *seconds, void *user_data) noexcept {
+            const auto &guarded = *static_cast<const decltype(iteration_time_) *>(user_data);
+            return guarded.guard->call("iteration_time", [&] {
+                *seconds = (*guarded.callback)(*iteration);
+                return true;
+            });
+        };
+    }
+
+    void set_progress_callback(const callback<bool(const progress &)> &tell, callback_guard &guard) {
+        progress_ = {&tell, &guard};
+        borrowed_.progress_user_data = &progress_;
+        borrowed_.progress_callback = [](const progress *progress, void *user_data) noexcept {
+            const auto &guarded = *static_cast<const decltype(progress_) *>(user_data);
+            return guarded.guard->call("progress", [&] { return (*guarded.callback)(*progress); });
+        };
+    }
+
+    batching_config borrowed_;
+    guarded_callback<callback<double(const iteration &)>> iteration_time_{};
+    guarded_callback<callback<bool(const progress &)>> progress_{};
+};
+
+} // namespace detail
+
+/**
+ * batching_simulate into columns of the caller. Allocates nothing here, but for a log that goes to a function.
+ *
+ * A run that ends with an exception on its way may have written rows of logs and elements of results.
+ */
+inline engine_summary simulate_into(const requests_view &requests, const config &config,
+                                    const results_view &results = {}, const log_destinations &logs = {}) {
+    detail::column_sizes sizes;
+    const auto borrowed_requests = detail::borrow(requests, sizes);
+    const auto borrowed_results = detail::borrow(results, sizes);
+    detail::callback_guard guard;
+    detail::borrowed_config borrowed_config(config, guard);
+    detail::borrowed_log<iteration_log> iterations("the iteration log's function", logs.iterations, guard);
+    detail::borrowed_log<decision_log> decisions("the decision log's function", logs.decisions, guard);
+    borrowed_config->iteration_log = iterations.get();
+    borrowed_config->decision_log = decisions.get();
+    if (decisions.get() != nullptr) {
+        decisions.get()->include_queues = logs.include_queues;
+    }
+    engine_summary result{detail::initialized(batching_summary_init)};
+    guard.check(batching_simulate(borrowed_config.get(), &borrowed_requests, &borrowed_results, &result));
+    result.iteration_log_rows = iterations.row_count();
+    result.decision_log_rows = decisions.row_count();
+    return result;
+}
+
+/// What the engine tells: of each request, in the order of the requests, of the whole run, and of its course.
+struct engine_run {
+    batching::results results;
+    engine_summary summary;
+    batching::iteration_log iteration_log; ///< empty unless kept
+    batching::decision_log decision_log;   ///< empty unless kept
+
+    /// The requests that have all their tokens, in the order of the requests. `requests` are those that were simulated.
+    batching::completed completed(const requests_view &requests) const {
+        detail::column_sizes sizes;
+        sizes.input<const request_status>("status", column<const request_status>(results.status));
+        const double *arrival_time = sizes.input("arrival_time", requests.arrival_time);
+        batching::completed finished;
+        for (std::size_t index = 0; index < results.status.size(); ++index) {
+            if (results.status[index] == request_status::finished) {
+                finished.arrival_time.push_back(arrival_time == nullptr ? 0.0 : arrival_time[index]);
+                finished.start_time.push_back(results.start_time[index]);
+                finished.first_token_time.push_back(results.first_token_time[index]);
+                finished.end_time.push_back(results.end_time[index]);
+                finished.tokens_generated.push_back(results.tokens_generated[index]);
+            }
+        }
+        return finished;
+    }
+};
+
+/// batching_simulate with results of its own, and with the logs that it shall keep.
+inline engine_run simulate(const requests_view &requests, const config &config = {}, const kept_logs &keep = {}) {
+    detail::column_sizes sizes;
+    const auto count = static_cast<std::size_t>(detail::borrow(requests, sizes).count);
+    engine_run run{{std::vector<double>(count), std::vector<double>(count), std::vector<double>(count),
+                    std::vector<std::int32_t>(count), std::vector<std::int64_t>(count),
+                    std::vector<std::int32_t>(count), std::vector<std::int32_t>(count),
+                    std::vector<request_status>(count)},
+                   {},
+                   {},
+                   {}};
+    log_destinations logs;
+    logs.include_queues = keep.include_queues;
+    if (keep.iterations) {
+        logs.iterations = [&run](const iteration_log &rows) { detail::append(run.iteration_log, rows); };
+    }
+    if (keep.decisions) {
+        logs.decisions = [&run](const decision_log &rows) { detail::append(run.decision_log, rows); };
+    }
+    run.summary = simulate_into(requests, config, run.results, logs);
+    return run;
+}
+
+/* ================================================================================================================
+ * 5. The textbook form: one object a request
  * ================================================================================================================ */
 
 /// A request, and after a simulation what became of it.
@@ -498,21 +1203,13 @@ inline double known_time(const char *name, const std::optional<double> &time, co
     return *time;
 }
 
-/// The columns of completed requests, and the view of them.
-struct completed_columns {
-    std::vector<double> arrival_time, start_time, first_token_time, end_time;
-    std::vector<std::int32_t> tokens_generated;
-
-    void append(const request &completed) {
-        arrival_time.push_back(completed.arrival_time);
-        start_time.push_back(known_time("start_time", completed.start_time, completed));
-        end_time.push_back(known_time("end_time", completed.end_time, completed));
-        first_token_time.push_back(completed.first_token_time.value_or(std::numeric_limits<double>::quiet_NaN()));
-        tokens_generated.push_back(completed.tokens_generated);
-    }
-
-    operator completed_view() const { return {arrival_time, start_time, first_token_time, end_time, tokens_generated}; }
-};
+inline void append(completed &columns, const request &of) {
+    columns.arrival_time.push_back(of.arrival_time);
+    columns.start_time.push_back(known_time("start_time", of.start_time, of));
+    columns.end_time.push_back(known_time("end_time", of.end_time, of));
+    columns.first_token_time.push_back(of.first_token_time.value_or(std::numeric_limits<double>::quiet_NaN()));
+    columns.tokens_generated.push_back(of.tokens_generated);
+}
 
 } // namespace detail
 
@@ -530,8 +1227,8 @@ inline textbook_simulation continuous_batch_simulation(const std::vector<request
 
 /// Where the request's time went. Throws invalid_argument if it has no start_time or end_time.
 inline request_latency calculate_request_latency(const request &completed) {
-    detail::completed_columns columns;
-    columns.append(completed);
+    batching::completed columns;
+    detail::append(columns, completed);
     const latencies calculated = calculate_latencies(columns);
     return {calculated.queue_time[0], calculated.processing_time[0], calculated.total_latency[0],
             calculated.time_to_first_token[0], completed.tokens_generated};
@@ -539,9 +1236,9 @@ inline request_latency calculate_request_latency(const request &completed) {
 
 /// The metrics of a batch. Throws invalid_argument if a request has no start_time or end_time.
 inline batch_metrics calculate_batch_metrics(const std::vector<request> &completed_requests, double total_time) {
-    detail::completed_columns columns;
+    completed columns;
     for (const request &each : completed_requests) {
-        columns.append(each);
+        detail::append(columns, each);
     }
     return calculate_batch_metrics(static_cast<completed_view>(columns), total_time);
 }
@@ -554,7 +1251,7 @@ inline comparison compare_batching_strategies(const std::vector<request> &reques
 }
 
 /* ================================================================================================================
- * 5. Capacity and workloads
+ * 6. Capacity and workloads
  * ================================================================================================================ */
 
 /// batching_arithmetic_intensity_calculate.

@@ -11,6 +11,10 @@ public struct BatchingError: Error, Equatable, Sendable, CustomStringConvertible
 
     public var description: String { message }
 
+    /// What a callback throws to stop a run, which then throws it.
+    /// - Parameter reason: one sentence.
+    public static func cancelled(_ reason: String) -> BatchingError { BatchingError(.cancelled, reason) }
+
     package init(_ kind: Kind, _ message: String) {
         self.kind = kind
         self.message = message

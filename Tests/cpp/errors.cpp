@@ -49,6 +49,17 @@ TEST_CASE("every exception is a batching::error and a standard exception of its 
     CHECK(is_caught_as<batching::error>(memory));
     CHECK(is_caught_as<std::exception>(memory));
     CHECK(is_caught_as<std::bad_alloc>(memory));
+
+    const auto cancelled = [] {
+        batching::config config;
+        config.progress_interval = 1;
+        config.progress = [](const batching::progress &) { return false; };
+        batching::simulate(batching::requests{{1}, {9}, {0.0}}, config);
+    };
+    CHECK(is_caught_as<batching::error>(cancelled));
+    CHECK(is_caught_as<std::exception>(cancelled));
+    CHECK(is_caught_as<std::runtime_error>(cancelled));
+    CHECK(is_caught_as<batching::cancelled>(cancelled));
 }
 
 TEST_CASE("a status becomes the exception of its kind, also one that a later library adds") {
@@ -57,6 +68,7 @@ TEST_CASE("a status becomes the exception of its kind, also one that a later lib
         return std::string(is_caught_as<batching::invalid_argument>(raise) ? "invalid argument"
                            : is_caught_as<batching::overflow_error>(raise) ? "overflow"
                            : is_caught_as<batching::out_of_memory>(raise)  ? "out of memory"
+                           : is_caught_as<batching::cancelled>(raise)      ? "cancelled"
                                                                            : "nothing");
     };
     CHECK(kind_of(BATCHING_ERROR_INVALID_ARGUMENT) == "invalid argument");
@@ -67,6 +79,9 @@ TEST_CASE("a status becomes the exception of its kind, also one that a later lib
     CHECK(kind_of(BATCHING_ERROR_OVERFLOW) == "overflow");
     CHECK(kind_of(BATCHING_ERROR_OVERFLOW + 50) == "overflow");
     CHECK(kind_of(BATCHING_ERROR_OUT_OF_MEMORY) == "out of memory");
+    CHECK(kind_of(BATCHING_ERROR_OUT_OF_MEMORY + 50) == "out of memory");
+    CHECK(kind_of(BATCHING_ERROR_CANCELLED) == "cancelled");
+    CHECK(kind_of(BATCHING_ERROR_CANCELLED + 50) == "cancelled");
 }
 
 TEST_CASE("an exception keeps its sentence when another error follows") {
