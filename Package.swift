@@ -17,10 +17,10 @@ let package = Package(
             name: "BatchingABI", dependencies: ["Batching", "CBatching", "CBatchingSupport"], exclude: ["exports.map"]),
         .executableTarget(
             name: "Quickstart", dependencies: ["Batching"], path: "examples/swift",
-            exclude: ["quickstart.expected", "engine.expected"], sources: ["quickstart.swift"]),
+            exclude: ["quickstart.expected", "engine.expected", "engine.swift"], sources: ["quickstart.swift"]),
         .executableTarget(
             name: "EngineExample", dependencies: ["Batching"], path: "examples/swift",
-            exclude: ["quickstart.expected", "engine.expected"], sources: ["engine.swift"]),
+            exclude: ["quickstart.expected", "engine.expected", "quickstart.swift"], sources: ["engine.swift"]),
         .executableTarget(name: "Differential", dependencies: ["Batching"], path: "Tests/differential/swift"),
         .testTarget(name: "BatchingTests", dependencies: ["Batching"]),
         .testTarget(name: "ABITests", dependencies: ["Batching", "BatchingABI", "CBatching", "CBatchingSupport"]),

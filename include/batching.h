@@ -316,6 +316,7 @@ typedef struct batching_progress {
 typedef int32_t (*batching_iteration_time_callback)(const batching_iteration *iteration, double *seconds,
                                                     void *user_data);
 
+/** A run that may end near BATCHING_TIME_MAX is tried first without outputs, and so tells its progress twice. */
 typedef int32_t (*batching_progress_callback)(const batching_progress *progress, void *user_data);
 
 /** The first row_count rows of a log are filled; when it returns, the log is empty again. */
@@ -584,7 +585,8 @@ batching_status batching_strategies_compare(const batching_requests *requests, i
  *   static      A batch forms when max_num_seqs requests have arrived, or none are left to come, and nobody is running;
  *               it takes as many as KV blocks for their prompts and outputs can be reserved for. All members compute
  *               until the longest is done, the others as padding, and end together.
- *   dynamic     As static, but the batch also forms once its oldest member has waited max_queue_delay.
+ *   dynamic     A batch forms when max_num_seqs requests wait, or the oldest of fewer has waited max_queue_delay; then
+ * as static.
  *
  *   With constant iteration time and no memory limit, static and continuous give to the last bit what
  *   batching_static_simulate and batching_continuous_simulate give.
@@ -603,16 +605,18 @@ batching_status batching_strategies_compare(const batching_requests *requests, i
  * Asynchronous scheduling (vllm)
  *
  *   As vLLM's AsyncScheduler with two batches in flight, on an idealised clock: scheduling takes no time, and the
- * device runs the batches in order. Batch k+1 is scheduled when the output of batch k-1 has been processed, and starts
- * when batch k ends. So a request that finishes keeps its slot and its blocks for one more iteration, and one that
- *   arrives joins one iteration later. Where nothing can be scheduled, up to four empty batches of no duration follow.
+ *   device runs the batches in order. Batch k+1 is scheduled when the output of batch k-1 has been processed, and
+ *   starts when batch k ends. So a request that finishes keeps its slot and its blocks for one more iteration, and
+ *   one that arrives joins one iteration later. Where nothing can be scheduled, up to four empty batches of no
+ *   duration follow.
  *
  * Where no more progress is possible
  *
  *   With admit_oversized a request may wait for what will never be free; and requests may preempt each other, or
- *   themselves, for ever. As for ever count 1,000 preemptions, and 100 more for each request running, without a token
- * in between. Then the clock goes on to the next arrival, which may change something; if none is left, the run ends
- * with BATCHING_END_STUCK, and the requests that are left are marked BATCHING_REQUEST_STUCK. So every run ends.
+ *   themselves, for ever. As for ever count 1,000 preemptions, and 100 more for each request running, without a
+ *   token in between. Then the clock goes on to the next arrival, which may change something; if none is left, the
+ *   run ends with BATCHING_END_STUCK, and the requests that are left are marked BATCHING_REQUEST_STUCK. So every
+ *   run ends.
  *
  * Where a default differs from vLLM's
  *

@@ -18,10 +18,14 @@ extension batching_requests: VersionedStruct {
     }
 
     private func prefixHashes() throws(BatchingError) -> PrefixHashes? {
+        let coversOutput = try flag(hash_covers_output, "hash_covers_output")
+        guard hash_block_size >= 0 else {
+            throw BatchingError(.invalidArgument, "hash_block_size is \(hash_block_size): must be at least 0")
+        }
         guard let hash_ids else { return nil }
         return PrefixHashes(
             ids: hash_ids, offsets: try required(hash_offsets, "hash_offsets"), blockSize: Int(hash_block_size),
-            coversOutput: try flag(hash_covers_output, "hash_covers_output"))
+            coversOutput: coversOutput)
     }
 }
 
