@@ -8,6 +8,7 @@
 #include "work.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 
 enum { repetitions = 5 };
@@ -96,6 +97,8 @@ static void request_count_table(int64_t largest_count) {
     const batching_config config = server_config();
     double first = 0;
     double last = 0;
+    double largest_step = 0;
+    double counts_ratio = 0.1;
 
     report_heading("Engine by number of requests, 512 + 128 tokens, 20/s: best / median");
     printf("   requests   ns a request  ns an iteration       bytes\n");
@@ -108,11 +111,12 @@ static void request_count_table(int64_t largest_count) {
                cost.nanoseconds_per_iteration, grouped(cost.memory));
         fflush(stdout);
         first = first == 0 ? cost.time.median : first;
+        largest_step = last == 0 ? 0 : fmax(largest_step, cost.time.median / last);
         last = cost.time.median;
+        counts_ratio *= 10;
     }
     printf("\n");
-    report_target(last <= 1.1 * first, "10,000 to %s requests: %.2f times the time a request, at most 1.1",
-                  grouped(largest_count), last / first);
+    report_growth("engine", first, last, counts_ratio, largest_step);
 }
 
 void engine_scale_section(int64_t count) {

@@ -2,6 +2,7 @@
 #include "report.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -38,4 +39,18 @@ void report_target(int reached, const char *format, ...) {
     vprintf(format, values);
     printf("\n");
     va_end(values);
+}
+
+/**
+ * The p in "time is proportional to count^p", from the first row to the last. 1.00 is linear; a sort, n log n, has 1.08
+ * from 10^4 to 10^8. Memory that no longer fits the caches makes it a little more than 1 for any program.
+ */
+static double growth_exponent(double first, double last, double counts_ratio) {
+    return 1.0 + log(last / first) / log(counts_ratio);
+}
+
+void report_growth(const char *what, double first, double last, double counts_ratio, double largest_step) {
+    const double exponent = growth_exponent(first, last, counts_ratio);
+    report_target(exponent < 1.05, "%s: time grows as requests^%.3f, linear is below 1.05; largest step: x %.2f", what,
+                  exponent, largest_step);
 }

@@ -13,4 +13,10 @@ void report_heading(const char *format, ...) __attribute__((format(printf, 1, 2)
 /** A figure beside the target it is held to: "reached" or "NOT REACHED", then the text. */
 void report_target(int reached, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/**
+ * Whether time grows linearly from the first row of a table to the last, whose times a request these are; and the most
+ * by which a row's exceeds that of the row before.
+ */
+void report_growth(const char *what, double first, double last, double counts_ratio, double largest_step);
+
 #endif

@@ -48,21 +48,6 @@ static scale_row row_measure(int64_t count) {
     return row;
 }
 
-/**
- * The p in "time is proportional to count^p", from the first row to the last. 1.00 is linear; a sort, n log n, has 1.08
- * from 10^4 to 10^8. Memory that no longer fits the caches makes it a little more than 1 for any program.
- */
-static double growth_exponent(double first, double last, double counts_ratio) {
-    return 1.0 + log(last / first) / log(counts_ratio);
-}
-
-/** `largest_step`: the most by which a row's time a request exceeds that of the row before. */
-static void growth_print(const char *what, double first, double last, double counts_ratio, double largest_step) {
-    const double exponent = growth_exponent(first, last, counts_ratio);
-    report_target(exponent < 1.05, "%s: time grows as requests^%.3f, linear is below 1.05; largest step: x %.2f", what,
-                  exponent, largest_step);
-}
-
 void scale_section(int64_t largest_count) {
     scale_row rows[8];
     int row_count = 0;
@@ -93,8 +78,8 @@ void scale_section(int64_t largest_count) {
         const scale_row *last = &rows[row_count - 1];
         const double counts_ratio = (double)last->count / (double)first->count;
         printf("\n");
-        growth_print("continuous", first->continuous_batching.median, last->continuous_batching.median, counts_ratio,
-                     continuous_step);
-        growth_print("metrics", first->metrics.median, last->metrics.median, counts_ratio, metrics_step);
+        report_growth("continuous", first->continuous_batching.median, last->continuous_batching.median, counts_ratio,
+                      continuous_step);
+        report_growth("metrics", first->metrics.median, last->metrics.median, counts_ratio, metrics_step);
     }
 }

@@ -113,6 +113,35 @@ import Testing
     }
 }
 
+@Suite struct CoastingTests {
+    @Test(arguments: [nil, 60, 5000]) func `whole periods take the blocks of as many single iterations`(
+        usable: Int?
+    ) throws {
+        var stream = RandomStream(seed: 11, purpose: 6)
+        let members = UnsafeMutablePointer<Member>.allocate(capacity: 20)
+        members.initialize(repeating: Member(), count: 20)
+        defer { members.deallocate() }
+        for blockSize in [1, 3, 16] as [Int64] {
+            var atOnce = try CountedBlocks(usable: usable, blockSize: blockSize, isReserved: false)
+            var oneByOne = try CountedBlocks(usable: usable, blockSize: blockSize, isReserved: false)
+            for slot in 0..<Int(stream.integer(in: 1...20)) {
+                let computed = Int64(stream.integer(in: 0...100))
+                atOnce.join(slot, members, computed: computed)
+                oneByOne.join(slot, members, computed: computed)
+            }
+            for limit in [0, 1, 2, blockSize, 7 * blockSize + 2, 100 * blockSize] as [Int64] {
+                let (expected, got) = (
+                    oneByOne.coastOneByOne(members, iterations: limit), atOnce.coast(members, iterations: limit)
+                )
+                #expect(got.iterations == expected.iterations)
+                #expect(got.usedBlocks == expected.usedBlocks)
+                #expect(atOnce.free == oneByOne.free)
+                #expect(atOnce.neededByDecodes == oneByOne.neededByDecodes)
+            }
+        }
+    }
+}
+
 @Suite struct BlockSizeTests {
     @Test(arguments: [Int64(1), 2, 3, 16, 17, 65_536])
     func `blocks are counted as by division`(tokens: Int64) {

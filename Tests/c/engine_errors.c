@@ -213,6 +213,7 @@ static void hash_ids_that_cannot_be_read_are_named(void **state) {
     assert_invalid((config->enable_prefix_caching = 1, config->block_size = 7, requests->hash_block_size = 8),
                    "hash_block_size is 8: must be a multiple of block_size, which is 7");
     assert_invalid((config->enable_prefix_caching = 1, requests->hash_block_size = -16), "hash_block_size is -16");
+    assert_invalid(requests->hash_block_size = -1, "hash_block_size is -1: must be at least 0");
 }
 
 static void outputs_that_cannot_be_written_are_named(void **state) {

@@ -88,7 +88,7 @@ public struct Nanoseconds: Equatable, Comparable, Sendable {
     @inline(__always)
     func steps(of step: Nanoseconds, before end: Nanoseconds) -> Int64 {
         if self >= end { return 0 }
-        return step == .zero ? Int64.max - 1 : (end.count &- count &- 1) / step.count &+ 1
+        return step == .zero ? Int64.max - 1 : min((end.count &- count &- 1) / step.count, Int64.max - 2) &+ 1
     }
 
     /// `self + iterations * step`, or nil if the clock would pass its maximum.

@@ -9,7 +9,7 @@ are tokens. Same input, same bytes out, in every thread, process and machine.
 from batching._capacity import calculate_arithmetic_intensity_with_batch, optimal_batch_size
 from batching._columns import CompletedColumns, RequestColumns
 from batching._conversation import generate_conversation_workload
-from batching._engine import AffineTime, simulate
+from batching._engine import AffineTime, Policy, QueueOrder, simulate
 from batching._engine_callbacks import Iteration, Progress
 from batching._engine_logs import DecisionLog, IterationLog
 from batching._engine_result import Result
@@ -57,7 +57,9 @@ __all__ = [
     "IterationLog",
     "LatencyColumns",
     "MissingExtraError",
+    "Policy",
     "Progress",
+    "QueueOrder",
     "Request",
     "RequestColumns",
     "RequestLatency",
