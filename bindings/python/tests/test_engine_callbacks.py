@@ -266,7 +266,40 @@ def test_ctrl_c_stops_a_run_at_once(run: Callable[[], object]) -> None:
     handler = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt), interrupt_after(0.2) as sent:
         run()
-    assert time.monotonic() - sent[0] < 2.0
+    # It takes about a millisecond; the rest is for a machine that has other things to do.
+    assert time.monotonic() - sent[0] < 0.5
+    assert signal.getsignal(signal.SIGINT) is handler
+
+
+@CALLERS
+def test_a_signal_raised_in_a_callback_stops_the_run_after_it(
+    call: Callable[[Callable[[Any], None]], Result],
+) -> None:
+    calls: list[str] = []
+
+    def interrupt(_: Any) -> None:
+        calls.append("begins")
+        signal.raise_signal(signal.SIGINT)
+        calls.append("ends")
+
+    with pytest.raises(KeyboardInterrupt):
+        call(interrupt)
+    assert calls == ["begins", "ends"]
+
+
+def test_ctrl_c_in_an_inner_run_stops_the_outer() -> None:
+    calls = 0
+
+    def inner(_: Iteration) -> float:
+        nonlocal calls
+        calls += 1
+        return simulate(ENDLESS, iteration_time=ENDLESS_TIME).total_time
+
+    handler = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt), interrupt_after(0.2) as sent:
+        simulate(WORKED, **ARGUMENTS, iteration_time=inner)
+    assert time.monotonic() - sent[0] < 0.5
+    assert calls == 1
     assert signal.getsignal(signal.SIGINT) is handler
 
 
