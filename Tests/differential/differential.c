@@ -126,6 +126,31 @@ static void generate(const struct differential_case *given, struct columns colum
                                      columns.arrival_time));
 }
 
+static batching_config engine_config(const struct differential_case *given) {
+    batching_config config;
+    check(batching_config_init(&config, sizeof config));
+    config.max_num_seqs = given->batch;
+    config.async_scheduling = strcmp(given->kind, "async") == 0;
+    config.num_gpu_blocks = 200;
+    config.time_model = BATCHING_TIME_AFFINE;
+    config.time_base = given->time_per_token;
+    config.time_per_prefill_token = 2e-5;
+    config.time_per_decode_token = 5e-5;
+    config.time_per_context_token = 4e-8;
+    config.time_per_prefill_context = 4.6e-10;
+    return config;
+}
+
+static int is_kind(const char *kind) {
+    static const char *const kinds[] = {"static", "continuous", "vllm", "async"};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        if (strcmp(kind, kinds[i]) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 static batching_summary simulate(const struct differential_case *given, struct columns columns) {
     batching_requests requests;
     batching_results results;
@@ -142,8 +167,14 @@ static batching_summary simulate(const struct differential_case *given, struct c
     results.end_time = columns.end_time;
     results.tokens_generated = columns.tokens_generated;
     results.completion_order = columns.completion_order;
-    check((strcmp(given->kind, "static") == 0 ? batching_static_simulate : batching_continuous_simulate)(
-        &requests, given->batch, given->time_per_token, &results, &summary));
+    if (strcmp(given->kind, "static") == 0) {
+        check(batching_static_simulate(&requests, given->batch, given->time_per_token, &results, &summary));
+    } else if (strcmp(given->kind, "continuous") == 0) {
+        check(batching_continuous_simulate(&requests, given->batch, given->time_per_token, &results, &summary));
+    } else {
+        const batching_config config = engine_config(given);
+        check(batching_simulate(&config, &requests, &results, &summary));
+    }
     return summary;
 }
 
@@ -188,7 +219,7 @@ int main(int argument_count, char **arguments) {
         struct differential_case given;
         if (sscanf(line, "%15s %" SCNu64 " %" SCNd64 " %" SCNd64 " %lf %lf", given.kind, &given.seed, &given.count,
                    &given.batch, &given.time_per_token, &given.rate) != 6 ||
-            given.count < 0 || (strcmp(given.kind, "static") != 0 && strcmp(given.kind, "continuous") != 0)) {
+            given.count < 0 || !is_kind(given.kind)) {
             fprintf(stderr, "not a case: %s", line);
             return EXIT_FAILURE;
         }

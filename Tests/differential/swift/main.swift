@@ -19,6 +19,36 @@ private func digits(_ value: UInt64) -> String {
 
 private func digits(_ value: Double) -> String { digits(value.bitPattern) }
 
+/// What a simulator of any kind told.
+private struct Run {
+    let completedRequests: [Request]
+    let totalTime: Double
+    let throughput: Double
+
+    init(kind: String, _ requests: [Request], batchSize: Int, timePerToken: Double) throws {
+        switch kind {
+        case "static", "continuous":
+            let run =
+                kind == "static"
+                ? try staticBatchSimulation(requests, batchSize: batchSize, timePerToken: timePerToken)
+                : try continuousBatchSimulation(requests, maxBatchSize: batchSize, timePerToken: timePerToken)
+            (completedRequests, totalTime, throughput) = (run.completedRequests, run.totalTime, run.throughput)
+        default:
+            var configuration = EngineConfiguration()
+            configuration.maxNumSeqs = Int64(batchSize)
+            configuration.isAsynchronous = kind == "async"
+            configuration.numGPUBlocks = 200
+            configuration.iterationTime = .affine(
+                AffineTime(
+                    base: timePerToken, perPrefillToken: 2e-5, perDecodeToken: 5e-5, perContextToken: 4e-8,
+                    perPrefillContext: 4.6e-10))
+            let run = try Engine.simulate(requests, configuration: configuration)
+            completedRequests = run.completedRequests
+            (totalTime, throughput) = (run.summary.totalTime, run.summary.throughput)
+        }
+    }
+}
+
 private func printCase(_ number: Int, kind: String, fields: [Substring]) throws {
     guard let seed = UInt64(fields[1]), let count = Int(fields[2]), let batchSize = Int(fields[3]),
         let timePerToken = Double(fields[4]), let rate = Double(fields[5])
@@ -32,10 +62,7 @@ private func printCase(_ number: Int, kind: String, fields: [Substring]) throws 
     workload.add(requests.map(\.arrivalTime))
     print("case \(number) workload hash=\(digits(workload.hash))")
 
-    let run =
-        kind == "static"
-        ? try staticBatchSimulation(requests, batchSize: batchSize, timePerToken: timePerToken)
-        : try continuousBatchSimulation(requests, maxBatchSize: batchSize, timePerToken: timePerToken)
+    let run = try Run(kind: kind, requests, batchSize: batchSize, timePerToken: timePerToken)
     let inOrder = run.completedRequests.sorted { $0.id < $1.id }
     var results = FowlerNollVo()
     results.add(inOrder.map { $0.startTime ?? -1 })

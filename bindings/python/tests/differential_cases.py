@@ -10,7 +10,16 @@ from typing import Any
 
 import numpy.typing as npt
 
-from batching import generate_workload, simulate_continuous, simulate_static
+from batching import (
+    AffineTime,
+    RequestColumns,
+    Result,
+    SimulationResult,
+    generate_workload,
+    simulate,
+    simulate_continuous,
+    simulate_static,
+)
 
 CASES = Path(__file__).parents[3] / "Tests" / "differential" / "cases.txt"
 
@@ -34,12 +43,25 @@ def hexadecimal(value: float) -> str:
     return f"{bits:016x}"
 
 
+def simulated(kind: str, requests: RequestColumns, batch: int, time_per_token: float) -> SimulationResult | Result:
+    """What the simulator of a case tells."""
+    if kind in {"static", "continuous"}:
+        return {"static": simulate_static, "continuous": simulate_continuous}[kind](requests, batch, time_per_token)
+    time = AffineTime(time_per_token, 2e-5, 5e-5, 4e-8, 4.6e-10)
+    return simulate(
+        requests,
+        max_num_seqs=batch,
+        num_gpu_blocks=200,
+        async_scheduling={"vllm": False, "async": True}[kind],
+        iteration_time=time,
+    )
+
+
 def case_lines(number: int, line: str) -> list[str]:
     """The three lines that a case gives."""
     kind, seed, count, batch, time_per_token, rate = line.split(" ")
     requests = generate_workload(int(count), (50, 200), (1, 400), arrival_rate=float(rate), seed=int(seed))
-    simulate = {"static": simulate_static, "continuous": simulate_continuous}[kind]
-    result = simulate(requests, int(batch), float(time_per_token))
+    result = simulated(kind, requests, int(batch), float(time_per_token))
     workload_hash = fnv1a(requests.prompt_length, requests.output_length, requests.arrival_time)
     result_hash = fnv1a(result.start_time, result.first_token_time, result.end_time, result.completion_order)
     metrics = " ".join(f"{name}={hexadecimal(value)}" for name, value in _items(result.metrics()))
