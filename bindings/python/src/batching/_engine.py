@@ -21,7 +21,9 @@ from batching._memory import allocated, check_fits
 from batching._requests import Request, request_columns, rows
 
 Policy = Literal["vllm", "static", "dynamic", "continuous", "orca"]
+"""Who decides which requests compute how many tokens: see `simulate`."""
 QueueOrder = Literal["arrival", "priority", "shortest_output"]
+"""In which order the waiting are admitted: see `simulate`."""
 
 _RESULT_BYTES_PER_REQUEST: Final = 48
 
