@@ -5,44 +5,50 @@
 ///
 /// - Complexity: O(1) a member, and once more for every 16,384 iterations that it decodes.
 struct DueLists: ~Copyable {
-    private let firsts: ScratchBuffer<Int32>
+    /// In the order in which they went in, which is nearly that of admission.
+    struct List: BitwiseCopyable {
+        var first: Int32 = -1
+        var last: Int32 = -1
+    }
+
+    private let lists: ScratchBuffer<List>
     private let mask: Int64
 
     /// - Parameter longestDelay: the most iterations between going in and being due.
     init(longestDelay: Int64) throws(BatchingError) {
         var count = 64
         while count < 1 << 14, count <= longestDelay { count <<= 1 }
-        firsts = try ScratchBuffer(count: count, repeating: -1)
+        lists = try ScratchBuffer(count: count, repeating: List())
         mask = Int64(count - 1)
     }
 
     @inline(__always)
-    private func list(_ iteration: Int64) -> Int { Int(truncatingIfNeeded: iteration & mask) }
+    private func list(_ iteration: Int64) -> UnsafeMutablePointer<List> {
+        lists.elements + Int(truncatingIfNeeded: iteration & mask)
+    }
 
     @inline(__always)
     func insert(_ slot: Int, _ members: UnsafeMutablePointer<Member>) {
         let list = list(members[slot].due)
-        let first = firsts.elements[list]
-        members[slot].previousOfKind = -1
-        members[slot].nextOfKind = first
-        if first >= 0 { members[Int(first)].previousOfKind = Int32(truncatingIfNeeded: slot) }
-        firsts.elements[list] = Int32(truncatingIfNeeded: slot)
+        let last = list.pointee.last
+        let slot32 = Int32(truncatingIfNeeded: slot)
+        members[slot].previousOfKind = last
+        members[slot].nextOfKind = -1
+        if last >= 0 { members[Int(last)].nextOfKind = slot32 } else { list.pointee.first = slot32 }
+        list.pointee.last = slot32
     }
 
     @inline(__always)
     func remove(_ slot: Int, _ members: UnsafeMutablePointer<Member>) {
+        let list = list(members[slot].due)
         let (previous, next) = (members[slot].previousOfKind, members[slot].nextOfKind)
-        if previous >= 0 {
-            members[Int(previous)].nextOfKind = next
-        } else {
-            firsts.elements[list(members[slot].due)] = next
-        }
-        if next >= 0 { members[Int(next)].previousOfKind = previous }
+        if previous >= 0 { members[Int(previous)].nextOfKind = next } else { list.pointee.first = next }
+        if next >= 0 { members[Int(next)].previousOfKind = previous } else { list.pointee.last = previous }
     }
 
     /// Whether nobody is due in the iteration; nor anyone whose list is the same.
     @inline(__always)
-    func isEmpty(_ iteration: Int64) -> Bool { firsts.elements[list(iteration)] < 0 }
+    func isEmpty(_ iteration: Int64) -> Bool { list(iteration).pointee.first < 0 }
 
     /// How many iterations from this one on are empty, of at most so many.
     @inline(__always)
@@ -58,8 +64,8 @@ struct DueLists: ~Copyable {
     @inline(__always)
     func takeAll(_ iteration: Int64) -> Int {
         let list = list(iteration)
-        let first = firsts.elements[list]
-        firsts.elements[list] = -1
+        let first = list.pointee.first
+        list.pointee = List()
         return Int(first)
     }
 }

@@ -55,7 +55,7 @@ extension Replica where Memory: ~Copyable {
         _ limits: RunLimits, _ step: Nanoseconds, start: inout Nanoseconds, isAhead: Bool
     ) {
         let lastTime = limits.lastTime(before: nextArrival)
-        if now >= lastTime { return }
+        if now >= lastTime || memory.neededByDecodes > memory.free { return }
         // Ahead, the first is scheduled now, and each of the others when the one before it begins.
         let inTime = isAhead ? start.steps(of: step, before: lastTime) &+ 1 : now.steps(of: step, before: lastTime)
         let onClock = step == .zero ? Int64.max : (Nanoseconds.maximum - start).count / step.count

@@ -128,7 +128,7 @@ extension Replica where Memory: ~Copyable {
         finishingCount &+= 1
     }
 
-    /// In order of admission. They come in the opposite order, or nearly.
+    /// In order of admission. They come in that order, or nearly.
     private mutating func sortFinishing() {
         let (slots, members) = (finishing.elements, members.elements)
         if finishingCount > 16 {
