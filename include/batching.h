@@ -388,6 +388,45 @@ typedef struct batching_decision_log {
 /** It has its last token; tokens: how many it generated. */
 #define BATCHING_EVENT_FINISHED 600
 
+/**
+ * Into which parts the time of each request falls, in the order of the requests: see "Where the time of a request goes"
+ * in section 6. The struct itself is only read; NULL columns are not wanted.
+ */
+typedef struct batching_attribution {
+    uint32_t struct_size;       /**< sizeof(batching_attribution) of the caller; set by the _init function. */
+    uint32_t reserved;          /**< Must be 0. */
+    int64_t capacity;           /**< Elements in each column; at least the count of the requests. */
+    double *waiting_for_slot;   /**< [capacity] seconds that it waited for a slot, for tokens of the budget, for the
+                                     iteration or the batch under way to end, or for a batch to form. */
+    double *waiting_for_memory; /**< [capacity] seconds in which nobody was admitted for want of KV blocks. */
+    double *prefill;            /**< [capacity] seconds in which it prefilled. */
+    double *decode;            /**< [capacity] seconds in which it decoded, as long as they would be without prefill. */
+    double *slowed_by_prefill; /**< [capacity] seconds that the prefill of others added to those. */
+    double *preempted;         /**< [capacity] seconds from being preempted until it decoded again. */
+    double *held_in_batch;     /**< [capacity] seconds after its last token, in a batch that was not done. */
+} batching_attribution;
+
+/**
+ * What dominates the slowest: bands of requests by how long they took, one element a band. The struct itself is only
+ * read; NULL columns are not wanted. All but count are seconds, and 0 for a band without requests.
+ */
+typedef struct batching_attribution_bands {
+    uint32_t struct_size;       /**< sizeof(batching_attribution_bands) of the caller; set by the _init function. */
+    uint32_t reserved;          /**< Must be 0. */
+    int64_t capacity;           /**< Elements in each column; at least the number of bands. */
+    int64_t *count;             /**< [capacity] requests in the band. */
+    double *shortest;           /**< [capacity] the shortest time from arrival to end. */
+    double *longest;            /**< [capacity] the longest time from arrival to end. */
+    double *mean_total;         /**< [capacity] mean time from arrival to end: the sum of the parts. */
+    double *waiting_for_slot;   /**< [capacity] mean of this part, as all that follow. */
+    double *waiting_for_memory; /**< [capacity] */
+    double *prefill;            /**< [capacity] */
+    double *decode;             /**< [capacity] */
+    double *slowed_by_prefill;  /**< [capacity] */
+    double *preempted;          /**< [capacity] */
+    double *held_in_batch;      /**< [capacity] */
+} batching_attribution_bands;
+
 /** How an engine schedules, what it has, and how long an iteration takes. 0 and NULL are the defaults given here. */
 typedef struct batching_config {
     uint32_t struct_size; /**< sizeof(batching_config) of the caller; set by the _init function. */
@@ -430,7 +469,7 @@ typedef struct batching_config {
     double time_per_decode_token;                   /**< affine: seconds a sequence that decodes. */
     double time_per_context_token;                  /**< affine: seconds a token that those attend to. */
     double time_per_prefill_context;                /**< affine: seconds x the sum over chunks of tokens x context. */
-    batching_iteration_time_callback time_callback; /**< callback: asked once for each iteration that computes. */
+    batching_iteration_time_callback time_callback; /**< callback: asked for each iteration that computes. */
     void *time_user_data;                           /**< For time_callback. */
 
     /* Ending a run early */
@@ -445,6 +484,10 @@ typedef struct batching_config {
 
     batching_iteration_log *iteration_log; /**< Or NULL. */
     batching_decision_log *decision_log;   /**< Or NULL. */
+
+    /* Where the time of each request goes; costs nothing if not wanted */
+
+    const batching_attribution *attribution; /**< Or NULL. Its columns are written as those of the results are. */
 } batching_config;
 
 /** vLLM V1's scheduler. */
@@ -495,6 +538,8 @@ batching_status batching_workload_init(batching_workload *workload, uint32_t str
 batching_status batching_config_init(batching_config *config, uint32_t struct_size);
 batching_status batching_iteration_log_init(batching_iteration_log *log, uint32_t struct_size);
 batching_status batching_decision_log_init(batching_decision_log *log, uint32_t struct_size);
+batching_status batching_attribution_init(batching_attribution *attribution, uint32_t struct_size);
+batching_status batching_attribution_bands_init(batching_attribution_bands *bands, uint32_t struct_size);
 
 /* ================================================================================================================
  * 5. Simulators
@@ -610,6 +655,35 @@ batching_status batching_strategies_compare(const batching_requests *requests, i
  *   one that arrives joins one iteration later. Where nothing can be scheduled, up to four empty batches of no
  *   duration follow.
  *
+ * Where the time of a request goes
+ *
+ *   config->attribution splits the time of each request from its arrival to its end into parts, each a whole number of
+ *   nanoseconds, that add up to it exactly. At any instant a request is in just one part; which one changes only where
+ *   an iteration begins to run, or ends. With asynchronous scheduling, too, what counts is when an iteration runs, and
+ *   not when it is scheduled.
+ *
+ *   waiting_for_slot and waiting_for_memory   From its arrival to the beginning of the iteration that first admits it.
+ *       It is memory from the beginning of an iteration in whose scheduling somebody was preempted, or the first of the
+ *       waiting was refused because its KV blocks were not free, slots and budget being there, to the beginning of the
+ *       next iteration; if it formed a static or dynamic batch, to the end of that. Whoever is in the queue then waits
+ *       for memory. Everything else is for a slot. A request that arrives while an iteration runs is in the queue from
+ *       the next one on: until then it waits for a slot.
+ *   prefill   From there until it decodes for the first time: until the end of the iteration that gives its first
+ *       token. It includes iterations in which others left it no tokens. With instant_prefill there is none.
+ *   decode and slowed_by_prefill   From there to its last token. Of each iteration, slowed_by_prefill has its duration
+ *       less what the model of time says for the same iteration without prefill: with prefill_tokens and
+ *       prefill_context 0, and everything else as it was; at least 0. If nobody decodes in the iteration, since the
+ *       prefill of others took the budget, that is all of it. What is left is decode.
+ *   preempted   From the beginning of the iteration that preempted it until it next decodes: it waits again, whatever
+ *       for, and computes again what it had lost, and, if it was preempted before its first token, the rest of its
+ *       prompt. If all but the newest token is found in the prefix cache, it decodes at once.
+ *   held_in_batch   From its own last token to the end of its batch. 0 but for static and dynamic.
+ *
+ *   A request that never ends is split up to the end of the run, summary.duration; one that arrives after that has 0 in
+ *   all parts, and one that was rejected NaN. A time callback is asked a second time, right after the first, for each
+ *   iteration that has both prefill and decodes, for what it would take without prefill. As doubles, parts below 104
+ *   days are exact to the nanosecond.
+ *
  * Where no more progress is possible
  *
  *   With admit_oversized a request may wait for what will never be free; and requests may preempt each other, or
@@ -659,6 +733,34 @@ batching_status batching_strategies_compare(const batching_requests *requests, i
  */
 batching_status batching_simulate(const batching_config *config, const batching_requests *requests,
                                   const batching_results *results, batching_summary *summary);
+
+/**
+ * Which parts of their time dominate the slowest requests: the means of the parts, for bands of requests by how long
+ * they took from arrival to end, which is the sum of their parts.
+ *
+ * The edge at percentile p is the smallest time that at least p % of the requests do not exceed: of N times in order,
+ * that at place ceil(N x p / 100), computed in double in that order; at p = 0 it is below all of them. Band i holds the
+ * requests above the edge at percentiles[i], and not above that at percentiles[i + 1]. So requests that took equally
+ * long are in the same band, and with 0 and 100 at the ends every request is in just one.
+ *
+ *   attribution  as batching_simulate has filled it; all columns are required where count is above 0. Requests with a
+ *                NaN are left out.
+ *   count        requests, in 0..BATCHING_COUNT_MAX.
+ *   status       [count] of the results: those that are not BATCHING_REQUEST_FINISHED are left out. NULL: none is.
+ *   percentiles  [band_count + 1] rising, each in [0, 100]: 0, 50, 90, 99, 100 are four bands.
+ *   band_count   in 0..1000.
+ *   bands        columns to fill.
+ *
+ * A mean is the exact sum of whole nanoseconds, divided in double by their number and by 1e9.
+ *
+ * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_CAPACITY if the columns of
+ * attribution have fewer elements than count, or those of bands fewer than band_count; BATCHING_ERROR_INVALID_ARGUMENT
+ * if a value is out of its range, or the parts of a request add up to more than BATCHING_TIME_MAX;
+ * BATCHING_ERROR_OUT_OF_MEMORY. Time: O(count). Memory: 32 KiB a band.
+ */
+batching_status batching_attribution_bands_calculate(const batching_attribution *attribution, int64_t count,
+                                                     const int32_t *status, const double *percentiles,
+                                                     int64_t band_count, const batching_attribution_bands *bands);
 
 /* ================================================================================================================
  * 7. Metrics

@@ -15,9 +15,13 @@ public func batching_simulate(
         var decisionLog: DecisionLog?
         if let log = config.iteration_log { iterationLog = try batching_iteration_log.read(log).log }
         if let log = config.decision_log { decisionLog = try batching_decision_log.read(log).log() }
+        var attribution: AttributionColumns?
+        if let wanted = config.attribution {
+            attribution = try batching_attribution.read(wanted).columns(holding: requests.count)
+        }
         let run = try Engine.simulate(
             requests.engineColumns(), configuration: config.configuration(), results: results,
-            iterationLog: &iterationLog, decisionLog: &decisionLog)
+            attribution: attribution, iterationLog: &iterationLog, decisionLog: &decisionLog)
         if let iterationLog { config.iteration_log.pointee.count = iterationLog.rows.count }
         if let decisionLog { config.decision_log.pointee.count = decisionLog.rows.count }
         if let summary { batching_summary(run).write(to: summary) }

@@ -75,6 +75,20 @@ public func batching_config_init(
     status { () throws(BatchingError) in try batching_config.initialize(config, size: struct_size) }
 }
 
+@implementation @_cdecl("batching_attribution_init")
+public func batching_attribution_init(
+    _ attribution: UnsafeMutablePointer<batching_attribution>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in try batching_attribution.initialize(attribution, size: struct_size) }
+}
+
+@implementation @_cdecl("batching_attribution_bands_init")
+public func batching_attribution_bands_init(
+    _ bands: UnsafeMutablePointer<batching_attribution_bands>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in try batching_attribution_bands.initialize(bands, size: struct_size) }
+}
+
 @implementation @_cdecl("batching_iteration_log_init")
 public func batching_iteration_log_init(
     _ log: UnsafeMutablePointer<batching_iteration_log>!, _ struct_size: UInt32

@@ -39,7 +39,7 @@ extension batching_results: VersionedStruct {
     ) throws(BatchingError) -> ResultColumns {
         guard results != nil else { return ResultColumns() }
         let results = try read(results)
-        try checkCapacity(results.capacity, argument, holding: count, "requests")
+        try checkCapacity(results.capacity, argument, holding: count, "requests.count")
         return ResultColumns(
             startTime: results.start_time, firstTokenTime: results.first_token_time, endTime: results.end_time,
             tokensGenerated: results.tokens_generated, completionOrder: results.completion_order,
@@ -122,7 +122,7 @@ extension batching_latencies: VersionedStruct {
         _ latencies: UnsafePointer<batching_latencies>?, holding count: Int64
     ) throws(BatchingError) -> LatencyColumns {
         let latencies = try read(latencies)
-        try checkCapacity(latencies.capacity, argument, holding: count, "completed")
+        try checkCapacity(latencies.capacity, argument, holding: count, "completed.count")
         return LatencyColumns(
             queueTime: latencies.queue_time, processingTime: latencies.processing_time,
             totalLatency: latencies.total_latency, timeToFirstToken: latencies.time_to_first_token)
@@ -186,14 +186,15 @@ func flag(_ value: Int32, _ name: String) throws(BatchingError) -> Bool {
     return value == 1
 }
 
-private func checkCapacity(
-    _ capacity: Int64, _ argument: String, holding count: Int64, _ rows: String
+/// Throws unless the output columns of a struct have enough elements.
+func checkCapacity(
+    _ capacity: Int64, _ argument: String, holding count: Int64, _ needed: String
 ) throws(BatchingError) {
     guard capacity >= 0 else {
         throw BatchingError(.invalidArgument, "\(argument).capacity is \(capacity): must be at least 0")
     }
     guard capacity >= count else {
         throw BatchingError(
-            .capacity, "\(argument).capacity is \(capacity): must be at least \(rows).count, which is \(count)")
+            .capacity, "\(argument).capacity is \(capacity): must be at least \(needed), which is \(count)")
     }
 }

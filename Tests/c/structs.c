@@ -19,9 +19,12 @@ enum {
     BATCH_METRICS_SIZE = 80,
     COMPARISON_SIZE = 56,
     WORKLOAD_SIZE = 40,
-    CONFIG_SIZE = 216,
+    CONFIG_SIZE = 224,
+    CONFIG_FIRST_SIZE = 216,
     ITERATION_LOG_SIZE = 128,
     DECISION_LOG_SIZE = 80,
+    ATTRIBUTION_SIZE = 72,
+    ATTRIBUTION_BANDS_SIZE = 104,
     LARGEST_SIZE = 4096
 };
 
@@ -45,6 +48,8 @@ union any_struct {
     batching_config config;
     batching_iteration_log iteration_log;
     batching_decision_log decision_log;
+    batching_attribution attribution;
+    batching_attribution_bands attribution_bands;
     unsigned char bytes[LARGEST_SIZE + 8];
 };
 
@@ -65,6 +70,8 @@ INIT_OF(workload)
 INIT_OF(config)
 INIT_OF(iteration_log)
 INIT_OF(decision_log)
+INIT_OF(attribution)
+INIT_OF(attribution_bands)
 
 /* Calls a function that uses the struct, everything else being in order. */
 typedef batching_status any_use(const union any_struct *);
@@ -134,6 +141,27 @@ static batching_status use_decision_log(const union any_struct *any) {
     return batching_simulate(&config, &requests, NULL, NULL);
 }
 
+static batching_status use_attribution(const union any_struct *any) {
+    batching_requests requests = lesson_requests();
+    union any_struct copy = *any;
+    copy.attribution.capacity = 4;
+    INITIALIZED(batching_config, config);
+    config.attribution = &copy.attribution;
+    return batching_simulate(&config, &requests, NULL, NULL);
+}
+
+static batching_status divide_attribution(const union any_struct *any) {
+    const double percentiles[] = {0.0};
+    INITIALIZED(batching_attribution_bands, bands);
+    return batching_attribution_bands_calculate(&any->attribution, 0, NULL, percentiles, 0, &bands);
+}
+
+static batching_status use_attribution_bands(const union any_struct *any) {
+    const double percentiles[] = {0.0};
+    INITIALIZED(batching_attribution, attribution);
+    return batching_attribution_bands_calculate(&attribution, 0, NULL, percentiles, 0, &any->attribution_bands);
+}
+
 /* The engine as well as the simulators: they read the same structs. */
 static batching_status simulate_requests(const union any_struct *any) {
     return batching_simulate(NULL, &any->requests, NULL, NULL);
@@ -170,9 +198,12 @@ static const struct kind {
     {"metrics", BATCH_METRICS_SIZE, BATCH_METRICS_SIZE, batch_metrics_of_any, use_metrics},
     {"comparison", COMPARISON_SIZE, COMPARISON_SIZE, comparison_of_any, use_comparison},
     {"workload", WORKLOAD_SIZE, WORKLOAD_SIZE, workload_of_any, use_workload},
-    {"config", CONFIG_SIZE, CONFIG_SIZE, config_of_any, use_config},
+    {"config", CONFIG_SIZE, CONFIG_FIRST_SIZE, config_of_any, use_config},
     {"iteration_log", ITERATION_LOG_SIZE, ITERATION_LOG_SIZE, iteration_log_of_any, use_iteration_log},
     {"decision_log", DECISION_LOG_SIZE, DECISION_LOG_SIZE, decision_log_of_any, use_decision_log},
+    {"attribution", ATTRIBUTION_SIZE, ATTRIBUTION_SIZE, attribution_of_any, use_attribution},
+    {"attribution", ATTRIBUTION_SIZE, ATTRIBUTION_SIZE, attribution_of_any, divide_attribution},
+    {"bands", ATTRIBUTION_BANDS_SIZE, ATTRIBUTION_BANDS_SIZE, attribution_bands_of_any, use_attribution_bands},
 };
 
 #define FOR_EACH_KIND(kind) for (const struct kind *kind = KINDS; kind < KINDS + sizeof KINDS / sizeof *KINDS; kind++)

@@ -168,7 +168,33 @@ FIELD(decision_log, tokens, 64, int32_t *);
 FIELD(decision_log, include_queues, 72, int32_t);
 FIELD(decision_log, reserved_2, 76, uint32_t);
 
-SIZE(config, 216);
+SIZE(attribution, 72);
+HEAD(attribution);
+FIELD(attribution, capacity, 8, int64_t);
+FIELD(attribution, waiting_for_slot, 16, double *);
+FIELD(attribution, waiting_for_memory, 24, double *);
+FIELD(attribution, prefill, 32, double *);
+FIELD(attribution, decode, 40, double *);
+FIELD(attribution, slowed_by_prefill, 48, double *);
+FIELD(attribution, preempted, 56, double *);
+FIELD(attribution, held_in_batch, 64, double *);
+
+SIZE(attribution_bands, 104);
+HEAD(attribution_bands);
+FIELD(attribution_bands, capacity, 8, int64_t);
+FIELD(attribution_bands, count, 16, int64_t *);
+FIELD(attribution_bands, shortest, 24, double *);
+FIELD(attribution_bands, longest, 32, double *);
+FIELD(attribution_bands, mean_total, 40, double *);
+FIELD(attribution_bands, waiting_for_slot, 48, double *);
+FIELD(attribution_bands, waiting_for_memory, 56, double *);
+FIELD(attribution_bands, prefill, 64, double *);
+FIELD(attribution_bands, decode, 72, double *);
+FIELD(attribution_bands, slowed_by_prefill, 80, double *);
+FIELD(attribution_bands, preempted, 88, double *);
+FIELD(attribution_bands, held_in_batch, 96, double *);
+
+SIZE(config, 224);
 HEAD(config);
 FIELD(config, policy, 8, int32_t);
 FIELD(config, queue_order, 12, int32_t);
@@ -201,6 +227,7 @@ FIELD(config, progress_user_data, 184, void *);
 FIELD(config, progress_interval, 192, int64_t);
 FIELD(config, iteration_log, 200, batching_iteration_log *);
 FIELD(config, decision_log, 208, batching_decision_log *);
+FIELD(config, attribution, 216, const batching_attribution *);
 
 /* What a callback is. */
 #define CALLBACK(type, ...)                                                                                            \

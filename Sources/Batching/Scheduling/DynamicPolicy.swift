@@ -5,8 +5,8 @@ enum DynamicPolicy: SchedulingPolicy {
     static var schedulesAhead: Bool { false }
 
     @inline(__always)
-    static func schedule<Memory: BlockMemory & ~Copyable>(
-        _ replica: inout Replica<Memory>
+    static func schedule<Memory: BlockMemory & ~Copyable, Attribution: AttributionChoice>(
+        _ replica: inout Replica<Memory, Attribution>
     ) throws(BatchingError) -> Nanoseconds? {
         // Everyone in a batch computes one token, those who are done as padding.
         if replica.runningCount > 0 { return nil }

@@ -6,8 +6,8 @@ enum OrcaPolicy: SchedulingPolicy {
     static var schedulesAhead: Bool { false }
 
     @inline(__always)
-    static func schedule<Memory: BlockMemory & ~Copyable>(
-        _ replica: inout Replica<Memory>
+    static func schedule<Memory: BlockMemory & ~Copyable, Attribution: AttributionChoice>(
+        _ replica: inout Replica<Memory, Attribution>
     ) throws(BatchingError) -> Nanoseconds? {
         var budget = Int64.max
         try replica.scheduleRunning(budget: &budget, threshold: Int64.max)

@@ -21,7 +21,7 @@ protocol SchedulingPolicy {
 
     /// Makes the decisions of one iteration. Returns nil once they are made, or, if it would rather wait for more
     /// requests, how long at most: until then no iteration happens unless a request arrives.
-    static func schedule<Memory: BlockMemory & ~Copyable>(
-        _ replica: inout Replica<Memory>
+    static func schedule<Memory: BlockMemory & ~Copyable, Attribution: AttributionChoice>(
+        _ replica: inout Replica<Memory, Attribution>
     ) throws(BatchingError) -> Nanoseconds?
 }

@@ -6,8 +6,8 @@ enum VLLMPolicy: SchedulingPolicy {
     static var schedulesAhead: Bool { true }
 
     @inline(__always)
-    static func schedule<Memory: BlockMemory & ~Copyable>(
-        _ replica: inout Replica<Memory>
+    static func schedule<Memory: BlockMemory & ~Copyable, Attribution: AttributionChoice>(
+        _ replica: inout Replica<Memory, Attribution>
     ) throws(BatchingError) -> Nanoseconds? {
         let settings = replica.settings
         // The threshold keeps a long prompt from delaying others: it does not hold if there are none.
@@ -15,6 +15,7 @@ enum VLLMPolicy: SchedulingPolicy {
         let threshold = isAlone ? Int64.max : settings.longPrefillTokenThreshold
         var budget = settings.maxNumBatchedTokens
         try replica.scheduleRunning(budget: &budget, threshold: threshold)
+        if Attribution.isWanted { replica.ledger.isShortOfMemory = replica.preempted > 0 }
         guard replica.preempted == 0 else { return nil }
         while budget > 0, replica.waiting.count > 0, replica.runningCount < settings.maxNumSeqs {
             if try !admitFirst(&replica, &budget, threshold) { break }
@@ -24,8 +25,8 @@ enum VLLMPolicy: SchedulingPolicy {
 
     /// Admits the first of the waiting if it fits. Nobody overtakes it.
     @inline(__always)
-    private static func admitFirst<Memory: BlockMemory & ~Copyable>(
-        _ replica: inout Replica<Memory>, _ budget: inout Int64, _ threshold: Int64
+    private static func admitFirst<Memory: BlockMemory & ~Copyable, Attribution: AttributionChoice>(
+        _ replica: inout Replica<Memory, Attribution>, _ budget: inout Int64, _ threshold: Int64
     ) throws(BatchingError) -> Bool {
         let settings = replica.settings
         let blockSize = replica.memory.blockSize
@@ -40,7 +41,10 @@ enum VLLMPolicy: SchedulingPolicy {
         let watermark = replica.runningCount > 0 ? settings.watermarkBlocks : 0
         let grown = settings.reservesFullPrompt ? known : computed &+ tokens
         let needed = blockSize.holding(grown) &- hit.blocks &+ hit.idle &+ watermark
-        if needed > replica.memory.free { return false }
+        if needed > replica.memory.free {
+            if Attribution.isWanted { replica.ledger.isShortOfMemory = true }
+            return false
+        }
         try replica.admit(candidate, hit, computed: computed, tokens: tokens, room: computed &+ tokens)
         budget &-= tokens
         return true

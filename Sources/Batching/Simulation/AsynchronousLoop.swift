@@ -13,13 +13,14 @@ extension EngineLoop where Memory: ~Copyable {
 
     /// Batch k+1 is scheduled when the output of batch k-1 has been processed, and starts when batch k ends.
     static func runAsynchronously(
-        _ replica: inout Replica<Memory>, _ limits: inout RunLimits, _ time: Time
+        _ replica: inout Replica<Memory, Attribution>, _ limits: inout RunLimits, _ time: Time
     ) throws(BatchingError) -> EngineSummary.EndReason {
         var flight = Flight(finishing: try GrowableBuffer<Int32>(capacity: 64, repeating: 0))
         var isFlying = false
         var deviceEnd = Nanoseconds.zero
         var futileBatches = 0
         while true {
+            if Attribution.isWanted { replica.ledger.advance(to: max(replica.now, deviceEnd)) }
             try replica.takeArrivals()
             if replica.isEmpty {
                 if isFlying {
@@ -52,6 +53,7 @@ extension EngineLoop where Memory: ~Copyable {
             let start = max(replica.now, deviceEnd)
             deviceEnd = try limits.end(of: duration, from: start, work)
             replica.count(work, duration, end: deviceEnd)
+            if Attribution.isWanted { try attribute(&replica, work, duration, end: deviceEnd, time) }
             if replica.logsDecisions { try replica.logDecisions(firstAdmission: firstAdmission) }
             let isFutile = !work.isAny && work.preemptions == 0
             futileBatches = isFutile ? futileBatches &+ 1 : 0
@@ -82,7 +84,7 @@ extension EngineLoop where Memory: ~Copyable {
     /// Processes the output of a batch.
     @inline(__always)
     private static func land(
-        _ replica: inout Replica<Memory>, _ flight: inout Flight
+        _ replica: inout Replica<Memory, Attribution>, _ flight: inout Flight
     ) throws(BatchingError) {
         replica.now = max(replica.now, flight.end)
         var position = 0

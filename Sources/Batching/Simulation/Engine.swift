@@ -8,11 +8,13 @@ public enum Engine {
     ///   - results: columns to fill. A run that fails on its way may have written some.
     ///   - iterationLog: nil: not wanted. Its rows are counted in it.
     ///   - decisionLog: the same.
+    ///   - attribution: where it writes into which parts the time of each request falls. nil: not wanted, and free.
     /// - Complexity: O(1) an iteration and a request, however many run; O(running) in an iteration in which KV blocks or
     ///   the budget run short, or that is logged.
     public static func simulate(
         _ requests: RequestColumns, configuration: EngineConfiguration = EngineConfiguration(),
-        results: ResultColumns = ResultColumns(), iterationLog: inout IterationLog?, decisionLog: inout DecisionLog?
+        results: ResultColumns = ResultColumns(), attribution: AttributionColumns? = nil,
+        iterationLog: inout IterationLog?, decisionLog: inout DecisionLog?
     ) throws(BatchingError) -> EngineSummary {
         try configuration.check()
         try iterationLog?.rows.check("iteration_log")
@@ -21,19 +23,31 @@ public enum Engine {
         if run.clockMayOverflow {
             // Once without outputs, so that nothing is written if it does.
             var nothing: (IterationLog?, DecisionLog?) = (nil, nil)
-            _ = try run.run(ResultColumns(), &nothing.0, &nothing.1)
+            _ = try run.run(RunOutputs(ResultColumns()), &nothing.0, &nothing.1)
         }
-        return try run.run(results, &iterationLog, &decisionLog)
+        return try run.run(RunOutputs(results, attribution), &iterationLog, &decisionLog)
     }
 
     /// The same without logs.
     public static func simulate(
         _ requests: RequestColumns, configuration: EngineConfiguration = EngineConfiguration(),
-        results: ResultColumns = ResultColumns()
+        results: ResultColumns = ResultColumns(), attribution: AttributionColumns? = nil
     ) throws(BatchingError) -> EngineSummary {
         var logs: (IterationLog?, DecisionLog?) = (nil, nil)
         return try simulate(
-            requests, configuration: configuration, results: results, iterationLog: &logs.0, decisionLog: &logs.1)
+            requests, configuration: configuration, results: results, attribution: attribution, iterationLog: &logs.0,
+            decisionLog: &logs.1)
+    }
+}
+
+/// The columns that a run fills.
+private struct RunOutputs {
+    let results: ResultColumns
+    let attribution: AttributionColumns?
+
+    init(_ results: ResultColumns, _ attribution: AttributionColumns? = nil) {
+        self.results = results
+        self.attribution = attribution
     }
 }
 
@@ -76,34 +90,46 @@ private struct EngineRun: ~Copyable {
     }
 
     borrowing func run(
-        _ results: ResultColumns, _ iterationLog: inout IterationLog?, _ decisionLog: inout DecisionLog?
+        _ outputs: RunOutputs, _ iterationLog: inout IterationLog?, _ decisionLog: inout DecisionLog?
     ) throws(BatchingError) -> EngineSummary {
         switch configuration.policy {
         case .vllm where configuration.cachesPrefixes:
             let memory = try CachedBlocks(
                 usable: Int(configuration.numGPUBlocks ?? 1) - 1, blockSize: configuration.blockSize,
                 requests: requests, isAsynchronous: configuration.isAsynchronous)
-            return try run(VLLMPolicy.self, memory, results, &iterationLog, &decisionLog)
-        case .vllm: return try run(VLLMPolicy.self, results, &iterationLog, &decisionLog)
-        case .static: return try run(StaticPolicy.self, results, &iterationLog, &decisionLog)
-        case .dynamic: return try run(DynamicPolicy.self, results, &iterationLog, &decisionLog)
-        case .continuous: return try run(ContinuousPolicy.self, results, &iterationLog, &decisionLog)
-        case .orca: return try run(OrcaPolicy.self, results, &iterationLog, &decisionLog)
+            return try run(VLLMPolicy.self, memory, outputs, &iterationLog, &decisionLog)
+        case .vllm: return try run(VLLMPolicy.self, outputs, &iterationLog, &decisionLog)
+        case .static: return try run(StaticPolicy.self, outputs, &iterationLog, &decisionLog)
+        case .dynamic: return try run(DynamicPolicy.self, outputs, &iterationLog, &decisionLog)
+        case .continuous: return try run(ContinuousPolicy.self, outputs, &iterationLog, &decisionLog)
+        case .orca: return try run(OrcaPolicy.self, outputs, &iterationLog, &decisionLog)
         }
     }
 
     private borrowing func run<Policy: SchedulingPolicy>(
-        _ policy: Policy.Type, _ results: ResultColumns, _ iterationLog: inout IterationLog?,
+        _ policy: Policy.Type, _ outputs: RunOutputs, _ iterationLog: inout IterationLog?,
         _ decisionLog: inout DecisionLog?
     ) throws(BatchingError) -> EngineSummary {
         let memory = try CountedBlocks(
             usable: configuration.numGPUBlocks.map { Int($0) - 1 }, blockSize: configuration.blockSize,
             isReserved: Policy.reservesBlocks)
-        return try run(policy, memory, results, &iterationLog, &decisionLog)
+        return try run(policy, memory, outputs, &iterationLog, &decisionLog)
     }
 
     private borrowing func run<Policy: SchedulingPolicy, Memory: BlockMemory & ~Copyable>(
-        _ policy: Policy.Type, _ memory: consuming Memory, _ results: ResultColumns,
+        _ policy: Policy.Type, _ memory: consuming Memory, _ outputs: RunOutputs,
+        _ iterationLog: inout IterationLog?, _ decisionLog: inout DecisionLog?
+    ) throws(BatchingError) -> EngineSummary {
+        if outputs.attribution == nil {
+            return try run(policy, Unattributed.self, memory, outputs, &iterationLog, &decisionLog)
+        }
+        return try run(policy, Attributed.self, memory, outputs, &iterationLog, &decisionLog)
+    }
+
+    private borrowing func run<
+        Policy: SchedulingPolicy, Memory: BlockMemory & ~Copyable, Attribution: AttributionChoice
+    >(
+        _ policy: Policy.Type, _: Attribution.Type, _ memory: consuming Memory, _ outputs: RunOutputs,
         _ iterationLog: inout IterationLog?, _ decisionLog: inout DecisionLog?
     ) throws(BatchingError) -> EngineSummary {
         let order: PermutedOrder? =
@@ -113,9 +139,10 @@ private struct EngineRun: ~Copyable {
             }
         let settings = ReplicaSettings(
             configuration, reservesBlocks: Policy.reservesBlocks, padsBatch: Policy.padsBatch)
-        var replica = try Replica(
-            requests, results: results, settings: settings, queueOrder: configuration.queueOrder, arrivalOrder: order,
-            survey: survey, memory: memory, iterationLog: iterationLog, decisionLog: decisionLog)
+        var replica = try Replica<Memory, Attribution>(
+            requests, results: outputs.results, settings: settings, queueOrder: configuration.queueOrder,
+            arrivalOrder: order, survey: survey, memory: memory, attribution: outputs.attribution,
+            iterationLog: iterationLog, decisionLog: decisionLog)
         var limits = RunLimits(configuration)
         let reason: EngineSummary.EndReason
         switch configuration.iterationTime {
@@ -137,18 +164,23 @@ private struct EngineRun: ~Copyable {
     }
 
     @inline(__always)
-    private func loop<Policy: SchedulingPolicy, Memory: BlockMemory & ~Copyable, Time: IterationTimeModel>(
-        _ policy: Policy.Type, _ replica: inout Replica<Memory>, _ limits: inout RunLimits, _ time: Time
+    private func loop<
+        Policy: SchedulingPolicy, Memory: BlockMemory & ~Copyable, Attribution: AttributionChoice,
+        Time: IterationTimeModel
+    >(
+        _ policy: Policy.Type, _ replica: inout Replica<Memory, Attribution>, _ limits: inout RunLimits, _ time: Time
     ) throws(BatchingError) -> EngineSummary.EndReason {
         if Policy.schedulesAhead, replica.settings.isAsynchronous {
-            return try EngineLoop<Policy, Memory, Time>.runAsynchronously(&replica, &limits, time)
+            return try EngineLoop<Policy, Memory, Attribution, Time>.runAsynchronously(&replica, &limits, time)
         }
-        return try EngineLoop<Policy, Memory, Time>.runSynchronously(&replica, &limits, time)
+        return try EngineLoop<Policy, Memory, Attribution, Time>.runSynchronously(&replica, &limits, time)
     }
 }
 
 extension EngineSummary {
-    fileprivate init<Memory: BlockMemory & ~Copyable>(_ replica: borrowing Replica<Memory>, _ reason: EndReason) {
+    fileprivate init<Memory: BlockMemory & ~Copyable, Attribution: AttributionChoice>(
+        _ replica: borrowing Replica<Memory, Attribution>, _ reason: EndReason
+    ) {
         let totals = replica.totals
         let duration = Double(totals.duration.count)
         totalTime = totals.lastCompletion.seconds

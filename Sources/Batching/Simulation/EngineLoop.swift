@@ -1,10 +1,13 @@
 /// The loop that joins a policy, the memory and a model of iteration time. It is compiled once for each combination.
-enum EngineLoop<Policy: SchedulingPolicy, Memory: BlockMemory & ~Copyable, Time: IterationTimeModel> {
+enum EngineLoop<
+    Policy: SchedulingPolicy, Memory: BlockMemory & ~Copyable, Attribution: AttributionChoice, Time: IterationTimeModel
+> {
     /// One iteration after the other: each is scheduled when the output of the one before is known.
     static func runSynchronously(
-        _ replica: inout Replica<Memory>, _ limits: inout RunLimits, _ time: Time
+        _ replica: inout Replica<Memory, Attribution>, _ limits: inout RunLimits, _ time: Time
     ) throws(BatchingError) -> EngineSummary.EndReason {
         while true {
+            if Attribution.isWanted { replica.ledger.advance(to: replica.now) }
             try replica.takeArrivals()
             if replica.isEmpty {
                 if let reason = limits.endOfIdleness(replica) { return reason }
@@ -19,6 +22,7 @@ enum EngineLoop<Policy: SchedulingPolicy, Memory: BlockMemory & ~Copyable, Time:
             if let reason = try limits.reached(replica) { return reason }
             let firstAdmission = replica.admissions
             if let latest = try Policy.schedule(&replica) {
+                if Attribution.isWanted { replica.ledger.isShortOfMemory = false }
                 replica.now = min(latest, replica.nextArrival)
                 continue
             }
@@ -26,6 +30,7 @@ enum EngineLoop<Policy: SchedulingPolicy, Memory: BlockMemory & ~Copyable, Time:
             let duration = work.isAny ? try time.duration(of: work) : .zero
             let end = try limits.end(of: duration, from: replica.now, work)
             replica.count(work, duration, end: end)
+            if Attribution.isWanted { try attribute(&replica, work, duration, end: end, time) }
             if replica.logsDecisions { try replica.logDecisions(firstAdmission: firstAdmission) }
             let isFutile = !work.isAny && work.preemptions == 0
             try replica.complete(at: end)
@@ -43,9 +48,29 @@ enum EngineLoop<Policy: SchedulingPolicy, Memory: BlockMemory & ~Copyable, Time:
         }
     }
 
+    /// Counts the iteration for those who want to know where the time goes: how much longer prefill made it. If nobody
+    /// decodes in it, there would be none without prefill.
+    @inline(__always)
+    static func attribute(
+        _ replica: inout Replica<Memory, Attribution>, _ work: IterationWork, _ duration: Nanoseconds,
+        end: Nanoseconds, _ time: Time
+    ) throws(BatchingError) {
+        var slowdown = Nanoseconds.zero
+        if work.prefillTokens > 0 {
+            slowdown = duration
+            if work.decodeTokens > 0 {
+                var decodes = work
+                decodes.prefillTokens = 0
+                decodes.prefillContext = 0
+                slowdown = max(.zero, duration - (try time.duration(of: decodes)))
+            }
+        }
+        replica.ledger.count(slowdown: slowdown, end: end)
+    }
+
     @inline(never)
     private static func log(
-        _ replica: inout Replica<Memory>, _ work: IterationWork, _ duration: Nanoseconds
+        _ replica: inout Replica<Memory, Attribution>, _ work: IterationWork, _ duration: Nanoseconds
     ) throws(BatchingError) {
         try replica.iterationLog?.append(
             CompletedIteration(
@@ -73,8 +98,8 @@ struct RunLimits {
 
     /// Why no further iteration may be scheduled, if so.
     @inline(__always)
-    mutating func reached<Memory: BlockMemory & ~Copyable>(
-        _ replica: borrowing Replica<Memory>
+    mutating func reached<Memory: BlockMemory & ~Copyable, Attribution: AttributionChoice>(
+        _ replica: borrowing Replica<Memory, Attribution>
     ) throws(BatchingError) -> EngineSummary.EndReason? {
         if replica.iteration >= nextCheck {
             if replica.iteration >= iterations { return .iterationLimit }
@@ -87,8 +112,8 @@ struct RunLimits {
     }
 
     /// Why a replica that has nothing to do will not go on at the next arrival, if so.
-    func endOfIdleness<Memory: BlockMemory & ~Copyable>(
-        _ replica: borrowing Replica<Memory>
+    func endOfIdleness<Memory: BlockMemory & ~Copyable, Attribution: AttributionChoice>(
+        _ replica: borrowing Replica<Memory, Attribution>
     ) -> EngineSummary.EndReason? {
         if !replica.expectsArrivals { return .completed }
         if replica.nextArrival < time { return nil }

@@ -8,6 +8,7 @@ extension Replica where Memory: ~Copyable {
             let request = index(at: arrived)
             arrived &+= 1
             nextArrival = expectsArrivals ? requests.arrival(index(at: arrived)) : Nanoseconds(.max)
+            if Attribution.isWanted { ledger.beginWaiting(request) }
             if waiting.isByArrival, !mayReject {
                 waiting.appendNext()
             } else {
@@ -74,10 +75,22 @@ extension Replica where Memory: ~Copyable {
     }
 
     /// Writes the results of a request that never ran.
-    mutating func writeUnserved(_ request: Int, _ status: RequestStatus) {
+    mutating func writeUnserved(_ request: Int, _ status: RequestStatus, hasArrived: Bool = true) {
         results.startTime?[request] = .nan
         results.prefixCachedTokens?[request] = 0
+        if Attribution.isWanted { writeUnservedParts(request, status, hasArrived) }
         writeUnfinished(request, status, generated: 0, preemptions: 0)
+    }
+
+    @inline(never)
+    private func writeUnservedParts(_ request: Int, _ status: RequestStatus, _ hasArrived: Bool) {
+        if status != .unfinished, status != .stuck {
+            ledger.writeRejected(request)
+        } else if hasArrived {
+            ledger.writeWaiting(request, arrival: requests.arrival(request), toEndOfRun: totals.duration)
+        } else {
+            ledger.writeLate(request, arrival: requests.arrival(request), toEndOfRun: totals.duration)
+        }
     }
 
     /// Writes the results of a request that has not all its tokens.

@@ -16,6 +16,8 @@ extension Replica where Memory: ~Copyable {
     mutating func coast(
         _ limits: RunLimits, _ time: some IterationTimeModel, start: inout Nanoseconds, isAhead: Bool
     ) throws(BatchingError) {
+        // Who waits, waits for a slot; in a padded batch for what it has waited for since that was formed.
+        if Attribution.isWanted, !settings.padsBatch { ledger.isShortOfMemory = false }
         if let step = time.constantDuration {
             coastEvenly(limits, step, start: &start, isAhead: isAhead)
             return
@@ -48,6 +50,7 @@ extension Replica where Memory: ~Copyable {
         decodingContext &+= work.decodeTokens
         totals.blockTime &+= blockTime
         totals.add(work, start - origin, end: start)
+        if Attribution.isWanted { ledger.count(slowdown: .zero, end: start) }
     }
 
     /// The same where every iteration takes `step`: whole stretches at once.
@@ -73,5 +76,6 @@ extension Replica where Memory: ~Copyable {
         decodingContext &+= work.decodeTokens
         totals.blockTime &+= usedBlocks &* UInt128(truncatingIfNeeded: step.count)
         totals.add(work, elapsed, end: start)
+        if Attribution.isWanted { ledger.count(slowdown: .zero, end: start) }
     }
 }

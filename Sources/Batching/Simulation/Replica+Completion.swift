@@ -64,7 +64,8 @@ extension Replica where Memory: ~Copyable {
         decoding &+= joining.count
         decodingContext &+= joining.context
         joining = Joining()
-        try takeDue()
+        if Attribution.isWanted { ledger.settleJoined(at: end) }
+        try takeDue(end)
         decodingContext &+= Int64(decoding)
         memory.advance()
         iteration &+= 1
@@ -80,24 +81,37 @@ extension Replica where Memory: ~Copyable {
 
     /// Those who decode and whose last token this iteration gives.
     @inline(__always)
-    private mutating func takeDue() throws(BatchingError) {
+    private mutating func takeDue(_ end: Nanoseconds) throws(BatchingError) {
         var slot = dueLists.takeAll(iteration)
         while slot >= 0 {
             let member = members.elements + slot
             let next = Int(member.pointee.nextOfKind)
-            if member.pointee.due == iteration {
+            if Attribution.isWanted, member.pointee.due == iteration, member.pointee.output < target(slot),
+                ledger.phase(slot) != .held
+            {
+                hold(slot, at: end)
+            } else if member.pointee.due == iteration {
                 let computed = member.pointee.computed &+ iteration
                 decoding &-= 1
                 decodingContext &-= computed
                 memory.leave(slot, computed: computed)
                 member.pointee.computed = computed &+ 1
                 member.pointee.generated = target(slot)
-                try appendFinishing(slot)
+                try appendFinishing(slot, end)
             } else {
                 dueLists.insert(slot, members.elements)
             }
             slot = next
         }
+    }
+
+    /// The member of a padded batch has its own last token, and is due again when the batch is done.
+    @inline(never)
+    private mutating func hold(_ slot: Int, at end: Nanoseconds) {
+        ledger.enter(.held, slot, at: end)
+        let member = members.elements + slot
+        member.pointee.due = iteration &+ Int64(target(slot) &- member.pointee.output)
+        dueLists.insert(slot, members.elements)
     }
 
     /// A member that catches up has computed its chunk.
@@ -106,7 +120,11 @@ extension Replica where Memory: ~Copyable {
         let member = members.elements + slot
         member.pointee.computed &+= Int64(member.pointee.chunk)
         member.pointee.chunk = 0
-        guard member.pointee.computed == member.pointee.known else { return }
+        guard member.pointee.computed == member.pointee.known else {
+            if Attribution.isWanted, isDecode(member.pointee) { ledger.enter(.decode, slot, at: end) }
+            return
+        }
+        if Attribution.isWanted { ledger.enter(.decode, slot, at: end) }
         member.pointee.generated &+= 1
         totals.prefills &+= 1
         if member.pointee.generated == 1 {
@@ -114,14 +132,18 @@ extension Replica where Memory: ~Copyable {
         }
         removeCatchingUp(slot)
         if member.pointee.generated == target(slot) {
-            try appendFinishing(slot)
+            try appendFinishing(slot, end)
         } else {
+            if Attribution.isWanted, member.pointee.generated == member.pointee.output {
+                ledger.enter(.held, slot, at: end)
+            }
             joinDecoding(slot)
         }
     }
 
     @inline(__always)
-    private mutating func appendFinishing(_ slot: Int) throws(BatchingError) {
+    private mutating func appendFinishing(_ slot: Int, _ end: Nanoseconds) throws(BatchingError) {
+        if Attribution.isWanted { ledger.end(slot, Int(members.elements[slot].request), at: end) }
         members.elements[slot].state = .finishing
         try finishing.reserve(finishingCount &+ 1)
         finishing.elements[finishingCount] = Int32(truncatingIfNeeded: slot)
@@ -186,6 +208,7 @@ extension Replica where Memory: ~Copyable {
             writeUnfinished(
                 Int(member.request), status, generated: tokens,
                 preemptions: isPreempted ? histories.elements[slot].preemptions : 0)
+            if Attribution.isWanted { ledger.end(slot, Int(member.request), at: totals.duration) }
             totals.tokens &+= Int64(tokens)
             if isPreempted, member.state != .waiting {
                 if member.state == .decoding { members.elements[slot].computed &+= iteration }
@@ -202,7 +225,9 @@ extension Replica where Memory: ~Copyable {
                 writeUnserved(waiting.candidate(at: position).request, status)
             }
         }
-        for position in arrived..<requests.count { writeUnserved(index(at: position), .unfinished) }
+        for position in arrived..<requests.count {
+            writeUnserved(index(at: position), .unfinished, hasArrived: false)
+        }
         if let column = results.completionOrder {
             for position in totals.finished..<requests.count { column[position] = -1 }
         }

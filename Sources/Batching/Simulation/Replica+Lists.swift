@@ -17,6 +17,7 @@ extension Replica where Memory: ~Copyable {
     private mutating func addSlots() throws(BatchingError) {
         try histories.reserve(slotCount &+ 1)
         try memory.reserve(slots: histories.capacity)
+        if Attribution.isWanted { try ledger.reserve(slots: histories.capacity) }
         try members.reserve(slotCount &+ 1)
     }
 
@@ -96,7 +97,7 @@ extension Replica where Memory: ~Copyable {
         let members = members.elements
         let computed = members[slot].computed
         members[slot].state = .decoding
-        members[slot].due = iteration &+ Int64(target(slot) &- members[slot].generated) &- 1
+        members[slot].due = iteration &+ Int64(goal(slot) &- members[slot].generated) &- 1
         members[slot].computed = computed &- iteration
         decoding &+= 1
         decodingContext &+= computed
@@ -123,11 +124,18 @@ extension Replica where Memory: ~Copyable {
         settings.padsBatch ? batchOutput : members.elements[slot].output
     }
 
+    /// The number of tokens with which the member is next due: in a padded batch it comes up at its own last token, too, if
+    /// that matters.
+    @inline(__always)
+    func goal(_ slot: Int) -> Int32 {
+        Attribution.isWanted && ledger.phase(slot) != .held ? members.elements[slot].output : target(slot)
+    }
+
     /// Tokens that the member, in whatever state, has generated in the iterations before `iteration`.
     @inline(__always)
     func generated(_ slot: Int) -> Int32 {
         let member = members.elements[slot]
         if member.state != .decoding { return member.generated }
-        return target(slot) &- Int32(truncatingIfNeeded: member.due &- iteration &+ 1)
+        return goal(slot) &- Int32(truncatingIfNeeded: member.due &- iteration &+ 1)
     }
 }

@@ -170,6 +170,7 @@ extension Replica where Memory: ~Copyable {
         case .catchingUp: removeCatchingUp(slot)
         default: break
         }
+        if Attribution.isWanted { ledger.enter(.preempted, slot, at: ledger.clock) }
         if members[slot].wasPreempted {
             noteRecomputed(slot)
         } else {
@@ -221,6 +222,9 @@ extension Replica where Memory: ~Copyable {
             member.output = Int32(truncatingIfNeeded: output(candidate.request))
             members.elements[slot] = member
             results.startTime?[candidate.request] = now.seconds
+            if Attribution.isWanted {
+                ledger.admit(candidate.request, arrival: requests.arrival(candidate.request), slot)
+            }
             let cached = Memory.findsPrefixes ? computed : 0
             results.prefixCachedTokens?[candidate.request] = Int32(truncatingIfNeeded: cached)
             if Memory.findsPrefixes {
@@ -236,6 +240,7 @@ extension Replica where Memory: ~Copyable {
         if settings.padsBatch || computed &+ tokens < members.elements[slot].known {
             members.elements[slot].chunk = Int32(truncatingIfNeeded: tokens)
             appendCatchingUp(slot)
+            if Attribution.isWanted, settings.hasInstantPrefill { try ledger.join(slot, decodesAtOnce: true) }
         } else {
             try joinAtOnce(slot, tokens: tokens)
         }
@@ -246,7 +251,9 @@ extension Replica where Memory: ~Copyable {
     private mutating func joinAtOnce(_ slot: Int, tokens: Int64) throws(BatchingError) {
         let member = members.elements + slot
         let known = member.pointee.known
-        if settings.hasInstantPrefill || (tokens == 1 && member.pointee.generated > 0) {
+        let decodesAtOnce = settings.hasInstantPrefill || (tokens == 1 && member.pointee.generated > 0)
+        if Attribution.isWanted { try ledger.join(slot, decodesAtOnce: decodesAtOnce) }
+        if decodesAtOnce {
             joining.decodes &+= 1
             joining.decodeContext &+= known
         } else {
@@ -273,12 +280,16 @@ extension Replica where Memory: ~Copyable {
     /// Admits the waiting in order, each with its whole prompt, until one finds no slot or no KV blocks.
     @inline(__always)
     mutating func admitWhole() throws(BatchingError) {
+        if Attribution.isWanted { ledger.isShortOfMemory = false }
         while waiting.count > 0, runningCount < settings.maxNumSeqs {
             let candidate = firstWaiting()
             let known = known(candidate)
             let room =
                 settings.reservesBlocks ? prompt(candidate.request) &+ output(candidate.request) : known
-            if memory.blockSize.holding(room) > memory.free { return }
+            if memory.blockSize.holding(room) > memory.free {
+                if Attribution.isWanted { ledger.isShortOfMemory = true }
+                return
+            }
             let computed = settings.hasInstantPrefill ? known &- 1 : 0
             if settings.padsBatch {
                 let output = Int32(truncatingIfNeeded: output(candidate.request))

@@ -45,7 +45,7 @@ struct ReplicaSettings {
 /// others, those that catch up, are few: they are linked, in order of admission, and looked at.
 ///
 /// Its functions are mutating or inlined even where they change nothing: to lend itself to any other, it would be copied.
-struct Replica<Memory: BlockMemory & ~Copyable>: ~Copyable {
+struct Replica<Memory: BlockMemory & ~Copyable, Attribution: AttributionChoice>: ~Copyable {
     static var none: Int { -1 }
 
     let requests: RequestColumns
@@ -100,6 +100,8 @@ struct Replica<Memory: BlockMemory & ~Copyable>: ~Copyable {
     var finishingCount = 0
 
     var totals = RunTotals()
+    /// Kept up to date only if `Attribution.isWanted`.
+    var ledger: AttributionLedger
     var iterationLog: IterationLog?
     var decisionLog: DecisionLog?
     let logsIterations: Bool
@@ -107,8 +109,8 @@ struct Replica<Memory: BlockMemory & ~Copyable>: ~Copyable {
 
     init(
         _ requests: RequestColumns, results: ResultColumns, settings: ReplicaSettings, queueOrder: QueueOrder,
-        arrivalOrder: PermutedOrder?, survey: RequestSurvey, memory: consuming Memory, iterationLog: IterationLog?,
-        decisionLog: DecisionLog?
+        arrivalOrder: PermutedOrder?, survey: RequestSurvey, memory: consuming Memory,
+        attribution: AttributionColumns?, iterationLog: IterationLog?, decisionLog: DecisionLog?
     ) throws(BatchingError) {
         let waiting = try WaitingQueue(requests, order: queueOrder)
         let members = try GrowableBuffer(capacity: 64, repeating: Member())
@@ -116,6 +118,7 @@ struct Replica<Memory: BlockMemory & ~Copyable>: ~Copyable {
         let dueLists = try DueLists(longestDelay: survey.longestOutput)
         let finishing = try GrowableBuffer<Int32>(capacity: 64, repeating: 0)
         let firstTokens = try GrowableBuffer<UInt32>(capacity: 64, repeating: 0)
+        let ledger = try AttributionLedger(Attribution.isWanted ? attribution : nil, count: requests.count)
         try memory.reserve(slots: 64)
         self.requests = requests
         self.results = results
@@ -128,6 +131,7 @@ struct Replica<Memory: BlockMemory & ~Copyable>: ~Copyable {
         self.dueLists = dueLists
         self.finishing = finishing
         self.firstTokens = firstTokens
+        self.ledger = ledger
         self.iterationLog = iterationLog
         self.decisionLog = decisionLog
         logsIterations = iterationLog != nil

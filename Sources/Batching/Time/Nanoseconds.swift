@@ -2,7 +2,7 @@
 ///
 /// A time is rounded once, as it comes in; from there on only integers are added. So sums do not drift, ties are exact,
 /// and 100 iterations of 0.01 s are exactly 1.0 s.
-public struct Nanoseconds: Equatable, Comparable, Sendable {
+public struct Nanoseconds: BitwiseCopyable, Equatable, Comparable, Sendable {
     public var count: Int64
 
     @inline(__always)

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from batching import AffineTime, RequestColumns, Result, simulate
 from engine_cases import Case
+from slow_attribution import PARTS
 from slow_engine import SlowAffineTime, SlowOptions, SlowWorkload, slow_simulate
 from slow_records import COUNTED, SUMMARY_FIELDS, SlowResult
 
@@ -64,14 +65,17 @@ def assert_same_run(case: Case) -> SlowResult:
     """
     case.options.log_queues = True
     expected = run_slow(case)
-    got = run_library(case, log_iterations=True, log_decisions=True)
+    got = run_library(case, log_iterations=True, log_decisions=True, attribution=True)
     assert_same_decisions(expected, got)
     assert_same_iterations(expected, got)
     assert_same_results(expected, got)
-    for arguments in ({"log_iterations": True}, {"log_decisions": True}, {}):
+    assert_same_attribution(expected, got)
+    for arguments in ({"log_iterations": True}, {"log_decisions": True}, {"attribution": True}, {}):
         plain = Case(case.workload, replace(case.options, log_queues=False))
         got = run_library(plain, **arguments)
         assert_same_results(expected, got)
+        if "attribution" in arguments:
+            assert_same_attribution(expected, got)
         if "log_iterations" in arguments:
             assert_same_iterations(expected, got)
         if "log_decisions" in arguments:
@@ -92,6 +96,12 @@ def assert_same_iterations(expected: SlowResult, got: Result) -> None:
         assert_same_column(
             f"iteration_log.{name}", getattr(expected.iteration_log, name), getattr(got.iteration_log, name)
         )
+
+
+def assert_same_attribution(expected: SlowResult, got: Result) -> None:
+    assert got.attribution is not None
+    for name in PARTS:
+        assert_same_column(f"attribution.{name}", getattr(expected.attribution, name), getattr(got.attribution, name))
 
 
 def assert_same_decisions(expected: SlowResult, got: Result) -> None:

@@ -2,13 +2,15 @@
 object, and time is a Python integer of nanoseconds. Slow, obvious, and independent of the library: it is what the
 library is compared with, and is itself compared with recordings of the real scheduler.
 
-slow_schedulers.py decides who computes, slow_blocks.py keeps the KV blocks, slow_records.py is what comes out.
+slow_schedulers.py decides who computes, slow_blocks.py keeps the KV blocks, slow_attribution.py takes down where the
+time goes, slow_records.py is what comes out.
 """
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from slow_attribution import SlowAttribution
 from slow_blocks import UNLIMITED, SlowBlocks, blocks_for
 from slow_records import (
     END_COMPLETED,
@@ -29,6 +31,7 @@ from slow_records import (
     REJECTED_TOKEN_BUDGET,
     STUCK,
     UNFINISHED,
+    SlowAttributionColumns,
     SlowDecisionLog,
     SlowIteration,
     SlowIterationLog,
@@ -180,6 +183,7 @@ class _Run:
         self.recomputed_tokens = 0
         self.prefix_cache_queries = 0
         self.prefix_cache_hits = 0
+        self.attribution = SlowAttribution(self.requests)
         self.seen: Counter[str] = Counter()
 
     def _request(self, index: int) -> SlowRequest:
@@ -281,6 +285,7 @@ class _Run:
                 return reason
             next_time = self.scheduler.next_batch_time(self.now, self._next_arrival())
             if next_time > self.now:
+                self.attribution.note_pause(next_time, self.scheduler.waiting)
                 self.now = next_time
                 continue
             flight = self._schedule()
@@ -361,6 +366,14 @@ class _Run:
             iteration.duration = nanoseconds(self._seconds_of(iteration))
         self.device_free_at = flight.end
         self._log_schedule(number, batch)
+        self.attribution.note_iteration(
+            iteration,
+            batch,
+            running,
+            waiting,
+            slowdown=self._slowdown(iteration),
+            instant_prefill=self.rules.instant_prefill,
+        )
 
         for request, tokens in batch.tokens.items():
             request.computed += tokens
@@ -384,6 +397,15 @@ class _Run:
                 + time.per_prefill_context * iteration.prefill_context
             )
         return time(iteration) if callable(time) else time
+
+    def _slowdown(self, iteration: SlowIteration) -> int:
+        """How much longer it takes than it would without prefill; nothing would be left of it without decodes."""
+        if not iteration.prefill_tokens:
+            return 0
+        if not iteration.decode_tokens:
+            return iteration.duration
+        without = replace(iteration, prefill_tokens=0, prefill_context=0.0)
+        return max(0, iteration.duration - nanoseconds(self._seconds_of(without)))
 
     def _log_schedule(self, number: int, batch: SlowBatch) -> None:
         for request in batch.preempted:
@@ -504,6 +526,9 @@ class _Run:
             peak_kv_use=max((row.kv_blocks_used for row in rows), default=0) / usable if usable else 0.0,
             prefix_cache_queries=self.prefix_cache_queries,
             prefix_cache_hits=self.prefix_cache_hits,
+            attribution=SlowAttributionColumns.of(
+                self.attribution.columns(self.requests, self.status, self.end, duration)
+            ),
             iteration_log=SlowIterationLog.of(rows),
             decision_log=self.decisions,
             seen=self.seen,

@@ -84,6 +84,25 @@ class SlowDecisionLog:
 
 
 @dataclass
+class SlowAttributionColumns:
+    """The columns of batching_attribution, and the nanoseconds that they are made of."""
+
+    waiting_for_slot: list[float]
+    waiting_for_memory: list[float]
+    prefill: list[float]
+    decode: list[float]
+    slowed_by_prefill: list[float]
+    preempted: list[float]
+    held_in_batch: list[float]
+    nanoseconds: dict[str, list[int | None]]
+
+    @classmethod
+    def of(cls, nanoseconds: dict[str, list[int | None]]) -> "SlowAttributionColumns":
+        columns = {part: [seconds_or_nan(count) for count in counts] for part, counts in nanoseconds.items()}
+        return cls(**columns, nanoseconds=nanoseconds)
+
+
+@dataclass
 class SlowResult:
     """The columns of batching_results, the fields of batching_summary, and the logs.
 
@@ -121,13 +140,14 @@ class SlowResult:
     prefix_cache_queries: int
     prefix_cache_hits: int
 
+    attribution: SlowAttributionColumns
     iteration_log: SlowIterationLog
     decision_log: SlowDecisionLog
     seen: dict[str, int]
     """How often what is rare happened, to know that it does."""
 
 
-SUMMARY_FIELDS = [item.name for item in fields(SlowResult)][8:-3]
+SUMMARY_FIELDS = [item.name for item in fields(SlowResult)][8:-4]
 
 
 def seconds_or_nan(count: int | None) -> float:

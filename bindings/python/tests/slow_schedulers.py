@@ -35,6 +35,8 @@ class SlowRequest:
     """How many of its first blocks can be found by others."""
     is_running: bool = False
     was_admitted: bool = False
+    is_recovering: bool = False
+    """Whether it was preempted, and has not decoded since."""
     preemptions: int = 0
     prefix_cached_tokens: int = 0
 
@@ -81,6 +83,8 @@ class SlowBatch:
     resumed: set[SlowRequest] = field(default_factory=set)
     """Those of them that had been preempted."""
     preempted: list[SlowRequest] = field(default_factory=list)
+    is_short_of_memory: bool = False
+    """Whether those still waiting could not be admitted for want of KV blocks."""
     seen: Counter[str] = field(default_factory=Counter)
     """What is rare, and how often it happened."""
 
@@ -164,6 +168,7 @@ class IterationLevelScheduler(_Queues):
         alone = len(self.running) + len(self.waiting) <= 1
         threshold = UNLIMITED if alone else self.rules.threshold
         budget = self._continue_running(batch, threshold)
+        batch.is_short_of_memory = bool(batch.preempted)
         if not batch.preempted:
             self._admit_waiting(batch, threshold, budget)
         return batch
@@ -266,6 +271,7 @@ class IterationLevelScheduler(_Queues):
             kept_free = rules.watermark_blocks if self.running else 0
             if must_fit - len(hits) + kept_free > free:
                 batch.seen["held back by the watermark"] += must_fit - len(hits) <= free
+                batch.is_short_of_memory = True
                 break
 
             if request.was_admitted:
@@ -286,6 +292,9 @@ class IterationLevelScheduler(_Queues):
 class BatchLevelScheduler(_Queues):
     """static and dynamic: a batch forms when nobody runs, and ends as one."""
 
+    is_short_of_memory = False
+    """Whether the batch that runs could not take in more for want of KV blocks."""
+
     def next_batch_time(self, now: int, next_arrival: int | None, /) -> int:
         """When the next iteration can be: now, or later if a batch is yet to form."""
         if self.running or len(self.waiting) >= self.rules.max_num_seqs:
@@ -301,16 +310,21 @@ class BatchLevelScheduler(_Queues):
         if self.running:
             # One token each: those who are done are padding.
             batch.tokens = dict.fromkeys(self.running, 1)
+            batch.is_short_of_memory = self.is_short_of_memory
             return batch
         for request in list(self.waiting):
             table = blocks_for(request.prompt + request.output, self.rules.block_size)
-            if len(self.running) == self.rules.max_num_seqs or table > self.blocks.free_count():
+            if len(self.running) == self.rules.max_num_seqs:
+                break
+            if table > self.blocks.free_count():
+                batch.is_short_of_memory = True
                 break
             self._admit(request)
             request.blocks = self.blocks.take(table)
             request.computed = request.known - 1 if self.rules.instant_prefill else 0
             batch.admitted[request] = 0
             batch.tokens[request] = request.known - request.computed
+        self.is_short_of_memory = batch.is_short_of_memory
         return batch
 
     def complete(self, batch: SlowBatch) -> list[SlowRequest]:

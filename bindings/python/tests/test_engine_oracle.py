@@ -14,6 +14,7 @@ from engine_comparison import (
     COLUMNS,
     DECISION_COLUMNS,
     ITERATION_COLUMNS,
+    assert_same_attribution,
     assert_same_decisions,
     assert_same_iterations,
     assert_same_results,
@@ -21,6 +22,7 @@ from engine_comparison import (
     run_library,
     run_slow,
 )
+from slow_attribution import PARTS
 from slow_engine import SlowOptions, SlowWorkload
 from slow_records import SUMMARY_FIELDS, SlowResult
 
@@ -45,6 +47,16 @@ RARE_EVENTS = {
     "token of a preempted request": 50,
     "finished while waiting": 10,
 }
+# In how many cases some request must have spent time in each part.
+PARTS_SEEN = {
+    "waiting_for_slot": 500,
+    "waiting_for_memory": 300,
+    "prefill": 500,
+    "decode": 500,
+    "slowed_by_prefill": 200,
+    "preempted": 100,
+    "held_in_batch": 100,
+}
 POLICIES = ["vllm", "static", "dynamic", "continuous", "orca"]
 QUEUE_ORDERS = ["arrival", "priority", "shortest_output"]
 
@@ -67,6 +79,16 @@ def test_same_bits_as_the_slow_engine_in_thousands_of_cases() -> None:
         seen.update(event for event, count in result.seen.items() if count)
     assert set(seen) == set(RARE_EVENTS)
     assert {event: seen[event] for event, least in RARE_EVENTS.items() if seen[event] < least} == {}
+
+    parts = Counter(
+        (part, case.options.async_scheduling)
+        for case, result in runs
+        for part in PARTS
+        if any(result.attribution.nanoseconds[part])
+    )
+    assert set(PARTS_SEEN) == set(PARTS)
+    for part, least in PARTS_SEEN.items():
+        assert min(parts[part, False], parts[part, True]) >= least / 2, (part, parts)
 
     # Every combination that decides anything, each way to end, and everything that can become of a request.
     combinations = Counter(
@@ -105,6 +127,9 @@ def test_same_bits_beyond_the_reach_of_the_timing_wheel() -> None:
         got = run_library(case, log_iterations=True)
         assert_same_results(expected, got)
         assert_same_iterations(expected, got)
+        attributed = run_library(case, attribution=True)
+        assert_same_results(expected, attributed)
+        assert_same_attribution(expected, attributed)
         assert_same_results(expected, run_library(case))
 
 
@@ -127,17 +152,19 @@ def changed(values: list[Any]) -> list[Any]:
 
 
 def assert_told(expected: SlowResult, case: Case) -> None:
-    got = run_library(case, log_iterations=True, log_decisions=True)
+    got = run_library(case, log_iterations=True, log_decisions=True, attribution=True)
     assert_same_results(expected, got)
     assert_same_iterations(expected, got)
     assert_same_decisions(expected, got)
+    assert_same_attribution(expected, got)
 
 
 @pytest.mark.parametrize(
     ("log", "name"),
     [(None, name) for name in [*COLUMNS, *SUMMARY_FIELDS]]
     + [("iteration_log", name) for name in ITERATION_COLUMNS]
-    + [("decision_log", name) for name in DECISION_COLUMNS],
+    + [("decision_log", name) for name in DECISION_COLUMNS]
+    + [("attribution", name) for name in PARTS],
 )
 def test_the_comparison_finds_a_changed_number(log: str | None, name: str) -> None:
     case = two_requests()
@@ -146,7 +173,9 @@ def test_the_comparison_finds_a_changed_number(log: str | None, name: str) -> No
     expected = copy.deepcopy(expected)
     if log is not None:
         columns = getattr(expected, log)
-        setattr(columns, name, changed(getattr(columns, name)))
+        values = getattr(columns, name)
+        # The last request was rejected: nothing of it is attributed.
+        setattr(columns, name, [*changed(values[:-1]), values[-1]] if log == "attribution" else changed(values))
     elif name in COLUMNS:
         # The last request was rejected: it has no times.
         values = getattr(expected, name)

@@ -6,6 +6,7 @@ serving engine: vLLM's scheduler with its paged KV cache, and policies to compar
 are tokens. Same input, same bytes out, in every thread, process and machine.
 """
 
+from batching._attribution import Attribution, AttributionBand, AttributionParts
 from batching._capacity import calculate_arithmetic_intensity_with_batch, optimal_batch_size
 from batching._columns import CompletedColumns, RequestColumns
 from batching._conversation import generate_conversation_workload
@@ -42,6 +43,9 @@ from batching._workloads import generate_workload
 
 __all__ = [
     "AffineTime",
+    "Attribution",
+    "AttributionBand",
+    "AttributionParts",
     "AzureTrace",
     "BatchMetrics",
     "BatchingCancelledError",

@@ -269,6 +269,46 @@ class DecisionLog(VersionedStructure):
     ]
 
 
+class Attribution(VersionedStructure):
+    """Into which parts the time of each request falls."""
+
+    c_name = "batching_attribution"
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("capacity", c_int64),
+        ("waiting_for_slot", POINTER(c_double)),
+        ("waiting_for_memory", POINTER(c_double)),
+        ("prefill", POINTER(c_double)),
+        ("decode", POINTER(c_double)),
+        ("slowed_by_prefill", POINTER(c_double)),
+        ("preempted", POINTER(c_double)),
+        ("held_in_batch", POINTER(c_double)),
+    ]
+
+
+class AttributionBands(VersionedStructure):
+    """What dominates the slowest: bands of requests by how long they took."""
+
+    c_name = "batching_attribution_bands"
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("capacity", c_int64),
+        ("count", POINTER(c_int64)),
+        ("shortest", POINTER(c_double)),
+        ("longest", POINTER(c_double)),
+        ("mean_total", POINTER(c_double)),
+        ("waiting_for_slot", POINTER(c_double)),
+        ("waiting_for_memory", POINTER(c_double)),
+        ("prefill", POINTER(c_double)),
+        ("decode", POINTER(c_double)),
+        ("slowed_by_prefill", POINTER(c_double)),
+        ("preempted", POINTER(c_double)),
+        ("held_in_batch", POINTER(c_double)),
+    ]
+
+
 class Config(VersionedStructure):
     """How an engine schedules, what it has, and how long an iteration takes."""
 
@@ -307,6 +347,7 @@ class Config(VersionedStructure):
         ("progress_interval", c_int64),
         ("iteration_log", POINTER(IterationLog)),
         ("decision_log", POINTER(DecisionLog)),
+        ("attribution", POINTER(Attribution)),
     ]
 
 
@@ -323,6 +364,8 @@ STRUCTURES: Final[Sequence[type[VersionedStructure]]] = (
     Progress,
     IterationLog,
     DecisionLog,
+    Attribution,
+    AttributionBands,
     Config,
 )
 
@@ -367,6 +410,24 @@ FUNCTIONS: Final[dict[str, Signature]] = {
     "batching_iteration_log_init": Signature(_status, [POINTER(IterationLog), c_uint32]),
     # batching_status batching_decision_log_init(batching_decision_log *log, uint32_t struct_size);
     "batching_decision_log_init": Signature(_status, [POINTER(DecisionLog), c_uint32]),
+    # batching_status batching_attribution_init(batching_attribution *attribution, uint32_t struct_size);
+    "batching_attribution_init": Signature(_status, [POINTER(Attribution), c_uint32]),
+    # batching_status batching_attribution_bands_init(batching_attribution_bands *bands, uint32_t struct_size);
+    "batching_attribution_bands_init": Signature(_status, [POINTER(AttributionBands), c_uint32]),
+    # batching_status batching_attribution_bands_calculate(const batching_attribution *attribution, int64_t count,
+    #     const int32_t *status, const double *percentiles, int64_t band_count,
+    #     const batching_attribution_bands *bands);
+    "batching_attribution_bands_calculate": Signature(
+        _status,
+        [
+            POINTER(Attribution),
+            c_int64,
+            POINTER(c_int32),
+            POINTER(c_double),
+            c_int64,
+            POINTER(AttributionBands),
+        ],
+    ),
     # batching_status batching_simulate(const batching_config *config, const batching_requests *requests,
     #     const batching_results *results, batching_summary *summary);
     "batching_simulate": Signature(_status, [POINTER(Config), POINTER(Requests), POINTER(Results), POINTER(Summary)]),

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from batching import _abi
 from batching._arguments import INT64_MAX, integer, number, shown
+from batching._attribution import Attribution, attributed_columns
 from batching._calls import check, initialised, pointer
 from batching._columns import RequestColumns
 from batching._engine_callbacks import Callbacks, Iteration, Progress
@@ -83,6 +84,7 @@ def simulate(
     log_iterations: bool = False,
     log_decisions: bool = False,
     log_queues: bool = False,
+    attribution: bool = False,
 ) -> Result:
     """Simulate a serving engine on requests, iteration by iteration.
 
@@ -116,6 +118,9 @@ def simulate(
         log_iterations: whether to keep a row for each iteration: Result.iteration_log.
         log_decisions: whether to keep a row for each decision: Result.decision_log.
         log_queues: whether that tells also who is running and who is waiting in each iteration.
+        attribution: whether the result tells into which parts the time of each request falls. A function for
+            iteration_time is then asked a second time for iterations with prefill and decodes: what they would take
+            without the prefill.
 
     Raises:
         TypeError: an argument is of the wrong type.
@@ -165,8 +170,9 @@ def simulate(
     if _switch(log_decisions, "log_decisions") | _switch(log_queues, "log_queues"):
         decisions = decision_collector(callbacks, include_queues=bool(log_queues))
         config.decision_log = ctypes.pointer(decisions.log)
+    attributed = attributed_columns(len(columns)) if _switch(attribution, "attribution") else None
     base = "iteration_time.base" if isinstance(iteration_time, AffineTime) else "iteration_time"
-    outputs, summary = _run(config, columns, callbacks, {**_NAMES, "time_base": base})
+    outputs, summary = _run(config, columns, callbacks, attributed, {**_NAMES, "time_base": base})
     return Result(
         requests=columns,
         policy=policy,
@@ -174,11 +180,16 @@ def simulate(
         summary=summary,
         iteration_log=None if iterations is None else IterationLog(iterations.columns()),
         decision_log=None if decisions is None else DecisionLog(decisions.columns()),
+        attribution=None if attributed is None else Attribution(attributed, outputs["status"]),
     )
 
 
 def _run(
-    config: _abi.Config, columns: RequestColumns, callbacks: Callbacks, names: dict[str, str]
+    config: _abi.Config,
+    columns: RequestColumns,
+    callbacks: Callbacks,
+    attributed: dict[str, npt.NDArray[Any]] | None,
+    names: dict[str, str],
 ) -> tuple[dict[str, npt.NDArray[Any]], _abi.Summary]:
     count = len(columns)
     check_fits(count, _RESULT_BYTES_PER_REQUEST, "the number of requests")
@@ -187,6 +198,12 @@ def _run(
     results.capacity = count
     for name, column in outputs.items():
         setattr(results, name, pointer(column))
+    if attributed is not None:
+        attribution = initialised(_abi.Attribution)
+        attribution.capacity = count
+        for name, column in attributed.items():
+            setattr(attribution, name, pointer(column))
+        config.attribution = ctypes.pointer(attribution)
     summary = initialised(_abi.Summary)
     requests = columns._structure()
     with callbacks:

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from batching import _abi
+from batching._attribution import Attribution
 from batching._calls import Float64Array, Int32Array, Int64Array
 from batching._columns import CompletedColumns, RequestColumns, _Columns
 from batching._engine_logs import DecisionLog, IterationLog
@@ -97,6 +98,8 @@ class Result(_Columns):
     """One row an iteration; None unless log_iterations was given."""
     decision_log: DecisionLog | None
     """One row an event; None unless log_decisions or log_queues was given."""
+    attribution: Attribution | None
+    """Into which parts the time of each request falls; None unless attribution was given."""
 
     def __init__(
         self,
@@ -107,6 +110,7 @@ class Result(_Columns):
         summary: _abi.Summary,
         iteration_log: IterationLog | None,
         decision_log: DecisionLog | None,
+        attribution: Attribution | None,
     ) -> None:
         self._keep(**columns)
         told = [field[0] for field in _abi.Summary._fields_ if field[0] not in _NOT_TOLD]
@@ -118,6 +122,7 @@ class Result(_Columns):
             total_preemptions=summary.preemptions,
             iteration_log=iteration_log,
             decision_log=decision_log,
+            attribution=attribution,
         )
 
     def __len__(self) -> int:

@@ -1,0 +1,197 @@
+/// What one member's time went into since it was first admitted, and what it goes into now.
+struct AttributedTime: BitwiseCopyable {
+    enum Phase: UInt8 {
+        case prefill
+        case decode
+        /// Preempted, and from there until it decodes again.
+        case preempted
+        /// Done, in a batch that is not.
+        case held
+        /// Told.
+        case over
+    }
+
+    /// When the phase began.
+    var since = Nanoseconds.zero
+    /// The ledger's `slowedTime` then.
+    var slowedBefore = Nanoseconds.zero
+    var prefill = Nanoseconds.zero
+    var decode = Nanoseconds.zero
+    var slowed = Nanoseconds.zero
+    var preempted = Nanoseconds.zero
+    var held = Nanoseconds.zero
+    var phase = Phase.prefill
+}
+
+/// Where the time of the requests goes, counted and not walked: two sums that run through the whole run, so that their
+/// difference between two moments is a request's part of them, however many iterations lie between.
+///
+/// All of it is on the clock of the device: an iteration is the time in which it runs, not that in which it is scheduled.
+struct AttributionLedger: ~Copyable {
+    private let columns: AttributionColumns
+    /// By slot.
+    private var times: GrowableBuffer<AttributedTime>
+    /// By request, while it waits for its first admission: `memoryTime` when it began to.
+    private let memoryTimeBefore: UnsafeMutableRawPointer
+    /// Where that is kept if the column in which the difference will be written is not there.
+    private let scratch: ScratchBuffer<Int64>
+    /// Those admitted in this iteration who will decode from the next one on.
+    private var joined: GrowableBuffer<Int32>
+    private var joinedCount = 0
+
+    /// Up to here the sums are known.
+    private(set) var clock = Nanoseconds.zero
+    /// How much longer the iterations were than they would have been without prefill.
+    private var slowedTime = Nanoseconds.zero
+    /// How long the waiting could not be admitted for want of KV blocks.
+    private var memoryTime = Nanoseconds.zero
+    /// The same up to the end of the last iteration.
+    private var memoryTimeAtEnd = Nanoseconds.zero
+    /// Whether they cannot be now.
+    var isShortOfMemory = false
+
+    /// - Parameter columns: nil: nothing is wanted, and nothing kept.
+    init(_ columns: AttributionColumns?, count: Int) throws(BatchingError) {
+        let isWanted = columns != nil
+        let place = columns?.waitingForMemory
+        let scratch = try ScratchBuffer<Int64>(count: isWanted && place == nil ? count : 0, repeating: 0)
+        let times = try GrowableBuffer(capacity: isWanted ? 64 : 0, repeating: AttributedTime())
+        joined = try GrowableBuffer(capacity: isWanted ? 64 : 0, repeating: 0)
+        self.columns = columns ?? AttributionColumns()
+        memoryTimeBefore = place.map { UnsafeMutableRawPointer($0) } ?? UnsafeMutableRawPointer(scratch.elements)
+        self.scratch = scratch
+        self.times = times
+    }
+
+    /// Makes room for so many members.
+    mutating func reserve(slots: Int) throws(BatchingError) { try times.reserve(slots) }
+
+    /// The time up to here is like that before.
+    @inline(__always)
+    mutating func advance(to time: Nanoseconds) {
+        if isShortOfMemory { memoryTime = memoryTime + (time - clock) }
+        clock = time
+    }
+
+    /// Iterations have run, from `clock` on.
+    /// - Parameter slowdown: by how much prefill made them longer.
+    @inline(__always)
+    mutating func count(slowdown: Nanoseconds, end: Nanoseconds) {
+        slowedTime = slowedTime + slowdown
+        advance(to: end)
+        memoryTimeAtEnd = memoryTime
+    }
+
+    // The waiting
+
+    /// A request can be admitted from now on.
+    @inline(__always)
+    func beginWaiting(_ request: Int) {
+        memoryTimeBefore.storeBytes(of: memoryTime.count, toByteOffset: request &* 8, as: Int64.self)
+    }
+
+    /// A request has waited since it arrived, until `end`.
+    private func writeWaiting(_ request: Int, arrival: Nanoseconds, until end: Nanoseconds, _ memoryTime: Nanoseconds) {
+        let before = memoryTimeBefore.load(fromByteOffset: request &* 8, as: Int64.self)
+        // It may have arrived after the end of the run.
+        let forMemory = max(.zero, memoryTime - Nanoseconds(before))
+        columns.waitingForMemory?[request] = forMemory.seconds
+        columns.waitingForSlot?[request] = (max(.zero, end - arrival) - forMemory).seconds
+    }
+
+    /// Writes the parts of a request that never ran, and waited to the end of the run, if it arrived before.
+    func writeWaiting(_ request: Int, arrival: Nanoseconds, toEndOfRun end: Nanoseconds) {
+        writeWaiting(request, arrival: arrival, until: end, memoryTimeAtEnd)
+        writeRan(request, AttributedTime())
+    }
+
+    /// Writes the parts of a request that arrived too late to be taken into the queue, or after the end of the run.
+    func writeLate(_ request: Int, arrival: Nanoseconds, toEndOfRun end: Nanoseconds) {
+        columns.waitingForSlot?[request] = max(.zero, end - arrival).seconds
+        columns.waitingForMemory?[request] = 0
+        writeRan(request, AttributedTime())
+    }
+
+    /// Writes the parts of a request that was rejected.
+    func writeRejected(_ request: Int) {
+        for column in [
+            columns.waitingForSlot, columns.waitingForMemory, columns.prefill, columns.decode,
+            columns.slowedByPrefill, columns.preempted, columns.heldInBatch,
+        ] {
+            column?[request] = .nan
+        }
+    }
+
+    // Those admitted
+
+    /// A request is admitted for the first time, by the iteration that begins now.
+    @inline(__always)
+    func admit(_ request: Int, arrival: Nanoseconds, _ slot: Int) {
+        writeWaiting(request, arrival: arrival, until: clock, memoryTime)
+        var time = AttributedTime()
+        time.since = clock
+        times.elements[slot] = time
+    }
+
+    /// A member that was just admitted decodes, or will from the next iteration on.
+    @inline(__always)
+    mutating func join(_ slot: Int, decodesAtOnce: Bool) throws(BatchingError) {
+        if decodesAtOnce {
+            enter(.decode, slot, at: clock)
+            return
+        }
+        try joined.reserve(joinedCount &+ 1)
+        joined.elements[joinedCount] = Int32(truncatingIfNeeded: slot)
+        joinedCount &+= 1
+    }
+
+    /// Those who joined decode from now on.
+    @inline(__always)
+    mutating func settleJoined(at end: Nanoseconds) {
+        while joinedCount > 0 {
+            joinedCount &-= 1
+            enter(.decode, Int(joined.elements[joinedCount]), at: end)
+        }
+    }
+
+    @inline(__always)
+    func phase(_ slot: Int) -> AttributedTime.Phase { times.elements[slot].phase }
+
+    /// The member's time goes into something else from `time` on, which is the end of the last iteration that was counted,
+    /// or the beginning of the one that is being scheduled.
+    @inline(__always)
+    func enter(_ phase: AttributedTime.Phase, _ slot: Int, at time: Nanoseconds) {
+        let entry = times.elements + slot
+        if entry.pointee.phase == phase || entry.pointee.phase == .over { return }
+        let elapsed = time - entry.pointee.since
+        switch entry.pointee.phase {
+        case .prefill: entry.pointee.prefill = entry.pointee.prefill + elapsed
+        case .decode:
+            let slowed = slowedTime - entry.pointee.slowedBefore
+            entry.pointee.slowed = entry.pointee.slowed + slowed
+            entry.pointee.decode = entry.pointee.decode + (elapsed - slowed)
+        case .preempted: entry.pointee.preempted = entry.pointee.preempted + elapsed
+        case .held: entry.pointee.held = entry.pointee.held + elapsed
+        case .over: break
+        }
+        entry.pointee.since = time
+        entry.pointee.slowedBefore = slowedTime
+        entry.pointee.phase = phase
+    }
+
+    /// The member has its last token, and will leave; or the run ends.
+    @inline(__always)
+    func end(_ slot: Int, _ request: Int, at time: Nanoseconds) {
+        if times.elements[slot].phase == .over { return }
+        enter(.over, slot, at: time)
+        writeRan(request, times.elements[slot])
+    }
+
+    private func writeRan(_ request: Int, _ time: AttributedTime) {
+        columns.prefill?[request] = time.prefill.seconds
+        columns.decode?[request] = time.decode.seconds
+        columns.slowedByPrefill?[request] = time.slowed.seconds
+        columns.preempted?[request] = time.preempted.seconds
+        columns.heldInBatch?[request] = time.held.seconds
+    }
+}
