@@ -272,7 +272,10 @@ typedef struct batching_comparison {
     double latency_improvement;    /**< static_avg_latency / continuous_avg_latency. */
 } batching_comparison;
 
-/** What kind of requests batching_workload_generate makes. */
+/**
+ * What kind of requests batching_workload_generate makes: see section 9. Fields after arrival_rate are 0 or NULL after
+ * batching_workload_init, and 0 stands for the default given here.
+ */
 typedef struct batching_workload {
     uint32_t struct_size;      /**< sizeof(batching_workload) of the caller; set by the _init function. */
     uint32_t reserved;         /**< Must be 0. */
@@ -282,7 +285,73 @@ typedef struct batching_workload {
     int32_t output_length_min; /**< Tokens; at least 1. Initially 20. */
     int32_t output_length_max; /**< Tokens, included; at least output_length_min. Initially 500. */
     double arrival_rate;       /**< Requests per second, above 0; infinity: all arrive at 0.0. Initially 10.0. */
+
+    /* Arrivals */
+
+    int32_t arrivals;      /**< BATCHING_ARRIVALS_...: how the gaps between arrivals vary. 0: Poisson. */
+    int32_t ramp;          /**< BATCHING_RAMP_...: how the rate changes. 0: it does not. */
+    double burstiness;     /**< gamma: the shape of the gaps, above 0; their CV is 1 / sqrt(burstiness). 0: 1.0. */
+    double ramp_end_rate;  /**< ramp: requests per second at its end, above 0 and finite. */
+    int64_t ramp_requests; /**< ramp: requests over which the rate goes from arrival_rate to ramp_end_rate; then it
+                                stays. At least 2. */
+    int64_t burst_size;    /**< Requests that arrive together, at one time. 0: 1. */
+    double on_time;        /**< Seconds in which requests arrive, before off_time seconds in which none do, in turns. 0:
+                                they always do. At least 1 nanosecond if off_time is not 0. */
+    double off_time;       /**< Seconds without arrivals between two on_times. */
+
+    /* Lengths */
+
+    int32_t prompt_lengths;              /**< BATCHING_LENGTHS_...: how prompt lengths are distributed. 0: uniform. */
+    int32_t output_lengths;              /**< BATCHING_LENGTHS_...: how output lengths are distributed. 0: uniform. */
+    double prompt_length_median;         /**< lognormal: tokens, above 0. */
+    double prompt_length_sigma;          /**< lognormal: standard deviation of the length's logarithm, at least 0. */
+    double prompt_length_exponent;       /**< zipf: in (0, 64]. */
+    double output_length_median;         /**< lognormal: tokens, above 0. */
+    double output_length_sigma;          /**< lognormal: standard deviation of the length's logarithm, at least 0. */
+    double output_length_exponent;       /**< zipf: in (0, 64]. */
+    int64_t sample_count;                /**< empirical: elements of each sample column; at least 1. */
+    const int32_t *sample_prompt_length; /**< [sample_count] tokens, each at least 0. */
+    const int32_t *sample_output_length; /**< [sample_count] tokens, each at least 1. */
+    int32_t samples_independent; /**< 0: where both lengths are empirical, both are those of one sample. 1: of two. */
+
+    /* What prompts have in common */
+
+    int32_t prefix_groups;   /**< Groups of requests whose prompts begin with the same tokens. 0: none. */
+    int32_t prefix_length;   /**< Tokens that those of a group share, before what is drawn as prompt length. */
+    int32_t hash_block_size; /**< Tokens that one hash id stands for. 0: 16. */
+    double prefix_exponent;  /**< How unequally groups are chosen: group g, from 0, in proportion to (g + 1)^-exponent;
+                                  at most 64. 0: all alike. */
+
+    /* Conversations */
+
+    int32_t turns_min; /**< Turns of a session; at least 1. 0: 1. */
+    int32_t turns_max; /**< Turns of a session, included; at least turns_min. 0: turns_min. */
+    double think_time; /**< Mean seconds from one turn's arrival to the next one's, exponential. 0: none. */
 } batching_workload;
+
+/** Exponential gaps: a Poisson process. */
+#define BATCHING_ARRIVALS_POISSON 0
+/** Gamma-distributed gaps with shape burstiness, as `vllm bench serve --burstiness`: below 1 in clumps, above 1 evenly.
+ */
+#define BATCHING_ARRIVALS_GAMMA 100
+/** Equal gaps. */
+#define BATCHING_ARRIVALS_CONSTANT 110
+
+/** The rate is arrival_rate. */
+#define BATCHING_RAMP_NONE 0
+/** The rate of request i is arrival_rate + (ramp_end_rate - arrival_rate) x i / (ramp_requests - 1). */
+#define BATCHING_RAMP_LINEAR 100
+/** The rate of request i is arrival_rate x (ramp_end_rate / arrival_rate)^(i / (ramp_requests - 1)). */
+#define BATCHING_RAMP_EXPONENTIAL 110
+
+/** All integers from min to max alike; a fixed length where they are equal. */
+#define BATCHING_LENGTHS_UNIFORM 0
+/** median x exp(sigma x standard normal), to the nearest integer; what is below min or above max becomes that. */
+#define BATCHING_LENGTHS_LOGNORMAL 100
+/** The k-th integer from min on, to max, in proportion to k^-exponent. */
+#define BATCHING_LENGTHS_ZIPF 200
+/** Those of a sample, drawn with replacement; what is below min or above max becomes that. */
+#define BATCHING_LENGTHS_EMPIRICAL 300
 
 /** One iteration (a forward pass of the model), as the callbacks of a run see it. */
 typedef struct batching_iteration {
@@ -859,15 +928,25 @@ batching_status batching_optimal_batch_size_calculate(double memory_budget, doub
 
 /* ================================================================================================================
  * 9. Workloads
+ *
+ * Seeded synthetic requests, in order of arrival. There is one random stream a purpose (the gaps, each length, the
+ * choice of a group, the turns, the think times), xoshiro256++ (Blackman and Vigna, 2019) seeded by SplitMix64. So
+ * wanting one column more or fewer never changes another, and the first n requests are the same for every count. The
+ * functions behind the distributions (logarithm, exponential, normal, gamma, zipf) are computed in the library from
+ * additions, multiplications, divisions and square roots: the same seed gives the same bytes on every platform.
+ *
+ *   arrivals  The first request arrives after one gap. Gaps have mean 1 / rate. With burst_size they are between bursts
+ *             and burst_size times as long, so that the rate remains. With on_time and off_time the clock of the
+ *             arrivals stands still in the off times: the rate is that of the on times. Gamma: Marsaglia and Tsang,
+ * 2000. lengths   Normal deviates: Marsaglia's polar method, 1964. Zipf: rejection-inversion, Hoermann and Derflinger,
+ * 1996. prefixes  A request belongs to a group, and its prompt is prefix_length tokens, which it shares with its group,
+ * and as many more as are drawn. sessions  What arrives at arrival_rate are sessions. Each of a session's turns is a
+ * request: its prompt is all of the turn before, prompt and output, and as many more tokens as are drawn. The prefix is
+ * that of its first turn. When a turn's output is there is not known here: think_time counts from its arrival.
  * ================================================================================================================ */
 
 /**
- * Seeded synthetic requests in order of arrival: a Poisson process of arrivals (the first after one gap), and lengths
- * that are uniform over the integers of their range, both ends included.
- *
- * The stream of each column is its own, xoshiro256++ (Blackman and Vigna, 2019) seeded by SplitMix64, so that wanting
- * one column more or fewer never changes another, and the first n requests are the same for every count. The logarithm
- * behind the exponential gaps is computed in the library: the same seed gives the same bytes on every platform.
+ * Generates requests.
  *
  *   workload       what to generate. NULL: the initial values.
  *   count          requests, in 0..BATCHING_COUNT_MAX. Elements in each column.
@@ -875,11 +954,34 @@ batching_status batching_optimal_batch_size_calculate(double memory_budget, doub
  *   output_length  [count] written, or NULL.
  *   arrival_time   [count] seconds, written, or NULL.
  *
- * Errors: BATCHING_ERROR_INVALID_ARGUMENT; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_OVERFLOW if an arrival would be
- * beyond BATCHING_TIME_MAX. Time: O(count). Allocates nothing.
+ * Errors: BATCHING_ERROR_INVALID_ARGUMENT; BATCHING_ERROR_NULL_POINTER if a length is empirical and its sample column
+ * is NULL; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_OVERFLOW if an arrival would be beyond BATCHING_TIME_MAX, or a
+ * prompt and its output longer than an int32_t holds; BATCHING_ERROR_OUT_OF_MEMORY.
+ *
+ * Time: O(count), with sessions O(log(sessions that go on)) a request. Memory: 40 bytes for each session that goes on;
+ * without sessions nothing is allocated.
  */
 batching_status batching_workload_generate(const batching_workload *workload, int64_t count, int32_t *prompt_length,
                                            int32_t *output_length, double *arrival_time);
+
+/**
+ * The hash ids of the same requests, for batching_requests: which full blocks of hash_block_size tokens they share. A
+ * request without a session has ids for the full blocks of its prefix; one of a workload with sessions (turns_max above
+ * 1) has ids for all full blocks of its prompt and output, so that hash_covers_output must be set to 1 with them.
+ *
+ *   workload      what to generate. NULL: the initial values, which share nothing.
+ *   count         requests, in 0..BATCHING_COUNT_MAX.
+ *   hash_offsets  [count + 1] written, or NULL.
+ *   capacity      elements of hash_ids; at least 0.
+ *   hash_ids      [capacity] the first *needed elements are written, or NULL: only hash_offsets and needed are wanted.
+ *   needed        hash ids of all requests; must not be NULL.
+ *
+ * Errors: those of batching_workload_generate; BATCHING_ERROR_CAPACITY if hash_ids is not NULL and capacity is smaller
+ * than *needed; BATCHING_ERROR_NULL_POINTER if needed is NULL. Time: O(count + *needed).
+ */
+batching_status batching_workload_hashes_generate(const batching_workload *workload, int64_t count,
+                                                  int64_t *hash_offsets, int64_t capacity, int64_t *hash_ids,
+                                                  int64_t *needed);
 
 #ifdef __cplusplus
 }

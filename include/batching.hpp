@@ -1292,7 +1292,7 @@ inline void workload_generate(const workload &kind, const workload_view &columns
     detail::check(batching_workload_generate(&kind, sizes.count(), prompt_length, output_length, arrival_time));
 }
 
-/// A workload with columns of its own.
+/// A workload with columns of its own, and the hash ids of what its requests share, if they share anything.
 inline requests generate_workload(std::int64_t num_requests, const workload &kind = initial_workload()) {
     requests generated;
     const auto count = static_cast<std::size_t>(num_requests);
@@ -1308,6 +1308,17 @@ inline requests generate_workload(std::int64_t num_requests, const workload &kin
     generated.output_length.resize(count);
     generated.arrival_time.resize(count);
     workload_generate(kind, {generated.prompt_length, generated.output_length, generated.arrival_time});
+    if (kind.prefix_groups > 0 || kind.turns_min > 1 || kind.turns_max > 1) {
+        std::int64_t needed = 0;
+        detail::check(batching_workload_hashes_generate(&kind, num_requests, nullptr, 0, nullptr, &needed));
+        generated.hash_offsets.resize(count + 1);
+        // Never empty, so that the column is not left out.
+        generated.hash_ids.resize(std::max<std::size_t>(1, static_cast<std::size_t>(needed)));
+        detail::check(batching_workload_hashes_generate(&kind, num_requests, generated.hash_offsets.data(), needed,
+                                                        generated.hash_ids.data(), &needed));
+        generated.hash_block_size = kind.hash_block_size == 0 ? 16 : kind.hash_block_size;
+        generated.hash_covers_output = kind.turns_min > 1 || kind.turns_max > 1;
+    }
     return generated;
 }
 

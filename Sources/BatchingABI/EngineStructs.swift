@@ -40,16 +40,6 @@ extension batching_config: VersionedStruct {
         if value != 0 { field = value }
     }
 
-    /// A value of an enumeration of the header.
-    private func choice<Choice: RawRepresentable<Int32> & CaseIterable>(
-        _ value: Int32, _ name: String
-    ) throws(BatchingError) -> Choice {
-        if let choice = Choice(rawValue: value) { return choice }
-        var known = ""
-        for choice in Choice.allCases { known += (known.isEmpty ? "" : ", ") + "\(choice.rawValue)" }
-        throw BatchingError(.invalidArgument, "\(name) is \(value): must be one of \(known)")
-    }
-
     private func iterationTime() throws(BatchingError) -> IterationTime {
         switch time_model {
         case BATCHING_TIME_CONSTANT: return .constant(time_base == 0 ? 0.01 : time_base)

@@ -56,15 +56,7 @@ public func batching_workload_init(
 ) -> batching_status {
     status { () throws(BatchingError) in
         try batching_workload.initialize(workload, size: struct_size)
-        var initial = batching_workload()
-        let generator = UniformWorkload()
-        initial.seed = generator.seed
-        initial.prompt_length_min = generator.promptLengthMinimum
-        initial.prompt_length_max = generator.promptLengthMaximum
-        initial.output_length_min = generator.outputLengthMinimum
-        initial.output_length_max = generator.outputLengthMaximum
-        initial.arrival_rate = generator.arrivalRate
-        initial.write(to: workload)
+        batching_workload.initial.write(to: workload)
     }
 }
 

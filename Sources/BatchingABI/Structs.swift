@@ -162,28 +162,22 @@ extension batching_comparison: VersionedStruct {
     }
 }
 
-extension batching_workload: VersionedStruct {
-    static let argument = "workload"
-    static let firstSize = 40
-
-    var generator: UniformWorkload {
-        var generator = UniformWorkload()
-        generator.seed = seed
-        generator.promptLengthMinimum = prompt_length_min
-        generator.promptLengthMaximum = prompt_length_max
-        generator.outputLengthMinimum = output_length_min
-        generator.outputLengthMaximum = output_length_max
-        generator.arrivalRate = arrival_rate
-        return generator
-    }
-}
-
 /// A switch that is 0 or 1.
 func flag(_ value: Int32, _ name: String) throws(BatchingError) -> Bool {
     guard value == 0 || value == 1 else {
         throw BatchingError(.invalidArgument, "\(name) is \(value): must be 0 or 1")
     }
     return value == 1
+}
+
+/// A constant of the header as the case of the enumeration that it stands for.
+func choice<Choice: RawRepresentable<Int32> & CaseIterable>(
+    _ value: Int32, _ name: String
+) throws(BatchingError) -> Choice {
+    if let choice = Choice(rawValue: value) { return choice }
+    var known = ""
+    for choice in Choice.allCases { known += (known.isEmpty ? "" : ", ") + "\(choice.rawValue)" }
+    throw BatchingError(.invalidArgument, "\(name) is \(value): must be one of \(known)")
 }
 
 /// Throws unless the output columns of a struct have enough elements.

@@ -43,6 +43,18 @@ import Testing
                 BATCHING_QUEUE_ARRIVAL, BATCHING_QUEUE_PRIORITY, BATCHING_QUEUE_SHORTEST_OUTPUT,
             ])
         #expect(
+            ArrivalProcess.Gaps.allCases.map(\.rawValue) == [
+                BATCHING_ARRIVALS_POISSON, BATCHING_ARRIVALS_GAMMA, BATCHING_ARRIVALS_CONSTANT,
+            ])
+        #expect(
+            ArrivalProcess.Ramp.allCases.map(\.rawValue) == [
+                BATCHING_RAMP_NONE, BATCHING_RAMP_LINEAR, BATCHING_RAMP_EXPONENTIAL,
+            ])
+        #expect(
+            LengthDistribution.Kind.allCases.map(\.rawValue) == [
+                BATCHING_LENGTHS_UNIFORM, BATCHING_LENGTHS_LOGNORMAL, BATCHING_LENGTHS_ZIPF, BATCHING_LENGTHS_EMPIRICAL,
+            ])
+        #expect(
             DecisionEvent.allCases.map(\.rawValue) == [
                 BATCHING_EVENT_REJECTED, BATCHING_EVENT_PREEMPTED, BATCHING_EVENT_ADMITTED, BATCHING_EVENT_RESUMED,
                 BATCHING_EVENT_SCHEDULED, BATCHING_EVENT_RUNNING, BATCHING_EVENT_WAITING, BATCHING_EVENT_FINISHED,

@@ -26,6 +26,18 @@ import Testing
         #expect(Logarithm.natural(1) == 0)
     }
 
+    @Test func `the exponential is that of the C library, to two units in the last place`() {
+        var stream = RandomStream(seed: 5, purpose: 1)
+        for _ in 0..<100_000 {
+            let value = (Double(stream.next() >> 11) * 0x1p-53 - 0.5) * 1400
+            let expected = exp(value)
+            #expect(abs(Exponential.natural(value) - expected) <= 2 * expected.ulp)
+        }
+        #expect(Exponential.natural(0) == 1)
+        #expect(Exponential.natural(-1e9) == 0)
+        #expect(Exponential.natural(1e9) == .infinity)
+    }
+
     @Test func `gaps have the mean and the deviation of an exponential, lengths those of a uniform`() throws {
         let count = 200_000
         let requests = try simulateWorkload(

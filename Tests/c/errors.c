@@ -234,8 +234,60 @@ static void workloads_name_the_bad_value_and_write_nothing(void **state) {
     assert_invalid(run_workload, call->workload.arrival_rate = -1.0, "arrival_rate is -1.0");
     assert_invalid(run_workload, call->workload.arrival_rate = NAN, "arrival_rate is nan");
     assert_invalid(run_workload, call->workload.reserved = 1, "workload.reserved is 1");
+    assert_invalid(run_workload, call->workload.arrivals = 1, "arrivals is 1: must be one of 0, 100, 110");
+    assert_invalid(run_workload, call->workload.ramp = 1, "ramp is 1: must be one of 0, 100, 110");
+    assert_invalid(run_workload, call->workload.burstiness = -1.0, "burstiness is -1.0");
+    assert_invalid(run_workload, call->workload.burst_size = -1, "burst_size is -1");
+    assert_invalid(run_workload, call->workload.on_time = NAN, "on_time is nan");
+    assert_invalid(run_workload, call->workload.off_time = -1.0, "off_time is -1.0");
+    assert_invalid(run_workload, call->workload.off_time = 1.0, "on_time is 0.0");
+    assert_invalid(run_workload, call->workload.ramp = BATCHING_RAMP_LINEAR, "ramp_end_rate is 0.0");
+    assert_invalid(run_workload, call->workload.prompt_lengths = 7, "prompt_lengths is 7: must be one of 0, 100, 200");
+    assert_invalid(run_workload, call->workload.output_lengths = -1, "output_lengths is -1: must be one of 0, 100");
+    assert_invalid(run_workload, call->workload.prompt_lengths = BATCHING_LENGTHS_LOGNORMAL,
+                   "prompt_length_median is 0.0");
+    assert_invalid(run_workload, call->workload.output_lengths = BATCHING_LENGTHS_ZIPF,
+                   "output_length_exponent is 0.0");
+    assert_invalid(run_workload, call->workload.output_lengths = BATCHING_LENGTHS_EMPIRICAL, "sample_count is 0");
+    assert_breaks(run_workload,
+                  (call->workload.prompt_lengths = BATCHING_LENGTHS_EMPIRICAL, call->workload.sample_count = 2),
+                  BATCHING_ERROR_NULL_POINTER, "sample_prompt_length is NULL");
+    assert_invalid(run_workload, call->workload.samples_independent = 2, "samples_independent is 2");
+    assert_invalid(run_workload, call->workload.prefix_groups = -1, "prefix_groups is -1");
+    assert_invalid(run_workload, call->workload.prefix_length = -1, "prefix_length is -1");
+    assert_invalid(run_workload, call->workload.prefix_exponent = 64.5, "prefix_exponent is 64.5");
+    assert_invalid(run_workload, call->workload.hash_block_size = -1, "hash_block_size is -1");
+    assert_invalid(run_workload, call->workload.turns_min = -1, "turns_min is -1");
+    assert_invalid(run_workload, (call->workload.turns_min = 3, call->workload.turns_max = 2), "turns_max is 2");
+    assert_invalid(run_workload, call->workload.think_time = INFINITY, "think_time is inf");
     /* One request in 1e300 s: the clock is long over. */
     assert_breaks(run_workload, call->workload.arrival_rate = 1e-300, BATCHING_ERROR_OVERFLOW, "arrival");
+}
+
+static void hashes_that_do_not_fit_write_nothing(void **state) {
+    (void)state;
+    INITIALIZED(batching_workload, workload);
+    workload.prefix_groups = 2;
+    workload.prefix_length = 32;
+    int64_t offsets[4] = {-7, -7, -7, -7}, ids[6] = {-7, -7, -7, -7, -7, -7}, needed = -7;
+    assert_fails(batching_workload_hashes_generate(&workload, 3, offsets, 5, ids, &needed), BATCHING_ERROR_CAPACITY,
+                 "capacity is 5: must be at least 6, the number of hash ids");
+    assert_fails(batching_workload_hashes_generate(&workload, 3, offsets, -1, ids, &needed),
+                 BATCHING_ERROR_INVALID_ARGUMENT, "capacity is -1");
+    assert_fails(batching_workload_hashes_generate(&workload, -1, offsets, 6, ids, &needed),
+                 BATCHING_ERROR_INVALID_ARGUMENT, "count is -1");
+    assert_fails(batching_workload_hashes_generate(&workload, 3, offsets, 6, ids, NULL), BATCHING_ERROR_NULL_POINTER,
+                 "needed is NULL");
+    for (int index = 0; index < 6; index++) {
+        assert_int_equal(ids[index], -7);
+        assert_int_equal(offsets[index % 4], -7);
+    }
+    assert_int_equal(needed, -7);
+    assert_succeeds(batching_workload_hashes_generate(&workload, 3, offsets, 6, ids, &needed));
+    assert_int_equal(needed, 6);
+    for (int index = 0; index < 4; index++) {
+        assert_int_equal(offsets[index], 2 * index);
+    }
 }
 
 static void null_where_a_pointer_is_required_is_named(void **state) {
@@ -275,6 +327,7 @@ int main(void) {
         cmocka_unit_test(simulators_name_the_bad_value_and_write_nothing),
         cmocka_unit_test(metrics_name_the_bad_value_and_write_nothing),
         cmocka_unit_test(workloads_name_the_bad_value_and_write_nothing),
+        cmocka_unit_test(hashes_that_do_not_fit_write_nothing),
         cmocka_unit_test(null_where_a_pointer_is_required_is_named),
     };
     return cmocka_run_group_tests_name("errors", tests, NULL, NULL);

@@ -18,7 +18,8 @@ enum {
     LATENCIES_SIZE = 48,
     BATCH_METRICS_SIZE = 80,
     COMPARISON_SIZE = 56,
-    WORKLOAD_SIZE = 40,
+    WORKLOAD_SIZE = 216,
+    WORKLOAD_FIRST_SIZE = 40,
     CONFIG_SIZE = 224,
     CONFIG_FIRST_SIZE = 216,
     ITERATION_LOG_SIZE = 128,
@@ -120,6 +121,11 @@ static batching_status use_workload(const union any_struct *any) {
     return batching_workload_generate(&any->workload, 1, &length, NULL, NULL);
 }
 
+static batching_status use_workload_for_hashes(const union any_struct *any) {
+    int64_t needed;
+    return batching_workload_hashes_generate(&any->workload, 1, NULL, 0, NULL, &needed);
+}
+
 static batching_status use_config(const union any_struct *any) {
     batching_requests requests = lesson_requests();
     return batching_simulate(&any->config, &requests, NULL, NULL);
@@ -197,7 +203,8 @@ static const struct kind {
     {"latencies", LATENCIES_SIZE, LATENCIES_SIZE, latencies_of_any, use_latencies},
     {"metrics", BATCH_METRICS_SIZE, BATCH_METRICS_SIZE, batch_metrics_of_any, use_metrics},
     {"comparison", COMPARISON_SIZE, COMPARISON_SIZE, comparison_of_any, use_comparison},
-    {"workload", WORKLOAD_SIZE, WORKLOAD_SIZE, workload_of_any, use_workload},
+    {"workload", WORKLOAD_SIZE, WORKLOAD_FIRST_SIZE, workload_of_any, use_workload},
+    {"workload", WORKLOAD_SIZE, WORKLOAD_FIRST_SIZE, workload_of_any, use_workload_for_hashes},
     {"config", CONFIG_SIZE, CONFIG_FIRST_SIZE, config_of_any, use_config},
     {"iteration_log", ITERATION_LOG_SIZE, ITERATION_LOG_SIZE, iteration_log_of_any, use_iteration_log},
     {"decision_log", DECISION_LOG_SIZE, DECISION_LOG_SIZE, decision_log_of_any, use_decision_log},

@@ -124,6 +124,66 @@ static void ranges_of_one_length_and_of_all(void **state) {
     assert_true(abs(beyond_half - COUNT / 2) < 5 * 158);
 }
 
+/*
+ * Shape 4: mean 0.1, CV 1/2, so that the mean's standard error is 0.05 / sqrt(100,000) = 0.00016, and that of the
+ * variance, 0.0025, sqrt((2 + 6 / 4) / 100,000) = 0.006 of it.
+ */
+static void gamma_gaps_have_their_mean_and_their_variance(void **state) {
+    (void)state;
+    INITIALIZED(batching_workload, workload);
+    workload.arrivals = BATCHING_ARRIVALS_GAMMA;
+    workload.burstiness = 4.0;
+    generate(&workload);
+    double square_sum = 0.0;
+    for (int index = 0; index < COUNT; index++) {
+        double gap = arrival_time[index] - (index > 0 ? arrival_time[index - 1] : 0.0);
+        square_sum += (gap - 0.1) * (gap - 0.1);
+    }
+    assert_true(fabs(arrival_time[COUNT - 1] / COUNT - 0.1) < 5 * 0.00016);
+    assert_true(fabs(square_sum / COUNT - 0.0025) < 5 * 0.006 * 0.0025);
+}
+
+/* The logarithm of the length has mean ln 500 and deviation 1/2: standard errors 0.0016, and 0.0045 of the variance. */
+static void lognormal_lengths_have_their_mean_and_their_variance(void **state) {
+    (void)state;
+    INITIALIZED(batching_workload, workload);
+    workload.prompt_lengths = BATCHING_LENGTHS_LOGNORMAL;
+    workload.prompt_length_median = 50000.0;
+    workload.prompt_length_sigma = 0.5;
+    workload.prompt_length_max = INT32_MAX;
+    generate(&workload);
+    double sum = 0.0, square_sum = 0.0;
+    for (int index = 0; index < COUNT; index++) {
+        double deviation = log(prompt_length[index] / 50000.0);
+        sum += deviation;
+        square_sum += deviation * deviation;
+    }
+    assert_true(fabs(sum / COUNT) < 5 * 0.0016);
+    assert_true(fabs(square_sum / COUNT - 0.25) < 5 * 0.0045 * 0.25);
+}
+
+/* Two groups of 40 tokens, in blocks of 16: two full ones each, and the same two for every request of a group. */
+static void the_requests_of_a_group_have_its_hash_ids(void **state) {
+    (void)state;
+    INITIALIZED(batching_workload, workload);
+    workload.prefix_groups = 2;
+    workload.prefix_length = 40;
+    static int64_t offsets[1001], ids[2000];
+    int64_t needed;
+    assert_succeeds(batching_workload_hashes_generate(&workload, 1000, NULL, 0, NULL, &needed));
+    assert_int_equal(needed, 2000);
+    assert_succeeds(batching_workload_hashes_generate(&workload, 1000, offsets, needed, ids, &needed));
+    int of_first = 0;
+    for (int index = 0; index < 1000; index++) {
+        assert_int_equal(offsets[index], 2 * index);
+        of_first += ids[2 * index] == ids[0];
+        assert_int_equal(ids[2 * index] == ids[0], ids[2 * index + 1] == ids[1]);
+        assert_int_not_equal(ids[2 * index], ids[2 * index + 1]);
+    }
+    /* Half of them: a standard error of 16. */
+    assert_true(abs(of_first - 500) < 5 * 16);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lengths_are_uniform_and_arrivals_are_poisson),
@@ -132,6 +192,9 @@ int main(void) {
         cmocka_unit_test(the_same_seed_gives_the_same_bytes_and_another_others),
         cmocka_unit_test(columns_and_counts_do_not_shift_one_another),
         cmocka_unit_test(ranges_of_one_length_and_of_all),
+        cmocka_unit_test(gamma_gaps_have_their_mean_and_their_variance),
+        cmocka_unit_test(lognormal_lengths_have_their_mean_and_their_variance),
+        cmocka_unit_test(the_requests_of_a_group_have_its_hash_ids),
     };
     return cmocka_run_group_tests_name("workload", tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 // Views, and the functions over columns.
 #include "batching.hpp"
 
+#include <algorithm>
 #include <array>
 #include <doctest/doctest.h>
 #include <limits>
@@ -180,4 +181,26 @@ TEST_CASE("workloads are generated into columns of the caller and of their own")
     // All at 0.0, 7 tokens each, ten at a time: 10 batches of 7 iterations, whatever the policy.
     CHECK(batching::static_simulate(generated, 10).total_time == 0.7);
     CHECK(batching::continuous_simulate(generated, 10).total_time == 0.7);
+}
+
+TEST_CASE("a workload that shares prefixes brings its hash ids") {
+    auto kind = batching::initial_workload();
+    kind.prefix_groups = 1;
+    kind.prefix_length = 33;
+    kind.arrivals = BATCHING_ARRIVALS_CONSTANT;
+    kind.arrival_rate = 0.01;
+    const auto generated = batching::generate_workload(50, kind);
+    // Two full blocks of 16 each, the same for all; the engine finds them from the second request on.
+    CHECK(generated.hash_offsets.back() == 100);
+    CHECK(generated.hash_block_size == 16);
+    CHECK_FALSE(generated.hash_covers_output);
+    batching::config config;
+    config.num_gpu_blocks = 1000;
+    config.enable_prefix_caching = true;
+    const auto run = batching::simulate(static_cast<batching::requests_view>(generated), config);
+    CHECK(run.results.prefix_cached_tokens[0] == 0);
+    CHECK(std::all_of(run.results.prefix_cached_tokens.begin() + 1, run.results.prefix_cached_tokens.end(),
+                      [](std::int32_t tokens) { return tokens == 32; }));
+    kind.turns_min = 2;
+    CHECK(batching::generate_workload(50, kind).hash_covers_output);
 }

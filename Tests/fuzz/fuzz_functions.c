@@ -261,6 +261,59 @@ static void fuzz_capacity(struct input *input) {
     }
 }
 
+/* Any kind of workload: often one that is valid, with something of everything. */
+static void input_workload(struct input *input, batching_workload *workload, int64_t samples) {
+    static const int32_t ARRIVALS[] = {BATCHING_ARRIVALS_POISSON, BATCHING_ARRIVALS_GAMMA, BATCHING_ARRIVALS_CONSTANT,
+                                       1};
+    static const int32_t RAMPS[] = {BATCHING_RAMP_NONE, BATCHING_RAMP_LINEAR, BATCHING_RAMP_EXPONENTIAL, -1};
+    static const int32_t LENGTHS[] = {BATCHING_LENGTHS_UNIFORM, BATCHING_LENGTHS_LOGNORMAL, BATCHING_LENGTHS_ZIPF,
+                                      BATCHING_LENGTHS_EMPIRICAL};
+    workload->arrivals = ARRIVALS[input_byte(input) & 3];
+    workload->ramp = RAMPS[input_byte(input) & 3];
+    workload->burstiness = input_double(input);
+    workload->ramp_end_rate = input_double(input);
+    workload->ramp_requests = input_size(input);
+    workload->burst_size = input_size(input);
+    workload->on_time = input_chance(input, 2) ? 0.0 : input_seconds(input);
+    workload->off_time = input_chance(input, 2) ? 0.0 : input_seconds(input);
+    workload->prompt_lengths = LENGTHS[input_byte(input) & 3];
+    workload->output_lengths = LENGTHS[input_byte(input) & 3];
+    workload->prompt_length_median = input_double(input);
+    workload->prompt_length_sigma = input_double(input);
+    workload->prompt_length_exponent = input_double(input);
+    workload->output_length_median = input_double(input);
+    workload->output_length_sigma = input_double(input);
+    workload->output_length_exponent = input_double(input);
+    workload->sample_count = samples;
+    workload->samples_independent = input_byte(input) & 1;
+    workload->prefix_groups = input_chance(input, 2) ? 0 : (int32_t)input_size(input);
+    workload->prefix_length = (int32_t)input_size(input);
+    workload->prefix_exponent = input_double(input);
+    workload->hash_block_size = input_chance(input, 2) ? 0 : (int32_t)input_size(input);
+    workload->turns_min = input_chance(input, 2) ? 0 : (int32_t)input_size(input);
+    workload->turns_max = input_chance(input, 2) ? 0 : (int32_t)input_size(input);
+    workload->think_time = input_chance(input, 2) ? 0.0 : input_seconds(input);
+}
+
+/* Hash ids that lie where the offsets say, or nothing at all. */
+static void fuzz_hashes(struct input *input, const batching_workload *workload, int64_t count) {
+    int64_t capacity = input_count(input);
+    int64_t *offsets = output_column(count + 1, sizeof(int64_t));
+    int64_t *ids = input_chance(input, 4) ? NULL : output_column(capacity, sizeof(int64_t));
+    int64_t needed = -7;
+    if (succeeded(batching_workload_hashes_generate(workload, count, offsets, capacity, ids, &needed))) {
+        REQUIRE(offsets[0] == 0 && offsets[count] == needed && (ids == NULL || needed <= capacity));
+        for (int64_t index = 0; index < count; index++) {
+            REQUIRE(offsets[index] <= offsets[index + 1]);
+        }
+    } else {
+        REQUIRE(needed == -7 && output_is_untouched(offsets, count + 1, sizeof(int64_t)));
+        REQUIRE(output_is_untouched(ids, capacity, sizeof(int64_t)));
+    }
+    free(offsets);
+    free(ids);
+}
+
 static void fuzz_workload(struct input *input) {
     batching_workload workload;
     REQUIRE(batching_workload_init(&workload, sizeof workload) == BATCHING_OK);
@@ -275,6 +328,16 @@ static void fuzz_workload(struct input *input) {
     if (input_chance(input, 2)) {
         workload.arrival_rate = input_double(input);
     }
+    int64_t samples = input_count(input);
+    int32_t *sample_prompt_length = input_lengths(input, samples, 0);
+    int32_t *sample_output_length = input_lengths(input, samples, 1);
+    if (input_chance(input, 2)) {
+        input_workload(input, &workload, samples);
+        workload.sample_prompt_length = sample_prompt_length;
+        workload.sample_output_length = sample_output_length;
+    }
+    /* A prompt of a group or a session is longer than what is drawn. */
+    int is_shared = workload.prefix_groups > 0 || workload.turns_max > 1 || workload.turns_min > 1;
     int32_t *prompt_length = input_chance(input, 4) ? NULL : output_column(columns, sizeof(int32_t));
     int32_t *output_length = input_chance(input, 4) ? NULL : output_column(columns, sizeof(int32_t));
     double *arrival_time = input_chance(input, 4) ? NULL : output_column(columns, sizeof(double));
@@ -283,7 +346,7 @@ static void fuzz_workload(struct input *input) {
     if (succeeded(batching_workload_generate(given, count, prompt_length, output_length, arrival_time))) {
         for (int64_t index = 0; index < columns; index++) {
             REQUIRE(prompt_length == NULL || (prompt_length[index] >= workload.prompt_length_min &&
-                                              prompt_length[index] <= workload.prompt_length_max));
+                                              (is_shared || prompt_length[index] <= workload.prompt_length_max)));
             REQUIRE(output_length == NULL || (output_length[index] >= workload.output_length_min &&
                                               output_length[index] <= workload.output_length_max));
             REQUIRE(arrival_time == NULL || (arrival_time[index] >= (index > 0 ? arrival_time[index - 1] : 0.0) &&
@@ -294,7 +357,10 @@ static void fuzz_workload(struct input *input) {
         REQUIRE(output_is_untouched(output_length, columns, sizeof(int32_t)));
         REQUIRE(output_is_untouched(arrival_time, columns, sizeof(double)));
     }
+    fuzz_hashes(input, given, columns);
     free(given);
+    free(sample_prompt_length);
+    free(sample_output_length);
     free(prompt_length);
     free(output_length);
     free(arrival_time);

@@ -11,6 +11,9 @@ ERROR_CANCELLED: Final = 700
 
 POLICIES: Final = {"vllm": 0, "static": 100, "dynamic": 110, "continuous": 200, "orca": 210}
 QUEUE_ORDERS: Final = {"arrival": 0, "priority": 100, "shortest_output": 200}
+ARRIVALS: Final = {"poisson": 0, "gamma": 100, "constant": 110}
+RAMPS: Final = {"none": 0, "linear": 100, "exponential": 110}
+LENGTHS: Final = {"uniform": 0, "lognormal": 100, "zipf": 200, "empirical": 300}
 TIME_CONSTANT: Final = 0
 TIME_AFFINE: Final = 100
 TIME_CALLBACK: Final = 200
@@ -175,6 +178,33 @@ class Workload(VersionedStructure):
         ("output_length_min", c_int32),
         ("output_length_max", c_int32),
         ("arrival_rate", c_double),
+        ("arrivals", c_int32),
+        ("ramp", c_int32),
+        ("burstiness", c_double),
+        ("ramp_end_rate", c_double),
+        ("ramp_requests", c_int64),
+        ("burst_size", c_int64),
+        ("on_time", c_double),
+        ("off_time", c_double),
+        ("prompt_lengths", c_int32),
+        ("output_lengths", c_int32),
+        ("prompt_length_median", c_double),
+        ("prompt_length_sigma", c_double),
+        ("prompt_length_exponent", c_double),
+        ("output_length_median", c_double),
+        ("output_length_sigma", c_double),
+        ("output_length_exponent", c_double),
+        ("sample_count", c_int64),
+        ("sample_prompt_length", POINTER(c_int32)),
+        ("sample_output_length", POINTER(c_int32)),
+        ("samples_independent", c_int32),
+        ("prefix_groups", c_int32),
+        ("prefix_length", c_int32),
+        ("hash_block_size", c_int32),
+        ("prefix_exponent", c_double),
+        ("turns_min", c_int32),
+        ("turns_max", c_int32),
+        ("think_time", c_double),
     ]
 
 
@@ -467,6 +497,11 @@ FUNCTIONS: Final[dict[str, Signature]] = {
     #     int32_t *prompt_length, int32_t *output_length, double *arrival_time);
     "batching_workload_generate": Signature(
         _status, [POINTER(Workload), c_int64, POINTER(c_int32), POINTER(c_int32), POINTER(c_double)]
+    ),
+    # batching_status batching_workload_hashes_generate(const batching_workload *workload, int64_t count,
+    #     int64_t *hash_offsets, int64_t capacity, int64_t *hash_ids, int64_t *needed);
+    "batching_workload_hashes_generate": Signature(
+        _status, [POINTER(Workload), c_int64, POINTER(c_int64), c_int64, POINTER(c_int64), POINTER(c_int64)]
     ),
 }
 

@@ -1,6 +1,7 @@
 """Seeded synthetic requests."""
 
 import ctypes
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
@@ -75,8 +76,15 @@ def generate_columns(
     workload.prompt_length_min, workload.prompt_length_max = _range(prompt_length_range, "prompt_length_range")
     workload.output_length_min, workload.output_length_max = _range(output_length_range, "output_length_range")
     workload.arrival_rate = number(arrival_rate, "arrival_rate")
+    return generated(workload, count, _NAMES)
+
+
+def generated(
+    workload: _abi.Workload, count: int, names: Mapping[str, str]
+) -> tuple[Int32Array, Int32Array, Float64Array]:
+    """The columns of a workload: prompt_length, output_length, arrival_time."""
     # Before the columns are allocated: bad arguments are the likelier mistake.
-    check(library.batching_workload_generate(ctypes.byref(workload), 0, None, None, None), _NAMES)
+    check(library.batching_workload_generate(ctypes.byref(workload), 0, None, None, None), names)
     prompts = allocated(count, np.int32, "num_requests")
     outputs = allocated(count, np.int32, "num_requests")
     arrivals = allocated(count, np.float64, "num_requests")
@@ -84,7 +92,7 @@ def generate_columns(
         library.batching_workload_generate(
             ctypes.byref(workload), count, pointer(prompts), pointer(outputs), pointer(arrivals)
         ),
-        _NAMES,
+        names,
     )
     return prompts, outputs, arrivals
 

@@ -1,4 +1,4 @@
-/// Seeded synthetic requests in order of arrival: see `UniformWorkload`.
+/// Seeded synthetic requests in order of arrival: see `Workload`.
 /// - Parameters:
 ///   - promptLengthRange: tokens; at least 0.
 ///   - outputLengthRange: tokens; at least 1.
@@ -13,8 +13,11 @@ public func simulateWorkload(
     let promptLength = try ScratchBuffer<Int32>(count: requestCount, repeating: 0)
     let outputLength = try ScratchBuffer<Int32>(count: requestCount, repeating: 0)
     let arrivalTime = try ScratchBuffer(count: requestCount, repeating: 0.0)
-    let workload = UniformWorkload(
-        promptLength: promptLengthRange, outputLength: outputLengthRange, arrivalRate: arrivalRate, seed: seed)
+    var workload = Workload()
+    workload.seed = seed
+    workload.promptLength = LengthDistribution(promptLengthRange)
+    workload.outputLength = LengthDistribution(outputLengthRange)
+    workload.arrivals.rate = arrivalRate
     try workload.generate(
         count: requestCount, promptLength: promptLength.elements, outputLength: outputLength.elements,
         arrivalTime: arrivalTime.elements)

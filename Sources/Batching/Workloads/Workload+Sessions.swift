@@ -1,0 +1,172 @@
+/// Requests that share something: those of a group their prefix, those of a session all that was said before.
+extension Workload {
+    struct SessionRequest {
+        var arrival: Nanoseconds
+        var prompt: Int32
+        var output: Int32
+        /// Counted from 0 in order of the sessions' arrival.
+        var session: Int64
+        /// The group of the prefix; -1: none.
+        var group: Int64
+    }
+
+    /// A session that goes on.
+    private struct Turn: BitwiseCopyable {
+        var arrival = Nanoseconds.zero
+        var session: Int64 = 0
+        var group: Int64 = 0
+        /// Tokens said so far.
+        var context: Int32 = 0
+        /// Turns left, this one included.
+        var left: Int32 = 0
+
+        @inline(__always)
+        func precedes(_ other: Turn) -> Bool {
+            arrival == other.arrival ? session < other.session : arrival < other.arrival
+        }
+    }
+
+    /// Calls `body` with every request, in order of arrival; at equal times the session that began first goes first.
+    ///
+    /// Everything is drawn in that order, so that the first n requests are the same for every count.
+    func forEachRequest(_ count: Int, _ body: (Int, SessionRequest) -> Void) throws(BatchingError) {
+        var clock = ArrivalClock(arrivals, stream(.arrivals))
+        var (prompts, outputs) = (promptLengths, outputLengths)
+        var (groups, turns, thinkTimes) = (stream(.groups), stream(.turns), stream(.thinkTimes))
+        let zipf = ZipfDistribution(count: Int64(max(prefixes.groups, 1)), exponent: prefixes.exponent)
+        var queue = try TurnQueue(capacity: 64)
+        var sessionCount: Int64 = 0
+        // nil: no session begins any more, since it would be beyond the clock.
+        var nextStart = count > 0 ? clock.next() : nil
+
+        for index in 0..<count {
+            var turn: Turn
+            if let waiting = queue.first, waiting.arrival <= nextStart ?? .maximum {
+                turn = waiting
+                queue.removeFirst()
+            } else {
+                guard let start = nextStart else { throw beyondTheClock(index) }
+                turn = Turn(
+                    arrival: start, session: sessionCount, group: prefixes.groups > 0 ? zipf.rank(&groups) - 1 : -1,
+                    context: prefixes.groups > 0 ? prefixes.length : 0,
+                    left: turns.integer(in: sessions.turnsMinimum...sessions.turnsMaximum))
+                sessionCount += 1
+                nextStart = clock.next()
+            }
+            let output = outputs.next()
+            let prompt = turn.context.addingReportingOverflow(prompts.next())
+            let total = prompt.partialValue.addingReportingOverflow(output)
+            guard !prompt.overflow, !total.overflow else {
+                throw BatchingError(
+                    .overflow,
+                    "request \(index) would have more than 2147483647 tokens: shorten prompts, outputs or turns")
+            }
+            body(
+                index,
+                SessionRequest(
+                    arrival: turn.arrival, prompt: prompt.partialValue, output: output, session: turn.session,
+                    group: turn.group))
+            if turn.left > 1 {
+                turn.left -= 1
+                turn.context = total.partialValue
+                let pause = thinkTimes.exponential() * sessions.thinkTime
+                // A turn beyond the clock is an error only if it is among those asked for.
+                if Nanoseconds.holds(pause),
+                    let arrival = turn.arrival.advanced(by: 1, of: Nanoseconds(validSeconds: pause))
+                {
+                    turn.arrival = arrival
+                    try queue.insert(turn)
+                }
+            }
+        }
+    }
+
+    /// The hash ids of the requests: those of a group's prefix, and those of a session.
+    ///
+    /// Writes nothing if it throws.
+    /// - Parameters:
+    ///   - offsets: `count` + 1 elements, or nil.
+    ///   - ids: `capacity` elements, or nil.
+    /// - Returns: how many ids there are.
+    public func generateHashes(
+        count: Int, offsets: UnsafeMutablePointer<Int64>?, ids: UnsafeMutablePointer<Int64>?, capacity: Int
+    ) throws(BatchingError) -> Int64 {
+        try Validation.count(count, "count")
+        try validate()
+        var needed: Int64 = 0
+        // At most 2^31 requests of 2^31 blocks each: no overflow.
+        try forEachRequest(count) { _, request in needed += blocks(of: request) }
+        if ids != nil, needed > Int64(capacity) {
+            throw BatchingError(
+                .capacity, "capacity is \(capacity): must be at least \(needed), the number of hash ids")
+        }
+        var position = 0
+        offsets?[0] = 0
+        try forEachRequest(count) { index, request in
+            let blockCount = Int(blocks(of: request))
+            if let ids {
+                for block in 0..<blockCount { ids[position + block] = hash(of: request, block: Int64(block)) }
+            }
+            position += blockCount
+            offsets?[index + 1] = Int64(position)
+        }
+        return needed
+    }
+
+    /// Full blocks of a request that may be found again.
+    private func blocks(of request: SessionRequest) -> Int64 {
+        if sessions.turnsMaximum > 1 {
+            return (Int64(request.prompt) + Int64(request.output)) / Int64(hashBlockSize)
+        }
+        return prefixBlocks
+    }
+
+    /// Full blocks of a prefix.
+    private var prefixBlocks: Int64 { prefixes.groups > 0 ? Int64(prefixes.length) / Int64(hashBlockSize) : 0 }
+
+    /// Unique to what the block holds, and to all before it.
+    private func hash(of request: SessionRequest, block: Int64) -> Int64 {
+        // Sessions and groups are fewer than 2^31, and so are blocks.
+        block < prefixBlocks ? 1 << 62 | request.group << 31 | block : request.session << 31 | block
+    }
+
+    /// The sessions that go on, by their next turn.
+    private struct TurnQueue: ~Copyable {
+        private var heap: GrowableBuffer<Turn>
+        private var count = 0
+
+        init(capacity: Int) throws(BatchingError) {
+            heap = try GrowableBuffer(capacity: capacity, repeating: Turn())
+        }
+
+        var first: Turn? { count > 0 ? heap.elements[0] : nil }
+
+        mutating func insert(_ turn: Turn) throws(BatchingError) {
+            try heap.reserve(count + 1)
+            let turns = heap.elements
+            var position = count
+            count += 1
+            while position > 0, turn.precedes(turns[(position - 1) / 2]) {
+                turns[position] = turns[(position - 1) / 2]
+                position = (position - 1) / 2
+            }
+            turns[position] = turn
+        }
+
+        mutating func removeFirst() {
+            count -= 1
+            let turns = heap.elements
+            let last = turns[count]
+            var position = 0
+            while true {
+                var child = 2 * position + 1
+                if child >= count { break }
+                if child + 1 < count, turns[child + 1].precedes(turns[child]) { child += 1 }
+                if !turns[child].precedes(last) { break }
+                turns[position] = turns[child]
+                position = child
+            }
+            turns[position] = last
+        }
+    }
+}
