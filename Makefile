@@ -26,7 +26,7 @@ SWIFT_FORMATTED := Package.swift Sources Tests/BatchingTests Tests/ABITests Test
         test-conformance
 
 help:
-	@echo 'make run [TRACE=FILE]     static against continuous batching: a table and a picture ($(BUILD)/comparison.png)'
+	@echo 'make run [TRACE=FILE]     batching policies compared: a table, $(BUILD)/comparison.png, $(BUILD)/report.html'
 	@echo 'make test                 every test and check'
 	@echo 'make build                $(LIBRARY), and $(VENV) with the Python package'
 	@echo 'make conformance [DATA=…] replays recordings of the real scheduler, and says where a decision differs'
@@ -39,7 +39,7 @@ help:
 # --- Set-up: Debian packages and the virtual environment, once --------------------------------------------------------
 
 RUN_PACKAGES := libpython3-dev python3-venv binutils
-TEST_PACKAGES := $(RUN_PACKAGES) gcc g++ pkgconf cmake valgrind clang-format libcmocka-dev doctest-dev
+TEST_PACKAGES := $(RUN_PACKAGES) gcc g++ pkgconf cmake valgrind clang-format libcmocka-dev doctest-dev chromium
 
 # Installs what is missing of the packages named. `apt-get update` only if something is.
 define install-packages
@@ -92,7 +92,8 @@ build: setup-run $(LIBRARY)
 # --- The main job -----------------------------------------------------------------------------------------------------
 
 run: build
-	$(VENV)/bin/python -m batching compare $(if $(TRACE),--trace '$(TRACE)') --plot $(BUILD)/comparison.png
+	$(VENV)/bin/batching compare $(if $(TRACE),--trace '$(TRACE)') --plot $(BUILD)/comparison.png \
+	    --report $(BUILD)/report.html
 
 # --- Tests ------------------------------------------------------------------------------------------------------------
 

@@ -1,15 +1,24 @@
-"""`python -m batching compare`: what it prints, what it draws, and how it says what is wrong."""
+"""The command: what it prints, what it writes, and how it says what is wrong."""
 
 import gzip
 import json
+import math
+import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from batching import generate_conversation_workload, simulate_continuous, simulate_static
+from batching import (
+    AffineTime,
+    calculate_arithmetic_intensity_with_batch,
+    generate_conversation_workload,
+    optimal_batch_size,
+    simulate,
+)
 
 pytest.importorskip("typer")
 pytest.importorskip("rich")
@@ -27,26 +36,20 @@ TRACE = (
     "2023-11-16 18:15:51.2224670,879,0\r\n"
     "2023-11-16 18:15:51.3910170,91,16"
 )
+USUAL_TIME = AffineTime(base=5.5e-3, per_prefill_token=2.8e-5, per_decode_token=2e-5, per_context_token=4e-8)
+CAPACITY = ("capacity", "--memory", "80e9", "--model-memory", "14e9", "--kv-cache-per-token", "524288",
+            "--max-seq-len", "2048")  # fmt: skip
 
 
 def run(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(application, ["compare", *map(str, arguments)], env={"COLUMNS": "120"})
+    return CliRunner().invoke(application, [*map(str, arguments)], env={"COLUMNS": "160"})
 
 
 def as_json(*arguments: str | Path) -> dict[str, Any]:
-    result = run("--json", *arguments)
+    result = run(*arguments, "--json")
     assert result.exit_code == 0, result.output
     parsed: dict[str, Any] = json.loads(result.stdout)
     return parsed
-
-
-def fails_with_one_sentence(*arguments: str | Path) -> str:
-    result = run(*arguments)
-    assert result.exit_code == 2, result.output
-    assert result.stdout == ""
-    assert result.stderr.count("\n") == 1
-    assert "Traceback" not in result.stderr
-    return result.stderr
 
 
 @pytest.fixture
@@ -57,126 +60,216 @@ def trace(tmp_path: Path) -> Path:
 
 
 def test_figures_are_those_of_the_library() -> None:
-    printed = as_json("--num-requests", "300", "--batch-size", "8", "--time-per-token", "0.03", "--seed", "5")
+    printed = as_json("compare", "--num-requests", "300", "--max-num-seqs", "8", "--seed", "5")
     columns = generate_conversation_workload(300, 5)
-    for name, result in {
-        "static": simulate_static(columns, 8, 0.03),
-        "continuous": simulate_continuous(columns, 8, 0.03),
-    }.items():
-        assert printed[name] == {**result.metrics(), "total_time": result.total_time}
-    assert printed["batch_size"] == 8
-    assert printed["time_per_token"] == 0.03
-    assert printed["workload"]["requests"] == 300
+    assert [told["name"] for told in printed["runs"]] == ["static", "continuous", "vllm"]
+    for told in printed["runs"]:
+        result = simulate(columns, policy=told["name"], max_num_seqs=8, iteration_time=USUAL_TIME)
+        metrics, figures = result.metrics(), told["metrics"]
+        assert told["finished"] == result.finished == 300
+        assert figures["throughput"] == result.throughput
+        assert figures["total_time"] == result.total_time
+        assert figures["gpu_utilization"] == metrics["gpu_utilization"]
+        for ours, theirs in [
+            ("mean_ttft", "avg_time_to_first_token"),
+            ("mean_queue_time", "avg_queue_time"),
+            ("mean_e2e", "avg_latency"),
+            ("p50_e2e", "p50_latency"),
+            ("p95_e2e", "p95_latency"),
+            ("p99_e2e", "p99_latency"),
+        ]:
+            assert figures[ours] == pytest.approx(metrics[theirs], rel=1e-12)  # type: ignore[literal-required]
+        tpot = (result.end_time - result.first_token_time) / (columns.output_length - 1)
+        assert figures["mean_tpot"] == pytest.approx(tpot.mean(), rel=1e-12)
+        assert told["distributions"]["tpot"]["p90"] == pytest.approx(np.percentile(tpot, 90), rel=1e-12)
     assert printed["workload"]["mean_output_length"] == columns.output_length.mean()
 
 
-def test_improvement_is_how_many_times_better() -> None:
-    printed = as_json("--num-requests", "300")
-    static, continuous, improvement = printed["static"], printed["continuous"], printed["improvement"]
-    assert improvement["throughput"] == continuous["throughput"] / static["throughput"]
-    assert improvement["avg_latency"] == static["avg_latency"] / continuous["avg_latency"]
-    assert improvement["total_time"] == static["total_time"] / continuous["total_time"]
+def test_improvement_is_how_many_times_better_than_the_first() -> None:
+    first, _, last = as_json("compare", "--num-requests", "300")["runs"]
+    assert set(first["improvement"].values()) <= {1.0, None}
+    assert last["improvement"]["throughput"] == last["metrics"]["throughput"] / first["metrics"]["throughput"]
+    assert last["improvement"]["mean_ttft"] == first["metrics"]["mean_ttft"] / last["metrics"]["mean_ttft"]
 
 
-def test_the_table_has_every_figure() -> None:
-    result = run("--num-requests", "300")
+def test_the_table_marks_the_best() -> None:
+    result = run("compare", "--policy", "static", "--policy", "vllm", "--num-requests", "300")
     assert result.exit_code == 0
     assert result.stdout.startswith("Workload: 300 requests, ")
-    assert "generated after the Azure conversation trace of 2023, seed 42" in result.stdout
-    figures = as_json("--num-requests", "300")
-    for label, key, unit in [
-        ("Throughput", "throughput", "tokens/s"),
-        ("Mean latency", "avg_latency", "s"),
-        ("p50 latency", "p50_latency", "s"),
-        ("p95 latency", "p95_latency", "s"),
-        ("p99 latency", "p99_latency", "s"),
-        ("Mean queue time", "avg_queue_time", "s"),
-        ("Mean time to first token", "avg_time_to_first_token", "s"),
-        ("Total time", "total_time", "s"),
-    ]:
-        (line,) = [line for line in result.stdout.splitlines() if f" {label} " in line]
-        digits = 1 if key == "throughput" else 3
-        assert f"{figures['static'][key]:,.{digits}f} {unit}" in line
-        assert f"{figures['continuous'][key]:,.{digits}f} {unit}" in line
-        assert f"{figures['improvement'][key]:,.2f}x" in line
-    assert f"{figures['static']['gpu_utilization']:.1%}" in result.stdout
+    (line,) = [line for line in result.stdout.splitlines() if " Mean TTFT " in line]
+    _, _, static, vllm, improvement, _ = (cell.strip() for cell in line.split("│"))
+    assert vllm.endswith("*")
+    assert not static.endswith("*")
+    told = as_json("compare", "--policy", "static", "--policy", "vllm", "--num-requests", "300")["runs"]
+    assert improvement == f"{told[0]['metrics']['mean_ttft'] / told[1]['metrics']['mean_ttft']:,.2f}x"
+    (preemptions,) = [line for line in result.stdout.splitlines() if " Preemptions " in line]
+    assert "*" not in preemptions
+
+
+def test_each_combination_of_settings_is_a_run() -> None:
+    settings = ["--setting", "max_num_batched_tokens=256,2048", "--setting", "enable_chunked_prefill=true,false"]
+    printed = as_json("compare", "--policy", "vllm", "--num-requests", "100", *settings)
+    assert [told["name"] for told in printed["runs"]] == [
+        f"max_num_batched_tokens={tokens}, enable_chunked_prefill={chunked}"
+        for tokens in (256, 2048)
+        for chunked in ("true", "false")
+    ]
+    columns = generate_conversation_workload(100)
+    result = simulate(columns, max_num_seqs=32, max_num_batched_tokens=256, iteration_time=USUAL_TIME)
+    assert printed["runs"][0]["metrics"]["total_time"] == result.total_time
+
+
+def test_a_constant_iteration_time() -> None:
+    told = as_json("simulate", "--num-requests", "50", "--iteration-time", "0.02", "--num-gpu-blocks", "2000")
+    result = simulate(generate_conversation_workload(50), max_num_seqs=32, iteration_time=0.02, num_gpu_blocks=2000)
+    assert told["metrics"]["total_time"] == result.total_time
+
+
+def test_simulate_shows_summary_latencies_and_attribution() -> None:
+    printed = run("simulate", "--num-requests", "200", "--policy", "static").stdout
+    for words in ("Run of the policy static", "Latencies of the finished requests", "TPOT", "held in batch"):
+        assert words in printed
 
 
 @pytest.mark.parametrize("gz", [False, True])
 def test_a_trace_is_replayed(trace: Path, gz: bool) -> None:
     if gz:
         trace.write_bytes(gzip.compress(trace.read_bytes()))
-    workload = as_json("--trace", trace)["workload"]
+    workload = as_json("compare", "--trace", trace)["workload"]
     assert workload["requests"] == 3
     assert workload["mean_prompt_length"] == (374 + 396 + 91) / 3
     assert workload["origin"] == f"replayed from {trace}"
     assert workload["skipped_rows"] == {"GeneratedTokens is no integer from 1 to 2147483647": 1}
+    assert "Not used: 1 rows (GeneratedTokens is no integer" in run("compare", "--trace", trace).stdout
 
 
-def test_rows_that_are_not_used_are_reported(trace: Path) -> None:
-    printed = run("--trace", trace).stdout
-    assert "Not used: 1 rows (GeneratedTokens is no integer from 1 to 2147483647)" in printed
+def test_trace_info(trace: Path) -> None:
+    told = as_json("trace", "info", trace)
+    # 46.68059, 50.995169 and 51.391017 s: the skipped row does not count.
+    gaps = np.array([50.995169 - 46.68059, 51.391017 - 50.995169])
+    assert told["arrivals"]["span"] == pytest.approx(gaps.sum())
+    assert told["arrivals"]["gap_cv"] == pytest.approx(gaps.std() / gaps.mean())
+    assert told["output_length"]["mean"] == (44 + 109 + 16) / 3
+    assert told["prompt_length"]["p50"] == 374
+    assert told["prefixes"] is None
+    printed = run("trace", "info", trace).stdout
+    assert "not used: GeneratedTokens is no integer" in printed
+    assert "CV of the gaps between arrivals" in printed
 
 
-def test_it_says_which_strategy_does_not_keep_up() -> None:
-    # 5.5 requests/s of 211 tokens are 1,170 tokens/s. 32 slots at 20 ms give at most 1,600, of which static batching
-    # wastes more than half; at 1 ms both have plenty; one slot gives 50.
-    sentence = "{} batching does not keep up"
-    usual = run("--num-requests", "2000").stdout
-    assert sentence.format("Static") in usual
-    assert sentence.format("Continuous") not in usual
-    assert "does not keep up" not in run("--num-requests", "2000", "--time-per-token", "0.001").stdout
-    assert sentence.format("Continuous") in run("--num-requests", "2000", "--batch-size", "1").stdout
+def test_capacity() -> None:
+    told = as_json(*CAPACITY)
+    size = optimal_batch_size(80e9, 14e9, 524_288, 2048)
+    assert told == {
+        "optimal_batch_size": size,
+        "arithmetic_intensity": calculate_arithmetic_intensity_with_batch(size, 14e9),
+    }
+    assert "Largest batch that fits: 61 sequences of 2,048 tokens" in run(*CAPACITY).stdout
+    assert "Not even one" in run(*CAPACITY[:2], "15e9", *CAPACITY[3:]).stdout
 
 
-def test_a_single_request_has_no_rate() -> None:
-    assert as_json("--num-requests", "1")["workload"]["requests_per_second"] is None
-    assert "1 requests, all at once" in run("--num-requests", "1").stdout
+def test_it_says_which_run_does_not_keep_up() -> None:
+    usual = run("compare", "--policy", "static", "--policy", "vllm").stdout
+    assert "does not keep up" not in usual
+    assert "vllm does not keep up" in run("compare", "--policy", "vllm", "--max-num-seqs", "1").stdout
+
+
+def test_it_says_what_was_rejected_or_not_finished() -> None:
+    few = ("compare", "--policy", "vllm", "--num-requests", "100")
+    assert "requests were rejected" in run(*few, "--setting", "max_model_len=500").stdout
+    assert "did not finish (ended by time limit)" in run(*few, "--setting", "time_limit=5").stdout
 
 
 def test_no_requests_are_no_error(tmp_path: Path) -> None:
-    printed = as_json("--num-requests", "0", "--plot", tmp_path / "nothing.png")
-    assert printed["static"]["throughput"] == 0.0
-    assert printed["improvement"]["throughput"] is None
+    printed = as_json("compare", "--num-requests", "0", "--plot", tmp_path / "nothing.png")
+    assert printed["runs"][0]["metrics"]["throughput"] == 0.0
+    assert printed["runs"][0]["metrics"]["mean_ttft"] is None
+    assert run("simulate", "--num-requests", "0").exit_code == 0
 
 
-def test_a_picture_is_written(tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", ["compare", "simulate"])
+def test_a_picture_is_written(tmp_path: Path, command: str) -> None:
     png, svg = tmp_path / "picture.png", tmp_path / "picture.SVG"
-    assert f"Picture: {png}" in run("--num-requests", "100", "--plot", png).stdout
-    run("--num-requests", "100", "--plot", svg)
+    assert f"Picture: {png}" in run(command, "--num-requests", "100", "--plot", png).stdout
+    run(command, "--num-requests", "100", "--plot", svg)
     assert png.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
-    assert png.read_bytes().endswith(b"IEND\xaeB`\x82")
     assert b"<svg" in svg.read_bytes()
 
 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--trace", "/nowhere/trace.csv"], "/nowhere/trace.csv: No such file or directory"),
-        (["--trace", "/"], "/: Is a directory"),
-        (["--batch-size", "0"], "batch_size is 0: must be at least 1"),
-        (["--time-per-token", "nan"], "time_per_token is nan"),
-        (["--num-requests", "-1"], "num_requests is -1"),
-        (["--num-requests", "10000000000000"], "num_requests is 10000000000000"),
-        (["--seed", "-1"], "seed is -1"),
-        (["--plot", "picture.gif"], "--plot is picture.gif: must end in .png or .svg"),
-        (["--plot", "/nowhere/picture.png"], "--plot is /nowhere/picture.png: there is no directory /nowhere"),
+        ("compare --trace /nowhere/trace.csv", "/nowhere/trace.csv: No such file or directory"),
+        ("compare --trace /", "/: Is a directory"),
+        ("trace info /nowhere/trace.csv", "/nowhere/trace.csv: No such file or directory"),
+        ("compare --max-num-seqs 0", "max_num_seqs is 0: must be"),
+        ("compare --num-requests -1", "num_requests is -1"),
+        ("compare --num-requests x", "Invalid value for '--num-requests'"),
+        ("compare --seed -1", "seed is -1"),
+        ("compare --iteration-time nan", "--iteration-time is nan: must be a finite number"),
+        ("compare --iteration-time x", "--iteration-time is 'x': must be a number of seconds"),
+        ("compare --iteration-time speed=1", "--iteration-time has the term speed: must be one of base"),
+        ("compare --iteration-time -1", "iteration_time is -1.0: must be"),
+        ("compare --policy sarathi", "--policy is sarathi: must be one of vllm"),
+        ("compare --policy vllm --policy vllm", "--policy vllm is given twice"),
+        ("compare --setting speed=1", "--setting 'speed' is unknown: must be one of"),
+        ("compare --setting block_size", "--setting block_size has no value"),
+        ("compare --setting block_size=x", "--setting block_size is 'x': must be an integer"),
+        ("compare --setting async_scheduling=1", "--setting async_scheduling is '1': must be true or false"),
+        ("compare --setting watermark=x", "--setting watermark is 'x': must be a number"),
+        ("compare --setting block_size=16 --setting block_size=32", "--setting block_size is given twice"),
+        ("compare --setting queue_order=random", "queue_order is 'random'"),
+        ("simulate --setting block_size=16,32", "these are 2 runs: `batching compare` makes more than one"),
+        ("compare --plot picture.gif", "--plot is picture.gif: must end in .png or .svg"),
+        ("compare --plot /nowhere/picture.png", "--plot is /nowhere/picture.png: there is no directory /nowhere"),
+        ("compare --report page.pdf", "--report is page.pdf: must end in .html"),
+        ("capacity --memory 1", "Missing option '--model-memory'"),
+        ("capacity --memory nan --model-memory 1 --kv-cache-per-token 1 --max-seq-len 1", "memory_budget is nan"),
+        ("nonsense", "No such command 'nonsense'"),
+        ("compare --nonsense", "No such option"),
     ],
 )
-def test_what_is_wrong_is_said_in_a_sentence(arguments: list[str], sentence: str) -> None:
-    assert fails_with_one_sentence(*arguments).startswith(sentence)
+def test_what_is_wrong_is_said_in_a_sentence(arguments: str, sentence: str) -> None:
+    result = run(*arguments.split())
+    assert result.exit_code == 2, result.output
+    assert result.stdout == ""
+    assert result.stderr.startswith(sentence)
+    assert result.stderr.count("\n") == 1
+
+
+def test_what_does_not_fit_in_memory_is_told_apart() -> None:
+    result = run("compare", "--num-requests", "10000000000000")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("num_requests is 10000000000000")
+
+
+def test_too_many_runs_are_refused() -> None:
+    values = ",".join(str(16 + number) for number in range(65))
+    assert "these are 65 runs" in run("compare", "--policy", "vllm", "--setting", f"max_num_seqs={values}").stderr
 
 
 def test_an_unrecognised_trace(tmp_path: Path) -> None:
     other = tmp_path / "other.csv"
     other.write_text("a,b\n1,2\n")
-    assert "is no Azure trace: its first line must name" in fails_with_one_sentence("--trace", other)
+    result = run("compare", "--trace", other)
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
 
 
 def test_an_unwritable_picture(tmp_path: Path) -> None:
     directory = tmp_path / "picture.png"
     directory.mkdir()
-    assert "Is a directory" in fails_with_one_sentence("--num-requests", "10", "--plot", directory)
+    result = run("compare", "--num-requests", "10", "--plot", directory)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "Is a directory" in result.stderr
+
+
+@pytest.mark.parametrize("command", ["compare", "simulate", "capacity", "trace info"])
+def test_help_shows_examples(command: str) -> None:
+    result = run(*command.split(), "--help")
+    assert result.exit_code == 0
+    assert f"\n    batching {command} " in result.stdout
+    if command == "compare":
+        assert "Exit codes: 0 done" in run().stdout
 
 
 @pytest.mark.parametrize(
@@ -184,6 +277,8 @@ def test_an_unwritable_picture(tmp_path: Path) -> None:
     [
         ("typer", [], "cli"),
         ("rich", [], "cli"),
+        ("jinja2", ["--num-requests", "10", "--report", "unused.html"], "cli"),
+        ("plotly", ["--num-requests", "10", "--report", "unused.html"], "cli"),
         ("matplotlib", ["--num-requests", "10", "--plot", "unused.png"], "plot"),
         ("pyarrow", ["--trace", "unused.csv"], "traces"),
     ],
@@ -201,9 +296,36 @@ def test_a_missing_extra_is_named(tmp_path: Path, missing: str, arguments: list[
     assert ended.stderr.count("\n") == 1
 
 
-def test_the_module_runs_as_a_program() -> None:
-    command = [sys.executable, "-m", "batching", "compare", "--num-requests", "50", "--json"]
-    ended = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert json.loads(ended.stdout) == as_json("--num-requests", "50")
+@pytest.mark.parametrize(
+    "command", [[sys.executable, "-m", "batching"], [str(Path(sys.executable).parent / "batching")]]
+)
+def test_it_runs_as_a_program(command: list[str]) -> None:
+    if not Path(command[0]).exists():
+        pytest.skip(f"{command[0]} is not there: the package is not installed in this environment")
+    arguments = ["compare", "--num-requests", "50", "--json"]
+    ended = subprocess.run([*command, *arguments], capture_output=True, text=True, check=True)
+    assert json.loads(ended.stdout) == as_json(*arguments[:-1])
     # No terminal, no progress.
     assert ended.stderr == ""
+    wrong = subprocess.run([*command, "compare", "--policy", "x"], capture_output=True, text=True, check=False)
+    assert (wrong.returncode, wrong.stdout, wrong.stderr.count("\n")) == (2, "", 1)
+
+
+def test_ctrl_c_ends_it_with_130() -> None:
+    program = (
+        "import os, signal, threading, sys\n"
+        "from batching._command._application import application\n"
+        "threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT)).start()\n"
+        "application(['simulate', '--num-requests', '3000000', '--max-num-seqs', '1'])\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, env=os.environ)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "interrupted\n")
+
+
+def test_a_run_alone_has_no_improvement() -> None:
+    printed = run("compare", "--policy", "vllm", "--num-requests", "50").stdout
+    assert "best" not in printed
+    assert "*" not in printed
+    assert math.isfinite(
+        as_json("compare", "--policy", "vllm", "--num-requests", "50")["runs"][0]["metrics"]["p99_ttft"]
+    )

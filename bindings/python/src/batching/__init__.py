@@ -24,7 +24,7 @@ from batching._errors import (
     MissingExtraError,
 )
 from batching._metrics import BatchMetrics, LatencyColumns, remaining_tokens, request_latencies
-from batching._plot import plot_comparison
+from batching._plot import plot_comparison, plot_runs
 from batching._requests import Request
 from batching._simulators import SimulationResult, simulate_continuous, simulate_static
 from batching._synthetic import (
@@ -110,6 +110,7 @@ __all__ = [
     "generate_workload",
     "optimal_batch_size",
     "plot_comparison",
+    "plot_runs",
     "read_azure_trace",
     "remaining_tokens",
     "request_latencies",

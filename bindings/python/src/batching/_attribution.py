@@ -12,6 +12,7 @@ from batching import _abi
 from batching._arguments import float64_column
 from batching._calls import Float64Array, Int32Array, Int64Array, check, initialised, pointer
 from batching._columns import _Columns
+from batching._display import Displayed, Table, count, seconds, share
 from batching._errors import BatchingValueError
 from batching._library import library
 from batching._memory import allocated, check_fits
@@ -72,7 +73,7 @@ class AttributionBand:
         return max(PARTS, key=lambda part: float(getattr(self.mean, part)))
 
 
-class Attribution(_Columns):
+class Attribution(Displayed, _Columns):
     """Into which parts the time of each request falls, from its arrival to its end: read-only float64 arrays of shape
     (count,), in seconds, each a whole number of nanoseconds. The parts of a request add up to its time exactly.
 
@@ -159,6 +160,21 @@ class Attribution(_Columns):
             )
             for index in range(count)
         ]
+
+    def _table(self) -> Table:
+        bands = self.bands()
+        rows = [["requests", *(count(band.count) for band in bands)]]
+        rows.append(["mean time", *(seconds(band.mean_total) for band in bands)])
+        for name in PARTS:
+            parts = [float(getattr(band.mean, name)) for band in bands]
+            if any(parts):
+                shares = [
+                    share(part / band.mean_total) if band.mean_total else "-"
+                    for part, band in zip(parts, bands, strict=True)
+                ]
+                rows.append([name.replace("_", " "), *shares])
+        headings = ["percentiles", *(f"{band.lower:g} to {band.upper:g}" for band in bands)]
+        return Table("Where the time of the requests went", headings, rows)
 
     def __repr__(self) -> str:
         (band,) = self.bands((0, 100))

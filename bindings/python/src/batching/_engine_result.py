@@ -1,6 +1,6 @@
 """What the engine found out."""
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -9,9 +9,13 @@ from batching import _abi
 from batching._attribution import Attribution
 from batching._calls import Float64Array, Int32Array, Int64Array
 from batching._columns import CompletedColumns, RequestColumns, _Columns
+from batching._display import Displayed, Table, count, rate, seconds, share
 from batching._engine_logs import DecisionLog, IterationLog
 from batching._engine_words import EndReason, RequestStatus
 from batching._metrics import BatchMetrics, batch_metrics
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 COLUMNS: Final[dict[str, type[np.generic]]] = {
     "start_time": np.float64,
@@ -27,7 +31,7 @@ COLUMNS: Final[dict[str, type[np.generic]]] = {
 _NOT_TOLD: Final = {"struct_size", "reserved", "reserved_2", "end_reason", "preemptions"}
 
 
-class Result(_Columns):
+class Result(Displayed, _Columns):
     """What `simulate` found out. Element i of every column belongs to request i of `requests`; all are read-only."""
 
     requests: RequestColumns
@@ -143,6 +147,61 @@ class Result(_Columns):
     def metrics(self) -> BatchMetrics:
         """The metrics of the requests that have all their tokens, over total_time."""
         return batch_metrics(self.completed(), self.total_time)
+
+    def plot_timeline(self, window: tuple[float, float] | None = None) -> "Figure":
+        """Draw the schedule of a window, request by request in its slot, and below it what was running and waiting over
+        the whole run, and, with log_iterations, the KV blocks in use.
+
+        Args:
+            window: begin and end in seconds. None: a stretch from the middle in which single requests can be seen.
+
+        Returns: a matplotlib Figure of its own, not registered with pyplot: `figure.savefig("timeline.png")`.
+
+        Raises:
+            ValueError: the window is empty.
+            ImportError: matplotlib is not installed.
+        """
+        from batching._plot import plot_timeline  # noqa: PLC0415  (which knows this class)
+
+        return plot_timeline(self, window)
+
+    def plot_latency(self) -> "Figure":
+        """Draw the cumulative distributions of TTFT, TPOT and E2E of the requests that have all their tokens.
+
+        Returns, raises: as plot_timeline.
+        """
+        from batching._plot import plot_latency  # noqa: PLC0415  (which knows this class)
+
+        return plot_latency(self)
+
+    def _table(self) -> Table:
+        metrics = self.metrics()
+        rows = [
+            ("requests finished", f"{count(self.finished)} of {count(len(self))}"),
+            ("rejected", count(self.rejected)),
+            ("unfinished", count(self.unfinished)),
+            ("ended by", self.end_reason.name.lower().replace("_", " ")),
+            ("total time", seconds(self.total_time)),
+            ("throughput", f"{rate(self.throughput)} tokens/s"),
+            ("mean time to first token", seconds(metrics["avg_time_to_first_token"])),
+            ("mean queue time", seconds(metrics["avg_queue_time"])),
+            ("mean latency", seconds(metrics["avg_latency"])),
+            ("p50 latency", seconds(metrics["p50_latency"])),
+            ("p95 latency", seconds(metrics["p95_latency"])),
+            ("p99 latency", seconds(metrics["p99_latency"])),
+            ("iterations", count(self.iterations)),
+            ("running, mean and peak", f"{rate(self.mean_running)}, {count(self.peak_running)}"),
+            ("waiting, peak", count(self.peak_waiting)),
+            ("KV blocks in use, mean and peak", f"{share(self.mean_kv_use)}, {share(self.peak_kv_use)}"),
+            ("preemptions", count(self.total_preemptions)),
+            ("prefix cache hits", share(self.prefix_cache_hits / max(self.prefix_cache_queries, 1))),
+        ]
+        # What does not occur in the run is not told.
+        unlimited = self.peak_kv_use == 0.0
+        untold = {name for name, told in [("rejected", self.rejected), ("unfinished", self.unfinished)] if not told}
+        untold |= {"KV blocks in use, mean and peak"} if unlimited else set()
+        untold |= {"prefix cache hits"} if not self.prefix_cache_queries else set()
+        return Table(f"Run of the policy {self.policy}", ("", ""), [row for row in rows if row[0] not in untold])
 
     def __repr__(self) -> str:
         parts = [f"{self.policy}, {self.finished} of {len(self)} requests finished"]

@@ -1,9 +1,14 @@
-"""One picture of static against continuous batching: both schedules, slot by slot, and both latency distributions."""
+"""Pictures of runs, as matplotlib figures of their own: `figure.savefig("run.png")` or `.svg`, without a display."""
 
+import importlib
+from collections.abc import Mapping
+from types import ModuleType
 from typing import TYPE_CHECKING
 
+from batching._arguments import shown
+from batching._engine_result import Result
 from batching._errors import BatchingValueError, MissingExtraError
-from batching._schedule import readable_window
+from batching._schedule import Run, middle_window, readable_window
 from batching._simulators import SimulationResult
 
 if TYPE_CHECKING:
@@ -30,12 +35,57 @@ def plot_comparison(
         ValueError: the window is empty.
         ImportError: matplotlib is not installed.
     """
-    try:
-        from batching._drawing import draw_comparison  # noqa: PLC0415  (matplotlib is optional, and slow to import)
-    except ImportError as error:
-        raise MissingExtraError("drawing", "matplotlib", "plot") from error
+    drawing = _drawing()
     if window is None:
         window = readable_window(static, continuous)
+    runs: dict[str, Run] = {"Static batching": static, "Continuous batching": continuous}
+    figure: Figure = drawing.draw_comparison(runs, _checked(window))
+    return figure
+
+
+def plot_runs(runs: Mapping[str, Run], window: tuple[float, float] | None = None) -> "Figure":
+    """Draw any runs of the same requests, as plot_comparison does two: the schedules of the first four one below the
+    other, and the latencies of all. Yellow is the time from admission to the first token.
+
+    Args:
+        runs: what `simulate`, simulate_static or simulate_continuous returned, by the names to be shown; at least one.
+        window: begin and end in seconds. None: a stretch from the middle of the runs.
+
+    Returns, raises: as plot_comparison.
+    """
+    for name, run in runs.items():
+        if not isinstance(run, Result | SimulationResult):
+            raise TypeError(f"runs[{shown(name)}] is {shown(run)}: must be a Result or a SimulationResult")
+    if not runs:
+        raise BatchingValueError("runs is empty: must have at least one element")
+    drawing = _drawing()
+    if window is None:
+        window = middle_window(list(runs.values()))
+    figure: Figure = drawing.draw_comparison(dict(runs), _checked(window))
+    return figure
+
+
+def plot_timeline(run: Run, window: tuple[float, float] | None = None) -> "Figure":
+    """What Result.plot_timeline and SimulationResult.plot_timeline do."""
+    figure: Figure = _drawing().draw_timeline(run, _checked(middle_window([run]) if window is None else window))
+    return figure
+
+
+def plot_latency(run: Run) -> "Figure":
+    """What Result.plot_latency and SimulationResult.plot_latency do."""
+    figure: Figure = _drawing().draw_latency(run)
+    return figure
+
+
+def _checked(window: tuple[float, float]) -> tuple[float, float]:
     if not window[0] < window[1]:
         raise BatchingValueError(f"window is {window}: must end after it begins")
-    return draw_comparison(static, continuous, window)
+    return window
+
+
+def _drawing() -> ModuleType:
+    """The module that draws."""
+    try:
+        return importlib.import_module("batching._drawing")  # matplotlib is optional, and slow to import
+    except ImportError as error:
+        raise MissingExtraError("drawing", "matplotlib", "plot") from error

@@ -1,7 +1,7 @@
 """The two simulators on columns: 10 million requests are a matter of a second."""
 
 import ctypes
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -10,16 +10,20 @@ from batching import _abi
 from batching._arguments import integer, number, shown
 from batching._calls import Float64Array, Int64Array, check, initialised, pointer
 from batching._columns import CompletedColumns, RequestColumns
+from batching._display import Displayed, Table, count, rate, seconds, share
 from batching._library import library
 from batching._memory import allocated, check_fits
 from batching._metrics import BatchMetrics, batch_metrics
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 Strategy = Literal["static", "continuous"]
 
 _RESULT_BYTES_PER_REQUEST = 32
 
 
-class SimulationResult(CompletedColumns):
+class SimulationResult(Displayed, CompletedColumns):
     """What a simulator found out: completed columns, and the figures of the whole run.
 
     Element i of every column belongs to request i of `requests`; all columns are read-only and of shape (count,).
@@ -78,6 +82,50 @@ class SimulationResult(CompletedColumns):
     def metrics(self) -> BatchMetrics:
         """The metrics of the run, as calculate_batch_metrics gives them over its own total_time."""
         return batch_metrics(self, self.total_time)
+
+    def plot_timeline(self, window: tuple[float, float] | None = None) -> "Figure":
+        """Draw the schedule of a window, request by request in its slot, and below it what was running and waiting over
+        the whole run.
+
+        Args:
+            window: begin and end in seconds. None: a stretch from the middle in which single requests can be seen.
+
+        Returns: a matplotlib Figure of its own, not registered with pyplot: `figure.savefig("timeline.png")`.
+
+        Raises:
+            ValueError: the window is empty.
+            ImportError: matplotlib is not installed.
+        """
+        from batching._plot import plot_timeline  # noqa: PLC0415  (which knows this class)
+
+        return plot_timeline(self, window)
+
+    def plot_latency(self) -> "Figure":
+        """Draw the cumulative distributions of TTFT, TPOT and E2E of the requests that have all their tokens.
+
+        Returns, raises: as plot_timeline.
+        """
+        from batching._plot import plot_latency  # noqa: PLC0415  (which knows this class)
+
+        return plot_latency(self)
+
+    def _table(self) -> Table:
+        metrics = self.metrics()
+        rows = [
+            ("requests", count(len(self))),
+            ("batch size", count(self.batch_size)),
+            ("total time", seconds(self.total_time)),
+            ("throughput", f"{rate(self.throughput)} tokens/s"),
+            ("mean time to first token", seconds(metrics["avg_time_to_first_token"])),
+            ("mean queue time", seconds(metrics["avg_queue_time"])),
+            ("mean latency", seconds(metrics["avg_latency"])),
+            ("p50 latency", seconds(metrics["p50_latency"])),
+            ("p95 latency", seconds(metrics["p95_latency"])),
+            ("p99 latency", seconds(metrics["p99_latency"])),
+            ("GPU utilization", share(metrics["gpu_utilization"])),
+            ("iterations", count(self.iterations)),
+        ]
+        return Table(f"{self.strategy.capitalize()} batching", ("", ""), rows)
 
     def __repr__(self) -> str:
         return (

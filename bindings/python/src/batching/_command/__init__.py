@@ -1,4 +1,6 @@
-"""The command `python -m batching`. Needs the extra [cli]; a picture also [plot], a trace also [traces]."""
+"""The command `batching`, also `python -m batching`. Needs the extra [cli]; a picture also [plot], a trace also
+[traces].
+"""
 
 import sys
 
@@ -15,4 +17,4 @@ def main() -> None:
         raise SystemExit(2) from None
     from batching._command._application import application  # noqa: PLC0415  (needs both)
 
-    application(prog_name="python -m batching")
+    application(prog_name="batching")

@@ -1,126 +1,62 @@
-"""What the command prints: a table to read, or JSON."""
+"""The report: one page that carries everything it needs, so that it opens anywhere, for ever, without a network."""
 
 import json
-from collections.abc import Callable
-from typing import Any, Final, Literal, NamedTuple
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
 
-from rich.console import Console
-from rich.table import Table
-
-from batching._command._comparison import Comparison
+from batching._command._charts import charts
+from batching._command._runs import Run
+from batching._command._tables import comparison, distributions, remarks, workload_lines
 from batching._command._workload import WorkloadSource
-from batching._simulators import SimulationResult
+from batching._errors import MissingExtraError
+from batching._version import __version__
+
+_TEMPLATE: Final = Path(__file__).with_name("report.html.jinja")
 
 
-class Row(NamedTuple):
-    """One line of the table."""
-
-    label: str
-    key: str
-    write: Callable[[float], str]
-    better: Literal["more", "less"]
+def write_report(path: Path, workload: WorkloadSource, runs: Sequence[Run], iteration_time: str) -> None:
+    """Write the page. The same runs give the same bytes."""
+    path.write_text(report(workload, runs, iteration_time), encoding="utf-8")
 
 
-def _seconds(value: float) -> str:
-    return f"{value:,.3f} s"
-
-
-ROWS: Final = (
-    Row("Throughput", "throughput", lambda value: f"{value:,.1f} tokens/s", "more"),
-    Row("Mean latency", "avg_latency", _seconds, "less"),
-    Row("p50 latency", "p50_latency", _seconds, "less"),
-    Row("p95 latency", "p95_latency", _seconds, "less"),
-    Row("p99 latency", "p99_latency", _seconds, "less"),
-    Row("Mean queue time", "avg_queue_time", _seconds, "less"),
-    Row("Mean time to first token", "avg_time_to_first_token", _seconds, "less"),
-    Row("GPU utilization", "gpu_utilization", lambda value: f"{value:.1%}", "more"),
-    Row("Total time", "total_time", _seconds, "less"),
-)
-
-
-def as_json(comparison: Comparison) -> str:
-    """Everything the table shows, and everything it rounds."""
-    static, continuous = _figures(comparison)
-    workload = comparison.workload
-    return json.dumps(
-        {
-            "workload": {
-                "origin": workload.origin,
-                "requests": len(workload.requests),
-                "requests_per_second": workload.rate(),
-                "mean_prompt_length": workload.mean_prompt_length(),
-                "mean_output_length": workload.mean_output_length(),
-                "skipped_rows": dict(workload.skipped),
-            },
-            "batch_size": comparison.static.batch_size,
-            "time_per_token": comparison.static.time_per_token,
-            "static": static,
-            "continuous": continuous,
-            "improvement": {row.key: _improvement(row, static, continuous) for row in ROWS},
-        },
-        indent=2,
+def report(workload: WorkloadSource, runs: Sequence[Run], iteration_time: str) -> str:
+    """The page, as HTML."""
+    try:
+        import jinja2  # noqa: PLC0415  (optional)
+        from plotly.offline import get_plotlyjs  # noqa: PLC0415  (optional)
+    except ImportError as error:
+        raise MissingExtraError("a report", (error.name or "plotly").partition(".")[0], "cli") from error
+    drawn = charts(runs)
+    page = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(
+        _TEMPLATE.read_text(encoding="utf-8")
+    )
+    return page.render(
+        title=" against ".join(run.name for run in runs) if len(runs) <= 4 else f"{len(runs)} runs",
+        version=__version__,
+        workload=workload_lines(workload),
+        settings=_settings(runs, iteration_time),
+        comparison=comparison(runs),
+        distributions=[(run.name, distributions(run)) for run in runs],
+        remarks=remarks(runs, workload),
+        charts=drawn,
+        figures=_script_json({chart.id: chart.figure for chart in drawn}),
+        plotly=get_plotlyjs(),
     )
 
 
-def as_table(comparison: Comparison) -> None:
-    """Print the workload, then both strategies side by side and how many times better the second is."""
-    console = Console(highlight=False, soft_wrap=True)
-    console.print(_workload_line(comparison), markup=False)
-    for reason, count in comparison.workload.skipped.items():
-        console.print(f"Not used: {count:,} rows ({reason})", markup=False)
-    console.print()
-    static, continuous = _figures(comparison)
-    table = Table(title=_title(comparison), title_justify="left", title_style="bold")
-    table.add_column("")
-    for heading in ("static", "continuous", "improvement"):
-        table.add_column(heading, justify="right")
-    for row in ROWS:
-        factor = _improvement(row, static, continuous)
-        table.add_row(
-            row.label,
-            row.write(static[row.key]),
-            row.write(continuous[row.key]),
-            "-" if factor is None else f"{factor:,.2f}x",
-        )
-    console.print(table)
-    for run in (comparison.static, comparison.continuous):
-        if _falls_behind(run, comparison.workload):
-            console.print(
-                f"{run.strategy.capitalize()} batching does not keep up with these arrivals: its queue, and with it "
-                "its latency, grows as long as the run lasts."
-            )
+def _settings(runs: Sequence[Run], iteration_time: str) -> list[tuple[str, list[str]]]:
+    """What each run was told: one line a setting."""
+    names = dict.fromkeys(name for run in runs for name in run.plan.settings)
+    lines = []
+    for name in names:
+        values = [run.plan.settings.get(name) for run in runs]
+        told = ["no limit" if value is None else str(value) for value in values]
+        lines.append((name, [iteration_time] * len(runs) if name == "iteration_time" else told))
+    return lines
 
 
-def _falls_behind(run: SimulationResult, workload: WorkloadSource) -> bool:
-    """Whether the run took so much longer than the arrivals that it cannot be the last requests alone."""
-    rate = workload.rate()
-    return rate is not None and run.throughput < 0.9 * rate * workload.mean_output_length()
-
-
-def _workload_line(comparison: Comparison) -> str:
-    workload = comparison.workload
-    rate = workload.rate()
-    arrivals = "all at once" if rate is None else f"{rate:,.2f} requests/s"
-    return (
-        f"Workload: {len(workload.requests):,} requests, {arrivals}, mean prompt {workload.mean_prompt_length():,.1f} "
-        f"tokens, mean output {workload.mean_output_length():,.1f} tokens; {workload.origin}"
-    )
-
-
-def _title(comparison: Comparison) -> str:
-    return f"Batch size {comparison.static.batch_size:,}, {comparison.static.time_per_token:g} s per token"
-
-
-def _figures(comparison: Comparison) -> tuple[dict[str, Any], dict[str, Any]]:
-    return (
-        {**comparison.static_metrics, "total_time": comparison.static.total_time},
-        {**comparison.continuous_metrics, "total_time": comparison.continuous.total_time},
-    )
-
-
-def _improvement(row: Row, static: dict[str, Any], continuous: dict[str, Any]) -> float | None:
-    """How many times better continuous batching is; None where that would divide by 0."""
-    better, worse = static[row.key], continuous[row.key]
-    if row.better == "more":
-        better, worse = worse, better
-    return better / worse if worse else None
+def _script_json(value: Any) -> str:
+    """JSON that cannot end the script element that it stands in."""
+    text = json.dumps(value, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

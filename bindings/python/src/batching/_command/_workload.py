@@ -3,10 +3,12 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from batching._columns import RequestColumns
+from batching._command._progress import Work
 from batching._conversation import generate_conversation_workload
 from batching._traces import read_azure_trace
 
@@ -36,6 +38,25 @@ class WorkloadSource:
     def mean_output_length(self) -> float:
         """Tokens; 0.0 if there are no requests."""
         return float(np.mean(self.requests.output_length)) if len(self.requests) else 0.0
+
+    def as_json(self) -> dict[str, Any]:
+        """What is printed of it with --json."""
+        return {
+            "origin": self.origin,
+            "requests": len(self.requests),
+            "requests_per_second": self.rate(),
+            "mean_prompt_length": self.mean_prompt_length(),
+            "mean_output_length": self.mean_output_length(),
+            "skipped_rows": dict(self.skipped),
+        }
+
+
+def workload_of(trace: Path | None, num_requests: int, seed: int, work: Work) -> WorkloadSource:
+    """What the options of a command ask for."""
+    if trace is None:
+        return generated(num_requests, seed)
+    with work.step(f"reading {trace.name}") as progress:
+        return replayed(trace, progress)
 
 
 def generated(num_requests: int, seed: int) -> WorkloadSource:

@@ -1,0 +1,57 @@
+"""The options that several commands have."""
+
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from batching._errors import BatchingError
+
+Trace = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Replay this trace, gzipped or not, instead of generating requests.")
+]
+NumRequests = Annotated[int, typer.Option(metavar="N", help="Requests to generate; not used with --trace.")]
+Seed = Annotated[int, typer.Option(metavar="N", help="Of the generated requests; not used with --trace.")]
+MaxNumSeqs = Annotated[
+    int, typer.Option("--max-num-seqs", "--batch-size", metavar="N", help="The most requests that run at once.")
+]
+NumGpuBlocks = Annotated[
+    int | None, typer.Option("--num-gpu-blocks", metavar="N", help="KV blocks of 16 tokens. Without it: no limit.")
+]
+IterationTime = Annotated[
+    str,
+    typer.Option(
+        metavar="TIME",
+        help="Seconds that an iteration takes: one number, or base=S,prefill=S,decode=S,context=S: in all, for each "
+        "prefill token, decoding sequence and token of its context.",
+    ),
+]
+Setting = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--setting",
+        metavar="NAME=VALUE,...",
+        help="Any other argument of batching.simulate; of several values each is simulated. May be repeated.",
+    ),
+]
+Plot = Annotated[Path | None, typer.Option(metavar="FILE", help="Draw schedules and latencies: FILE.png or FILE.svg.")]
+Report = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Write a page that shows all of it and needs no network: FILE.html.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables; times in seconds.")]
+
+# The engine of the README: about an 8B model on an H100.
+USUAL_ITERATION_TIME: Final = "base=5.5e-3,prefill=2.8e-5,decode=2e-5,context=4e-8"
+USUAL_NUM_REQUESTS: Final = 2000
+USUAL_SEED: Final = 42
+USUAL_MAX_NUM_SEQS: Final = 32
+
+
+def check_output(option: str, path: Path | None, suffixes: tuple[str, ...]) -> None:
+    """Before any work is done: whether the name of a file to be written can be one."""
+    if path is None:
+        return
+    if path.suffix.lower() not in suffixes:
+        raise BatchingError(f"{option} is {path}: must end in {' or '.join(suffixes)}")
+    if not path.parent.is_dir():
+        raise BatchingError(f"{option} is {path}: there is no directory {path.parent}")

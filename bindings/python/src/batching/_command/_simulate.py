@@ -1,0 +1,86 @@
+"""`batching simulate`: one run, its summary and its distributions."""
+
+import json as json_text
+from inspect import cleandoc
+from typing import Annotated, Any, Final
+
+import typer
+
+from batching._command import _options as options
+from batching._command._errors import one_sentence_errors
+from batching._command._progress import long_work
+from batching._command._runs import as_json, run_all
+from batching._command._settings import iteration_time as parsed_time
+from batching._command._settings import plans
+from batching._command._tables import console, distributions, remarks, show, workload_lines
+from batching._command._workload import workload_of
+from batching._errors import BatchingValueError
+
+_EXAMPLES: Final = """Examples:
+
+\b
+  batching simulate --policy vllm --max-num-seqs 128 --num-gpu-blocks 8000
+  batching simulate --trace trace.csv --setting enable_prefix_caching=true --report report.html
+  batching simulate --iteration-time 0.02 --plot timeline.svg"""
+
+
+def simulate_one(  # noqa: PLR0917  (options, which nobody passes by position)
+    policy: Annotated[str, typer.Option(metavar="NAME", help="vllm, continuous, orca, static or dynamic.")] = "vllm",
+    trace: options.Trace = None,
+    num_requests: options.NumRequests = options.USUAL_NUM_REQUESTS,
+    seed: options.Seed = options.USUAL_SEED,
+    max_num_seqs: options.MaxNumSeqs = options.USUAL_MAX_NUM_SEQS,
+    num_gpu_blocks: options.NumGpuBlocks = None,
+    iteration_time: options.IterationTime = options.USUAL_ITERATION_TIME,
+    setting: options.Setting = None,
+    plot: options.Plot = None,
+    report: options.Report = None,
+    *,
+    json: options.Json = False,
+) -> None:
+    """Simulate a serving engine on requests: a summary, its latencies, and where their time went."""
+    with one_sentence_errors():
+        options.check_output("--plot", plot, (".png", ".svg"))
+        options.check_output("--report", report, (".html",))
+        common: dict[str, Any] = {
+            "max_num_seqs": max_num_seqs,
+            "num_gpu_blocks": num_gpu_blocks,
+            "iteration_time": parsed_time(iteration_time),
+        }
+        planned = plans([policy], common, setting or [])
+        if len(planned) > 1:
+            raise BatchingValueError(f"these are {len(planned)} runs: `batching compare` makes more than one")
+        with long_work() as work:
+            workload = workload_of(trace, num_requests, seed, work)
+            logged = plot is not None or report is not None
+            (run,) = run_all(workload, planned, work, log=logged, attribution=True)
+            if plot is not None:
+                with work.step("drawing"):
+                    run.result.plot_timeline().savefig(plot, format=plot.suffix[1:].lower())
+            if report is not None:
+                with work.step("writing the report"):
+                    from batching._command._report import write_report  # noqa: PLC0415  (needs more packages)
+
+                    write_report(report, workload, [run], iteration_time)
+        if json:
+            told = {"workload": workload.as_json(), "iteration_time": iteration_time, **as_json(run)}
+            print(json_text.dumps(told, indent=2, allow_nan=False))
+            return
+        out = console()
+        for line in workload_lines(workload):
+            out.print(line, markup=False)
+        out.print()
+        out.print(str(run.result), markup=False)
+        out.print()
+        show(out, distributions(run), "Latencies of the finished requests")
+        if run.result.attribution is not None:
+            out.print()
+            show(out, run.result.attribution._table(), "Where their time went, by percentiles of E2E")
+        for line in remarks([run], workload):
+            out.print(line, markup=False)
+        for name, path in (("Picture", plot), ("Report", report)):
+            if path is not None:
+                out.print(f"{name}: {path}", markup=False)
+
+
+simulate_one.__doc__ = f"{cleandoc(simulate_one.__doc__ or '')}\n\n{_EXAMPLES}"

@@ -1,0 +1,128 @@
+"""What a picture of a run needs beside its schedule: load over time and latencies, in few enough points."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from batching._calls import Float64Array
+from batching._engine_result import Result
+from batching._engine_words import RequestStatus
+from batching._schedule import Run
+
+_MOST_BINS: Final = 700
+_MOST_CURVE_POINTS: Final = 400
+
+LATENCIES: Final = {
+    "ttft": ("TTFT", "time to first token: from arrival to the first token"),
+    "tpot": ("TPOT", "time per output token after the first: (end - first token) / (tokens - 1)"),
+    "e2e": ("E2E", "end-to-end latency: from arrival to the last token"),
+    "queue_time": ("Queue time", "from arrival to admission"),
+}
+"""Short name and meaning of each latency that is drawn."""
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """A quantity that changes at instants and stays until the next: float64 arrays of shape (points,)."""
+
+    time: Float64Array
+    """Seconds."""
+    value: Float64Array
+    """From that time on."""
+
+
+@dataclass(frozen=True, eq=False)
+class LoadCurves:
+    """How much there was to do. Thinned: of each stretch of time its first, lowest, highest and last value are kept, so
+    that no peak is lost.
+    """
+
+    running: Curve
+    """Requests in a slot."""
+    waiting: Curve
+    """Requests that have arrived and are in none."""
+    kv_use: Curve | None
+    """KV blocks in use; None without an iteration log."""
+
+
+def load_curves(run: Run) -> LoadCurves:
+    """From the iteration log if there is one, else from the times of the requests."""
+    log = run.iteration_log if isinstance(run, Result) else None
+    if log is not None and len(log):
+        # The log has no row while nothing runs: an idle stretch is a row of zeros.
+        ends = log.start_time + log.duration
+        # Nothing shorter than a nanosecond is a stretch, but doubles round.
+        idle = np.flatnonzero(log.start_time[1:] - ends[:-1] > 0.5e-9 + 1e-15 * ends[:-1])
+        last = len(log) - 1
+
+        def curve(values: npt.NDArray[np.int64]) -> Curve:
+            where = np.append(idle, last)
+            time = np.concatenate([log.start_time, ends[where]])
+            value = np.concatenate([values, np.zeros(len(where), np.int64)])
+            order = np.argsort(time, kind="stable")
+            return thinned(time[order], value[order].astype(np.float64))
+
+        return LoadCurves(curve(log.running), curve(log.waiting), curve(log.kv_blocks_used))
+    requests = run.requests
+    arrivals = np.zeros(len(run)) if requests.arrival_time is None else requests.arrival_time
+    end_of_run = run.duration if isinstance(run, Result) else run.total_time
+    if isinstance(run, Result):
+        arrivals = arrivals[(run.status < RequestStatus.REJECTED_MODEL_LENGTH) & (arrivals <= end_of_run)]
+    starts = run.start_time[~np.isnan(run.start_time)]
+    ends = run.end_time[~np.isnan(run.end_time)]
+    return LoadCurves(_difference(starts, ends, end_of_run), _difference(arrivals, starts, end_of_run), None)
+
+
+def _difference(rising: Float64Array, falling: Float64Array, end: float) -> Curve:
+    """How many have come and not gone."""
+    time = np.concatenate([[0.0], rising, falling, [end]])
+    step = np.concatenate([[0.0], np.ones(len(rising)), -np.ones(len(falling)), [0.0]])
+    order = np.argsort(time, kind="stable")
+    time, value = time[order], np.cumsum(step[order])
+    # Of several changes at one instant only what is left after all of them counts.
+    last = np.append(time[1:] != time[:-1], True)
+    return thinned(time[last], value[last])
+
+
+def thinned(time: Float64Array, value: Float64Array) -> Curve:
+    """At most some four points for each of a few hundred stretches."""
+    if len(time) <= 4 * _MOST_BINS:
+        return Curve(time, value)
+    edges = np.linspace(time[0], time[-1], _MOST_BINS + 1)[1:-1]
+    starts = np.unique(np.concatenate([[0], np.searchsorted(time, edges)]))
+    starts = starts[starts < len(time)]
+    kept = [starts, np.append(starts[1:], len(time)) - 1]
+    for begin, end in zip(starts.tolist(), np.append(starts[1:], len(time)).tolist(), strict=True):
+        part = value[begin:end]
+        kept.append(np.array([begin + int(part.argmin()), begin + int(part.argmax())]))
+    chosen = np.unique(np.concatenate(kept))
+    return Curve(time[chosen], value[chosen])
+
+
+def latencies(run: Run) -> dict[str, Float64Array]:
+    """The values of each of LATENCIES for the requests that have all their tokens, in order of the requests."""
+    completed = run.completed() if isinstance(run, Result) else run
+    arrivals = np.zeros(len(completed)) if completed.arrival_time is None else completed.arrival_time
+    first = completed.first_token_time
+    if first is None:
+        first = np.full(len(completed), np.nan)
+    several = completed.tokens_generated > 1
+    tpot = (completed.end_time - first)[several] / (completed.tokens_generated[several] - 1)
+    return {
+        "ttft": first - arrivals,
+        "tpot": tpot,
+        "e2e": completed.end_time - arrivals,
+        "queue_time": completed.start_time - arrivals,
+    }
+
+
+def distribution(values: Float64Array) -> tuple[Float64Array, Float64Array]:
+    """Points of the cumulative distribution: values, and the share that is not above each; closer in the tail."""
+    count = len(values)
+    if count <= _MOST_CURVE_POINTS:
+        return np.sort(values), np.arange(1, count + 1) / max(count, 1)
+    tail = 1.0 - np.geomspace(0.05, 1.0 / count, _MOST_CURVE_POINTS // 4)
+    shares = np.unique(np.concatenate([np.linspace(0.0, 0.95, 3 * _MOST_CURVE_POINTS // 4), tail, [1.0]]))
+    return np.quantile(values, shares), shares

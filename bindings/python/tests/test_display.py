@@ -1,0 +1,73 @@
+"""How results print in a terminal and in a notebook."""
+
+import xml.etree.ElementTree as ET
+
+import pytest
+
+from batching import RequestColumns, simulate, simulate_continuous
+from batching._display import Displayed, Table, count, rate, seconds, share
+
+LESSON = RequestColumns([50, 200, 30, 150], arrival_time=[0.0, 0.1, 0.2, 0.3])
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0, "0 s"), (2.5e-5, "25 µs"), (0.01234, "12.34 ms"), (3.2, "3.2 s"), (1234.5678, "1,235 s"), (float("nan"), "-")],
+)  # fmt: skip
+def test_a_time_is_in_the_unit_that_reads_best(value: float, text: str) -> None:
+    assert seconds(value) == text
+
+
+def test_figures() -> None:
+    assert (count(1234567), rate(12.3456), rate(12345.6), share(0.1234)) == ("1,234,567", "12.35", "12,346", "12.3%")
+    assert (count(float("nan")), rate(float("inf")), share(float("nan"))) == ("-", "-", "-")
+
+
+def test_columns_are_aligned() -> None:
+    table = Table("Title", ("", "one", "two"), [("a", "1", "22"), ("longer", "333", "4")])
+    assert table.text() == "Title\n          one  two\n  a         1   22\n  longer  333    4"
+
+
+def test_nothing_is_taken_as_markup() -> None:
+    html = Table("<b>", ("", "&"), [("<script>", '"x"')]).html()
+    parsed = ET.fromstring(html)  # noqa: S314  (ours)
+    assert parsed.findtext("caption") == "<b>"
+    assert [cell.text for cell in parsed.iter("th")] == [None, "&", "<script>"]
+    assert [cell.text for cell in parsed.iter("td")] == ['"x"']
+
+
+@pytest.mark.parametrize(
+    ("displayed", "expected"),
+    [
+        (simulate_continuous(LESSON, 2), {"requests": "4", "total time": "2.3 s", "throughput": "186.96 tokens/s"}),
+        (
+            simulate(LESSON, max_num_seqs=2, instant_prefill=True),
+            {"requests finished": "4 of 4", "total time": "2.3 s", "running, mean and peak": "1.87, 2"},
+        ),
+        (
+            simulate(LESSON, max_num_seqs=2, instant_prefill=True, attribution=True).attribution,
+            {"requests": "2"},
+        ),
+    ],
+)
+def test_results_print_as_tables(displayed: Displayed, expected: dict[str, str]) -> None:
+    # 430 tokens in 2.3 s, on two slots of which (0.5 + 2.0 + 0.3 + 1.5) s were in use.
+    printed = [line.strip() for line in str(displayed).splitlines()]
+    parsed = ET.fromstring(displayed._repr_html_())  # noqa: S314  (ours)
+    cells = {row.findtext("th"): row.findtext("td") for row in parsed.iter("tr") if row.find("td") is not None}
+    for label, value in expected.items():
+        (line,) = [line for line in printed if line.startswith(label + "  ")]
+        assert line[len(label) :].strip().startswith(value)
+        assert cells[label] == value
+    assert "\n" not in repr(displayed)
+
+
+def test_what_does_not_occur_is_not_told() -> None:
+    usual = str(simulate(LESSON))
+    assert "rejected" not in usual
+    assert "KV blocks" not in usual
+    words = str(simulate(LESSON, time_limit=1.0)).split()
+    assert words[words.index("unfinished") + 1] == "2"
+    assert words[words.index("ended") + 2 : words.index("ended") + 4] == ["time", "limit"]
+    words = str(simulate(RequestColumns([1], prompt_length=[100]), max_model_len=10)).split()
+    assert words[words.index("rejected") + 1] == "1"
