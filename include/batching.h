@@ -16,8 +16,9 @@
  *   5. Simulators             static and continuous batching
  *   6. Engine                 a modern scheduler: chunked prefill, paged KV cache, preemption, prefix caching
  *   7. Metrics                the latency of a request, the metrics of a batch
- *   8. Capacity               arithmetic intensity, the largest batch that fits
- *   9. Workloads              seeded synthetic requests
+ *   8. Serving metrics        TTFT, TPOT, ITL, E2E, goodput, as the benchmark tools define them
+ *   9. Capacity               arithmetic intensity, the largest batch that fits
+ *  10. Workloads              seeded synthetic requests
  *
  * A first program: examples/c/quickstart.c.
  */
@@ -260,6 +261,106 @@ typedef struct batching_batch_metrics {
     double gpu_utilization;         /**< Share of [0, total_time] in which a request was processed, in [0, 1]. */
 } batching_batch_metrics;
 
+/**
+ * Requests that were answered, or failed, wherever they ran: what the serving metrics are made of. A required column
+ * may be NULL where count is 0.
+ *
+ * Of a request that failed only its arrival_time and its end_time, if known, are looked at.
+ */
+typedef struct batching_recorded {
+    uint32_t struct_size;           /**< sizeof(batching_recorded) of the caller; set by the _init function. */
+    uint32_t reserved;              /**< Must be 0. */
+    int64_t count;                  /**< Requests in each column, in 0..BATCHING_COUNT_MAX. */
+    const double *arrival_time;     /**< [count] seconds: when it was sent. NULL: all 0.0. */
+    const double *start_time;       /**< [count] seconds: when it joined a batch; NaN: unknown. NULL: all unknown. */
+    const double *first_token_time; /**< [count] seconds; NaN: none, or unknown. NULL: that of the first of its token
+                                         times, if there are any. */
+    const double *end_time;         /**< [count] seconds: when its last token was there. NaN: never, if it failed.
+                                         Required. arrival <= start <= first token <= end. */
+    const int32_t *prompt_length;   /**< [count] prompt tokens, each at least 0. NULL: all 0. */
+    const int32_t *output_length;   /**< [count] tokens generated, each at least 0. Required. */
+    const uint8_t *success;         /**< [count] 1: answered. 0: failed. NULL: all 1. */
+    const double *token_times;    /**< [token_offsets[count]] seconds at which each chunk of output was there, the first
+                                       included, never falling within a request. NULL: unknown. */
+    const int64_t *token_offsets; /**< [count + 1] from 0, never falling: request i has token_times[token_offsets[i]] to
+                                       token_times[token_offsets[i + 1] - 1]. Required with token_times. */
+} batching_recorded;
+
+/** What a sample of values looks like. All figures are 0 if there are no values. */
+typedef struct batching_distribution {
+    uint32_t struct_size; /**< sizeof(batching_distribution) of the caller; set by the _init function. */
+    uint32_t reserved;    /**< Must be 0. */
+    int64_t count;        /**< Written: values. */
+    double mean;          /**< Written. */
+    double median;        /**< Written: interpolated linearly, whatever the percentile_method. */
+    double std;           /**< Written: of the population, that is divided by count. */
+    double min;           /**< Written. */
+    double max;           /**< Written. */
+    double sum;           /**< Written. */
+    double *percentiles;  /**< [percentile_count of the options] written, in the order asked for; or NULL. */
+} batching_distribution;
+
+/** How metrics are taken. 0 and NULL are the defaults given here. */
+typedef struct batching_metrics_options {
+    uint32_t struct_size;      /**< sizeof(batching_metrics_options) of the caller; set by the _init function. */
+    uint32_t reserved;         /**< Must be 0. */
+    int32_t convention;        /**< BATCHING_CONVENTION_... 0: vLLM's. */
+    int32_t percentile_method; /**< BATCHING_PERCENTILE_... 0: linear. */
+    double duration; /**< Seconds that the run took, as its client's clock tells. 0: what the convention takes. */
+    const double *percentiles; /**< [percentile_count] each in [0, 100], in any order. NULL: none. */
+    int64_t percentile_count;  /**< At most 1000. */
+    double slo_ttft;           /**< Seconds: the longest TTFT that is good. 0: no such objective. */
+    double slo_tpot;           /**< Seconds: the longest TPOT that is good. 0: no such objective. */
+    double slo_itl; /**< Seconds: the longest gap between a request's tokens that is good. 0: no objective. */
+    double slo_e2e; /**< Seconds: the longest E2E latency that is good. 0: no such objective. */
+} batching_metrics_options;
+
+/** vLLM's `bench serve` (0.33, vllm/benchmarks/serve.py). */
+#define BATCHING_CONVENTION_VLLM 0
+/** SGLang's bench_serving (0.5.23, sglang/benchmark/serving.py and goodput.py). */
+#define BATCHING_CONVENTION_SGLANG 100
+/** NVIDIA's AIPerf (0.13). */
+#define BATCHING_CONVENTION_AIPERF 200
+
+/** Between the two closest ranks: NumPy's default; Hyndman and Fan 1996, type 7. */
+#define BATCHING_PERCENTILE_LINEAR 0
+/** The smallest value with at least that share of the values at or below it: NumPy's "inverted_cdf"; type 1. */
+#define BATCHING_PERCENTILE_INVERSE_CDF 100
+/** The value whose rank is nearest to (count - 1) x share, ties to even: NumPy's "nearest". */
+#define BATCHING_PERCENTILE_NEAREST 110
+
+/**
+ * The metrics of a serving run: see section 8. Written, but for the pointers, which are set by the caller:
+ * distributions that are wanted, each made by batching_distribution_init; NULL: not wanted.
+ */
+typedef struct batching_metrics {
+    uint32_t struct_size;          /**< sizeof(batching_metrics) of the caller; set by the _init function. */
+    uint32_t reserved;             /**< Must be 0. */
+    double duration;               /**< Seconds. */
+    int64_t completed;             /**< Requests that were answered. */
+    int64_t failed;                /**< Requests that failed. */
+    int64_t total_input_tokens;    /**< Prompt tokens of the answered. */
+    int64_t total_output_tokens;   /**< Output tokens of the answered. */
+    double request_throughput;     /**< completed / duration. Each throughput is 0.0 if the duration is. */
+    double input_throughput;       /**< total_input_tokens / duration. */
+    double output_throughput;      /**< total_output_tokens / duration. */
+    double total_token_throughput; /**< Both / duration. */
+    double concurrency;            /**< The sum of all E2E latencies / duration: the mean number in the system. */
+    int64_t good;                  /**< Answered requests that meet all objectives. 0 without objectives. */
+    double request_goodput;        /**< good / duration. NaN without objectives. */
+    double slo_attainment;         /**< good / requests, failed ones included. NaN without objectives. */
+    double slo_attainment_ttft;    /**< The share that meets this objective. NaN without it. */
+    double slo_attainment_tpot;    /**< As slo_attainment_ttft. */
+    double slo_attainment_itl;     /**< As slo_attainment_ttft. */
+    double slo_attainment_e2e;     /**< As slo_attainment_ttft. */
+    batching_distribution *ttft;   /**< Seconds: first token - arrival. */
+    batching_distribution *tpot;   /**< Seconds: (end - first token) / (output_length - 1) where that is above 0. */
+    batching_distribution *itl;    /**< Seconds: the gaps between a request's token_times, of all requests together. */
+    batching_distribution *e2e;    /**< Seconds: end - arrival. */
+    batching_distribution *queue_time;         /**< Seconds: start - arrival, where the start is known. */
+    batching_distribution *normalized_latency; /**< Seconds: (end - arrival) / output_length where that is above 0. */
+} batching_metrics;
+
 /** Static against continuous batching on the same requests. Each is 0 if there are no requests. */
 typedef struct batching_comparison {
     uint32_t struct_size;          /**< sizeof(batching_comparison) of the caller; set by the _init function. */
@@ -273,7 +374,7 @@ typedef struct batching_comparison {
 } batching_comparison;
 
 /**
- * What kind of requests batching_workload_generate makes: see section 9. Fields after arrival_rate are 0 or NULL after
+ * What kind of requests batching_workload_generate makes: see section 10. Fields after arrival_rate are 0 or NULL after
  * batching_workload_init, and 0 stands for the default given here.
  */
 typedef struct batching_workload {
@@ -602,6 +703,10 @@ batching_status batching_summary_init(batching_summary *summary, uint32_t struct
 batching_status batching_completed_init(batching_completed *completed, uint32_t struct_size);
 batching_status batching_latencies_init(batching_latencies *latencies, uint32_t struct_size);
 batching_status batching_batch_metrics_init(batching_batch_metrics *metrics, uint32_t struct_size);
+batching_status batching_recorded_init(batching_recorded *recorded, uint32_t struct_size);
+batching_status batching_distribution_init(batching_distribution *distribution, uint32_t struct_size);
+batching_status batching_metrics_options_init(batching_metrics_options *options, uint32_t struct_size);
+batching_status batching_metrics_init(batching_metrics *metrics, uint32_t struct_size);
 batching_status batching_comparison_init(batching_comparison *comparison, uint32_t struct_size);
 batching_status batching_workload_init(batching_workload *workload, uint32_t struct_size);
 batching_status batching_config_init(batching_config *config, uint32_t struct_size);
@@ -885,7 +990,62 @@ batching_status batching_remaining_tokens_calculate(int64_t count, const int32_t
                                                     const int32_t *tokens_generated, int32_t *remaining_tokens);
 
 /* ================================================================================================================
- * 8. Capacity
+ * 8. Serving metrics
+ *
+ * What the field's benchmark tools print, of any serving run, simulated or recorded from live traffic: of columns of
+ * requests, with the times of their tokens if they are known. Only requests that were answered are in the samples and
+ * in the throughputs.
+ *
+ * Where the tools differ, a convention says whose definition holds.
+ *
+ *                            vllm                          sglang                        aiperf
+ *   duration, if not given   first arrival to last end of  as vllm                       of the answered alone
+ *                            all requests
+ *   answered, 0 tokens       count as 1 token              count as 0                    count as 0
+ *   one token, SLO on TPOT   met                           met                           not met
+ *   (TPOT itself)            has none: not in the sample   as vllm                       as vllm
+ *
+ * (vLLM and SGLang take the duration from the client's clock: give it to get their figures.) Percentiles, mean and
+ * standard deviation are NumPy's in all three: linear, and of the population.
+ *
+ * Objectives are compared in whole nanoseconds, without rounding: a latency that equals its objective meets it. A
+ * request meets an objective on ITL if no gap between its tokens is longer. One whose first token is unknown does not
+ * meet an objective on TTFT.
+ * ================================================================================================================ */
+
+/**
+ * The metrics of a serving run.
+ *
+ *   recorded  the requests, in any order.
+ *   options   NULL: all defaults.
+ *   metrics   written; must not be NULL.
+ *
+ * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_OUT_OF_MEMORY;
+ * BATCHING_ERROR_INVALID_ARGUMENT if a value is out of its range or a request's times are out of order.
+ *
+ * Time: O(requests + token times), by selection, not by sorting. Memory: 8 bytes for each value of the largest sample
+ * that is wanted, and under 1 MB.
+ */
+batching_status batching_metrics_calculate(const batching_recorded *recorded, const batching_metrics_options *options,
+                                           batching_metrics *metrics);
+
+/**
+ * What a sample of any values looks like.
+ *
+ *   count         values, in 0..BATCHING_COUNT_MAX.
+ *   values        [count] finite or infinite, not NaN; not modified.
+ *   options       for its percentiles; the rest is not looked at. NULL: none.
+ *   distribution  written; must not be NULL.
+ *
+ * Where a value is infinite, so are mean and sum, and std is NaN. Errors, time and memory as
+ * batching_metrics_calculate.
+ */
+batching_status batching_distribution_calculate(int64_t count, const double *values,
+                                                const batching_metrics_options *options,
+                                                batching_distribution *distribution);
+
+/* ================================================================================================================
+ * 9. Capacity
  * ================================================================================================================ */
 
 /**
@@ -927,7 +1087,7 @@ batching_status batching_optimal_batch_size_calculate(double memory_budget, doub
                                                       int64_t *batch_size);
 
 /* ================================================================================================================
- * 9. Workloads
+ * 10. Workloads
  *
  * Seeded synthetic requests, in order of arrival. There is one random stream a purpose (the gaps, each length, the
  * choice of a group, the turns, the think times), xoshiro256++ (Blackman and Vigna, 2019) seeded by SplitMix64. So

@@ -43,6 +43,13 @@ public func batching_batch_metrics_init(
     status { () throws(BatchingError) in try batching_batch_metrics.initialize(metrics, size: struct_size) }
 }
 
+@implementation @_cdecl("batching_recorded_init")
+public func batching_recorded_init(
+    _ recorded: UnsafeMutablePointer<batching_recorded>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in try batching_recorded.initialize(recorded, size: struct_size) }
+}
+
 @implementation @_cdecl("batching_comparison_init")
 public func batching_comparison_init(
     _ comparison: UnsafeMutablePointer<batching_comparison>!, _ struct_size: UInt32
@@ -93,4 +100,25 @@ public func batching_decision_log_init(
     _ log: UnsafeMutablePointer<batching_decision_log>!, _ struct_size: UInt32
 ) -> batching_status {
     status { () throws(BatchingError) in try batching_decision_log.initialize(log, size: struct_size) }
+}
+
+@implementation @_cdecl("batching_distribution_init")
+public func batching_distribution_init(
+    _ distribution: UnsafeMutablePointer<batching_distribution>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in try batching_distribution.initialize(distribution, size: struct_size) }
+}
+
+@implementation @_cdecl("batching_metrics_options_init")
+public func batching_metrics_options_init(
+    _ options: UnsafeMutablePointer<batching_metrics_options>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in try batching_metrics_options.initialize(options, size: struct_size) }
+}
+
+@implementation @_cdecl("batching_metrics_init")
+public func batching_metrics_init(
+    _ metrics: UnsafeMutablePointer<batching_metrics>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in try batching_metrics.initialize(metrics, size: struct_size) }
 }

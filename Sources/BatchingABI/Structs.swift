@@ -95,21 +95,13 @@ extension batching_completed: VersionedStruct {
         _ completed: UnsafePointer<batching_completed>?
     ) throws(BatchingError) -> (columns: CompletedColumns, count: Int64) {
         let completed = try read(completed)
-        func column<Element>(
-            _ pointer: UnsafePointer<Element>?, _ name: String
-        ) throws(BatchingError) -> UnsafePointer<Element> {
-            if completed.count == 0, pointer == nil {
-                // Any aligned address will do for a column without elements.
-                return UnsafePointer(bitPattern: MemoryLayout<Element>.alignment).unsafelyUnwrapped
-            }
-            return try required(pointer, "completed.\(name)")
-        }
         let columns = CompletedColumns(
             count: Int(completed.count), arrivalTime: completed.arrival_time,
-            startTime: try column(completed.start_time, "start_time"),
+            startTime: try requiredColumn(completed.start_time, "completed.start_time", count: completed.count),
             firstTokenTime: completed.first_token_time,
-            endTime: try column(completed.end_time, "end_time"),
-            tokensGenerated: try column(completed.tokens_generated, "tokens_generated"))
+            endTime: try requiredColumn(completed.end_time, "completed.end_time", count: completed.count),
+            tokensGenerated: try requiredColumn(
+                completed.tokens_generated, "completed.tokens_generated", count: completed.count))
         return (columns, completed.count)
     }
 }
@@ -168,6 +160,17 @@ func flag(_ value: Int32, _ name: String) throws(BatchingError) -> Bool {
         throw BatchingError(.invalidArgument, "\(name) is \(value): must be 0 or 1")
     }
     return value == 1
+}
+
+/// A column that must not be NULL, unless there is nothing to read.
+func requiredColumn<Element>(
+    _ pointer: UnsafePointer<Element>?, _ name: String, count: Int64
+) throws(BatchingError) -> UnsafePointer<Element> {
+    if count == 0, pointer == nil {
+        // Any aligned address will do for a column without elements.
+        return UnsafePointer(bitPattern: MemoryLayout<Element>.alignment).unsafelyUnwrapped
+    }
+    return try required(pointer, name)
 }
 
 /// A constant of the header as the case of the enumeration that it stands for.

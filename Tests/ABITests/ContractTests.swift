@@ -43,6 +43,14 @@ import Testing
                 BATCHING_QUEUE_ARRIVAL, BATCHING_QUEUE_PRIORITY, BATCHING_QUEUE_SHORTEST_OUTPUT,
             ])
         #expect(
+            MetricsConvention.allCases.map(\.rawValue) == [
+                BATCHING_CONVENTION_VLLM, BATCHING_CONVENTION_SGLANG, BATCHING_CONVENTION_AIPERF,
+            ])
+        #expect(
+            PercentileMethod.allCases.map(\.rawValue) == [
+                BATCHING_PERCENTILE_LINEAR, BATCHING_PERCENTILE_INVERSE_CDF, BATCHING_PERCENTILE_NEAREST,
+            ])
+        #expect(
             ArrivalProcess.Gaps.allCases.map(\.rawValue) == [
                 BATCHING_ARRIVALS_POISSON, BATCHING_ARRIVALS_GAMMA, BATCHING_ARRIVALS_CONSTANT,
             ])

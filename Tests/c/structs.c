@@ -17,6 +17,10 @@ enum {
     COMPLETED_SIZE = 56,
     LATENCIES_SIZE = 48,
     BATCH_METRICS_SIZE = 80,
+    RECORDED_SIZE = 88,
+    DISTRIBUTION_SIZE = 72,
+    METRICS_OPTIONS_SIZE = 72,
+    METRICS_SIZE = 192,
     COMPARISON_SIZE = 56,
     WORKLOAD_SIZE = 216,
     WORKLOAD_FIRST_SIZE = 40,
@@ -44,6 +48,10 @@ union any_struct {
     batching_completed completed;
     batching_latencies latencies;
     batching_batch_metrics metrics;
+    batching_recorded recorded;
+    batching_distribution distribution;
+    batching_metrics_options options;
+    batching_metrics serving;
     batching_comparison comparison;
     batching_workload workload;
     batching_config config;
@@ -66,6 +74,10 @@ INIT_OF(summary)
 INIT_OF(completed)
 INIT_OF(latencies)
 INIT_OF(batch_metrics)
+INIT_OF(recorded)
+INIT_OF(distribution)
+INIT_OF(metrics_options)
+INIT_OF(metrics)
 INIT_OF(comparison)
 INIT_OF(workload)
 INIT_OF(config)
@@ -108,6 +120,36 @@ static batching_status use_metrics(const union any_struct *any) {
     INITIALIZED(batching_completed, completed);
     union any_struct copy = *any;
     return batching_batch_metrics_calculate(&completed, 1.0, &copy.metrics);
+}
+
+static batching_status use_recorded(const union any_struct *any) {
+    INITIALIZED(batching_metrics, metrics);
+    return batching_metrics_calculate(&any->recorded, NULL, &metrics);
+}
+
+static batching_status use_distribution(const union any_struct *any) {
+    union any_struct copy = *any;
+    return batching_distribution_calculate(0, NULL, NULL, &copy.distribution);
+}
+
+/* As one of those that a run's metrics are to be told in. */
+static batching_status use_wanted_distribution(const union any_struct *any) {
+    INITIALIZED(batching_recorded, recorded);
+    INITIALIZED(batching_metrics, metrics);
+    union any_struct copy = *any;
+    metrics.tpot = &copy.distribution;
+    return batching_metrics_calculate(&recorded, NULL, &metrics);
+}
+
+static batching_status use_metrics_options(const union any_struct *any) {
+    INITIALIZED(batching_distribution, distribution);
+    return batching_distribution_calculate(0, NULL, &any->options, &distribution);
+}
+
+static batching_status use_serving_metrics(const union any_struct *any) {
+    INITIALIZED(batching_recorded, recorded);
+    union any_struct copy = *any;
+    return batching_metrics_calculate(&recorded, NULL, &copy.serving);
 }
 
 static batching_status use_comparison(const union any_struct *any) {
@@ -202,6 +244,11 @@ static const struct kind {
     {"completed", COMPLETED_SIZE, COMPLETED_SIZE, completed_of_any, use_completed},
     {"latencies", LATENCIES_SIZE, LATENCIES_SIZE, latencies_of_any, use_latencies},
     {"metrics", BATCH_METRICS_SIZE, BATCH_METRICS_SIZE, batch_metrics_of_any, use_metrics},
+    {"recorded", RECORDED_SIZE, RECORDED_SIZE, recorded_of_any, use_recorded},
+    {"distribution", DISTRIBUTION_SIZE, DISTRIBUTION_SIZE, distribution_of_any, use_distribution},
+    {"distribution", DISTRIBUTION_SIZE, DISTRIBUTION_SIZE, distribution_of_any, use_wanted_distribution},
+    {"options", METRICS_OPTIONS_SIZE, METRICS_OPTIONS_SIZE, metrics_options_of_any, use_metrics_options},
+    {"metrics", METRICS_SIZE, METRICS_SIZE, metrics_of_any, use_serving_metrics},
     {"comparison", COMPARISON_SIZE, COMPARISON_SIZE, comparison_of_any, use_comparison},
     {"workload", WORKLOAD_SIZE, WORKLOAD_FIRST_SIZE, workload_of_any, use_workload},
     {"workload", WORKLOAD_SIZE, WORKLOAD_FIRST_SIZE, workload_of_any, use_workload_for_hashes},

@@ -1,5 +1,6 @@
-"""Does the engine decide what the real scheduler decided? Replays every recording below a directory, and compares all
-that was recorded but the ids of the KV blocks, which cannot be observed.
+"""Does the engine decide what the real scheduler decided, and do the metrics say what the benchmark tools' own
+calculators said? Replays every recording below a directory, and compares all that was recorded but the ids of the KV
+blocks, which cannot be observed.
 
 Usage: conformance.py DIRECTORY [--engine library|slow]
 
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import metric_recordings
 import recordings
 import replay
 from recordings import Recording, RecordingError
@@ -86,7 +88,7 @@ def row_differences(
 
 def check(directory: Path, engine: replay.Engine) -> int:
     """Prints the report; the exit status."""
-    total = agreeing = unreadable = 0
+    total, agreeing, unreadable = check_metrics(directory)
     for path in recordings.find(directory):
         try:
             for recording in recordings.read(path):
@@ -106,6 +108,30 @@ def check(directory: Path, engine: replay.Engine) -> int:
             print(error)
     print(f"{agreeing} of {total} recordings agree")
     return 0 if agreeing == total > 0 and not unreadable else 1
+
+
+def check_metrics(directory: Path) -> tuple[int, int, int]:
+    """The same for what benchmark tools said: recordings, those that agree, and those that cannot be compared."""
+    total = agreeing = unreadable = 0
+    paths = recordings.find(directory)
+    inputs = metric_recordings.Inputs(paths)
+    for path in paths:
+        content = metric_recordings.load(path)
+        if not metric_recordings.is_recording(content):
+            continue
+        total += 1
+        try:
+            given = inputs.of(path, content["dataset"])
+            first = next(metric_recordings.differences(content, given), None)
+        except (metric_recordings.MetricRecordingError, KeyError, TypeError, ValueError) as error:
+            unreadable += 1
+            print(f"{path}: cannot be compared: {type(error).__name__}: {error}")
+            continue
+        agreeing += first is None
+        if first is not None:
+            place, expected, got = first
+            print(f"{path}: {place}: expected {shortened(expected)}, got {shortened(got)}", flush=True)
+    return total, agreeing, unreadable
 
 
 def main() -> int:

@@ -3,6 +3,14 @@ protocol IntegerColumn {
     subscript(index: Int) -> Int64 { get }
 }
 
+/// Integers in memory.
+private struct StoredIntegers: IntegerColumn {
+    let values: UnsafeMutablePointer<Int64>
+
+    @inline(__always)
+    subscript(index: Int) -> Int64 { values[index] }
+}
+
 /// Exact order statistics of a column without sorting or copying it: selection by counting.
 ///
 /// Each round counts, for every rank still sought, how the values within its interval spread over a few thousand bins,
@@ -65,6 +73,46 @@ struct OrderStatistics: ~Copyable {
             narrow(distinctCount: distinctCount)
             bits = max(bits - OrderStatistics.binBits, 0)
         }
+    }
+
+    /// The same for values that may be overwritten: those in no interval are dropped after each round.
+    /// - Parameter values: `count` values, all within `smallest...largest`; count is more than every rank, at most
+    ///   `UInt32.max`.
+    func select(consuming values: UnsafeMutablePointer<Int64>, count: Int, smallest: Int64, largest: Int64) {
+        let range = UInt64(bitPattern: largest &- smallest)
+        let whole = Interval(lowest: smallest, bits: 64 - range.leadingZeroBitCount, before: 0)
+        intervals.elements.update(repeating: whole, count: rankCount)
+        var bits = whole.bits
+        var left = count
+        while bits > 0 {
+            let distinctCount = findDistinct()
+            tally(StoredIntegers(values: values), count: left, distinctCount: distinctCount)
+            narrow(distinctCount: distinctCount)
+            bits = max(bits - OrderStatistics.binBits, 0)
+            if bits > 0 { left = drop(values, count: left, findDistinct()) }
+        }
+    }
+
+    /// Keeps the values that lie in an interval, in their order.
+    private func drop(_ values: UnsafeMutablePointer<Int64>, count: Int, _ distinctCount: Int) -> Int {
+        // The intervals are of one width, and ascending.
+        let first = distinct.elements[0]
+        let last = distinct.elements[distinctCount - 1]
+        let width = UInt64(1) << UInt64(first.bits)
+        let span = UInt64(bitPattern: last.lowest &- first.lowest) &+ width
+        var kept = 0
+        for index in 0..<count {
+            let value = values[index]
+            guard UInt64(bitPattern: value &- first.lowest) < span else { continue }
+            var isWithin = false
+            for number in 0..<distinctCount {
+                isWithin =
+                    isWithin || UInt64(bitPattern: value &- distinct.elements[number].lowest) < width
+            }
+            values[kept] = value
+            kept += isWithin ? 1 : 0
+        }
+        return kept
     }
 
     private func findDistinct() -> Int {

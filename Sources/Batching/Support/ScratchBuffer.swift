@@ -15,12 +15,17 @@ struct ScratchBuffer<Element: BitwiseCopyable>: ~Copyable {
     ///   - count: elements; at least 0.
     ///   - value: what each is set to.
     init(count: Int, repeating value: Element) throws(BatchingError) {
+        try self.init(uninitialized: count)
+        elements.initialize(repeating: value, count: count)
+    }
+
+    /// - Parameter count: elements; at least 0. Each must be set before it is read.
+    init(uninitialized count: Int) throws(BatchingError) {
         let (bytes, overflows) = max(count, 1).multipliedReportingOverflow(by: MemoryLayout<Element>.stride)
         guard !overflows, let memory = malloc(bytes) else {
             throw BatchingError(.outOfMemory, "not enough memory for \(count) elements of scratch space")
         }
         elements = memory.bindMemory(to: Element.self, capacity: count)
-        elements.initialize(repeating: value, count: count)
     }
 
     deinit {

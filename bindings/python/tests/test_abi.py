@@ -19,6 +19,7 @@ SCALARS: dict[str, Any] = {
     "int64_t": ctypes.c_int64,
     "uint32_t": ctypes.c_uint32,
     "uint64_t": ctypes.c_uint64,
+    "uint8_t": ctypes.c_uint8,
     "double": ctypes.c_double,
     "batching_status": ctypes.c_int32,
 }
@@ -31,6 +32,11 @@ WORDS: dict[str, Mapping[str, int]] = {
     "BATCHING_EVENT_": Event.__members__,
     "BATCHING_POLICY_": {name.upper(): value for name, value in _abi.POLICIES.items()},
     "BATCHING_QUEUE_": {name.upper(): value for name, value in _abi.QUEUE_ORDERS.items()},
+    "BATCHING_CONVENTION_": {name.upper(): value for name, value in _abi.CONVENTIONS.items()},
+    "BATCHING_PERCENTILE_": {name.upper(): value for name, value in _abi.PERCENTILE_METHODS.items()},
+    "BATCHING_ARRIVALS_": {name.upper(): value for name, value in _abi.ARRIVALS.items()},
+    "BATCHING_RAMP_": {name.upper(): value for name, value in _abi.RAMPS.items()},
+    "BATCHING_LENGTHS_": {name.upper(): value for name, value in _abi.LENGTHS.items()},
     "BATCHING_TIME_": {
         "CONSTANT": _abi.TIME_CONSTANT,
         "AFFINE": _abi.TIME_AFFINE,

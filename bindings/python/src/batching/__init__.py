@@ -25,7 +25,9 @@ from batching._errors import (
 )
 from batching._metrics import BatchMetrics, LatencyColumns, remaining_tokens, request_latencies
 from batching._plot import plot_comparison, plot_runs
+from batching._recorded import RecordedRequests
 from batching._requests import Request
+from batching._serving import SLO, Distribution, ServingMetrics, distribution, measure
 from batching._simulators import SimulationResult, simulate_continuous, simulate_static
 from batching._synthetic import (
     Arrivals,
@@ -52,11 +54,19 @@ from batching._textbook import (
     simulate_workload,
     static_batch_simulation,
 )
+from batching._tools import (
+    aiperf_effective_concurrency,
+    aiperf_metrics,
+    sglang_metrics,
+    sglang_steady_state,
+    vllm_metrics,
+)
 from batching._traces import AzureTrace, TraceError, read_azure_trace
 from batching._version import __version__
 from batching._workloads import generate_workload
 
 __all__ = [
+    "SLO",
     "AffineTime",
     "Arrivals",
     "Attribution",
@@ -72,6 +82,7 @@ __all__ = [
     "CompletedColumns",
     "ConstantArrivals",
     "DecisionLog",
+    "Distribution",
     "EmpiricalLengths",
     "EndReason",
     "Event",
@@ -87,11 +98,13 @@ __all__ = [
     "Progress",
     "QueueOrder",
     "Ramp",
+    "RecordedRequests",
     "Request",
     "RequestColumns",
     "RequestLatency",
     "RequestStatus",
     "Result",
+    "ServingMetrics",
     "Sessions",
     "SharedPrefixes",
     "SimulationResult",
@@ -100,23 +113,30 @@ __all__ = [
     "UniformLengths",
     "ZipfLengths",
     "__version__",
+    "aiperf_effective_concurrency",
+    "aiperf_metrics",
     "calculate_arithmetic_intensity_with_batch",
     "calculate_batch_metrics",
     "calculate_request_latency",
     "compare_batching_strategies",
     "continuous_batch_simulation",
+    "distribution",
     "generate_conversation_workload",
     "generate_requests",
     "generate_workload",
+    "measure",
     "optimal_batch_size",
     "plot_comparison",
     "plot_runs",
     "read_azure_trace",
     "remaining_tokens",
     "request_latencies",
+    "sglang_metrics",
+    "sglang_steady_state",
     "simulate",
     "simulate_continuous",
     "simulate_static",
     "simulate_workload",
     "static_batch_simulation",
+    "vllm_metrics",
 ]

@@ -2,7 +2,7 @@
 
 import ctypes
 from collections.abc import Sequence
-from ctypes import CFUNCTYPE, POINTER, c_char_p, c_double, c_int32, c_int64, c_uint32, c_uint64, c_void_p
+from ctypes import CFUNCTYPE, POINTER, c_char_p, c_double, c_int32, c_int64, c_uint8, c_uint32, c_uint64, c_void_p
 from typing import Any, ClassVar, Final, NamedTuple
 
 OK: Final = 0
@@ -14,6 +14,8 @@ QUEUE_ORDERS: Final = {"arrival": 0, "priority": 100, "shortest_output": 200}
 ARRIVALS: Final = {"poisson": 0, "gamma": 100, "constant": 110}
 RAMPS: Final = {"none": 0, "linear": 100, "exponential": 110}
 LENGTHS: Final = {"uniform": 0, "lognormal": 100, "zipf": 200, "empirical": 300}
+CONVENTIONS: Final = {"vllm": 0, "sglang": 100, "aiperf": 200}
+PERCENTILE_METHODS: Final = {"linear": 0, "inverse_cdf": 100, "nearest": 110}
 TIME_CONSTANT: Final = 0
 TIME_AFFINE: Final = 100
 TIME_CALLBACK: Final = 200
@@ -146,6 +148,96 @@ class Metrics(VersionedStructure):
         ("avg_queue_time", c_double),
         ("avg_time_to_first_token", c_double),
         ("gpu_utilization", c_double),
+    ]
+
+
+class Recorded(VersionedStructure):
+    """Requests that were answered, or failed."""
+
+    c_name = "batching_recorded"
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("count", c_int64),
+        ("arrival_time", POINTER(c_double)),
+        ("start_time", POINTER(c_double)),
+        ("first_token_time", POINTER(c_double)),
+        ("end_time", POINTER(c_double)),
+        ("prompt_length", POINTER(c_int32)),
+        ("output_length", POINTER(c_int32)),
+        ("success", POINTER(c_uint8)),
+        ("token_times", POINTER(c_double)),
+        ("token_offsets", POINTER(c_int64)),
+    ]
+
+
+class Distribution(VersionedStructure):
+    """What a sample of values looks like."""
+
+    c_name = "batching_distribution"
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("count", c_int64),
+        ("mean", c_double),
+        ("median", c_double),
+        ("std", c_double),
+        ("min", c_double),
+        ("max", c_double),
+        ("sum", c_double),
+        ("percentiles", POINTER(c_double)),
+    ]
+
+
+class MetricsOptions(VersionedStructure):
+    """How metrics are taken."""
+
+    c_name = "batching_metrics_options"
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("convention", c_int32),
+        ("percentile_method", c_int32),
+        ("duration", c_double),
+        ("percentiles", POINTER(c_double)),
+        ("percentile_count", c_int64),
+        ("slo_ttft", c_double),
+        ("slo_tpot", c_double),
+        ("slo_itl", c_double),
+        ("slo_e2e", c_double),
+    ]
+
+
+class ServingMetrics(VersionedStructure):
+    """The metrics of a serving run."""
+
+    c_name = "batching_metrics"
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("duration", c_double),
+        ("completed", c_int64),
+        ("failed", c_int64),
+        ("total_input_tokens", c_int64),
+        ("total_output_tokens", c_int64),
+        ("request_throughput", c_double),
+        ("input_throughput", c_double),
+        ("output_throughput", c_double),
+        ("total_token_throughput", c_double),
+        ("concurrency", c_double),
+        ("good", c_int64),
+        ("request_goodput", c_double),
+        ("slo_attainment", c_double),
+        ("slo_attainment_ttft", c_double),
+        ("slo_attainment_tpot", c_double),
+        ("slo_attainment_itl", c_double),
+        ("slo_attainment_e2e", c_double),
+        ("ttft", POINTER(Distribution)),
+        ("tpot", POINTER(Distribution)),
+        ("itl", POINTER(Distribution)),
+        ("e2e", POINTER(Distribution)),
+        ("queue_time", POINTER(Distribution)),
+        ("normalized_latency", POINTER(Distribution)),
     ]
 
 
@@ -388,6 +480,10 @@ STRUCTURES: Final[Sequence[type[VersionedStructure]]] = (
     Completed,
     Latencies,
     Metrics,
+    Recorded,
+    Distribution,
+    MetricsOptions,
+    ServingMetrics,
     Comparison,
     Workload,
     Iteration,
@@ -430,6 +526,14 @@ FUNCTIONS: Final[dict[str, Signature]] = {
     "batching_latencies_init": Signature(_status, [POINTER(Latencies), c_uint32]),
     # batching_status batching_batch_metrics_init(batching_batch_metrics *metrics, uint32_t struct_size);
     "batching_batch_metrics_init": Signature(_status, [POINTER(Metrics), c_uint32]),
+    # batching_status batching_recorded_init(batching_recorded *recorded, uint32_t struct_size);
+    "batching_recorded_init": Signature(_status, [POINTER(Recorded), c_uint32]),
+    # batching_status batching_distribution_init(batching_distribution *distribution, uint32_t struct_size);
+    "batching_distribution_init": Signature(_status, [POINTER(Distribution), c_uint32]),
+    # batching_status batching_metrics_options_init(batching_metrics_options *options, uint32_t struct_size);
+    "batching_metrics_options_init": Signature(_status, [POINTER(MetricsOptions), c_uint32]),
+    # batching_status batching_metrics_init(batching_metrics *metrics, uint32_t struct_size);
+    "batching_metrics_init": Signature(_status, [POINTER(ServingMetrics), c_uint32]),
     # batching_status batching_comparison_init(batching_comparison *comparison, uint32_t struct_size);
     "batching_comparison_init": Signature(_status, [POINTER(Comparison), c_uint32]),
     # batching_status batching_workload_init(batching_workload *workload, uint32_t struct_size);
@@ -480,6 +584,16 @@ FUNCTIONS: Final[dict[str, Signature]] = {
     # batching_status batching_batch_metrics_calculate(const batching_completed *completed, double total_time,
     #     batching_batch_metrics *metrics);
     "batching_batch_metrics_calculate": Signature(_status, [POINTER(Completed), c_double, POINTER(Metrics)]),
+    # batching_status batching_metrics_calculate(const batching_recorded *recorded,
+    #     const batching_metrics_options *options, batching_metrics *metrics);
+    "batching_metrics_calculate": Signature(
+        _status, [POINTER(Recorded), POINTER(MetricsOptions), POINTER(ServingMetrics)]
+    ),
+    # batching_status batching_distribution_calculate(int64_t count, const double *values,
+    #     const batching_metrics_options *options, batching_distribution *distribution);
+    "batching_distribution_calculate": Signature(
+        _status, [c_int64, POINTER(c_double), POINTER(MetricsOptions), POINTER(Distribution)]
+    ),
     # batching_status batching_remaining_tokens_calculate(int64_t count, const int32_t *output_length,
     #     const int32_t *tokens_generated, int32_t *remaining_tokens);
     "batching_remaining_tokens_calculate": Signature(

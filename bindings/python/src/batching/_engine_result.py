@@ -13,6 +13,8 @@ from batching._display import Displayed, Table, count, rate, seconds, share
 from batching._engine_logs import DecisionLog, IterationLog
 from batching._engine_words import EndReason, RequestStatus
 from batching._metrics import BatchMetrics, batch_metrics
+from batching._recorded import RecordedRequests
+from batching._serving import ServingMetrics, measure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -143,6 +145,25 @@ class Result(Displayed, _Columns):
             arrival_time=None if arrivals is None else arrivals[chosen],
             first_token_time=self.first_token_time[chosen],
         )
+
+    def recorded(self) -> RecordedRequests:
+        """The requests that have all their tokens, as a serving run: what `measure` takes. Their token times are not
+        known, so that there is no ITL.
+        """
+        chosen = np.flatnonzero(self.status == RequestStatus.FINISHED)
+        arrivals, prompts = self.requests.arrival_time, self.requests.prompt_length
+        return RecordedRequests(
+            self.end_time[chosen],
+            self.tokens_generated[chosen],
+            arrival_time=None if arrivals is None else arrivals[chosen],
+            start_time=self.start_time[chosen],
+            first_token_time=self.first_token_time[chosen],
+            prompt_length=None if prompts is None else prompts[chosen],
+        )
+
+    def measure(self, **options: Any) -> ServingMetrics:
+        """The metrics of the requests that have all their tokens: `measure(result.recorded(), **options)`."""
+        return measure(self.recorded(), **options)
 
     def metrics(self) -> BatchMetrics:
         """The metrics of the requests that have all their tokens, over total_time."""

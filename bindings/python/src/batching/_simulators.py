@@ -14,6 +14,8 @@ from batching._display import Displayed, Table, count, rate, seconds, share
 from batching._library import library
 from batching._memory import allocated, check_fits
 from batching._metrics import BatchMetrics, batch_metrics
+from batching._recorded import RecordedRequests
+from batching._serving import ServingMetrics, measure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -78,6 +80,21 @@ class SimulationResult(Displayed, CompletedColumns):
             iterations=summary.iterations,
             busy_time=summary.busy_time,
         )
+
+    def recorded(self) -> RecordedRequests:
+        """The run as a serving run: what `measure` takes. Token times are not known, so that there is no ITL."""
+        return RecordedRequests(
+            self.end_time,
+            self.tokens_generated,
+            arrival_time=self.arrival_time,
+            start_time=self.start_time,
+            first_token_time=self.first_token_time,
+            prompt_length=self.requests.prompt_length,
+        )
+
+    def measure(self, **options: Any) -> ServingMetrics:
+        """The metrics of a serving run: `measure(result.recorded(), **options)`."""
+        return measure(self.recorded(), **options)
 
     def metrics(self) -> BatchMetrics:
         """The metrics of the run, as calculate_batch_metrics gives them over its own total_time."""

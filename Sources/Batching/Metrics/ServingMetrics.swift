@@ -1,0 +1,64 @@
+/// The metrics of a serving run, as the field's benchmark tools print them.
+public struct ServingMetrics: Equatable, Sendable {
+    /// Seconds.
+    public var duration = 0.0
+    public var completed: Int64 = 0
+    public var failed: Int64 = 0
+    public var totalInputTokens: Int64 = 0
+    public var totalOutputTokens: Int64 = 0
+    /// A second of the duration.
+    public var requestThroughput = 0.0
+    public var inputThroughput = 0.0
+    public var outputThroughput = 0.0
+    public var totalTokenThroughput = 0.0
+    /// Sum of E2E latencies / duration: Little's law.
+    public var concurrency = 0.0
+    /// Answered requests that keep all objectives. 0 without objectives.
+    public var good: Int64 = 0
+    /// Good requests a second of the duration. Not-a-number without objectives.
+    public var requestGoodput = Double.nan
+    /// Share of all requests, failed ones included, that keep all objectives, and each. Not-a-number without it.
+    public var attainment = Double.nan
+    public var ttftAttainment = Double.nan
+    public var tpotAttainment = Double.nan
+    public var itlAttainment = Double.nan
+    public var e2eAttainment = Double.nan
+}
+
+/// The samples that a serving run has.
+enum ServingSample: CaseIterable {
+    /// First token - arrival.
+    case ttft
+    /// (End - first token) / (output tokens - 1), of requests with at least two.
+    case tpot
+    /// The gaps between a request's token times, of all requests together.
+    case itl
+    /// End - arrival.
+    case e2e
+    /// Start - arrival.
+    case queueTime
+    /// E2E / output tokens, of requests with at least one (Yu et al., "Orca", OSDI 2022).
+    case normalizedLatency
+}
+
+/// What is wanted of a sample.
+public struct WantedDistribution {
+    public var write: (Distribution) -> Void
+    public var percentiles: UnsafeMutablePointer<Double>?
+
+    public init(percentiles: UnsafeMutablePointer<Double>?, write: @escaping (Distribution) -> Void) {
+        self.percentiles = percentiles
+        self.write = write
+    }
+}
+
+/// How the metrics of a serving run are to be taken.
+public struct MetricsOptions {
+    public var convention = MetricsConvention.vllm
+    public var percentiles = PercentileColumns()
+    /// Seconds. nil: what the convention takes.
+    public var duration: Double?
+    public var levels = ServiceLevels()
+
+    public init() {}
+}

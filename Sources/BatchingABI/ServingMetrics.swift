@@ -1,0 +1,142 @@
+import Batching
+import CBatching
+
+extension batching_recorded: VersionedStruct {
+    static let argument = "recorded"
+    static let firstSize = 88
+
+    /// The columns of `recorded`. Those that are required may be NULL where there is nothing to read.
+    static func columns(_ recorded: UnsafePointer<batching_recorded>?) throws(BatchingError) -> RecordedColumns {
+        let recorded = try read(recorded)
+        var columns = RecordedColumns(
+            count: Int(recorded.count),
+            endTime: try requiredColumn(recorded.end_time, "recorded.end_time", count: recorded.count),
+            outputLength: try requiredColumn(recorded.output_length, "recorded.output_length", count: recorded.count))
+        columns.arrivalTime = recorded.arrival_time
+        columns.startTime = recorded.start_time
+        columns.firstTokenTime = recorded.first_token_time
+        columns.promptLength = recorded.prompt_length
+        columns.success = recorded.success
+        columns.tokenTimes = recorded.token_times
+        columns.tokenOffsets = recorded.token_offsets
+        return columns
+    }
+}
+
+extension batching_distribution: VersionedStruct {
+    static let argument = "distribution"
+    static let firstSize = 72
+
+    mutating func set(_ distribution: Distribution) {
+        count = distribution.count
+        mean = distribution.mean
+        median = distribution.median
+        std = distribution.standardDeviation
+        min = distribution.minimum
+        max = distribution.maximum
+        sum = distribution.sum
+    }
+
+    /// What is wanted of a distribution; nil if it is NULL.
+    static func wanted(
+        _ pointer: UnsafeMutablePointer<batching_distribution>?
+    ) throws(BatchingError) -> WantedDistribution? {
+        guard let pointer else { return nil }
+        let given = try read(pointer)
+        return WantedDistribution(percentiles: given.percentiles) { distribution in
+            var written = given
+            written.set(distribution)
+            written.write(to: pointer)
+        }
+    }
+}
+
+extension batching_metrics_options: VersionedStruct {
+    static let argument = "options"
+    static let firstSize = 72
+
+    /// The options at `pointer`; NULL: the defaults.
+    static func options(_ pointer: UnsafePointer<batching_metrics_options>?) throws(BatchingError) -> MetricsOptions {
+        guard pointer != nil else { return MetricsOptions() }
+        let given = try read(pointer)
+        var options = MetricsOptions()
+        options.convention = try choice(given.convention, "convention")
+        options.percentiles.method = try choice(given.percentile_method, "percentile_method")
+        options.percentiles.percentiles = given.percentiles
+        options.percentiles.count = Int(given.percentile_count)
+        options.duration = unlessZero(given.duration)
+        options.levels.ttft = unlessZero(given.slo_ttft)
+        options.levels.tpot = unlessZero(given.slo_tpot)
+        options.levels.itl = unlessZero(given.slo_itl)
+        options.levels.e2e = unlessZero(given.slo_e2e)
+        return options
+    }
+
+    private static func unlessZero(_ seconds: Double) -> Double? { seconds == 0 ? nil : seconds }
+}
+
+extension batching_metrics: VersionedStruct {
+    static let argument = "metrics"
+    static let firstSize = 192
+
+    fileprivate func wanted() throws(BatchingError) -> ServingMetrics.Wanted {
+        var wanted = ServingMetrics.Wanted()
+        wanted.ttft = try batching_distribution.wanted(ttft)
+        wanted.tpot = try batching_distribution.wanted(tpot)
+        wanted.itl = try batching_distribution.wanted(itl)
+        wanted.e2e = try batching_distribution.wanted(e2e)
+        wanted.queueTime = try batching_distribution.wanted(queue_time)
+        wanted.normalizedLatency = try batching_distribution.wanted(normalized_latency)
+        return wanted
+    }
+
+    fileprivate mutating func set(_ metrics: ServingMetrics) {
+        duration = metrics.duration
+        completed = metrics.completed
+        failed = metrics.failed
+        total_input_tokens = metrics.totalInputTokens
+        total_output_tokens = metrics.totalOutputTokens
+        request_throughput = metrics.requestThroughput
+        input_throughput = metrics.inputThroughput
+        output_throughput = metrics.outputThroughput
+        total_token_throughput = metrics.totalTokenThroughput
+        concurrency = metrics.concurrency
+        good = metrics.good
+        request_goodput = metrics.requestGoodput
+        slo_attainment = metrics.attainment
+        slo_attainment_ttft = metrics.ttftAttainment
+        slo_attainment_tpot = metrics.tpotAttainment
+        slo_attainment_itl = metrics.itlAttainment
+        slo_attainment_e2e = metrics.e2eAttainment
+    }
+}
+
+@implementation @_cdecl("batching_metrics_calculate")
+public func batching_metrics_calculate(
+    _ recorded: UnsafePointer<batching_recorded>!, _ options: UnsafePointer<batching_metrics_options>!,
+    _ metrics: UnsafeMutablePointer<batching_metrics>!
+) -> batching_status {
+    status { () throws(BatchingError) in
+        let columns = try batching_recorded.columns(recorded)
+        let options = try batching_metrics_options.options(options)
+        var written = try batching_metrics.read(metrics)
+        written.set(try ServingMetrics(columns, options, try written.wanted()))
+        written.write(to: metrics)
+    }
+}
+
+@implementation @_cdecl("batching_distribution_calculate")
+public func batching_distribution_calculate(
+    _ count: Int64, _ values: UnsafePointer<Double>!, _ options: UnsafePointer<batching_metrics_options>!,
+    _ distribution: UnsafeMutablePointer<batching_distribution>!
+) -> batching_status {
+    status { () throws(BatchingError) in
+        let values = try requiredColumn(values, "values", count: count)
+        let options = try batching_metrics_options.options(options)
+        var written = try batching_distribution.read(distribution)
+        written.set(
+            try Distribution(
+                ofColumn: values, count: Int(count), options.percentiles, into: written.percentiles))
+        written.write(to: distribution)
+    }
+}

@@ -1,0 +1,144 @@
+/* The metrics of a serving run, on three requests to check by hand. */
+#include <math.h>
+
+#include "support.h"
+
+/*
+ * Three requests: tokens at 0.5, 0.625, 0.75, 0.875 and 1.0; at 1.0, 1.25 and 1.5; at 1.25. They arrive at 0.0, 0.25
+ * and 1.0. TTFT 0.5, 0.75, 0.25; TPOT 0.125, 0.25, none; E2E 1.0, 1.25, 0.25.
+ */
+static const double ARRIVALS[] = {0.0, 0.25, 1.0}, FIRST_TOKENS[] = {0.5, 1.0, 1.25}, ENDS[] = {1.0, 1.5, 1.25};
+static const double TOKENS[] = {0.5, 0.625, 0.75, 0.875, 1.0, 1.0, 1.25, 1.5, 1.25};
+static const int64_t OFFSETS[] = {0, 5, 8, 9};
+static const int32_t PROMPTS[] = {10, 20, 30}, OUTPUTS[] = {5, 3, 1};
+
+static batching_recorded three(void) {
+    INITIALIZED(batching_recorded, recorded);
+    recorded.count = 3;
+    recorded.arrival_time = ARRIVALS;
+    recorded.first_token_time = FIRST_TOKENS;
+    recorded.end_time = ENDS;
+    recorded.prompt_length = PROMPTS;
+    recorded.output_length = OUTPUTS;
+    recorded.token_times = TOKENS;
+    recorded.token_offsets = OFFSETS;
+    return recorded;
+}
+
+static void distributions_and_throughputs(void **state) {
+    (void)state;
+    batching_recorded recorded = three();
+    static const double percentiles[] = {100.0, 50.0, 25.0};
+    INITIALIZED(batching_metrics_options, options);
+    options.percentiles = percentiles;
+    options.percentile_count = 3;
+    double of_ttft[3];
+    INITIALIZED(batching_distribution, ttft);
+    INITIALIZED(batching_distribution, tpot);
+    INITIALIZED(batching_distribution, itl);
+    ttft.percentiles = of_ttft;
+    INITIALIZED(batching_metrics, metrics);
+    metrics.ttft = &ttft;
+    metrics.tpot = &tpot;
+    metrics.itl = &itl;
+    assert_succeeds(batching_metrics_calculate(&recorded, &options, &metrics));
+    assert_true(metrics.duration == 1.5);
+    assert_int_equal(metrics.completed, 3);
+    assert_int_equal(metrics.total_input_tokens, 60);
+    assert_int_equal(metrics.total_output_tokens, 9);
+    assert_true(metrics.request_throughput == 2.0 && metrics.total_token_throughput == 46.0);
+    assert_true(isnan(metrics.request_goodput) && isnan(metrics.slo_attainment));
+    assert_int_equal(ttft.count, 3);
+    assert_true(ttft.mean == 0.5 && ttft.min == 0.25 && ttft.max == 0.75 && ttft.sum == 1.5);
+    assert_true(of_ttft[0] == 0.75 && of_ttft[1] == 0.5 && of_ttft[2] == 0.375);
+    assert_int_equal(tpot.count, 2);
+    assert_true(tpot.mean == 0.1875 && tpot.std == 0.0625 && tpot.median == 0.1875);
+    assert_int_equal(itl.count, 6);
+    assert_true(itl.max == 0.25 && itl.min == 0.125);
+}
+
+/* TTFT of at most 0.5: the first with equality, and the third; its TPOT counts as met, but not for AIPerf. */
+static void objectives_are_met_with_equality(void **state) {
+    (void)state;
+    batching_recorded recorded = three();
+    INITIALIZED(batching_metrics_options, options);
+    options.slo_ttft = 0.5;
+    options.slo_tpot = 0.15;
+    INITIALIZED(batching_metrics, metrics);
+    assert_succeeds(batching_metrics_calculate(&recorded, &options, &metrics));
+    assert_int_equal(metrics.good, 2);
+    assert_true(metrics.request_goodput == 2 / 1.5 && metrics.slo_attainment == 2 / 3.0);
+    assert_true(metrics.slo_attainment_tpot == 2 / 3.0 && isnan(metrics.slo_attainment_e2e));
+    options.convention = BATCHING_CONVENTION_AIPERF;
+    assert_succeeds(batching_metrics_calculate(&recorded, &options, &metrics));
+    assert_int_equal(metrics.good, 1);
+}
+
+static void mistakes_are_named_and_nothing_is_written(void **state) {
+    (void)state;
+    INITIALIZED(batching_distribution, ttft);
+    INITIALIZED(batching_metrics, metrics);
+    metrics.ttft = &ttft;
+    double of_ttft[1] = {-7.0};
+    ttft.percentiles = of_ttft;
+    static const double bad_percentile[] = {100.5};
+    INITIALIZED(batching_metrics_options, options);
+    batching_recorded recorded = three();
+    options.percentiles = bad_percentile;
+    options.percentile_count = 1;
+    assert_fails(batching_metrics_calculate(&recorded, &options, &metrics), BATCHING_ERROR_INVALID_ARGUMENT,
+                 "percentiles[0] is 100.5");
+    options.percentiles = NULL;
+    assert_fails(batching_metrics_calculate(&recorded, &options, &metrics), BATCHING_ERROR_NULL_POINTER,
+                 "percentiles is NULL");
+    options.percentile_count = 0;
+    options.convention = 7;
+    assert_fails(batching_metrics_calculate(&recorded, &options, &metrics), BATCHING_ERROR_INVALID_ARGUMENT,
+                 "convention is 7: must be one of 0, 100, 200");
+    options.convention = 0;
+    options.percentile_method = 1;
+    assert_fails(batching_metrics_calculate(&recorded, &options, &metrics), BATCHING_ERROR_INVALID_ARGUMENT,
+                 "percentile_method is 1");
+    options.percentile_method = 0;
+    options.slo_itl = NAN;
+    assert_fails(batching_metrics_calculate(&recorded, &options, &metrics), BATCHING_ERROR_INVALID_ARGUMENT,
+                 "slo_itl is nan");
+    options.slo_itl = 0.0;
+    recorded.token_offsets = NULL;
+    assert_fails(batching_metrics_calculate(&recorded, &options, &metrics), BATCHING_ERROR_NULL_POINTER,
+                 "token_offsets is NULL");
+    recorded = three();
+    static const int64_t falling[] = {0, 5, 4, 9};
+    recorded.token_offsets = falling;
+    assert_fails(batching_metrics_calculate(&recorded, &options, &metrics), BATCHING_ERROR_INVALID_ARGUMENT,
+                 "token_offsets[2] is 4");
+    recorded = three();
+    static const uint8_t strange[] = {1, 2, 0};
+    recorded.success = strange;
+    assert_fails(batching_metrics_calculate(&recorded, &options, &metrics), BATCHING_ERROR_INVALID_ARGUMENT,
+                 "success[1] is 2");
+    recorded = three();
+    recorded.end_time = NULL;
+    assert_fails(batching_metrics_calculate(&recorded, &options, &metrics), BATCHING_ERROR_NULL_POINTER,
+                 "recorded.end_time is NULL");
+    recorded.count = -1;
+    recorded.end_time = ENDS;
+    assert_fails(batching_metrics_calculate(&recorded, &options, &metrics), BATCHING_ERROR_INVALID_ARGUMENT,
+                 "recorded.count is -1");
+    assert_fails(batching_metrics_calculate(NULL, &options, &metrics), BATCHING_ERROR_NULL_POINTER, "recorded is NULL");
+    assert_fails(batching_metrics_calculate(&recorded, &options, NULL), BATCHING_ERROR_NULL_POINTER, "metrics is NULL");
+    const double values[] = {1.0, NAN};
+    assert_fails(batching_distribution_calculate(2, values, NULL, &ttft), BATCHING_ERROR_INVALID_ARGUMENT,
+                 "values[1] is nan");
+    assert_fails(batching_distribution_calculate(2, NULL, NULL, &ttft), BATCHING_ERROR_NULL_POINTER, "values is NULL");
+    assert_true(of_ttft[0] == -7.0 && ttft.count == 0 && metrics.completed == 0);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(distributions_and_throughputs),
+        cmocka_unit_test(objectives_are_met_with_equality),
+        cmocka_unit_test(mistakes_are_named_and_nothing_is_written),
+    };
+    return cmocka_run_group_tests_name("serving_metrics", tests, NULL, NULL);
+}
