@@ -27,6 +27,8 @@ from batching._metrics import BatchMetrics, LatencyColumns, remaining_tokens, re
 from batching._plot import plot_comparison, plot_runs
 from batching._recorded import RecordedRequests
 from batching._requests import Request
+from batching._results_file import write_results
+from batching._schedule_trace import write_schedule_trace
 from batching._serving import SLO, Distribution, ServingMetrics, distribution, measure
 from batching._simulators import SimulationResult, simulate_continuous, simulate_static
 from batching._synthetic import (
@@ -63,6 +65,7 @@ from batching._tools import (
 )
 from batching._traces import AzureTrace, TraceError, read_azure_trace
 from batching._version import __version__
+from batching._vllm_bench import vllm_bench_json, write_vllm_bench
 from batching._workloads import generate_workload
 
 __all__ = [
@@ -138,5 +141,9 @@ __all__ = [
     "simulate_static",
     "simulate_workload",
     "static_batch_simulation",
+    "vllm_bench_json",
+    "write_results",
+    "write_schedule_trace",
+    "write_vllm_bench",
     "vllm_metrics",
 ]

@@ -1,0 +1,54 @@
+"""Results as a table in a file, one row a request. What does the work is in _results_table.py, which needs pyarrow."""
+
+import os
+from typing import Final
+
+from batching._arguments import shown
+from batching._engine_result import Result
+from batching._errors import MissingExtraError
+from batching._files import suffix_of, whole_file
+from batching._simulators import SimulationResult
+
+Run = Result | SimulationResult
+
+_SUFFIXES: Final = (".parquet", ".csv", ".json")
+
+
+def write_results(result: Run, path: str | os.PathLike[str]) -> None:
+    """Write what became of each request to a Parquet, CSV or JSON file, whichever the suffix of the path names.
+
+    One row a request, in the order of the requests. The columns: request (its index), arrival_time, prompt_length,
+    output_length, status (a word: "finished", "rejected_kv_memory", ... as in RequestStatus), start_time,
+    first_token_time, end_time, tokens_generated, and what follows from them, in seconds: queue_time = start - arrival,
+    time_to_first_token = first token - arrival, time_per_output_token = (end - first token) / (tokens_generated - 1),
+    end_to_end_latency = end - arrival. Of a run of the engine also preemptions and prefix_cached_tokens, and with
+    attribution its parts, each under its name with "_time" at its end.
+
+    What there is none of, such as the end of a request that was rejected, is null: an empty field in CSV. Numbers have
+    all their digits: what is read back is the same double. JSON is one array of objects, each on a line of its own.
+
+    Args:
+        result: what `simulate`, `simulate_static` or `simulate_continuous` returned.
+        path: ends in .parquet, .csv or .json. A file of that name is replaced, once the new one is complete.
+
+    Raises:
+        ValueError: the path has another suffix.
+        OSError: there is no such directory, or the file cannot be written.
+        ImportError: pyarrow is not installed.
+
+    Time: O(count); a million requests take about a second.
+    """
+    check_run(result)
+    suffix = suffix_of(path, _SUFFIXES)
+    try:
+        from batching import _results_table  # noqa: PLC0415  (pyarrow is optional, and slow to import)
+    except ImportError as error:
+        raise MissingExtraError("writing results", "pyarrow", "traces") from error
+    with whole_file(path) as file:
+        _results_table.write(result, file, suffix)
+
+
+def check_run(result: object) -> None:
+    """Whether this is what a simulator returned."""
+    if not isinstance(result, Result | SimulationResult):
+        raise TypeError(f"result is {shown(result)}: must be what simulate or another simulator returned")

@@ -1,0 +1,223 @@
+"""Results written to files are read back as the same values, and files are whole or not there."""
+
+import csv
+import json
+import math
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import batching
+from batching import RequestColumns, RequestStatus, Result, SimulationResult, write_results
+from batching._run_times import token_times
+
+pyarrow: Any = pytest.importorskip("pyarrow")
+pytest.importorskip("pyarrow.csv")
+parquet: Any = pytest.importorskip("pyarrow.parquet")
+
+
+def engine_run(**settings: Any) -> Result:
+    """A run in which requests finish, are preempted, are rejected and are cut off."""
+    requests = batching.generate_requests(400, seed=7)
+    columns = RequestColumns(requests.output_length, requests.prompt_length, requests.arrival_time)
+    lengths = columns.output_length.copy()
+    lengths[5] = 4000
+    columns = RequestColumns(lengths, columns.prompt_length, columns.arrival_time)
+    result = batching.simulate(columns, num_gpu_blocks=60, time_limit=60.0, attribution=True, **settings)
+    assert result.finished
+    assert result.rejected
+    assert result.unfinished
+    assert result.total_preemptions
+    return result
+
+
+def read(path: Path) -> dict[str, list[Any]]:
+    """The columns of a file, read by the standard library where that can."""
+    if path.suffix == ".parquet":
+        columns: dict[str, list[Any]] = parquet.read_table(path).to_pydict()
+        return columns
+    if path.suffix == ".json":
+        rows = json.loads(path.read_text())
+        return {name: [row[name] for row in rows] for name in rows[0]}
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+
+    def value(name: str, text: str) -> Any:
+        return text if name == "status" else None if text == "" else float(text)
+
+    return {name: [value(name, row[name]) for row in rows] for name in rows[0]}
+
+
+def same(told: list[Any], expected: Any) -> bool:
+    """Whether these are the same doubles, with None for NaN."""
+    return told == [None if math.isnan(value) else value for value in np.asarray(expected).tolist()]
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv", "json"])
+def test_engine_results_are_read_back_exactly(tmp_path: Path, suffix: str) -> None:
+    result = engine_run()
+    path = tmp_path / f"results.{suffix}"
+    write_results(result, path)
+    columns = read(path)
+    for name in ("start_time", "first_token_time", "end_time", "tokens_generated", "preemptions"):
+        assert same(columns[name], getattr(result, name)), name
+    assert same(columns["prefix_cached_tokens"], result.prefix_cached_tokens)
+    for name in ("arrival_time", "prompt_length", "output_length"):
+        assert same(columns[name], getattr(result.requests, name)), name
+    assert columns["request"] == list(range(len(result)))
+    assert columns["status"] == [RequestStatus(status).name.lower() for status in result.status]
+    assert result.attribution is not None
+    assert same(columns["preempted_time"], result.attribution.preempted)
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv", "json"])
+@pytest.mark.parametrize("simulate", [batching.simulate_static, batching.simulate_continuous])
+def test_simulation_results_are_read_back_exactly(tmp_path: Path, suffix: str, simulate: Any) -> None:
+    result: SimulationResult = simulate(RequestColumns([3, 1, 7], arrival_time=[0.1, 0.2, 0.3]), 2)
+    write_results(result, tmp_path / f"results.{suffix}")
+    columns = read(tmp_path / f"results.{suffix}")
+    assert same(columns["end_time"], result.end_time)
+    assert columns["status"] == ["finished"] * 3
+    assert columns["prompt_length"] == [0] * 3
+    assert "preemptions" not in columns
+
+
+def test_derived_latencies_are_those_of_the_library(tmp_path: Path) -> None:
+    result = engine_run()
+    write_results(result, tmp_path / "results.parquet")
+    columns = read(tmp_path / "results.parquet")
+    finished = np.flatnonzero(result.status == RequestStatus.FINISHED)
+    latencies = batching.request_latencies(result.completed())
+    for name, of_library in [
+        ("queue_time", latencies.queue_time),
+        ("time_to_first_token", latencies.time_to_first_token),
+        ("end_to_end_latency", latencies.total_latency),
+    ]:
+        assert [columns[name][index] for index in finished] == of_library.tolist(), name
+    for index in range(len(result)):
+        count, told = int(result.tokens_generated[index]), columns["time_per_output_token"][index]
+        if index in finished and count > 1:
+            expected = (result.end_time[index] - result.first_token_time[index]) / (count - 1)
+            assert told == pytest.approx(expected, rel=1e-9)
+        else:
+            assert told is None
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv", "json"])
+def test_no_requests(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"results.{suffix}"
+    write_results(batching.simulate(RequestColumns([])), path)
+    if suffix == "json":
+        assert json.loads(path.read_text()) == []
+    elif suffix == "parquet":
+        assert parquet.read_table(path).num_rows == 0
+    else:
+        assert len(path.read_text().splitlines()) == 1
+
+
+def test_same_result_same_bytes(tmp_path: Path) -> None:
+    for suffix in ("parquet", "csv", "json"):
+        paths = [tmp_path / f"{number}.{suffix}" for number in range(2)]
+        for path in paths:
+            write_results(engine_run(), path)
+        assert paths[0].read_bytes() == paths[1].read_bytes()
+
+
+@pytest.mark.parametrize("name", ["results.txt", "results", "results.csv.gz"])
+def test_unknown_suffix(tmp_path: Path, name: str) -> None:
+    result = batching.simulate(RequestColumns([1]))
+    with pytest.raises(ValueError, match=r"must end in \.parquet or \.csv or \.json"):
+        write_results(result, tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_missing_directory(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="there is no directory"):
+        write_results(batching.simulate(RequestColumns([1])), tmp_path / "missing" / "results.csv")
+
+
+def test_not_a_result(tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match="result is 3: must be what simulate"):
+        write_results(3, tmp_path / "results.csv")  # type: ignore[arg-type]
+
+
+def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "results.csv"
+    path.write_text("before")
+
+    def fail(*_: object) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(pyarrow.csv, "write_csv", fail)
+    with pytest.raises(OSError, match="no space left"):
+        write_results(batching.simulate(RequestColumns([1])), path)
+    assert path.read_text() == "before"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_link_stays(tmp_path: Path) -> None:
+    (tmp_path / "target.csv").write_text("before")
+    (tmp_path / "link.csv").symlink_to("target.csv")
+    write_results(batching.simulate(RequestColumns([1])), tmp_path / "link.csv")
+    assert (tmp_path / "link.csv").is_symlink()
+    assert (tmp_path / "target.csv").read_text().startswith('"request"')
+
+
+def test_without_pyarrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    monkeypatch.delitem(sys.modules, "batching._results_table", raising=False)
+    monkeypatch.delattr(batching, "_results_table", raising=False)
+    with pytest.raises(batching.MissingExtraError, match=r"writing results needs pyarrow.*batching\[traces\]"):
+        write_results(batching.simulate(RequestColumns([1])), tmp_path / "results.csv")
+
+
+def test_a_million_requests_in_seconds(tmp_path: Path) -> None:
+    result = batching.simulate_continuous(batching.generate_workload(1_000_000, arrival_rate=100.0), 512)
+    for suffix, limit in (("parquet", 10.0), ("csv", 15.0), ("json", 30.0)):
+        # Several times what it takes: the machine may be busy.
+        begin = time.process_time()
+        write_results(result, tmp_path / f"results.{suffix}")
+        assert time.process_time() - begin < limit, suffix
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"num_gpu_blocks": 60},
+        {"num_gpu_blocks": 60, "async_scheduling": True, "max_num_batched_tokens": 256, "max_num_seqs": 64},
+        {"num_gpu_blocks": 80, "instant_prefill": True},
+        {"policy": "orca"},
+        {"policy": "static", "max_num_seqs": 8},
+        {"policy": "dynamic", "max_num_seqs": 8, "max_queue_delay": 0.1},
+        {"policy": "continuous"},
+    ],
+)
+def test_token_times_of_the_logs_fit_the_results(settings: dict[str, Any]) -> None:
+    """Each token once, the first at first_token_time, in order; the last at the end, but in batches that wait."""
+    requests = batching.generate_workload(300, arrival_rate=100.0)
+    result = batching.simulate(requests, log_iterations=True, log_decisions=True, **settings)
+    if "num_gpu_blocks" in settings:
+        assert result.total_preemptions > 0
+    tokens = token_times(result)
+    assert tokens is not None
+    assert np.diff(tokens.offsets).tolist() == result.tokens_generated.tolist()
+    assert (tokens.times[tokens.offsets[:-1]] / 1e9).tolist() == result.first_token_time.tolist()
+    last = tokens.times[tokens.offsets[1:] - 1] / 1e9
+    if settings.get("policy") in {"static", "dynamic"}:
+        assert (last <= result.end_time).all()
+        assert (last < result.end_time).any()
+    else:
+        assert last.tolist() == result.end_time.tolist()
+    owner = np.repeat(np.arange(len(result)), np.diff(tokens.offsets))
+    assert (np.diff(tokens.times)[owner[1:] == owner[:-1]] > 0).all()
+
+
+def test_token_times_need_both_logs() -> None:
+    requests = RequestColumns([2])
+    assert token_times(batching.simulate(requests, log_iterations=True)) is None
+    assert token_times(batching.simulate(requests, log_decisions=True)) is None
+    assert token_times(batching.simulate_continuous(requests, 1)) is None
