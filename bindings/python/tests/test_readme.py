@@ -19,9 +19,9 @@ def programs(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", README.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
 
 
-def output_of(*command: str | Path) -> str:
-    """What a program prints, if it succeeds."""
-    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+def output_of(*command: str | Path, folder: Path) -> str:
+    """What a program that runs in a folder prints, if it succeeds."""
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, cwd=folder)
     assert ended.returncode == 0, ended.stderr
     return ended.stdout
 
@@ -37,14 +37,15 @@ PYTHON = {
     "static_batch_simulation,\n": re.escape(LESSON),
     "generate_workload(10_000_000": ".*'total_tokens'.*",
     "policy=": r"vllm +TTFT[^\n]*\norca +TTFT[^\n]*\nstatic +TTFT[^\n]*\n",
+    "write_results(": "",
     "generate_requests(": r"RequestColumns\(10000 requests, .*\)\n",
 }
 
 
 @pytest.mark.parametrize("word", PYTHON)
-def test_python(word: str) -> None:
+def test_python(tmp_path: Path, word: str) -> None:
     (program,) = [program for program in programs("python") if word in program]
-    assert re.fullmatch(PYTHON[word], output_of(sys.executable, "-c", program), re.DOTALL)
+    assert re.fullmatch(PYTHON[word], output_of(sys.executable, "-c", program, folder=tmp_path), re.DOTALL)
 
 
 def test_every_python_program_is_run() -> None:
@@ -66,7 +67,9 @@ def test_compiled(tmp_path: Path, language: str, suffix: str, compiler: list[str
     source.write_text(program, encoding="utf-8")
     library = Path(_library.candidate()[0]).resolve()
     # The file's own path instead of -lbatching: a package's copy of the library has no folder of links around it.
-    output_of(*compiler, "-Wall", "-Werror", f"-I{ROOT / 'include'}", source, library, "-o", executable)
+    output_of(
+        *compiler, "-Wall", "-Werror", f"-I{ROOT / 'include'}", source, library, "-o", executable, folder=tmp_path
+    )
     soname = tmp_path / "libbatching.so.0"
     soname.symlink_to(library)
     ended = subprocess.run(

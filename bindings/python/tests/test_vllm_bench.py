@@ -12,7 +12,7 @@ import pytest
 
 import batching
 import slow_bench
-from batching import RequestColumns, Result, vllm_bench_json, write_vllm_bench
+from batching import SLO, RequestColumns, Result, vllm_bench_json, write_vllm_bench
 
 DATA = Path(os.environ.get("BATCHING_DATA", "")) / "metrics"
 PERCENTILES = [0, 25, 90, 99, 99.9, 100]
@@ -116,6 +116,18 @@ def test_by_hand() -> None:
     assert fields["max_concurrent_requests"] == 3
 
 
+def test_goodput() -> None:
+    """The run above: TTFT 0.5, 0.5, 1.0 s; E2E 1.0, 0.5, 2.0 s; in 2.0 s. An objective that is just met is met."""
+    result = batching.simulate_continuous(RequestColumns([2, 1, 3]), 2, 0.5)
+    assert vllm_bench_json(result, slo=SLO(ttft=0.5))["request_goodput"] == 1.0
+    assert vllm_bench_json(result, slo=SLO(ttft=0.5, e2e=0.9))["request_goodput"] == 0.5
+    with pytest.raises(ValueError, match=r"slo\.itl is given: the run must have log_iterations and log_decisions"):
+        vllm_bench_json(result, slo=SLO(itl=0.5))
+    logged = batching.simulate(RequestColumns([2]), iteration_time=0.5, log_iterations=True, log_decisions=True)
+    assert vllm_bench_json(logged, slo=SLO(itl=0.5))["request_goodput"] == 1.0
+    assert vllm_bench_json(logged, slo=SLO(itl=0.4))["request_goodput"] == 0.0
+
+
 def test_gaps_of_logged_runs_show_stalls() -> None:
     """One decodes while a prompt of 100 tokens, 0.1 s of work, is computed: one gap is long."""
     requests = RequestColumns([10, 1], prompt_length=[1, 100], arrival_time=[0.0, 0.035])
@@ -187,9 +199,9 @@ def test_written(tmp_path: Path) -> None:
 
 def test_bad_arguments() -> None:
     result: Any = batching.simulate(RequestColumns([3]))
-    with pytest.raises(ValueError, match=r"metric_percentiles\[1\] is 101: must be between 0 and 100"):
+    with pytest.raises(ValueError, match=r"percentiles\[1\] is 101"):
         vllm_bench_json(result, metric_percentiles=[50, 101])
-    with pytest.raises(ValueError, match=r"metric_percentiles\[0\] is nan"):
+    with pytest.raises(ValueError, match=r"percentiles\[0\] is nan"):
         vllm_bench_json(result, metric_percentiles=[float("nan")])
     with pytest.raises(ValueError, match="percentile_metrics has 'latency': must be of ttft, tpot, itl, e2el"):
         vllm_bench_json(result, percentile_metrics=["latency"])  # type: ignore[list-item]

@@ -142,8 +142,8 @@ __all__ = [
     "simulate_workload",
     "static_batch_simulation",
     "vllm_bench_json",
+    "vllm_metrics",
     "write_results",
     "write_schedule_trace",
     "write_vllm_bench",
-    "vllm_metrics",
 ]

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, Final, Literal, TypedDict, Unpack
 
 import numpy as np
+import numpy.typing as npt
 
 from batching._arguments import number, shown
 from batching._calls import Float64Array, Int64Array
@@ -18,8 +19,10 @@ from batching._engine_result import Result
 from batching._engine_words import RequestStatus
 from batching._errors import BatchingValueError
 from batching._files import suffix_of, whole_file
+from batching._recorded import RecordedRequests
 from batching._results_file import Run, check_run
-from batching._run_times import RunTimes, TokenTimes, run_times, token_times
+from batching._run_times import TokenTimes, run_times, token_times
+from batching._serving import SLO, Distribution, distribution, measure
 
 Metric = Literal["ttft", "tpot", "itl", "e2el"]
 """Time to first token, time per output token, inter-token latency, end-to-end latency."""
@@ -41,6 +44,7 @@ def vllm_bench_json(
     request_rate: float = math.inf,
     burstiness: float = 1.0,
     max_concurrency: int | None = None,
+    slo: SLO | None = None,
     metadata: Mapping[str, Any] | None = None,
     date: datetime | None = None,
 ) -> dict[str, Any]:
@@ -68,24 +72,26 @@ def vllm_bench_json(
         request_rate: told as it is; infinity becomes "inf", as in vLLM's files.
         burstiness: told as it is.
         max_concurrency: told as it is.
+        slo: what counts for request_goodput, which is null without.
         metadata: more fields; none may be one of those here.
         date: when the run was made. None: now; all else is the same each time.
 
     Raises:
         TypeError: an argument is of the wrong type.
-        ValueError: a metric is unknown, a percentile out of its range, or a field of metadata is there already.
+        ValueError: a metric is unknown, a percentile or an objective out of its range, an objective is on the ITL of a
+            run without both logs, or a field of metadata is there already.
 
     Time and memory: O(count log count + seconds in which each request was decoding), and of logs O(rows).
     """
     check_run(result)
-    shares = [_percentile(value, index) for index, value in enumerate(metric_percentiles)]
     for metric in percentile_metrics:
         if metric not in _METRICS:
             raise BatchingValueError(f"percentile_metrics has {shown(metric)}: must be of {', '.join(_METRICS)}")
     rate = number(request_rate, "request_rate")
-    times, tokens = run_times(result), token_times(result)
-    done = _finished(result)
-    figures = _Figures(result, times, tokens, done)
+    tokens = token_times(result)
+    if tokens is None and slo is not None and slo.itl is not None:
+        raise BatchingValueError("slo.itl is given: the run must have log_iterations and log_decisions")
+    figures = _Figures(result, tokens, metric_percentiles, slo)
     told: dict[str, Any] = {
         "date": (datetime.now().astimezone() if date is None else date).strftime("%Y%m%d-%H%M%S"),
         "endpoint_type": "batching",
@@ -102,7 +108,7 @@ def vllm_bench_json(
     told |= figures.totals()
     for metric in _METRICS:
         if metric in percentile_metrics:
-            told |= _statistics(metric, *figures.sample(metric), shares)
+            told |= _fields(metric, figures.distribution(metric))
     if detailed:
         told |= figures.details()
     for name, value in (metadata or {}).items():
@@ -123,6 +129,7 @@ class VllmBenchSettings(TypedDict, total=False):
     request_rate: float
     burstiness: float
     max_concurrency: int | None
+    slo: SLO | None
     metadata: Mapping[str, Any] | None
     date: datetime | None
 
@@ -147,13 +154,6 @@ def write_vllm_bench(result: Run, path: str | os.PathLike[str], **settings: Unpa
         file.write(b"\n")
 
 
-def _percentile(value: float, index: int) -> float:
-    share = number(value, f"metric_percentiles[{index}]")
-    if not 0 <= share <= 100:
-        raise BatchingValueError(f"metric_percentiles[{index}] is {shown(value)}: must be between 0 and 100")
-    return share
-
-
 def _finished(result: Run) -> Int64Array:
     if isinstance(result, Result):
         return np.flatnonzero(result.status == RequestStatus.FINISHED)
@@ -163,29 +163,54 @@ def _finished(result: Run) -> Int64Array:
 class _Figures:
     """What the fields tell, of the requests that finished."""
 
-    def __init__(self, result: Run, times: RunTimes, tokens: TokenTimes | None, done: Int64Array) -> None:
-        self._result, self._times, self._tokens, self._done = result, times, tokens, done
-        self._generated = result.tokens_generated[done].astype(np.int64)
+    def __init__(self, result: Run, tokens: TokenTimes | None, percentiles: Sequence[float], slo: SLO | None) -> None:
+        self._result, self._tokens = result, tokens
+        self._times = run_times(result)
+        self._done = _finished(result)
+        self._is_done = np.zeros(len(result), bool)
+        self._is_done[self._done] = True
+        self._generated = result.tokens_generated[self._done].astype(np.int64)
+        self._done_tokens = None if tokens is None else _tokens_of(tokens, self._is_done)
         prompts = result.requests.prompt_length
         self._prompts = np.zeros(len(result), np.int32) if prompts is None else prompts
+        self._metrics = measure(
+            self._recorded(),
+            convention="vllm",
+            percentiles=percentiles,
+            # A run without time has no rates, which is what measure makes of it.
+            duration=result.total_time or None,
+            slo=slo,
+        )
+
+    def _recorded(self) -> RecordedRequests:
+        done, tokens = self._done, self._done_tokens
+        return RecordedRequests(
+            self._result.end_time[done],
+            self._result.tokens_generated[done],
+            arrival_time=self._times.arrival[done] / 1e9,
+            start_time=self._result.start_time[done],
+            first_token_time=self._result.first_token_time[done],
+            prompt_length=self._prompts[done],
+            token_times=None if tokens is None else tokens.times / 1e9,
+            token_offsets=None if tokens is None else tokens.offsets,
+        )
 
     def totals(self) -> dict[str, Any]:
         """The fields of the whole run."""
-        done, duration = self._done, self._result.total_time
-        inputs, outputs = int(self._prompts[done].sum(dtype=np.int64)), int(self._generated.sum())
+        done, metrics = self._done, self._metrics
         starts = self._times.arrival[done]
         # Buckets of a second, counted from the first that was sent.
         origin = int(starts.min()) if len(done) else 0
         return {
-            "duration": duration,
-            "completed": len(done),
-            "failed": len(self._result) - len(done),
-            "total_input_tokens": inputs,
-            "total_output_tokens": outputs,
-            "request_throughput": _rate(len(done), duration),
-            "request_goodput": None,
-            "output_throughput": _rate(outputs, duration),
-            "total_token_throughput": _rate(inputs + outputs, duration),
+            "duration": self._result.total_time,
+            "completed": metrics.completed,
+            "failed": len(self._result) - metrics.completed,
+            "total_input_tokens": metrics.total_input_tokens,
+            "total_output_tokens": metrics.total_output_tokens,
+            "request_throughput": metrics.request_throughput,
+            "request_goodput": metrics.request_goodput,
+            "output_throughput": metrics.output_throughput,
+            "total_token_throughput": metrics.total_token_throughput,
             "max_output_tokens_per_s": float(self._busiest_second(origin)),
             "max_concurrent_requests": _most_at_once(
                 (starts - origin) // _SECOND, (self._times.end[done] - origin) // _SECOND
@@ -195,23 +220,15 @@ class _Figures:
             "queue_times": self._all(self._times.start),
         }
 
-    def sample(self, metric: str) -> tuple[Float64Array, Int64Array]:
-        """Seconds, and how many times each is in the sample."""
-        arrival, end, first = (
-            column[self._done] for column in (self._times.arrival, self._times.end, self._times.first_token)
-        )
-        ones = np.ones(len(self._done), np.int64)
-        if metric == "ttft":
-            return (first - arrival) / 1e9, ones
-        if metric == "e2el":
-            return (end - arrival) / 1e9, ones
-        if metric == "itl" and self._tokens is not None:
-            gaps = self._gaps(self._tokens)
-            return gaps, np.ones(len(gaps), np.int64)
-        several = self._generated > 1
-        counts = self._generated[several] - 1
-        per_token = (end - first)[several] / counts / 1e9
-        return per_token, counts if metric == "itl" else ones[several]
+    def distribution(self, metric: str) -> Distribution:
+        """That of one metric, in seconds."""
+        if metric == "itl" and self._tokens is None:
+            several = self._generated > 1
+            length = (self._times.end - self._times.first_token)[self._done][several]
+            gaps = self._generated[several] - 1
+            return _repeated(length / gaps / 1e9, gaps, list(self._metrics.ttft.percentiles))
+        told: Distribution = getattr(self._metrics, "e2e" if metric == "e2el" else metric)
+        return told
 
     def details(self) -> dict[str, Any]:
         """The fields of each request."""
@@ -250,25 +267,13 @@ class _Figures:
         seconds[self._done] = (moment[self._done] - self._times.arrival[self._done]) / 1e9
         return seconds.tolist()
 
-    def _gaps(self, tokens: TokenTimes) -> Float64Array:
-        """Between two tokens of one request, in seconds."""
-        owner = np.repeat(np.arange(len(self._result)), np.diff(tokens.offsets))
-        finished = np.zeros(len(self._result), bool)
-        finished[self._done] = True
-        same = (owner[1:] == owner[:-1]) & finished[owner[1:]]
-        gaps: Float64Array = np.diff(tokens.times)[same] / 1e9
-        return gaps
-
     def _busiest_second(self, origin: int) -> int:
         """The most tokens in a second."""
         if len(self._done) == 0:
             return 0
-        if self._tokens is not None:
-            tokens = self._tokens
-            finished = np.zeros(len(self._result), bool)
-            finished[self._done] = True
-            chosen = tokens.times[np.repeat(finished, np.diff(tokens.offsets))]
-            return _largest((chosen - origin) // _SECOND, np.ones(len(chosen)))
+        if self._done_tokens is not None:
+            times = self._done_tokens.times
+            return _largest((times - origin) // _SECOND, np.ones(len(times)))
         first, end = self._times.first_token[self._done] - origin, self._times.end[self._done] - origin
         begin, last = first // _SECOND, end // _SECOND
         # One entry for each request and each second in which it has tokens.
@@ -305,32 +310,45 @@ def _most_at_once(begin: Int64Array, end: Int64Array) -> int:
     return int(np.cumsum(np.bincount(position, weights=changes, minlength=len(kinds))).max(initial=0))
 
 
-def _rate(amount: int, duration: float) -> float:
-    return amount / duration if duration > 0 else 0.0
+def _tokens_of(tokens: TokenTimes, chosen: npt.NDArray[np.bool_]) -> TokenTimes:
+    counts = np.diff(tokens.offsets)
+    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts[chosen])])
+    return TokenTimes(tokens.times[np.repeat(chosen, counts)], offsets)
 
 
-def _statistics(metric: str, values: Float64Array, counts: Int64Array, shares: list[float]) -> dict[str, float]:
-    """The fields of one metric, in milliseconds; 0 if there is no sample, as in vLLM."""
-    values = 1e3 * values
+def _repeated(values: Float64Array, counts: Int64Array, percentiles: Sequence[float]) -> Distribution:
+    """The distribution of a sample that has each value so many times, without making that sample: percentiles are
+    interpolated linearly, as NumPy does.
+    """
+    if len(values) == 0:
+        return distribution(values, percentiles)
     order = np.argsort(values, kind="stable")
     values, counts = values[order], counts[order]
     bounds = np.cumsum(counts)
-    total = int(bounds[-1]) if len(bounds) else 0
-    mean = float(np.average(values, weights=counts)) if total else 0.0
-    spread = math.sqrt(float(np.average((values - mean) ** 2, weights=counts))) if total else 0.0
+    total = int(bounds[-1])
+    mean = float(np.average(values, weights=counts))
 
     def percentile(share: float) -> float:
-        if total == 0:
-            return 0.0
         place = (total - 1) * (share / 100)
-        below = min(int(place), total - 1)
-        lower, upper = (
-            float(values[np.searchsorted(bounds, rank, side="right")]) for rank in (below, min(below + 1, total - 1))
-        )
-        return lower + (upper - lower) * (place - below)
+        ranks = min(int(place), total - 1), min(int(place) + 1, total - 1)
+        lower, upper = (float(values[np.searchsorted(bounds, rank, side="right")]) for rank in ranks)
+        return lower + (upper - lower) * (place - ranks[0])
 
-    told = {f"mean_{metric}_ms": mean, f"median_{metric}_ms": percentile(50), f"std_{metric}_ms": spread}
-    # 99 for 99.0, and 99.9 as it is.
-    return told | {
-        f"p{int(share) if share == int(share) else share}_{metric}_ms": percentile(share) for share in shares
-    }
+    return Distribution(
+        count=total,
+        mean=mean,
+        median=percentile(50),
+        std=math.sqrt(float(np.average((values - mean) ** 2, weights=counts))),
+        min=float(values[0]),
+        max=float(values[-1]),
+        sum=float(values @ counts),
+        percentiles={share: percentile(share) for share in percentiles},
+    )
+
+
+def _fields(metric: str, sample: Distribution) -> dict[str, float]:
+    """The fields of one metric, in milliseconds."""
+    told = {"mean": sample.mean, "median": sample.median, "std": sample.std}
+    # p99 for 99.0, and p99.9 as it is.
+    told |= {f"p{int(share) if share == int(share) else share}": value for share, value in sample.percentiles.items()}
+    return {f"{word}_{metric}_ms": 1e3 * value for word, value in told.items()}
