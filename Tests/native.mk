@@ -27,8 +27,8 @@ $(TESTS)/cpp20/%.o: %.cpp | $(STAMPS)/packages-test
 
 # --- C ----------------------------------------------------------------------------------------------------------------
 
-CMOCKA_TESTS := $(addprefix $(TESTS)/c/,textbook structs columns errors simulators capacity workload serving_metrics engine engine_ends \
-                engine_logs engine_callbacks engine_errors engine_textbook attribution)
+CMOCKA_TESTS := $(addprefix $(TESTS)/c/,textbook structs columns errors simulators capacity workload serving_metrics load \
+                engine engine_ends engine_logs engine_callbacks engine_errors engine_textbook attribution)
 HOSTILE_INPUTS := $(TESTS)/c/hostile_inputs
 
 $(CMOCKA_TESTS): $(TESTS)/c/%: $(TESTS)/Tests/c/%.o $(TESTS)/Tests/c/oracle.o | $(LIBRARY)

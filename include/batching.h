@@ -361,6 +361,59 @@ typedef struct batching_metrics {
     batching_distribution *normalized_latency; /**< Seconds: (end - arrival) / output_length where that is above 0. */
 } batching_metrics;
 
+/** From when to when the load is looked at, and of how many slots. 0 and NULL are the defaults given here. */
+typedef struct batching_load_config {
+    uint32_t struct_size; /**< sizeof(batching_load_config) of the caller; set by the _init function. */
+    uint32_t reserved;    /**< Must be 0. */
+    double window_start;  /**< Seconds. Only with window_end. */
+    double window_end;    /**< Seconds, not before window_start. 0: from the first arrival to the last end. */
+    int64_t slots;        /**< Requests that the server can run at once. 0: unknown. */
+    const double
+        *last_token_time; /**< [count] seconds in [start, end] of the request at which it had its own last token,
+                               after which it was held in its batch; NaN: its end. NULL: all their ends. */
+} batching_load_config;
+
+/** How loaded a server was over a window of time: see batching_load_calculate. */
+typedef struct batching_load {
+    uint32_t struct_size;      /**< sizeof(batching_load) of the caller; set by the _init function. */
+    uint32_t reserved;         /**< Must be 0. */
+    double window_start;       /**< Seconds: what was looked at. */
+    double window_end;         /**< Seconds. */
+    int64_t requests;          /**< Requests that were not left out. */
+    double mean_running;       /**< Requests running, averaged over the window. */
+    double mean_waiting;       /**< Requests waiting, averaged over the window. */
+    double mean_tokens;        /**< Tokens in flight, averaged over the window. */
+    int64_t peak_running;      /**< The most requests running at any instant of the window. */
+    int64_t peak_waiting;      /**< The most requests waiting. */
+    int64_t peak_tokens;       /**< The most tokens in flight. */
+    double utilization;        /**< Share of the window in which any request runs. */
+    double slot_utilization;   /**< mean_running / slots. NaN without slots. */
+    double held_slot_time;     /**< Slots x seconds held by requests that have their last token. */
+    double unfilled_slot_time; /**< Slots x seconds that were free while a request waited. NaN without slots. */
+    double wasted_slot_share;  /**< (held_slot_time + unfilled_slot_time) / (slots x window). NaN without slots. */
+} batching_load;
+
+/**
+ * The load as it changes: one row an interval of time. The intervals follow each other without gaps, and the last ends
+ * with the window. Columns are the caller's; NULL columns are not wanted.
+ */
+typedef struct batching_load_timeline {
+    uint32_t struct_size; /**< sizeof(batching_load_timeline) of the caller; set by the _init function. */
+    uint32_t reserved;    /**< Must be 0. */
+    int64_t capacity;     /**< Elements in each column; with bins at least as many as those. */
+    int64_t count;        /**< Written: rows in all. Those beyond capacity are counted, but not kept. */
+    int64_t bins;    /**< 0: a row wherever running, waiting or tokens change; at most 3 x count + 1. Otherwise that
+                          many intervals of equal length, to the nanosecond rounded down; at most the nanoseconds of
+                          the window, and none if that has no length. */
+    double *time;    /**< [capacity] seconds: where the interval begins. */
+    double *running; /**< [capacity] requests running, averaged over the interval. */
+    double *waiting; /**< [capacity] requests waiting, averaged over the interval. */
+    double *tokens;  /**< [capacity] tokens in flight, averaged over the interval. */
+    int64_t *peak_running; /**< [capacity] the most requests running at any instant of the interval. */
+    int64_t *peak_waiting; /**< [capacity] the most requests waiting. */
+    int64_t *peak_tokens;  /**< [capacity] the most tokens in flight. */
+} batching_load_timeline;
+
 /** Static against continuous batching on the same requests. Each is 0 if there are no requests. */
 typedef struct batching_comparison {
     uint32_t struct_size;          /**< sizeof(batching_comparison) of the caller; set by the _init function. */
@@ -707,6 +760,9 @@ batching_status batching_recorded_init(batching_recorded *recorded, uint32_t str
 batching_status batching_distribution_init(batching_distribution *distribution, uint32_t struct_size);
 batching_status batching_metrics_options_init(batching_metrics_options *options, uint32_t struct_size);
 batching_status batching_metrics_init(batching_metrics *metrics, uint32_t struct_size);
+batching_status batching_load_config_init(batching_load_config *config, uint32_t struct_size);
+batching_status batching_load_init(batching_load *load, uint32_t struct_size);
+batching_status batching_load_timeline_init(batching_load_timeline *timeline, uint32_t struct_size);
 batching_status batching_comparison_init(batching_comparison *comparison, uint32_t struct_size);
 batching_status batching_workload_init(batching_workload *workload, uint32_t struct_size);
 batching_status batching_config_init(batching_config *config, uint32_t struct_size);
@@ -974,6 +1030,43 @@ batching_status batching_latencies_calculate(const batching_completed *completed
  */
 batching_status batching_batch_metrics_calculate(const batching_completed *completed, double total_time,
                                                  batching_batch_metrics *metrics);
+
+/**
+ * How loaded a server was, as step functions of time, from the columns of the requests alone:
+ *
+ *   running(t)  requests with start <= t < end
+ *   waiting(t)  requests with arrival <= t < start
+ *   tokens(t)   prompt and output tokens of the running, all of them from start to end: the room that they would have
+ * to be given in advance held(t)     requests with last token <= t < end: their slot is taken, but generates nothing
+ *
+ * So a request that ends at t and another that starts at t do not overlap, and a request that starts and ends at the
+ * same nanosecond is never running. Means are over the time of the window, peaks over its instants.
+ *
+ *   utilization        share of the window with running(t) > 0
+ *   slot_utilization   mean of running(t) / slots. Above 1 if more run than there are slots: the time from start to end
+ *                      of a simulated request includes that in which it was preempted.
+ *   held_slot_time     integral of held(t)
+ *   unfilled_slot_time integral of min(max(0, slots - running(t)), waiting(t)): slots that somebody could have had
+ *   wasted_slot_share  both, divided by slots x window: near 0 for continuous batching; static batching wastes what its
+ *                      shorter members are held for, and what is free until a batch is full
+ *
+ * A request whose start_time is unknown counts as running from its arrival: what is running is then what is in the
+ * system. Requests that failed are left out. first_token_time and the token times are checked, but tell nothing here.
+ *
+ *   recorded  the requests, in any order.
+ *   config    NULL: all defaults.
+ *   load      filled, or NULL.
+ *   timeline  columns to fill, or NULL.
+ *
+ * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_CAPACITY;
+ * BATCHING_ERROR_INVALID_ARGUMENT if a time is out of its range, arrival <= start <= last token <= end does not hold, a
+ * length is negative, or the window is none; BATCHING_ERROR_OUT_OF_MEMORY.
+ *
+ * Time: O(count). Memory: none for columns of times that do not fall (arrival, start, last token, end, each by itself);
+ * each other one costs a sort in 24 bytes a request, of which 4 are kept until the end.
+ */
+batching_status batching_load_calculate(const batching_recorded *recorded, const batching_load_config *config,
+                                        batching_load *load, batching_load_timeline *timeline);
 
 /**
  * How many tokens each request still has to generate: max(0, output_length - tokens_generated). A request is complete

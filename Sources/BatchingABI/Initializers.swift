@@ -50,6 +50,27 @@ public func batching_recorded_init(
     status { () throws(BatchingError) in try batching_recorded.initialize(recorded, size: struct_size) }
 }
 
+@implementation @_cdecl("batching_load_config_init")
+public func batching_load_config_init(
+    _ config: UnsafeMutablePointer<batching_load_config>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in try batching_load_config.initialize(config, size: struct_size) }
+}
+
+@implementation @_cdecl("batching_load_init")
+public func batching_load_init(
+    _ load: UnsafeMutablePointer<batching_load>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in try batching_load.initialize(load, size: struct_size) }
+}
+
+@implementation @_cdecl("batching_load_timeline_init")
+public func batching_load_timeline_init(
+    _ timeline: UnsafeMutablePointer<batching_load_timeline>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in try batching_load_timeline.initialize(timeline, size: struct_size) }
+}
+
 @implementation @_cdecl("batching_comparison_init")
 public func batching_comparison_init(
     _ comparison: UnsafeMutablePointer<batching_comparison>!, _ struct_size: UInt32

@@ -29,6 +29,9 @@ enum {
     ITERATION_LOG_SIZE = 128,
     DECISION_LOG_SIZE = 80,
     ATTRIBUTION_SIZE = 72,
+    LOAD_CONFIG_SIZE = 40,
+    LOAD_SIZE = 120,
+    LOAD_TIMELINE_SIZE = 88,
     ATTRIBUTION_BANDS_SIZE = 104,
     LARGEST_SIZE = 4096
 };
@@ -58,6 +61,9 @@ union any_struct {
     batching_iteration_log iteration_log;
     batching_decision_log decision_log;
     batching_attribution attribution;
+    batching_load_config load_config;
+    batching_load load;
+    batching_load_timeline load_timeline;
     batching_attribution_bands attribution_bands;
     unsigned char bytes[LARGEST_SIZE + 8];
 };
@@ -84,6 +90,9 @@ INIT_OF(config)
 INIT_OF(iteration_log)
 INIT_OF(decision_log)
 INIT_OF(attribution)
+INIT_OF(load_config)
+INIT_OF(load)
+INIT_OF(load_timeline)
 INIT_OF(attribution_bands)
 
 /* Calls a function that uses the struct, everything else being in order. */
@@ -189,6 +198,27 @@ static batching_status use_decision_log(const union any_struct *any) {
     return batching_simulate(&config, &requests, NULL, NULL);
 }
 
+static batching_status sweep_recorded(const union any_struct *any) {
+    return batching_load_calculate(&any->recorded, NULL, NULL, NULL);
+}
+
+static batching_status use_load_config(const union any_struct *any) {
+    INITIALIZED(batching_recorded, recorded);
+    return batching_load_calculate(&recorded, &any->load_config, NULL, NULL);
+}
+
+static batching_status use_load(const union any_struct *any) {
+    INITIALIZED(batching_recorded, recorded);
+    union any_struct copy = *any;
+    return batching_load_calculate(&recorded, NULL, &copy.load, NULL);
+}
+
+static batching_status use_load_timeline(const union any_struct *any) {
+    INITIALIZED(batching_recorded, recorded);
+    union any_struct copy = *any;
+    return batching_load_calculate(&recorded, NULL, NULL, &copy.load_timeline);
+}
+
 static batching_status use_attribution(const union any_struct *any) {
     batching_requests requests = lesson_requests();
     union any_struct copy = *any;
@@ -256,6 +286,10 @@ static const struct kind {
     {"iteration_log", ITERATION_LOG_SIZE, ITERATION_LOG_SIZE, iteration_log_of_any, use_iteration_log},
     {"decision_log", DECISION_LOG_SIZE, DECISION_LOG_SIZE, decision_log_of_any, use_decision_log},
     {"attribution", ATTRIBUTION_SIZE, ATTRIBUTION_SIZE, attribution_of_any, use_attribution},
+    {"recorded", RECORDED_SIZE, RECORDED_SIZE, recorded_of_any, sweep_recorded},
+    {"config", LOAD_CONFIG_SIZE, LOAD_CONFIG_SIZE, load_config_of_any, use_load_config},
+    {"load", LOAD_SIZE, LOAD_SIZE, load_of_any, use_load},
+    {"timeline", LOAD_TIMELINE_SIZE, LOAD_TIMELINE_SIZE, load_timeline_of_any, use_load_timeline},
     {"attribution", ATTRIBUTION_SIZE, ATTRIBUTION_SIZE, attribution_of_any, divide_attribution},
     {"bands", ATTRIBUTION_BANDS_SIZE, ATTRIBUTION_BANDS_SIZE, attribution_bands_of_any, use_attribution_bands},
 };

@@ -160,6 +160,43 @@ FIELD(metrics, e2e, 168, batching_distribution *);
 FIELD(metrics, queue_time, 176, batching_distribution *);
 FIELD(metrics, normalized_latency, 184, batching_distribution *);
 
+SIZE(load_config, 40);
+HEAD(load_config);
+FIELD(load_config, window_start, 8, double);
+FIELD(load_config, window_end, 16, double);
+FIELD(load_config, slots, 24, int64_t);
+FIELD(load_config, last_token_time, 32, const double *);
+
+SIZE(load, 120);
+HEAD(load);
+FIELD(load, window_start, 8, double);
+FIELD(load, window_end, 16, double);
+FIELD(load, requests, 24, int64_t);
+FIELD(load, mean_running, 32, double);
+FIELD(load, mean_waiting, 40, double);
+FIELD(load, mean_tokens, 48, double);
+FIELD(load, peak_running, 56, int64_t);
+FIELD(load, peak_waiting, 64, int64_t);
+FIELD(load, peak_tokens, 72, int64_t);
+FIELD(load, utilization, 80, double);
+FIELD(load, slot_utilization, 88, double);
+FIELD(load, held_slot_time, 96, double);
+FIELD(load, unfilled_slot_time, 104, double);
+FIELD(load, wasted_slot_share, 112, double);
+
+SIZE(load_timeline, 88);
+HEAD(load_timeline);
+FIELD(load_timeline, capacity, 8, int64_t);
+FIELD(load_timeline, count, 16, int64_t);
+FIELD(load_timeline, bins, 24, int64_t);
+FIELD(load_timeline, time, 32, double *);
+FIELD(load_timeline, running, 40, double *);
+FIELD(load_timeline, waiting, 48, double *);
+FIELD(load_timeline, tokens, 56, double *);
+FIELD(load_timeline, peak_running, 64, int64_t *);
+FIELD(load_timeline, peak_waiting, 72, int64_t *);
+FIELD(load_timeline, peak_tokens, 80, int64_t *);
+
 SIZE(comparison, 56);
 HEAD(comparison);
 FIELD(comparison, static_throughput, 8, double);

@@ -382,13 +382,18 @@ INIT(config)
 INIT(iteration_log)
 INIT(decision_log)
 INIT(attribution)
+INIT(recorded)
+INIT(load_config)
+INIT(load)
+INIT(load_timeline)
 INIT(attribution_bands)
 
 static void fuzz_init(struct input *input) {
     static batching_status (*const inits[])(void *, uint32_t) = {
-        init_requests,      init_results,     init_summary,           init_completed, init_latencies,
-        init_batch_metrics, init_comparison,  init_workload,          init_config,    init_iteration_log,
-        init_decision_log,  init_attribution, init_attribution_bands,
+        init_requests,      init_results,       init_summary,           init_completed, init_latencies,
+        init_batch_metrics, init_comparison,    init_workload,          init_config,    init_iteration_log,
+        init_decision_log,  init_attribution,   init_attribution_bands, init_recorded,  init_load_config,
+        init_load,          init_load_timeline,
     };
     uint32_t size = input_chance(input, 2) ? (uint32_t)input_word(input) : (uint32_t)input_byte(input) * 8;
     size_t held = size > 4096 ? 0 : size;

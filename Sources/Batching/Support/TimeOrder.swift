@@ -1,3 +1,11 @@
+/// Valid times, in nanoseconds.
+private struct TimeColumn: IntegerColumn {
+    let times: UnsafePointer<Double>
+
+    @inline(__always)
+    subscript(index: Int) -> Int64 { Nanoseconds(validSeconds: times[index]).count }
+}
+
 /// In which order the rows of columns are visited: position 0, 1, 2, … to the index of a row.
 protocol RowOrder {
     subscript(position: Int) -> Int { get }
@@ -17,7 +25,7 @@ struct PermutedOrder: RowOrder {
     subscript(position: Int) -> Int { Int(indices[position]) }
 }
 
-/// The permutation that sorts a column of valid times, ties in the given order.
+/// The permutation that sorts a column of times, ties in the given order.
 ///
 /// A least-significant-digit radix sort on the nanoseconds: stable, without recursion, in memory that is known before
 /// it starts.
@@ -32,6 +40,13 @@ struct TimeOrder: ~Copyable {
 
     /// - Parameter count: at most `UInt32.max`.
     init(sorting times: UnsafePointer<Double>, count: Int) throws(BatchingError) {
+        try self.init(sorting: TimeColumn(times: times), count: count)
+    }
+
+    /// - Parameters:
+    ///   - column: nanoseconds, each at least 0.
+    ///   - count: at most `UInt32.max`.
+    init(sorting column: some IntegerColumn, count: Int) throws(BatchingError) {
         let firstKeys = try ScratchBuffer<Int64>(count: count, repeating: 0)
         let secondKeys = try ScratchBuffer<Int64>(count: count, repeating: 0)
         let firstIndices = try ScratchBuffer<UInt32>(count: count, repeating: 0)
@@ -40,7 +55,7 @@ struct TimeOrder: ~Copyable {
 
         var largest: Int64 = 0
         for index in 0..<count {
-            let key = Nanoseconds(validSeconds: times[index]).count
+            let key = column[index]
             firstKeys.elements[index] = key
             firstIndices.elements[index] = UInt32(truncatingIfNeeded: index)
             largest = max(largest, key)

@@ -17,9 +17,9 @@ HEADER = Path(__file__).parents[3] / "include" / "batching.h"
 SCALARS: dict[str, Any] = {
     "int32_t": ctypes.c_int32,
     "int64_t": ctypes.c_int64,
+    "uint8_t": ctypes.c_uint8,
     "uint32_t": ctypes.c_uint32,
     "uint64_t": ctypes.c_uint64,
-    "uint8_t": ctypes.c_uint8,
     "double": ctypes.c_double,
     "batching_status": ctypes.c_int32,
 }

@@ -23,6 +23,7 @@ from batching._errors import (
     BatchingValueError,
     MissingExtraError,
 )
+from batching._load import Load, LoadTimeline, load_over_time
 from batching._metrics import BatchMetrics, LatencyColumns, remaining_tokens, request_latencies
 from batching._plot import plot_comparison, plot_runs
 from batching._recorded import RecordedRequests
@@ -94,6 +95,8 @@ __all__ = [
     "Iteration",
     "IterationLog",
     "LatencyColumns",
+    "Load",
+    "LoadTimeline",
     "LognormalLengths",
     "MissingExtraError",
     "PoissonArrivals",
@@ -127,6 +130,7 @@ __all__ = [
     "generate_conversation_workload",
     "generate_requests",
     "generate_workload",
+    "load_over_time",
     "measure",
     "optimal_batch_size",
     "plot_comparison",

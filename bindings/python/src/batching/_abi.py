@@ -241,6 +241,64 @@ class ServingMetrics(VersionedStructure):
     ]
 
 
+class LoadConfig(VersionedStructure):
+    """From when to when the load is looked at, and of how many slots."""
+
+    c_name = "batching_load_config"
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("window_start", c_double),
+        ("window_end", c_double),
+        ("slots", c_int64),
+        ("last_token_time", POINTER(c_double)),
+    ]
+
+
+class Load(VersionedStructure):
+    """How loaded a server was over a window of time."""
+
+    c_name = "batching_load"
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("window_start", c_double),
+        ("window_end", c_double),
+        ("requests", c_int64),
+        ("mean_running", c_double),
+        ("mean_waiting", c_double),
+        ("mean_tokens", c_double),
+        ("peak_running", c_int64),
+        ("peak_waiting", c_int64),
+        ("peak_tokens", c_int64),
+        ("utilization", c_double),
+        ("slot_utilization", c_double),
+        ("held_slot_time", c_double),
+        ("unfilled_slot_time", c_double),
+        ("wasted_slot_share", c_double),
+    ]
+
+
+class LoadTimeline(VersionedStructure):
+    """The load as it changes."""
+
+    c_name = "batching_load_timeline"
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("capacity", c_int64),
+        ("count", c_int64),
+        ("bins", c_int64),
+        ("time", POINTER(c_double)),
+        ("running", POINTER(c_double)),
+        ("waiting", POINTER(c_double)),
+        ("tokens", POINTER(c_double)),
+        ("peak_running", POINTER(c_int64)),
+        ("peak_waiting", POINTER(c_int64)),
+        ("peak_tokens", POINTER(c_int64)),
+    ]
+
+
 class Comparison(VersionedStructure):
     """Static against continuous batching on the same requests."""
 
@@ -484,6 +542,9 @@ STRUCTURES: Final[Sequence[type[VersionedStructure]]] = (
     Distribution,
     MetricsOptions,
     ServingMetrics,
+    LoadConfig,
+    Load,
+    LoadTimeline,
     Comparison,
     Workload,
     Iteration,
@@ -534,6 +595,12 @@ FUNCTIONS: Final[dict[str, Signature]] = {
     "batching_metrics_options_init": Signature(_status, [POINTER(MetricsOptions), c_uint32]),
     # batching_status batching_metrics_init(batching_metrics *metrics, uint32_t struct_size);
     "batching_metrics_init": Signature(_status, [POINTER(ServingMetrics), c_uint32]),
+    # batching_status batching_load_config_init(batching_load_config *config, uint32_t struct_size);
+    "batching_load_config_init": Signature(_status, [POINTER(LoadConfig), c_uint32]),
+    # batching_status batching_load_init(batching_load *load, uint32_t struct_size);
+    "batching_load_init": Signature(_status, [POINTER(Load), c_uint32]),
+    # batching_status batching_load_timeline_init(batching_load_timeline *timeline, uint32_t struct_size);
+    "batching_load_timeline_init": Signature(_status, [POINTER(LoadTimeline), c_uint32]),
     # batching_status batching_comparison_init(batching_comparison *comparison, uint32_t struct_size);
     "batching_comparison_init": Signature(_status, [POINTER(Comparison), c_uint32]),
     # batching_status batching_workload_init(batching_workload *workload, uint32_t struct_size);
@@ -593,6 +660,11 @@ FUNCTIONS: Final[dict[str, Signature]] = {
     #     const batching_metrics_options *options, batching_distribution *distribution);
     "batching_distribution_calculate": Signature(
         _status, [c_int64, POINTER(c_double), POINTER(MetricsOptions), POINTER(Distribution)]
+    ),
+    # batching_status batching_load_calculate(const batching_recorded *recorded, const batching_load_config *config,
+    #     batching_load *load, batching_load_timeline *timeline);
+    "batching_load_calculate": Signature(
+        _status, [POINTER(Recorded), POINTER(LoadConfig), POINTER(Load), POINTER(LoadTimeline)]
     ),
     # batching_status batching_remaining_tokens_calculate(int64_t count, const int32_t *output_length,
     #     const int32_t *tokens_generated, int32_t *remaining_tokens);

@@ -176,6 +176,7 @@ def simulate(
     return Result(
         requests=columns,
         policy=policy,
+        max_num_seqs=config.max_num_seqs,
         columns=outputs,
         summary=summary,
         iteration_log=None if iterations is None else IterationLog(iterations.columns()),

@@ -1,6 +1,8 @@
 """What the engine found out."""
 
-from typing import TYPE_CHECKING, Any, Final
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +14,7 @@ from batching._columns import CompletedColumns, RequestColumns, _Columns
 from batching._display import Displayed, Table, count, rate, seconds, share
 from batching._engine_logs import DecisionLog, IterationLog
 from batching._engine_words import EndReason, RequestStatus
+from batching._load import Load, last_tokens, load_over_time
 from batching._metrics import BatchMetrics, batch_metrics
 from batching._recorded import RecordedRequests
 from batching._serving import ServingMetrics, measure
@@ -40,6 +43,8 @@ class Result(Displayed, _Columns):
     """What was simulated."""
     policy: str
     """Which policy decided."""
+    max_num_seqs: int
+    """The most requests that could run at once."""
     start_time: Float64Array
     """Seconds at which each request was first admitted. NaN: never."""
     first_token_time: Float64Array
@@ -112,6 +117,7 @@ class Result(Displayed, _Columns):
         *,
         requests: RequestColumns,
         policy: str,
+        max_num_seqs: int,
         columns: dict[str, npt.NDArray[Any]],
         summary: _abi.Summary,
         iteration_log: IterationLog | None,
@@ -124,6 +130,7 @@ class Result(Displayed, _Columns):
         self.__dict__.update(
             requests=requests,
             policy=policy,
+            max_num_seqs=max_num_seqs,
             end_reason=EndReason(summary.end_reason),
             total_preemptions=summary.preemptions,
             iteration_log=iteration_log,
@@ -164,6 +171,48 @@ class Result(Displayed, _Columns):
     def measure(self, **options: Any) -> ServingMetrics:
         """The metrics of the requests that have all their tokens: `measure(result.recorded(), **options)`."""
         return measure(self.recorded(), **options)
+
+    def load(self, *, slots: int | None = None, timeline: Literal["changes"] | int | None = None) -> Load:
+        """How many requests ran and waited from 0 to `duration`, and how well the slots were used: `load_over_time`.
+
+        A request that was preempted counts as running until its end. One that did not end runs, or waits, to the end of
+        the run, with the tokens that it has generated; one that was rejected is left out. How long requests were held
+        after their last token in a static or dynamic batch is only known with `attribution`: without it, held_slot_time
+        and wasted_slot_share are NaN.
+
+        Args:
+            slots: requests that can run at once. None: the max_num_seqs of the run.
+            timeline: "changes", a number of equally long intervals, or None.
+        """
+        arrivals = self.requests.arrival_time
+        arrival = np.zeros(len(self)) if arrivals is None else arrivals
+        chosen = np.flatnonzero((self.status < RequestStatus.REJECTED_MODEL_LENGTH) & (arrival <= self.duration))
+        end = self.end_time[chosen]
+        end = np.where(np.isnan(end), self.duration, end)
+        start = self.start_time[chosen]
+        start = np.where(np.isnan(start), end, start)
+        prompts = self.requests.prompt_length
+        recorded = RecordedRequests(
+            end,
+            self.tokens_generated[chosen],
+            arrival_time=arrival[chosen],
+            start_time=start,
+            prompt_length=None if prompts is None else prompts[chosen],
+        )
+        is_padded = self.policy in {"static", "dynamic"}
+        last = None
+        if is_padded and self.attribution is not None:
+            last = last_tokens(start, end, self.attribution.held_in_batch[chosen])
+        load = load_over_time(
+            recorded,
+            slots=self.max_num_seqs if slots is None else slots,
+            window=(0.0, self.duration) if self.duration > 0 else None,
+            last_token_time=last,
+            timeline=timeline,
+        )
+        if is_padded and last is None:
+            return replace(load, held_slot_time=math.nan, wasted_slot_share=math.nan)
+        return load
 
     def metrics(self) -> BatchMetrics:
         """The metrics of the requests that have all their tokens, over total_time."""

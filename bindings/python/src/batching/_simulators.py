@@ -12,6 +12,7 @@ from batching._calls import Float64Array, Int64Array, check, initialised, pointe
 from batching._columns import CompletedColumns, RequestColumns
 from batching._display import Displayed, Table, count, rate, seconds, share
 from batching._library import library
+from batching._load import Load, last_tokens, load_over_time
 from batching._memory import allocated, check_fits
 from batching._metrics import BatchMetrics, batch_metrics
 from batching._recorded import RecordedRequests
@@ -95,6 +96,24 @@ class SimulationResult(Displayed, CompletedColumns):
     def measure(self, **options: Any) -> ServingMetrics:
         """The metrics of a serving run: `measure(result.recorded(), **options)`."""
         return measure(self.recorded(), **options)
+
+    def load(self, *, slots: int | None = None, timeline: Literal["changes"] | int | None = None) -> Load:
+        """How many requests ran and waited from 0 to `total_time`, and how well the slots were used: `load_over_time`.
+
+        Args:
+            slots: requests that can run at once. None: the batch_size of the run.
+            timeline: "changes", a number of equally long intervals, or None.
+        """
+        # A request has its last token as many iterations, of whole nanoseconds, after its start as it has tokens.
+        generating = self.tokens_generated * np.rint(self.time_per_token * 1e9) / 1e9
+        held = self.end_time - self.start_time - generating
+        return load_over_time(
+            self.recorded(),
+            slots=self.batch_size if slots is None else slots,
+            window=(0.0, self.total_time) if self.total_time > 0 else None,
+            last_token_time=last_tokens(self.start_time, self.end_time, held),
+            timeline=timeline,
+        )
 
     def metrics(self) -> BatchMetrics:
         """The metrics of the run, as calculate_batch_metrics gives them over its own total_time."""
