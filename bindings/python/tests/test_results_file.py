@@ -107,6 +107,14 @@ def test_derived_latencies_are_those_of_the_library(tmp_path: Path) -> None:
             assert told is None
 
 
+def test_single_tokens_have_no_time_per_output_token(tmp_path: Path) -> None:
+    """In a static batch of 0.5 s an iteration, the single token is there at 0.5 s and held until 1.5 s."""
+    write_results(batching.simulate_static(RequestColumns([1, 3]), 2, 0.5), tmp_path / "results.json")
+    columns = read(tmp_path / "results.json")
+    assert columns["time_per_output_token"] == [None, 0.5]
+    assert columns["end_to_end_latency"] == [1.5, 1.5]
+
+
 @pytest.mark.parametrize("suffix", ["parquet", "csv", "json"])
 def test_no_requests(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"results.{suffix}"

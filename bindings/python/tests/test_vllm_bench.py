@@ -9,10 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import batching
 import slow_bench
 from batching import SLO, RequestColumns, Result, vllm_bench_json, write_vllm_bench
+from batching._vllm_bench import _repeated
 
 DATA = Path(os.environ.get("BATCHING_DATA", "")) / "metrics"
 PERCENTILES = [0, 25, 90, 99, 99.9, 100]
@@ -114,6 +117,19 @@ def test_by_hand() -> None:
     # In [1, 2): 1.0 twice and 1.5 once; [0, 1) has two, [2, 3) one. All three are there in [0, 1).
     assert fields["max_output_tokens_per_s"] == 3
     assert fields["max_concurrent_requests"] == 3
+
+
+@given(st.lists(st.tuples(st.floats(0, 10), st.integers(1, 4)), max_size=12), st.floats(0, 100))
+def test_the_distribution_of_repeated_values_is_numpys(pairs: list[tuple[float, int]], share: float) -> None:
+    values, counts = np.array([pair[0] for pair in pairs]), np.array([pair[1] for pair in pairs], np.int64)
+    told = _repeated(values, counts, [share])
+    sample = np.repeat(values, counts) if pairs else np.zeros(1)
+    assert told.count == counts.sum()
+    assert told.mean == pytest.approx(sample.mean(), rel=1e-12, abs=1e-300)
+    assert told.median == pytest.approx(np.median(sample), rel=1e-12, abs=1e-300)
+    assert told.std == pytest.approx(sample.std(), rel=1e-9, abs=1e-9)
+    assert told.percentiles[share] == pytest.approx(np.percentile(sample, share), rel=1e-11, abs=1e-12)
+    assert (told.min, told.max) == (sample.min(), sample.max())
 
 
 def test_goodput() -> None:
