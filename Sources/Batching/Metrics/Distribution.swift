@@ -79,7 +79,8 @@ extension Distribution {
                 positions.append(RankPosition(percentiles[index] / 100, count, wanted.method))
             }
         }
-        let selected = try ValueSelection(values, count: count, positions)
+        let selected = try ValueSelection(
+            values, count: count, smallest: smallest, largest: largest, positions)
         median = selected.value(positions[0]) / divisor
         for index in 1..<max(positions.count, 1) {
             results?[index - 1] = selected.value(positions[index]) / divisor

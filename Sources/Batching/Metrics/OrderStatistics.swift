@@ -39,6 +39,8 @@ struct OrderStatistics: ~Copyable {
     /// The intervals of the ranks without repetition.
     private let distinct: ScratchBuffer<Interval>
     private let counts: ScratchBuffer<UInt32>
+    /// For each bin of the first round 1 if a rank lies in it, else 0.
+    private let wanted: ScratchBuffer<UInt8>
     private let rankCount: Int
 
     /// - Parameter ranks: ascending, each from 0; the rank of the smallest value is 0.
@@ -48,11 +50,13 @@ struct OrderStatistics: ~Copyable {
         let intervals = try ScratchBuffer(count: sought.count, repeating: whole)
         let distinct = try ScratchBuffer(count: sought.count, repeating: whole)
         let counts = try ScratchBuffer<UInt32>(count: sought.count * OrderStatistics.bins, repeating: 0)
+        let wanted = try ScratchBuffer<UInt8>(count: OrderStatistics.bins, repeating: 0)
         for (number, rank) in sought.enumerated() { ranks.elements[number] = rank }
         self.ranks = ranks
         self.intervals = intervals
         self.distinct = distinct
         self.counts = counts
+        self.wanted = wanted
         rankCount = sought.count
     }
 
@@ -86,31 +90,46 @@ struct OrderStatistics: ~Copyable {
         var left = count
         while bits > 0 {
             let distinctCount = findDistinct()
+            // Only in the first round do all values lie within it for sure.
+            let tallied = bits == whole.bits ? whole : nil
             tally(StoredIntegers(values: values), count: left, distinctCount: distinctCount)
             narrow(distinctCount: distinctCount)
             bits = max(bits - OrderStatistics.binBits, 0)
-            if bits > 0 { left = drop(values, count: left, findDistinct()) }
+            if bits > 0 { left = drop(values, count: left, findDistinct(), tallied: tallied) }
         }
     }
 
     /// Keeps the values that lie in an interval, in their order.
-    private func drop(_ values: UnsafeMutablePointer<Int64>, count: Int, _ distinctCount: Int) -> Int {
-        // The intervals are of one width, and ascending.
-        let first = distinct.elements[0]
-        let last = distinct.elements[distinctCount - 1]
-        let width = UInt64(1) << UInt64(first.bits)
-        let span = UInt64(bitPattern: last.lowest &- first.lowest) &+ width
+    /// - Parameter tallied: the interval in which all values lay, if there was one alone in the round before.
+    private func drop(
+        _ values: UnsafeMutablePointer<Int64>, count: Int, _ distinctCount: Int, tallied: Interval?
+    ) -> Int {
         var kept = 0
+        if let tallied {
+            // The intervals are bins of the one before, so that a table tells.
+            wanted.elements.update(repeating: 0, count: OrderStatistics.bins)
+            for number in 0..<distinctCount {
+                let offset = UInt64(bitPattern: distinct.elements[number].lowest &- tallied.lowest)
+                wanted.elements[Int(truncatingIfNeeded: offset >> UInt64(tallied.shift))] = 1
+            }
+            for index in 0..<count {
+                let value = values[index]
+                let offset = UInt64(bitPattern: value &- tallied.lowest)
+                values[kept] = value
+                kept &+= Int(wanted.elements[Int(truncatingIfNeeded: offset >> UInt64(tallied.shift))])
+            }
+            return kept
+        }
+        let width = UInt64(1) << UInt64(distinct.elements[0].bits)
         for index in 0..<count {
             let value = values[index]
-            guard UInt64(bitPattern: value &- first.lowest) < span else { continue }
             var isWithin = false
             for number in 0..<distinctCount {
-                isWithin =
-                    isWithin || UInt64(bitPattern: value &- distinct.elements[number].lowest) < width
+                let offset = UInt64(bitPattern: value &- distinct.elements[number].lowest)
+                isWithin = isWithin || offset < width
             }
             values[kept] = value
-            kept += isWithin ? 1 : 0
+            kept &+= isWithin ? 1 : 0
         }
         return kept
     }

@@ -5,9 +5,10 @@ struct ValueSelection: ~Copyable {
     private let statistics: OrderStatistics
 
     /// - Parameters:
-    ///   - values: `count` values, at least one, none not-a-number; overwritten.
+    ///   - values: `count` values, at least one, none not-a-number, all within `smallest...largest`; overwritten.
     init(
-        _ values: UnsafeMutablePointer<Double>, count: Int, _ positions: [RankPosition]
+        _ values: UnsafeMutablePointer<Double>, count: Int, smallest: Double, largest: Double,
+        _ positions: [RankPosition]
     ) throws(BatchingError) {
         var ranks: [Int] = []
         for position in positions {
@@ -20,20 +21,21 @@ struct ValueSelection: ~Copyable {
         self.ranks = distinct
         statistics = try OrderStatistics(ranks: distinct)
         let keys = UnsafeMutableRawPointer(values).assumingMemoryBound(to: Int64.self)
-        var smallest = Int64.max
-        var largest = Int64.min
-        for index in 0..<count {
-            let key = ValueSelection.key(keys[index])
-            keys[index] = key
-            smallest = min(smallest, key)
-            largest = max(largest, key)
+        // The bits of doubles that are not negative are in order as they are.
+        if smallest.sign == .minus || smallest == 0 {
+            for index in 0..<count { keys[index] = ValueSelection.key(keys[index]) }
         }
-        statistics.select(consuming: keys, count: count, smallest: smallest, largest: largest)
+        statistics.select(
+            consuming: keys, count: count,
+            smallest: smallest == 0 ? ValueSelection.key(-0.0) : ValueSelection.key(smallest),
+            largest: ValueSelection.key(largest == 0 ? 0.0 : largest))
     }
 
     /// An integer that is in order where the doubles of these bits are. It is its own inverse.
     @inline(__always)
     private static func key(_ bits: Int64) -> Int64 { bits ^ (bits >> 63 & Int64.max) }
+
+    private static func key(_ value: Double) -> Int64 { key(Int64(bitPattern: value.bitPattern)) }
 
     func value(_ position: RankPosition) -> Double {
         let below = value(rank: position.lower)
