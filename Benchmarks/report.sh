@@ -13,5 +13,6 @@ started=$(date +%s)
 "$PYTHON" "$here/python/traces.py" "$(dirname "$bench")"
 "$bench" "$SIZE" "$(dirname "$bench")"
 "$PYTHON" "$here/python/bench.py" --requests "$SIZE"
+"$PYTHON" "$here/python/serving.py" --requests "$SIZE"
 echo
 echo "The whole took $(($(date +%s) - started)) s; load at the end $(cut -d ' ' -f 1 /proc/loadavg)."

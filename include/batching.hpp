@@ -11,7 +11,7 @@
  *   3. Simulators  and metrics over columns: nothing is copied; the caller may bring the result columns too
  *   4. Engine      a modern scheduler, with functions of the caller for the iteration time, the progress and the logs
  *   5. Textbook    the simulators over std::vector<batching::request>, one object a request
- *   6. Capacity    and workloads
+ *   6. Metrics     of serving runs, capacity and workloads
  *
  * First programs: examples/cpp/compare.cpp, examples/cpp/engine.cpp.
  */
@@ -273,6 +273,61 @@ struct latencies {
     std::vector<double> time_to_first_token;
 
     operator latencies_view() { return {queue_time, processing_time, total_latency, time_to_first_token}; }
+};
+
+/// batching_recorded: as many requests as its columns have elements, all the same number, but for the token times.
+struct recorded_view {
+    optional_column<const double> arrival_time;        ///< seconds
+    optional_column<const double> start_time;          ///< seconds; NaN: unknown
+    optional_column<const double> first_token_time;    ///< seconds; NaN: unknown
+    optional_column<const double> end_time;            ///< seconds; required
+    optional_column<const std::int32_t> prompt_length; ///< tokens
+    optional_column<const std::int32_t> output_length; ///< tokens; required
+
+    optional_column<const std::uint8_t> success = {};       ///< 1 or 0; left out: all 1
+    optional_column<const double> token_times = {};         ///< seconds, those of a request one after the other
+    optional_column<const std::int64_t> token_offsets = {}; ///< where those of each request begin, and the last end
+};
+
+/// Whose definitions hold where benchmark tools differ.
+enum class convention : std::int32_t {
+    vllm = BATCHING_CONVENTION_VLLM,
+    sglang = BATCHING_CONVENTION_SGLANG,
+    aiperf = BATCHING_CONVENTION_AIPERF,
+};
+
+/// How percentiles are taken.
+enum class percentile_method : std::int32_t {
+    linear = BATCHING_PERCENTILE_LINEAR,
+    inverse_cdf = BATCHING_PERCENTILE_INVERSE_CDF,
+    nearest = BATCHING_PERCENTILE_NEAREST,
+};
+
+/// batching_metrics_options.
+struct metrics_options {
+    batching::convention convention = batching::convention::vllm;
+    batching::percentile_method percentile_method = batching::percentile_method::linear;
+    std::optional<double> duration = {};  ///< seconds; left out: what the convention takes
+    std::vector<double> percentiles = {}; ///< each in [0, 100]
+    std::optional<double> slo_ttft = {};  ///< seconds, above 0
+    std::optional<double> slo_tpot = {};  ///< seconds, above 0
+    std::optional<double> slo_itl = {};   ///< seconds, above 0
+    std::optional<double> slo_e2e = {};   ///< seconds, above 0
+};
+
+/// batching_distribution, with its percentiles in the order in which they were asked for.
+struct distribution : ::batching_distribution {
+    std::vector<double> values_at_percentiles;
+};
+
+/// batching_metrics, with all of its distributions. Its pointers to them are NULL.
+struct serving_metrics : ::batching_metrics {
+    batching::distribution time_to_first_token;
+    batching::distribution time_per_output_token;
+    batching::distribution inter_token_latency;
+    batching::distribution end_to_end;
+    batching::distribution queueing;
+    batching::distribution normalized;
 };
 
 // The structs without columns are those of C; their struct_size is set.
@@ -1251,8 +1306,86 @@ inline comparison compare_batching_strategies(const std::vector<request> &reques
 }
 
 /* ================================================================================================================
- * 6. Capacity and workloads
+ * 6. Serving metrics, capacity and workloads
  * ================================================================================================================ */
+
+namespace detail {
+
+/// An objective or a duration, of which 0 would be none.
+inline double unless_left_out(const char *name, const std::optional<double> &given) {
+    if (given && *given == 0.0) {
+        throw_error(BATCHING_ERROR_INVALID_ARGUMENT, std::string(name) + " is 0.0: must be greater than 0");
+    }
+    return given.value_or(0.0);
+}
+
+/// The options as C has them. They point to the percentiles of `given`.
+inline batching_metrics_options c_options(const metrics_options &given) {
+    auto options = initialized(batching_metrics_options_init);
+    options.convention = static_cast<std::int32_t>(given.convention);
+    options.percentile_method = static_cast<std::int32_t>(given.percentile_method);
+    options.duration = unless_left_out("duration", given.duration);
+    options.percentiles = given.percentiles.data();
+    options.percentile_count = static_cast<std::int64_t>(given.percentiles.size());
+    options.slo_ttft = unless_left_out("slo_ttft", given.slo_ttft);
+    options.slo_tpot = unless_left_out("slo_tpot", given.slo_tpot);
+    options.slo_itl = unless_left_out("slo_itl", given.slo_itl);
+    options.slo_e2e = unless_left_out("slo_e2e", given.slo_e2e);
+    return options;
+}
+
+/// A distribution with room for its percentiles.
+inline batching_distribution *prepare(distribution &wanted, std::size_t percentile_count) {
+    check(batching_distribution_init(&wanted, sizeof(batching_distribution)));
+    wanted.values_at_percentiles.resize(percentile_count);
+    wanted.percentiles = wanted.values_at_percentiles.data();
+    return &wanted;
+}
+
+} // namespace detail
+
+/// batching_metrics_calculate, with all distributions.
+inline serving_metrics measure(const recorded_view &given, const metrics_options &options = {}) {
+    detail::column_sizes sizes;
+    auto recorded = detail::initialized(batching_recorded_init);
+    recorded.arrival_time = sizes.input("arrival_time", given.arrival_time);
+    recorded.start_time = sizes.input("start_time", given.start_time);
+    recorded.first_token_time = sizes.input("first_token_time", given.first_token_time);
+    recorded.end_time = sizes.input("end_time", given.end_time);
+    recorded.prompt_length = sizes.input("prompt_length", given.prompt_length);
+    recorded.output_length = sizes.input("output_length", given.output_length);
+    recorded.success = sizes.input("success", given.success);
+    recorded.count = sizes.count();
+    if (given.token_times) {
+        const std::size_t offsets = given.token_offsets ? given.token_offsets->size() : 0;
+        if (offsets != static_cast<std::size_t>(recorded.count) + 1 ||
+            given.token_offsets->begin()[offsets - 1] != static_cast<std::int64_t>(given.token_times->size())) {
+            detail::throw_error(BATCHING_ERROR_INVALID_ARGUMENT,
+                                "token_offsets must have one more element than there are requests, and end at the "
+                                "number of token_times");
+        }
+        recorded.token_times = given.token_times->data();
+        recorded.token_offsets = given.token_offsets->data();
+    }
+    const auto c_options = detail::c_options(options);
+    const std::size_t percentiles = options.percentiles.size();
+    serving_metrics told;
+    detail::check(batching_metrics_init(&told, sizeof(batching_metrics)));
+    told.ttft = detail::prepare(told.time_to_first_token, percentiles);
+    told.tpot = detail::prepare(told.time_per_output_token, percentiles);
+    told.itl = detail::prepare(told.inter_token_latency, percentiles);
+    told.e2e = detail::prepare(told.end_to_end, percentiles);
+    told.queue_time = detail::prepare(told.queueing, percentiles);
+    told.normalized_latency = detail::prepare(told.normalized, percentiles);
+    detail::check(batching_metrics_calculate(&recorded, &c_options, &told));
+    // They would dangle once this is copied.
+    told.ttft = told.tpot = told.itl = told.e2e = told.queue_time = told.normalized_latency = nullptr;
+    for (auto *part : {&told.time_to_first_token, &told.time_per_output_token, &told.inter_token_latency,
+                       &told.end_to_end, &told.queueing, &told.normalized}) {
+        part->percentiles = nullptr;
+    }
+    return told;
+}
 
 /// batching_arithmetic_intensity_calculate.
 inline double calculate_arithmetic_intensity_with_batch(std::int64_t batch_size, double model_memory_bytes,

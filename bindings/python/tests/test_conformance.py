@@ -278,3 +278,73 @@ def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     ended = run_tool(tmp_path / "none", "slow")
     assert ended.returncode == 2
     assert "is no directory" in ended.stderr
+
+
+METRICS = Path(DATA) / "metrics"
+needs_metrics = pytest.mark.skipif(
+    not DATA or not METRICS.is_dir(),
+    reason="needs the recordings of the benchmark tools, in the directory that BATCHING_DATA names",
+)
+
+
+@needs_metrics
+def test_what_the_benchmark_tools_said_is_reproduced() -> None:
+    ended = run_tool(METRICS, "slow")
+    assert (ended.stdout, ended.returncode) == ("15 of 15 recordings agree\n", 0)
+
+
+def changed_recording(tmp_path: Path, tool: str, change: Any) -> Any:
+    """The tool on one dataset of which one figure was changed."""
+    for folder in ("inputs", tool):
+        (tmp_path / folder).mkdir()
+        content = json.loads((METRICS / folder / "tiny3.json").read_text())
+        if folder == tool:
+            change(content)
+        (tmp_path / folder / "tiny3.json").write_text(json.dumps(content))
+    return run_tool(tmp_path, "slow")
+
+
+def scale(content: dict[str, Any], *path: Any) -> None:
+    """Change a figure by a little more than is allowed."""
+    *outer, last = path
+    for key in outer:
+        content = content[key]
+    content[last] *= 1 + 1e-11
+
+
+@needs_metrics
+@pytest.mark.parametrize(
+    ("tool", "path"),
+    [
+        ("vllm", ("metrics", "mean_ttft_ms")),
+        ("vllm", ("metrics", "percentiles_itl_ms", 8, 1)),
+        ("vllm", ("metrics", "max_output_tokens_per_s")),
+        ("sglang", ("metrics", "concurrency")),
+        ("sglang", ("goodput", "slo_attainment_by_metric", "tpot")),
+        ("sglang", ("steady_state_0.8", "average_concurrency")),
+        ("aiperf", ("metrics", "inter_token_latency", "p25")),
+        ("aiperf", ("effective_concurrency", "avg")),
+    ],
+)
+def test_a_metric_that_is_another_one_is_told(tmp_path: Path, tool: str, path: tuple[Any, ...]) -> None:
+    ended = changed_recording(tmp_path, tool, lambda content: scale(content, *path))
+    difference, last = ended.stdout.splitlines()
+    assert f"{tmp_path / tool / 'tiny3.json'}: {path[0]}.{path[1]}" in difference
+    assert (last, ended.returncode) == ("0 of 1 recordings agree", 1)
+
+
+@needs_metrics
+def test_a_metric_that_nobody_knows_is_told(tmp_path: Path) -> None:
+    ended = changed_recording(tmp_path, "vllm", lambda content: content["metrics"].update(unheard_of=1.0))
+    assert "metrics.unheard_of: expected 1.0, got 'nothing'" in ended.stdout
+    assert ended.returncode == 1
+
+
+@needs_metrics
+def test_metrics_of_a_tool_or_of_requests_that_nobody_knows_are_told(tmp_path: Path) -> None:
+    ended = changed_recording(tmp_path, "vllm", lambda content: content.update(tool="unheard of"))
+    assert "cannot be compared: MetricRecordingError: 'unheard of' is no tool that is known" in ended.stdout
+    (tmp_path / "inputs" / "tiny3.json").unlink()
+    ended = run_tool(tmp_path, "slow")
+    assert "there are no inputs named 'tiny3'" in ended.stdout
+    assert (ended.stdout.splitlines()[-1], ended.returncode) == ("0 of 1 recordings agree", 1)
