@@ -36,7 +36,7 @@ def write_results(result: Run, path: str | os.PathLike[str]) -> None:
         OSError: there is no such directory, or the file cannot be written.
         ImportError: pyarrow is not installed.
 
-    Time: O(count); a million requests take about a second.
+    Time: O(count); a million requests take a second or two, as JSON some five.
     """
     check_run(result)
     suffix = suffix_of(path, _SUFFIXES)

@@ -81,7 +81,8 @@ def vllm_bench_json(
         ValueError: a metric is unknown, a percentile or an objective out of its range, an objective is on the ITL of a
             run without both logs, or a field of metadata is there already.
 
-    Time and memory: O(count log count + seconds in which each request was decoding), and of logs O(rows).
+    Time and memory: O(count log count + seconds in which each request was decoding), and of logs O(rows). The itls of
+    `detailed` are one number a token: a minute and 1.6 GB of JSON for a million requests of 260 tokens.
     """
     check_run(result)
     for metric in percentile_metrics:
