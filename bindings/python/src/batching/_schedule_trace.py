@@ -57,7 +57,7 @@ def write_schedule_trace(result: Run, path: str | os.PathLike[str], window: Wind
         ValueError: the path has another suffix, or the window is empty.
         OSError: there is no such directory, or the file cannot be written.
 
-    Time: O(n log n) for n slices; a million requests, with three million slices, take ten to twenty seconds.
+    Time: O(n log n) for n slices; a million requests, with some four million slices, take ten to twenty seconds.
     """
     check_run(result)
     suffix_of(path, (".json",))
