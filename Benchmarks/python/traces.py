@@ -4,8 +4,6 @@ Usage: traces.py DIRECTORY. The traces are those below $BATCHING_DATA/traces; on
 older file of it removed.
 """
 
-import gzip
-import json
 import os
 import sys
 from pathlib import Path
@@ -17,24 +15,6 @@ import numpy.typing as npt
 
 AZURE = "AzureLLMInferenceTrace_conv.csv.gz"
 MOONCAKE = "mooncake_conversation_trace.jsonl.gz"
-
-
-def azure(path: Path) -> batching.RequestColumns:
-    """Azure's conversation trace of 2023."""
-    return batching.read_azure_trace(path).requests
-
-
-def mooncake(path: Path) -> batching.RequestColumns:
-    """Mooncake's conversation trace: arrivals in milliseconds, and a hash id for each 512 tokens of the prompt."""
-    with gzip.open(path, "rt", encoding="utf-8") as lines:
-        rows: list[dict[str, Any]] = [json.loads(line) for line in lines]
-    return batching.RequestColumns(
-        [row["output_length"] for row in rows],
-        [row["input_length"] for row in rows],
-        [row["timestamp"] / 1000 for row in rows],
-        hash_ids=[row["hash_ids"] for row in rows],
-        hash_block_size=512,
-    )
 
 
 def write(requests: batching.RequestColumns, path: Path) -> None:
@@ -63,10 +43,10 @@ def main() -> None:
     """Writes both."""
     directory = Path(sys.argv[1])
     traces = Path(os.environ.get("BATCHING_DATA", ".")) / "traces"
-    for name, read, target in ((AZURE, azure, "azure.columns"), (MOONCAKE, mooncake, "mooncake.columns")):
+    for name, target in ((AZURE, "azure.columns"), (MOONCAKE, "mooncake.columns")):
         (directory / target).unlink(missing_ok=True)
         if (traces / name).is_file():
-            write(read(traces / name), directory / target)
+            write(batching.read_trace(traces / name).requests, directory / target)
 
 
 if __name__ == "__main__":

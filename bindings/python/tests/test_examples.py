@@ -13,7 +13,7 @@ MODULES = [
     module.name
     for module in pkgutil.iter_modules(batching.__path__, "batching.")
     # These need an extra, run as a program, or are the shared library.
-    if module.name not in {"batching._azure", "batching._drawing", "batching.__main__", "batching.libbatching"}
+    if module.name not in {"batching._drawing", "batching.__main__", "batching.libbatching"}
 ]
 
 

@@ -38,6 +38,10 @@ PYTHON = {
     "generate_workload(10_000_000": ".*'total_tokens'.*",
     "policy=": r"vllm +TTFT[^\n]*\norca +TTFT[^\n]*\nstatic +TTFT[^\n]*\n",
     "write_results(": "",
+    "read_trace(": (
+        r"Trace\(csv, RequestColumns\(2 requests, 80 output tokens, arrivals 0\.0 to 1\.5 s\), 1 skipped\)\n"
+        r"\{'output_length is no integer from 1 to 2147483647': 1\}\n"
+    ),
     "generate_requests(": r"RequestColumns\(10000 requests, .*\)\n",
 }
 

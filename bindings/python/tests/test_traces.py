@@ -115,8 +115,14 @@ def test_broken_rows_are_counted_by_reason(tmp_path: Path) -> None:
 def test_a_row_that_is_no_text_is_counted(tmp_path: Path) -> None:
     path = tmp_path / "trace.csv"
     path.write_bytes("\n".join([HEADER, *ROWS_2023]).encode() + b"\n\xff\xfe\x00,1,2\n2023-11-16 18:15:52,\xff,2\n")
+    with path.open("ab") as file:
+        file.write(b"\xff\xfe,1\n\x80\n" * 3)
     trace = read_azure_trace(path)
-    assert sum(trace.skipped.values()) == 2
+    assert trace.skipped == {
+        "TIMESTAMP is no time": 1,
+        "ContextTokens is no integer from 0 to 2147483647": 1,
+        "wrong number of fields": 6,
+    }
     assert len(trace.requests) == 3
 
 
@@ -174,7 +180,7 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_without_pyarrow_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.delitem(sys.modules, "batching._azure", raising=False)
+    monkeypatch.delitem(sys.modules, "batching._trace_formats.csv_traces", raising=False)
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(MissingExtraError, match=r"needs pyarrow.*pip install 'batching\[traces\]'"):
         read_azure_trace(written(tmp_path, [HEADER, *ROWS_2023]))

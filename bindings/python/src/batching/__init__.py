@@ -64,13 +64,14 @@ from batching._tools import (
     sglang_steady_state,
     vllm_metrics,
 )
-from batching._traces import AzureTrace, TraceError, read_azure_trace
+from batching._traces import TRACE_FORMATS, AzureTrace, Trace, TraceError, read_azure_trace, read_trace
 from batching._version import __version__
 from batching._vllm_bench import vllm_bench_json, write_vllm_bench
 from batching._workloads import generate_workload
 
 __all__ = [
     "SLO",
+    "TRACE_FORMATS",
     "AffineTime",
     "Arrivals",
     "Attribution",
@@ -115,6 +116,7 @@ __all__ = [
     "SharedPrefixes",
     "SimulationResult",
     "StrategyComparison",
+    "Trace",
     "TraceError",
     "UniformLengths",
     "ZipfLengths",
@@ -136,6 +138,7 @@ __all__ = [
     "plot_comparison",
     "plot_runs",
     "read_azure_trace",
+    "read_trace",
     "remaining_tokens",
     "request_latencies",
     "sglang_metrics",

@@ -45,7 +45,7 @@ def info(
             print(json_text.dumps(told, indent=2, allow_nan=False))
             return
         out = console()
-        rows = [("requests", count(told["requests"]))]
+        rows = [("format", told["format"]), ("requests", count(told["requests"]))]
         rows += [(f"not used: {reason}", count(number)) for reason, number in told["skipped_rows"].items()]
         arrivals = told["arrivals"]
         if arrivals["requests_per_second"] is None:
@@ -82,6 +82,7 @@ def described_trace(workload: WorkloadSource) -> dict[str, Any]:
     requests = workload.requests
     return {
         "file": workload.origin.removeprefix("replayed from "),
+        "format": workload.format,
         "requests": len(requests),
         "skipped_rows": dict(workload.skipped),
         "arrivals": _arrivals(workload),

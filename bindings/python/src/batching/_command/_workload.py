@@ -10,7 +10,7 @@ import numpy as np
 from batching._columns import RequestColumns
 from batching._command._progress import Work
 from batching._conversation import generate_conversation_workload
-from batching._traces import read_azure_trace
+from batching._traces import read_trace
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,8 @@ class WorkloadSource:
     origin: str
     skipped: Mapping[str, int] = field(default_factory=dict)
     """Rows of a trace that could not be used, for each reason."""
+    format: str | None = None
+    """That of a trace, as read_trace calls it."""
 
     def rate(self) -> float | None:
         """Requests per second between the first and the last arrival; None if all arrive at once."""
@@ -67,5 +69,5 @@ def generated(num_requests: int, seed: int) -> WorkloadSource:
 
 def replayed(trace: Path, progress: Callable[[int, int], None]) -> WorkloadSource:
     """The requests of a trace file."""
-    read = read_azure_trace(trace, progress)
-    return WorkloadSource(read.requests, f"replayed from {trace}", read.skipped)
+    read = read_trace(trace, progress=progress)
+    return WorkloadSource(read.requests, f"replayed from {trace}", read.skipped, read.format)

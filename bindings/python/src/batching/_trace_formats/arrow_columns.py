@@ -1,0 +1,196 @@
+"""Columns of a table, as text or as types of Arrow, into integers: whole columns at a time, whatever is broken in them.
+
+A regular expression first says which texts are well formed; only those are converted, so that one broken row costs no
+more than a good one, and a row's fate never depends on its neighbours.
+"""
+
+import datetime
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from batching._calls import Float64Array, Int64Array
+from batching._trace_formats.rows import LONGEST, NANOSECONDS, BoolArray
+
+_INTEGER: Final = r"^-?[0-9]{1,18}(\.0*)?$"
+_NUMBER: Final = r"^[+-]?([0-9]{1,40}(\.[0-9]{0,40})?|\.[0-9]{1,40})([eE][+-]?[0-9]{1,4})?$"
+_ZONE: Final = r"(Z|[+-]([01][0-9]|2[0-3])(:?[0-5][0-9])?)$"
+_DATE: Final = (
+    r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+    r"[ T]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3])(:?[0-5][0-9])?)?$"
+)
+# The years that lie whole within 64 bits of nanoseconds around 1970.
+_FIRST_YEAR, _LAST_YEAR = 1678, 2261
+_PER_UNIT: Final = {"s": NANOSECONDS, "ms": 10**6, "us": 10**3, "ns": 1}
+
+
+def integers(column: Any, minimum: int, maximum: int) -> tuple[Int64Array, BoolArray]:
+    """Integers, and where there is one from minimum to maximum. 5.0 is one, 5.5 and true are none."""
+    column = _plain(column)
+    if _is_text(column):
+        well_formed = _matching(column, _INTEGER)
+        kept = _only(column, well_formed).cast(pa.string())
+        try:
+            values = kept.cast(pa.int64())
+        except pa.ArrowInvalid:
+            values = pc.replace_substring_regex(kept, r"\..*$", "").cast(pa.int64())
+        return _between(_numpy(values), well_formed, minimum, maximum)
+    present = _present(column)
+    if pa.types.is_integer(column.type):
+        return _between(_numpy(column), present, minimum, maximum)
+    values = _doubles(column)
+    with np.errstate(invalid="ignore"):
+        present &= (values >= minimum) & (values <= maximum) & (np.floor(values) == values)
+    return np.where(present, values, 0).astype(np.int64), present
+
+
+def durations(column: Any, per_unit: int) -> tuple[Int64Array, BoolArray]:
+    """Nanoseconds from numbers of a unit of so many, and where there is one from 0 to the longest time."""
+    column = _plain(column)
+    if _is_text(column):
+        whole, are_whole = integers(column, 0, LONGEST // per_unit)
+        if are_whole.all():
+            return whole * per_unit, are_whole
+        well_formed = _matching(column, _NUMBER)
+        doubles = _numpy(_only(column, well_formed).cast(pa.string()).cast(pa.float64()))
+        nanoseconds, are_times = nanoseconds_of(doubles, well_formed, per_unit)
+        return np.where(are_whole, whole * per_unit, nanoseconds), are_times | are_whole
+    if pa.types.is_integer(column.type):
+        whole, are_times = integers(column, 0, LONGEST // per_unit)
+        return whole * per_unit, are_times
+    if pa.types.is_timestamp(column.type):
+        return dates(column)
+    return nanoseconds_of(_doubles(column), _present(column), per_unit)
+
+
+def nanoseconds_of(values: Float64Array, present: BoolArray, per_unit: int) -> tuple[Int64Array, BoolArray]:
+    """Nanoseconds from doubles, and where there is one from 0 to the longest time."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        are_times = present & (values >= 0) & (values * per_unit <= LONGEST)
+    return np.rint(np.where(are_times, values, 0) * per_unit).astype(np.int64), are_times
+
+
+def dates(column: Any) -> tuple[Int64Array, BoolArray]:
+    """Nanoseconds since 1970 of `2023-11-16 18:15:46[.fraction][zone]`, and where there is one. No zone means UTC."""
+    column = _plain(column)
+    if pa.types.is_timestamp(column.type):
+        per_unit = _PER_UNIT[column.type.unit]
+        # Checked before it is multiplied, and so that the least integer, NumPy's "no time", is none.
+        limit = (2**63 - 1) // per_unit
+        values, are_times = _between(_numpy(column.cast(pa.int64())), _present(column), -limit, limit)
+        return np.where(are_times, values, 0) * per_unit, are_times
+    if not _is_text(column):
+        raise pa.ArrowTypeError(f"{column.type} is no type of a date")
+    well_formed = _matching(column, _DATE)
+    text = _only(column, well_formed).cast(pa.string())
+    try:
+        times = _times(text)
+    except pa.ArrowInvalid:
+        # The 30th of February, or a year beyond 64 bits.
+        well_formed = _existing_days(text)
+        times = _times(_only(text, well_formed))
+    return _numpy(times.cast(pa.int64())), well_formed
+
+
+def are_dates(column: Any) -> bool:
+    """Whether some value of the column is a date."""
+    column = _plain(column)
+    if _is_text(column):
+        return bool(_matching(column, _DATE).any())
+    return bool(pa.types.is_timestamp(column.type))
+
+
+def are_missing(column: Any) -> BoolArray:
+    """Where there is no value: null, NaN, or an empty text."""
+    column = _plain(column)
+    if _is_text(column):
+        return ~_present(column) | _matching(column, r"^([nN][aA][nN]|[nN]ull|[nN]one)?$")
+    missing = ~_present(column)
+    if pa.types.is_floating(column.type):
+        missing |= np.isnan(_doubles(column))
+    return missing
+
+
+def _times(text: Any) -> Any:
+    zoned = pc.match_substring_regex(text, _ZONE)
+    if not pc.any(zoned).as_py():
+        return text.cast(pa.timestamp("ns"))
+    if not pc.all(zoned).as_py():
+        text = pc.if_else(zoned, text, pc.binary_join_element_wise(text, "Z", ""))
+    return text.cast(pa.timestamp("ns", "UTC"))
+
+
+def _existing_days(text: Any) -> BoolArray:
+    encoded = pc.utf8_slice_codeunits(text, 0, 10).dictionary_encode()
+    exist: BoolArray = np.array([_is_day(day) for day in encoded.dictionary.to_pylist()] or [False])
+    there: BoolArray = exist[_numpy(encoded.indices)] & _present(text)
+    return there
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return _FIRST_YEAR <= datetime.date.fromisoformat(text).year <= _LAST_YEAR
+    except ValueError:
+        return False
+
+
+def _plain(column: Any) -> Any:
+    return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+
+
+def _is_text(column: Any) -> bool:
+    kind = column.type
+    return bool(
+        pa.types.is_binary(kind)
+        or pa.types.is_large_binary(kind)
+        or pa.types.is_string(kind)
+        or pa.types.is_large_string(kind)
+    )
+
+
+def _matching(column: Any, pattern: str) -> BoolArray:
+    # Bytes, since a broken row may be no text at all.
+    kind = pa.large_binary() if pa.types.is_large_string(column.type) else pa.binary()
+    as_bytes = column.cast(kind) if not pa.types.is_large_binary(column.type) else column
+    return _copied(pc.fill_null(pc.match_substring_regex(as_bytes, pattern), fill_value=False))
+
+
+def _only(column: Any, kept: BoolArray) -> Any:
+    """The column with null where a value is not kept."""
+    return column if kept.all() else pc.if_else(pa.array(kept), column, pa.scalar(None, column.type))
+
+
+def _present(column: Any) -> BoolArray:
+    return _copied(column.is_valid())
+
+
+def _copied(column: Any) -> BoolArray:
+    booleans: BoolArray = column.to_numpy(zero_copy_only=False)
+    return booleans.copy()
+
+
+def _numpy(column: Any) -> Any:
+    """A column of numbers with 0 for null."""
+    if column.null_count:
+        column = column.fill_null(0)
+    return column.to_numpy(zero_copy_only=False)
+
+
+def _doubles(column: Any) -> Float64Array:
+    """A column of floating-point or decimal numbers with NaN for null."""
+    if not pa.types.is_floating(column.type) and not pa.types.is_decimal(column.type):
+        raise pa.ArrowTypeError(f"{column.type} is no type of a number")
+    doubles: Float64Array = column.cast(pa.float64()).fill_null(float("nan")).to_numpy(zero_copy_only=False)
+    return doubles
+
+
+def _between(values: Any, present: BoolArray, minimum: int, maximum: int) -> tuple[Int64Array, BoolArray]:
+    # Compared before the cast, since an unsigned integer may not fit.
+    inside = present & (values <= maximum)
+    if values.dtype.kind == "i":
+        inside &= values >= minimum
+    else:
+        inside &= values >= max(0, minimum)
+    return np.where(inside, values, 0).astype(np.int64), inside

@@ -1,0 +1,33 @@
+"""Mooncake's and Bailian's traces: JSON lines, each a request with hash ids of its prompt's blocks."""
+
+from typing import Final
+
+from batching._trace_formats.json_rows import Keys, read_objects
+from batching._trace_formats.source import Source
+from batching._traces import Trace
+
+_KEYS: Final = {
+    # kvcache-ai/Mooncake: timestamps in milliseconds.
+    "mooncake": Keys(
+        output="output_length",
+        prompt="input_length",
+        arrival="timestamp",
+        per_unit=10**6,
+        hash_ids="hash_ids",
+        hash_block_size=512,
+    ),
+    # alibaba-edu/qwen-bailian-usagetraces-anon: timestamps in seconds.
+    "bailian": Keys(
+        output="output_length",
+        prompt="input_length",
+        arrival="timestamp",
+        hash_ids="hash_ids",
+        hash_block_size=16,
+        details=("chat_id", "parent_chat_id", "turn"),
+    ),
+}
+
+
+def read(source: Source, known: str) -> Trace:
+    """The trace in a file of such JSON lines."""
+    return read_objects(source, known, _KEYS[known])

@@ -1,0 +1,40 @@
+"""Which columns a table of requests has."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+RECORDED_TIMES: Final = ("start_time", "first_token_time", "end_time")
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """The column of the arrivals."""
+
+    name: str
+    per_unit: int | None
+    """Nanoseconds in its unit; None: it holds dates."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The names of a table's columns; None where it has no such column."""
+
+    output: str
+    prompt: str | None = None
+    arrival: Arrival | None = None
+    priority: str | None = None
+    recorded: Mapping[str, str] | None = None
+    """For those of RECORDED_TIMES that there are: the column. Seconds, on the clock of the arrivals."""
+    failed_reason: str | None = None
+    """What an output of 0 means, where it is no mistake."""
+
+    def names(self) -> list[str]:
+        """All columns that are needed."""
+        named = [self.output, self.prompt, self.arrival.name if self.arrival else None, self.priority]
+        return [name for name in named if name is not None] + list((self.recorded or {}).values())
+
+    def with_dates(self) -> "Layout":
+        """The same where the arrivals are dates. What is told in seconds is of no use beside them."""
+        dated = None if self.arrival is None else Arrival(self.arrival.name, None)
+        return replace(self, arrival=dated, recorded=None)
