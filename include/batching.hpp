@@ -371,6 +371,12 @@ template <class Enumeration> std::int32_t *underlying(Enumeration *elements) {
     return reinterpret_cast<std::int32_t *>(elements);
 }
 
+/// The same of a column that is only read.
+template <class Enumeration> const std::int32_t *underlying(const Enumeration *elements) {
+    static_assert(std::is_same_v<std::underlying_type_t<Enumeration>, std::int32_t>);
+    return reinterpret_cast<const std::int32_t *>(elements);
+}
+
 /// Finds out how many requests there are, and that all columns agree on it.
 class column_sizes {
   public:
@@ -846,6 +852,61 @@ struct decision_log {
     }
 };
 
+/// batching_attribution: columns of the caller with at least as many elements as there are requests, in seconds.
+struct attribution_view {
+    optional_column<double> waiting_for_slot;   ///< for a slot, tokens, the iteration or batch under way, a full batch
+    optional_column<double> waiting_for_memory; ///< while nobody was admitted for want of KV blocks
+    optional_column<double> prefill;            ///< to its first token
+    optional_column<double> decode;             ///< to its last, as long as that would have taken without prefill
+    optional_column<double> slowed_by_prefill;  ///< what the prefill of others added
+    optional_column<double> preempted;          ///< from being preempted until it decoded again
+    optional_column<double> held_in_batch;      ///< after its last token, in a batch that was not done
+};
+
+/// Into which parts the time of each request falls, with columns that it owns.
+struct attribution {
+    std::vector<double> waiting_for_slot;
+    std::vector<double> waiting_for_memory;
+    std::vector<double> prefill;
+    std::vector<double> decode;
+    std::vector<double> slowed_by_prefill;
+    std::vector<double> preempted;
+    std::vector<double> held_in_batch;
+
+    attribution() = default;
+    /// Room for so many requests.
+    explicit attribution(std::size_t count)
+        : waiting_for_slot(count), waiting_for_memory(count), prefill(count), decode(count), slowed_by_prefill(count),
+          preempted(count), held_in_batch(count) {}
+
+    /// Requests.
+    std::size_t size() const noexcept { return decode.size(); }
+
+    operator attribution_view() {
+        return {waiting_for_slot, waiting_for_memory, prefill, decode, slowed_by_prefill, preempted, held_in_batch};
+    }
+};
+
+/// One value for each part, in seconds.
+struct attribution_parts {
+    double waiting_for_slot;
+    double waiting_for_memory;
+    double prefill;
+    double decode;
+    double slowed_by_prefill;
+    double preempted;
+    double held_in_batch;
+};
+
+/// The requests whose time from arrival to end lies between two percentiles: see batching_attribution_bands_calculate.
+struct attribution_band {
+    std::int64_t count;     ///< requests; if none, the times are 0.0
+    double shortest;        ///< seconds
+    double longest;         ///< seconds
+    double mean_total;      ///< seconds: the mean of their times
+    attribution_parts mean; ///< the mean of each part
+};
+
 /// Where the rows of a log go: nowhere; into columns of the caller; or to a function of the caller, a few thousand rows
 /// at a time, of which none are kept.
 template <class Log>
@@ -863,6 +924,7 @@ struct kept_logs {
     bool iterations = false;
     bool decisions = false;
     bool include_queues = false; ///< decisions: also who is running and who is waiting, after each scheduling
+    bool attribution = false;    ///< into which parts the time of each request falls
 };
 
 namespace detail {
@@ -930,6 +992,25 @@ inline batching_decision_log borrow(const decision_log_view &view) {
     borrowed.tokens = sizes.input("tokens", view.tokens);
     borrowed.capacity = sizes.count();
     return borrowed;
+}
+
+/// `pointer` is column_sizes::input or column_sizes::output of those columns.
+template <class Pointer> batching_attribution borrow(const attribution_view &view, Pointer pointer) {
+    auto borrowed = initialized(batching_attribution_init);
+    borrowed.waiting_for_slot = pointer("waiting_for_slot", view.waiting_for_slot);
+    borrowed.waiting_for_memory = pointer("waiting_for_memory", view.waiting_for_memory);
+    borrowed.prefill = pointer("prefill", view.prefill);
+    borrowed.decode = pointer("decode", view.decode);
+    borrowed.slowed_by_prefill = pointer("slowed_by_prefill", view.slowed_by_prefill);
+    borrowed.preempted = pointer("preempted", view.preempted);
+    borrowed.held_in_batch = pointer("held_in_batch", view.held_in_batch);
+    return borrowed;
+}
+
+/// Whether any part is wanted.
+inline bool is_wanted(const attribution_view &view) {
+    return view.waiting_for_slot || view.waiting_for_memory || view.prefill || view.decode || view.slowed_by_prefill ||
+           view.preempted || view.held_in_batch;
 }
 
 template <class Log> void resize(Log &log, std::size_t rows) {
@@ -1109,7 +1190,8 @@ class borrowed_config {
  * A run that ends with an exception on its way may have written rows of logs and elements of results.
  */
 inline engine_summary simulate_into(const requests_view &requests, const config &config,
-                                    const results_view &results = {}, const log_destinations &logs = {}) {
+                                    const results_view &results = {}, const log_destinations &logs = {},
+                                    const attribution_view &attribution = {}) {
     detail::column_sizes sizes;
     const auto borrowed_requests = detail::borrow(requests, sizes);
     const auto borrowed_results = detail::borrow(results, sizes);
@@ -1122,6 +1204,12 @@ inline engine_summary simulate_into(const requests_view &requests, const config 
     if (decisions.get() != nullptr) {
         decisions.get()->include_queues = logs.include_queues;
     }
+    auto borrowed_attribution =
+        detail::borrow(attribution, [&](const char *name, const auto &column) { return sizes.output(name, column); });
+    borrowed_attribution.capacity = sizes.count();
+    if (detail::is_wanted(attribution)) {
+        borrowed_config->attribution = &borrowed_attribution;
+    }
     engine_summary result{detail::initialized(batching_summary_init)};
     guard.check(batching_simulate(borrowed_config.get(), &borrowed_requests, &borrowed_results, &result));
     result.iteration_log_rows = iterations.row_count();
@@ -1133,8 +1221,9 @@ inline engine_summary simulate_into(const requests_view &requests, const config 
 struct engine_run {
     batching::results results;
     engine_summary summary;
-    batching::iteration_log iteration_log; ///< empty unless kept
-    batching::decision_log decision_log;   ///< empty unless kept
+    batching::iteration_log iteration_log;  ///< empty unless kept
+    batching::decision_log decision_log;    ///< empty unless kept
+    batching::attribution attribution = {}; ///< empty unless kept
 
     /// The requests that have all their tokens, in the order of the requests. `requests` are those that were simulated.
     batching::completed completed(const requests_view &requests) const {
@@ -1174,8 +1263,61 @@ inline engine_run simulate(const requests_view &requests, const config &config =
     if (keep.decisions) {
         logs.decisions = [&run](const decision_log &rows) { detail::append(run.decision_log, rows); };
     }
-    run.summary = simulate_into(requests, config, run.results, logs);
+    if (keep.attribution) {
+        run.attribution = attribution(count);
+    }
+    run.summary = simulate_into(requests, config, run.results, logs,
+                                keep.attribution ? attribution_view(run.attribution) : attribution_view{});
     return run;
+}
+
+/**
+ * batching_attribution_bands_calculate: what dominates the slowest.
+ *
+ * All columns of the attribution are required. Without a status all requests are looked at of which the parts are
+ * known, with it only those that have all their tokens.
+ */
+inline std::vector<attribution_band>
+calculate_attribution_bands(const attribution_view &attribution, column<const double> percentiles,
+                            const optional_column<const request_status> &status = std::nullopt) {
+    if (percentiles.size() == 0) {
+        throw invalid_argument(BATCHING_ERROR_INVALID_ARGUMENT, "percentiles is empty: must have at least one element");
+    }
+    detail::column_sizes sizes;
+    auto borrowed =
+        detail::borrow(attribution, [&](const char *name, const auto &column) { return sizes.input(name, column); });
+    borrowed.capacity = sizes.count();
+    const auto *const status_column = detail::underlying(sizes.input("status", status));
+    const std::size_t count = percentiles.size() - 1;
+    std::vector<std::int64_t> counts(count);
+    std::vector<double> shortest(count), longest(count), mean_total(count);
+    batching::attribution mean(count);
+    auto bands = detail::initialized(batching_attribution_bands_init);
+    bands.capacity = static_cast<std::int64_t>(count);
+    bands.count = counts.data();
+    bands.shortest = shortest.data();
+    bands.longest = longest.data();
+    bands.mean_total = mean_total.data();
+    bands.waiting_for_slot = mean.waiting_for_slot.data();
+    bands.waiting_for_memory = mean.waiting_for_memory.data();
+    bands.prefill = mean.prefill.data();
+    bands.decode = mean.decode.data();
+    bands.slowed_by_prefill = mean.slowed_by_prefill.data();
+    bands.preempted = mean.preempted.data();
+    bands.held_in_batch = mean.held_in_batch.data();
+    detail::check(batching_attribution_bands_calculate(&borrowed, sizes.count(), status_column, percentiles.data(),
+                                                       bands.capacity, &bands));
+    std::vector<attribution_band> result;
+    for (std::size_t band = 0; band < count; ++band) {
+        result.push_back(
+            {counts[band],
+             shortest[band],
+             longest[band],
+             mean_total[band],
+             {mean.waiting_for_slot[band], mean.waiting_for_memory[band], mean.prefill[band], mean.decode[band],
+              mean.slowed_by_prefill[band], mean.preempted[band], mean.held_in_batch[band]}});
+    }
+    return result;
 }
 
 /* ================================================================================================================
