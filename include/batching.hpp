@@ -499,6 +499,30 @@ inline batching_latencies borrow(const latencies_view &view, const column_sizes 
     return borrowed;
 }
 
+inline batching_recorded borrow(const recorded_view &given, column_sizes &sizes) {
+    auto recorded = initialized(batching_recorded_init);
+    recorded.arrival_time = sizes.input("arrival_time", given.arrival_time);
+    recorded.start_time = sizes.input("start_time", given.start_time);
+    recorded.first_token_time = sizes.input("first_token_time", given.first_token_time);
+    recorded.end_time = sizes.input("end_time", given.end_time);
+    recorded.prompt_length = sizes.input("prompt_length", given.prompt_length);
+    recorded.output_length = sizes.input("output_length", given.output_length);
+    recorded.success = sizes.input("success", given.success);
+    recorded.count = sizes.count();
+    if (given.token_times) {
+        const std::size_t offsets = given.token_offsets ? given.token_offsets->size() : 0;
+        if (offsets != static_cast<std::size_t>(recorded.count) + 1 ||
+            given.token_offsets->begin()[offsets - 1] != static_cast<std::int64_t>(given.token_times->size())) {
+            throw_error(BATCHING_ERROR_INVALID_ARGUMENT,
+                        "token_offsets must have one more element than there are requests, and end at the "
+                        "number of token_times");
+        }
+        recorded.token_times = given.token_times->data();
+        recorded.token_offsets = given.token_offsets->data();
+    }
+    return recorded;
+}
+
 using simulator = batching_status (*)(const batching_requests *, std::int64_t, double, const batching_results *,
                                       batching_summary *);
 
@@ -1489,26 +1513,7 @@ inline batching_distribution *prepare(distribution &wanted, std::size_t percenti
 /// batching_metrics_calculate, with all distributions.
 inline serving_metrics measure(const recorded_view &given, const metrics_options &options = {}) {
     detail::column_sizes sizes;
-    auto recorded = detail::initialized(batching_recorded_init);
-    recorded.arrival_time = sizes.input("arrival_time", given.arrival_time);
-    recorded.start_time = sizes.input("start_time", given.start_time);
-    recorded.first_token_time = sizes.input("first_token_time", given.first_token_time);
-    recorded.end_time = sizes.input("end_time", given.end_time);
-    recorded.prompt_length = sizes.input("prompt_length", given.prompt_length);
-    recorded.output_length = sizes.input("output_length", given.output_length);
-    recorded.success = sizes.input("success", given.success);
-    recorded.count = sizes.count();
-    if (given.token_times) {
-        const std::size_t offsets = given.token_offsets ? given.token_offsets->size() : 0;
-        if (offsets != static_cast<std::size_t>(recorded.count) + 1 ||
-            given.token_offsets->begin()[offsets - 1] != static_cast<std::int64_t>(given.token_times->size())) {
-            detail::throw_error(BATCHING_ERROR_INVALID_ARGUMENT,
-                                "token_offsets must have one more element than there are requests, and end at the "
-                                "number of token_times");
-        }
-        recorded.token_times = given.token_times->data();
-        recorded.token_offsets = given.token_offsets->data();
-    }
+    const auto recorded = detail::borrow(given, sizes);
     const auto c_options = detail::c_options(options);
     const std::size_t percentiles = options.percentiles.size();
     serving_metrics told;
@@ -1527,6 +1532,83 @@ inline serving_metrics measure(const recorded_view &given, const metrics_options
         part->percentiles = nullptr;
     }
     return told;
+}
+
+/// From when to when the load is looked at, and of how many slots.
+struct load_options {
+    double window_start = 0.0;                          ///< seconds; only with window_end
+    std::optional<double> window_end;                   ///< seconds; left out: from the first arrival to the last end
+    std::optional<std::int64_t> slots;                  ///< requests that the server can run at once
+    optional_column<const double> last_token_time = {}; ///< seconds; NaN: its end; left out: all their ends
+};
+
+using load = ::batching_load;
+
+/// The load as it changes: see batching_load_timeline.
+struct load_timeline {
+    std::vector<double> time;
+    std::vector<double> running;
+    std::vector<double> waiting;
+    std::vector<double> tokens;
+    std::vector<std::int64_t> peak_running;
+    std::vector<std::int64_t> peak_waiting;
+    std::vector<std::int64_t> peak_tokens;
+
+    /// Intervals.
+    std::size_t size() const noexcept { return time.size(); }
+};
+
+namespace detail {
+
+inline load calculate_load(const recorded_view &given, const load_options &options, batching_load_timeline *timeline) {
+    column_sizes sizes;
+    const auto recorded = borrow(given, sizes);
+    auto config = initialized(batching_load_config_init);
+    config.window_start = options.window_start;
+    config.window_end = not_zero("window_end", options.window_end, "above 0");
+    config.slots = not_zero("slots", options.slots, "at least 1");
+    config.last_token_time = sizes.input("last_token_time", options.last_token_time);
+    auto result = initialized(batching_load_init);
+    check(batching_load_calculate(&recorded, &config, &result, timeline));
+    return result;
+}
+
+} // namespace detail
+
+/// batching_load_calculate: how loaded a server was over time.
+inline load calculate_load(const recorded_view &recorded, const load_options &options = {}) {
+    return detail::calculate_load(recorded, options, nullptr);
+}
+
+/// The timeline of batching_load_calculate: a row wherever the load changes, or for each of so many equal bins.
+inline load_timeline calculate_load_timeline(const recorded_view &recorded, const load_options &options = {},
+                                             std::optional<std::int64_t> bins = std::nullopt) {
+    auto borrowed = detail::initialized(batching_load_timeline_init);
+    if (bins) {
+        borrowed.bins = borrowed.count = detail::not_zero("bins", *bins, "at least 1");
+    } else {
+        // Once to count the rows, and once to write them.
+        detail::calculate_load(recorded, options, &borrowed);
+    }
+    const auto rows = static_cast<std::size_t>(std::max<std::int64_t>(borrowed.count, 0));
+    load_timeline timeline{std::vector<double>(rows),       std::vector<double>(rows),
+                           std::vector<double>(rows),       std::vector<double>(rows),
+                           std::vector<std::int64_t>(rows), std::vector<std::int64_t>(rows),
+                           std::vector<std::int64_t>(rows)};
+    borrowed.capacity = borrowed.count;
+    borrowed.time = timeline.time.data();
+    borrowed.running = timeline.running.data();
+    borrowed.waiting = timeline.waiting.data();
+    borrowed.tokens = timeline.tokens.data();
+    borrowed.peak_running = timeline.peak_running.data();
+    borrowed.peak_waiting = timeline.peak_waiting.data();
+    borrowed.peak_tokens = timeline.peak_tokens.data();
+    detail::calculate_load(recorded, options, &borrowed);
+    if (borrowed.count == 0) {
+        // A window without length has no bins.
+        timeline = {};
+    }
+    return timeline;
 }
 
 /// batching_arithmetic_intensity_calculate.
