@@ -11,6 +11,7 @@ import numpy.typing as npt
 from batching import _abi
 from batching._arguments import float64_column, number, shown
 from batching._calls import Float64Array, check, initialised, pointer
+from batching._display import Table, count, rate, seconds, share
 from batching._errors import BatchingValueError
 from batching._library import library
 from batching._recorded import RecordedRequests
@@ -107,6 +108,51 @@ class ServingMetrics:
     """Start - arrival, where the start is known."""
     normalized_latency: Distribution
     """E2E / output tokens."""
+
+    def tables(self) -> list[Table]:
+        """The run, its distributions and, with objectives, its goodput, ready to be printed."""
+        rows = [
+            ["duration", seconds(self.duration)],
+            ["completed", count(self.completed)],
+            ["failed", count(self.failed)],
+            ["input tokens", count(self.total_input_tokens)],
+            ["output tokens", count(self.total_output_tokens)],
+            ["requests/s", rate(self.request_throughput)],
+            ["output tokens/s", rate(self.output_throughput)],
+            ["tokens/s", rate(self.total_token_throughput)],
+            ["concurrency", rate(self.concurrency)],
+        ]
+        run = Table(f"Serving metrics as {self.convention} defines them", ("", ""), rows)
+        names = ("TTFT", "TPOT", "ITL", "E2E", "queue time", "E2E per token")
+        samples = (self.ttft, self.tpot, self.itl, self.e2e, self.queue_time, self.normalized_latency)
+        headings = ["", "values", "mean", "std", "min", *(f"p{share:g}" for share in self.e2e.percentiles), "max"]
+        latencies = [
+            [
+                name,
+                count(sample.count),
+                *map(seconds, (sample.mean, sample.std, sample.min, *sample.percentiles.values(), sample.max)),
+            ]
+            for name, sample in zip(names, samples, strict=True)
+            if sample.count
+        ]
+        told = [run, Table("Latencies", headings, latencies)]
+        return told if self.good is None else [*told, self.goodput_table()]
+
+    def goodput_table(self) -> Table:
+        """How many requests meet the objectives."""
+        rows = [
+            ["good requests", count(self.good or 0)],
+            ["good requests/s", rate(self.request_goodput or 0.0)],
+            ["meet all objectives", share(self.slo_attainment or 0.0)],
+        ]
+        rows += [[f"meet that on {name.upper()}", share(met)] for name, met in self.slo_attainment_by_metric.items()]
+        return Table("Goodput", ("", ""), rows)
+
+    def __str__(self) -> str:
+        return "\n\n".join(table.text() for table in self.tables())
+
+    def _repr_html_(self) -> str:
+        return "".join(table.html() for table in self.tables())
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, as plain dictionaries."""
@@ -267,7 +313,7 @@ def _word(value: object, name: str, words: Mapping[str, int]) -> int:
 
 def _positive(value: object, name: str) -> float:
     """0 is the default in C, and a mistake here."""
-    seconds = number(value, name)
-    if not seconds > 0:
-        raise BatchingValueError(f"{name} is {shown(seconds)}: must be greater than 0")
-    return seconds
+    given = number(value, name)
+    if not given > 0:
+        raise BatchingValueError(f"{name} is {shown(given)}: must be greater than 0")
+    return given

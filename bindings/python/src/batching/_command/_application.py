@@ -7,6 +7,7 @@ import typer
 from batching._command._capacity import capacity
 from batching._command._compare import compare
 from batching._command._errors import OneSentence
+from batching._command._measure import metrics
 from batching._command._simulate import simulate_one
 from batching._command._trace import trace_application
 
@@ -25,5 +26,6 @@ application = typer.Typer(
 )
 application.command("compare")(compare)
 application.command("simulate")(simulate_one)
+application.command("metrics")(metrics)
 application.command("capacity")(capacity)
 application.add_typer(trace_application, name="trace")

@@ -6,6 +6,7 @@ from typing import Annotated, Final
 import typer
 
 from batching._errors import BatchingError
+from batching._serving import SLO
 
 Trace = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Replay this trace, gzipped or not, instead of generating requests.")
@@ -38,6 +39,18 @@ Plot = Annotated[Path | None, typer.Option(metavar="FILE", help="Draw schedules 
 Report = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Write a page that shows all of it and needs no network: FILE.html.")
 ]
+SLOTTFT = Annotated[
+    float | None, typer.Option("--slo-ttft", metavar="S", help="Seconds: the longest good time to first token.")
+]
+SLOTPOT = Annotated[
+    float | None, typer.Option("--slo-tpot", metavar="S", help="Seconds: the longest good time per output token.")
+]
+SLOITL = Annotated[
+    float | None, typer.Option("--slo-itl", metavar="S", help="Seconds: the longest good gap between two tokens.")
+]
+SLOE2E = Annotated[
+    float | None, typer.Option("--slo-e2e", metavar="S", help="Seconds: the longest good end-to-end latency.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables; times in seconds.")]
 
 # The engine of the README: about an 8B model on an H100.
@@ -55,3 +68,9 @@ def check_output(option: str, path: Path | None, suffixes: tuple[str, ...]) -> N
         raise BatchingError(f"{option} is {path}: must end in {' or '.join(suffixes)}")
     if not path.parent.is_dir():
         raise BatchingError(f"{option} is {path}: there is no directory {path.parent}")
+
+
+def objectives(ttft: float | None, tpot: float | None, itl: float | None, e2e: float | None) -> SLO | None:
+    """The service-level objectives; None if there are none."""
+    given = SLO(ttft, tpot, itl, e2e)
+    return None if given == SLO() else given

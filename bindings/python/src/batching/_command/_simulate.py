@@ -2,6 +2,7 @@
 
 import json as json_text
 from inspect import cleandoc
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
@@ -15,6 +16,8 @@ from batching._command._settings import plans
 from batching._command._tables import console, distributions, remarks, show, workload_lines
 from batching._command._workload import workload_of
 from batching._errors import BatchingValueError
+from batching._results_file import write_results
+from batching._schedule_trace import write_schedule_trace
 
 _EXAMPLES: Final = """Examples:
 
@@ -24,7 +27,7 @@ _EXAMPLES: Final = """Examples:
   batching simulate --iteration-time 0.02 --plot timeline.svg"""
 
 
-def simulate_one(  # noqa: PLR0917  (options, which nobody passes by position)
+def simulate_one(  # noqa: PLR0912, PLR0917  (options, which nobody passes by position)
     policy: Annotated[str, typer.Option(metavar="NAME", help="vllm, continuous, orca, static or dynamic.")] = "vllm",
     trace: options.Trace = None,
     num_requests: options.NumRequests = options.USUAL_NUM_REQUESTS,
@@ -35,6 +38,15 @@ def simulate_one(  # noqa: PLR0917  (options, which nobody passes by position)
     setting: options.Setting = None,
     plot: options.Plot = None,
     report: options.Report = None,
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a row for each request: FILE.parquet, .csv or .json.")
+    ] = None,
+    schedule_trace: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the schedule for ui.perfetto.dev: FILE.json.")
+    ] = None,
+    slo_ttft: options.SLOTTFT = None,
+    slo_tpot: options.SLOTPOT = None,
+    slo_e2e: options.SLOE2E = None,
     *,
     json: options.Json = False,
 ) -> None:
@@ -42,6 +54,9 @@ def simulate_one(  # noqa: PLR0917  (options, which nobody passes by position)
     with one_sentence_errors():
         options.check_output("--plot", plot, (".png", ".svg"))
         options.check_output("--report", report, (".html",))
+        options.check_output("--output", output, (".parquet", ".csv", ".json"))
+        options.check_output("--schedule-trace", schedule_trace, (".json",))
+        slo = options.objectives(slo_ttft, slo_tpot, None, slo_e2e)
         common: dict[str, Any] = {
             "max_num_seqs": max_num_seqs,
             "num_gpu_blocks": num_gpu_blocks,
@@ -52,7 +67,7 @@ def simulate_one(  # noqa: PLR0917  (options, which nobody passes by position)
             raise BatchingValueError(f"these are {len(planned)} runs: `batching compare` makes more than one")
         with long_work() as work:
             workload = workload_of(trace, num_requests, seed, work)
-            logged = plot is not None or report is not None
+            logged = any(path is not None for path in (plot, report, schedule_trace))
             (run,) = run_all(workload, planned, work, log=logged, attribution=True)
             if plot is not None:
                 with work.step("drawing"):
@@ -62,8 +77,21 @@ def simulate_one(  # noqa: PLR0917  (options, which nobody passes by position)
                     from batching._command._report import write_report  # noqa: PLC0415  (needs more packages)
 
                     write_report(report, workload, [run], iteration_time)
+            if output is not None:
+                with work.step("writing the results"):
+                    write_results(run.result, output)
+            if schedule_trace is not None:
+                with work.step("writing the schedule"):
+                    write_schedule_trace(run.result, schedule_trace)
+        measured = run.result.measure(slo=slo) if slo is not None else None
         if json:
             told = {"workload": workload.as_json(), "iteration_time": iteration_time, **as_json(run)}
+            if measured is not None:
+                told["goodput"] = {
+                    "request_goodput": measured.request_goodput,
+                    "slo_attainment": measured.slo_attainment,
+                    "slo_attainment_by_metric": measured.slo_attainment_by_metric,
+                }
             print(json_text.dumps(told, indent=2, allow_nan=False))
             return
         out = console()
@@ -73,12 +101,20 @@ def simulate_one(  # noqa: PLR0917  (options, which nobody passes by position)
         out.print(str(run.result), markup=False)
         out.print()
         show(out, distributions(run), "Latencies of the finished requests")
+        if measured is not None:
+            out.print()
+            show(out, measured.goodput_table(), "Goodput")
         if run.result.attribution is not None:
             out.print()
             show(out, run.result.attribution._table(), "Where their time went, by percentiles of E2E")
         for line in remarks([run], workload):
             out.print(line, markup=False)
-        for name, path in (("Picture", plot), ("Report", report)):
+        for name, path in (
+            ("Picture", plot),
+            ("Report", report),
+            ("Results", output),
+            ("Schedule", schedule_trace),
+        ):
             if path is not None:
                 out.print(f"{name}: {path}", markup=False)
 
