@@ -29,7 +29,7 @@ help:
 	@echo 'make run [TRACE=FILE]     batching policies compared: a table, $(BUILD)/comparison.png, $(BUILD)/report.html'
 	@echo 'make test                 every test and check'
 	@echo 'make build                $(LIBRARY), and $(VENV) with the Python package'
-	@echo 'make conformance [DATA=…] replays recordings of the real scheduler, and says where a decision differs'
+	@echo 'make conformance [DATA=…] replays recordings of the real scheduler and of benchmark tools: what differs?'
 	@echo 'make check                formats, types, header, symbols, sanitizers, valgrind (part of make test)'
 	@echo 'make fuzz SECONDS=60      libFuzzer with AddressSanitizer over every C function'
 	@echo 'make bench [SIZE=…]       speed and memory, next to a heap in C and a loop in Python'
