@@ -222,6 +222,105 @@ static void fuzz_latencies(struct input *input) {
     free_completed(completed);
 }
 
+/* A distribution that is told: its figures are in order, and so are its percentiles where they were asked for so. */
+static void require_distribution(const batching_distribution *told, const double *percentiles) {
+    REQUIRE(told->count >= 0 && told->min <= told->max && told->std >= 0.0);
+    REQUIRE(told->min <= told->mean && told->mean <= told->max);
+    REQUIRE(told->min <= told->median && told->median <= told->max);
+    REQUIRE(percentiles == NULL || (percentiles[0] <= percentiles[1] && percentiles[0] >= told->min));
+}
+
+static void fuzz_serving_metrics(struct input *input) {
+    batching_recorded recorded;
+    REQUIRE(batching_recorded_init(&recorded, sizeof recorded) == BATCHING_OK);
+    int64_t count = input_count(input);
+    double *arrival_time = input_times(input, count);
+    double *start_time = input_chance(input, 2) ? NULL : input_later_times(input, count, arrival_time);
+    double *first_token_time =
+        input_chance(input, 2) ? NULL : input_later_times(input, count, start_time ? start_time : arrival_time);
+    double *end_time = input_later_times(input, count, first_token_time ? first_token_time : arrival_time);
+    int32_t *prompt_length = input_lengths(input, count, 0);
+    int32_t *output_length = input_lengths(input, count, 0);
+    uint8_t *success = input_chance(input, 2) ? NULL : allocate((size_t)count);
+    for (int64_t index = 0; success != NULL && index < count; index++) {
+        success[index] = input_chance(input, 64) ? 7 : input_byte(input) & 1;
+    }
+    /* Two tokens a request: its arrival and its end, which are in order if anything is. */
+    double *token_times = NULL;
+    int64_t *token_offsets = NULL;
+    if (input_chance(input, 2) && end_time != NULL) {
+        token_times = allocate((size_t)(2 * count) * sizeof *token_times);
+        token_offsets = allocate((size_t)(count + 1) * sizeof *token_offsets);
+        for (int64_t index = 0; index < count; index++) {
+            token_offsets[index] = 2 * index;
+            token_times[2 * index] = arrival_time ? arrival_time[index] : 0.0;
+            token_times[2 * index + 1] = end_time[index];
+        }
+        token_offsets[count] = 2 * count;
+    }
+    recorded.count = input_chance(input, 32) ? input_impossible_count(input) : count;
+    recorded.arrival_time = arrival_time;
+    recorded.start_time = start_time;
+    recorded.first_token_time = first_token_time;
+    recorded.end_time = end_time;
+    recorded.prompt_length = prompt_length;
+    recorded.output_length = output_length;
+    recorded.success = success;
+    recorded.token_times = token_times;
+    recorded.token_offsets = token_offsets;
+
+    double percentiles[2] = {25.0, 99.0}, results[2] = {-7.0, -7.0};
+    batching_metrics_options options;
+    REQUIRE(batching_metrics_options_init(&options, sizeof options) == BATCHING_OK);
+    if (input_chance(input, 8)) {
+        percentiles[1] = input_double(input);
+    }
+    options.convention = (input_byte(input) % 3) * 100;
+    options.percentile_method = input_chance(input, 2) ? 0 : 100 + 10 * (input_byte(input) & 1);
+    options.percentiles = percentiles;
+    options.percentile_count = 2;
+    options.duration = input_chance(input, 2) ? 0.0 : input_seconds(input);
+    options.slo_ttft = input_chance(input, 2) ? 0.0 : input_seconds(input);
+    options.slo_tpot = input_chance(input, 2) ? 0.0 : input_seconds(input);
+    options.slo_itl = input_chance(input, 2) ? 0.0 : input_seconds(input);
+    options.slo_e2e = input_chance(input, 2) ? 0.0 : input_seconds(input);
+    batching_distribution told[6];
+    batching_metrics metrics;
+    REQUIRE(batching_metrics_init(&metrics, sizeof metrics) == BATCHING_OK);
+    batching_distribution **wanted[6] = {&metrics.ttft, &metrics.tpot,       &metrics.itl,
+                                         &metrics.e2e,  &metrics.queue_time, &metrics.normalized_latency};
+    for (int sample = 0; sample < 6; sample++) {
+        REQUIRE(batching_distribution_init(&told[sample], sizeof told[sample]) == BATCHING_OK);
+        *wanted[sample] = input_chance(input, 4) ? NULL : &told[sample];
+    }
+    told[3].percentiles = results;
+    batching_recorded *given = input_struct(input, &recorded, sizeof recorded);
+    batching_metrics_options *given_options = input_struct(input, &options, sizeof options);
+    if (succeeded(batching_metrics_calculate(given, given_options, &metrics))) {
+        for (int sample = 0; sample < 6; sample++) {
+            require_distribution(&told[sample], NULL);
+        }
+        if (metrics.e2e != NULL && percentiles[1] >= percentiles[0]) {
+            require_distribution(&told[3], results);
+        }
+        REQUIRE(metrics.completed + metrics.failed == count && metrics.good <= metrics.completed);
+        REQUIRE(!(metrics.slo_attainment > metrics.slo_attainment_ttft));
+    } else {
+        REQUIRE(metrics.completed == 0 && results[0] == -7.0 && results[1] == -7.0);
+    }
+    free(given);
+    free(given_options);
+    free(arrival_time);
+    free(start_time);
+    free(first_token_time);
+    free(end_time);
+    free(prompt_length);
+    free(output_length);
+    free(success);
+    free(token_times);
+    free(token_offsets);
+}
+
 static void fuzz_remaining_tokens(struct input *input) {
     int64_t columns = input_count(input);
     int32_t *output_length = input_lengths(input, columns, 1);
@@ -436,9 +535,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     static void (*const functions[])(struct input *) = {
-        fuzz_static,   fuzz_continuous,       fuzz_continuous, fuzz_compare, fuzz_metrics, fuzz_latencies,
-        fuzz_capacity, fuzz_remaining_tokens, fuzz_workload,   fuzz_init,    fuzz_version, fuzz_null,
-        fuzz_engine,   fuzz_engine,           fuzz_engine,     fuzz_engine,  fuzz_engine,  fuzz_engine,
+        fuzz_static,   fuzz_continuous,      fuzz_continuous,       fuzz_compare,  fuzz_metrics, fuzz_latencies,
+        fuzz_capacity, fuzz_serving_metrics, fuzz_remaining_tokens, fuzz_workload, fuzz_init,    fuzz_version,
+        fuzz_null,     fuzz_engine,          fuzz_engine,           fuzz_engine,   fuzz_engine,  fuzz_engine,
+        fuzz_engine,
     };
     struct input input = {bytes, size};
     functions[input_byte(&input) % (sizeof functions / sizeof *functions)](&input);
