@@ -259,6 +259,16 @@ def test_plain_csv_may_be_quoted_and_say_more(written: Written) -> None:
     assert trace.requests.priority.tolist() == [-1, 2]
 
 
+@pytest.mark.parametrize("stray", ['5,"abc', '5,5" disk'])
+def test_a_stray_quotation_mark_costs_no_other_row(written: Written, stray: str) -> None:
+    # Beyond the parts in which the file is read.
+    rows = [f"{index},x" for index in range(1, 200_000)]
+    trace = read_trace(written(lines("output_length,note", stray, *rows, '"6",x')))
+    # Marks that do not pair up are no quotation, nor are those of the last row.
+    assert trace.requests.output_length.tolist() == [5, *range(1, 200_000)]
+    assert trace.skipped == {"output_length is no integer from 1 to 2147483647": 1}
+
+
 def test_a_name_that_is_there_twice_is_an_error(written: Written) -> None:
     with pytest.raises(TraceError, match="has 2 columns of the name 'output_length'"):
         read_trace(written("output_length,output_length\n1,2\n"))
@@ -373,6 +383,12 @@ def test_an_array_over_many_parts_of_the_file(written: Written) -> None:
     content = json.dumps(rows, ensure_ascii=False)
     trace = read_trace(written(content))
     assert trace.requests.output_length.tolist() == list(range(1, 1300, 13))
+
+
+def test_an_array_of_numbers_is_not_cut_within_one(written: Written) -> None:
+    count = 400_000
+    trace = read_trace(written('[{"output_length": 5}' + ", 1234567" * count + "]"))
+    assert trace.skipped == {"no JSON object": count}
 
 
 @pytest.mark.parametrize(
@@ -540,6 +556,26 @@ def test_it_says_what_it_is(written: Written) -> None:
     assert (
         repr(trace) == "Trace(mooncake, RequestColumns(2 requests, 6 output tokens, arrivals 0.0 to 3.5 s), 1 skipped)"
     )
+
+
+def test_progress_never_goes_back(tmp_path: Path) -> None:
+    # The end of a Parquet file is read first.
+    path = tmp_path / "requests"
+    numbers = np.random.default_rng(1).integers(1, 2**31, 300_000)
+    parquet.write_table(table(output_length=numbers), path, row_group_size=50_000)
+    reports: list[tuple[int, int]] = []
+    read_trace(path, progress=lambda done, total: reports.append((done, total)))
+    assert len(reports) > 3
+    assert reports == sorted(reports)
+
+
+def test_years_that_do_not_fit_64_bits_of_nanoseconds_are_counted(written: Written) -> None:
+    header = "TIMESTAMP,ContextTokens,GeneratedTokens"
+    fitting = ["1678-01-01 00:00:00,1,1", "1678-01-01 00:00:01-23:59,1,2"]
+    beyond = [f"{year}-05-01 00:00:00,1,1" for year in ("0000", "0001", "1677", "2262", "2263", "9999")]
+    trace = read_trace(written(lines(header, *fitting, *beyond)))
+    assert trace.skipped == {"TIMESTAMP is no time": len(beyond)}
+    assert trace.requests.output_length.tolist() == [1, 2]
 
 
 def published(name: str) -> Trace:

@@ -163,10 +163,10 @@ def test_a_result_without_details_says_how_to_save_them(tmp_path: Path) -> None:
         ("output_lens", [True, "5", None, -1, 2**31, 1.5, math.nan], "output_lens is no integer from 0 to 2147483647"),
         (
             "start_times",
-            [True, "5", None, math.nan, math.inf, 1e10, 10**30],
-            "a start time that is no number of seconds",
+            [True, "5", None, math.nan, math.inf, 1e10, 10**30, -1.0],
+            "start_times is no time from 0 to 9223372036 s",
         ),
-        ("ttfts", [True, "5", None, -0.5, math.nan, math.inf, 1e10], "ttfts that are no time from 0 to 9223372036 s"),
+        ("ttfts", [True, "5", None, -0.5, math.nan, math.inf, 1e10], "ttfts is no time from 0 to 9223372036 s"),
         (
             "itls",
             [True, 0.5, None, [True], ["5"], [-0.5], [math.nan], [9223372036.0], [5e9, 5e9], [10**400], {}],
@@ -180,7 +180,7 @@ def test_values_that_are_none(tmp_path: Path, name: str, values: list[Any], reas
         lists: dict[str, list[Any]] = {key: list(item) for key, item in VLLM.items() if isinstance(item, list)}
         lists[name][1] = value
         trace = read(tmp_path, json.dumps(VLLM | lists))
-        # Then the earliest of the others is the first.
+        # The earliest of the others is the first.
         assert recorded(trace)["arrival_time"] == [0.0, 0.5, 0.5], value
         assert recorded(trace)["token_times"] == [0.5, 0.75, 0.875, 0.75, 1.25], value
         assert trace.skipped == {"a failed request (recorded has it)": 2, reason: 1}, value

@@ -116,9 +116,10 @@ def read_trace(
       first two turns are prompt and output, and a conversation of fewer is skipped.
     - csv, parquet, json: columns output_length, prompt_length (else 0), arrival_time (else all at 0.0) and priority.
       Common other names are understood: output_tokens, input_length, prompt_tokens, timestamp, arrival_time_ms, ...;
-      times are seconds, or what their name says, and in csv and parquet also dates. CSV may be quoted. With end_time,
-      csv and parquet are recordings, perhaps with start_time and first_token_time, all in seconds on the clock of the
-      arrivals; a request without an end has failed. What write_results writes is read back.
+      times are seconds, or what their name says, and in csv and parquet also dates. CSV may be quoted, unless
+      the number of quotation marks is odd: then none is a quotation. With end_time, csv and parquet are recordings,
+      perhaps with start_time and first_token_time, all in seconds on the clock of the arrivals; a request without an
+      end has failed. What write_results writes is read back.
 
     Args:
         path: the file.

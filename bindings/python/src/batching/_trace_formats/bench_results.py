@@ -15,7 +15,7 @@ from batching._arguments import INT32_MAX
 from batching._calls import Float64Array, Int64Array
 from batching._recorded import RecordedRequests
 from batching._trace_formats.json_rows import nanoseconds, objects, whole
-from batching._trace_formats.rows import LONGEST, NANOSECONDS, Rows, no_integer, requests, seconds
+from batching._trace_formats.rows import LONGEST, NANOSECONDS, Rows, no_integer, no_time, requests, seconds
 from batching._trace_formats.source import Source
 from batching._traces import Trace
 
@@ -26,8 +26,6 @@ NO_DETAILS: Final = {
 }
 UNEQUAL: Final = "a run whose lists are not equally long"
 NO_GAPS: Final = "itls that are no list of times, or sum up to more than 9223372036 s"
-NO_START: Final = "a start time that is no number of seconds"
-NO_FIRST: Final = "ttfts that are no time from 0 to 9223372036 s"
 NO_ERROR: Final = "errors that are no text"
 
 _LISTS: Final = ("input_lens", "output_lens", "ttfts", "itls")
@@ -82,12 +80,12 @@ class _Recording:
             return no_integer("input_lens", 0)
         if output is None:
             return no_integer("output_lens", 0)
-        start = _start(request["start_times"]) if self.has_starts else 0
+        start = nanoseconds(request["start_times"], NANOSECONDS) if self.has_starts else 0
         if start is None:
-            return NO_START
+            return no_time("start_times")
         first = nanoseconds(request["ttfts"], NANOSECONDS)
         if first is None:
-            return NO_FIRST
+            return no_time("ttfts")
         gaps = _gaps(request["itls"], first)
         if gaps is None:
             return NO_GAPS
@@ -113,24 +111,21 @@ class _Recording:
             "prompt_length": _column(self._prompts),
             "output_length": _column(self._outputs),
             "success": successes,
-            "place": np.arange(len(successes)),
         }
         if self.has_starts:
             columns["arrival"] = _column(self._starts)
         usable = successes & (columns["output_length"] > 0)
         if usable.any():
             rows.add(**columns)
+        # All of them: no start from 0 to the longest time is too late.
         taken = rows.taken()
-        simulated = {name: column[usable[taken["place"]]] for name, column in taken.items()}
+        simulated = {name: column[usable] for name, column in taken.items()}
         if "arrival" in simulated:
             simulated["arrival"] = simulated["arrival"] - simulated["arrival"].min()
         return Trace(requests(simulated), self._recorded(taken), known, dict(rows.skipped))
 
     def _recorded(self, taken: Mapping[str, Any]) -> RecordedRequests:
         counts, times = _column(self._token_counts), _column(self._token_times)
-        kept = np.zeros(len(counts), bool)
-        kept[taken["place"]] = True
-        times, counts = times[np.repeat(kept, counts)], counts[taken["place"]]
         offsets = np.concatenate([[0], np.cumsum(counts)])
         starts = taken["arrival"] if self.has_starts else np.zeros(len(counts), np.int64)
         times = times + np.repeat(starts, counts)
@@ -155,16 +150,6 @@ def _at(times: Int64Array, places: Int64Array, counts: Int64Array) -> Float64Arr
 
 def _column(numbers: "array[int]") -> Int64Array:
     return np.array(numbers, np.int64)
-
-
-def _start(value: object) -> int | None:
-    """Nanoseconds on a clock that may begin anywhere."""
-    if type(value) not in {int, float}:
-        return None
-    magnitude = nanoseconds(abs(value), NANOSECONDS)  # type: ignore[arg-type]
-    if magnitude is None:
-        return None
-    return magnitude if value >= 0 else -magnitude  # type: ignore[operator]
 
 
 def _gaps(value: object, first: int) -> list[int] | None:

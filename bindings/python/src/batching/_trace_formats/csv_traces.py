@@ -18,6 +18,8 @@ from batching._traces import Trace
 
 WRONG_FIELDS: Final = "wrong number of fields"
 
+_PART: Final = 1 << 20  # bytes
+
 _LAYOUTS: Final = {
     # Azure/AzurePublicDataset: AzureLLMInferenceDataset2023.md and 2024.md.
     "azure": Layout(output="GeneratedTokens", prompt="ContextTokens", arrival=Arrival("TIMESTAMP", None)),
@@ -41,12 +43,26 @@ def read(source: Source, known: str) -> Trace:
     names = header_names(source)
     try:
         if known == "csv":
-            layout, positions = _named(source, names)
+            quoted = _is_quoted(source)
+            layout, positions = _named(source, names, quoted=quoted)
         else:
+            # In a format without quotation, a stray quotation mark must not swallow the rows after it.
+            quoted = False
             layout, positions = _fixed(source, known, names)
-        return read_table(rows, known, layout, _batches(rows, len(names), positions, quoted=known == "csv"))
+        return read_table(rows, known, layout, _batches(rows, len(names), positions, quoted=quoted))
     except pa.ArrowException as error:
         raise source.error(f"cannot be read as a trace in {known} format: {' '.join(str(error).split())}") from error
+
+
+def _is_quoted(source: Source) -> bool:
+    """Whether fields are quoted. If quotation marks do not pair up, some stray one would swallow rows: then none is
+    taken for a quotation, and each line is a row.
+    """
+    marks = 0
+    with source.content() as content:
+        while part := content.read(_PART):
+            marks += part.count(b'"')
+    return marks > 0 and marks % 2 == 0
 
 
 def _fixed(source: Source, known: str, names: list[str]) -> tuple[Layout, dict[str, int]]:
@@ -62,14 +78,14 @@ def _fixed(source: Source, known: str, names: list[str]) -> tuple[Layout, dict[s
     return layout, _positions(source, names, needed)
 
 
-def _named(source: Source, names: list[str]) -> tuple[Layout, dict[str, int]]:
+def _named(source: Source, names: list[str], *, quoted: bool) -> tuple[Layout, dict[str, int]]:
     layout, actual = layout_of(names)
     if layout is None:
         raise source.error(f"has no column output_length: its columns are {', '.join(names)[:200]!r}")
     positions = _positions(source, names, [actual[name] for name in layout.names()])
     positions = {name: positions[actual[name]] for name in layout.names()}
     if layout.arrival is not None and ARRIVAL_NAMES[layout.arrival.name] is None:
-        first = next(_batches(Rows(source), len(names), positions, quoted=True), None)
+        first = next(_batches(Rows(source), len(names), positions, quoted=quoted), None)
         if first is not None and arrow_columns.are_dates(first(layout.arrival.name)):
             layout = layout.with_dates()
     return layout, positions
@@ -96,7 +112,6 @@ def _batches(
             _Ascii(content),
             read_options=csv.ReadOptions(column_names=names, skip_rows=1, use_threads=False),
             parse_options=csv.ParseOptions(
-                # In a format without quotation, a stray quotation mark must not swallow the rows after it.
                 quote_char='"' if quoted else False,
                 newlines_in_values=quoted,
                 invalid_row_handler=skip,

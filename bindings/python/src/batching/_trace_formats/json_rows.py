@@ -122,13 +122,16 @@ class Gathered:
             name: np.frombuffer(column, np.int64) for name, column in self._columns.items()
         }
         if count:
-            # Their places, since some may arrive too late.
-            rows.add(**columns, place=np.arange(count))
+            rows.add(**columns)
+        # All of them: no arrival from 0 to the longest time is too late.
         taken = rows.taken()
         hashes: dict[str, Any] = {}
         if self._hash_ids:
-            ids, offsets = self._hashes(taken["place"])
-            hashes = {"hash_ids": ids, "hash_offsets": offsets, "hash_block_size": self._keys.hash_block_size}
+            hashes = {
+                "hash_ids": np.frombuffer(self._hash_ids, np.int64),
+                "hash_offsets": np.concatenate([[0], np.cumsum(np.frombuffer(self._hash_counts, np.int64))]),
+                "hash_block_size": self._keys.hash_block_size,
+            }
         return Trace(
             requests(taken, **hashes),
             None,
@@ -136,15 +139,6 @@ class Gathered:
             dict(rows.skipped),
             {name: taken[name] for name in self._keys.details},
         )
-
-    def _hashes(self, places: Int64Array) -> tuple[Int64Array, Int64Array]:
-        """The ids of the requests at these places, and where each one's begin."""
-        ids, counts = np.frombuffer(self._hash_ids, np.int64), np.frombuffer(self._hash_counts, np.int64)
-        if len(places) < len(counts):
-            kept = np.zeros(len(counts), bool)
-            kept[places] = True
-            ids, counts = ids[np.repeat(kept, counts)], counts[places]
-        return ids, np.concatenate([[0], np.cumsum(counts)])
 
 
 def whole(value: object, minimum: int, maximum: int) -> int | None:

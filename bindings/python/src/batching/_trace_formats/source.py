@@ -31,7 +31,7 @@ class Source:
         return io.BufferedReader(_Unclosed(self._raw))
 
     def report(self, *, at_end: bool = False) -> None:
-        """Tell how far it has been read. Never less than before, although a file may be read twice."""
+        """Tell how far it has been read. Never less than before, wherever a reader jumps to."""
         if self._progress is not None:
             self._reported = self._size if at_end else max(self._reported, self._raw.tell())
             self._progress(self._reported, self._size)
