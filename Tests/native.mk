@@ -131,7 +131,7 @@ $(FUZZ)/cbatching_support.o: Sources/CBatchingSupport/cbatching_support.c
 	@mkdir -p $(@D)
 	$(FUZZ_CC) -ISources/CBatchingSupport/include -c $< -o $@
 
-FUZZ_OBJECTS := $(addprefix $(FUZZ)/,fuzz_functions.o fuzz_engine.o input.o cbatching_support.o Batching.o BatchingABI.o)
+FUZZ_OBJECTS := $(addprefix $(FUZZ)/,fuzz_functions.o fuzz_engine.o fuzz_load.o input.o cbatching_support.o Batching.o BatchingABI.o)
 
 $(FUZZ)/fuzz_functions: $(FUZZ_OBJECTS)
 	swiftc -sanitize=address,fuzzer -static-stdlib -use-ld=lld $^ -o $@

@@ -126,4 +126,8 @@ static inline bool results_are_untouched(batching_results results, int64_t count
 /* batching_simulate: see fuzz_engine.c. */
 void fuzz_engine(struct input *input);
 
+/* batching_load_calculate and batching_attribution_bands_calculate: see fuzz_load.c. */
+void fuzz_load(struct input *input);
+void fuzz_attribution_bands(struct input *input);
+
 #endif

@@ -295,6 +295,31 @@ static void free_logs(const struct run *run) {
     free(run->decision_log.tokens);
 }
 
+/* Now and then without a column. */
+static batching_attribution input_attribution(struct input *input, int64_t count) {
+    batching_attribution attribution;
+    REQUIRE(batching_attribution_init(&attribution, sizeof attribution) == BATCHING_OK);
+    attribution.capacity = input_chance(input, 32) ? count - 1 - input_byte(input) : count;
+    attribution.waiting_for_slot = output_column(count, sizeof(double));
+    attribution.waiting_for_memory = input_chance(input, 8) ? NULL : output_column(count, sizeof(double));
+    attribution.prefill = output_column(count, sizeof(double));
+    attribution.decode = output_column(count, sizeof(double));
+    attribution.slowed_by_prefill = output_column(count, sizeof(double));
+    attribution.preempted = output_column(count, sizeof(double));
+    attribution.held_in_batch = output_column(count, sizeof(double));
+    return attribution;
+}
+
+static void free_attribution(batching_attribution attribution) {
+    free(attribution.waiting_for_slot);
+    free(attribution.waiting_for_memory);
+    free(attribution.prefill);
+    free(attribution.decode);
+    free(attribution.slowed_by_prefill);
+    free(attribution.preempted);
+    free(attribution.held_in_batch);
+}
+
 static bool is_rejected(int32_t status) {
     return status == BATCHING_REQUEST_REJECTED_MODEL_LENGTH || status == BATCHING_REQUEST_REJECTED_KV_MEMORY ||
            status == BATCHING_REQUEST_REJECTED_TOKEN_BUDGET;
@@ -325,6 +350,28 @@ static void require_an_outcome(const struct run *run, const batching_results *re
         REQUIRE(isnan(end));
         REQUIRE(!is_rejected(status) || (isnan(start) && tokens == 0 && results->preemptions[index] == 0));
         REQUIRE(!isnan(start) || tokens == 0);
+    }
+}
+
+/* The parts of a request that has ended add up to the nanosecond, where doubles can tell. */
+static void require_parts(const batching_attribution *attribution, const batching_requests *requests,
+                          const batching_results *results) {
+    for (int64_t index = 0; index < requests->count; index++) {
+        const double parts[] = {
+            attribution->waiting_for_slot[index], attribution->waiting_for_memory[index], attribution->prefill[index],
+            attribution->decode[index],           attribution->slowed_by_prefill[index],  attribution->preempted[index],
+            attribution->held_in_batch[index],
+        };
+        int64_t sum = 0;
+        for (size_t part = 0; part < sizeof parts / sizeof *parts; part++) {
+            REQUIRE(isnan(parts[part]) == is_rejected(results->status[index]));
+            REQUIRE(!(parts[part] < 0.0));
+            sum += parts[part] < TELLS_NANOSECONDS_APART ? llrint(parts[part] * 1e9) : 0;
+        }
+        if (results->status[index] == BATCHING_REQUEST_FINISHED && results->end_time[index] < TELLS_NANOSECONDS_APART) {
+            double arrival = requests->arrival_time != NULL ? requests->arrival_time[index] : 0.0;
+            REQUIRE(sum == llrint(results->end_time[index] * 1e9) - llrint(arrival * 1e9));
+        }
     }
 }
 
@@ -441,6 +488,7 @@ static void require_the_same_again(const struct run *run, const batching_request
     batching_config config = run->config;
     config.iteration_log = NULL;
     config.decision_log = NULL;
+    config.attribution = NULL;
     config.progress_callback = NULL;
     batching_summary again;
     REQUIRE(batching_summary_init(&again, sizeof again) == BATCHING_OK);
@@ -466,10 +514,13 @@ void fuzz_engine(struct input *input) {
     int64_t columns = requests.count >= 0 && requests.count <= INT64_MAX / 8 ? requests.count : 0;
     batching_results results = output_results(columns);
     results.capacity = input_chance(input, 32) ? columns - 1 - input_byte(input) : columns;
+    batching_attribution attribution = input_attribution(input, columns);
     batching_summary summary;
     REQUIRE(batching_summary_init(&summary, sizeof summary) == BATCHING_OK);
     summary.iterations = -7;
 
+    batching_attribution *given_attribution = input_struct(input, &attribution, sizeof attribution);
+    run.config.attribution = input_chance(input, 2) ? given_attribution : NULL;
     struct output_struct iteration_log = output_struct(input, &run.iteration_log, sizeof run.iteration_log);
     struct output_struct decision_log = output_struct(input, &run.decision_log, sizeof run.decision_log);
     run.config.iteration_log = input_chance(input, 2) ? iteration_log.value : NULL;
@@ -485,6 +536,10 @@ void fuzz_engine(struct input *input) {
         if (given_summary.size >= sizeof summary && given_results->struct_size >= sizeof results) {
             require_outcomes(&run, &results, &summary);
         }
+        if (run.config.attribution != NULL && given_config->struct_size >= sizeof run.config &&
+            given_results->struct_size >= sizeof results && attribution.waiting_for_memory != NULL) {
+            require_parts(&attribution, &requests, &results);
+        }
         if (given_summary.size >= sizeof summary) {
             require_a_summary(&run, &summary);
             require_complete_logs(&run, &summary);
@@ -498,8 +553,12 @@ void fuzz_engine(struct input *input) {
         if (run.calls == 0 && status != BATCHING_ERROR_OVERFLOW && status != BATCHING_ERROR_OUT_OF_MEMORY) {
             REQUIRE(results_are_untouched(results, columns));
             REQUIRE(is_untouched(iteration_log) && is_untouched(decision_log));
+            REQUIRE(output_is_untouched(attribution.waiting_for_slot, columns, sizeof(double)));
+            REQUIRE(output_is_untouched(attribution.decode, columns, sizeof(double)));
         }
     }
+    free(given_attribution);
+    free_attribution(attribution);
     free(given_config);
     free(given_requests);
     free(given_results);

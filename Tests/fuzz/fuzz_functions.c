@@ -1,7 +1,8 @@
 /*
  * A libFuzzer target that drives every function of batching.h. The first byte picks the function, the others are its
- * arguments: see input.h. Those of the engine are in fuzz_engine.c. Of a call that fails it asks for a known status, a
- * sentence and untouched outputs; of one that succeeds, for results that contradict neither each other nor the header.
+ * arguments: see input.h. Those of the engine are in fuzz_engine.c, those of the load in fuzz_load.c. Of a call that
+ * fails it asks for a known status, a sentence and untouched outputs; of one that succeeds, for results that contradict
+ * neither each other nor the header.
  */
 #include <math.h>
 
@@ -525,6 +526,8 @@ static void fuzz_null(struct input *input) {
     REQUIRE(batching_strategies_compare(NULL, size, seconds, NULL) != BATCHING_OK);
     REQUIRE(batching_simulate(NULL, NULL, NULL, NULL) != BATCHING_OK);
     REQUIRE(batching_latencies_calculate(NULL, NULL) != BATCHING_OK);
+    REQUIRE(batching_load_calculate(NULL, NULL, NULL, NULL) != BATCHING_OK);
+    REQUIRE(batching_attribution_bands_calculate(NULL, size, NULL, NULL, size, NULL) != BATCHING_OK);
     REQUIRE(batching_batch_metrics_calculate(NULL, seconds, NULL) != BATCHING_OK);
     REQUIRE(size == 0 || batching_remaining_tokens_calculate(size, NULL, NULL, NULL) != BATCHING_OK);
     int64_t count = input_impossible_count(input);
@@ -535,9 +538,27 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     static void (*const functions[])(struct input *) = {
-        fuzz_static,   fuzz_continuous,      fuzz_continuous,       fuzz_compare,  fuzz_metrics, fuzz_latencies,
-        fuzz_capacity, fuzz_serving_metrics, fuzz_remaining_tokens, fuzz_workload, fuzz_init,    fuzz_version,
-        fuzz_null,     fuzz_engine,          fuzz_engine,           fuzz_engine,   fuzz_engine,  fuzz_engine,
+        fuzz_static,
+        fuzz_continuous,
+        fuzz_continuous,
+        fuzz_compare,
+        fuzz_metrics,
+        fuzz_latencies,
+        fuzz_capacity,
+        fuzz_serving_metrics,
+        fuzz_remaining_tokens,
+        fuzz_workload,
+        fuzz_init,
+        fuzz_version,
+        fuzz_null,
+        fuzz_load,
+        fuzz_load,
+        fuzz_attribution_bands,
+        fuzz_engine,
+        fuzz_engine,
+        fuzz_engine,
+        fuzz_engine,
+        fuzz_engine,
         fuzz_engine,
     };
     struct input input = {bytes, size};
