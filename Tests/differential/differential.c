@@ -104,6 +104,19 @@ static void print_metrics(int number, const batching_batch_metrics *metrics) {
            bits(metrics->avg_queue_time), bits(metrics->avg_time_to_first_token), bits(metrics->gpu_utilization));
 }
 
+enum { PARTS = 7 };
+
+static void print_load(int number, int64_t count, const batching_load *load, double *const *parts) {
+    uint64_t hash = FNV_OFFSET_BASIS;
+    for (int part = 0; part < PARTS; part++) {
+        hash = hash_column(hash, parts[part], parts[part] == NULL ? 0 : count, sizeof(double));
+    }
+    printf("case %d load mean_running=%016" PRIx64 " mean_waiting=%016" PRIx64 " mean_tokens=%016" PRIx64
+           " peak_tokens=%016" PRIx64 " wasted_slot_share=%016" PRIx64 " attribution=%016" PRIx64 "\n",
+           number, bits(load->mean_running), bits(load->mean_waiting), bits(load->mean_tokens),
+           (uint64_t)load->peak_tokens, bits(load->wasted_slot_share), hash);
+}
+
 struct differential_case {
     char kind[16];
     uint64_t seed;
@@ -151,7 +164,26 @@ static int is_kind(const char *kind) {
     return 0;
 }
 
-static batching_summary simulate(const struct differential_case *given, struct columns columns) {
+static batching_load load_of(const struct differential_case *given, struct columns columns) {
+    batching_recorded recorded;
+    batching_load_config config;
+    batching_load load;
+    check(batching_recorded_init(&recorded, sizeof recorded));
+    check(batching_load_config_init(&config, sizeof config));
+    check(batching_load_init(&load, sizeof load));
+    recorded.count = given->count;
+    recorded.arrival_time = columns.arrival_time;
+    recorded.start_time = columns.start_time;
+    recorded.end_time = columns.end_time;
+    recorded.prompt_length = columns.prompt_length;
+    recorded.output_length = columns.tokens_generated;
+    config.slots = given->batch;
+    check(batching_load_calculate(&recorded, &config, &load, NULL));
+    return load;
+}
+
+/* The parts are allocated for the engine, and stay NULL otherwise. */
+static batching_summary simulate(const struct differential_case *given, struct columns columns, double **parts) {
     batching_requests requests;
     batching_results results;
     batching_summary summary;
@@ -172,7 +204,21 @@ static batching_summary simulate(const struct differential_case *given, struct c
     } else if (strcmp(given->kind, "continuous") == 0) {
         check(batching_continuous_simulate(&requests, given->batch, given->time_per_token, &results, &summary));
     } else {
-        const batching_config config = engine_config(given);
+        batching_config config = engine_config(given);
+        batching_attribution attribution;
+        check(batching_attribution_init(&attribution, sizeof attribution));
+        for (int part = 0; part < PARTS; part++) {
+            parts[part] = calloc((size_t)given->count + 1, sizeof(double));
+        }
+        attribution.capacity = given->count;
+        attribution.waiting_for_slot = parts[0];
+        attribution.waiting_for_memory = parts[1];
+        attribution.prefill = parts[2];
+        attribution.decode = parts[3];
+        attribution.slowed_by_prefill = parts[4];
+        attribution.preempted = parts[5];
+        attribution.held_in_batch = parts[6];
+        config.attribution = &attribution;
         check(batching_simulate(&config, &requests, &results, &summary));
     }
     return summary;
@@ -197,10 +243,16 @@ static void run_case(int number, const struct differential_case *given) {
     struct columns columns = allocate_columns(given->count);
     generate(given, columns);
     print_workload(number, given->count, columns);
-    batching_summary summary = simulate(given, columns);
+    double *parts[PARTS] = {0};
+    batching_summary summary = simulate(given, columns, parts);
     print_run(number, given->kind, given->count, columns, &summary);
     batching_batch_metrics metrics = measure(given->count, columns, summary.total_time);
     print_metrics(number, &metrics);
+    batching_load load = load_of(given, columns);
+    print_load(number, given->count, &load, parts);
+    for (int part = 0; part < PARTS; part++) {
+        free(parts[part]);
+    }
     free_columns(columns);
 }
 

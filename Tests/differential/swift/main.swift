@@ -24,6 +24,8 @@ private struct Run {
     let completedRequests: [Request]
     let totalTime: Double
     let throughput: Double
+    /// The columns of the attribution, one after the other; none for the textbook simulators.
+    var attribution: [Double] = []
 
     init(kind: String, _ requests: [Request], batchSize: Int, timePerToken: Double) throws {
         switch kind {
@@ -45,6 +47,62 @@ private struct Run {
             let run = try Engine.simulate(requests, configuration: configuration)
             completedRequests = run.completedRequests
             (totalTime, throughput) = (run.summary.totalTime, run.summary.throughput)
+            attribution = try attributed(requests, configuration)
+        }
+    }
+}
+
+/// Seven columns of so many elements, one after the other.
+private func attributed(_ requests: [Request], _ configuration: EngineConfiguration) throws -> [Double] {
+    let count = requests.count
+    let prompts = requests.map { Int32($0.promptLength) }
+    let outputs = requests.map { Int32($0.outputLength) }
+    let arrivals = requests.map(\.arrivalTime)
+    return try prompts.withUnsafeBufferPointer { prompts in
+        try outputs.withUnsafeBufferPointer { outputs in
+            try arrivals.withUnsafeBufferPointer { arrivals in
+                try [Double](unsafeUninitializedCapacity: 7 * count + 1) { buffer, filled in
+                    let columns = RequestColumns(
+                        count: count, promptLength: prompts.baseAddress, outputLength: outputs.baseAddress,
+                        arrivalTime: arrivals.baseAddress)
+                    let first = buffer.baseAddress!
+                    let attribution = AttributionColumns(
+                        waitingForSlot: first, waitingForMemory: first + count, prefill: first + 2 * count,
+                        decode: first + 3 * count, slowedByPrefill: first + 4 * count, preempted: first + 5 * count,
+                        heldInBatch: first + 6 * count)
+                    _ = try Engine.simulate(columns, configuration: configuration, attribution: attribution)
+                    filled = 7 * count
+                }
+            }
+        }
+    }
+}
+
+private func load(of requests: [Request], slots: Int) throws -> Load {
+    let prompts = requests.map { Int32($0.promptLength) }
+    let outputs = requests.map { Int32($0.tokensGenerated) }
+    let arrivals = requests.map(\.arrivalTime)
+    let starts = requests.map { $0.startTime ?? -1 }
+    // Not empty, so that there is an address.
+    let ends = requests.map { $0.endTime ?? -1 } + [0]
+    let tokens = outputs + [0]
+    return try prompts.withUnsafeBufferPointer { prompts in
+        try tokens.withUnsafeBufferPointer { tokens in
+            try arrivals.withUnsafeBufferPointer { arrivals in
+                try starts.withUnsafeBufferPointer { starts in
+                    try ends.withUnsafeBufferPointer { ends in
+                        var recorded = RecordedColumns(
+                            count: requests.count, endTime: ends.baseAddress!, outputLength: tokens.baseAddress!)
+                        recorded.promptLength = prompts.baseAddress
+                        recorded.arrivalTime = arrivals.baseAddress
+                        recorded.startTime = starts.baseAddress
+                        var configuration = LoadConfiguration()
+                        configuration.slots = Int64(slots)
+                        var none: LoadTimeline?
+                        return try Load(ServedColumns(recorded), configuration: configuration, timeline: &none)
+                    }
+                }
+            }
         }
     }
 }
@@ -81,6 +139,14 @@ private func printCase(_ number: Int, kind: String, fields: [Substring]) throws 
             + "p99_latency=\(digits(metrics.p99Latency)) avg_queue_time=\(digits(metrics.averageQueueTime)) "
             + "avg_time_to_first_token=\(digits(metrics.averageTimeToFirstToken)) "
             + "gpu_utilization=\(digits(metrics.gpuUtilization))")
+
+    let load = try load(of: inOrder, slots: batchSize)
+    var attribution = FowlerNollVo()
+    attribution.add(run.attribution)
+    print(
+        "case \(number) load mean_running=\(digits(load.meanRunning)) mean_waiting=\(digits(load.meanWaiting)) "
+            + "mean_tokens=\(digits(load.meanTokens)) peak_tokens=\(digits(UInt64(load.peakTokens))) "
+            + "wasted_slot_share=\(digits(load.wastedSlotShare)) attribution=\(digits(attribution.hash))")
 }
 
 let text = try String(contentsOfFile: CommandLine.arguments[1], encoding: .utf8)

@@ -12,14 +12,17 @@ import numpy.typing as npt
 
 from batching import (
     AffineTime,
+    RecordedRequests,
     RequestColumns,
     Result,
     SimulationResult,
     generate_workload,
+    load_over_time,
     simulate,
     simulate_continuous,
     simulate_static,
 )
+from slow_attribution import PARTS
 
 CASES = Path(__file__).parents[3] / "Tests" / "differential" / "cases.txt"
 
@@ -54,11 +57,12 @@ def simulated(kind: str, requests: RequestColumns, batch: int, time_per_token: f
         num_gpu_blocks=200,
         async_scheduling={"vllm": False, "async": True}[kind],
         iteration_time=time,
+        attribution=True,
     )
 
 
 def case_lines(number: int, line: str) -> list[str]:
-    """The three lines that a case gives."""
+    """The four lines that a case gives."""
     kind, seed, count, batch, time_per_token, rate = line.split(" ")
     requests = generate_workload(int(count), (50, 200), (1, 400), arrival_rate=float(rate), seed=int(seed))
     result = simulated(kind, requests, int(batch), float(time_per_token))
@@ -70,7 +74,26 @@ def case_lines(number: int, line: str) -> list[str]:
         f"case {number} workload hash={workload_hash:016x}",
         f"case {number} {kind} {run} hash={result_hash:016x}",
         f"case {number} metrics {metrics}",
+        f"case {number} load {load_fields(requests, result, int(batch))}",
     ]
+
+
+def load_fields(requests: RequestColumns, result: SimulationResult | Result, slots: int) -> str:
+    """The load over time, and where the time of the requests went if the engine ran."""
+    recorded = RecordedRequests(
+        result.end_time,
+        result.tokens_generated,
+        arrival_time=requests.arrival_time,
+        start_time=result.start_time,
+        prompt_length=requests.prompt_length,
+    )
+    load = load_over_time(recorded, slots=slots)
+    names = ("mean_running", "mean_waiting", "mean_tokens", "peak_tokens", "wasted_slot_share")
+    fields = [f"{name}={hexadecimal(getattr(load, name))}" for name in names]
+    parts: list[npt.NDArray[Any]] = []
+    if isinstance(result, Result):
+        parts = [getattr(result.attribution, name) for name in PARTS]
+    return " ".join([*fields, f"attribution={fnv1a(*parts):016x}"])
 
 
 def _items(metrics: Any) -> list[tuple[str, float]]:

@@ -25,6 +25,10 @@ METRICS = " ".join(
         "gpu_utilization",
     ]
 )
+LOAD = " ".join(
+    f"{name}={H}"
+    for name in ("mean_running", "mean_waiting", "mean_tokens", "peak_tokens", "wasted_slot_share", "attribution")
+)
 
 
 def test_hash_is_fnv1a() -> None:
@@ -40,22 +44,23 @@ def test_numbers_are_their_bit_patterns() -> None:
     assert differential_cases.hexadecimal(430) == "00000000000001ae"
 
 
-def test_every_case_has_its_three_lines() -> None:
+def test_every_case_has_its_four_lines() -> None:
     lines = differential_cases.all_lines(differential_cases.CASES)
     cases = [
         line.split(" ")[0] for line in differential_cases.CASES.read_text().splitlines() if line and line[0] != "#"
     ]
     assert len(cases) >= 20
     for number, kind in enumerate(cases, start=1):
-        workload, run, metrics = lines[3 * (number - 1) : 3 * number]
+        workload, run, metrics, load = lines[4 * (number - 1) : 4 * number]
         assert re.fullmatch(f"case {number} workload hash={H}", workload)
         assert re.fullmatch(f"case {number} {kind} total={H} throughput={H} hash={H}", run)
         assert re.fullmatch(f"case {number} metrics {METRICS}", metrics)
+        assert re.fullmatch(f"case {number} load {LOAD}", load)
 
 
 def test_no_two_cases_give_the_same_unless_they_are_empty() -> None:
     lines = differential_cases.all_lines(differential_cases.CASES)
-    runs = [line.split(" ", 2)[2] for line in lines[1::3]]
+    runs = [line.split(" ", 2)[2] for line in lines[1::4]]
     # static and continuous differ in their word even where they agree.
     assert len(set(runs)) == len(runs)
 

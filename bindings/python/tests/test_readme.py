@@ -37,6 +37,11 @@ PYTHON = {
     "static_batch_simulation,\n": re.escape(LESSON),
     "generate_workload(10_000_000": ".*'total_tokens'.*",
     "policy=": r"vllm +TTFT[^\n]*\norca +TTFT[^\n]*\nstatic +TTFT[^\n]*\n",
+    "attribution=True": (
+        r"0 to 50%: [\d.]+ s, most of it decode\n50 to 90%: [^\n]*\n90 to 99%: [^\n]*\n"
+        r"99 to 100%: [\d.]+ s, most of it slowed_by_prefill\n"
+        r"static: [\d.]+ waiting, 5\d\.\d% of [^\n]*\ncontinuous: 0\.0 waiting, 0\.0% of [^\n]*\n"
+    ),
     "write_results(": "",
     "read_trace(": (
         r"Trace\(csv, RequestColumns\(2 requests, 80 output tokens, arrivals 0\.0 to 1\.5 s\), 1 skipped\)\n"
