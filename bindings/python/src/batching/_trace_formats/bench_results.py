@@ -25,7 +25,7 @@ NO_DETAILS: Final = {
     "sglang": "a run without details: save it with --output-details",
 }
 UNEQUAL: Final = "a run whose lists are not equally long"
-NO_GAPS: Final = "itls that are no list of times, or sum up to more than 9223372036 s"
+NO_GAPS: Final = "itls that are no list of times, or go on beyond 9223372036 s"
 NO_ERROR: Final = "errors that are no text"
 
 _LISTS: Final = ("input_lens", "output_lens", "ttfts", "itls")
@@ -86,7 +86,7 @@ class _Recording:
         first = nanoseconds(request["ttfts"], NANOSECONDS)
         if first is None:
             return no_time("ttfts")
-        gaps = _gaps(request["itls"], first)
+        gaps = _gaps(request["itls"], start + first)
         if gaps is None:
             return NO_GAPS
         error = request.get("errors", "")
@@ -153,7 +153,7 @@ def _column(numbers: "array[int]") -> Int64Array:
 
 
 def _gaps(value: object, first: int) -> list[int] | None:
-    """Nanoseconds between the tokens, of a request whose first came after so many."""
+    """Nanoseconds between the tokens, of which the first came at a time."""
     if not isinstance(value, list):
         return None
     gaps = [nanoseconds(item, NANOSECONDS) for item in value]
