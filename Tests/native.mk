@@ -28,14 +28,15 @@ $(TESTS)/cpp20/%.o: %.cpp | $(STAMPS)/packages-test
 # --- C ----------------------------------------------------------------------------------------------------------------
 
 CMOCKA_TESTS := $(addprefix $(TESTS)/c/,textbook structs columns errors simulators capacity workload serving_metrics load \
-                engine engine_ends engine_logs engine_callbacks engine_errors engine_textbook attribution)
+                engine engine_ends engine_logs engine_callbacks engine_errors engine_textbook attribution \
+                accumulator)
 HOSTILE_INPUTS := $(TESTS)/c/hostile_inputs
 
 $(CMOCKA_TESTS): $(TESTS)/c/%: $(TESTS)/Tests/c/%.o $(TESTS)/Tests/c/oracle.o | $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $^ -o $@ $(NATIVE_LIBS) -lcmocka -lpthread -lm
 
-$(HOSTILE_INPUTS): $(addprefix $(TESTS)/Tests/c/,hostile_inputs.o hostile_engine.o) | $(LIBRARY)
+$(HOSTILE_INPUTS): $(addprefix $(TESTS)/Tests/c/,hostile_inputs.o hostile_engine.o hostile_accumulator.o) | $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $^ -o $@ $(NATIVE_LIBS)
 
@@ -131,7 +132,8 @@ $(FUZZ)/cbatching_support.o: Sources/CBatchingSupport/cbatching_support.c
 	@mkdir -p $(@D)
 	$(FUZZ_CC) -ISources/CBatchingSupport/include -c $< -o $@
 
-FUZZ_OBJECTS := $(addprefix $(FUZZ)/,fuzz_functions.o fuzz_engine.o fuzz_load.o input.o cbatching_support.o Batching.o BatchingABI.o)
+FUZZ_OBJECTS := $(addprefix $(FUZZ)/,fuzz_functions.o fuzz_engine.o fuzz_load.o fuzz_accumulator.o input.o \
+                cbatching_support.o Batching.o BatchingABI.o)
 
 $(FUZZ)/fuzz_functions: $(FUZZ_OBJECTS)
 	swiftc -sanitize=address,fuzzer -static-stdlib -use-ld=lld $^ -o $@

@@ -19,6 +19,7 @@
  *   8. Serving metrics        TTFT, TPOT, ITL, E2E, goodput, as the benchmark tools define them
  *   9. Capacity               arithmetic intensity, the largest batch that fits
  *  10. Workloads              seeded synthetic requests
+ *  11. Accumulator           the metrics of live traffic, told event by event
  *
  * A first program: examples/c/quickstart.c.
  */
@@ -46,7 +47,8 @@ extern "C" {
  * 0.2 microseconds.
  *
  * Errors. Every function that can fail returns a batching_status. Unless it is BATCHING_OK, no output was written,
- * and batching_last_error() says why in one sentence; section 6 has the one exception, runs that fail on their way.
+ * and batching_last_error() says why in one sentence; sections 6 and 11 have the exceptions: runs that fail on their
+ * way, and how much was taken or is needed.
  * No input, however broken, stops the process, as long as each pointer is NULL or points to as many elements as its
  * count says.
  *
@@ -116,6 +118,8 @@ typedef int32_t batching_status;
 #define BATCHING_ERROR_OUT_OF_MEMORY 600
 /** A callback stopped the run. The library itself never stops one with this status. */
 #define BATCHING_ERROR_CANCELLED 700
+/** The handle is in use by another call. */
+#define BATCHING_ERROR_BUSY 800
 
 /** The name of a status: "BATCHING_OK", or "unknown status" for a value not listed above. Never NULL; valid for ever.
  */
@@ -1235,6 +1239,250 @@ batching_status batching_workload_generate(const batching_workload *workload, in
 batching_status batching_workload_hashes_generate(const batching_workload *workload, int64_t count,
                                                   int64_t *hash_offsets, int64_t capacity, int64_t *hash_ids,
                                                   int64_t *needed);
+
+/* ================================================================================================================
+ * 11. Accumulator
+ *
+ * Measures live traffic: it is told the events of requests as they happen, one at a time or in columns, and gives at
+ * any moment the metrics of a sliding window and of all since the start. Its memory is fixed when it is created.
+ *
+ * Events. Of each request: it arrived; it started (joined a batch; may be left out); tokens came, any number of times;
+ * it finished or failed. The first event with tokens is the first token. The caller chooses the id, which is free again
+ * once the request has finished or failed. Events of different requests may come in any order, however late. Those of
+ * one request must not go back in time; equal times are fine.
+ *
+ * Metrics. Those of section 8 by the convention vllm, of the requests that ended: a request is measured when it
+ * finishes. One that failed is counted as failed, and gives no sample, whatever was told of it before. Of one that
+ * finished, output_length is the sum of what its tokens events brought, and each event with tokens is one of its token
+ * times, however many tokens came with it: each gap between two is one sample of ITL. Its end is when it finished, so
+ * tell that at the time of its last token, as vLLM's client does. It has a queue time if it was told that it started.
+ * SLOs are fixed when the accumulator is made.
+ *
+ * Window. The clock is the latest time of any event or batching_accumulator_advance; it does not tick by itself. Time
+ * is cut into slots of window / slot_count, from 0 on. The window is the slot of the clock and the slot_count - 1
+ * before it, so it covers the last window seconds less what is still to come of the newest slot. A request belongs to
+ * the slot in which it finished or failed. One that does so before the window counts since the start only.
+ *
+ * Percentiles. Up to 1,024 samples are kept, and give exact percentiles. Of more, a histogram is kept with 512 bins for
+ * each power of two nanoseconds (as DDSketch, Masson et al., VLDB 2019, but with bins that are linear within a power of
+ * two, as HdrHistogram's): of the values between which a percentile lies each is within 0.1% of the sample with that
+ * rank, or within half a nanosecond if that is more, for all times that the clock holds. All else is exact until it is
+ * rounded to a double; only the quotients (TPOT, normalized latency) are rounded once more before, to 2^-24 ns.
+ *
+ * Merging. What accumulators of several threads, processes or machines say of different requests adds up to exactly
+ * what one accumulator would say of all of them, to the last byte of batching_accumulator_serialize: however the
+ * requests are split, and in whatever order the parts are merged.
+ *
+ * Handles. One thread at a time uses a handle; a call on one that is in use returns BATCHING_ERROR_BUSY, and does
+ * nothing. Different handles are independent. Events, measuring and merging allocate nothing. A call that fails leaves
+ * the accumulator as it was.
+ * ================================================================================================================ */
+
+/** A handle: see above. */
+typedef struct batching_accumulator batching_accumulator;
+
+/** What an accumulator keeps. 0 is the default given here. */
+typedef struct batching_accumulator_config {
+    uint32_t struct_size; /**< sizeof(batching_accumulator_config) of the caller; set by the _init function. */
+    uint32_t reserved;    /**< Must be 0. */
+    double window;        /**< Seconds that the window covers; at least slot_count nanoseconds. 0: 60.0. */
+    int32_t slot_count;   /**< Slots of the window, in 1..3600; rounded up, a slot is whole nanoseconds. 0: 30. */
+    uint32_t reserved_2;  /**< Must be 0. */
+    int64_t max_requests; /**< Requests in flight, in 1..16777216. 0: 4096. */
+    int64_t max_gaps;     /**< Gaps between tokens of requests in flight, in 1..2^31. 0: 256 x max_requests, or 2^31. */
+    double slo_ttft;      /**< Seconds. 0: no SLO. */
+    double slo_tpot;      /**< Seconds. 0: no SLO. */
+    double slo_itl;       /**< Seconds. 0: no SLO. */
+    double slo_e2e;       /**< Seconds. 0: no SLO. */
+} batching_accumulator_config;
+
+/** It arrived; value: its prompt tokens. */
+#define BATCHING_ACCUMULATOR_ARRIVED 100
+/** It started: it joined a batch; value: 0. */
+#define BATCHING_ACCUMULATOR_STARTED 200
+/** Tokens came; value: how many, at least 0. */
+#define BATCHING_ACCUMULATOR_TOKENS 300
+/** It finished; value: why, BATCHING_FINISHED_... */
+#define BATCHING_ACCUMULATOR_FINISHED 400
+/** It failed; value: why, BATCHING_FAILED_... */
+#define BATCHING_ACCUMULATOR_FAILED 500
+
+/** It finished by itself: the end of the text, or a stop string. */
+#define BATCHING_FINISHED_STOP 0
+/** It finished at a limit on its length. */
+#define BATCHING_FINISHED_LENGTH 100
+/** It failed for another reason than the next. */
+#define BATCHING_FAILED_ERROR 0
+/** It was aborted: its client left. */
+#define BATCHING_FAILED_ABORT 100
+
+/** Many events, in the order in which they are told. */
+typedef struct batching_accumulator_events {
+    uint32_t struct_size;   /**< sizeof(batching_accumulator_events) of the caller; set by the _init function. */
+    uint32_t reserved;      /**< Must be 0. */
+    int64_t count;          /**< Events in each column, in 0..BATCHING_COUNT_MAX. A column may be NULL where it is 0. */
+    const int32_t *event;   /**< [count] BATCHING_ACCUMULATOR_ARRIVED and so on. NULL: all TOKENS. */
+    const int64_t *request; /**< [count] the id of its request. Required. */
+    const double *time;     /**< [count] seconds. Required. */
+    const int32_t *value;   /**< [count] see there. NULL: all 1. Required unless event is NULL. */
+} batching_accumulator_events;
+
+/** All since the start. */
+#define BATCHING_ACCUMULATOR_START 0
+/** The sliding window. */
+#define BATCHING_ACCUMULATOR_WINDOW 100
+
+/** What an accumulator holds now. */
+typedef struct batching_accumulator_state {
+    uint32_t struct_size; /**< sizeof(batching_accumulator_state) of the caller; set by the _init function. */
+    uint32_t reserved;    /**< Must be 0. */
+    double first_arrival; /**< Seconds: the earliest arrival. 0.0 if there was none. */
+    double clock;         /**< Seconds: the latest time of any event or batching_accumulator_advance. */
+    double window_begin;  /**< Seconds: where the window begins; 0.0 if that is before time begins. */
+    int64_t arrived;      /**< Requests that arrived since the start: completed + failed + running + waiting. */
+    int64_t running;      /**< Requests in flight that have started or have tokens. */
+    int64_t waiting;      /**< Requests in flight that have not. */
+    int64_t gaps;         /**< Gaps between tokens of requests in flight: see max_gaps. */
+} batching_accumulator_state;
+
+batching_status batching_accumulator_config_init(batching_accumulator_config *config, uint32_t struct_size);
+batching_status batching_accumulator_events_init(batching_accumulator_events *events, uint32_t struct_size);
+batching_status batching_accumulator_state_init(batching_accumulator_state *state, uint32_t struct_size);
+
+/**
+ * Makes an accumulator.
+ *
+ *   config       NULL: all defaults.
+ *   accumulator  written: the new handle, for batching_accumulator_destroy. Must not be NULL.
+ *
+ * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_INVALID_ARGUMENT;
+ * BATCHING_ERROR_OUT_OF_MEMORY.
+ *
+ * Memory: 730 kB a slot, 1.6 MB, 400 to 530 bytes for each of max_requests, and 8 for each of max_gaps. It is
+ * zeroed by the system: what no request has touched takes address space only. Slots whose latencies lie within
+ * few powers of two take some 10 to 100 kB.
+ */
+batching_status batching_accumulator_create(const batching_accumulator_config *config,
+                                            batching_accumulator **accumulator);
+
+/** Gives back what create or deserialize made. NULL is fine. BATCHING_ERROR_BUSY: it is in use, and still there. */
+batching_status batching_accumulator_destroy(batching_accumulator *accumulator);
+
+/*
+ * One event: see above. Errors of all five: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_BUSY;
+ * BATCHING_ERROR_INVALID_ARGUMENT if a time or a value is out of its range, the time is before that of the last event
+ * of the request, its id is not in flight (arrived: is), it has already started or has tokens (started), or it would
+ * have more than 2147483647 tokens; BATCHING_ERROR_CAPACITY if there are already max_requests (arrived) or max_gaps
+ * (tokens); BATCHING_ERROR_OVERFLOW if there would be more than 2^62 tokens or 2^40 requests in all (arrived), or more
+ * than 4294967295 samples in one slot (finished).
+ *
+ * Time: O(1), and O(1) more for each of its gaps when a request finishes. Allocates nothing.
+ */
+
+/** A request arrived. prompt_tokens: at least 0. */
+batching_status batching_accumulator_arrived(batching_accumulator *accumulator, int64_t request, double time,
+                                             int32_t prompt_tokens);
+/** A request joined a batch. */
+batching_status batching_accumulator_started(batching_accumulator *accumulator, int64_t request, double time);
+/** Tokens came. tokens: how many; at least 0. */
+batching_status batching_accumulator_tokens(batching_accumulator *accumulator, int64_t request, double time,
+                                            int32_t tokens);
+/** A request finished. reason: BATCHING_FINISHED_... */
+batching_status batching_accumulator_finished(batching_accumulator *accumulator, int64_t request, double time,
+                                              int32_t reason);
+/** A request failed. reason: BATCHING_FAILED_... */
+batching_status batching_accumulator_failed(batching_accumulator *accumulator, int64_t request, double time,
+                                            int32_t reason);
+
+/**
+ * Many events, as if told one after the other, up to the first that is in error.
+ *
+ *   accepted  written, in error too: how many were taken, and so the index of the one in error. NULL: not wanted.
+ *
+ * Errors: those of the events, and BATCHING_ERROR_STRUCT_SIZE.
+ */
+batching_status batching_accumulator_add(batching_accumulator *accumulator, const batching_accumulator_events *events,
+                                         int64_t *accepted);
+
+/** Moves the clock on to `time` without an event, if it is not there yet. */
+batching_status batching_accumulator_advance(batching_accumulator *accumulator, double time);
+
+/** What it holds now. state is filled; it must not be NULL. */
+batching_status batching_accumulator_state_read(batching_accumulator *accumulator, batching_accumulator_state *state);
+
+/**
+ * The metrics of the requests that ended: see section 8.
+ *
+ *   scope    BATCHING_ACCUMULATOR_START or BATCHING_ACCUMULATOR_WINDOW.
+ *   options  which percentiles, by which method; and the duration. If that is 0, it is from the first arrival to the
+ * clock, or, if that is shorter, from the begin of the window. The convention must be vllm, and the SLOs 0: they are
+ * those of the accumulator. NULL: no percentiles. metrics  written; must not be NULL.
+ *
+ * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_BUSY;
+ * BATCHING_ERROR_INVALID_ARGUMENT.
+ *
+ * Time: O(slot_count + the bins in use): 0.01 to 1 ms a distribution.
+ */
+batching_status batching_accumulator_measure(batching_accumulator *accumulator, int32_t scope,
+                                             const batching_metrics_options *options, batching_metrics *metrics);
+
+/**
+ * Adds what `other` was told to `accumulator`; `other` stays as it is. Requests in flight are taken over, too: from
+ * then on tell their events to one of the two.
+ *
+ * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_BUSY; BATCHING_ERROR_INVALID_ARGUMENT if the two are the same, if
+ * window, slot_count or an SLO differ, or if a request is in flight in both; BATCHING_ERROR_CAPACITY if there would be
+ * more than max_requests or max_gaps in flight; BATCHING_ERROR_OVERFLOW.
+ */
+batching_status batching_accumulator_merge(batching_accumulator *accumulator, batching_accumulator *other);
+
+/**
+ * The whole accumulator, requests in flight included, as bytes: the same state gives the same bytes. They are
+ * little-endian, and carry a version and a checksum.
+ *
+ *   buffer    [capacity] written, or NULL.
+ *   capacity  bytes; at least 0.
+ *   needed    written, also when capacity is too small: how many bytes there are. NULL: not wanted.
+ *
+ * Errors: BATCHING_ERROR_CAPACITY if they do not fit; with a NULL buffer only needed is written, and that is no error.
+ */
+batching_status batching_accumulator_serialize(batching_accumulator *accumulator, uint8_t *buffer, int64_t capacity,
+                                               int64_t *needed);
+
+/**
+ * Makes an accumulator from bytes. What batching_accumulator_serialize did not write, or was changed since, is
+ * BATCHING_ERROR_INVALID_ARGUMENT.
+ */
+batching_status batching_accumulator_deserialize(const uint8_t *bytes, int64_t size,
+                                                 batching_accumulator **accumulator);
+
+/**
+ * Everything since the start in the Prometheus text format (0.0.4), by the names and with the buckets of vLLM 0.33's
+ * server (vllm/v1/metrics/loggers.py), and by its convention: what is observed at a token is there as soon as the token
+ * is, whatever becomes of the request. Bucket counts are exact.
+ *
+ *   vllm:num_requests_running, vllm:num_requests_waiting                            gauges, now
+ *   vllm:prompt_tokens_total, vllm:generation_tokens_total                          at the first token; at each
+ *   vllm:request_success_total{finished_reason="stop|length|abort|error"}           as told; "abort" and "error" failed
+ *   vllm:time_to_first_token_seconds, vllm:inter_token_latency_seconds              at each token event
+ *   vllm:e2e_request_latency_seconds, vllm:request_prompt_tokens, vllm:request_generation_tokens  of those that
+ * finished vllm:request_time_per_output_token_seconds   of those that finished with a first token, to the last token; n
+ * < 2: 0 vllm:request_decode_time_seconds             of the same: last token - first token
+ *   vllm:request_queue_time_seconds              of those that finished and were told that they started: start -
+ * arrival vllm:request_prefill_time_seconds, vllm:request_inference_time_seconds          of both: from the start on
+ *
+ *   model_name, engine  labels, UTF-8; escaped as the format asks. Must not be NULL.
+ *   max_model_len       the buckets of the token counts, 1, 2, 5, 10, ..., go up to it; at least 1. 0: 2000000000.
+ *   buffer              [capacity] written with a 0 at the end, or NULL.
+ *   capacity            bytes; at least 0.
+ *   needed              written, also when capacity is too small: bytes, the 0 at the end included. NULL: not wanted.
+ *
+ * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_BUSY; BATCHING_ERROR_INVALID_ARGUMENT if a label is not UTF-8;
+ * BATCHING_ERROR_CAPACITY if it does not fit; with a NULL buffer only needed is written, and that is no error.
+ */
+batching_status batching_accumulator_prometheus(batching_accumulator *accumulator, const char *model_name,
+                                                const char *engine, int64_t max_model_len, char *buffer,
+                                                int64_t capacity, int64_t *needed);
 
 #ifdef __cplusplus
 }

@@ -12,6 +12,7 @@
  *   4. Engine      a modern scheduler, with functions of the caller for the iteration time, the progress and the logs
  *   5. Textbook    the simulators over std::vector<batching::request>, one object a request
  *   6. Metrics     of serving runs, capacity and workloads
+ *   7. Accumulator the metrics of live traffic
  *
  * First programs: examples/cpp/compare.cpp, examples/cpp/engine.cpp.
  */
@@ -97,6 +98,13 @@ class cancelled : public std::runtime_error, public error {
   public:
     cancelled(batching_status status, const std::string &sentence)
         : std::runtime_error(sentence), error(status, sentence) {}
+    const char *what() const noexcept override { return error::what(); }
+};
+
+/// The handle is in use by another call.
+class busy : public std::runtime_error, public error {
+  public:
+    busy(batching_status status, const std::string &sentence) : std::runtime_error(sentence), error(status, sentence) {}
     const char *what() const noexcept override { return error::what(); }
 };
 
@@ -340,6 +348,9 @@ namespace detail {
 
 [[noreturn]] inline void throw_error(batching_status status, const std::string &sentence) {
     // New statuses are added between the old ones: whatever lies beside one is of its kind.
+    if (status >= BATCHING_ERROR_BUSY) {
+        throw busy(status, sentence);
+    }
     if (status >= BATCHING_ERROR_CANCELLED) {
         throw cancelled(status, sentence);
     }
@@ -1508,23 +1519,17 @@ inline batching_distribution *prepare(distribution &wanted, std::size_t percenti
     return &wanted;
 }
 
-} // namespace detail
-
-/// batching_metrics_calculate, with all distributions.
-inline serving_metrics measure(const recorded_view &given, const metrics_options &options = {}) {
-    detail::column_sizes sizes;
-    const auto recorded = detail::borrow(given, sizes);
-    const auto c_options = detail::c_options(options);
-    const std::size_t percentiles = options.percentiles.size();
+/// What a function that fills batching_metrics tells, with all distributions.
+template <class Calculate> serving_metrics measured(std::size_t percentiles, Calculate calculate) {
     serving_metrics told;
-    detail::check(batching_metrics_init(&told, sizeof(batching_metrics)));
-    told.ttft = detail::prepare(told.time_to_first_token, percentiles);
-    told.tpot = detail::prepare(told.time_per_output_token, percentiles);
-    told.itl = detail::prepare(told.inter_token_latency, percentiles);
-    told.e2e = detail::prepare(told.end_to_end, percentiles);
-    told.queue_time = detail::prepare(told.queueing, percentiles);
-    told.normalized_latency = detail::prepare(told.normalized, percentiles);
-    detail::check(batching_metrics_calculate(&recorded, &c_options, &told));
+    check(batching_metrics_init(&told, sizeof(batching_metrics)));
+    told.ttft = prepare(told.time_to_first_token, percentiles);
+    told.tpot = prepare(told.time_per_output_token, percentiles);
+    told.itl = prepare(told.inter_token_latency, percentiles);
+    told.e2e = prepare(told.end_to_end, percentiles);
+    told.queue_time = prepare(told.queueing, percentiles);
+    told.normalized_latency = prepare(told.normalized, percentiles);
+    check(calculate(&told));
     // They would dangle once this is copied.
     told.ttft = told.tpot = told.itl = told.e2e = told.queue_time = told.normalized_latency = nullptr;
     for (auto *part : {&told.time_to_first_token, &told.time_per_output_token, &told.inter_token_latency,
@@ -1532,6 +1537,18 @@ inline serving_metrics measure(const recorded_view &given, const metrics_options
         part->percentiles = nullptr;
     }
     return told;
+}
+
+} // namespace detail
+
+/// batching_metrics_calculate, with all distributions.
+inline serving_metrics measure(const recorded_view &given, const metrics_options &options = {}) {
+    detail::column_sizes sizes;
+    const auto recorded = detail::borrow(given, sizes);
+    const auto c_options = detail::c_options(options);
+    return detail::measured(options.percentiles.size(), [&](batching_metrics *told) {
+        return batching_metrics_calculate(&recorded, &c_options, told);
+    });
 }
 
 /// From when to when the load is looked at, and of how many slots.
@@ -1701,6 +1718,173 @@ inline std::vector<request> simulate_workload(std::int64_t num_requests, length_
     }
     return generated;
 }
+
+/* ================================================================================================================
+ * 7. Accumulator
+ * ================================================================================================================ */
+
+/// batching_accumulator_config. Where 0 means a default there, that default stands here.
+struct accumulator_config {
+    double window = 60.0;                      ///< seconds that the window covers
+    std::int32_t slot_count = 30;              ///< slots of the window
+    std::int64_t max_requests = 4096;          ///< requests in flight
+    std::optional<std::int64_t> max_gaps = {}; ///< gaps between their tokens; left out: 256 for each of max_requests
+    std::optional<double> slo_ttft = {};       ///< seconds, above 0
+    std::optional<double> slo_tpot = {};       ///< seconds, above 0
+    std::optional<double> slo_itl = {};        ///< seconds, above 0
+    std::optional<double> slo_e2e = {};        ///< seconds, above 0
+};
+
+/// What happened to a request.
+enum class accumulator_event : std::int32_t {
+    arrived = BATCHING_ACCUMULATOR_ARRIVED,
+    started = BATCHING_ACCUMULATOR_STARTED,
+    tokens = BATCHING_ACCUMULATOR_TOKENS,
+    finished = BATCHING_ACCUMULATOR_FINISHED,
+    failed = BATCHING_ACCUMULATOR_FAILED,
+};
+
+/// Which requests are measured.
+enum class accumulator_scope : std::int32_t {
+    start = BATCHING_ACCUMULATOR_START,
+    window = BATCHING_ACCUMULATOR_WINDOW,
+};
+
+/// Why a request finished.
+enum class finish_reason : std::int32_t { stop = BATCHING_FINISHED_STOP, length = BATCHING_FINISHED_LENGTH };
+
+/// Why a request failed.
+enum class failure_reason : std::int32_t { error = BATCHING_FAILED_ERROR, abort = BATCHING_FAILED_ABORT };
+
+/// batching_accumulator_events: as many events as its columns have elements, all the same number.
+struct accumulator_events_view {
+    optional_column<const accumulator_event> event; ///< left out: all tokens
+    optional_column<const std::int64_t> request;    ///< required
+    optional_column<const double> time;             ///< seconds; required
+    optional_column<const std::int32_t> value;      ///< see BATCHING_ACCUMULATOR_...; left out: all 1
+};
+
+using accumulator_state = ::batching_accumulator_state;
+
+/// A batching_accumulator, which it owns. It can be moved; one that was moved from can only be assigned to or
+/// destroyed.
+class accumulator {
+  public:
+    explicit accumulator(const accumulator_config &given = {}) {
+        auto config = detail::initialized(batching_accumulator_config_init);
+        config.window = not_zero("window", given.window);
+        config.slot_count = not_zero("slot_count", given.slot_count);
+        config.max_requests = not_zero("max_requests", given.max_requests);
+        config.max_gaps = given.max_gaps ? not_zero("max_gaps", *given.max_gaps) : 0;
+        config.slo_ttft = detail::unless_left_out("slo_ttft", given.slo_ttft);
+        config.slo_tpot = detail::unless_left_out("slo_tpot", given.slo_tpot);
+        config.slo_itl = detail::unless_left_out("slo_itl", given.slo_itl);
+        config.slo_e2e = detail::unless_left_out("slo_e2e", given.slo_e2e);
+        batching_accumulator *made = nullptr;
+        detail::check(batching_accumulator_create(&config, &made));
+        handle_.reset(made);
+    }
+
+    /// From what to_bytes gave.
+    static accumulator from_bytes(column<const std::uint8_t> bytes) {
+        batching_accumulator *made = nullptr;
+        detail::check(batching_accumulator_deserialize(bytes.data(), static_cast<std::int64_t>(bytes.size()), &made));
+        return accumulator(made);
+    }
+
+    void arrived(std::int64_t request, double time, std::int32_t prompt_tokens = 0) {
+        detail::check(batching_accumulator_arrived(handle_.get(), request, time, prompt_tokens));
+    }
+    void started(std::int64_t request, double time) {
+        detail::check(batching_accumulator_started(handle_.get(), request, time));
+    }
+    void tokens(std::int64_t request, double time, std::int32_t count = 1) {
+        detail::check(batching_accumulator_tokens(handle_.get(), request, time, count));
+    }
+    void finished(std::int64_t request, double time, finish_reason reason = finish_reason::stop) {
+        detail::check(batching_accumulator_finished(handle_.get(), request, time, static_cast<std::int32_t>(reason)));
+    }
+    void failed(std::int64_t request, double time, failure_reason reason = failure_reason::error) {
+        detail::check(batching_accumulator_failed(handle_.get(), request, time, static_cast<std::int32_t>(reason)));
+    }
+
+    /// Many events, up to the first that is in error; `accepted`, if given, is told how many were taken, then too.
+    void add(const accumulator_events_view &view, std::int64_t *accepted = nullptr) {
+        detail::column_sizes sizes;
+        auto events = detail::initialized(batching_accumulator_events_init);
+        events.request = sizes.input("request", view.request);
+        events.time = sizes.input("time", view.time);
+        const auto *event = sizes.input("event", view.event);
+        events.event = reinterpret_cast<const std::int32_t *>(event);
+        events.value = sizes.input("value", view.value);
+        events.count = sizes.count();
+        detail::check(batching_accumulator_add(handle_.get(), &events, accepted));
+    }
+
+    /// Moves the clock on without an event.
+    void advance(double time) { detail::check(batching_accumulator_advance(handle_.get(), time)); }
+
+    accumulator_state state() const {
+        auto told = detail::initialized(batching_accumulator_state_init);
+        detail::check(batching_accumulator_state_read(handle_.get(), &told));
+        return told;
+    }
+
+    /// batching_accumulator_measure, with all distributions.
+    serving_metrics measure(accumulator_scope scope = accumulator_scope::start,
+                            const metrics_options &options = {}) const {
+        const auto c_options = detail::c_options(options);
+        return detail::measured(options.percentiles.size(), [&](batching_metrics *told) {
+            return batching_accumulator_measure(handle_.get(), static_cast<std::int32_t>(scope), &c_options, told);
+        });
+    }
+
+    /// Adds what the other was told.
+    void merge(const accumulator &other) {
+        detail::check(batching_accumulator_merge(handle_.get(), other.handle_.get()));
+    }
+
+    std::vector<std::uint8_t> to_bytes() const {
+        std::int64_t needed = 0;
+        detail::check(batching_accumulator_serialize(handle_.get(), nullptr, 0, &needed));
+        std::vector<std::uint8_t> bytes(static_cast<std::size_t>(needed));
+        detail::check(batching_accumulator_serialize(handle_.get(), bytes.data(), needed, nullptr));
+        return bytes;
+    }
+
+    /// The Prometheus text; `max_model_len` left out: buckets up to 2,000,000,000 tokens.
+    std::string prometheus(const std::string &model_name, const std::string &engine = "0",
+                           std::optional<std::int64_t> max_model_len = {}) const {
+        const std::int64_t longest = max_model_len ? not_zero("max_model_len", *max_model_len) : 0;
+        std::int64_t needed = 0;
+        detail::check(batching_accumulator_prometheus(handle_.get(), model_name.c_str(), engine.c_str(), longest,
+                                                      nullptr, 0, &needed));
+        std::string text(static_cast<std::size_t>(needed), '\0');
+        detail::check(batching_accumulator_prometheus(handle_.get(), model_name.c_str(), engine.c_str(), longest,
+                                                      text.data(), needed, nullptr));
+        text.pop_back();
+        return text;
+    }
+
+    /// The handle, for the C functions; it stays with this object.
+    batching_accumulator *get() const noexcept { return handle_.get(); }
+
+  private:
+    struct destroy {
+        void operator()(batching_accumulator *handle) const noexcept { batching_accumulator_destroy(handle); }
+    };
+
+    explicit accumulator(batching_accumulator *handle) noexcept : handle_(handle) {}
+
+    template <class Number> static Number not_zero(const char *name, Number value) {
+        if (value == 0) {
+            detail::throw_error(BATCHING_ERROR_INVALID_ARGUMENT, std::string(name) + " is 0: must be greater than 0");
+        }
+        return value;
+    }
+
+    std::unique_ptr<batching_accumulator, destroy> handle_;
+};
 
 } // namespace batching
 

@@ -37,6 +37,7 @@ int main(int arguments, char **argument) {
         simulators_section(count);
         metrics_section(count);
         scale_section(count * 10);
+        accumulator_section(count);
     }
     engine_section(count / 10, argument[2]);
     engine_scale_section(count / 10);

@@ -2,7 +2,7 @@
 public struct BatchingError: Error, Equatable, Sendable, CustomStringConvertible {
     /// What kind of failure it is. The C status codes are these, one for one.
     public enum Kind: Sendable {
-        case invalidArgument, nullPointer, structSize, capacity, overflow, outOfMemory, cancelled
+        case invalidArgument, nullPointer, structSize, capacity, overflow, outOfMemory, cancelled, busy
     }
 
     public let kind: Kind

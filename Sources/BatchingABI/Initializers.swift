@@ -143,3 +143,24 @@ public func batching_metrics_init(
 ) -> batching_status {
     status { () throws(BatchingError) in try batching_metrics.initialize(metrics, size: struct_size) }
 }
+
+@implementation @_cdecl("batching_accumulator_config_init")
+public func batching_accumulator_config_init(
+    _ config: UnsafeMutablePointer<batching_accumulator_config>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in try batching_accumulator_config.initialize(config, size: struct_size) }
+}
+
+@implementation @_cdecl("batching_accumulator_events_init")
+public func batching_accumulator_events_init(
+    _ events: UnsafeMutablePointer<batching_accumulator_events>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in try batching_accumulator_events.initialize(events, size: struct_size) }
+}
+
+@implementation @_cdecl("batching_accumulator_state_init")
+public func batching_accumulator_state_init(
+    _ state: UnsafeMutablePointer<batching_accumulator_state>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in try batching_accumulator_state.initialize(state, size: struct_size) }
+}

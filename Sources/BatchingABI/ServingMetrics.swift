@@ -79,7 +79,7 @@ extension batching_metrics: VersionedStruct {
     static let argument = "metrics"
     static let firstSize = 192
 
-    fileprivate func wanted() throws(BatchingError) -> ServingMetrics.Wanted {
+    func wanted() throws(BatchingError) -> ServingMetrics.Wanted {
         var wanted = ServingMetrics.Wanted()
         wanted.ttft = try batching_distribution.wanted(ttft)
         wanted.tpot = try batching_distribution.wanted(tpot)
@@ -90,7 +90,7 @@ extension batching_metrics: VersionedStruct {
         return wanted
     }
 
-    fileprivate mutating func set(_ metrics: ServingMetrics) {
+    mutating func set(_ metrics: ServingMetrics) {
         duration = metrics.duration
         completed = metrics.completed
         failed = metrics.failed

@@ -19,6 +19,7 @@ public func batching_status_name(_ status: batching_status) -> UnsafePointer<CCh
         case BATCHING_ERROR_OVERFLOW: "BATCHING_ERROR_OVERFLOW"
         case BATCHING_ERROR_OUT_OF_MEMORY: "BATCHING_ERROR_OUT_OF_MEMORY"
         case BATCHING_ERROR_CANCELLED: "BATCHING_ERROR_CANCELLED"
+        case BATCHING_ERROR_BUSY: "BATCHING_ERROR_BUSY"
         default: "unknown status"
         }
     return UnsafeRawPointer(name.utf8Start).assumingMemoryBound(to: CChar.self)
@@ -34,6 +35,7 @@ extension BatchingError {
         case .overflow: BATCHING_ERROR_OVERFLOW
         case .outOfMemory: BATCHING_ERROR_OUT_OF_MEMORY
         case .cancelled: BATCHING_ERROR_CANCELLED
+        case .busy: BATCHING_ERROR_BUSY
         }
     }
 }

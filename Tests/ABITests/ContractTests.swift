@@ -27,7 +27,8 @@ import Testing
             (BATCHING_ERROR_STRUCT_SIZE, "BATCHING_ERROR_STRUCT_SIZE"),
             (BATCHING_ERROR_CAPACITY, "BATCHING_ERROR_CAPACITY"), (BATCHING_ERROR_OVERFLOW, "BATCHING_ERROR_OVERFLOW"),
             (BATCHING_ERROR_OUT_OF_MEMORY, "BATCHING_ERROR_OUT_OF_MEMORY"),
-            (BATCHING_ERROR_CANCELLED, "BATCHING_ERROR_CANCELLED"), (12345, "unknown status"),
+            (BATCHING_ERROR_CANCELLED, "BATCHING_ERROR_CANCELLED"), (BATCHING_ERROR_BUSY, "BATCHING_ERROR_BUSY"),
+            (12345, "unknown status"),
         ]
         for (status, name) in names { #expect(String(cString: batching_status_name(status)) == name) }
     }
@@ -76,6 +77,15 @@ import Testing
                 BATCHING_REQUEST_REJECTED_MODEL_LENGTH, BATCHING_REQUEST_REJECTED_KV_MEMORY,
                 BATCHING_REQUEST_REJECTED_TOKEN_BUDGET,
             ])
+        #expect(
+            AccumulatorEvent.allCases.map(\.rawValue) == [
+                BATCHING_ACCUMULATOR_ARRIVED, BATCHING_ACCUMULATOR_STARTED, BATCHING_ACCUMULATOR_TOKENS,
+                BATCHING_ACCUMULATOR_FINISHED, BATCHING_ACCUMULATOR_FAILED,
+            ])
+        #expect(
+            AccumulatorScope.allCases.map(\.rawValue) == [BATCHING_ACCUMULATOR_START, BATCHING_ACCUMULATOR_WINDOW])
+        #expect(FinishReason.allCases.map(\.rawValue) == [BATCHING_FINISHED_STOP, BATCHING_FINISHED_LENGTH])
+        #expect(FailureReason.allCases.map(\.rawValue) == [BATCHING_FAILED_ERROR, BATCHING_FAILED_ABORT])
         #expect(
             [EngineSummary.EndReason.completed, .timeLimit, .iterationLimit, .stuck].map(\.rawValue) == [
                 BATCHING_END_COMPLETED, BATCHING_END_TIME_LIMIT, BATCHING_END_ITERATION_LIMIT, BATCHING_END_STUCK,

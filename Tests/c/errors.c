@@ -15,7 +15,8 @@ static void status_names(void **state) {
     assert_string_equal(batching_status_name(500), "BATCHING_ERROR_OVERFLOW");
     assert_string_equal(batching_status_name(600), "BATCHING_ERROR_OUT_OF_MEMORY");
     assert_string_equal(batching_status_name(700), "BATCHING_ERROR_CANCELLED");
-    const batching_status unknown[] = {-1, 1, 101, 701, 800, INT32_MIN, INT32_MAX};
+    assert_string_equal(batching_status_name(800), "BATCHING_ERROR_BUSY");
+    const batching_status unknown[] = {-1, 1, 101, 701, 900, INT32_MIN, INT32_MAX};
     for (size_t which = 0; which < sizeof unknown / sizeof *unknown; which++) {
         assert_string_equal(batching_status_name(unknown[which]), "unknown status");
     }

@@ -33,6 +33,9 @@ enum {
     LOAD_SIZE = 120,
     LOAD_TIMELINE_SIZE = 88,
     ATTRIBUTION_BANDS_SIZE = 104,
+    ACCUMULATOR_CONFIG_SIZE = 72,
+    ACCUMULATOR_EVENTS_SIZE = 48,
+    ACCUMULATOR_STATE_SIZE = 64,
     LARGEST_SIZE = 4096
 };
 
@@ -65,6 +68,9 @@ union any_struct {
     batching_load load;
     batching_load_timeline load_timeline;
     batching_attribution_bands attribution_bands;
+    batching_accumulator_config accumulator_config;
+    batching_accumulator_events accumulator_events;
+    batching_accumulator_state accumulator_state;
     unsigned char bytes[LARGEST_SIZE + 8];
 };
 
@@ -94,6 +100,9 @@ INIT_OF(load_config)
 INIT_OF(load)
 INIT_OF(load_timeline)
 INIT_OF(attribution_bands)
+INIT_OF(accumulator_config)
+INIT_OF(accumulator_events)
+INIT_OF(accumulator_state)
 
 /* Calls a function that uses the struct, everything else being in order. */
 typedef batching_status any_use(const union any_struct *);
@@ -258,6 +267,30 @@ static batching_status simulate_into_summary(const union any_struct *any) {
     return batching_simulate(NULL, &requests, NULL, &copy.summary);
 }
 
+static batching_status use_accumulator_config(const union any_struct *any) {
+    batching_accumulator *accumulator = NULL;
+    batching_status status = batching_accumulator_create(&any->accumulator_config, &accumulator);
+    assert_succeeds(batching_accumulator_destroy(accumulator));
+    return status;
+}
+
+static batching_status use_accumulator_events(const union any_struct *any) {
+    batching_accumulator *accumulator;
+    assert_succeeds(batching_accumulator_create(NULL, &accumulator));
+    batching_status status = batching_accumulator_add(accumulator, &any->accumulator_events, NULL);
+    assert_succeeds(batching_accumulator_destroy(accumulator));
+    return status;
+}
+
+static batching_status use_accumulator_state(const union any_struct *any) {
+    union any_struct copy = *any;
+    batching_accumulator *accumulator;
+    assert_succeeds(batching_accumulator_create(NULL, &accumulator));
+    batching_status status = batching_accumulator_state_read(accumulator, &copy.accumulator_state);
+    assert_succeeds(batching_accumulator_destroy(accumulator));
+    return status;
+}
+
 static const struct kind {
     const char *argument;
     uint32_t size;
@@ -291,6 +324,9 @@ static const struct kind {
     {"load", LOAD_SIZE, LOAD_SIZE, load_of_any, use_load},
     {"timeline", LOAD_TIMELINE_SIZE, LOAD_TIMELINE_SIZE, load_timeline_of_any, use_load_timeline},
     {"attribution", ATTRIBUTION_SIZE, ATTRIBUTION_SIZE, attribution_of_any, divide_attribution},
+    {"config", ACCUMULATOR_CONFIG_SIZE, ACCUMULATOR_CONFIG_SIZE, accumulator_config_of_any, use_accumulator_config},
+    {"events", ACCUMULATOR_EVENTS_SIZE, ACCUMULATOR_EVENTS_SIZE, accumulator_events_of_any, use_accumulator_events},
+    {"state", ACCUMULATOR_STATE_SIZE, ACCUMULATOR_STATE_SIZE, accumulator_state_of_any, use_accumulator_state},
     {"bands", ATTRIBUTION_BANDS_SIZE, ATTRIBUTION_BANDS_SIZE, attribution_bands_of_any, use_attribution_bands},
 };
 

@@ -197,6 +197,36 @@ FIELD(load_timeline, peak_running, 64, int64_t *);
 FIELD(load_timeline, peak_waiting, 72, int64_t *);
 FIELD(load_timeline, peak_tokens, 80, int64_t *);
 
+SIZE(accumulator_config, 72);
+HEAD(accumulator_config);
+FIELD(accumulator_config, window, 8, double);
+FIELD(accumulator_config, slot_count, 16, int32_t);
+FIELD(accumulator_config, reserved_2, 20, uint32_t);
+FIELD(accumulator_config, max_requests, 24, int64_t);
+FIELD(accumulator_config, max_gaps, 32, int64_t);
+FIELD(accumulator_config, slo_ttft, 40, double);
+FIELD(accumulator_config, slo_tpot, 48, double);
+FIELD(accumulator_config, slo_itl, 56, double);
+FIELD(accumulator_config, slo_e2e, 64, double);
+
+SIZE(accumulator_events, 48);
+HEAD(accumulator_events);
+FIELD(accumulator_events, count, 8, int64_t);
+FIELD(accumulator_events, event, 16, const int32_t *);
+FIELD(accumulator_events, request, 24, const int64_t *);
+FIELD(accumulator_events, time, 32, const double *);
+FIELD(accumulator_events, value, 40, const int32_t *);
+
+SIZE(accumulator_state, 64);
+HEAD(accumulator_state);
+FIELD(accumulator_state, first_arrival, 8, double);
+FIELD(accumulator_state, clock, 16, double);
+FIELD(accumulator_state, window_begin, 24, double);
+FIELD(accumulator_state, arrived, 32, int64_t);
+FIELD(accumulator_state, running, 40, int64_t);
+FIELD(accumulator_state, waiting, 48, int64_t);
+FIELD(accumulator_state, gaps, 56, int64_t);
+
 SIZE(comparison, 56);
 HEAD(comparison);
 FIELD(comparison, static_throughput, 8, double);

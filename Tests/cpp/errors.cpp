@@ -69,6 +69,7 @@ TEST_CASE("a status becomes the exception of its kind, also one that a later lib
                            : is_caught_as<batching::overflow_error>(raise) ? "overflow"
                            : is_caught_as<batching::out_of_memory>(raise)  ? "out of memory"
                            : is_caught_as<batching::cancelled>(raise)      ? "cancelled"
+                           : is_caught_as<batching::busy>(raise)           ? "busy"
                                                                            : "nothing");
     };
     CHECK(kind_of(BATCHING_ERROR_INVALID_ARGUMENT) == "invalid argument");
@@ -82,6 +83,7 @@ TEST_CASE("a status becomes the exception of its kind, also one that a later lib
     CHECK(kind_of(BATCHING_ERROR_OUT_OF_MEMORY + 50) == "out of memory");
     CHECK(kind_of(BATCHING_ERROR_CANCELLED) == "cancelled");
     CHECK(kind_of(BATCHING_ERROR_CANCELLED + 50) == "cancelled");
+    CHECK(kind_of(BATCHING_ERROR_BUSY) == "busy");
 }
 
 TEST_CASE("an exception keeps its sentence when another error follows") {

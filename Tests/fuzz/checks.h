@@ -130,4 +130,7 @@ void fuzz_engine(struct input *input);
 void fuzz_load(struct input *input);
 void fuzz_attribution_bands(struct input *input);
 
+/* batching_accumulator_...: see fuzz_accumulator.c. */
+void fuzz_accumulator(struct input *input);
+
 #endif

@@ -481,6 +481,9 @@ INIT(workload)
 INIT(config)
 INIT(iteration_log)
 INIT(decision_log)
+INIT(accumulator_config)
+INIT(accumulator_events)
+INIT(accumulator_state)
 INIT(attribution)
 INIT(recorded)
 INIT(load_config)
@@ -490,10 +493,26 @@ INIT(attribution_bands)
 
 static void fuzz_init(struct input *input) {
     static batching_status (*const inits[])(void *, uint32_t) = {
-        init_requests,      init_results,       init_summary,           init_completed, init_latencies,
-        init_batch_metrics, init_comparison,    init_workload,          init_config,    init_iteration_log,
-        init_decision_log,  init_attribution,   init_attribution_bands, init_recorded,  init_load_config,
-        init_load,          init_load_timeline,
+        init_requests,
+        init_results,
+        init_summary,
+        init_completed,
+        init_latencies,
+        init_batch_metrics,
+        init_comparison,
+        init_workload,
+        init_config,
+        init_iteration_log,
+        init_decision_log,
+        init_attribution,
+        init_attribution_bands,
+        init_recorded,
+        init_load_config,
+        init_load,
+        init_load_timeline,
+        init_accumulator_config,
+        init_accumulator_events,
+        init_accumulator_state,
     };
     uint32_t size = input_chance(input, 2) ? (uint32_t)input_word(input) : (uint32_t)input_byte(input) * 8;
     size_t held = size > 4096 ? 0 : size;
@@ -553,6 +572,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
         fuzz_null,
         fuzz_load,
         fuzz_load,
+        fuzz_accumulator,
+        fuzz_accumulator,
         fuzz_attribution_bands,
         fuzz_engine,
         fuzz_engine,

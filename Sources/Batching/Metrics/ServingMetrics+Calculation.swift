@@ -10,7 +10,7 @@ extension ServingMetrics {
 
         public init() {}
 
-        fileprivate subscript(sample: ServingSample) -> WantedDistribution? {
+        subscript(sample: ServingSample) -> WantedDistribution? {
             switch sample {
             case .ttft: ttft
             case .tpot: tpot

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from batching import EndReason, Event, RequestStatus, _abi
+from batching import AccumulatorEvent, EndReason, Event, RequestStatus, _abi
 
 HEADER = Path(__file__).parents[3] / "include" / "batching.h"
 
@@ -37,6 +37,12 @@ WORDS: dict[str, Mapping[str, int]] = {
     "BATCHING_ARRIVALS_": {name.upper(): value for name, value in _abi.ARRIVALS.items()},
     "BATCHING_RAMP_": {name.upper(): value for name, value in _abi.RAMPS.items()},
     "BATCHING_LENGTHS_": {name.upper(): value for name, value in _abi.LENGTHS.items()},
+    "BATCHING_FINISHED_": {name.upper(): value for name, value in _abi.FINISHED.items()},
+    "BATCHING_FAILED_": {name.upper(): value for name, value in _abi.FAILED.items()},
+    "BATCHING_ACCUMULATOR_": {
+        **AccumulatorEvent.__members__,
+        **{name.upper(): value for name, value in _abi.SCOPES.items()},
+    },
     "BATCHING_TIME_": {
         "CONSTANT": _abi.TIME_CONSTANT,
         "AFFINE": _abi.TIME_AFFINE,
@@ -54,11 +60,13 @@ def declarations() -> str:
 
 def python_type(declarator: str) -> Any:
     """The ctypes type of `const double *arrival_time`, with or without a name."""
-    match = re.fullmatch(r"(?:const )?(\w+) ?(\*?) ?\w*", declarator.strip())
+    match = re.fullmatch(r"(?:const )?(\w+) ?(\*{0,2}) ?\w*", declarator.strip())
     assert match, declarator
     name, star = match.groups()
     if not star:
         return SCALARS.get(name) or _abi.CALLBACKS[name]
+    if name == "batching_accumulator":
+        return ctypes.c_void_p if star == "*" else ctypes.POINTER(ctypes.c_void_p)
     if name == "char":
         return ctypes.c_char_p
     if name == "void":
@@ -154,6 +162,7 @@ def test_the_structs_have_the_layout_that_c_gives_them(tmp_path: Path) -> None:
         ("BATCHING_OK", _abi.OK),
         ("BATCHING_ERROR_OUT_OF_MEMORY", _abi.ERROR_OUT_OF_MEMORY),
         ("BATCHING_ERROR_CANCELLED", _abi.ERROR_CANCELLED),
+        ("BATCHING_ERROR_BUSY", _abi.ERROR_BUSY),
         ("BATCHING_COUNT_MAX", _abi.COUNT_MAX),
     ],
 )

@@ -6,6 +6,7 @@ serving engine: vLLM's scheduler with its paged KV cache, and policies to compar
 are tokens. Same input, same bytes out, in every thread, process and machine.
 """
 
+from batching._accumulator import Accumulator, AccumulatorEvent, AccumulatorState
 from batching._attribution import Attribution, AttributionBand, AttributionParts
 from batching._capacity import calculate_arithmetic_intensity_with_batch, optimal_batch_size
 from batching._columns import CompletedColumns, RequestColumns
@@ -16,6 +17,7 @@ from batching._engine_logs import DecisionLog, IterationLog
 from batching._engine_result import Result
 from batching._engine_words import EndReason, Event, RequestStatus
 from batching._errors import (
+    BatchingBusyError,
     BatchingCancelledError,
     BatchingError,
     BatchingLibraryError,
@@ -72,6 +74,9 @@ from batching._workloads import generate_workload
 __all__ = [
     "SLO",
     "TRACE_FORMATS",
+    "Accumulator",
+    "AccumulatorEvent",
+    "AccumulatorState",
     "AffineTime",
     "Arrivals",
     "Attribution",
@@ -79,6 +84,7 @@ __all__ = [
     "AttributionParts",
     "AzureTrace",
     "BatchMetrics",
+    "BatchingBusyError",
     "BatchingCancelledError",
     "BatchingError",
     "BatchingLibraryError",

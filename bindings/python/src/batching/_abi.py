@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Final, NamedTuple
 OK: Final = 0
 ERROR_OUT_OF_MEMORY: Final = 600
 ERROR_CANCELLED: Final = 700
+ERROR_BUSY: Final = 800
 
 POLICIES: Final = {"vllm": 0, "static": 100, "dynamic": 110, "continuous": 200, "orca": 210}
 QUEUE_ORDERS: Final = {"arrival": 0, "priority": 100, "shortest_output": 200}
@@ -16,6 +17,9 @@ RAMPS: Final = {"none": 0, "linear": 100, "exponential": 110}
 LENGTHS: Final = {"uniform": 0, "lognormal": 100, "zipf": 200, "empirical": 300}
 CONVENTIONS: Final = {"vllm": 0, "sglang": 100, "aiperf": 200}
 PERCENTILE_METHODS: Final = {"linear": 0, "inverse_cdf": 100, "nearest": 110}
+FINISHED: Final = {"stop": 0, "length": 100}
+FAILED: Final = {"error": 0, "abort": 100}
+SCOPES: Final = {"start": 0, "window": 100}
 TIME_CONSTANT: Final = 0
 TIME_AFFINE: Final = 100
 TIME_CALLBACK: Final = 200
@@ -531,6 +535,57 @@ class Config(VersionedStructure):
     ]
 
 
+class AccumulatorConfig(VersionedStructure):
+    """What an accumulator keeps."""
+
+    c_name = "batching_accumulator_config"
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("window", c_double),
+        ("slot_count", c_int32),
+        ("reserved_2", c_uint32),
+        ("max_requests", c_int64),
+        ("max_gaps", c_int64),
+        ("slo_ttft", c_double),
+        ("slo_tpot", c_double),
+        ("slo_itl", c_double),
+        ("slo_e2e", c_double),
+    ]
+
+
+class AccumulatorEvents(VersionedStructure):
+    """Many events."""
+
+    c_name = "batching_accumulator_events"
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("count", c_int64),
+        ("event", POINTER(c_int32)),
+        ("request", POINTER(c_int64)),
+        ("time", POINTER(c_double)),
+        ("value", POINTER(c_int32)),
+    ]
+
+
+class AccumulatorState(VersionedStructure):
+    """What an accumulator holds now."""
+
+    c_name = "batching_accumulator_state"
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("first_arrival", c_double),
+        ("clock", c_double),
+        ("window_begin", c_double),
+        ("arrived", c_int64),
+        ("running", c_int64),
+        ("waiting", c_int64),
+        ("gaps", c_int64),
+    ]
+
+
 STRUCTURES: Final[Sequence[type[VersionedStructure]]] = (
     Requests,
     Results,
@@ -554,6 +609,9 @@ STRUCTURES: Final[Sequence[type[VersionedStructure]]] = (
     Attribution,
     AttributionBands,
     Config,
+    AccumulatorConfig,
+    AccumulatorEvents,
+    AccumulatorState,
 )
 
 
@@ -688,6 +746,61 @@ FUNCTIONS: Final[dict[str, Signature]] = {
     #     int64_t *hash_offsets, int64_t capacity, int64_t *hash_ids, int64_t *needed);
     "batching_workload_hashes_generate": Signature(
         _status, [POINTER(Workload), c_int64, POINTER(c_int64), c_int64, POINTER(c_int64), POINTER(c_int64)]
+    ),
+    # batching_status batching_accumulator_config_init(batching_accumulator_config *config, uint32_t
+    #     struct_size);
+    "batching_accumulator_config_init": Signature(_status, [POINTER(AccumulatorConfig), c_uint32]),
+    # batching_status batching_accumulator_events_init(batching_accumulator_events *events, uint32_t
+    #     struct_size);
+    "batching_accumulator_events_init": Signature(_status, [POINTER(AccumulatorEvents), c_uint32]),
+    # batching_status batching_accumulator_state_init(batching_accumulator_state *state, uint32_t struct_size);
+    "batching_accumulator_state_init": Signature(_status, [POINTER(AccumulatorState), c_uint32]),
+    # batching_status batching_accumulator_create(const batching_accumulator_config *config,
+    #     batching_accumulator **accumulator);
+    "batching_accumulator_create": Signature(_status, [POINTER(AccumulatorConfig), POINTER(c_void_p)]),
+    # batching_status batching_accumulator_destroy(batching_accumulator *accumulator);
+    "batching_accumulator_destroy": Signature(_status, [c_void_p]),
+    # batching_status batching_accumulator_arrived(batching_accumulator *accumulator, int64_t request, double
+    #     time, int32_t prompt_tokens);
+    "batching_accumulator_arrived": Signature(_status, [c_void_p, c_int64, c_double, c_int32]),
+    # batching_status batching_accumulator_started(batching_accumulator *accumulator, int64_t request, double
+    #     time);
+    "batching_accumulator_started": Signature(_status, [c_void_p, c_int64, c_double]),
+    # batching_status batching_accumulator_tokens(batching_accumulator *accumulator, int64_t request, double
+    #     time, int32_t tokens);
+    "batching_accumulator_tokens": Signature(_status, [c_void_p, c_int64, c_double, c_int32]),
+    # batching_status batching_accumulator_finished(batching_accumulator *accumulator, int64_t request, double
+    #     time, int32_t reason);
+    "batching_accumulator_finished": Signature(_status, [c_void_p, c_int64, c_double, c_int32]),
+    # batching_status batching_accumulator_failed(batching_accumulator *accumulator, int64_t request, double
+    #     time, int32_t reason);
+    "batching_accumulator_failed": Signature(_status, [c_void_p, c_int64, c_double, c_int32]),
+    # batching_status batching_accumulator_add(batching_accumulator *accumulator, const
+    #     batching_accumulator_events *events, int64_t *accepted);
+    "batching_accumulator_add": Signature(_status, [c_void_p, POINTER(AccumulatorEvents), POINTER(c_int64)]),
+    # batching_status batching_accumulator_advance(batching_accumulator *accumulator, double time);
+    "batching_accumulator_advance": Signature(_status, [c_void_p, c_double]),
+    # batching_status batching_accumulator_state_read(batching_accumulator *accumulator,
+    #     batching_accumulator_state *state);
+    "batching_accumulator_state_read": Signature(_status, [c_void_p, POINTER(AccumulatorState)]),
+    # batching_status batching_accumulator_measure(batching_accumulator *accumulator, int32_t scope, const
+    #     batching_metrics_options *options, batching_metrics *metrics);
+    "batching_accumulator_measure": Signature(
+        _status, [c_void_p, c_int32, POINTER(MetricsOptions), POINTER(ServingMetrics)]
+    ),
+    # batching_status batching_accumulator_merge(batching_accumulator *accumulator, batching_accumulator
+    #     *other);
+    "batching_accumulator_merge": Signature(_status, [c_void_p, c_void_p]),
+    # batching_status batching_accumulator_serialize(batching_accumulator *accumulator, uint8_t *buffer, int64_t
+    #     capacity, int64_t *needed);
+    "batching_accumulator_serialize": Signature(_status, [c_void_p, POINTER(c_uint8), c_int64, POINTER(c_int64)]),
+    # batching_status batching_accumulator_deserialize(const uint8_t *bytes, int64_t size, batching_accumulator
+    #     **accumulator);
+    "batching_accumulator_deserialize": Signature(_status, [POINTER(c_uint8), c_int64, POINTER(c_void_p)]),
+    # batching_status batching_accumulator_prometheus(batching_accumulator *accumulator, const char *model_name,
+    #     const char *engine, int64_t max_model_len, char *buffer, int64_t capacity, int64_t *needed);
+    "batching_accumulator_prometheus": Signature(
+        _status, [c_void_p, c_char_p, c_char_p, c_int64, c_char_p, c_int64, POINTER(c_int64)]
     ),
 }
 

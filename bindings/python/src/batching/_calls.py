@@ -16,12 +16,14 @@ StructureType = TypeVar("StructureType", bound=_abi.VersionedStructure)
 Int32Array = npt.NDArray[np.int32]
 Int64Array = npt.NDArray[np.int64]
 Float64Array = npt.NDArray[np.float64]
+UInt8Array = npt.NDArray[np.uint8]
 BoolArray = npt.NDArray[np.bool_]
 
 _POINTERS: dict[str, Any] = {
     "int32": ctypes.POINTER(ctypes.c_int32),
     "int64": ctypes.POINTER(ctypes.c_int64),
     "float64": ctypes.POINTER(ctypes.c_double),
+    "uint8": ctypes.POINTER(ctypes.c_uint8),
     "bool": ctypes.POINTER(ctypes.c_uint8),
 }
 

@@ -22,6 +22,10 @@ class BatchingCancelledError(BatchingError, RuntimeError):
     """A callback stopped the run, and told no exception of its own."""
 
 
+class BatchingBusyError(BatchingError, RuntimeError):
+    """An object is in use by another thread."""
+
+
 class BatchingLibraryError(BatchingError, ImportError):
     """The shared library is missing, or is not the version that this package needs."""
 
@@ -41,4 +45,6 @@ def error_of(status: int, sentence: str, names: Mapping[str, str] | None = None)
         return BatchingMemoryError(sentence)
     if status == _abi.ERROR_CANCELLED:
         return BatchingCancelledError(sentence)
+    if status == _abi.ERROR_BUSY:
+        return BatchingBusyError(sentence)
     return BatchingValueError(sentence)

@@ -1,7 +1,7 @@
 """The metrics of a serving run, as the field's benchmark tools print them."""
 
 import ctypes
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
 
@@ -193,21 +193,32 @@ def measure(
     """
     if not isinstance(recorded, RecordedRequests):
         raise TypeError(f"recorded is {shown(recorded)}: must be RecordedRequests")
-    options, wanted = _options(convention, percentiles, percentile_method)
-    options.duration = 0.0 if duration is None else _positive(duration, "duration")
+    options, wanted = metrics_options(convention, percentiles, percentile_method)
+    options.duration = 0.0 if duration is None else positive(duration, "duration")
     limits = slo if slo is not None else SLO()
     if not isinstance(limits, SLO):
         raise TypeError(f"slo is {shown(slo)}: must be an SLO or None")
-    for name in ("ttft", "tpot", "itl", "e2e"):
-        limit = getattr(limits, name)
-        if limit is not None:
-            setattr(options, f"slo_{name}", _positive(limit, f"slo.{name}"))
+    set_slo(options, limits)
+    structure = recorded._structure()
+
+    def calculate(metrics: _abi.ServingMetrics) -> int:
+        status: int = library.batching_metrics_calculate(
+            ctypes.byref(structure), ctypes.byref(options), ctypes.byref(metrics)
+        )
+        return status
+
+    return measured(calculate, convention, wanted, limits)
+
+
+def measured(
+    calculate: Callable[[_abi.ServingMetrics], int], convention: Convention, wanted: Float64Array, limits: SLO
+) -> ServingMetrics:
+    """What a C function that fills batching_metrics tells; it returns a status."""
     metrics = initialised(_abi.ServingMetrics)
     parts = {name: _Wanted(len(wanted)) for name in SAMPLES}
     for name, part in parts.items():
         setattr(metrics, name, ctypes.pointer(part.structure))
-    structure = recorded._structure()
-    check(library.batching_metrics_calculate(ctypes.byref(structure), ctypes.byref(options), ctypes.byref(metrics)))
+    check(calculate(metrics))
     attained = {
         name: getattr(metrics, f"slo_attainment_{name}")
         for name in ("ttft", "tpot", "itl", "e2e")
@@ -260,7 +271,7 @@ def distribution(
         ValueError: a value is NaN, or a percentile is out of its range.
     """
     column = float64_column(values, "values")
-    options, wanted = _options("vllm", percentiles, percentile_method)
+    options, wanted = metrics_options("vllm", percentiles, percentile_method)
     part = _Wanted(len(wanted))
     check(
         library.batching_distribution_calculate(
@@ -292,26 +303,35 @@ class _Wanted:
         )
 
 
-def _options(
+def set_slo(structure: _abi.MetricsOptions | _abi.AccumulatorConfig, slo: SLO) -> None:
+    """Set the fields of a C struct."""
+    for name in ("ttft", "tpot", "itl", "e2e"):
+        limit = getattr(slo, name)
+        if limit is not None:
+            setattr(structure, f"slo_{name}", positive(limit, f"slo.{name}"))
+
+
+def metrics_options(
     convention: object, percentiles: Sequence[float], method: object
 ) -> tuple[_abi.MetricsOptions, Float64Array]:
     """The options, and the percentiles, which must outlive the call."""
     options = initialised(_abi.MetricsOptions)
-    options.convention = _word(convention, "convention", _abi.CONVENTIONS)
-    options.percentile_method = _word(method, "percentile_method", _abi.PERCENTILE_METHODS)
+    options.convention = word(convention, "convention", _abi.CONVENTIONS)
+    options.percentile_method = word(method, "percentile_method", _abi.PERCENTILE_METHODS)
     wanted = float64_column(percentiles, "percentiles")
     options.percentiles = pointer(wanted)
     options.percentile_count = len(wanted)
     return options, wanted
 
 
-def _word(value: object, name: str, words: Mapping[str, int]) -> int:
+def word(value: object, name: str, words: Mapping[str, int]) -> int:
+    """The value of one of these words in C."""
     if not isinstance(value, str) or value not in words:
         raise BatchingValueError(f"{name} is {shown(value)}: must be one of {', '.join(map(repr, words))}")
     return words[value]
 
 
-def _positive(value: object, name: str) -> float:
+def positive(value: object, name: str) -> float:
     """0 is the default in C, and a mistake here."""
     given = number(value, name)
     if not given > 0:

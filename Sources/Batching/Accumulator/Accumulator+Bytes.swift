@@ -1,0 +1,279 @@
+/// The whole state as bytes, and back. The same state gives the same bytes: samples that are kept exactly are sorted, and
+/// so are the requests in flight. Everything is checked as it is read, as the checksum tells of accidents only.
+extension Accumulator {
+    private static let magic: UInt64 = 0x4343_4148_4354_4142  // "BATCHACC"
+    private static let version: UInt32 = 1
+    private static let headSize = 24
+    private static let checksumSize = 8
+
+    /// How many bytes `serialize` writes.
+    public mutating func serializedSize() -> Int {
+        settle()
+        var writer = ByteWriter(buffer: nil)
+        write(to: &writer, size: 0)
+        return writer.count + Accumulator.checksumSize
+    }
+
+    /// - Parameter buffer: room for `serializedSize()` bytes.
+    public mutating func serialize(into buffer: UnsafeMutablePointer<UInt8>) {
+        let size = serializedSize()
+        var writer = ByteWriter(buffer: buffer)
+        write(to: &writer, size: size)
+        writer.write(writer.checksum)
+    }
+
+    public static func deserialized(
+        _ bytes: UnsafePointer<UInt8>, count: Int
+    ) throws(BatchingError) -> Accumulator {
+        guard count >= Accumulator.headSize + Accumulator.checksumSize else { throw .corrupt("they are too few") }
+        var reader = ByteReader(bytes: bytes, count: count - Accumulator.checksumSize)
+        guard try reader.read(UInt64.self) == Accumulator.magic else { throw .corrupt("they begin otherwise") }
+        let version = try reader.read(UInt32.self)
+        guard version == Accumulator.version else {
+            throw BatchingError(
+                .invalidArgument, "bytes have version \(version): this library reads version \(Accumulator.version)")
+        }
+        guard try reader.read(UInt32.self) == 0, try reader.integer(0...Int64.max) == Int64(count) else {
+            throw .corrupt("they are not as many as they say")
+        }
+        var tail = ByteReader(bytes: bytes + count - Accumulator.checksumSize, count: Accumulator.checksumSize)
+        guard try tail.read(UInt64.self) == ByteReader.checksum(bytes, count - Accumulator.checksumSize) else {
+            throw .corrupt("the checksum is wrong")
+        }
+        var accumulator = try Accumulator(AccumulatorLimits(&reader))
+        try accumulator.read(&reader)
+        guard reader.isAtEnd else { throw .corrupt("something follows") }
+        return accumulator
+    }
+
+    private func write(to writer: inout ByteWriter, size: Int) {
+        writer.write(Accumulator.magic)
+        writer.write(Accumulator.version)
+        writer.write(UInt32(0))
+        writer.write(Int64(size))
+        limits.write(to: &writer)
+        for value in [clock, firstArrival, arrivedCount] { writer.write(value) }
+        served.write(to: &writer)
+        write(older, to: &writer)
+        for number in oldestSlot...newestSlot { write(slot(number), to: &writer) }
+        writer.write(Int64(live.count))
+        live.sort(into: order.elements)
+        for index in 0..<live.count {
+            let request = live.at(order.elements[index])
+            let state = request.pointee
+            for value in [state.id, state.last, state.arrival, state.start, state.firstToken] { writer.write(value) }
+            writer.write(state.promptTokens)
+            writer.write(state.tokens)
+            writer.write(state.gapCount)
+            live.forEachGap(request) { writer.write($0) }
+        }
+    }
+
+    private func write<Counter>(_ slot: Slot<Counter>, to writer: inout ByteWriter) {
+        let counts = slot.counts.pointee
+        for value in [
+            counts.completed, counts.failed, counts.inputTokens, counts.outputTokens, counts.good, counts.goodTTFT,
+            counts.goodTPOT, counts.goodITL, counts.goodE2E,
+        ] { writer.write(value) }
+        if counts.completed == 0 { return }
+        for metric in ServingSample.allCases {
+            let samples = slot[metric]
+            let moments = samples.moments.pointee
+            writer.write(moments.count)
+            if moments.count == 0 { continue }
+            for value in [moments.sum, moments.squaresLow, moments.squaresHigh] { writer.write(value) }
+            writer.write(moments.smallest)
+            writer.write(moments.largest)
+            if moments.count <= Int64(SketchBins.exactCount) {
+                // Their order means nothing, so they may stay sorted.
+                heapSort(samples.exact, count: Int(moments.count), by: <)
+                for index in 0..<Int(moments.count) { writer.write(samples.exact[index]) }
+            } else {
+                for row in 0..<SketchBins.rows where moments.rows >> UInt64(row) & 1 == 1 {
+                    for bin in (row << SketchBins.rowBits)..<((row + 1) << SketchBins.rowBits)
+                    where samples.bins[bin] != 0 {
+                        writer.write(UInt16(bin))
+                        writer.write(UInt64(samples.bins[bin]))
+                    }
+                }
+                writer.write(UInt16.max)
+            }
+        }
+    }
+
+    private mutating func read(_ reader: inout ByteReader) throws(BatchingError) {
+        clock = try reader.integer(0...Nanoseconds.maximum.count)
+        firstArrival = try reader.integer(0...Int64.max)
+        arrivedCount = try reader.integer(0...Accumulator.mostRequests)
+        guard arrivedCount == 0 ? firstArrival == Int64.max : firstArrival <= clock else {
+            throw .corrupt("the first arrival is after the clock")
+        }
+        newestSlot = clock / limits.slotLength
+        try served.read(&reader)
+        var ended: Int64 = 0
+        try Accumulator.read(older, &reader, ended: &ended, mostSamples: Accumulator.mostSamples)
+        for number in oldestSlot...newestSlot {
+            let before = ended
+            try Accumulator.read(slot(number), &reader, ended: &ended, mostSamples: Int64(UInt32.max))
+            guard number >= 0 || ended == before else { throw .corrupt("a request ended before time began") }
+        }
+        let count = try reader.integer(0...Int64(limits.maxRequests))
+        guard ended + count == arrivedCount else { throw .corrupt("requests are missing") }
+        var previous = Int64.min
+        for index in 0..<count {
+            previous = try readRequest(&reader, after: index == 0 ? nil : previous)
+        }
+    }
+
+    private mutating func readRequest(_ reader: inout ByteReader, after previous: Int64?) throws(BatchingError) -> Int64
+    {
+        var request = LiveRequest()
+        request.id = try reader.read(Int64.self)
+        if let previous, previous >= request.id { throw .corrupt("requests are not in order") }
+        request.last = try reader.integer(0...clock)
+        request.arrival = try reader.integer(firstArrival...max(firstArrival, request.last))
+        request.start = try reader.integer(-1...request.last)
+        request.firstToken = try reader.integer(-1...request.last)
+        guard request.arrival <= request.last, request.start < 0 || request.start >= request.arrival,
+            request.firstToken < 0 || request.firstToken >= max(request.arrival, request.start)
+        else { throw .corrupt("a request goes back in time") }
+        request.promptTokens = try reader.read(Int32.self)
+        request.tokens = try reader.read(Int32.self)
+        let gapCount = try reader.read(UInt32.self)
+        guard request.promptTokens >= 0, request.tokens >= 0, Int(gapCount) <= limits.maxGaps - live.gapCount,
+            request.firstToken >= 0 || (gapCount == 0 && request.tokens == 0)
+        else { throw .corrupt("a request has tokens that it cannot have") }
+        let added = live.insert(request)
+        if request.isWaiting { waitingCount += 1 }
+        var left = request.firstToken < 0 ? 0 : request.last - request.firstToken
+        for _ in 0..<gapCount {
+            let gap = try reader.integer(0...left)
+            left -= gap
+            live.append(gap: gap, to: added)
+        }
+        guard left == 0 else { throw .corrupt("the gaps of a request do not add up") }
+        return request.id
+    }
+
+    private static func read<Counter>(
+        _ slot: Slot<Counter>, _ reader: inout ByteReader, ended: inout Int64, mostSamples: Int64
+    ) throws(BatchingError) {
+        var counts = SlotCounts()
+        counts.completed = try reader.integer(0...mostRequests)
+        counts.failed = try reader.integer(0...mostRequests)
+        counts.inputTokens = try reader.integer(0...Accumulator.mostSamples)
+        counts.outputTokens = try reader.integer(0...Accumulator.mostSamples)
+        counts.good = try reader.integer(0...counts.completed)
+        counts.goodTTFT = try reader.integer(counts.good...counts.completed)
+        counts.goodTPOT = try reader.integer(counts.good...counts.completed)
+        counts.goodITL = try reader.integer(counts.good...counts.completed)
+        counts.goodE2E = try reader.integer(counts.good...counts.completed)
+        ended += counts.completed + counts.failed
+        slot.counts.pointee = counts
+        if counts.completed == 0 { return }
+        for metric in ServingSample.allCases {
+            let most = metric == .itl ? mostSamples : counts.completed
+            let least = metric == .e2e ? counts.completed : 0
+            try read(slot[metric], &reader, count: try reader.integer(least...max(least, most)))
+        }
+    }
+
+    private static func read<Counter>(
+        _ samples: Samples<Counter>, _ reader: inout ByteReader, count: Int64
+    ) throws(BatchingError) {
+        if count == 0 { return }
+        var moments = Moments()
+        moments.count = count
+        moments.sum = try reader.read()
+        moments.squaresLow = try reader.read()
+        moments.squaresHigh = try reader.read()
+        moments.smallest = try reader.latency()
+        moments.largest = try reader.latency()
+        guard moments.smallest <= moments.largest else { throw .corrupt("the least is larger than the largest") }
+        if count <= Int64(SketchBins.exactCount) {
+            var previous = moments.smallest
+            for index in 0..<Int(count) {
+                let value = try reader.latency()
+                guard value >= previous, value < 0x1p63 else { throw .corrupt("samples are not in order") }
+                samples.exact[index] = value
+                let bin = SketchBins.index(UInt64(value))
+                samples.bins[bin] &+= 1
+                moments.rows |= 1 << UInt64(bin >> SketchBins.rowBits)
+                previous = value
+            }
+            guard samples.exact[0] == moments.smallest, previous == moments.largest else {
+                throw .corrupt("the extremes are not those of the samples")
+            }
+        } else {
+            var left = UInt64(count)
+            var next = 0
+            while true {
+                let bin = Int(try reader.read(UInt16.self))
+                if bin == Int(UInt16.max) { break }
+                let inBin = try reader.read(UInt64.self)
+                guard bin >= next, bin < SketchBins.count, inBin >= 1, inBin <= left else {
+                    throw .corrupt("a bin is out of its range")
+                }
+                samples.bins[bin] = Counter(inBin)
+                moments.rows |= 1 << UInt64(bin >> SketchBins.rowBits)
+                left -= inBin
+                next = bin + 1
+            }
+            guard left == 0 else { throw .corrupt("samples are missing") }
+        }
+        samples.moments.pointee = moments
+    }
+}
+
+extension AccumulatorLimits {
+    func write(to writer: inout ByteWriter) {
+        for value in [
+            slotLength, Int64(slotCount), Int64(maxRequests), Int64(maxGaps), slo.ttft, slo.tpot, slo.itl, slo.e2e,
+        ] { writer.write(value) }
+    }
+
+    init(_ reader: inout ByteReader) throws(BatchingError) {
+        let longest = Nanoseconds.maximum.count
+        slotLength = try reader.integer(1...longest)
+        slotCount = Int(try reader.integer(1...Int64(AccumulatorLimits.largestSlotCount)))
+        maxRequests = Int(try reader.integer(1...Int64(AccumulatorLimits.largestMaxRequests)))
+        maxGaps = Int(try reader.integer(1...Int64(AccumulatorLimits.largestMaxGaps)))
+        slo = (
+            try reader.integer(0...longest), try reader.integer(0...longest), try reader.integer(0...longest),
+            try reader.integer(0...longest)
+        )
+    }
+}
+
+extension ServerMetrics {
+    func write(to writer: inout ByteWriter) {
+        for value in [
+            promptTokens, generationTokens, finishedBy.stop, finishedBy.length, finishedBy.abort, finishedBy.error,
+        ] { writer.write(value) }
+        for histogram in ServerHistogram.allCases {
+            writer.write(sums.elements[histogram.rawValue])
+            for index in 0...histogram.bounds.count {
+                writer.write(counts.elements[histogram.rawValue * ServerMetrics.stride + index])
+            }
+        }
+    }
+
+    mutating func read(_ reader: inout ByteReader) throws(BatchingError) {
+        let most = Accumulator.mostSamples
+        promptTokens = try reader.integer(0...most)
+        generationTokens = try reader.integer(0...most)
+        finishedBy = (
+            try reader.integer(0...most), try reader.integer(0...most), try reader.integer(0...most),
+            try reader.integer(0...most)
+        )
+        for histogram in ServerHistogram.allCases {
+            sums.elements[histogram.rawValue] = try reader.read()
+            var left = most
+            for index in 0...histogram.bounds.count {
+                let count = try reader.integer(0...left)
+                left -= count
+                counts.elements[histogram.rawValue * ServerMetrics.stride + index] = count
+            }
+        }
+    }
+}

@@ -1,0 +1,211 @@
+/// What an accumulator tells.
+
+/// What a query is about.
+public enum AccumulatorScope: Int32, CaseIterable, Sendable {
+    case start = 0
+    case window = 100
+}
+
+/// What an accumulator holds now.
+public struct AccumulatorState: Equatable, Sendable {
+    /// Seconds: the earliest arrival, 0 if there was none; the latest time it was told; and where the window begins.
+    public var firstArrival = 0.0
+    public var clock = 0.0
+    public var windowBegin = 0.0
+    /// Since the start.
+    public var arrived: Int64 = 0
+    /// In flight: those that have started or have tokens, and those that have not.
+    public var running: Int64 = 0
+    public var waiting: Int64 = 0
+    /// Gaps between tokens of requests in flight.
+    public var gaps: Int64 = 0
+}
+
+extension Accumulator {
+    public mutating func state() -> AccumulatorState {
+        settle()
+        var state = AccumulatorState()
+        state.firstArrival = arrivedCount == 0 ? 0 : Nanoseconds(firstArrival).seconds
+        state.clock = Nanoseconds(clock).seconds
+        state.windowBegin = Nanoseconds(windowBegin).seconds
+        state.arrived = arrivedCount
+        state.waiting = waitingCount
+        state.running = Int64(live.count) &- waitingCount
+        state.gaps = Int64(live.gapCount)
+        return state
+    }
+
+    /// The metrics of the requests that ended. Writes none of what is wanted if it throws.
+    /// - Parameter options: their convention must be vLLM's, and their levels none: those of the accumulator count.
+    public mutating func metrics(
+        _ scope: AccumulatorScope, _ options: MetricsOptions, _ wanted: ServingMetrics.Wanted
+    ) throws(BatchingError) -> ServingMetrics {
+        try options.percentiles.validate()
+        guard options.convention == .vllm else {
+            throw .invalid("convention", options.convention.rawValue, "must be BATCHING_CONVENTION_VLLM")
+        }
+        guard try ServiceLimits(options.levels).areNone else {
+            throw BatchingError(.invalidArgument, "an SLO is given: must be 0, as those of the accumulator count")
+        }
+        if let given = options.duration { _ = try Nanoseconds(seconds: given, argument: "duration") }
+        settle()
+        var counts = SlotCounts()
+        forEachSlot(scope) {
+            counts.add($0.counts.pointee)
+        } older: {
+            counts.add($0.counts.pointee)
+        }
+        let metrics = figures(scope, counts, duration: options.duration)
+        for sample in ServingSample.allCases {
+            if let wanted = wanted[sample] { wanted.write(distribution(sample, scope, options.percentiles, wanted)) }
+        }
+        return metrics
+    }
+
+    private var windowBegin: Int64 { max(0, oldestSlot) &* limits.slotLength }
+
+    private func figures(_ scope: AccumulatorScope, _ counts: SlotCounts, duration: Double?) -> ServingMetrics {
+        var metrics = ServingMetrics()
+        let begin = scope == .window ? max(firstArrival, windowBegin) : firstArrival
+        metrics.duration = duration ?? (clock > begin ? Nanoseconds(clock &- begin).seconds : 0)
+        metrics.completed = counts.completed
+        metrics.failed = counts.failed
+        metrics.totalInputTokens = counts.inputTokens
+        metrics.totalOutputTokens = counts.outputTokens
+        if metrics.duration > 0 {
+            metrics.requestThroughput = Double(counts.completed) / metrics.duration
+            metrics.inputThroughput = Double(counts.inputTokens) / metrics.duration
+            metrics.outputThroughput = Double(counts.outputTokens) / metrics.duration
+            metrics.totalTokenThroughput = Double(counts.inputTokens &+ counts.outputTokens) / metrics.duration
+            metrics.concurrency = SampleUnit.double(moments(.e2e, scope).sum) / 1e9 / metrics.duration
+        }
+        let slo = limits.slo
+        if slo == (0, 0, 0, 0) { return metrics }
+        let ended = Double(counts.completed &+ counts.failed)
+        func share(_ kept: Int64, _ limit: Int64) -> Double {
+            limit == 0 ? .nan : ended > 0 ? Double(kept) / ended : 0
+        }
+        metrics.good = counts.good
+        metrics.requestGoodput = metrics.duration > 0 ? Double(counts.good) / metrics.duration : 0
+        metrics.attainment = ended > 0 ? Double(counts.good) / ended : 0
+        metrics.ttftAttainment = share(counts.goodTTFT, slo.ttft)
+        metrics.tpotAttainment = share(counts.goodTPOT, slo.tpot)
+        metrics.itlAttainment = share(counts.goodITL, slo.itl)
+        metrics.e2eAttainment = share(counts.goodE2E, slo.e2e)
+        return metrics
+    }
+
+    private func forEachSlot(
+        _ scope: AccumulatorScope, _ body: (Slot<UInt32>) -> Void, older beforeWindow: (Slot<UInt64>) -> Void
+    ) {
+        if scope == .start { beforeWindow(older) }
+        for number in oldestSlot...newestSlot { body(slot(number)) }
+    }
+
+    private func moments(_ sample: ServingSample, _ scope: AccumulatorScope) -> Moments {
+        var moments = Moments()
+        forEachSlot(scope) {
+            moments.add($0[sample].moments.pointee)
+        } older: {
+            moments.add($0[sample].moments.pointee)
+        }
+        return moments
+    }
+
+    private func distribution(
+        _ sample: ServingSample, _ scope: AccumulatorScope, _ columns: PercentileColumns, _ wanted: WantedDistribution
+    ) -> Distribution {
+        let moments = moments(sample, scope)
+        guard moments.count > 0 else {
+            wanted.percentiles?.update(repeating: 0, count: columns.count)
+            return Distribution()
+        }
+        if moments.count <= Int64(SketchBins.exactCount) {
+            collectExact(sample, scope)
+        } else {
+            collectBins(sample, scope, moments.rows)
+        }
+        if let results = wanted.percentiles, let percentiles = columns.percentiles {
+            for index in 0..<columns.count {
+                results[index] = value(percentiles[index] / 100, columns.method, moments, sample) / 1e9
+            }
+        }
+        let unit = sample.isWhole ? 1e9 : 1e9 * SampleUnit.fraction
+        var distribution = Distribution()
+        distribution.count = moments.count
+        distribution.minimum = moments.smallest / 1e9
+        distribution.maximum = moments.largest / 1e9
+        // Rounding may carry the mean of equal values beyond them.
+        distribution.mean = min(max(moments.mean / unit, distribution.minimum), distribution.maximum)
+        distribution.median = value(0.5, .linear, moments, sample) / 1e9
+        distribution.standardDeviation = moments.standardDeviation / unit
+        distribution.sum = SampleUnit.double(moments.sum) / unit
+        return distribution
+    }
+
+    private func collectExact(_ sample: ServingSample, _ scope: AccumulatorScope) {
+        var count = 0
+        func take(_ moments: Moments, _ exact: UnsafePointer<Double>) {
+            (combinedExact.elements + count).update(from: exact, count: Int(moments.count))
+            count += Int(moments.count)
+        }
+        forEachSlot(scope) {
+            take($0[sample].moments.pointee, $0[sample].exact)
+        } older: {
+            take($0[sample].moments.pointee, $0[sample].exact)
+        }
+        heapSort(combinedExact.elements, count: count, by: <)
+    }
+
+    private func collectBins(_ sample: ServingSample, _ scope: AccumulatorScope, _ rows: UInt64) {
+        for row in 0..<SketchBins.rows where rows >> UInt64(row) & 1 == 1 {
+            (combinedBins.elements + row << SketchBins.rowBits).update(repeating: 0, count: SketchBins.rowSize)
+        }
+        forEachSlot(scope) {
+            $0[sample].addBins(to: combinedBins.elements)
+        } older: {
+            $0[sample].addBins(to: combinedBins.elements)
+        }
+    }
+
+    /// A percentile of what was collected, in nanoseconds.
+    private func value(
+        _ share: Double, _ method: PercentileMethod, _ moments: Moments, _ sample: ServingSample
+    ) -> Double {
+        let position = RankPosition(share, Int(moments.count), method)
+        let below: Double
+        let above: Double
+        if moments.count <= Int64(SketchBins.exactCount) {
+            (below, above) = (combinedExact.elements[position.lower], combinedExact.elements[position.upper])
+        } else {
+            (below, above) = binned(position, moments, sample)
+        }
+        let distance = above - below
+        // From the nearer end, so that a fraction of 1 gives exactly the upper value.
+        return position.fraction < 0.5
+            ? below + distance * position.fraction : above - distance * (1 - position.fraction)
+    }
+
+    /// What stands for the values with the two ranks.
+    private func binned(
+        _ position: RankPosition, _ moments: Moments, _ sample: ServingSample
+    ) -> (below: Double, above: Double) {
+        var below: Double?
+        var before: Int64 = 0
+        for row in 0..<SketchBins.rows where moments.rows >> UInt64(row) & 1 == 1 {
+            for bin in (row << SketchBins.rowBits)..<((row + 1) << SketchBins.rowBits) {
+                before &+= Int64(truncatingIfNeeded: combinedBins.elements[bin])
+                if below == nil, before > Int64(position.lower) { below = middle(bin, moments, sample) }
+                if before > Int64(position.upper) {
+                    let above = middle(bin, moments, sample)
+                    return (below ?? above, above)
+                }
+            }
+        }
+        return (moments.largest, moments.largest)
+    }
+
+    private func middle(_ bin: Int, _ moments: Moments, _ sample: ServingSample) -> Double {
+        min(max(SketchBins.middle(bin, isWhole: sample.isWhole), moments.smallest), moments.largest)
+    }
+}

@@ -1,0 +1,64 @@
+/// What an accumulator keeps.
+public struct AccumulatorConfiguration: Equatable, Sendable {
+    /// Seconds that the window covers, in `slotCount` slots.
+    public var window = 60.0
+    /// 1...3600.
+    public var slotCount = 30
+    /// Requests in flight, 1...16,777,216.
+    public var maxRequests = 4096
+    /// Gaps between tokens of requests in flight, 1...2^31. 0: 256 x maxRequests.
+    public var maxGaps = 0
+    /// Service-level objectives in seconds; 0: none.
+    public var sloTTFT = 0.0
+    public var sloTPOT = 0.0
+    public var sloITL = 0.0
+    public var sloE2E = 0.0
+
+    public init() {}
+}
+
+/// The same once checked: times in nanoseconds.
+struct AccumulatorLimits: BitwiseCopyable {
+    static let largestMaxRequests = 1 << 24
+    static let largestMaxGaps = 1 << 31
+    static let largestSlotCount = 3600
+
+    var slotLength: Int64
+    var slotCount: Int
+    var maxRequests: Int
+    var maxGaps: Int
+    /// 0: none.
+    var slo: (ttft: Int64, tpot: Int64, itl: Int64, e2e: Int64)
+
+    init(_ configuration: AccumulatorConfiguration) throws(BatchingError) {
+        func check(_ value: Int, _ name: String, atMost largest: Int) throws(BatchingError) {
+            guard value >= 1, value <= largest else { throw .invalid(name, value, "must be between 1 and \(largest)") }
+        }
+        try check(configuration.slotCount, "slot_count", atMost: AccumulatorLimits.largestSlotCount)
+        try check(configuration.maxRequests, "max_requests", atMost: AccumulatorLimits.largestMaxRequests)
+        slotCount = configuration.slotCount
+        maxRequests = configuration.maxRequests
+        maxGaps = configuration.maxGaps
+        if maxGaps == 0 { maxGaps = min(256 * maxRequests, AccumulatorLimits.largestMaxGaps) }
+        try check(maxGaps, "max_gaps", atMost: AccumulatorLimits.largestMaxGaps)
+        let window = try Nanoseconds(seconds: configuration.window, argument: "window").count
+        guard window >= Int64(slotCount) else {
+            throw .invalid("window", configuration.window, "must be at least slot_count nanoseconds")
+        }
+        slotLength = (window + Int64(slotCount) - 1) / Int64(slotCount)
+        func objective(_ seconds: Double, _ name: String) throws(BatchingError) -> Int64 {
+            let count = try Nanoseconds(seconds: seconds, argument: name).count
+            guard count > 0 || seconds == 0 else { throw .invalid(name, seconds, "must be 0 or at least 1 nanosecond") }
+            return count
+        }
+        slo = (
+            try objective(configuration.sloTTFT, "slo_ttft"), try objective(configuration.sloTPOT, "slo_tpot"),
+            try objective(configuration.sloITL, "slo_itl"), try objective(configuration.sloE2E, "slo_e2e")
+        )
+    }
+
+    /// Whether what the two accumulate means the same.
+    func agrees(with other: AccumulatorLimits) -> Bool {
+        slotLength == other.slotLength && slotCount == other.slotCount && slo == other.slo
+    }
+}

@@ -1,0 +1,176 @@
+/// A request in flight: 64 bytes, a cache line.
+struct LiveRequest: BitwiseCopyable {
+    var id: Int64 = 0
+    /// Times in nanoseconds: of its last event, ...
+    var last: Int64 = 0
+    var arrival: Int64 = 0
+    /// ... and -1 where it has not started, or has no token.
+    var start: Int64 = -1
+    var firstToken: Int64 = -1
+    var promptTokens: Int32 = 0
+    var tokens: Int32 = 0
+    var gapCount: UInt32 = 0
+    /// Blocks of its gaps; meaningless while it has none.
+    var firstBlock: UInt32 = 0
+    var lastBlock: UInt32 = 0
+    /// 0 for a place of the table that nobody has.
+    var isUsed: UInt32 = 0
+
+    var isWaiting: Bool { start < 0 && firstToken < 0 }
+}
+
+/// The requests in flight, by id: an open-addressing table with linear probing, at most half full, whose size is fixed; and
+/// the gaps between their tokens, in lists of blocks from a pool whose size is fixed.
+struct LiveRequests: ~Copyable {
+    private static let blockBits: UInt32 = 5
+    private static let blockSize = 1 << Int(blockBits)
+
+    let maxRequests: Int
+    let maxGaps: Int
+    private(set) var count = 0
+    private(set) var gapCount = 0
+    private let table: ZeroedBuffer<LiveRequest>
+    private let mask: Int
+    private let gaps: ZeroedBuffer<Int64>
+    private let nextBlock: ZeroedBuffer<UInt32>
+    /// Blocks given back, in a list through `nextBlock` that ends with UInt32.max; beyond `touchedBlocks` none was ever taken.
+    private var freeBlock = UInt32.max
+    private var touchedBlocks: UInt32 = 0
+
+    init(maxRequests: Int, maxGaps: Int) throws(BatchingError) {
+        let places = 1 << (Int.bitWidth - (2 * maxRequests - 1).leadingZeroBitCount)
+        // Each request has at most one block that is not full.
+        let blocks = maxGaps / LiveRequests.blockSize + maxRequests
+        let table = try ZeroedBuffer<LiveRequest>(count: places)
+        let gaps = try ZeroedBuffer<Int64>(count: blocks * LiveRequests.blockSize)
+        let nextBlock = try ZeroedBuffer<UInt32>(count: blocks)
+        self.maxRequests = maxRequests
+        self.maxGaps = maxGaps
+        mask = places - 1
+        self.table = table
+        self.gaps = gaps
+        self.nextBlock = nextBlock
+    }
+
+    /// Where the search for an id begins: the folded product mixes all its bits.
+    @inline(__always)
+    private func home(_ id: Int64) -> Int {
+        let (high, low) = (UInt64(bitPattern: id) ^ 0x9E37_79B9_7F4A_7C15).multipliedFullWidth(
+            by: 0xD6E8_FEB8_6659_FD93)
+        return Int(truncatingIfNeeded: high ^ low) & mask
+    }
+
+    /// The request, until one is added or removed.
+    @inline(__always)
+    func find(_ id: Int64) -> UnsafeMutablePointer<LiveRequest>? {
+        var place = home(id)
+        while table.elements[place].isUsed != 0 {
+            if table.elements[place].id == id { return table.elements + place }
+            place = (place &+ 1) & mask
+        }
+        return nil
+    }
+
+    /// Adds one that is not there, while there is room.
+    @discardableResult
+    mutating func insert(_ request: LiveRequest) -> UnsafeMutablePointer<LiveRequest> {
+        var place = home(request.id)
+        while table.elements[place].isUsed != 0 { place = (place &+ 1) & mask }
+        table.elements[place] = request
+        table.elements[place].isUsed = 1
+        count &+= 1
+        return table.elements + place
+    }
+
+    /// Removes one and gives its gaps back. Those after it move up, so that no search ends too early.
+    mutating func remove(_ request: UnsafeMutablePointer<LiveRequest>) {
+        if request.pointee.gapCount > 0 {
+            nextBlock.elements[Int(request.pointee.lastBlock)] = freeBlock
+            freeBlock = request.pointee.firstBlock
+            gapCount &-= Int(request.pointee.gapCount)
+        }
+        count &-= 1
+        var hole = request - table.elements
+        var place = hole
+        while true {
+            place = (place &+ 1) & mask
+            if table.elements[place].isUsed == 0 { break }
+            // It may move into the hole unless its home lies after the hole.
+            let distance = (place &- home(table.elements[place].id)) & mask
+            if distance >= (place &- hole) & mask {
+                table.elements[hole] = table.elements[place]
+                hole = place
+            }
+        }
+        table.elements[hole].isUsed = 0
+    }
+
+    /// Adds a gap while there are fewer than `maxGaps`.
+    @inline(__always)
+    mutating func append(gap: Int64, to request: UnsafeMutablePointer<LiveRequest>) {
+        let place = request.pointee.gapCount & UInt32(LiveRequests.blockSize &- 1)
+        if place == 0 { addBlock(to: request) }
+        gaps.elements[Int(request.pointee.lastBlock) &<< Int(LiveRequests.blockBits) &+ Int(place)] = gap
+        request.pointee.gapCount &+= 1
+        gapCount &+= 1
+    }
+
+    @inline(never)
+    private mutating func addBlock(to request: UnsafeMutablePointer<LiveRequest>) {
+        let block: UInt32
+        if freeBlock != UInt32.max {
+            block = freeBlock
+            freeBlock = nextBlock.elements[Int(block)]
+        } else {
+            block = touchedBlocks
+            touchedBlocks &+= 1
+        }
+        if request.pointee.gapCount == 0 {
+            request.pointee.firstBlock = block
+        } else {
+            nextBlock.elements[Int(request.pointee.lastBlock)] = block
+        }
+        request.pointee.lastBlock = block
+    }
+
+    /// The gaps of a request, in order.
+    @inline(__always)
+    func forEachGap(_ request: UnsafeMutablePointer<LiveRequest>, _ body: (Int64) -> Void) {
+        var block = request.pointee.firstBlock
+        var left = Int(request.pointee.gapCount)
+        while left > 0 {
+            let elements = gaps.elements + Int(block) &<< Int(LiveRequests.blockBits)
+            for place in 0..<min(left, LiveRequests.blockSize) { body(elements[place]) }
+            left &-= LiveRequests.blockSize
+            if left > 0 { block = nextBlock.elements[Int(block)] }
+        }
+    }
+
+    var placeCount: Int { mask + 1 }
+
+    /// The request at a place of the table, if there is one. Places are in no order that means anything.
+    func used(_ place: Int) -> UnsafeMutablePointer<LiveRequest>? {
+        table.elements[place].isUsed == 0 ? nil : table.elements + place
+    }
+
+    /// Adds the gaps of a request of another table.
+    mutating func append(
+        gapsOf request: UnsafeMutablePointer<LiveRequest>, in other: borrowing LiveRequests,
+        to target: UnsafeMutablePointer<LiveRequest>
+    ) {
+        other.forEachGap(request) { append(gap: $0, to: target) }
+    }
+
+    /// Writes the places of all into `places`, by id.
+    func sort(into places: UnsafeMutablePointer<UInt32>) {
+        var found = 0
+        for place in 0...mask where table.elements[place].isUsed != 0 {
+            places[found] = UInt32(truncatingIfNeeded: place)
+            found += 1
+        }
+        let elements = table.elements
+        heapSort(places, count: found) { elements[Int($0)].id < elements[Int($1)].id }
+    }
+
+    func at(_ place: UInt32) -> UnsafeMutablePointer<LiveRequest> { table.elements + Int(place) }
+}

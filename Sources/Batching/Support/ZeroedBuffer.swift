@@ -1,0 +1,25 @@
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
+/// Memory whose bytes are all 0. What is large comes from the system as it is, and takes address space only until it is
+/// touched. Throws where there is none.
+struct ZeroedBuffer<Element: BitwiseCopyable>: ~Copyable {
+    let elements: UnsafeMutablePointer<Element>
+
+    /// - Parameter count: elements; at least 0. Bytes of 0 must be a value of the type.
+    init(count: Int) throws(BatchingError) {
+        guard let memory = calloc(max(count, 1), MemoryLayout<Element>.stride) else {
+            throw BatchingError(.outOfMemory, "not enough memory for \(count) elements")
+        }
+        elements = memory.bindMemory(to: Element.self, capacity: count)
+    }
+
+    deinit {
+        free(elements)
+    }
+}

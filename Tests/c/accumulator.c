@@ -1,0 +1,243 @@
+/* The accumulator of live traffic: worked by hand, its errors, and one thread at a time. */
+#include <math.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "support.h"
+
+static batching_accumulator *created(const batching_accumulator_config *config) {
+    batching_accumulator *accumulator = NULL;
+    assert_succeeds(batching_accumulator_create(config, &accumulator));
+    assert_non_null(accumulator);
+    return accumulator;
+}
+
+/* Times are binary fractions, so that all figures are exact: request 1 finishes, 2 fails, 3 runs, 4 waits. */
+static void tell_lesson(batching_accumulator *accumulator) {
+    assert_succeeds(batching_accumulator_arrived(accumulator, 1, 0.0, 100));
+    assert_succeeds(batching_accumulator_arrived(accumulator, 2, 0.25, 50));
+    assert_succeeds(batching_accumulator_started(accumulator, 1, 0.125));
+    assert_succeeds(batching_accumulator_tokens(accumulator, 1, 0.5, 1));
+    assert_succeeds(batching_accumulator_tokens(accumulator, 2, 0.75, 1));
+    assert_succeeds(batching_accumulator_tokens(accumulator, 1, 0.75, 3));
+    assert_succeeds(batching_accumulator_failed(accumulator, 2, 1.0, BATCHING_FAILED_ERROR));
+    assert_succeeds(batching_accumulator_tokens(accumulator, 1, 1.5, 1));
+    assert_succeeds(batching_accumulator_arrived(accumulator, 3, 1.0, 7));
+    assert_succeeds(batching_accumulator_arrived(accumulator, 4, 1.0, 8));
+    assert_succeeds(batching_accumulator_started(accumulator, 3, 1.25));
+    assert_succeeds(batching_accumulator_finished(accumulator, 1, 1.5, BATCHING_FINISHED_STOP));
+}
+
+static void the_figures_are_those_worked_by_hand(void **state) {
+    (void)state;
+    INITIALIZED(batching_accumulator_config, config);
+    config.slo_tpot = 0.25;
+    config.slo_itl = 0.5;
+    batching_accumulator *accumulator = created(&config);
+    tell_lesson(accumulator);
+
+    INITIALIZED(batching_accumulator_state, now);
+    assert_succeeds(batching_accumulator_state_read(accumulator, &now));
+    assert_double_equal(now.clock, 1.5);
+    assert_int_equal(now.arrived, 4);
+    assert_int_equal(now.running, 1);
+    assert_int_equal(now.waiting, 1);
+    assert_int_equal(now.gaps, 0);
+
+    const double wanted[] = {0.0, 50.0, 100.0};
+    double itl_values[3];
+    INITIALIZED(batching_metrics_options, options);
+    options.percentiles = wanted;
+    options.percentile_count = 3;
+    INITIALIZED(batching_distribution, ttft);
+    INITIALIZED(batching_distribution, tpot);
+    INITIALIZED(batching_distribution, itl);
+    INITIALIZED(batching_distribution, queue_time);
+    itl.percentiles = itl_values;
+    INITIALIZED(batching_metrics, metrics);
+    metrics.ttft = &ttft;
+    metrics.tpot = &tpot;
+    metrics.itl = &itl;
+    metrics.queue_time = &queue_time;
+    assert_succeeds(batching_accumulator_measure(accumulator, BATCHING_ACCUMULATOR_WINDOW, &options, &metrics));
+    assert_int_equal(metrics.completed, 1);
+    assert_int_equal(metrics.failed, 1);
+    assert_int_equal(metrics.total_input_tokens, 100);
+    assert_int_equal(metrics.total_output_tokens, 5);
+    assert_double_equal(metrics.duration, 1.5);
+    assert_double_equal(metrics.output_throughput, 5.0 / 1.5);
+    /* TPOT is (1.5 - 0.5) / 4, which its objective equals; the longest gap is 0.75. */
+    assert_double_equal(tpot.mean, 0.25);
+    assert_double_equal(metrics.slo_attainment_tpot, 0.5);
+    assert_double_equal(metrics.slo_attainment_itl, 0.0);
+    assert_int_equal(metrics.good, 0);
+    assert_true(isnan(metrics.slo_attainment_ttft));
+    assert_double_equal(ttft.mean, 0.5);
+    assert_double_equal(queue_time.max, 0.125);
+    assert_int_equal(itl.count, 2);
+    assert_double_equal(itl.std, 0.25);
+    assert_double_equal(itl_values[0], 0.25);
+    assert_double_equal(itl_values[1], 0.5);
+    assert_double_equal(itl_values[2], 0.75);
+    assert_succeeds(batching_accumulator_destroy(accumulator));
+}
+
+static void bytes_and_text_go_into_a_buffer_that_is_large_enough(void **state) {
+    (void)state;
+    batching_accumulator *accumulator = created(NULL);
+    tell_lesson(accumulator);
+    int64_t needed = -7;
+    assert_succeeds(batching_accumulator_serialize(accumulator, NULL, 0, &needed));
+    assert_true(needed > 0);
+    uint8_t *bytes = malloc((size_t)needed), *again = malloc((size_t)needed);
+    memset(bytes, UNTOUCHED, (size_t)needed);
+    int64_t told = -7;
+    assert_fails(batching_accumulator_serialize(accumulator, bytes, needed - 1, &told), BATCHING_ERROR_CAPACITY,
+                 "capacity is");
+    assert_int_equal(told, needed);
+    for (int64_t index = 0; index < needed; index++) {
+        assert_int_equal(bytes[index], UNTOUCHED);
+    }
+    assert_succeeds(batching_accumulator_serialize(accumulator, bytes, needed, NULL));
+    batching_accumulator *copy = NULL;
+    assert_succeeds(batching_accumulator_deserialize(bytes, needed, &copy));
+    assert_succeeds(batching_accumulator_serialize(copy, again, needed, NULL));
+    assert_memory_equal(bytes, again, (size_t)needed);
+    batching_accumulator *none = NULL;
+    bytes[needed / 2] ^= 1;
+    assert_fails(batching_accumulator_deserialize(bytes, needed, &none), BATCHING_ERROR_INVALID_ARGUMENT, "checksum");
+    assert_null(none);
+    free(bytes);
+    free(again);
+
+    assert_succeeds(batching_accumulator_prometheus(accumulator, "m", "0", 0, NULL, 0, &needed));
+    char *text = malloc((size_t)needed + 1);
+    text[needed - 1] = text[needed] = 'x';
+    assert_fails(batching_accumulator_prometheus(accumulator, "m", "0", 0, text, needed - 1, NULL),
+                 BATCHING_ERROR_CAPACITY, "capacity is");
+    assert_int_equal(text[needed - 1], 'x');
+    assert_succeeds(batching_accumulator_prometheus(accumulator, "m", "0", 0, text, needed, NULL));
+    assert_int_equal(strlen(text), needed - 1);
+    assert_int_equal(text[needed], 'x');
+    assert_non_null(strstr(text, "vllm:num_requests_waiting{engine=\"0\",model_name=\"m\"} 1\n"));
+    assert_fails(batching_accumulator_prometheus(accumulator, "\xff", "0", 0, NULL, 0, NULL),
+                 BATCHING_ERROR_INVALID_ARGUMENT, "model_name is not UTF-8");
+    free(text);
+    assert_succeeds(batching_accumulator_destroy(accumulator));
+    assert_succeeds(batching_accumulator_destroy(copy));
+}
+
+static void pointers_that_must_be_there(void **state) {
+    (void)state;
+    batching_accumulator *accumulator = created(NULL);
+    INITIALIZED(batching_metrics, metrics);
+    INITIALIZED(batching_accumulator_state, now);
+    INITIALIZED(batching_accumulator_events, events);
+    assert_succeeds(batching_accumulator_destroy(NULL));
+    assert_fails(batching_accumulator_create(NULL, NULL), BATCHING_ERROR_NULL_POINTER, "accumulator is NULL");
+    assert_fails(batching_accumulator_arrived(NULL, 1, 0.0, 1), BATCHING_ERROR_NULL_POINTER, "accumulator is NULL");
+    assert_fails(batching_accumulator_started(NULL, 1, 0.0), BATCHING_ERROR_NULL_POINTER, "accumulator is NULL");
+    assert_fails(batching_accumulator_tokens(NULL, 1, 0.0, 1), BATCHING_ERROR_NULL_POINTER, "accumulator is NULL");
+    assert_fails(batching_accumulator_finished(NULL, 1, 0.0, 0), BATCHING_ERROR_NULL_POINTER, "accumulator is NULL");
+    assert_fails(batching_accumulator_failed(NULL, 1, 0.0, 0), BATCHING_ERROR_NULL_POINTER, "accumulator is NULL");
+    assert_fails(batching_accumulator_advance(NULL, 0.0), BATCHING_ERROR_NULL_POINTER, "accumulator is NULL");
+    assert_fails(batching_accumulator_add(NULL, &events, NULL), BATCHING_ERROR_NULL_POINTER, "accumulator is NULL");
+    assert_fails(batching_accumulator_add(accumulator, NULL, NULL), BATCHING_ERROR_NULL_POINTER, "events is NULL");
+    events.count = 1;
+    assert_fails(batching_accumulator_add(accumulator, &events, NULL), BATCHING_ERROR_NULL_POINTER, "request is NULL");
+    assert_fails(batching_accumulator_state_read(NULL, &now), BATCHING_ERROR_NULL_POINTER, "accumulator is NULL");
+    assert_fails(batching_accumulator_state_read(accumulator, NULL), BATCHING_ERROR_NULL_POINTER, "state is NULL");
+    assert_fails(batching_accumulator_measure(NULL, 0, NULL, &metrics), BATCHING_ERROR_NULL_POINTER, "accumulator");
+    assert_fails(batching_accumulator_measure(accumulator, 0, NULL, NULL), BATCHING_ERROR_NULL_POINTER, "metrics");
+    assert_fails(batching_accumulator_merge(NULL, accumulator), BATCHING_ERROR_NULL_POINTER, "accumulator is NULL");
+    assert_fails(batching_accumulator_merge(accumulator, NULL), BATCHING_ERROR_NULL_POINTER, "other is NULL");
+    assert_fails(batching_accumulator_serialize(NULL, NULL, 0, NULL), BATCHING_ERROR_NULL_POINTER, "accumulator");
+    assert_fails(batching_accumulator_deserialize(NULL, 0, &accumulator), BATCHING_ERROR_NULL_POINTER, "bytes");
+    assert_fails(batching_accumulator_prometheus(accumulator, NULL, "0", 0, NULL, 0, NULL), BATCHING_ERROR_NULL_POINTER,
+                 "model_name is NULL");
+    assert_fails(batching_accumulator_prometheus(accumulator, "m", NULL, 0, NULL, 0, NULL), BATCHING_ERROR_NULL_POINTER,
+                 "engine is NULL");
+    assert_fails(batching_accumulator_measure(accumulator, 1, NULL, &metrics), BATCHING_ERROR_INVALID_ARGUMENT,
+                 "scope is 1");
+    assert_succeeds(batching_accumulator_destroy(accumulator));
+}
+
+static void what_belongs_to_the_accumulator_is_not_asked_for(void **state) {
+    (void)state;
+    batching_accumulator *accumulator = created(NULL);
+    INITIALIZED(batching_metrics, metrics);
+    INITIALIZED(batching_metrics_options, options);
+    options.convention = BATCHING_CONVENTION_SGLANG;
+    assert_fails(batching_accumulator_measure(accumulator, 0, &options, &metrics), BATCHING_ERROR_INVALID_ARGUMENT,
+                 "convention is 100");
+    options.convention = BATCHING_CONVENTION_VLLM;
+    options.slo_e2e = 1.0;
+    assert_fails(batching_accumulator_measure(accumulator, 0, &options, &metrics), BATCHING_ERROR_INVALID_ARGUMENT,
+                 "SLO");
+    assert_succeeds(batching_accumulator_destroy(accumulator));
+}
+
+enum { EVENTS = 2000000 };
+
+struct other_thread {
+    batching_accumulator *accumulator;
+    batching_accumulator_events events;
+    int started, finished;
+};
+
+static void *tell_many(void *argument) {
+    struct other_thread *other = argument;
+    __atomic_store_n(&other->started, 1, __ATOMIC_RELEASE);
+    batching_status status = batching_accumulator_add(other->accumulator, &other->events, NULL);
+    __atomic_store_n(&other->finished, 1, __ATOMIC_RELEASE);
+    return status == BATCHING_OK ? other : NULL;
+}
+
+static void a_call_on_one_in_use_is_refused(void **state) {
+    (void)state;
+    INITIALIZED(batching_accumulator_config, config);
+    config.max_gaps = EVENTS;
+    struct other_thread other = {.accumulator = created(&config)};
+    int64_t *request = calloc(EVENTS, sizeof *request);
+    double *time = calloc(EVENTS, sizeof *time);
+    assert_succeeds(batching_accumulator_events_init(&other.events, sizeof other.events));
+    other.events.count = EVENTS;
+    other.events.request = request;
+    other.events.time = time;
+    assert_succeeds(batching_accumulator_arrived(other.accumulator, 0, 0.0, 1));
+    batching_accumulator *free_one = created(&config);
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, tell_many, &other), 0);
+    while (!__atomic_load_n(&other.started, __ATOMIC_ACQUIRE)) {
+    }
+    int refused = 0;
+    while (!__atomic_load_n(&other.finished, __ATOMIC_ACQUIRE)) {
+        batching_status status = batching_accumulator_merge(free_one, other.accumulator);
+        if (status == BATCHING_ERROR_BUSY) {
+            assert_error_names("other is in use");
+            refused++;
+        } else if (status == BATCHING_OK) {
+            /* Before the other thread took it: the request is now in both. */
+            assert_succeeds(batching_accumulator_failed(free_one, 0, 0.0, BATCHING_FAILED_ERROR));
+        }
+    }
+    void *succeeded;
+    assert_int_equal(pthread_join(thread, &succeeded), 0);
+    /* It may have been the other thread that was refused, if this one merged at that moment. */
+    assert_true(refused > 0 || succeeded == NULL);
+    assert_succeeds(batching_accumulator_destroy(other.accumulator));
+    assert_succeeds(batching_accumulator_destroy(free_one));
+    free(request);
+    free(time);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_figures_are_those_worked_by_hand),
+        cmocka_unit_test(bytes_and_text_go_into_a_buffer_that_is_large_enough),
+        cmocka_unit_test(pointers_that_must_be_there),
+        cmocka_unit_test(what_belongs_to_the_accumulator_is_not_asked_for),
+        cmocka_unit_test(a_call_on_one_in_use_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

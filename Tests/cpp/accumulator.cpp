@@ -1,0 +1,104 @@
+// The accumulator: an owner of its handle, which says what the C functions say.
+#include <doctest/doctest.h>
+
+#include <array>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "batching.hpp"
+
+namespace {
+
+// Two requests of a gateway, of which the second fails.
+batching::accumulator lesson() {
+    batching::accumulator_config config;
+    config.slo_ttft = 0.5;
+    batching::accumulator live(config);
+    live.arrived(1, 0.0, 100);
+    live.arrived(2, 0.25, 50);
+    live.started(1, 0.125);
+    live.tokens(1, 0.5);
+    live.tokens(1, 0.75, 2);
+    live.tokens(2, 0.75);
+    live.failed(2, 1.0, batching::failure_reason::abort);
+    live.tokens(1, 1.5);
+    live.finished(1, 1.5, batching::finish_reason::length);
+    return live;
+}
+
+} // namespace
+
+TEST_CASE("an accumulator measures those that finished") {
+    const auto live = lesson();
+    batching::metrics_options options;
+    options.percentiles = {0.0, 100.0};
+    const auto metrics = live.measure(batching::accumulator_scope::start, options);
+    CHECK(metrics.completed == 1);
+    CHECK(metrics.failed == 1);
+    CHECK(metrics.duration == 1.5);
+    CHECK(metrics.total_output_tokens == 4);
+    CHECK(metrics.good == 1);
+    CHECK(metrics.slo_attainment == 0.5);
+    CHECK(metrics.time_to_first_token.mean == 0.5);
+    CHECK(metrics.queueing.mean == 0.125);
+    CHECK(metrics.end_to_end.mean == 1.5);
+    // (1.5 - 0.5) / 3, and gaps of 0.25 and 0.75.
+    CHECK(metrics.time_per_output_token.mean == doctest::Approx(1.0 / 3.0).epsilon(1e-12));
+    CHECK(metrics.inter_token_latency.count == 2);
+    CHECK(metrics.inter_token_latency.values_at_percentiles == std::vector<double>{0.25, 0.75});
+    CHECK(live.measure(batching::accumulator_scope::window).completed == 1);
+}
+
+TEST_CASE("events in columns are the same, and stop at the first in error") {
+    using event = batching::accumulator_event;
+    const std::array<event, 4> events{event::arrived, event::tokens, event::tokens, event::finished};
+    const std::array<std::int64_t, 4> request{7, 7, 8, 7};
+    const std::array<double, 4> time{0.0, 1.0, 1.0, 1.0};
+    const std::array<std::int32_t, 4> value{10, 1, 1, 0};
+    batching::accumulator live;
+    std::int64_t accepted = -1;
+    CHECK_THROWS_AS(live.add({events, request, time, value}, &accepted), batching::invalid_argument);
+    CHECK(accepted == 2);
+    CHECK(live.state().running == 1);
+    const std::array<double, 3> too_few{};
+    CHECK_THROWS_AS(live.add({events, request, too_few, value}), batching::invalid_argument);
+}
+
+TEST_CASE("it goes to bytes and back, and merges") {
+    auto live = lesson();
+    const auto bytes = live.to_bytes();
+    auto copy = batching::accumulator::from_bytes(bytes);
+    CHECK(copy.to_bytes() == bytes);
+    live.merge(copy);
+    CHECK(live.measure().completed == 2);
+    auto changed = bytes;
+    changed[40] ^= 1U;
+    CHECK_THROWS_AS(batching::accumulator::from_bytes(changed), batching::invalid_argument);
+    CHECK_THROWS_AS(live.merge(live), batching::invalid_argument);
+}
+
+TEST_CASE("it renders Prometheus text") {
+    const auto text = lesson().prometheus("a \"model\"", "0", 100);
+    CHECK(text.find(
+              "vllm:request_success_total{engine=\"0\",model_name=\"a \\\"model\\\"\",finished_reason=\"abort\"} 1") !=
+          std::string::npos);
+    CHECK(text.back() == '\n');
+}
+
+TEST_CASE("it can be moved") {
+    auto live = lesson();
+    batching::accumulator other = std::move(live);
+    CHECK(other.measure().completed == 1);
+    live = std::move(other);
+    CHECK(live.measure().completed == 1);
+}
+
+TEST_CASE("0 is no default") {
+    batching::accumulator_config config;
+    config.window = 0.0;
+    CHECK_THROWS_AS(batching::accumulator{config}, batching::invalid_argument);
+    config = {};
+    config.slo_e2e = 0.0;
+    CHECK_THROWS_AS(batching::accumulator{config}, batching::invalid_argument);
+}
