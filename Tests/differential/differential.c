@@ -239,6 +239,35 @@ static batching_batch_metrics measure(int64_t count, struct columns columns, dou
     return metrics;
 }
 
+static void print_accumulator(int number, const struct differential_case *given, struct columns columns) {
+    batching_accumulator_config config;
+    batching_accumulator *accumulator;
+    check(batching_accumulator_config_init(&config, sizeof config));
+    config.slo_ttft = 0.5;
+    check(batching_accumulator_create(&config, &accumulator));
+    for (int64_t index = 0; index < given->count; index++) {
+        const double end = columns.end_time[index];
+        check(batching_accumulator_arrived(accumulator, index, columns.arrival_time[index],
+                                           columns.prompt_length[index]));
+        check(batching_accumulator_started(accumulator, index, columns.start_time[index]));
+        check(batching_accumulator_tokens(accumulator, index, columns.first_token_time[index], 1));
+        check(batching_accumulator_tokens(accumulator, index, end, columns.tokens_generated[index] - 1));
+        check(batching_accumulator_finished(accumulator, index, end, BATCHING_FINISHED_STOP));
+    }
+    int64_t size, length;
+    check(batching_accumulator_serialize(accumulator, NULL, 0, &size));
+    check(batching_accumulator_prometheus(accumulator, "m", "0", 0, NULL, 0, &length));
+    uint8_t *bytes = malloc((size_t)size);
+    char *text = malloc((size_t)length);
+    check(batching_accumulator_serialize(accumulator, bytes, size, NULL));
+    check(batching_accumulator_prometheus(accumulator, "m", "0", 0, text, length, NULL));
+    printf("case %d accumulator state=%016" PRIx64 " prometheus=%016" PRIx64 "\n", number,
+           hash_column(FNV_OFFSET_BASIS, bytes, size, 1), hash_column(FNV_OFFSET_BASIS, text, length - 1, 1));
+    free(bytes);
+    free(text);
+    check(batching_accumulator_destroy(accumulator));
+}
+
 static void run_case(int number, const struct differential_case *given) {
     struct columns columns = allocate_columns(given->count);
     generate(given, columns);
@@ -250,6 +279,7 @@ static void run_case(int number, const struct differential_case *given) {
     print_metrics(number, &metrics);
     batching_load load = load_of(given, columns);
     print_load(number, given->count, &load, parts);
+    print_accumulator(number, given, columns);
     for (int part = 0; part < PARTS; part++) {
         free(parts[part]);
     }

@@ -7,7 +7,8 @@
 
 #include "checks.h"
 
-enum { MOST_REQUESTS = 8, CHECKSUM_SIZE = 8 };
+/* slot_count, max_requests and max_gaps stand in the bytes after 24 of a head and the length of a slot. */
+enum { MOST_REQUESTS = 8, CHECKSUM_SIZE = 8, SIZES_BEGIN = 32, SIZES_END = 56 };
 
 struct bytes {
     uint8_t *bytes;
@@ -167,6 +168,8 @@ static uint64_t fowler_noll_vo(const uint8_t *bytes, int64_t count) {
 static void fuzz_bytes(struct input *input, batching_accumulator *accumulator) {
     struct bytes given = serialized(accumulator);
     const int64_t end = given.size - CHECKSUM_SIZE;
+    uint8_t sizes[SIZES_END - SIZES_BEGIN];
+    memcpy(sizes, given.bytes + SIZES_BEGIN, sizeof sizes);
     for (int change = input_byte(input) % 4; change >= 0; change--) {
         const int64_t place = (int64_t)(input_word(input) % (uint64_t)end);
         given.bytes[place] = input_chance(input, 2) ? input_byte(input) : given.bytes[place] ^ (1 << change);

@@ -107,6 +107,32 @@ private func load(of requests: [Request], slots: Int) throws -> Load {
     }
 }
 
+/// What an accumulator that was told of the requests has become: hashes of its bytes and of its Prometheus text.
+private func accumulated(_ requests: [Request]) throws -> (state: UInt64, prometheus: UInt64) {
+    var configuration = AccumulatorConfiguration()
+    configuration.sloTTFT = 0.5
+    var accumulator = try Accumulator(configuration)
+    for (index, request) in requests.enumerated() {
+        let (id, end) = (Int64(index), request.endTime ?? -1)
+        try accumulator.arrived(id, time: request.arrivalTime, promptTokens: Int32(request.promptLength))
+        try accumulator.started(id, time: request.startTime ?? -1)
+        try accumulator.tokens(id, time: request.firstTokenTime ?? -1, count: 1)
+        try accumulator.tokens(id, time: end, count: Int32(request.tokensGenerated - 1))
+        try accumulator.finished(id, time: end, reason: .stop)
+    }
+    var bytes = [UInt8](repeating: 0, count: accumulator.serializedSize())
+    bytes.withUnsafeMutableBufferPointer { accumulator.serialize(into: $0.baseAddress!) }
+    let length = accumulator.renderPrometheus(modelName: "m", engine: "0", maxModelLength: .max, into: nil)
+    var text = [UInt8](repeating: 0, count: length)
+    text.withUnsafeMutableBufferPointer {
+        _ = accumulator.renderPrometheus(modelName: "m", engine: "0", maxModelLength: .max, into: $0.baseAddress!)
+    }
+    var (state, prometheus) = (FowlerNollVo(), FowlerNollVo())
+    state.add(bytes)
+    prometheus.add(text)
+    return (state.hash, prometheus.hash)
+}
+
 private func printCase(_ number: Int, kind: String, fields: [Substring]) throws {
     guard let seed = UInt64(fields[1]), let count = Int(fields[2]), let batchSize = Int(fields[3]),
         let timePerToken = Double(fields[4]), let rate = Double(fields[5])
@@ -147,6 +173,10 @@ private func printCase(_ number: Int, kind: String, fields: [Substring]) throws 
         "case \(number) load mean_running=\(digits(load.meanRunning)) mean_waiting=\(digits(load.meanWaiting)) "
             + "mean_tokens=\(digits(load.meanTokens)) peak_tokens=\(digits(UInt64(load.peakTokens))) "
             + "wasted_slot_share=\(digits(load.wastedSlotShare)) attribution=\(digits(attribution.hash))")
+
+    let accumulator = try accumulated(inOrder)
+    print(
+        "case \(number) accumulator state=\(digits(accumulator.state)) prometheus=\(digits(accumulator.prometheus))")
 }
 
 let text = try String(contentsOfFile: CommandLine.arguments[1], encoding: .utf8)

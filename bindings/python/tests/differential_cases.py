@@ -8,9 +8,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from batching import (
+    SLO,
+    Accumulator,
     AffineTime,
     RecordedRequests,
     RequestColumns,
@@ -62,7 +65,7 @@ def simulated(kind: str, requests: RequestColumns, batch: int, time_per_token: f
 
 
 def case_lines(number: int, line: str) -> list[str]:
-    """The four lines that a case gives."""
+    """The five lines that a case gives."""
     kind, seed, count, batch, time_per_token, rate = line.split(" ")
     requests = generate_workload(int(count), (50, 200), (1, 400), arrival_rate=float(rate), seed=int(seed))
     result = simulated(kind, requests, int(batch), float(time_per_token))
@@ -75,6 +78,7 @@ def case_lines(number: int, line: str) -> list[str]:
         f"case {number} {kind} {run} hash={result_hash:016x}",
         f"case {number} metrics {metrics}",
         f"case {number} load {load_fields(requests, result, int(batch))}",
+        f"case {number} accumulator {accumulator_fields(requests, result)}",
     ]
 
 
@@ -94,6 +98,25 @@ def load_fields(requests: RequestColumns, result: SimulationResult | Result, slo
     if isinstance(result, Result):
         parts = [getattr(result.attribution, name) for name in PARTS]
     return " ".join([*fields, f"attribution={fnv1a(*parts):016x}"])
+
+
+def accumulator_fields(requests: RequestColumns, result: SimulationResult | Result) -> str:
+    """What an accumulator has become that was told of the requests, one after the other."""
+    accumulator = Accumulator(slo=SLO(ttft=0.5))
+    assert requests.arrival_time is not None
+    assert requests.prompt_length is not None
+    assert result.first_token_time is not None
+    columns = (requests.arrival_time, requests.prompt_length, result.start_time, result.first_token_time)
+    rows = zip(*columns, result.end_time, result.tokens_generated, strict=True)
+    for request, (arrival, prompt, start, first_token, end, tokens) in enumerate(rows):
+        accumulator.arrived(request, arrival, prompt)
+        accumulator.started(request, start)
+        accumulator.tokens(request, first_token)
+        accumulator.tokens(request, end, int(tokens) - 1)
+        accumulator.finished(request, end)
+    state = np.frombuffer(accumulator.to_bytes(), np.uint8)
+    text = np.frombuffer(accumulator.prometheus("m").encode(), np.uint8)
+    return f"state={fnv1a(state):016x} prometheus={fnv1a(text):016x}"
 
 
 def _items(metrics: Any) -> list[tuple[str, float]]:

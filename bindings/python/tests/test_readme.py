@@ -49,6 +49,8 @@ PYTHON = {
     ),
     # By hand: two of three requests in 1.5 s; the 99th percentile of 0.25, 0.5 and 0.75 is 0.745.
     "RecordedRequests(": r".*goodput 1\.333 requests/s, TTFT 745 ms at p99\n",
+    # By hand: 10.25 - 10.0; one of two that ended; request 8.
+    "live = Accumulator(": r"TTFT 0\.25 s, 50% good, 1 waiting\n",
     "generate_requests(": r"RequestColumns\(10000 requests, .*\)\n",
 }
 
