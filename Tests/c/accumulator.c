@@ -1,7 +1,9 @@
-/* The accumulator of live traffic: worked by hand, its errors, and one thread at a time. */
+/* The accumulator of live traffic: worked by hand, its errors, and one call at a time. */
 #include <math.h>
-#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "support.h"
 
@@ -177,58 +179,66 @@ static void what_belongs_to_the_accumulator_is_not_asked_for(void **state) {
     assert_succeeds(batching_accumulator_destroy(accumulator));
 }
 
-enum { EVENTS = 2000000 };
+/* Where the events of a call lie, and what a second call in its middle came to. */
+static struct {
+    batching_accumulator *in_use, *other;
+    void *page;
+    size_t size;
+    batching_status advanced, merged, merged_into, destroyed;
+    int calls;
+} interruption;
 
-struct other_thread {
-    batching_accumulator *accumulator;
-    batching_accumulator_events events;
-    int started, finished;
-};
-
-static void *tell_many(void *argument) {
-    struct other_thread *other = argument;
-    __atomic_store_n(&other->started, 1, __ATOMIC_RELEASE);
-    batching_status status = batching_accumulator_add(other->accumulator, &other->events, NULL);
-    __atomic_store_n(&other->finished, 1, __ATOMIC_RELEASE);
-    return status == BATCHING_OK ? other : NULL;
+/* The library has begun to read the events: it is in the middle of its call. */
+static void call_again(int signal) {
+    (void)signal;
+    interruption.calls++;
+    interruption.advanced = batching_accumulator_advance(interruption.in_use, 9.0);
+    interruption.merged = batching_accumulator_merge(interruption.other, interruption.in_use);
+    interruption.merged_into = batching_accumulator_merge(interruption.in_use, interruption.other);
+    interruption.destroyed = batching_accumulator_destroy(interruption.in_use);
+    mprotect(interruption.page, interruption.size, PROT_READ | PROT_WRITE);
 }
 
 static void a_call_on_one_in_use_is_refused(void **state) {
     (void)state;
-    INITIALIZED(batching_accumulator_config, config);
-    config.max_gaps = EVENTS;
-    struct other_thread other = {.accumulator = created(&config)};
-    int64_t *request = calloc(EVENTS, sizeof *request);
-    double *time = calloc(EVENTS, sizeof *time);
-    assert_succeeds(batching_accumulator_events_init(&other.events, sizeof other.events));
-    other.events.count = EVENTS;
-    other.events.request = request;
-    other.events.time = time;
-    assert_succeeds(batching_accumulator_arrived(other.accumulator, 0, 0.0, 1));
-    batching_accumulator *free_one = created(&config);
-    pthread_t thread;
-    assert_int_equal(pthread_create(&thread, NULL, tell_many, &other), 0);
-    while (!__atomic_load_n(&other.started, __ATOMIC_ACQUIRE)) {
-    }
-    int refused = 0;
-    while (!__atomic_load_n(&other.finished, __ATOMIC_ACQUIRE)) {
-        batching_status status = batching_accumulator_merge(free_one, other.accumulator);
-        if (status == BATCHING_ERROR_BUSY) {
-            assert_error_names("other is in use");
-            refused++;
-        } else if (status == BATCHING_OK) {
-            /* Before the other thread took it: the request is now in both. */
-            assert_succeeds(batching_accumulator_failed(free_one, 0, 0.0, BATCHING_FAILED_ERROR));
-        }
-    }
-    void *succeeded;
-    assert_int_equal(pthread_join(thread, &succeeded), 0);
-    /* It may have been the other thread that was refused, if this one merged at that moment. */
-    assert_true(refused > 0 || succeeded == NULL);
-    assert_succeeds(batching_accumulator_destroy(other.accumulator));
-    assert_succeeds(batching_accumulator_destroy(free_one));
-    free(request);
-    free(time);
+    /* The events are in a page that may not be read until the handler of the signal, which that raises, has run. */
+    interruption.size = (size_t)sysconf(_SC_PAGESIZE);
+    interruption.page = mmap(NULL, interruption.size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_true(interruption.page != MAP_FAILED);
+    int64_t *request = interruption.page;
+    const double time[] = {1.0, 2.0};
+    request[0] = request[1] = 7;
+    interruption.in_use = created(NULL);
+    interruption.other = created(NULL);
+    assert_succeeds(batching_accumulator_arrived(interruption.in_use, 7, 0.0, 1));
+    INITIALIZED(batching_accumulator_events, events);
+    events.count = 2;
+    events.request = request;
+    events.time = time;
+
+    struct sigaction handler = {.sa_handler = call_again}, before;
+    assert_int_equal(sigaction(SIGSEGV, &handler, &before), 0);
+    assert_int_equal(mprotect(interruption.page, interruption.size, PROT_NONE), 0);
+    const batching_status status = batching_accumulator_add(interruption.in_use, &events, NULL);
+    assert_int_equal(sigaction(SIGSEGV, &before, NULL), 0);
+
+    assert_int_equal(interruption.calls, 1);
+    assert_int_equal(interruption.advanced, BATCHING_ERROR_BUSY);
+    assert_int_equal(interruption.merged, BATCHING_ERROR_BUSY);
+    assert_int_equal(interruption.merged_into, BATCHING_ERROR_BUSY);
+    assert_int_equal(interruption.destroyed, BATCHING_ERROR_BUSY);
+    assert_error_names("accumulator is in use by another call");
+    /* The call that was interrupted went on, and the clock is its own. */
+    assert_succeeds(status);
+    INITIALIZED(batching_accumulator_state, now);
+    assert_succeeds(batching_accumulator_state_read(interruption.in_use, &now));
+    assert_double_equal(now.clock, 2.0);
+    assert_int_equal(now.gaps, 1);
+    /* Both are free again. */
+    assert_succeeds(batching_accumulator_merge(interruption.other, interruption.in_use));
+    assert_succeeds(batching_accumulator_destroy(interruption.in_use));
+    assert_succeeds(batching_accumulator_destroy(interruption.other));
+    munmap(interruption.page, interruption.size);
 }
 
 int main(void) {

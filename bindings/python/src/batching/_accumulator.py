@@ -164,7 +164,7 @@ class Accumulator:
             TypeError: something is no integer or no number.
             ValueError: the columns differ in length; or an event is in error: those before it have been taken.
 
-        Time: O(events), some 30 ns each; nothing is copied of int64, float64 and int32 arrays.
+        Time: O(events), some 20 ns each; nothing is copied of int64, float64 and int32 arrays.
         """
         columns = {
             "request": int64_column(request, "request"),
