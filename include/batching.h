@@ -1274,7 +1274,7 @@ batching_status batching_workload_hashes_generate(const batching_workload *workl
  * requests are split, and in whatever order the parts are merged.
  *
  * Handles. One thread at a time uses a handle; a call on one that is in use returns BATCHING_ERROR_BUSY, and does
- * nothing. Different handles are independent. Events, measuring and merging allocate nothing. A call that fails leaves
+ * nothing. Different handles are independent. Events allocate nothing. A call that fails leaves
  * the accumulator as it was.
  * ================================================================================================================ */
 
