@@ -84,8 +84,12 @@ struct ServerMetrics: ~Copyable {
     }
 
     private func observe(_ value: Int64, _ histogram: ServerHistogram, sum: UInt128? = nil) {
-        counts.elements[histogram.rawValue * ServerMetrics.stride + bucket(value, histogram)] &+= 1
-        sums.elements[histogram.rawValue] &+= sum ?? UInt128(UInt64(bitPattern: value))
+        // The pointers are taken first: adding in place through the buffer breaks the compiler (6.3.1) where
+        // ThreadSanitizer is on and optimization off.
+        let (counted, added) = (counts.elements, sums.elements)
+        let element = histogram.rawValue * ServerMetrics.stride + bucket(value, histogram)
+        counted[element] &+= 1
+        added[histogram.rawValue] &+= sum ?? UInt128(UInt64(bitPattern: value))
     }
 
     @inline(__always)
@@ -97,8 +101,9 @@ struct ServerMetrics: ~Copyable {
         var bucket = Int(gapBuckets.elements[Int(truncatingIfNeeded: cell)])
         let histogram = ServerHistogram.interTokenLatency.rawValue
         if nanoseconds > bounds.elements[histogram &* ServerMetrics.stride &+ bucket] { bucket &+= 1 }
-        counts.elements[histogram &* ServerMetrics.stride &+ bucket] &+= 1
-        sums.elements[histogram] &+= UInt128(value)
+        let (counted, added) = (counts.elements, sums.elements)
+        counted[histogram &* ServerMetrics.stride &+ bucket] &+= 1
+        added[histogram] &+= UInt128(value)
     }
 
     mutating func firstToken(_ request: LiveRequest, at now: Int64) {
@@ -155,11 +160,13 @@ struct ServerMetrics: ~Copyable {
         finishedBy.length &+= other.finishedBy.length
         finishedBy.abort &+= other.finishedBy.abort
         finishedBy.error &+= other.finishedBy.error
+        let (counted, added) = (counts.elements, sums.elements)
+        let (otherCounts, otherSums) = (other.counts.elements, other.sums.elements)
         for element in 0..<(ServerHistogram.allCases.count * ServerMetrics.stride) {
-            counts.elements[element] &+= other.counts.elements[element]
+            counted[element] &+= otherCounts[element]
         }
         for histogram in ServerHistogram.allCases {
-            sums.elements[histogram.rawValue] &+= other.sums.elements[histogram.rawValue]
+            added[histogram.rawValue] &+= otherSums[histogram.rawValue]
         }
     }
 }
