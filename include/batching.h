@@ -19,7 +19,7 @@
  *   8. Serving metrics        TTFT, TPOT, ITL, E2E, goodput, as the benchmark tools define them
  *   9. Capacity               arithmetic intensity, the largest batch that fits
  *  10. Workloads              seeded synthetic requests
- *  11. Accumulator           the metrics of live traffic, told event by event
+ *  11. Accumulator            the metrics of live traffic, told event by event
  *
  * A first program: examples/c/quickstart.c.
  */
@@ -864,8 +864,8 @@ batching_status batching_strategies_compare(const batching_requests *requests, i
  *   static      A batch forms when max_num_seqs requests have arrived, or none are left to come, and nobody is running;
  *               it takes as many as KV blocks for their prompts and outputs can be reserved for. All members compute
  *               until the longest is done, the others as padding, and end together.
- *   dynamic     A batch forms when max_num_seqs requests wait, or the oldest of fewer has waited max_queue_delay; then
- * as static.
+ *   dynamic     A batch forms when max_num_seqs requests wait, or the oldest of fewer has waited max_queue_delay. It
+ *               then runs as with static.
  *
  *   With constant iteration time and no memory limit, static and continuous give to the last bit what
  *   batching_static_simulate and batching_continuous_simulate give.
@@ -1040,8 +1040,9 @@ batching_status batching_batch_metrics_calculate(const batching_completed *compl
  *
  *   running(t)  requests with start <= t < end
  *   waiting(t)  requests with arrival <= t < start
- *   tokens(t)   prompt and output tokens of the running, all of them from start to end: the room that they would have
- * to be given in advance held(t)     requests with last token <= t < end: their slot is taken, but generates nothing
+ *   tokens(t)   prompt and output tokens of the running, all of them from start to end: the room that they would need
+ *               if it were given to them in advance
+ *   held(t)     requests with last token <= t < end: their slot is taken, but generates nothing
  *
  * So a request that ends at t and another that starts at t do not overlap, and a request that starts and ends at the
  * same nanosecond is never running. Means are over the time of the window, peaks over its instants.
@@ -1194,12 +1195,18 @@ batching_status batching_optimal_batch_size_calculate(double memory_budget, doub
  *
  *   arrivals  The first request arrives after one gap. Gaps have mean 1 / rate. With burst_size they are between bursts
  *             and burst_size times as long, so that the rate remains. With on_time and off_time the clock of the
- *             arrivals stands still in the off times: the rate is that of the on times. Gamma: Marsaglia and Tsang,
- * 2000. lengths   Normal deviates: Marsaglia's polar method, 1964. Zipf: rejection-inversion, Hoermann and Derflinger,
- * 1996. prefixes  A request belongs to a group, and its prompt is prefix_length tokens, which it shares with its group,
- * and as many more as are drawn. sessions  What arrives at arrival_rate are sessions. Each of a session's turns is a
- * request: its prompt is all of the turn before, prompt and output, and as many more tokens as are drawn. The prefix is
- * that of its first turn. When a turn's output is there is not known here: think_time counts from its arrival.
+ *             arrivals stands still in the off times: the rate is that of the on times. Gamma deviates: Marsaglia and
+ *             Tsang, "A Simple Method for Generating Gamma Variables", 2000.
+ *
+ *   lengths   Normal deviates: Marsaglia and Bray's polar method, 1964. Zipf: rejection-inversion, Hoermann and
+ *             Derflinger, 1996.
+ *
+ *   prefixes  A request belongs to a group, and its prompt is prefix_length tokens, which it shares with its group, and
+ *             as many more as are drawn.
+ *
+ *   sessions  What arrives at arrival_rate are sessions. Each of a session's turns is a request: its prompt is all of
+ *             the turn before, prompt and output, and as many more tokens as are drawn. The prefix is that of its first
+ *             turn. When a turn's output is there is not known here: think_time counts from its arrival.
  * ================================================================================================================ */
 
 /**
@@ -1274,8 +1281,8 @@ batching_status batching_workload_hashes_generate(const batching_workload *workl
  * requests are split, and in whatever order the parts are merged.
  *
  * Handles. One thread at a time uses a handle; a call on one that is in use returns BATCHING_ERROR_BUSY, and does
- * nothing. Different handles are independent. Events allocate nothing. A call that fails leaves
- * the accumulator as it was.
+ * nothing. Different handles are independent. Events allocate nothing. A call that fails leaves the accumulator as it
+ * was.
  * ================================================================================================================ */
 
 /** A handle: see above. */

@@ -1,4 +1,4 @@
-/// How loaded a server was over time: see section 7 of the C header.
+/// How loaded a server was over time: see batching_load_calculate in the C header.
 public struct Load: Equatable, Sendable {
     /// Seconds: what is looked at.
     public var windowStart = 0.0
