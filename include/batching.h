@@ -1119,10 +1119,11 @@ batching_status batching_remaining_tokens_calculate(int64_t count, const int32_t
  *   metrics   written; must not be NULL.
  *
  * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_OUT_OF_MEMORY;
- * BATCHING_ERROR_INVALID_ARGUMENT if a value is out of its range or a request's times are out of order.
+ * BATCHING_ERROR_INVALID_ARGUMENT if a value is out of its range or a request's times are out of order;
+ * BATCHING_ERROR_OVERFLOW if there are more than 4294967295 gaps between tokens, and their distribution is wanted.
  *
- * Time: O(requests + token times), by selection, not by sorting. Memory: 8 bytes for each value of the largest sample
- * that is wanted, and under 1 MB.
+ * Time: O(requests + token times), by selection, not by sorting; more than a few dozen percentiles cost their logarithm
+ * more. Memory: 8 bytes for each value of the largest sample that is wanted, and 64 KiB for each percentile.
  */
 batching_status batching_metrics_calculate(const batching_recorded *recorded, const batching_metrics_options *options,
                                            batching_metrics *metrics);

@@ -90,7 +90,7 @@ import Testing
             var values = (0..<count).map { _ in random.next() % 50 }
             let expected = values.sorted()
             values.withUnsafeMutableBufferPointer { buffer in
-                if let elements = buffer.baseAddress { heapSort(elements, count: count, by: <) }
+                if let elements = buffer.baseAddress { Heap.sort(elements, count: count, by: <) }
             }
             #expect(values == expected)
         }

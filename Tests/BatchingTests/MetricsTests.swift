@@ -19,7 +19,7 @@ import Testing
             let ranks = [0, count / 2, (count - 1) * 19 / 20, count - 1].sorted()
             let statistics = try OrderStatistics(ranks: ranks)
             statistics.select(Values(values: values), count: count, smallest: sorted[0], largest: sorted[count - 1])
-            for (number, rank) in ranks.enumerated() { #expect(statistics.value(number) == sorted[rank]) }
+            for rank in ranks { #expect(statistics.value(rank: rank) == sorted[rank]) }
         }
     }
 
@@ -27,16 +27,17 @@ import Testing
         let values = [Int64](repeating: 1_000_000_007, count: 9000) + [3, 1 << 40]
         let statistics = try OrderStatistics(ranks: [0, 1, 4500, 9000, 9001])
         statistics.select(Values(values: values), count: values.count, smallest: 3, largest: 1 << 40)
-        #expect((0..<5).map { statistics.value($0) } == [3, 1_000_000_007, 1_000_000_007, 1_000_000_007, 1 << 40])
+        #expect([0, 1, 4500, 9000, 9001].map { statistics.value(rank: $0) } == [3, 1_000_000_007, 1_000_000_007, 1_000_000_007, 1 << 40])
     }
 
     @Test func `percentiles interpolate between the two closest ranks`() throws {
         // For 1, 2, 3, 4: position of p50 is 1.5, of p95 2.85, of p99 2.97.
-        let percentiles = try Percentiles(
-            [0.50, 0.95, 0.99], of: Values(values: [4, 2, 1, 3]), count: 4, smallest: 1, largest: 4)
-        #expect(percentiles.value(0) == 2.5)
-        #expect(abs(percentiles.value(1) - 3.85) < 1e-15)
-        #expect(abs(percentiles.value(2) - 3.97) < 1e-15)
+        let positions = [0.50, 0.95, 0.99].map { RankPosition($0, 4, .linear) }
+        let statistics = try OrderStatistics(positions)
+        statistics.select(Values(values: [4, 2, 1, 3]), count: 4, smallest: 1, largest: 4)
+        #expect(statistics.value(positions[0]) == 2.5)
+        #expect(abs(statistics.value(positions[1]) - 3.85) < 1e-15)
+        #expect(abs(statistics.value(positions[2]) - 3.97) < 1e-15)
     }
 
     private func request(_ id: Int, _ arrival: Double, _ start: Double, _ end: Double, tokens: Int = 1) -> Request {

@@ -86,7 +86,7 @@ extension Accumulator {
             writer.write(moments.largest)
             if moments.count <= Int64(SketchBins.exactCount) {
                 // Their order means nothing, so they may stay sorted.
-                heapSort(samples.exact, count: Int(moments.count), by: <)
+                Heap.sort(samples.exact, count: Int(moments.count), by: <)
                 for index in 0..<Int(moments.count) { writer.write(samples.exact[index]) }
             } else {
                 for row in 0..<SketchBins.rows where moments.rows >> UInt64(row) & 1 == 1 {
@@ -158,7 +158,7 @@ extension Accumulator {
     private static func read<Counter>(
         _ slot: Slot<Counter>, _ reader: inout ByteReader, ended: inout Int64, mostSamples: Int64
     ) throws(BatchingError) {
-        var counts = SlotCounts()
+        var counts = ServingCounts()
         counts.completed = try reader.integer(0...mostRequests)
         counts.failed = try reader.integer(0...mostRequests)
         counts.inputTokens = try reader.integer(0...Accumulator.mostSamples)
@@ -228,7 +228,8 @@ extension Accumulator {
 extension AccumulatorLimits {
     func write(to writer: inout ByteWriter) {
         for value in [
-            slotLength, Int64(slotCount), Int64(maxRequests), Int64(maxGaps), slo.ttft, slo.tpot, slo.itl, slo.e2e,
+            slotLength, Int64(slotCount), Int64(maxRequests), Int64(maxGaps), slo.ttft ?? 0, slo.tpot ?? 0,
+            slo.itl ?? 0, slo.e2e ?? 0,
         ] { writer.write(value) }
     }
 
@@ -238,10 +239,11 @@ extension AccumulatorLimits {
         slotCount = Int(try reader.integer(1...Int64(AccumulatorLimits.largestSlotCount)))
         maxRequests = Int(try reader.integer(1...Int64(AccumulatorLimits.largestMaxRequests)))
         maxGaps = Int(try reader.integer(1...Int64(AccumulatorLimits.largestMaxGaps)))
-        slo = (
-            try reader.integer(0...longest), try reader.integer(0...longest), try reader.integer(0...longest),
-            try reader.integer(0...longest)
-        )
+        func objective() throws(BatchingError) -> Int64? {
+            let limit = try reader.integer(0...longest)
+            return limit == 0 ? nil : limit
+        }
+        slo = ServiceLimits(ttft: try objective(), tpot: try objective(), itl: try objective(), e2e: try objective())
     }
 }
 

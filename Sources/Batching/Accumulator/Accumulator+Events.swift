@@ -237,21 +237,13 @@ extension Accumulator {
     ) {
         let request = pointer.pointee
         let latency = now &- request.arrival
-        let objectives = limits.slo
-        var isGood = (ttft: true, tpot: true, itl: true, e2e: true)
+        var timeToFirstToken: Int64?
+        var decode: Int64 = 0
         if request.firstToken >= 0 {
-            let firstToken = request.firstToken &- request.arrival
-            slot[.ttft].add(firstToken)
-            isGood.ttft = objectives.ttft == 0 || firstToken <= objectives.ttft
-            if request.tokens > 1 {
-                let decode = now &- request.firstToken
-                slot[.tpot].add(decode, dividedBy: request.tokens &- 1)
-                isGood.tpot =
-                    objectives.tpot == 0
-                    || Int128(decode) <= Int128(objectives.tpot) * Int128(request.tokens &- 1)
-            }
-        } else {
-            isGood.ttft = objectives.ttft == 0
+            timeToFirstToken = request.firstToken &- request.arrival
+            decode = now &- request.firstToken
+            slot[.ttft].add(request.firstToken &- request.arrival)
+            if request.tokens > 1 { slot[.tpot].add(decode, dividedBy: request.tokens &- 1) }
         }
         var longest: Int64 = 0
         let gaps = slot[.itl]
@@ -259,21 +251,16 @@ extension Accumulator {
             gaps.add(gap)
             longest = max(longest, gap)
         }
-        isGood.itl = objectives.itl == 0 || longest <= objectives.itl
         slot[.e2e].add(latency)
-        isGood.e2e = objectives.e2e == 0 || latency <= objectives.e2e
         if request.start >= 0 { slot[.queueTime].add(request.start &- request.arrival) }
         if request.tokens > 0 { slot[.normalizedLatency].add(latency, dividedBy: request.tokens) }
 
         var counts = slot.counts.pointee
-        counts.completed &+= 1
-        counts.inputTokens &+= Int64(request.promptTokens)
-        counts.outputTokens &+= MetricsConvention.vllm.outputTokens(request.tokens)
-        if isGood.ttft { counts.goodTTFT &+= 1 }
-        if isGood.tpot { counts.goodTPOT &+= 1 }
-        if isGood.itl { counts.goodITL &+= 1 }
-        if isGood.e2e { counts.goodE2E &+= 1 }
-        if isGood.ttft, isGood.tpot, isGood.itl, isGood.e2e { counts.good &+= 1 }
+        counts.add(prompt: request.promptTokens, output: request.tokens, .vllm)
+        counts.add(
+            limits.slo.kept(
+                timeToFirstToken: timeToFirstToken, decode: decode, output: request.tokens, longestGap: longest,
+                latency: latency, .vllm))
         slot.counts.pointee = counts
     }
 }

@@ -49,13 +49,16 @@ extension Accumulator {
         }
         if let given = options.duration { _ = try Nanoseconds(seconds: given, argument: "duration") }
         settle()
-        var counts = SlotCounts()
+        var counts = ServingCounts()
         forEachSlot(scope) {
             counts.add($0.counts.pointee)
         } older: {
             counts.add($0.counts.pointee)
         }
-        let metrics = figures(scope, counts, duration: options.duration)
+        let begin = scope == .window ? max(firstArrival, windowBegin) : firstArrival
+        let metrics = ServingMetrics(
+            counts, duration: options.duration ?? (clock > begin ? Nanoseconds(clock &- begin).seconds : 0),
+            latency: SampleUnit.double(moments(.e2e, scope).sum) / 1e9, limits.slo)
         for sample in ServingSample.allCases {
             if let wanted = wanted[sample] { wanted.write(distribution(sample, scope, options.percentiles, wanted)) }
         }
@@ -63,37 +66,6 @@ extension Accumulator {
     }
 
     private var windowBegin: Int64 { max(0, oldestSlot) &* limits.slotLength }
-
-    private func figures(_ scope: AccumulatorScope, _ counts: SlotCounts, duration: Double?) -> ServingMetrics {
-        var metrics = ServingMetrics()
-        let begin = scope == .window ? max(firstArrival, windowBegin) : firstArrival
-        metrics.duration = duration ?? (clock > begin ? Nanoseconds(clock &- begin).seconds : 0)
-        metrics.completed = counts.completed
-        metrics.failed = counts.failed
-        metrics.totalInputTokens = counts.inputTokens
-        metrics.totalOutputTokens = counts.outputTokens
-        if metrics.duration > 0 {
-            metrics.requestThroughput = Double(counts.completed) / metrics.duration
-            metrics.inputThroughput = Double(counts.inputTokens) / metrics.duration
-            metrics.outputThroughput = Double(counts.outputTokens) / metrics.duration
-            metrics.totalTokenThroughput = Double(counts.inputTokens &+ counts.outputTokens) / metrics.duration
-            metrics.concurrency = SampleUnit.double(moments(.e2e, scope).sum) / 1e9 / metrics.duration
-        }
-        let slo = limits.slo
-        if slo == (0, 0, 0, 0) { return metrics }
-        let ended = Double(counts.completed &+ counts.failed)
-        func share(_ kept: Int64, _ limit: Int64) -> Double {
-            limit == 0 ? .nan : ended > 0 ? Double(kept) / ended : 0
-        }
-        metrics.good = counts.good
-        metrics.requestGoodput = metrics.duration > 0 ? Double(counts.good) / metrics.duration : 0
-        metrics.attainment = ended > 0 ? Double(counts.good) / ended : 0
-        metrics.ttftAttainment = share(counts.goodTTFT, slo.ttft)
-        metrics.tpotAttainment = share(counts.goodTPOT, slo.tpot)
-        metrics.itlAttainment = share(counts.goodITL, slo.itl)
-        metrics.e2eAttainment = share(counts.goodE2E, slo.e2e)
-        return metrics
-    }
 
     private func forEachSlot(
         _ scope: AccumulatorScope, _ body: (Slot<UInt32>) -> Void, older beforeWindow: (Slot<UInt64>) -> Void
@@ -154,7 +126,7 @@ extension Accumulator {
         } older: {
             take($0[sample].moments.pointee, $0[sample].exact)
         }
-        heapSort(combinedExact.elements, count: count, by: <)
+        Heap.sort(combinedExact.elements, count: count, by: <)
     }
 
     private func collectBins(_ sample: ServingSample, _ scope: AccumulatorScope, _ rows: UInt64) {
@@ -180,10 +152,7 @@ extension Accumulator {
         } else {
             (below, above) = binned(position, moments, sample)
         }
-        let distance = above - below
-        // From the nearer end, so that a fraction of 1 gives exactly the upper value.
-        return position.fraction < 0.5
-            ? below + distance * position.fraction : above - distance * (1 - position.fraction)
+        return position.between(below, above)
     }
 
     /// What stands for the values with the two ranks.

@@ -100,34 +100,9 @@ extension ServingSample {
     var isWhole: Bool { self != .tpot && self != .normalizedLatency }
 }
 
-/// What is counted of the requests of a slot.
-struct SlotCounts: BitwiseCopyable, Equatable {
-    var completed: Int64 = 0
-    var failed: Int64 = 0
-    var inputTokens: Int64 = 0
-    var outputTokens: Int64 = 0
-    var good: Int64 = 0
-    var goodTTFT: Int64 = 0
-    var goodTPOT: Int64 = 0
-    var goodITL: Int64 = 0
-    var goodE2E: Int64 = 0
-
-    mutating func add(_ other: SlotCounts) {
-        completed &+= other.completed
-        failed &+= other.failed
-        inputTokens &+= other.inputTokens
-        outputTokens &+= other.outputTokens
-        good &+= other.good
-        goodTTFT &+= other.goodTTFT
-        goodTPOT &+= other.goodTPOT
-        goodITL &+= other.goodITL
-        goodE2E &+= other.goodE2E
-    }
-}
-
 /// The requests that finished or failed in one slot of time.
 struct Slot<Counter: FixedWidthInteger & UnsignedInteger & BitwiseCopyable>: BitwiseCopyable {
-    let counts: UnsafeMutablePointer<SlotCounts>
+    let counts: UnsafeMutablePointer<ServingCounts>
     /// Of the first metric; those of the others follow.
     let moments: UnsafeMutablePointer<Moments>
     let exact: UnsafeMutablePointer<Double>
@@ -147,7 +122,7 @@ struct Slot<Counter: FixedWidthInteger & UnsignedInteger & BitwiseCopyable>: Bit
     }
 
     func clear() {
-        counts.pointee = SlotCounts()
+        counts.pointee = ServingCounts()
         for metric in ServingSample.allCases { self[metric].clear() }
     }
 }
@@ -157,14 +132,14 @@ struct SlotStorage: ~Copyable {
     private static let metrics = ServingSample.allCases.count
 
     private let slotCount: Int
-    private let counts: ZeroedBuffer<SlotCounts>
+    private let counts: ZeroedBuffer<ServingCounts>
     private let moments: ZeroedBuffer<Moments>
     private let exact: ZeroedBuffer<Double>
     private let bins: ZeroedBuffer<UInt32>
     private let olderBins: ZeroedBuffer<UInt64>
 
     init(slotCount: Int) throws(BatchingError) {
-        let counts = try ZeroedBuffer<SlotCounts>(count: slotCount + 1)
+        let counts = try ZeroedBuffer<ServingCounts>(count: slotCount + 1)
         let moments = try ZeroedBuffer<Moments>(count: (slotCount + 1) * SlotStorage.metrics)
         let exact = try ZeroedBuffer<Double>(count: (slotCount + 1) * SlotStorage.metrics * SketchBins.exactCount)
         let bins = try ZeroedBuffer<UInt32>(count: slotCount * SlotStorage.metrics * SketchBins.count)

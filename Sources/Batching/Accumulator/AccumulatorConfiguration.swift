@@ -27,8 +27,7 @@ struct AccumulatorLimits: BitwiseCopyable {
     var slotCount: Int
     var maxRequests: Int
     var maxGaps: Int
-    /// 0: none.
-    var slo: (ttft: Int64, tpot: Int64, itl: Int64, e2e: Int64)
+    var slo: ServiceLimits
 
     init(_ configuration: AccumulatorConfiguration) throws(BatchingError) {
         func check(_ value: Int, _ name: String, atMost largest: Int) throws(BatchingError) {
@@ -46,15 +45,15 @@ struct AccumulatorLimits: BitwiseCopyable {
             throw .invalid("window", configuration.window, "must be at least slot_count nanoseconds")
         }
         slotLength = (window + Int64(slotCount) - 1) / Int64(slotCount)
-        func objective(_ seconds: Double, _ name: String) throws(BatchingError) -> Int64 {
+        func objective(_ seconds: Double, _ name: String) throws(BatchingError) -> Int64? {
             let count = try Nanoseconds(seconds: seconds, argument: name).count
             guard count > 0 || seconds == 0 else { throw .invalid(name, seconds, "must be 0 or at least 1 nanosecond") }
-            return count
+            return count == 0 ? nil : count
         }
-        slo = (
-            try objective(configuration.sloTTFT, "slo_ttft"), try objective(configuration.sloTPOT, "slo_tpot"),
-            try objective(configuration.sloITL, "slo_itl"), try objective(configuration.sloE2E, "slo_e2e")
-        )
+        slo = ServiceLimits(
+            ttft: try objective(configuration.sloTTFT, "slo_ttft"),
+            tpot: try objective(configuration.sloTPOT, "slo_tpot"),
+            itl: try objective(configuration.sloITL, "slo_itl"), e2e: try objective(configuration.sloE2E, "slo_e2e"))
     }
 
     /// Whether what the two accumulate means the same.

@@ -169,7 +169,7 @@ struct LiveRequests: ~Copyable {
             found += 1
         }
         let elements = table.elements
-        heapSort(places, count: found) { elements[Int($0)].id < elements[Int($1)].id }
+        Heap.sort(places, count: found) { elements[Int($0)].id < elements[Int($1)].id }
     }
 
     func at(_ place: UInt32) -> UnsafeMutablePointer<LiveRequest> { table.elements + Int(place) }

@@ -152,7 +152,7 @@ public enum AttributionBands {
             Totals(requests: requests, leftOut: survey.largest), count: requests.count, smallest: survey.smallest,
             largest: survey.largest)
         let first = percentiles.count - ranks.count
-        for number in 0..<ranks.count { edges.elements[first + number] = statistics.value(number) }
+        for (number, rank) in ranks.enumerated() { edges.elements[first + number] = statistics.value(rank: rank) }
         return edges
     }
 

@@ -32,18 +32,20 @@ extension BatchMetrics {
             throw .invalid("total_time", totalTime, "must be greater than 0 where there are requests")
         }
 
-        let percentiles = try Percentiles(
-            [0.50, 0.95, 0.99], of: LatencyColumn(completed: completed), count: count,
-            smallest: sums.shortestLatency, largest: sums.longestLatency)
+        let positions = [0.50, 0.95, 0.99].map { RankPosition($0, count, .linear) }
+        let statistics = try OrderStatistics(positions)
+        statistics.select(
+            LatencyColumn(completed: completed), count: count, smallest: sums.shortestLatency,
+            largest: sums.longestLatency)
         let busy = try BusyTime.ofUnion(
             completed, startsAreInOrder: sums.startsAreInOrder, endsAreInOrder: sums.endsAreInOrder, limit: total)
 
         throughput = Double(sums.tokens) / totalTime
         totalTokens = sums.tokens
         averageLatency = Double(sums.latency) / Double(count) / 1e9
-        p50Latency = percentiles.value(0) / 1e9
-        p95Latency = percentiles.value(1) / 1e9
-        p99Latency = percentiles.value(2) / 1e9
+        p50Latency = statistics.value(positions[0]) / 1e9
+        p95Latency = statistics.value(positions[1]) / 1e9
+        p99Latency = statistics.value(positions[2]) / 1e9
         averageQueueTime = Double(sums.queueTime) / Double(count) / 1e9
         averageTimeToFirstToken = sums.timeToFirstToken / Double(count) / 1e9
         gpuUtilization = total > .zero ? Double(busy.count) / Double(total.count) : 0

@@ -27,24 +27,3 @@ public struct ServiceLevels: Equatable, Sendable {
 
     public init() {}
 }
-
-/// Service-level objectives in nanoseconds: comparisons are exact, and equality keeps an objective.
-struct ServiceLimits {
-    let ttft: Int64?
-    let tpot: Int64?
-    let itl: Int64?
-    let e2e: Int64?
-
-    init(_ levels: ServiceLevels) throws(BatchingError) {
-        func limit(_ seconds: Double?, _ name: String) throws(BatchingError) -> Int64? {
-            guard let seconds else { return nil }
-            return try Nanoseconds(seconds: seconds, argument: name).count
-        }
-        ttft = try limit(levels.ttft, "slo_ttft")
-        tpot = try limit(levels.tpot, "slo_tpot")
-        itl = try limit(levels.itl, "slo_itl")
-        e2e = try limit(levels.e2e, "slo_e2e")
-    }
-
-    var areNone: Bool { ttft == nil && tpot == nil && itl == nil && e2e == nil }
-}

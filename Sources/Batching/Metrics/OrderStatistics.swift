@@ -17,7 +17,7 @@ private struct StoredIntegers: IntegerColumn {
 /// and narrows the interval to the bin in which the rank lies, until it is a single value. For latencies that span
 /// minutes that is three passes over the column, with the memory of the bins alone.
 ///
-/// - Complexity: O(count) time for each 13 bits of the range; 32 KiB a rank.
+/// - Complexity: O(count) time for each 13 bits of the range, times the logarithm of the ranks; 32 KiB a rank.
 struct OrderStatistics: ~Copyable {
     private static let binBits = 13
     private static let bins = 1 << binBits
@@ -43,95 +43,121 @@ struct OrderStatistics: ~Copyable {
     private let wanted: ScratchBuffer<UInt8>
     private let rankCount: Int
 
-    /// - Parameter ranks: ascending, each from 0; the rank of the smallest value is 0.
+    /// - Parameter sought: ranks from 0, that of the smallest value, in any order.
     init(ranks sought: [Int]) throws(BatchingError) {
+        var distinctRanks: [Int] = []
+        for rank in sought.sorted() where distinctRanks.last != rank { distinctRanks.append(rank) }
+        let count = distinctRanks.count
         let whole = Interval(lowest: 0, bits: 0, before: 0)
-        let ranks = try ScratchBuffer(count: sought.count, repeating: 0)
-        let intervals = try ScratchBuffer(count: sought.count, repeating: whole)
-        let distinct = try ScratchBuffer(count: sought.count, repeating: whole)
-        let counts = try ScratchBuffer<UInt32>(count: sought.count * OrderStatistics.bins, repeating: 0)
+        let ranks = try ScratchBuffer(count: count, repeating: 0)
+        let intervals = try ScratchBuffer(count: count, repeating: whole)
+        let distinct = try ScratchBuffer(count: count, repeating: whole)
+        let counts = try ScratchBuffer<UInt32>(count: count * OrderStatistics.bins, repeating: 0)
         let wanted = try ScratchBuffer<UInt8>(count: OrderStatistics.bins, repeating: 0)
-        for (number, rank) in sought.enumerated() { ranks.elements[number] = rank }
+        for (number, rank) in distinctRanks.enumerated() { ranks.elements[number] = rank }
         self.ranks = ranks
         self.intervals = intervals
         self.distinct = distinct
         self.counts = counts
         self.wanted = wanted
-        rankCount = sought.count
+        rankCount = count
     }
 
-    /// The value with the `number`th of the ranks, once they have been selected.
-    func value(_ number: Int) -> Int64 { intervals.elements[number].lowest }
+    init(_ positions: [RankPosition]) throws(BatchingError) {
+        try self.init(ranks: positions.flatMap { [$0.lower, $0.upper] })
+    }
+
+    /// The value with one of the ranks, once they have been selected.
+    func value(rank: Int) -> Int64 {
+        var number = 0
+        while number < rankCount - 1, ranks.elements[number] < rank { number += 1 }
+        return intervals.elements[number].lowest
+    }
+
+    /// What lies at one of the positions.
+    func value(_ position: RankPosition) -> Double {
+        position.between(Double(value(rank: position.lower)), Double(value(rank: position.upper)))
+    }
 
     /// Finds the value of every rank.
     /// - Parameters:
     ///   - column: `count` values, all within `smallest...largest`; count is more than every rank, at most `UInt32.max`.
     func select(_ column: some IntegerColumn, count: Int, smallest: Int64, largest: Int64) {
-        let range = UInt64(bitPattern: largest &- smallest)
-        let whole = Interval(lowest: smallest, bits: 64 - range.leadingZeroBitCount, before: 0)
-        intervals.elements.update(repeating: whole, count: rankCount)
-        var bits = whole.bits
-        while bits > 0 {
-            let distinctCount = findDistinct()
-            tally(column, count: count, distinctCount: distinctCount)
-            narrow(distinctCount: distinctCount)
-            bits = max(bits - OrderStatistics.binBits, 0)
-        }
+        var bits = begin(smallest: smallest, largest: largest)
+        while bits > 0 { bits = advance(column, count: count, bits: bits) }
     }
 
     /// The same for values that may be overwritten: those in no interval are dropped after each round.
     /// - Parameter values: `count` values, all within `smallest...largest`; count is more than every rank, at most
     ///   `UInt32.max`.
     func select(consuming values: UnsafeMutablePointer<Int64>, count: Int, smallest: Int64, largest: Int64) {
-        let range = UInt64(bitPattern: largest &- smallest)
-        let whole = Interval(lowest: smallest, bits: 64 - range.leadingZeroBitCount, before: 0)
-        intervals.elements.update(repeating: whole, count: rankCount)
-        var bits = whole.bits
+        var bits = begin(smallest: smallest, largest: largest)
+        // All values lie in it; and in the later rounds not all in one of theirs, since bins are dropped between them.
+        var alone: Interval? = rankCount > 0 ? intervals.elements[0] : nil
         var left = count
         while bits > 0 {
-            let distinctCount = findDistinct()
-            // Only in the first round do all values lie within it for sure.
-            let tallied = bits == whole.bits ? whole : nil
-            tally(StoredIntegers(values: values), count: left, distinctCount: distinctCount)
-            narrow(distinctCount: distinctCount)
-            bits = max(bits - OrderStatistics.binBits, 0)
-            if bits > 0 { left = drop(values, count: left, findDistinct(), tallied: tallied) }
+            bits = advance(StoredIntegers(values: values), count: left, bits: bits)
+            if bits > 0 { left = drop(values, count: left, findDistinct(), alone: alone) }
+            alone = nil
         }
     }
 
+    /// All ranks are sought in all values. Returns the bits that are not known yet.
+    private func begin(smallest: Int64, largest: Int64) -> Int {
+        let range = UInt64(bitPattern: largest &- smallest)
+        let whole = Interval(lowest: smallest, bits: 64 - range.leadingZeroBitCount, before: 0)
+        intervals.elements.update(repeating: whole, count: rankCount)
+        return whole.bits
+    }
+
+    /// One round. Returns the bits that are not known then.
+    private func advance(_ column: some IntegerColumn, count: Int, bits: Int) -> Int {
+        let distinctCount = findDistinct()
+        tally(column, count: count, distinctCount: distinctCount)
+        narrow(distinctCount: distinctCount)
+        return max(bits - OrderStatistics.binBits, 0)
+    }
+
     /// Keeps the values that lie in an interval, in their order.
-    /// - Parameter tallied: the interval in which all values lay, if there was one alone in the round before.
+    /// - Parameter alone: the interval of the round before, if all values lie in it.
     private func drop(
-        _ values: UnsafeMutablePointer<Int64>, count: Int, _ distinctCount: Int, tallied: Interval?
+        _ values: UnsafeMutablePointer<Int64>, count: Int, _ distinctCount: Int, alone: Interval?
     ) -> Int {
         var kept = 0
-        if let tallied {
+        if let alone {
             // The intervals are bins of the one before, so that a table tells.
             wanted.elements.update(repeating: 0, count: OrderStatistics.bins)
             for number in 0..<distinctCount {
-                let offset = UInt64(bitPattern: distinct.elements[number].lowest &- tallied.lowest)
-                wanted.elements[Int(truncatingIfNeeded: offset >> UInt64(tallied.shift))] = 1
+                let offset = UInt64(bitPattern: distinct.elements[number].lowest &- alone.lowest)
+                wanted.elements[Int(truncatingIfNeeded: offset >> UInt64(alone.shift))] = 1
             }
             for index in 0..<count {
                 let value = values[index]
-                let offset = UInt64(bitPattern: value &- tallied.lowest)
+                let offset = UInt64(bitPattern: value &- alone.lowest)
                 values[kept] = value
-                kept &+= Int(wanted.elements[Int(truncatingIfNeeded: offset >> UInt64(tallied.shift))])
+                kept &+= Int(wanted.elements[Int(truncatingIfNeeded: offset >> UInt64(alone.shift))])
             }
             return kept
         }
-        let width = UInt64(1) << UInt64(distinct.elements[0].bits)
         for index in 0..<count {
             let value = values[index]
-            var isWithin = false
-            for number in 0..<distinctCount {
-                let offset = UInt64(bitPattern: value &- distinct.elements[number].lowest)
-                isWithin = isWithin || offset < width
-            }
             values[kept] = value
-            kept &+= isWithin ? 1 : 0
+            kept &+= interval(of: value, distinctCount) == nil ? 0 : 1
         }
         return kept
+    }
+
+    /// The number of the distinct interval in which a value lies: they ascend, and do not overlap.
+    @inline(__always)
+    private func interval(of value: Int64, _ distinctCount: Int) -> Int? {
+        var (low, end) = (0, distinctCount)
+        while end &- low > 1 {
+            let middle = (low &+ end) / 2
+            if distinct.elements[middle].lowest <= value { low = middle } else { end = middle }
+        }
+        let found = distinct.elements[low]
+        // An offset below `lowest` wraps to one beyond every interval; one of 64 bits covers everything.
+        return UInt64(bitPattern: value &- found.lowest) >> UInt64(found.bits) == 0 ? low : nil
     }
 
     private func findDistinct() -> Int {
@@ -149,28 +175,23 @@ struct OrderStatistics: ~Copyable {
 
     private func tally(_ column: some IntegerColumn, count: Int, distinctCount: Int) {
         counts.elements.update(repeating: 0, count: distinctCount << OrderStatistics.binBits)
+        // The first round, and any in which one is left, without a search.
         if distinctCount == 1 {
-            // The first round, in which every value is within the interval, and any in which one is left.
-            tally(column, count: count, 0..<1)
+            tally(column, count: count) { value in interval(of: value, 1) }
         } else {
-            tally(column, count: count, 0..<distinctCount)
+            tally(column, count: count) { value in interval(of: value, distinctCount) }
         }
     }
 
     @inline(__always)
-    private func tally(_ column: some IntegerColumn, count: Int, _ numbers: Range<Int>) {
+    private func tally(_ column: some IntegerColumn, count: Int, _ interval: (Int64) -> Int?) {
         for index in 0..<count {
             let value = column[index]
-            for number in numbers {
-                let interval = distinct.elements[number]
-                let offset = UInt64(bitPattern: value &- interval.lowest)
-                // An offset below `lowest` wraps to one beyond every interval; one of 64 bits covers everything.
-                if offset >> UInt64(interval.bits) == 0 {
-                    let bin = Int(truncatingIfNeeded: offset >> UInt64(interval.shift))
-                    counts.elements[number << OrderStatistics.binBits | bin] &+= 1
-                    break
-                }
-            }
+            guard let number = interval(value) else { continue }
+            let found = distinct.elements[number]
+            let offset = UInt64(bitPattern: value &- found.lowest)
+            let bin = Int(truncatingIfNeeded: offset >> UInt64(found.shift))
+            counts.elements[number << OrderStatistics.binBits | bin] &+= 1
         }
     }
 

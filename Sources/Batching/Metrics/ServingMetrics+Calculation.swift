@@ -30,90 +30,75 @@ extension ServingMetrics {
         let limits = try ServiceLimits(options.levels)
         let given = options.duration
         if let given { _ = try Nanoseconds(seconds: given, argument: "duration") }
-        try recorded.validate()
-
-        let totals = ServingTotals(recorded, options.convention, limits)
-        duration = given ?? totals.span(options.convention).seconds
-        completed = totals.completed
-        failed = Int64(recorded.count) - totals.completed
-        totalInputTokens = totals.inputTokens
-        totalOutputTokens = totals.outputTokens
-        if duration > 0 {
-            requestThroughput = Double(completed) / duration
-            inputThroughput = Double(totalInputTokens) / duration
-            outputThroughput = Double(totalOutputTokens) / duration
-            totalTokenThroughput = Double(totalInputTokens + totalOutputTokens) / duration
-            concurrency = Double(totals.latency) / 1e9 / duration
-        }
-        if !limits.areNone { setGoodput(totals, limits, Double(recorded.count)) }
+        let totals = try ServingTotals(recorded, options.convention, limits)
+        self.init(
+            totals.counts, duration: given ?? totals.span(options.convention).seconds,
+            latency: Double(totals.latency) / 1e9, limits)
 
         var largest = 0
         for sample in ServingSample.allCases where wanted[sample] != nil {
-            largest = max(largest, sample == .itl ? totals.gaps : Int(totals.completed))
+            largest = max(largest, sample == .itl ? totals.gaps : Int(totals.counts.completed))
+        }
+        guard largest <= Int(UInt32.max) else {
+            throw BatchingError(.overflow, "there are \(largest) gaps between tokens: must be at most 4294967295")
         }
         let values = try ScratchBuffer<Double>(uninitialized: largest)
-        // Into a list first: nothing is written if memory runs out on the way.
-        var results: [(WantedDistribution, Distribution)] = []
-        for sample in ServingSample.allCases {
+        // Nothing is written before all is known: memory may run out on the way.
+        let percentileCount = options.percentiles.count
+        let percentiles = try ScratchBuffer<Double>(uninitialized: ServingSample.allCases.count * percentileCount)
+        var results: [(WantedDistribution, Distribution, UnsafeMutablePointer<Double>)] = []
+        for (number, sample) in ServingSample.allCases.enumerated() {
             guard let distribution = wanted[sample] else { continue }
             let count = recorded.fill(values.elements, sample)
+            let place = percentiles.elements + number * percentileCount
             let result = try Distribution(
-                of: values.elements, count: count, dividedBy: 1e9, options.percentiles, into: distribution.percentiles)
-            results.append((distribution, result))
+                of: values.elements, count: count, dividedBy: 1e9, options.percentiles, into: place)
+            results.append((distribution, result, place))
         }
-        for (distribution, result) in results { distribution.write(result) }
-    }
-
-    private mutating func setGoodput(_ totals: ServingTotals, _ limits: ServiceLimits, _ requests: Double) {
-        good = totals.good
-        requestGoodput = duration > 0 ? Double(good) / duration : 0
-        func share(_ kept: Int64, _ limit: Int64?) -> Double {
-            limit == nil ? .nan : requests > 0 ? Double(kept) / requests : 0
+        for (distribution, result, place) in results {
+            distribution.percentiles?.update(from: place, count: percentileCount)
+            distribution.write(result)
         }
-        attainment = requests > 0 ? Double(good) / requests : 0
-        ttftAttainment = share(totals.keptTTFT, limits.ttft)
-        tpotAttainment = share(totals.keptTPOT, limits.tpot)
-        itlAttainment = share(totals.keptITL, limits.itl)
-        e2eAttainment = share(totals.keptE2E, limits.e2e)
     }
 }
 
 /// What one pass over the requests tells.
 private struct ServingTotals {
-    var completed: Int64 = 0
-    var inputTokens: Int64 = 0
-    var outputTokens: Int64 = 0
+    var counts = ServingCounts()
     /// Nanoseconds, of all answered requests.
     var latency: Int128 = 0
     var gaps = 0
-    var good: Int64 = 0
-    var keptTTFT: Int64 = 0
-    var keptTPOT: Int64 = 0
-    var keptITL: Int64 = 0
-    var keptE2E: Int64 = 0
     private var firstArrival = Nanoseconds.maximum
     private var lastEnd = Nanoseconds.zero
     private var firstAnsweredArrival = Nanoseconds.maximum
     private var lastAnsweredEnd = Nanoseconds.zero
 
-    init(_ recorded: RecordedColumns, _ convention: MetricsConvention, _ limits: ServiceLimits) {
+    /// Throws at the first request that is not valid.
+    init(_ recorded: RecordedColumns, _ convention: MetricsConvention, _ limits: ServiceLimits) throws(BatchingError) {
+        try recorded.validateShape()
         for index in 0..<recorded.count {
+            try recorded.validate(index)
             let arrival = recorded.arrival(index)
             firstArrival = min(firstArrival, arrival)
             guard recorded.succeeded(index) else {
                 let end = recorded.endTime[index]
                 if !end.isNaN { lastEnd = max(lastEnd, Nanoseconds(validSeconds: end)) }
+                counts.failed &+= 1
                 continue
             }
             let request = recorded.answered(index)
-            completed &+= 1
-            inputTokens &+= Int64(request.prompt)
-            outputTokens &+= convention.outputTokens(request.output)
+            counts.add(prompt: request.prompt, output: request.output, convention)
             latency &+= Int128((request.end - arrival).count)
             gaps &+= max(recorded.tokens(index).count - 1, 0)
             firstAnsweredArrival = min(firstAnsweredArrival, arrival)
             lastAnsweredEnd = max(lastAnsweredEnd, request.end)
-            if !limits.areNone { count(recorded, index, request, convention, limits) }
+            if limits.areNone { continue }
+            counts.add(
+                limits.kept(
+                    timeToFirstToken: request.firstToken.map { ($0 - arrival).count },
+                    decode: (request.end - (request.firstToken ?? request.end)).count, output: request.output,
+                    longestGap: limits.itl == nil ? 0 : recorded.longestGap(index),
+                    latency: (request.end - arrival).count, convention))
         }
         lastEnd = max(lastEnd, lastAnsweredEnd)
     }
@@ -123,36 +108,6 @@ private struct ServingTotals {
         let (first, last) =
             convention.durationIsOfAnswered ? (firstAnsweredArrival, lastAnsweredEnd) : (firstArrival, lastEnd)
         return last > first ? last - first : .zero
-    }
-
-    private mutating func count(
-        _ recorded: RecordedColumns, _ index: Int, _ request: AnsweredRequest, _ convention: MetricsConvention,
-        _ limits: ServiceLimits
-    ) {
-        let keepsTTFT = limits.ttft.map { keeps(ttft: request, $0) } ?? true
-        let keepsTPOT = limits.tpot.map { keeps(tpot: request, $0, convention) } ?? true
-        let keepsITL = limits.itl.map { recorded.longestGap(index) <= $0 } ?? true
-        let keepsE2E = limits.e2e.map { (request.end - request.arrival).count <= $0 } ?? true
-        keptTTFT &+= keepsTTFT ? 1 : 0
-        keptTPOT &+= keepsTPOT ? 1 : 0
-        keptITL &+= keepsITL ? 1 : 0
-        keptE2E &+= keepsE2E ? 1 : 0
-        good &+= keepsTTFT && keepsTPOT && keepsITL && keepsE2E ? 1 : 0
-    }
-
-    @inline(__always)
-    private func keeps(ttft request: AnsweredRequest, _ limit: Int64) -> Bool {
-        guard let firstToken = request.firstToken else { return false }
-        return (firstToken - request.arrival).count <= limit
-    }
-
-    @inline(__always)
-    private func keeps(tpot request: AnsweredRequest, _ limit: Int64, _ convention: MetricsConvention) -> Bool {
-        if request.output < 2 { return convention.singleTokenKeepsTPOT }
-        guard let firstToken = request.firstToken else { return false }
-        // Without the rounding of a division.
-        let (longest, overflows) = limit.multipliedReportingOverflow(by: Int64(request.output) - 1)
-        return overflows || (request.end - firstToken).count <= longest
     }
 }
 

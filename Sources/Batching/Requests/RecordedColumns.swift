@@ -77,11 +77,20 @@ extension RecordedColumns {
 
     /// Throws at the first request that is not valid: its times must be on the clock and in order.
     func validate() throws(BatchingError) {
+        try validateShape()
+        for index in 0..<count { try validate(index) }
+    }
+
+    /// Throws unless the columns can be read.
+    func validateShape() throws(BatchingError) {
         try Validation.count(count, "recorded.count")
         try validateOffsets()
-        for index in 0..<count {
-            guard isValid(index) else { throw defect(index) }
-        }
+    }
+
+    /// Throws if a request is not valid.
+    @inline(__always)
+    func validate(_ index: Int) throws(BatchingError) {
+        guard isValid(index) else { throw defect(index) }
     }
 
     private func validateOffsets() throws(BatchingError) {

@@ -156,7 +156,7 @@ struct WaitingQueue: ~Copyable {
         // What is not known stays so.
         earliest = count == 0 ? entry.arrival : min(earliest, entry.arrival)
         count &+= 1
-        WaitingQueue.siftUp(entry, from: count &- 1, heap.elements)
+        Heap.siftUp(entry, from: count &- 1, heap.elements) { $0.precedes($1) }
     }
 
     /// Takes out one entry; `count` no longer counts it.
@@ -166,35 +166,9 @@ struct WaitingQueue: ~Copyable {
         let last = heap.elements[count]
         if position == count { return }
         if position > 0, last.precedes(heap.elements[(position &- 1) / 2]) {
-            WaitingQueue.siftUp(last, from: position, heap.elements)
+            Heap.siftUp(last, from: position, heap.elements) { $0.precedes($1) }
         } else {
-            WaitingQueue.siftDown(last, from: position, heap.elements, count: count)
+            Heap.siftDown(last, from: position, heap.elements, count: count) { $0.precedes($1) }
         }
-    }
-
-    private static func siftUp(_ entry: Entry, from start: Int, _ entries: UnsafeMutablePointer<Entry>) {
-        var position = start
-        while position > 0 {
-            let parent = (position &- 1) / 2
-            if !entry.precedes(entries[parent]) { break }
-            entries[position] = entries[parent]
-            position = parent
-        }
-        entries[position] = entry
-    }
-
-    private static func siftDown(
-        _ entry: Entry, from start: Int, _ entries: UnsafeMutablePointer<Entry>, count: Int
-    ) {
-        var position = start
-        while true {
-            var child = 2 &* position &+ 1
-            if child >= count { break }
-            if child &+ 1 < count, entries[child &+ 1].precedes(entries[child]) { child &+= 1 }
-            if !entries[child].precedes(entry) { break }
-            entries[position] = entries[child]
-            position = child
-        }
-        entries[position] = entry
     }
 }

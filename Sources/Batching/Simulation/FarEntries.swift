@@ -21,16 +21,8 @@ struct FarEntries: ~Copyable {
 
     @inline(never)
     mutating func insert(_ entry: UInt32, due: Int64) {
-        let new = Entry(due: due, entry: entry)
-        var hole = count
+        Heap.siftUp(Entry(due: due, entry: entry), from: count, heap.elements) { $0.precedes($1) }
         count &+= 1
-        while hole > 0 {
-            let parent = (hole &- 1) / 2
-            if !new.precedes(heap.elements[parent]) { break }
-            heap.elements[hole] = heap.elements[parent]
-            hole = parent
-        }
-        heap.elements[hole] = new
         nextDue = heap.elements[0].due
     }
 
@@ -39,17 +31,7 @@ struct FarEntries: ~Copyable {
     mutating func removeFirst() -> UInt32 {
         let first = heap.elements[0].entry
         count &-= 1
-        let moved = heap.elements[count]
-        var hole = 0
-        while true {
-            var child = 2 &* hole &+ 1
-            if child >= count { break }
-            if child &+ 1 < count, heap.elements[child &+ 1].precedes(heap.elements[child]) { child &+= 1 }
-            if !heap.elements[child].precedes(moved) { break }
-            heap.elements[hole] = heap.elements[child]
-            hole = child
-        }
-        heap.elements[hole] = moved
+        Heap.siftDown(heap.elements[count], from: 0, heap.elements, count: count) { $0.precedes($1) }
         nextDue = count > 0 ? heap.elements[0].due : Int64.max
         return first
     }

@@ -143,30 +143,14 @@ extension Workload {
 
         mutating func insert(_ turn: Turn) throws(BatchingError) {
             try heap.reserve(count + 1)
-            let turns = heap.elements
-            var position = count
+            Heap.siftUp(turn, from: count, heap.elements) { $0.precedes($1) }
             count += 1
-            while position > 0, turn.precedes(turns[(position - 1) / 2]) {
-                turns[position] = turns[(position - 1) / 2]
-                position = (position - 1) / 2
-            }
-            turns[position] = turn
         }
 
         mutating func removeFirst() {
             count -= 1
-            let turns = heap.elements
-            let last = turns[count]
-            var position = 0
-            while true {
-                var child = 2 * position + 1
-                if child >= count { break }
-                if child + 1 < count, turns[child + 1].precedes(turns[child]) { child += 1 }
-                if !turns[child].precedes(last) { break }
-                turns[position] = turns[child]
-                position = child
-            }
-            turns[position] = last
+            if count == 0 { return }
+            Heap.siftDown(heap.elements[count], from: 0, heap.elements, count: count) { $0.precedes($1) }
         }
     }
 }

@@ -1,0 +1,53 @@
+/// A binary heap in memory of the caller, whose first element is the one that precedes all others.
+enum Heap {
+    /// Puts an element in its place, at `start` or above, where there is room for it.
+    @inline(__always)
+    static func siftUp<Element>(
+        _ element: Element, from start: Int, _ elements: UnsafeMutablePointer<Element>,
+        by precedes: (Element, Element) -> Bool
+    ) {
+        var position = start
+        while position > 0 {
+            let parent = (position &- 1) / 2
+            if !precedes(element, elements[parent]) { break }
+            elements[position] = elements[parent]
+            position = parent
+        }
+        elements[position] = element
+    }
+
+    /// Puts an element in its place, at `start` or below, where there is room for it.
+    @inline(__always)
+    static func siftDown<Element>(
+        _ element: Element, from start: Int, _ elements: UnsafeMutablePointer<Element>, count: Int,
+        by precedes: (Element, Element) -> Bool
+    ) {
+        var position = start
+        while true {
+            var child = 2 &* position &+ 1
+            if child >= count { break }
+            if child &+ 1 < count, precedes(elements[child &+ 1], elements[child]) { child &+= 1 }
+            if !precedes(elements[child], element) { break }
+            elements[position] = elements[child]
+            position = child
+        }
+        elements[position] = element
+    }
+
+    /// Sorts in place, without memory: what the standard library's sort does not promise.
+    /// - Complexity: O(`count` log `count`).
+    @inline(__always)
+    static func sort<Element>(
+        _ elements: UnsafeMutablePointer<Element>, count: Int, by isLess: (Element, Element) -> Bool
+    ) {
+        // The largest comes first, and goes to the end.
+        for start in (0..<count / 2).reversed() {
+            siftDown(elements[start], from: start, elements, count: count) { isLess($1, $0) }
+        }
+        for end in (0..<count).reversed() {
+            let last = elements[end]
+            elements[end] = elements[0]
+            if end > 0 { siftDown(last, from: 0, elements, count: end) { isLess($1, $0) } }
+        }
+    }
+}
