@@ -1107,8 +1107,8 @@ batching_status batching_remaining_tokens_calculate(int64_t count, const int32_t
  * standard deviation are NumPy's in all three: linear, and of the population.
  *
  * Objectives are compared in whole nanoseconds, without rounding: a latency that equals its objective meets it. A
- * request meets an objective on ITL if no gap between its tokens is longer. One whose first token is unknown does not
- * meet an objective on TTFT.
+ * request meets an objective on ITL if no gap between its tokens is longer; that needs token_times. One whose first
+ * token is unknown does not meet an objective on TTFT, nor, if it has more tokens, on TPOT.
  * ================================================================================================================ */
 
 /**
@@ -1119,8 +1119,9 @@ batching_status batching_remaining_tokens_calculate(int64_t count, const int32_t
  *   metrics   written; must not be NULL.
  *
  * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_OUT_OF_MEMORY;
- * BATCHING_ERROR_INVALID_ARGUMENT if a value is out of its range or a request's times are out of order;
- * BATCHING_ERROR_OVERFLOW if there are more than 4294967295 gaps between tokens, and their distribution is wanted.
+ * BATCHING_ERROR_INVALID_ARGUMENT if a value is out of its range, a request's times are out of order, or slo_itl is
+ * given without token_times; BATCHING_ERROR_OVERFLOW if there are more than 4294967295 gaps between tokens, and their
+ * distribution is wanted.
  *
  * Time: O(requests + token times), by selection, not by sorting; more than a few dozen percentiles cost their logarithm
  * more. Memory: 8 bytes for each value of the largest sample that is wanted, and 64 KiB for each percentile.

@@ -30,6 +30,9 @@ extension ServingMetrics {
         let limits = try ServiceLimits(options.levels)
         let given = options.duration
         if let given { _ = try Nanoseconds(seconds: given, argument: "duration") }
+        if limits.itl != nil, recorded.tokenTimes == nil, recorded.count > 0 {
+            throw BatchingError(.invalidArgument, "slo_itl is given: token_times must be, too")
+        }
         let totals = try ServingTotals(recorded, options.convention, limits)
         self.init(
             totals.counts, duration: given ?? totals.span(options.convention).seconds,

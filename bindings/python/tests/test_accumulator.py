@@ -461,3 +461,11 @@ def test_goodput_without_slos_is_none() -> None:
     metrics = accumulated(in_order({1: replace(_request(0, 0, 1, [(0, 1)], 1, success=True, starts=True, reason=0))}))
     assert metrics.measure().good is None
     assert metrics.measure().request_goodput is None
+
+
+def test_kinds_of_events_are_integers() -> None:
+    live = Accumulator()
+    with pytest.raises(TypeError, match=r"event\[0\] is 100\.7: must be an integer"):
+        live.add([1], [0.0], [100.7], [1])
+    live.add([1, 1], [0.0, 1.0], [AccumulatorEvent.ARRIVED, AccumulatorEvent.TOKENS], [5, 1])
+    assert live.state.running == 1

@@ -190,6 +190,41 @@ def test_an_objective_on_itl_is_met_if_every_gap_is() -> None:
     assert metrics.itl.count == 4
 
 
+def test_an_objective_on_itl_needs_token_times() -> None:
+    with pytest.raises(ValueError, match=r"slo_itl is given: token_times must be, too"):
+        measure(RecordedRequests([3.0], [3]), slo=SLO(itl=1.0))
+    assert measure(RecordedRequests([], []), slo=SLO(itl=1.0)).good == 0
+
+
+def test_a_run_with_both_logs_has_its_itl() -> None:
+    # Two requests of three tokens in iterations of 0.5 s, the second of which arrives with the first's second token.
+    requests = batching.RequestColumns([3, 3], [1, 1], [0.0, 1.0])
+    result = batching.simulate(requests, iteration_time=0.5, log_iterations=True, log_decisions=True)
+    found = result.measure(slo=SLO(itl=0.5)).itl
+    assert (found.count, found.min, found.max) == (4, 0.5, 0.5)
+    assert batching.simulate(requests, iteration_time=0.5).measure().itl.count == 0
+
+
+def test_unknown_first_tokens_are_in_no_sample_of_a_tool() -> None:
+    recorded = RecordedRequests(
+        [2.0, 3.0], [5, 4], token_times=[1.0, 1.5, 2.5, 3.0], token_offsets=[0, 0, 4], prompt_length=[1, 1]
+    )
+    told = batching.aiperf_metrics(recorded)
+    assert told["time_to_first_token"]["avg"] == 1000.0
+    assert told["time_to_first_token"]["count"] == 1
+    assert told["inter_token_latency"]["avg"] == pytest.approx(2000 / 3)
+    assert told["request_latency"]["count"] == 2
+
+
+def test_a_run_without_answers_has_no_concurrency_and_no_steady_state() -> None:
+    failed = RecordedRequests([math.nan], [0], success=np.array([False]))
+    for tell in (batching.aiperf_effective_concurrency, batching.sglang_steady_state):
+        with pytest.raises(batching.BatchingValueError, match="no answered request that takes any time"):
+            tell(failed)
+    assert batching.vllm_metrics(failed)["max_concurrent_requests"] == 0
+    assert batching.aiperf_metrics(failed)["adj_request_latency"]["min"] == math.inf
+
+
 def test_without_objectives_there_is_no_goodput() -> None:
     metrics = measure(RecordedRequests([1.0], [1]))
     assert (metrics.good, metrics.request_goodput, metrics.slo_attainment) == (None, None, None)

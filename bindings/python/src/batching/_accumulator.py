@@ -13,7 +13,7 @@ import numpy.typing as npt
 from batching import _abi
 from batching._arguments import check_same_length, float64_column, int32, int32_column, int64_column, integer, number
 from batching._arguments import shown as shown_value
-from batching._calls import Int32Array, UInt8Array, check, initialised, pointer
+from batching._calls import UInt8Array, check, initialised, pointer
 from batching._library import library
 from batching._serving import SLO, ServingMetrics, measured, metrics_options, positive, set_slo, word
 
@@ -169,7 +169,7 @@ class Accumulator:
         columns = {
             "request": int64_column(request, "request"),
             "time": float64_column(time, "time"),
-            "event": None if event is None else int32_column(_plain(event), "event"),
+            "event": None if event is None else int32_column(event, "event"),
             "value": None if value is None else int32_column(value, "value"),
         }
         check_same_length(columns)
@@ -295,11 +295,6 @@ class Accumulator:
 
 def _time(value: object) -> float:
     return number(value, "time")
-
-
-def _plain(events: npt.ArrayLike) -> Int32Array | npt.ArrayLike:
-    """Members of the enumeration are integers to NumPy, but not to a check element by element."""
-    return np.asarray(events, np.int32) if isinstance(events, list) else events
 
 
 def _label(value: object, name: str) -> bytes:

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -11,16 +11,13 @@ from batching import _abi
 from batching._attribution import Attribution
 from batching._calls import Float64Array, Int32Array, Int64Array
 from batching._columns import CompletedColumns, RequestColumns, _Columns
-from batching._display import Displayed, Table, count, rate, seconds, share
+from batching._display import Table, count, rate, seconds, share
 from batching._engine_logs import DecisionLog, IterationLog
 from batching._engine_words import EndReason, RequestStatus
 from batching._load import Load, last_tokens, load_over_time
+from batching._measured import MeasuredRun
 from batching._metrics import BatchMetrics, batch_metrics
-from batching._recorded import RecordedRequests
-from batching._serving import ServingMetrics, measure
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from batching._recorded import RecordedRequests, recorded_of
 
 COLUMNS: Final[dict[str, type[np.generic]]] = {
     "start_time": np.float64,
@@ -36,7 +33,7 @@ COLUMNS: Final[dict[str, type[np.generic]]] = {
 _NOT_TOLD: Final = {"struct_size", "reserved", "reserved_2", "end_reason", "preemptions"}
 
 
-class Result(Displayed, _Columns):
+class Result(MeasuredRun, _Columns):
     """What `simulate` found out. Element i of every column belongs to request i of `requests`; all are read-only."""
 
     requests: RequestColumns
@@ -154,23 +151,21 @@ class Result(Displayed, _Columns):
         )
 
     def recorded(self) -> RecordedRequests:
-        """The requests that have all their tokens, as a serving run: what `measure` takes. Their token times are not
-        known, so that there is no ITL.
+        """The requests that have all their tokens, as a serving run: what `measure` takes. The times of their tokens,
+        and with them the ITL, are known only with log_iterations and log_decisions.
         """
-        chosen = np.flatnonzero(self.status == RequestStatus.FINISHED)
-        arrivals, prompts = self.requests.arrival_time, self.requests.prompt_length
-        return RecordedRequests(
-            self.end_time[chosen],
-            self.tokens_generated[chosen],
-            arrival_time=None if arrivals is None else arrivals[chosen],
-            start_time=self.start_time[chosen],
-            first_token_time=self.first_token_time[chosen],
-            prompt_length=None if prompts is None else prompts[chosen],
-        )
+        from batching._run_times import token_times  # noqa: PLC0415  (which knows this class)
 
-    def measure(self, **options: Any) -> ServingMetrics:
-        """The metrics of the requests that have all their tokens: `measure(result.recorded(), **options)`."""
-        return measure(self.recorded(), **options)
+        is_finished = self.status == RequestStatus.FINISHED
+        prompts = self.requests.prompt_length
+        told = token_times(self)
+        tokens = None if told is None else told.of(is_finished)
+        return recorded_of(
+            self.completed(),
+            None if prompts is None else prompts[is_finished],
+            None if tokens is None else tokens.times / 1e9,
+            None if tokens is None else tokens.offsets,
+        )
 
     def load(self, *, slots: int | None = None, timeline: Literal["changes"] | int | None = None) -> Load:
         """How many requests ran and waited from 0 to `duration`, and how well the slots were used: `load_over_time`.
@@ -217,32 +212,6 @@ class Result(Displayed, _Columns):
     def metrics(self) -> BatchMetrics:
         """The metrics of the requests that have all their tokens, over total_time."""
         return batch_metrics(self.completed(), self.total_time)
-
-    def plot_timeline(self, window: tuple[float, float] | None = None) -> "Figure":
-        """Draw the schedule of a window, request by request in its slot, and below it what was running and waiting over
-        the whole run, and, with log_iterations, the KV blocks in use.
-
-        Args:
-            window: begin and end in seconds. None: a stretch from the middle in which single requests can be seen.
-
-        Returns: a matplotlib Figure of its own, not registered with pyplot: `figure.savefig("timeline.png")`.
-
-        Raises:
-            ValueError: the window is empty.
-            ImportError: matplotlib is not installed.
-        """
-        from batching._plot import plot_timeline  # noqa: PLC0415  (which knows this class)
-
-        return plot_timeline(self, window)
-
-    def plot_latency(self) -> "Figure":
-        """Draw the cumulative distributions of TTFT, TPOT and E2E of the requests that have all their tokens.
-
-        Returns, raises: as plot_timeline.
-        """
-        from batching._plot import plot_latency  # noqa: PLC0415  (which knows this class)
-
-        return plot_latency(self)
 
     def _table(self) -> Table:
         metrics = self.metrics()

@@ -6,7 +6,7 @@ import numpy.typing as npt
 from batching import _abi
 from batching._arguments import float64_column, int32_column, int64_column, shown
 from batching._calls import BoolArray, Float64Array, Int32Array, Int64Array, initialised, pointer
-from batching._columns import _Columns
+from batching._columns import CompletedColumns, _Columns
 from batching._errors import BatchingValueError
 
 
@@ -87,6 +87,25 @@ class RecordedRequests(_Columns):
         ):  # fmt: skip
             setattr(recorded, name, pointer(getattr(self, name)))
         return recorded
+
+
+def recorded_of(
+    completed: CompletedColumns,
+    prompt_length: Int32Array | None,
+    token_times: Float64Array | None = None,
+    token_offsets: Int64Array | None = None,
+) -> RecordedRequests:
+    """Completed requests as a serving run."""
+    return RecordedRequests(
+        completed.end_time,
+        completed.tokens_generated,
+        arrival_time=completed.arrival_time,
+        start_time=completed.start_time,
+        first_token_time=completed.first_token_time,
+        prompt_length=prompt_length,
+        token_times=token_times,
+        token_offsets=token_offsets,
+    )
 
 
 def _bool_column(values: npt.ArrayLike, name: str) -> BoolArray:

@@ -13,7 +13,8 @@ from batching._attribution import PARTS
 from batching._calls import Float64Array, Int64Array
 from batching._engine_result import Result
 from batching._engine_words import RequestStatus
-from batching._run_times import NEVER, run_times
+from batching._intervals import NEVER
+from batching._run_times import run_times
 from batching._simulators import SimulationResult
 
 # As many rows become text at once; all of them would take several times the memory of the columns.

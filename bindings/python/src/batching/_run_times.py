@@ -1,25 +1,15 @@
-"""The times of a run in whole nanoseconds, which add and subtract without rounding, for the writers of files."""
+"""The times of a run in whole nanoseconds, which add and subtract without rounding, and of their tokens."""
 
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
-from batching._calls import Float64Array, Int64Array
+from batching._calls import Int64Array
 from batching._engine_result import Result
 from batching._engine_words import Event
+from batching._intervals import NEVER, nanoseconds
 from batching._simulators import SimulationResult
-
-NEVER: Final = np.int64(-1)
-"""In place of a time: it did not happen."""
-
-
-def nanoseconds(seconds: Float64Array) -> Int64Array:
-    """Whole nanoseconds, NEVER for NaN. The simulators' times are such numbers, so that nothing is lost."""
-    missing = np.isnan(seconds)
-    rounded: Int64Array = np.rint(np.where(missing, 0.0, seconds) * 1e9).astype(np.int64)
-    rounded[missing] = NEVER
-    return rounded
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +39,12 @@ class TokenTimes:
 
     times: Int64Array
     offsets: Int64Array
+
+    def of(self, chosen: npt.NDArray[np.bool_]) -> "TokenTimes":
+        """Those of some of the requests."""
+        counts = np.diff(self.offsets)
+        offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts[chosen])])
+        return TokenTimes(self.times[np.repeat(chosen, counts)], offsets)
 
 
 def token_times(result: Result | SimulationResult) -> TokenTimes | None:

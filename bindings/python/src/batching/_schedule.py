@@ -1,6 +1,5 @@
 """Who held which slot, and how much slot-time was wasted: what a picture of a schedule needs."""
 
-import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,6 +7,7 @@ import numpy as np
 
 from batching._calls import Float64Array, Int64Array
 from batching._engine_result import Result
+from batching._intervals import lowest_free
 from batching._simulators import SimulationResult
 
 Run = SimulationResult | Result
@@ -95,17 +95,8 @@ def slot_use(run: Run, window: tuple[float, float]) -> SlotUse:
     inside = np.flatnonzero((schedule.start_time < end) & (schedule.end_time > begin))
     inside = inside[np.argsort(schedule.start_time[inside], kind="stable")]
     starts, ends = schedule.start_time[inside], schedule.end_time[inside]
-    slots = np.empty(len(inside), np.int64)
-    free: list[int] = []
-    taken: list[tuple[float, int]] = []
-    for position, (start, stop) in enumerate(zip(starts.tolist(), ends.tolist(), strict=True)):
-        while taken and taken[0][0] <= start:
-            heapq.heappush(free, heapq.heappop(taken)[1])
-        slot = heapq.heappop(free) if free else len(taken)
-        slots[position] = slot
-        heapq.heappush(taken, (stop, slot))
     return SlotUse(
-        slot=slots,
+        slot=np.array(lowest_free(zip(starts.tolist(), ends.tolist(), strict=True)), np.int64),
         start_time=starts,
         first_token_time=schedule.first_token_time[inside],
         done_time=schedule.done_time[inside],

@@ -4,7 +4,6 @@ The format: "Trace Event Format" (Duffy et al., Google, 2016), as an object with
 three groups of tracks: what the engine ran, with its counters; who held which slot; who was waiting.
 """
 
-import heapq
 import json
 import os
 from collections.abc import Iterator
@@ -21,8 +20,9 @@ from batching._engine_result import Result
 from batching._engine_words import Event, RequestStatus
 from batching._errors import BatchingValueError
 from batching._files import suffix_of, whole_file
+from batching._intervals import NEVER, levels, lowest_free, nanoseconds
 from batching._results_file import Run, check_run
-from batching._run_times import NEVER, RunTimes, nanoseconds, run_times, token_times
+from batching._run_times import RunTimes, run_times, token_times
 from batching._simulators import SimulationResult
 
 _ENGINE, _SLOTS, _WAITING = 1, 2, 3
@@ -183,16 +183,7 @@ def _waiting(result: Run, running: _Stays, times: RunTimes, end: int) -> _Stays:
 
 def _lanes(stays: _Stays) -> list[int]:
     """A number from 1 for each stay, in order of their begin: the lowest that is free."""
-    lanes = []
-    free: list[int] = []
-    taken: list[tuple[int, int]] = []
-    for _, begin, end, _ in stays.rows():
-        while taken and taken[0][0] <= begin:
-            heapq.heappush(free, heapq.heappop(taken)[1])
-        lane = heapq.heappop(free) if free else len(taken) + 1
-        lanes.append(lane)
-        heapq.heappush(taken, (end, lane))
-    return lanes
+    return [place + 1 for place in lowest_free(zip(stays.begin.tolist(), stays.end.tolist(), strict=True))]
 
 
 class _Phases:
@@ -261,13 +252,11 @@ def _iterations(log: IterationLog, window: Window | None) -> Iterator[str]:
 def _derived_counters(running: _Stays, waiting: _Stays, window: Window | None) -> Iterator[str]:
     """Who is where, counted from the stays."""
     for name, stays in (("running", running), ("waiting", waiting)):
-        moments, place = np.unique(np.concatenate([stays.begin, stays.end]), return_inverse=True)
-        changes = np.repeat([1.0, -1.0], len(stays.begin))
-        levels = np.cumsum(np.bincount(place, weights=changes, minlength=len(moments))).astype(np.int64)
+        moments, counts = levels(stays.begin, stays.end)
         # The level at the begin of the window is that of the last change before it.
         chosen = _inside(moments, np.append(moments[1:], moments[-1:]), window)
         counters = _Counters()
-        for moment, level in zip(moments[chosen].tolist(), levels[chosen].tolist(), strict=True):
+        for moment, level in zip(moments[chosen].tolist(), counts[chosen].tolist(), strict=True):
             yield from counters.at(moment, {name: level})
 
 

@@ -1,7 +1,7 @@
 """The two simulators on columns: 10 million requests are a matter of a second."""
 
 import ctypes
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -10,23 +10,20 @@ from batching import _abi
 from batching._arguments import integer, number, shown
 from batching._calls import Float64Array, Int64Array, check, initialised, pointer
 from batching._columns import CompletedColumns, RequestColumns
-from batching._display import Displayed, Table, count, rate, seconds, share
+from batching._display import Table, count, rate, seconds, share
 from batching._library import library
 from batching._load import Load, last_tokens, load_over_time
+from batching._measured import MeasuredRun
 from batching._memory import allocated, check_fits
 from batching._metrics import BatchMetrics, batch_metrics
-from batching._recorded import RecordedRequests
-from batching._serving import ServingMetrics, measure
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from batching._recorded import RecordedRequests, recorded_of
 
 Strategy = Literal["static", "continuous"]
 
 _RESULT_BYTES_PER_REQUEST = 32
 
 
-class SimulationResult(Displayed, CompletedColumns):
+class SimulationResult(MeasuredRun, CompletedColumns):
     """What a simulator found out: completed columns, and the figures of the whole run.
 
     Element i of every column belongs to request i of `requests`; all columns are read-only and of shape (count,).
@@ -83,19 +80,8 @@ class SimulationResult(Displayed, CompletedColumns):
         )
 
     def recorded(self) -> RecordedRequests:
-        """The run as a serving run: what `measure` takes. Token times are not known, so that there is no ITL."""
-        return RecordedRequests(
-            self.end_time,
-            self.tokens_generated,
-            arrival_time=self.arrival_time,
-            start_time=self.start_time,
-            first_token_time=self.first_token_time,
-            prompt_length=self.requests.prompt_length,
-        )
-
-    def measure(self, **options: Any) -> ServingMetrics:
-        """The metrics of a serving run: `measure(result.recorded(), **options)`."""
-        return measure(self.recorded(), **options)
+        """The run as a serving run: what `measure` takes. Its token times are not told, so that there is no ITL."""
+        return recorded_of(self, self.requests.prompt_length)
 
     def load(self, *, slots: int | None = None, timeline: Literal["changes"] | int | None = None) -> Load:
         """How many requests ran and waited from 0 to `total_time`, and how well the slots were used: `load_over_time`.
@@ -118,32 +104,6 @@ class SimulationResult(Displayed, CompletedColumns):
     def metrics(self) -> BatchMetrics:
         """The metrics of the run, as calculate_batch_metrics gives them over its own total_time."""
         return batch_metrics(self, self.total_time)
-
-    def plot_timeline(self, window: tuple[float, float] | None = None) -> "Figure":
-        """Draw the schedule of a window, request by request in its slot, and below it what was running and waiting over
-        the whole run.
-
-        Args:
-            window: begin and end in seconds. None: a stretch from the middle in which single requests can be seen.
-
-        Returns: a matplotlib Figure of its own, not registered with pyplot: `figure.savefig("timeline.png")`.
-
-        Raises:
-            ValueError: the window is empty.
-            ImportError: matplotlib is not installed.
-        """
-        from batching._plot import plot_timeline  # noqa: PLC0415  (which knows this class)
-
-        return plot_timeline(self, window)
-
-    def plot_latency(self) -> "Figure":
-        """Draw the cumulative distributions of TTFT, TPOT and E2E of the requests that have all their tokens.
-
-        Returns, raises: as plot_timeline.
-        """
-        from batching._plot import plot_latency  # noqa: PLC0415  (which knows this class)
-
-        return plot_latency(self)
 
     def _table(self) -> Table:
         metrics = self.metrics()

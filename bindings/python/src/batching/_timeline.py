@@ -8,7 +8,6 @@ import numpy.typing as npt
 
 from batching._calls import Float64Array
 from batching._engine_result import Result
-from batching._engine_words import RequestStatus
 from batching._schedule import Run
 
 _MOST_BINS: Final = 700
@@ -65,25 +64,16 @@ def load_curves(run: Run) -> LoadCurves:
             return thinned(time[order], value[order].astype(np.float64))
 
         return LoadCurves(curve(log.running), curve(log.waiting), curve(log.kv_blocks_used))
-    requests = run.requests
-    arrivals = np.zeros(len(run)) if requests.arrival_time is None else requests.arrival_time
-    end_of_run = run.duration if isinstance(run, Result) else run.total_time
-    if isinstance(run, Result):
-        arrivals = arrivals[(run.status < RequestStatus.REJECTED_MODEL_LENGTH) & (arrivals <= end_of_run)]
-    starts = run.start_time[~np.isnan(run.start_time)]
-    ends = run.end_time[~np.isnan(run.end_time)]
-    return LoadCurves(_difference(starts, ends, end_of_run), _difference(arrivals, starts, end_of_run), None)
-
-
-def _difference(rising: Float64Array, falling: Float64Array, end: float) -> Curve:
-    """How many have come and not gone."""
-    time = np.concatenate([[0.0], rising, falling, [end]])
-    step = np.concatenate([[0.0], np.ones(len(rising)), -np.ones(len(falling)), [0.0]])
-    order = np.argsort(time, kind="stable")
-    time, value = time[order], np.cumsum(step[order])
-    # Of several changes at one instant only what is left after all of them counts.
-    last = np.append(time[1:] != time[:-1], True)
-    return thinned(time[last], value[last])
+    load = run.load(timeline="changes")
+    if load.timeline is None or len(load.timeline) == 0:
+        nothing = Curve(np.zeros(1), np.zeros(1))
+        return LoadCurves(nothing, nothing, None)
+    # To the end of the run, after which nobody is there.
+    time = np.append(load.timeline.time, load.window_end)
+    running, waiting = (
+        thinned(time, np.append(column, 0.0)) for column in (load.timeline.running, load.timeline.waiting)
+    )
+    return LoadCurves(running, waiting, None)
 
 
 def thinned(time: Float64Array, value: Float64Array) -> Curve:

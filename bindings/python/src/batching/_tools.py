@@ -13,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from batching._calls import Float64Array, Int64Array
+from batching._errors import BatchingValueError
+from batching._intervals import NEVER, levels, nanoseconds
 from batching._recorded import RecordedRequests
 from batching._serving import SLO, Distribution, PercentileMethod, ServingMetrics, distribution, measure
 
@@ -106,10 +108,10 @@ def sglang_steady_state(recorded: RecordedRequests, concurrency_ratio: float = 0
     runs = _Answered(recorded)
     runs = runs.where(runs.end > runs.start)
     if len(runs.start) == 0:
-        raise ValueError("recorded has no answered request that takes any time: there is no steady state")
+        raise BatchingValueError("recorded has no answered request that takes any time: there is no steady state")
     # In doubles, and added up as there, since a token or an end may lie exactly on an edge of the window.
     start, ended, token_times = runs.start / 1e9, runs.end_seconds(), runs.token_seconds()
-    times, counts = _levels(start, ended)
+    times, counts = levels(start, ended)
     peak = int(counts.max())
     threshold = max(1, math.ceil(peak * concurrency_ratio))
     begin, end = _longest_stretch(times, counts >= threshold)
@@ -160,10 +162,12 @@ def aiperf_metrics(
             told[tag] = _aiperf_row(distribution(values, _AIPERF_PERCENTILES))
 
     latency = (runs.end - runs.start) / 1e6
-    first = runs.first - runs.start
+    known = runs.first != NEVER
+    first = (runs.first - runs.start)[known]
     decode = (runs.end - runs.first) / 1e6
-    several = runs.output > 1
+    several = known & (runs.output > 1)
     per_token = decode[several] / (runs.output[several] - 1)
+    decode = decode[known]
     export("request_latency", latency)
     export("time_to_first_token", first / 1e6)
     export("input_sequence_length", runs.prompt.astype(np.float64))
@@ -205,20 +209,22 @@ def aiperf_effective_concurrency(recorded: RecordedRequests) -> dict[str, float]
     last end; percentiles by weighted inverse distribution.
     """
     runs = _Answered(recorded)
-    times, counts = _levels(runs.start, runs.end)
+    times, counts = levels(runs.start, runs.end)
+    if len(times) < 2:
+        raise BatchingValueError("recorded has no answered request that takes any time: there is no concurrency")
     spans = np.diff(times)
-    levels, seconds = counts[:-1][spans > 0], spans[spans > 0].astype(np.float64)
-    mean = float((levels * seconds).sum() / seconds.sum())
-    order = np.argsort(levels, kind="stable")
+    held, seconds = counts[:-1][spans > 0], spans[spans > 0].astype(np.float64)
+    mean = float((held * seconds).sum() / seconds.sum())
+    order = np.argsort(held, kind="stable")
     # Whole nanoseconds, whose sums are exact.
     reached = np.cumsum(seconds[order])
     return {
         "avg": mean,
-        "min": float(levels.min()),
-        "max": float(levels.max()),
-        "std": math.sqrt(float((seconds * (levels - mean) ** 2).sum() / seconds.sum())),
+        "min": float(held.min()),
+        "max": float(held.max()),
+        "std": math.sqrt(float((seconds * (held - mean) ** 2).sum() / seconds.sum())),
     } | {
-        f"p{share}": float(levels[order][np.searchsorted(reached, share / 100 * reached[-1])])
+        f"p{share}": float(held[order][np.searchsorted(reached, share / 100 * reached[-1])])
         for share in (50, 90, 95, 99)
     }
 
@@ -229,22 +235,24 @@ class _Answered:
     def __init__(self, recorded: RecordedRequests) -> None:
         count = len(recorded)
         chosen = np.ones(count, bool) if recorded.success is None else np.array(recorded.success)
-        self.start = _nanoseconds(np.zeros(count) if recorded.arrival_time is None else recorded.arrival_time)[chosen]
-        self.end = _nanoseconds(np.where(chosen, recorded.end_time, 0.0))[chosen]
+        self.start = nanoseconds(np.zeros(count) if recorded.arrival_time is None else recorded.arrival_time)[chosen]
+        self.end = nanoseconds(np.where(chosen, recorded.end_time, 0.0))[chosen]
         self.output = recorded.output_length[chosen].astype(np.int64)
         prompt = np.zeros(count, np.int64) if recorded.prompt_length is None else recorded.prompt_length
         self.prompt = prompt[chosen].astype(np.int64)
         offsets = np.zeros(count + 1, np.int64) if recorded.token_offsets is None else recorded.token_offsets
         self.token_count = np.diff(offsets)[chosen]
         owner = np.repeat(np.arange(count), np.diff(offsets))
-        all_times = _nanoseconds(np.empty(0) if recorded.token_times is None else recorded.token_times)
+        all_times = nanoseconds(np.empty(0) if recorded.token_times is None else recorded.token_times)
         self.token_times = all_times[chosen[owner]]
         self.token_request = np.repeat(np.arange(len(self.start)), self.token_count)
-        first = recorded.first_token_time
-        if first is not None:
-            self.first = _nanoseconds(np.nan_to_num(first))[chosen]
-        else:
-            self.first = all_times[np.minimum(offsets[:-1], max(len(all_times) - 1, 0))[chosen]]
+        # NEVER: unknown.
+        self.first = np.full(len(self.start), NEVER)
+        if recorded.first_token_time is not None:
+            self.first = nanoseconds(recorded.first_token_time)[chosen]
+        elif len(all_times):
+            has_tokens = self.token_count > 0
+            self.first[has_tokens] = all_times[offsets[:-1][chosen][has_tokens]]
 
     def where(self, chosen: npt.NDArray[np.bool_]) -> "_Answered":
         """Some of them."""
@@ -263,12 +271,14 @@ class _Answered:
     def token_seconds(self) -> Float64Array:
         """The token times as the tools' clients have them: a request's gaps added up in order, as doubles."""
         times = np.empty(len(self.token_times))
-        position = 0
-        for start, count in zip(self.start.tolist(), self.token_count.tolist(), strict=True):
-            own = self.token_times[position : position + count]
-            first = start / 1e9 + (own[:1] - start) / 1e9
-            times[position : position + count] = np.cumsum(np.concatenate([first, np.diff(own) / 1e9]))
-            position += count
+        left = np.flatnonzero(self.token_count > 0)
+        place = (np.cumsum(self.token_count) - self.token_count)[left]
+        times[place] = self.start[left] / 1e9 + (self.token_times[place] - self.start[left]) / 1e9
+        # The next token of all that have one at a time.
+        for position in range(1, int(self.token_count.max(initial=0))):
+            has_more = self.token_count[left] > position
+            left, place = left[has_more], place[has_more] + 1
+            times[place] = times[place - 1] + (self.token_times[place] - self.token_times[place - 1]) / 1e9
         return times
 
     @property
@@ -284,18 +294,6 @@ class _Answered:
         begin = begin[self.token_count > 1]
         gaps: Int64Array = self.token_times[begin + 1] - self.token_times[begin]
         return gaps
-
-
-def _nanoseconds(seconds: npt.NDArray[np.float64]) -> Int64Array:
-    return np.rint(np.asarray(seconds) * 1e9).astype(np.int64)
-
-
-def _levels(start: npt.NDArray[Any], end: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], Int64Array]:
-    """The moments at which the number in the system changes, and that number from each of them on."""
-    moments = np.concatenate([start, end])
-    times, place = np.unique(moments, return_inverse=True)
-    changes = np.bincount(place, weights=np.repeat([1.0, -1.0], [len(start), len(end)]))
-    return times, np.cumsum(changes).astype(np.int64)
 
 
 def _longest_stretch(times: Float64Array, is_within: npt.NDArray[np.bool_]) -> tuple[float, float]:
@@ -321,7 +319,7 @@ def _in_seconds(recorded: RecordedRequests) -> dict[str, float]:
     most_tokens = np.unique(bucket, return_counts=True)[1].max() if len(bucket) else 0
     begin = (start - origin).astype(np.int64)
     end = (runs.end_seconds() - origin).astype(np.int64)
-    _, counts = _levels(begin, end + 1)
+    _, counts = levels(begin, end + 1)
     return {"max_output_tokens_per_s": float(most_tokens), "max_concurrent_requests": int(counts.max())}
 
 

@@ -11,7 +11,6 @@ from datetime import datetime
 from typing import Any, Final, Literal, TypedDict, Unpack
 
 import numpy as np
-import numpy.typing as npt
 
 from batching._arguments import number, shown
 from batching._calls import Float64Array, Int64Array
@@ -19,7 +18,7 @@ from batching._engine_result import Result
 from batching._engine_words import RequestStatus
 from batching._errors import BatchingValueError
 from batching._files import suffix_of, whole_file
-from batching._recorded import RecordedRequests
+from batching._intervals import levels
 from batching._results_file import Run, check_run
 from batching._run_times import TokenTimes, run_times, token_times
 from batching._serving import SLO, Distribution, distribution, measure
@@ -171,29 +170,16 @@ class _Figures:
         self._is_done = np.zeros(len(result), bool)
         self._is_done[self._done] = True
         self._generated = result.tokens_generated[self._done].astype(np.int64)
-        self._done_tokens = None if tokens is None else _tokens_of(tokens, self._is_done)
+        self._done_tokens = None if tokens is None else tokens.of(self._is_done)
         prompts = result.requests.prompt_length
         self._prompts = np.zeros(len(result), np.int32) if prompts is None else prompts
         self._metrics = measure(
-            self._recorded(),
+            result.recorded(),
             convention="vllm",
             percentiles=percentiles,
             # A run without time has no rates, which is what measure makes of it.
             duration=result.total_time or None,
             slo=slo,
-        )
-
-    def _recorded(self) -> RecordedRequests:
-        done, tokens = self._done, self._done_tokens
-        return RecordedRequests(
-            self._result.end_time[done],
-            self._result.tokens_generated[done],
-            arrival_time=self._times.arrival[done] / 1e9,
-            start_time=self._result.start_time[done],
-            first_token_time=self._result.first_token_time[done],
-            prompt_length=self._prompts[done],
-            token_times=None if tokens is None else tokens.times / 1e9,
-            token_offsets=None if tokens is None else tokens.offsets,
         )
 
     def totals(self) -> dict[str, Any]:
@@ -213,8 +199,9 @@ class _Figures:
             "output_throughput": metrics.output_throughput,
             "total_token_throughput": metrics.total_token_throughput,
             "max_output_tokens_per_s": float(self._busiest_second(origin)),
-            "max_concurrent_requests": _most_at_once(
-                (starts - origin) // _SECOND, (self._times.end[done] - origin) // _SECOND
+            # Each is in all seconds that it touches.
+            "max_concurrent_requests": int(
+                levels((starts - origin) // _SECOND, (self._times.end[done] - origin) // _SECOND + 1)[1].max(initial=0)
             ),
             "rtfx": 0.0,
             "latencies": self._all(self._times.end),
@@ -301,20 +288,6 @@ def _largest(buckets: Int64Array, counts: Float64Array) -> int:
     """The largest sum of counts with the same bucket."""
     kinds, position = np.unique(buckets, return_inverse=True)
     return int(np.bincount(position, weights=counts, minlength=len(kinds)).max(initial=0))
-
-
-def _most_at_once(begin: Int64Array, end: Int64Array) -> int:
-    """The most requests in a bucket, of which each is in all from begin to end, both included."""
-    edges = np.concatenate([begin, end + 1])
-    changes = np.repeat([1, -1], len(begin))
-    kinds, position = np.unique(edges, return_inverse=True)
-    return int(np.cumsum(np.bincount(position, weights=changes, minlength=len(kinds))).max(initial=0))
-
-
-def _tokens_of(tokens: TokenTimes, chosen: npt.NDArray[np.bool_]) -> TokenTimes:
-    counts = np.diff(tokens.offsets)
-    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts[chosen])])
-    return TokenTimes(tokens.times[np.repeat(chosen, counts)], offsets)
 
 
 def _repeated(values: Float64Array, counts: Int64Array, percentiles: Sequence[float]) -> Distribution:

@@ -15,6 +15,7 @@ from batching._command._workload import WorkloadSource
 from batching._engine import simulate
 from batching._engine_callbacks import Progress
 from batching._engine_result import Result
+from batching._serving import distribution
 from batching._timeline import latencies
 
 PERCENTILES: Final = (50, 90, 95, 99)
@@ -116,13 +117,12 @@ def best(figure: Figure, runs: Sequence[Run]) -> set[int]:
 def described(values: Float64Array) -> dict[str, float]:
     """Count, mean, standard deviation (of the population), extremes and percentiles; NaN without any value."""
     values = values[np.isfinite(values)]
-    told: dict[str, float] = {"count": float(len(values))}
-    names = ("mean", "std", "min", *(f"p{percentile}" for percentile in PERCENTILES), "max")
-    if len(values) == 0:
-        return told | dict.fromkeys(names, math.nan)
-    quantiles = np.percentile(values, PERCENTILES)
-    figures = (values.mean(), values.std(), values.min(), *quantiles, values.max())
-    return told | {name: float(figure) for name, figure in zip(names, figures, strict=True)}
+    told = distribution(values, PERCENTILES)
+    percentiles = {
+        f"p{percentile}": value for percentile, value in zip(PERCENTILES, told.percentiles.values(), strict=True)
+    }
+    figures = {"mean": told.mean, "std": told.std, "min": told.min, **percentiles, "max": told.max}
+    return {"count": float(told.count)} | (figures if told.count else dict.fromkeys(figures, math.nan))
 
 
 def as_json(run: Run) -> dict[str, Any]:
