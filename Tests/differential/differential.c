@@ -76,12 +76,11 @@ static uint64_t bits(double value) {
     return pattern;
 }
 
-static void print_workload(int number, int64_t count, struct columns columns) {
+static uint64_t hash_workload(int64_t count, struct columns columns) {
     uint64_t hash = FNV_OFFSET_BASIS;
     hash = hash_column(hash, columns.prompt_length, count, sizeof(int32_t));
     hash = hash_column(hash, columns.output_length, count, sizeof(int32_t));
-    hash = hash_column(hash, columns.arrival_time, count, sizeof(double));
-    printf("case %d workload hash=%016" PRIx64 "\n", number, hash);
+    return hash_column(hash, columns.arrival_time, count, sizeof(double));
 }
 
 static void print_run(int number, const char *kind, int64_t count, struct columns columns,
@@ -164,19 +163,24 @@ static int is_kind(const char *kind) {
     return 0;
 }
 
-static batching_load load_of(const struct differential_case *given, struct columns columns) {
+static batching_recorded recorded_of(int64_t count, struct columns columns) {
     batching_recorded recorded;
-    batching_load_config config;
-    batching_load load;
     check(batching_recorded_init(&recorded, sizeof recorded));
-    check(batching_load_config_init(&config, sizeof config));
-    check(batching_load_init(&load, sizeof load));
-    recorded.count = given->count;
+    recorded.count = count;
     recorded.arrival_time = columns.arrival_time;
     recorded.start_time = columns.start_time;
     recorded.end_time = columns.end_time;
     recorded.prompt_length = columns.prompt_length;
     recorded.output_length = columns.tokens_generated;
+    return recorded;
+}
+
+static batching_load load_of(const struct differential_case *given, struct columns columns) {
+    batching_recorded recorded = recorded_of(given->count, columns);
+    batching_load_config config;
+    batching_load load;
+    check(batching_load_config_init(&config, sizeof config));
+    check(batching_load_init(&load, sizeof load));
     config.slots = given->batch;
     check(batching_load_calculate(&recorded, &config, &load, NULL));
     return load;
@@ -268,10 +272,145 @@ static void print_accumulator(int number, const struct differential_case *given,
     check(batching_accumulator_destroy(accumulator));
 }
 
+static uint64_t hash_integer(uint64_t hash, int64_t value) {
+    return hash_column(hash, &value, 1, sizeof value);
+}
+
+static uint64_t hash_double(uint64_t hash, double value) {
+    return hash_column(hash, &value, 1, sizeof value);
+}
+
+static uint64_t hash_totals(const batching_metrics *metrics) {
+    uint64_t hash = hash_double(FNV_OFFSET_BASIS, metrics->duration);
+    hash = hash_integer(hash, metrics->completed);
+    hash = hash_integer(hash, metrics->failed);
+    hash = hash_integer(hash, metrics->total_input_tokens);
+    hash = hash_integer(hash, metrics->total_output_tokens);
+    hash = hash_double(hash, metrics->request_throughput);
+    hash = hash_double(hash, metrics->input_throughput);
+    hash = hash_double(hash, metrics->output_throughput);
+    hash = hash_double(hash, metrics->total_token_throughput);
+    hash = hash_double(hash, metrics->concurrency);
+    hash = hash_integer(hash, metrics->good);
+    hash = hash_double(hash, metrics->request_goodput);
+    hash = hash_double(hash, metrics->slo_attainment);
+    hash = hash_double(hash, metrics->slo_attainment_ttft);
+    hash = hash_double(hash, metrics->slo_attainment_tpot);
+    hash = hash_double(hash, metrics->slo_attainment_itl);
+    return hash_double(hash, metrics->slo_attainment_e2e);
+}
+
+static uint64_t hash_distribution(uint64_t hash, const batching_distribution *distribution, int64_t percentile_count) {
+    hash = hash_integer(hash, distribution->count);
+    hash = hash_double(hash, distribution->mean);
+    hash = hash_double(hash, distribution->median);
+    hash = hash_double(hash, distribution->std);
+    hash = hash_double(hash, distribution->min);
+    hash = hash_double(hash, distribution->max);
+    hash = hash_double(hash, distribution->sum);
+    return hash_column(hash, distribution->percentiles, percentile_count, sizeof(double));
+}
+
+enum { SAMPLES = 6, PERCENTILES = 3 };
+
+static void print_serving(int number, int64_t count, struct columns columns) {
+    static const double wanted[PERCENTILES] = {50, 90, 99};
+    batching_recorded recorded = recorded_of(count, columns);
+    double *token_times = allocate(2 * count, sizeof(double));
+    int64_t *token_offsets = allocate(count + 1, sizeof(int64_t));
+    for (int64_t index = 0; index < count; index++) {
+        token_times[2 * index] = columns.first_token_time[index];
+        token_times[2 * index + 1] = columns.end_time[index];
+        token_offsets[index + 1] = 2 * (index + 1);
+    }
+    recorded.first_token_time = columns.first_token_time;
+    recorded.token_times = token_times;
+    recorded.token_offsets = token_offsets;
+
+    batching_metrics_options options;
+    check(batching_metrics_options_init(&options, sizeof options));
+    options.percentiles = wanted;
+    options.percentile_count = PERCENTILES;
+    options.slo_ttft = 0.5;
+    options.slo_tpot = 0.02;
+    options.slo_itl = 1;
+    options.slo_e2e = 10;
+
+    batching_metrics metrics;
+    batching_distribution samples[SAMPLES];
+    double percentiles[SAMPLES][PERCENTILES];
+    check(batching_metrics_init(&metrics, sizeof metrics));
+    for (int sample = 0; sample < SAMPLES; sample++) {
+        check(batching_distribution_init(&samples[sample], sizeof samples[sample]));
+        samples[sample].percentiles = percentiles[sample];
+    }
+    metrics.ttft = &samples[0];
+    metrics.tpot = &samples[1];
+    metrics.itl = &samples[2];
+    metrics.e2e = &samples[3];
+    metrics.queue_time = &samples[4];
+    metrics.normalized_latency = &samples[5];
+    check(batching_metrics_calculate(&recorded, &options, &metrics));
+
+    uint64_t distributions = FNV_OFFSET_BASIS;
+    for (int sample = 0; sample < SAMPLES; sample++) {
+        distributions = hash_distribution(distributions, &samples[sample], PERCENTILES);
+    }
+    printf("case %d serving totals=%016" PRIx64 " distributions=%016" PRIx64 "\n", number, hash_totals(&metrics),
+           distributions);
+    free(token_times);
+    free(token_offsets);
+}
+
+static void print_shaped(int number, const struct differential_case *given) {
+    batching_workload workload;
+    check(batching_workload_init(&workload, sizeof workload));
+    workload.seed = given->seed;
+    workload.prompt_length_min = 50;
+    workload.prompt_length_max = 200;
+    workload.output_length_min = 1;
+    workload.output_length_max = 400;
+    workload.arrival_rate = 10;
+    workload.arrivals = BATCHING_ARRIVALS_GAMMA;
+    workload.burstiness = 0.5;
+    workload.ramp = BATCHING_RAMP_LINEAR;
+    workload.ramp_end_rate = 20;
+    workload.ramp_requests = 100;
+    workload.burst_size = 2;
+    workload.on_time = 30;
+    workload.off_time = 5;
+    workload.prompt_lengths = BATCHING_LENGTHS_LOGNORMAL;
+    workload.prompt_length_median = 100;
+    workload.prompt_length_sigma = 1;
+    workload.output_lengths = BATCHING_LENGTHS_ZIPF;
+    workload.output_length_exponent = 1.1;
+    workload.prefix_groups = 10;
+    workload.prefix_length = 64;
+    workload.prefix_exponent = 1;
+    workload.turns_min = 1;
+    workload.turns_max = 4;
+    workload.think_time = 5;
+
+    struct columns columns = allocate_columns(given->count);
+    check(batching_workload_generate(&workload, given->count, columns.prompt_length, columns.output_length,
+                                     columns.arrival_time));
+    int64_t needed;
+    check(batching_workload_hashes_generate(&workload, given->count, NULL, 0, NULL, &needed));
+    int64_t *hash_offsets = allocate(given->count + 1, sizeof(int64_t));
+    int64_t *hash_ids = allocate(needed, sizeof(int64_t));
+    check(batching_workload_hashes_generate(&workload, given->count, hash_offsets, needed, hash_ids, &needed));
+    uint64_t hash = hash_column(FNV_OFFSET_BASIS, hash_offsets, given->count + 1, sizeof(int64_t));
+    printf("case %d shaped workload=%016" PRIx64 " hash_ids=%016" PRIx64 "\n", number,
+           hash_workload(given->count, columns), hash_column(hash, hash_ids, needed, sizeof(int64_t)));
+    free(hash_offsets);
+    free(hash_ids);
+    free_columns(columns);
+}
+
 static void run_case(int number, const struct differential_case *given) {
     struct columns columns = allocate_columns(given->count);
     generate(given, columns);
-    print_workload(number, given->count, columns);
+    printf("case %d workload hash=%016" PRIx64 "\n", number, hash_workload(given->count, columns));
     double *parts[PARTS] = {0};
     batching_summary summary = simulate(given, columns, parts);
     print_run(number, given->kind, given->count, columns, &summary);
@@ -280,6 +419,8 @@ static void run_case(int number, const struct differential_case *given) {
     batching_load load = load_of(given, columns);
     print_load(number, given->count, &load, parts);
     print_accumulator(number, given, columns);
+    print_serving(number, given->count, columns);
+    print_shaped(number, given);
     for (int part = 0; part < PARTS; part++) {
         free(parts[part]);
     }

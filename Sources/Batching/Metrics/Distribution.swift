@@ -18,6 +18,8 @@ public struct Distribution: Equatable, Sendable {
     public var minimum = 0.0
     public var maximum = 0.0
     public var sum = 0.0
+
+    public init() {}
 }
 
 /// Which percentiles are wanted, and where they go.

@@ -2,23 +2,6 @@
 import Batching
 import Foundation
 
-private struct FowlerNollVo {
-    private(set) var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-
-    mutating func add<Element>(_ column: [Element]) {
-        column.withUnsafeBytes { bytes in
-            for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
-        }
-    }
-}
-
-private func digits(_ value: UInt64) -> String {
-    let digits = String(value, radix: 16)
-    return String(repeating: "0", count: 16 - digits.count) + digits
-}
-
-private func digits(_ value: Double) -> String { digits(value.bitPattern) }
-
 /// What a simulator of any kind told.
 private struct Run {
     let completedRequests: [Request]
@@ -72,35 +55,6 @@ private func attributed(_ requests: [Request], _ configuration: EngineConfigurat
                         heldInBatch: first + 6 * count)
                     _ = try Engine.simulate(columns, configuration: configuration, attribution: attribution)
                     filled = 7 * count
-                }
-            }
-        }
-    }
-}
-
-private func load(of requests: [Request], slots: Int) throws -> Load {
-    let prompts = requests.map { Int32($0.promptLength) }
-    let outputs = requests.map { Int32($0.tokensGenerated) }
-    let arrivals = requests.map(\.arrivalTime)
-    let starts = requests.map { $0.startTime ?? -1 }
-    // Not empty, so that there is an address.
-    let ends = requests.map { $0.endTime ?? -1 } + [0]
-    let tokens = outputs + [0]
-    return try prompts.withUnsafeBufferPointer { prompts in
-        try tokens.withUnsafeBufferPointer { tokens in
-            try arrivals.withUnsafeBufferPointer { arrivals in
-                try starts.withUnsafeBufferPointer { starts in
-                    try ends.withUnsafeBufferPointer { ends in
-                        var recorded = RecordedColumns(
-                            count: requests.count, endTime: ends.baseAddress!, outputLength: tokens.baseAddress!)
-                        recorded.promptLength = prompts.baseAddress
-                        recorded.arrivalTime = arrivals.baseAddress
-                        recorded.startTime = starts.baseAddress
-                        var configuration = LoadConfiguration()
-                        configuration.slots = Int64(slots)
-                        var none: LoadTimeline?
-                        return try Load(ServedColumns(recorded), configuration: configuration, timeline: &none)
-                    }
                 }
             }
         }
@@ -177,6 +131,12 @@ private func printCase(_ number: Int, kind: String, fields: [Substring]) throws 
     let accumulator = try accumulated(inOrder)
     print(
         "case \(number) accumulator state=\(digits(accumulator.state)) prometheus=\(digits(accumulator.prometheus))")
+
+    let serving = try servingHashes(of: inOrder)
+    print("case \(number) serving totals=\(digits(serving.totals)) distributions=\(digits(serving.distributions))")
+
+    let shaped = try shapedHashes(count: count, seed: seed)
+    print("case \(number) shaped workload=\(digits(shaped.workload)) hash_ids=\(digits(shaped.hashIDs))")
 }
 
 let text = try String(contentsOfFile: CommandLine.arguments[1], encoding: .utf8)

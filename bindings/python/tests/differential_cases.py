@@ -15,12 +15,20 @@ from batching import (
     SLO,
     Accumulator,
     AffineTime,
+    GammaArrivals,
+    LognormalLengths,
+    Ramp,
     RecordedRequests,
     RequestColumns,
     Result,
+    Sessions,
+    SharedPrefixes,
     SimulationResult,
+    ZipfLengths,
+    generate_requests,
     generate_workload,
     load_over_time,
+    measure,
     simulate,
     simulate_continuous,
     simulate_static,
@@ -65,7 +73,7 @@ def simulated(kind: str, requests: RequestColumns, batch: int, time_per_token: f
 
 
 def case_lines(number: int, line: str) -> list[str]:
-    """The five lines that a case gives."""
+    """The seven lines that a case gives."""
     kind, seed, count, batch, time_per_token, rate = line.split(" ")
     requests = generate_workload(int(count), (50, 200), (1, 400), arrival_rate=float(rate), seed=int(seed))
     result = simulated(kind, requests, int(batch), float(time_per_token))
@@ -79,6 +87,8 @@ def case_lines(number: int, line: str) -> list[str]:
         f"case {number} metrics {metrics}",
         f"case {number} load {load_fields(requests, result, int(batch))}",
         f"case {number} accumulator {accumulator_fields(requests, result)}",
+        f"case {number} serving {serving_fields(requests, result)}",
+        f"case {number} shaped {shaped_fields(int(count), int(seed))}",
     ]
 
 
@@ -117,6 +127,69 @@ def accumulator_fields(requests: RequestColumns, result: SimulationResult | Resu
     state = np.frombuffer(accumulator.to_bytes(), np.uint8)
     text = np.frombuffer(accumulator.prometheus("m").encode(), np.uint8)
     return f"state={fnv1a(state):016x} prometheus={fnv1a(text):016x}"
+
+
+def serving_fields(requests: RequestColumns, result: SimulationResult | Result) -> str:
+    """The serving metrics, of requests whose tokens came first and last."""
+    assert result.first_token_time is not None
+    recorded = RecordedRequests(
+        result.end_time,
+        result.tokens_generated,
+        arrival_time=requests.arrival_time,
+        start_time=result.start_time,
+        first_token_time=result.first_token_time,
+        prompt_length=requests.prompt_length,
+        token_times=np.column_stack([result.first_token_time, result.end_time]).ravel(),
+        token_offsets=2 * np.arange(len(result.end_time) + 1),
+    )
+    metrics = measure(recorded, percentiles=(50, 90, 99), slo=SLO(ttft=0.5, tpot=0.02, itl=1.0, e2e=10.0))
+    totals = [getattr(metrics, name) for name in _TOTALS]
+    totals += [metrics.slo_attainment_by_metric[name] for name in ("ttft", "tpot", "itl", "e2e")]
+    distributions = []
+    for name in ("ttft", "tpot", "itl", "e2e", "queue_time", "normalized_latency"):
+        sample = getattr(metrics, name)
+        distributions += [getattr(sample, figure) for figure in ("count", "mean", "median", "std", "min", "max", "sum")]
+        distributions += [sample.percentiles[percentile] for percentile in (50, 90, 99)]
+    return f"totals={fnv1a(*map(_word, totals)):016x} distributions={fnv1a(*map(_word, distributions)):016x}"
+
+
+_TOTALS = (
+    "duration",
+    "completed",
+    "failed",
+    "total_input_tokens",
+    "total_output_tokens",
+    "request_throughput",
+    "input_throughput",
+    "output_throughput",
+    "total_token_throughput",
+    "concurrency",
+    "good",
+    "request_goodput",
+    "slo_attainment",
+)
+
+
+def _word(value: float) -> npt.NDArray[Any]:
+    """A column of one number."""
+    return np.array([value], np.int64 if isinstance(value, int) else np.float64)
+
+
+def shaped_fields(count: int, seed: int) -> str:
+    """Requests that arrive in clumps, differ much in length, and share prefixes and conversations."""
+    requests = generate_requests(
+        count,
+        GammaArrivals(
+            10.0, burstiness=0.5, ramp=Ramp(20.0, num_requests=100), burst_size=2, on_time=30.0, off_time=5.0
+        ),
+        LognormalLengths(100, 1.0, 50, 200),
+        ZipfLengths(1, 400, 1.1),
+        prefixes=SharedPrefixes(10, 64, 1.0),
+        sessions=Sessions((1, 4), think_time=5.0),
+        seed=seed,
+    )
+    workload = fnv1a(requests.prompt_length, requests.output_length, requests.arrival_time)
+    return f"workload={workload:016x} hash_ids={fnv1a(requests.hash_offsets, requests.hash_ids):016x}"
 
 
 def _items(metrics: Any) -> list[tuple[str, float]]:

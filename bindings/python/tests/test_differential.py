@@ -44,24 +44,26 @@ def test_numbers_are_their_bit_patterns() -> None:
     assert differential_cases.hexadecimal(430) == "00000000000001ae"
 
 
-def test_every_case_has_its_five_lines() -> None:
+def test_every_case_has_its_seven_lines() -> None:
     lines = differential_cases.all_lines(differential_cases.CASES)
     cases = [
         line.split(" ")[0] for line in differential_cases.CASES.read_text().splitlines() if line and line[0] != "#"
     ]
     assert len(cases) >= 20
     for number, kind in enumerate(cases, start=1):
-        workload, run, metrics, load, accumulator = lines[5 * (number - 1) : 5 * number]
+        workload, run, metrics, load, accumulator, serving, shaped = lines[7 * (number - 1) : 7 * number]
         assert re.fullmatch(f"case {number} workload hash={H}", workload)
         assert re.fullmatch(f"case {number} {kind} total={H} throughput={H} hash={H}", run)
         assert re.fullmatch(f"case {number} metrics {METRICS}", metrics)
         assert re.fullmatch(f"case {number} load {LOAD}", load)
         assert re.fullmatch(f"case {number} accumulator state={H} prometheus={H}", accumulator)
+        assert re.fullmatch(f"case {number} serving totals={H} distributions={H}", serving)
+        assert re.fullmatch(f"case {number} shaped workload={H} hash_ids={H}", shaped)
 
 
 def test_no_two_cases_give_the_same_unless_they_are_empty() -> None:
     lines = differential_cases.all_lines(differential_cases.CASES)
-    runs = [line.split(" ", 2)[2] for line in lines[1::5]]
+    runs = [line.split(" ", 2)[2] for line in lines[1::7]]
     # static and continuous differ in their word even where they agree.
     assert len(set(runs)) == len(runs)
 
