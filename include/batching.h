@@ -1423,9 +1423,10 @@ batching_status batching_accumulator_state_read(batching_accumulator *accumulato
  * The metrics of the requests that ended: see section 8.
  *
  *   scope    BATCHING_ACCUMULATOR_START or BATCHING_ACCUMULATOR_WINDOW.
- *   options  which percentiles, by which method; and the duration. If that is 0, it is from the first arrival to the
- * clock, or, if that is shorter, from the begin of the window. The convention must be vllm, and the SLOs 0: they are
- * those of the accumulator. NULL: no percentiles. metrics  written; must not be NULL.
+ *   options  which percentiles, by which method; and the duration: if that is 0, it is from the first arrival or the
+ *            begin of the window, whichever is later, to the clock. The convention must be vllm, and the SLOs 0: they
+ *            are those of the accumulator. NULL: no percentiles.
+ *   metrics  written; must not be NULL.
  *
  * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_BUSY;
  * BATCHING_ERROR_INVALID_ARGUMENT.
@@ -1470,15 +1471,21 @@ batching_status batching_accumulator_deserialize(const uint8_t *bytes, int64_t s
  * server (vllm/v1/metrics/loggers.py), and by its convention: what is observed at a token is there as soon as the token
  * is, whatever becomes of the request. Bucket counts are exact.
  *
- *   vllm:num_requests_running, vllm:num_requests_waiting                            gauges, now
- *   vllm:prompt_tokens_total, vllm:generation_tokens_total                          at the first token; at each
- *   vllm:request_success_total{finished_reason="stop|length|abort|error"}           as told; "abort" and "error" failed
- *   vllm:time_to_first_token_seconds, vllm:inter_token_latency_seconds              at each token event
- *   vllm:e2e_request_latency_seconds, vllm:request_prompt_tokens, vllm:request_generation_tokens  of those that
- * finished vllm:request_time_per_output_token_seconds   of those that finished with a first token, to the last token; n
- * < 2: 0 vllm:request_decode_time_seconds             of the same: last token - first token
- *   vllm:request_queue_time_seconds              of those that finished and were told that they started: start -
- * arrival vllm:request_prefill_time_seconds, vllm:request_inference_time_seconds          of both: from the start on
+ *   vllm:num_requests_running              gauge, now
+ *   vllm:num_requests_waiting              gauge, now
+ *   vllm:prompt_tokens_total               counted at the first token
+ *   vllm:generation_tokens_total           counted at each token
+ *   vllm:request_success_total             by finished_reason: stop, length; abort and error are those that failed
+ *   vllm:time_to_first_token_seconds       observed at the first token
+ *   vllm:inter_token_latency_seconds       observed at each further event with tokens
+ *   vllm:e2e_request_latency_seconds       of those that finished, as all that follow
+ *   vllm:request_prompt_tokens
+ *   vllm:request_generation_tokens
+ *   vllm:request_time_per_output_token_seconds   those with a first token: to the last token; 0 with fewer than 2
+ *   vllm:request_decode_time_seconds       the same requests: last token - first token
+ *   vllm:request_queue_time_seconds        those that were told that they started: start - arrival
+ *   vllm:request_prefill_time_seconds      those with both: first token - start
+ *   vllm:request_inference_time_seconds    those with both: last token - start
  *
  *   model_name, engine  labels, UTF-8; escaped as the format asks. Must not be NULL.
  *   max_model_len       the buckets of the token counts, 1, 2, 5, 10, ..., go up to it; at least 1. 0: 2000000000.
