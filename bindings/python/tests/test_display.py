@@ -1,10 +1,12 @@
 """How results print in a terminal and in a notebook."""
 
+import json
+import pickle
 import xml.etree.ElementTree as ET
 
 import pytest
 
-from batching import RequestColumns, simulate, simulate_continuous
+from batching import RequestColumns, compare_batching_strategies, simulate, simulate_continuous
 from batching._display import Displayed, Table, count, rate, seconds, share
 
 LESSON = RequestColumns([50, 200, 30, 150], arrival_time=[0.0, 0.1, 0.2, 0.3])
@@ -48,6 +50,13 @@ def test_nothing_is_taken_as_markup() -> None:
             simulate(LESSON, max_num_seqs=2, instant_prefill=True, attribution=True).attribution,
             {"requests": "2"},
         ),
+        (
+            simulate_continuous(LESSON, 2).metrics(),
+            # From arrival to end: 0.5, 2.0, 0.6 and 2.0 s.
+            {"tokens": "430", "throughput": "186.96 tokens/s", "mean latency": "1.275 s", "p50 latency": "1.3 s"},
+        ),
+        # The two batches end at 2.1 and 3.6 s: 2.1, 2.0, 3.4 and 3.3 s from arrival to end.
+        (compare_batching_strategies(LESSON, 2), {"throughput, tokens/s": "119.44", "mean latency": "2.7 s"}),
     ],
 )
 def test_results_print_as_tables(displayed: Displayed, expected: dict[str, str]) -> None:
@@ -60,6 +69,12 @@ def test_results_print_as_tables(displayed: Displayed, expected: dict[str, str])
         assert line[len(label) :].strip().startswith(value)
         assert cells[label] == value
     assert "\n" not in repr(displayed)
+
+
+def test_metrics_are_dicts_in_all_but_print() -> None:
+    metrics = simulate_continuous(LESSON, 2).metrics()
+    assert repr(metrics) == repr(dict(metrics))
+    assert json.loads(json.dumps(metrics)) == metrics == pickle.loads(pickle.dumps(metrics))  # noqa: S301  (ours)
 
 
 def test_what_does_not_occur_is_not_told() -> None:

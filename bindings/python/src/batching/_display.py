@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import Final
+from typing import Any, Final
 
 _MINUTE: Final = 60.0
 
@@ -84,3 +84,7 @@ class Displayed:
 
     def _repr_html_(self) -> str:
         return self._table().html()
+
+
+class DisplayedDict(Displayed, dict[str, Any]):
+    """A dict that prints as a table, and is a dict in all else."""

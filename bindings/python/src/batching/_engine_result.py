@@ -16,7 +16,7 @@ from batching._engine_logs import DecisionLog, IterationLog
 from batching._engine_words import EndReason, RequestStatus
 from batching._load import Load, last_tokens, load_over_time
 from batching._measured import MeasuredRun
-from batching._metrics import BatchMetrics, batch_metrics
+from batching._metrics import BatchMetrics, batch_metrics, latency_rows, throughput_row
 from batching._recorded import RecordedRequests, recorded_of
 
 COLUMNS: Final[dict[str, type[np.generic]]] = {
@@ -221,13 +221,8 @@ class Result(MeasuredRun, _Columns):
             ("unfinished", count(self.unfinished)),
             ("ended by", self.end_reason.name.lower().replace("_", " ")),
             ("total time", seconds(self.total_time)),
-            ("throughput", f"{rate(self.throughput)} tokens/s"),
-            ("mean time to first token", seconds(metrics["avg_time_to_first_token"])),
-            ("mean queue time", seconds(metrics["avg_queue_time"])),
-            ("mean latency", seconds(metrics["avg_latency"])),
-            ("p50 latency", seconds(metrics["p50_latency"])),
-            ("p95 latency", seconds(metrics["p95_latency"])),
-            ("p99 latency", seconds(metrics["p99_latency"])),
+            throughput_row(metrics),
+            *latency_rows(metrics),
             ("iterations", count(self.iterations)),
             ("running, mean and peak", f"{rate(self.mean_running)}, {count(self.peak_running)}"),
             ("waiting, peak", count(self.peak_waiting)),

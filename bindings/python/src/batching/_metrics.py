@@ -1,7 +1,7 @@
 """Latencies and metrics of completed requests, on columns. These know nothing of the simulators."""
 
 import ctypes
-from typing import Any, TypedDict
+from typing import Any, TypedDict, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -10,12 +10,13 @@ from batching import _abi
 from batching._arguments import check_same_length, int32_column, number, shown
 from batching._calls import Float64Array, Int32Array, check, initialised, pointer
 from batching._columns import CompletedColumns, _Columns
+from batching._display import DisplayedDict, Table, count, rate, seconds, share
 from batching._library import library
 from batching._memory import allocated
 
 
 class BatchMetrics(TypedDict):
-    """The metrics of a batch; each is 0 if there are no requests."""
+    """The metrics of a batch; each is 0 if there are no requests. A dict, which prints as a table."""
 
     throughput: float
     """total_tokens / total_time, in tokens per second."""
@@ -35,6 +36,35 @@ class BatchMetrics(TypedDict):
     """Mean time to first token, in seconds."""
     gpu_utilization: float
     """Share of [0, total_time] in which at least one request was processed, in [0, 1]."""
+
+
+class _DisplayedMetrics(DisplayedDict):
+    def _table(self) -> Table:
+        metrics = cast(BatchMetrics, self)
+        rows = [
+            ("tokens", count(metrics["total_tokens"])),
+            throughput_row(metrics),
+            *latency_rows(metrics),
+            ("GPU utilization", share(metrics["gpu_utilization"])),
+        ]
+        return Table("Batch metrics", ("", ""), rows)
+
+
+def throughput_row(metrics: BatchMetrics) -> tuple[str, str]:
+    """How tables tell the throughput."""
+    return "throughput", f"{rate(metrics['throughput'])} tokens/s"
+
+
+def latency_rows(metrics: BatchMetrics) -> list[tuple[str, str]]:
+    """How tables tell the latencies."""
+    return [
+        ("mean time to first token", seconds(metrics["avg_time_to_first_token"])),
+        ("mean queue time", seconds(metrics["avg_queue_time"])),
+        ("mean latency", seconds(metrics["avg_latency"])),
+        ("p50 latency", seconds(metrics["p50_latency"])),
+        ("p95 latency", seconds(metrics["p95_latency"])),
+        ("p99 latency", seconds(metrics["p99_latency"])),
+    ]
 
 
 class LatencyColumns(_Columns):
@@ -80,11 +110,10 @@ def request_latencies(completed: CompletedColumns) -> LatencyColumns:
     Time: O(count).
     """
     check_completed(completed)
-    count = len(completed)
     names = ("queue_time", "processing_time", "total_latency", "time_to_first_token")
-    outputs = {name: allocated(count, np.float64, "the number of requests") for name in names}
+    outputs = {name: allocated(len(completed), np.float64, "the number of requests") for name in names}
     latencies = initialised(_abi.Latencies)
-    latencies.capacity = count
+    latencies.capacity = len(completed)
     for name, column in outputs.items():
         setattr(latencies, name, pointer(column))
     structure = completed._structure()
@@ -95,21 +124,24 @@ def request_latencies(completed: CompletedColumns) -> LatencyColumns:
 def batch_metrics(completed: CompletedColumns, total_time: float) -> BatchMetrics:
     """What calculate_batch_metrics does, on columns."""
     check_completed(completed)
-    seconds = number(total_time, "total_time")
+    duration = number(total_time, "total_time")
     metrics = initialised(_abi.Metrics)
     structure = completed._structure()
-    check(library.batching_batch_metrics_calculate(ctypes.byref(structure), seconds, ctypes.byref(metrics)))
-    return BatchMetrics(
-        throughput=metrics.throughput,
-        total_tokens=metrics.total_tokens,
-        avg_latency=metrics.avg_latency,
-        p50_latency=metrics.p50_latency,
-        p95_latency=metrics.p95_latency,
-        p99_latency=metrics.p99_latency,
-        avg_queue_time=metrics.avg_queue_time,
-        avg_time_to_first_token=metrics.avg_time_to_first_token,
-        gpu_utilization=metrics.gpu_utilization,
+    check(library.batching_batch_metrics_calculate(ctypes.byref(structure), duration, ctypes.byref(metrics)))
+    displayed = _DisplayedMetrics(
+        BatchMetrics(
+            throughput=metrics.throughput,
+            total_tokens=metrics.total_tokens,
+            avg_latency=metrics.avg_latency,
+            p50_latency=metrics.p50_latency,
+            p95_latency=metrics.p95_latency,
+            p99_latency=metrics.p99_latency,
+            avg_queue_time=metrics.avg_queue_time,
+            avg_time_to_first_token=metrics.avg_time_to_first_token,
+            gpu_utilization=metrics.gpu_utilization,
+        )
     )
+    return cast(BatchMetrics, displayed)
 
 
 def remaining_tokens(output_length: npt.ArrayLike, tokens_generated: npt.ArrayLike) -> Int32Array:

@@ -10,12 +10,12 @@ from batching import _abi
 from batching._arguments import integer, number, shown
 from batching._calls import Float64Array, Int64Array, check, initialised, pointer
 from batching._columns import CompletedColumns, RequestColumns
-from batching._display import Table, count, rate, seconds, share
+from batching._display import Table, count, seconds, share
 from batching._library import library
 from batching._load import Load, last_tokens, load_over_time
 from batching._measured import MeasuredRun
 from batching._memory import allocated, check_fits
-from batching._metrics import BatchMetrics, batch_metrics
+from batching._metrics import BatchMetrics, batch_metrics, latency_rows, throughput_row
 from batching._recorded import RecordedRequests, recorded_of
 
 Strategy = Literal["static", "continuous"]
@@ -111,13 +111,8 @@ class SimulationResult(MeasuredRun, CompletedColumns):
             ("requests", count(len(self))),
             ("batch size", count(self.batch_size)),
             ("total time", seconds(self.total_time)),
-            ("throughput", f"{rate(self.throughput)} tokens/s"),
-            ("mean time to first token", seconds(metrics["avg_time_to_first_token"])),
-            ("mean queue time", seconds(metrics["avg_queue_time"])),
-            ("mean latency", seconds(metrics["avg_latency"])),
-            ("p50 latency", seconds(metrics["p50_latency"])),
-            ("p95 latency", seconds(metrics["p95_latency"])),
-            ("p99 latency", seconds(metrics["p99_latency"])),
+            throughput_row(metrics),
+            *latency_rows(metrics),
             ("GPU utilization", share(metrics["gpu_utilization"])),
             ("iterations", count(self.iterations)),
         ]

@@ -3,12 +3,13 @@
 import copy
 import ctypes
 from collections.abc import Iterable
-from typing import Final, TypedDict
+from typing import Final, TypedDict, cast
 
 from batching import _abi
 from batching._arguments import integer, number
 from batching._calls import check, initialised
 from batching._columns import CompletedColumns, RequestColumns
+from batching._display import DisplayedDict, Table, rate, seconds
 from batching._library import library
 from batching._metrics import BatchMetrics, batch_metrics, request_latencies
 from batching._requests import Request, completed_columns, request_columns, rows
@@ -35,7 +36,7 @@ class RequestLatency(TypedDict):
 
 
 class StrategyComparison(TypedDict):
-    """Static against continuous batching; each is 0 if there are no requests."""
+    """Static against continuous batching; each is 0 if there are no requests. A dict, which prints as a table."""
 
     static_throughput: float
     """Tokens per second."""
@@ -49,6 +50,26 @@ class StrategyComparison(TypedDict):
     """continuous_throughput / static_throughput."""
     latency_improvement: float
     """static_avg_latency / continuous_avg_latency."""
+
+
+class _DisplayedComparison(DisplayedDict):
+    def _table(self) -> Table:
+        comparison = cast(StrategyComparison, self)
+        rows = [
+            (
+                "throughput, tokens/s",
+                rate(comparison["static_throughput"]),
+                rate(comparison["continuous_throughput"]),
+                f"{comparison['throughput_improvement']:.2f}x",
+            ),
+            (
+                "mean latency",
+                seconds(comparison["static_avg_latency"]),
+                seconds(comparison["continuous_avg_latency"]),
+                f"{comparison['latency_improvement']:.2f}x",
+            ),
+        ]
+        return Table("Batching strategies", ("", "static", "continuous", "improvement"), rows)
 
 
 def calculate_request_latency(request: Request) -> RequestLatency:
@@ -159,14 +180,17 @@ def compare_batching_strategies(
             ctypes.byref(comparison),
         )
     )
-    return StrategyComparison(
-        static_throughput=comparison.static_throughput,
-        continuous_throughput=comparison.continuous_throughput,
-        static_avg_latency=comparison.static_avg_latency,
-        continuous_avg_latency=comparison.continuous_avg_latency,
-        throughput_improvement=comparison.throughput_improvement,
-        latency_improvement=comparison.latency_improvement,
+    displayed = _DisplayedComparison(
+        StrategyComparison(
+            static_throughput=comparison.static_throughput,
+            continuous_throughput=comparison.continuous_throughput,
+            static_avg_latency=comparison.static_avg_latency,
+            continuous_avg_latency=comparison.continuous_avg_latency,
+            throughput_improvement=comparison.throughput_improvement,
+            latency_improvement=comparison.latency_improvement,
+        )
     )
+    return cast(StrategyComparison, displayed)
 
 
 def simulate_workload(
