@@ -124,6 +124,7 @@ test-python: $(STAMPS)/venv-test $(LIBRARY)
 test-examples: test-examples-native $(STAMPS)/venv-test
 	examples/compare_output.sh examples/python/quickstart.expected $(VENV)/bin/python examples/python/quickstart.py
 	examples/compare_output.sh examples/python/engine.expected $(VENV)/bin/python examples/python/engine.py
+	examples/compare_output.sh examples/python/conventions.expected $(VENV)/bin/python examples/python/conventions.py
 	$(SWIFT) build --quiet --scratch-path $(BUILD)/swift-tests --product Quickstart
 	$(SWIFT) build --quiet --scratch-path $(BUILD)/swift-tests --product EngineExample
 	examples/compare_output.sh examples/swift/quickstart.expected $(BUILD)/swift-tests/debug/Quickstart

@@ -65,7 +65,7 @@ test-cpp: $(TESTS)/cpp17/tests $(TESTS)/cpp20/tests $(LIBRARY)
 
 # --- Examples ---------------------------------------------------------------------------------------------------------
 
-EXAMPLES := $(addprefix $(TESTS)/examples/,quickstart compare engine_c engine_cpp embed_python)
+EXAMPLES := $(addprefix $(TESTS)/examples/,quickstart compare engine_c engine_cpp gateway embed_python)
 
 $(TESTS)/examples/quickstart: $(TESTS)/examples/c/quickstart.o | $(LIBRARY)
 	$(CC) $^ -o $@ $(NATIVE_LIBS)
@@ -80,6 +80,9 @@ $(TESTS)/examples/engine_c: $(TESTS)/examples/c/engine.o | $(LIBRARY)
 $(TESTS)/examples/engine_cpp: $(TESTS)/cpp17/examples/cpp/engine.o | $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CXX) $^ -o $@ $(NATIVE_LIBS)
+
+$(TESTS)/examples/gateway: $(TESTS)/examples/c/gateway.o | $(LIBRARY)
+	$(CC) $^ -o $@ $(NATIVE_LIBS)
 
 # Python's own header is not pedantic, and POSIX lets a function be an object pointer, which -pedantic does not.
 $(TESTS)/examples/c/embed_python.o: NATIVE_CFLAGS := $(filter-out -pedantic,$(NATIVE_CFLAGS))
@@ -96,6 +99,7 @@ test-examples-native: $(EXAMPLES) $(LIBRARY) $(STAMPS)/venv-run
 	examples/compare_output.sh examples/cpp/compare.expected $(TESTS)/examples/compare
 	examples/compare_output.sh examples/c/engine.expected $(TESTS)/examples/engine_c
 	examples/compare_output.sh examples/cpp/engine.expected $(TESTS)/examples/engine_cpp
+	examples/compare_output.sh examples/c/gateway.expected $(TESTS)/examples/gateway
 	VIRTUAL_ENV=$(abspath $(VENV)) BATCHING_LIBRARY=$(abspath $(LIBRARY)) \
 	    examples/compare_output.sh examples/c/embed_python.expected $(TESTS)/examples/embed_python
 
