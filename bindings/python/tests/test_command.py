@@ -143,6 +143,20 @@ def test_a_trace_is_replayed(trace: Path, gz: bool) -> None:
     assert "Not used: 1 rows (GeneratedTokens is no integer" in run("compare", "--trace", trace).stdout
 
 
+def test_the_rate_of_arrivals_can_be_changed(trace: Path) -> None:
+    one_by_one = ("simulate", "--trace", trace, "--max-num-seqs", "1", "--iteration-time", "0.001")
+    usual, faster = as_json(*one_by_one), as_json(*one_by_one, "--request-rate", "300")
+    # Three requests within the 4.710427 s between the first and the last: 0.64 a second.
+    assert usual["workload"]["requests_per_second"] == pytest.approx(3 / 4.710427)
+    assert faster["workload"]["requests_per_second"] == pytest.approx(300)
+    assert faster["workload"]["origin"].endswith("trace.csv; arrivals scaled from 0.64 requests/s")
+    # Nobody had to wait. Within the hundredth of a second that they now take to arrive, the first, of 44 iterations,
+    # makes the second wait, and that, of 109, the third.
+    assert usual["metrics"]["mean_queue_time"] == 0.0
+    gap = 4.314579 / 471.0427
+    assert faster["metrics"]["mean_queue_time"] == pytest.approx((0.044 - gap + 0.044 + 0.109 - 0.01) / 3)
+
+
 def test_trace_info(trace: Path) -> None:
     told = as_json("trace", "info", trace)
     # 46.68059, 50.995169 and 51.391017 s: the skipped row does not count.
@@ -206,6 +220,9 @@ def test_a_picture_is_written(tmp_path: Path, command: str) -> None:
         ("compare --num-requests -1", "num_requests is -1"),
         ("compare --num-requests x", "Invalid value for '--num-requests'"),
         ("compare --seed -1", "seed is -1"),
+        ("compare --request-rate 0", "--request-rate is 0: must be a finite number above 0"),
+        ("compare --request-rate nan", "--request-rate is nan: must be a finite number above 0"),
+        ("compare --request-rate 5 --num-requests 1", "--request-rate is 5: the requests have no rate"),
         ("compare --iteration-time nan", "--iteration-time is nan: must be a finite number"),
         ("compare --iteration-time x", "--iteration-time is 'x': must be a number of seconds"),
         ("compare --iteration-time speed=1", "--iteration-time has the term speed: must be one of base"),

@@ -24,7 +24,7 @@ _EXAMPLES: Final = """Examples:
 \b
   batching compare --plot comparison.png --report report.html
   batching compare --policy static --policy vllm --trace AzureLLMInferenceTrace_conv.csv
-  batching compare --policy vllm --setting max_num_batched_tokens=512,2048,8192 --json"""
+  batching compare --policy vllm --request-rate 8 --setting max_num_batched_tokens=512,2048,8192 --json"""
 
 
 def compare(  # noqa: PLR0917  (options, which nobody passes by position)
@@ -35,6 +35,7 @@ def compare(  # noqa: PLR0917  (options, which nobody passes by position)
     trace: options.Trace = None,
     num_requests: options.NumRequests = options.USUAL_NUM_REQUESTS,
     seed: options.Seed = options.USUAL_SEED,
+    request_rate: options.RequestRate = None,
     max_num_seqs: options.MaxNumSeqs = options.USUAL_MAX_NUM_SEQS,
     num_gpu_blocks: options.NumGpuBlocks = None,
     iteration_time: options.IterationTime = options.USUAL_ITERATION_TIME,
@@ -62,7 +63,7 @@ def compare(  # noqa: PLR0917  (options, which nobody passes by position)
         if len(planned) > _MOST_RUNS:
             raise BatchingValueError(f"these are {len(planned)} runs: must be at most {_MOST_RUNS}")
         with long_work() as work:
-            workload = workload_of(trace, num_requests, seed, work)
+            workload = workload_of(trace, num_requests, seed, request_rate, work)
             runs = run_all(
                 workload, planned, work, log=report is not None, attribution=plot is not None or report is not None
             )

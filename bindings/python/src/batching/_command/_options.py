@@ -13,6 +13,12 @@ Trace = Annotated[
 ]
 NumRequests = Annotated[int, typer.Option(metavar="N", help="Requests to generate; not used with --trace.")]
 Seed = Annotated[int, typer.Option(metavar="N", help="Of the generated requests; not used with --trace.")]
+RequestRate = Annotated[
+    float | None,
+    typer.Option(
+        metavar="R", help="Requests per second in the mean: the times between arrivals are scaled to make it so."
+    ),
+]
 MaxNumSeqs = Annotated[
     int, typer.Option("--max-num-seqs", "--batch-size", metavar="N", help="The most requests that run at once.")
 ]

@@ -32,6 +32,7 @@ def simulate_one(  # noqa: PLR0912, PLR0917  (options, which nobody passes by po
     trace: options.Trace = None,
     num_requests: options.NumRequests = options.USUAL_NUM_REQUESTS,
     seed: options.Seed = options.USUAL_SEED,
+    request_rate: options.RequestRate = None,
     max_num_seqs: options.MaxNumSeqs = options.USUAL_MAX_NUM_SEQS,
     num_gpu_blocks: options.NumGpuBlocks = None,
     iteration_time: options.IterationTime = options.USUAL_ITERATION_TIME,
@@ -66,7 +67,7 @@ def simulate_one(  # noqa: PLR0912, PLR0917  (options, which nobody passes by po
         if len(planned) > 1:
             raise BatchingValueError(f"these are {len(planned)} runs: `batching compare` makes more than one")
         with long_work() as work:
-            workload = workload_of(trace, num_requests, seed, work)
+            workload = workload_of(trace, num_requests, seed, request_rate, work)
             logged = any(path is not None for path in (plot, report, schedule_trace))
             (run,) = run_all(workload, planned, work, log=logged, attribution=True)
             if plot is not None:

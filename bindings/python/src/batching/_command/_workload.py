@@ -1,7 +1,8 @@
 """The requests to compare with, and where they come from."""
 
+import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from batching._columns import RequestColumns
 from batching._command._progress import Work
 from batching._conversation import generate_conversation_workload
+from batching._errors import BatchingValueError
 from batching._traces import read_trace
 
 
@@ -32,6 +34,27 @@ class WorkloadSource:
         span = float(arrivals.max() - arrivals.min())
         return len(arrivals) / span if span > 0 else None
 
+    def at_rate(self, wanted: float) -> "WorkloadSource":
+        """The same requests in the same pattern, but so many per second: the times between arrivals are scaled."""
+        if not (math.isfinite(wanted) and wanted > 0):
+            raise BatchingValueError(f"--request-rate is {wanted:g}: must be a finite number above 0")
+        rate, requests = self.rate(), self.requests
+        if rate is None or requests.arrival_time is None:
+            raise BatchingValueError(f"--request-rate is {wanted:g}: the requests have no rate that can be changed")
+        first = requests.arrival_time.min()
+        scaled = RequestColumns(
+            requests.output_length,
+            requests.prompt_length,
+            first + (requests.arrival_time - first) * (rate / wanted),
+            priority=requests.priority,
+            tie_break=requests.tie_break,
+            hash_ids=requests.hash_ids,
+            hash_offsets=requests.hash_offsets,
+            hash_block_size=requests.hash_block_size,
+            hash_covers_output=requests.hash_covers_output,
+        )
+        return replace(self, requests=scaled, origin=f"{self.origin}; arrivals scaled from {rate:.2f} requests/s")
+
     def mean_prompt_length(self) -> float:
         """Tokens; 0.0 if there are no requests."""
         prompts = self.requests.prompt_length
@@ -53,12 +76,16 @@ class WorkloadSource:
         }
 
 
-def workload_of(trace: Path | None, num_requests: int, seed: int, work: Work) -> WorkloadSource:
+def workload_of(
+    trace: Path | None, num_requests: int, seed: int, request_rate: float | None, work: Work
+) -> WorkloadSource:
     """What the options of a command ask for."""
     if trace is None:
-        return generated(num_requests, seed)
-    with work.step(f"reading {trace.name}") as progress:
-        return replayed(trace, progress)
+        source = generated(num_requests, seed)
+    else:
+        with work.step(f"reading {trace.name}") as progress:
+            source = replayed(trace, progress)
+    return source if request_rate is None else source.at_rate(request_rate)
 
 
 def generated(num_requests: int, seed: int) -> WorkloadSource:
