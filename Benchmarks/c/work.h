@@ -44,4 +44,20 @@ metrics_work metrics_work_make(const batching_completed *completed, double total
 
 void metrics_work_run(void *metrics);
 
+enum { SERVING_SAMPLES = 5, SERVING_PERCENTILES = 5 };
+
+/** The context of a call of batching_metrics_calculate: five samples, five percentiles each, and goodput. */
+typedef struct serving_work {
+    batching_recorded recorded;
+    batching_metrics_options options;
+    batching_metrics metrics;
+    batching_distribution distributions[SERVING_SAMPLES];
+    double percentiles[SERVING_SAMPLES][SERVING_PERCENTILES];
+} serving_work;
+
+/** Sets a context up, where it stays: it points into itself. */
+void serving_work_init(serving_work *work, const batching_requests *requests, const batching_results *results);
+
+void serving_work_run(void *serving);
+
 #endif
