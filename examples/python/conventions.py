@@ -4,9 +4,9 @@ Six requests to a server: two are answered with time to spare, one with a single
 and one fails. The tools differ in what the run lasted, in what an answer without tokens counts, and in whether a single
 token can be good under an objective on TPOT.
 
-conventions.expected: 15 tokens came in the 4 s from the first arrival to the last end, in 3 s if the request that failed
-is left out; vLLM counts the empty answer as one token. The first and the second request are good, by vLLM and SGLang
-also that with one token. TTFTs are 0.25, 0.25, 0.25 and 1.0 s, so p99 is 0.25 + 0.97 x 0.75 s.
+conventions.expected: 15 tokens came in the 4 s from the first arrival to the last end, in 3 s if the request that
+failed is left out; vLLM counts the empty answer as one token. The first and the second request are good, by vLLM and
+SGLang also that with one token. TTFTs are 0.25, 0.25, 0.25 and 1.0 s, so p99 is 0.25 + 0.97 x 0.75 s.
 """
 
 from math import nan
