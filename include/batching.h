@@ -20,6 +20,7 @@
  *   9. Capacity               arithmetic intensity, the largest batch that fits
  *  10. Workloads              seeded synthetic requests
  *  11. Accumulator            the metrics of live traffic, told event by event
+ *  12. Live engine            a twin of a running server: what has happened, and what would
  *
  * A first program: examples/c/quickstart.c.
  */
@@ -1499,6 +1500,188 @@ batching_status batching_accumulator_deserialize(const uint8_t *bytes, int64_t s
 batching_status batching_accumulator_prometheus(batching_accumulator *accumulator, const char *model_name,
                                                 const char *engine, int64_t max_model_len, char *buffer,
                                                 int64_t capacity, int64_t *needed);
+
+/* ================================================================================================================
+ * 12. Live engine
+ *
+ * An engine of section 6 that runs as its host's time goes by, as a twin of a real server: a router has one for each of
+ * its replicas. Requests are submitted while it runs, leave, or get another length; it tells what has happened, and,
+ * for a request that was not sent yet, what would.
+ *
+ *     batching_engine_submit(engine, &requests, NULL);   as requests arrive
+ *     batching_engine_advance(engine, now, 0);           as time goes by
+ *     batching_engine_poll(engine, &events);             who started, had a first token, finished
+ *     batching_engine_estimate(engine, &requests, &results);   and if I sent this one?
+ *
+ * The clock is where batching_engine_advance has moved it, and begins at 0. All that happens before it has been
+ * decided: an iteration that starts before the clock and ends after it is under way. What its end brings is told once
+ * the clock is there. Requests can be submitted in any order as long as none arrives before the clock: that is the
+ * horizon. A host whose requests reach it late keeps the clock so much behind.
+ *
+ * In whatever slices requests are submitted and the clock is moved, the decisions are those of batching_simulate with
+ * all of them, to the last bit. (Static batching starts a batch that is not full when nothing more will come: at
+ * batching_engine_advance to infinity.)
+ *
+ * Ids. The caller chooses what a request is called; an id is free again once its request has finished, was aborted or
+ * rejected.
+ *
+ * Events. They are kept until batching_engine_poll takes them, 32 bytes each. In order of time; at the same time in the
+ * order in which they happen.
+ *
+ * Output lengths. What a real server will generate is not known: submit what is expected, and correct it as the request
+ * finishes earlier, or goes on longer, with batching_engine_set_output_length. What is submitted, or corrected, is
+ * known to the engine; its policy does not look at it, but for those that section 6 names.
+ *
+ * Memory. About 200 bytes a request in flight, and what section 6 says; what was once needed is kept for those to come.
+ *
+ * Handles. One thread at a time uses a handle; a call on one that is in use, be it from one of its own callbacks,
+ * returns BATCHING_ERROR_BUSY, and does nothing. Different handles are independent. A call that fails for its arguments
+ * leaves the engine as it was. If time_callback or progress_callback stops batching_engine_advance, it can be called
+ * again, and goes on where it was; after BATCHING_ERROR_OVERFLOW or BATCHING_ERROR_OUT_OF_MEMORY in it, every call but
+ * destroy returns that error. A handle that was destroyed must not be used again, which cannot be noticed.
+ * ================================================================================================================ */
+
+/** A handle: see above. */
+typedef struct batching_engine batching_engine;
+
+/** It has its first token. (The other events are those of batching_decision_log.) */
+#define BATCHING_EVENT_FIRST_TOKEN 450
+/** It was aborted. */
+#define BATCHING_EVENT_ABORTED 610
+
+/** What happened: the first count rows are written. NULL columns are not wanted. */
+typedef struct batching_engine_events {
+    uint32_t struct_size; /**< sizeof(batching_engine_events) of the caller; set by the _init function. */
+    uint32_t reserved;    /**< Must be 0. */
+    int64_t capacity;     /**< Elements in each column; at least 0. */
+    int64_t count;        /**< Written: rows. */
+    int64_t remaining;    /**< Written: events that are kept for the next call. */
+    double *time;         /**< [capacity] seconds. */
+    int64_t *request;     /**< [capacity] the id of the request. */
+    int32_t *event;       /**< [capacity] BATCHING_EVENT_ADMITTED, _RESUMED, _PREEMPTED, _FIRST_TOKEN, _FINISHED,
+                               _ABORTED or _REJECTED. */
+    int32_t *tokens; /**< [capacity] admitted, resumed: found in the prefix cache; rejected: its BATCHING_REQUEST_...
+                          status; otherwise: tokens that it has generated. */
+} batching_engine_events;
+
+/** What an engine holds now, as of its clock. */
+typedef struct batching_engine_state {
+    uint32_t struct_size;     /**< sizeof(batching_engine_state) of the caller; set by the _init function. */
+    uint32_t reserved;        /**< Must be 0. */
+    double clock;             /**< Seconds. */
+    int64_t submitted;        /**< Requests ever submitted: the sum of the next six. */
+    int64_t pending;          /**< Requests that have not arrived yet. */
+    int64_t waiting;          /**< Requests that wait, those preempted included. */
+    int64_t running;          /**< Requests that run. */
+    int64_t finished;         /**< Requests that have finished. */
+    int64_t rejected;         /**< Requests that were rejected. */
+    int64_t aborted;          /**< Requests that were aborted. */
+    int64_t tokens_in_flight; /**< Tokens of the running whose KV is there; those of the iteration under way are not. */
+    int64_t kv_blocks_used;   /**< KV blocks in use, those for the iteration under way included. */
+    int64_t kv_blocks_usable; /**< KV blocks in all; -1: no limit. */
+    int64_t iterations;       /**< Iterations that have begun. */
+    int64_t preemptions;      /**< Preemptions so far. */
+    double next_iteration_end; /**< Seconds: when the iteration under way ends. NaN: none is. */
+    int32_t is_stuck;          /**< 1: there are requests, but nothing goes on until somebody comes or leaves. */
+    uint32_t reserved_2;       /**< 0. */
+    int64_t events;            /**< Events that were not polled. */
+} batching_engine_state;
+
+batching_status batching_engine_events_init(batching_engine_events *events, uint32_t struct_size);
+batching_status batching_engine_state_init(batching_engine_state *state, uint32_t struct_size);
+
+/**
+ * Makes an engine, with its clock at 0.
+ *
+ *   config  NULL: all defaults. Its callbacks are called by advance and estimate, for as long as the engine lives.
+ *           async_scheduling, time_limit and iteration_limit must be 0, and iteration_log, decision_log and attribution
+ *           NULL.
+ *   engine  written: the new handle, for batching_engine_destroy. Must not be NULL.
+ *
+ * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_INVALID_ARGUMENT;
+ * BATCHING_ERROR_OUT_OF_MEMORY.
+ */
+batching_status batching_engine_create(const batching_config *config, batching_engine **engine);
+
+/** Gives back what create or fork made. NULL is fine. BATCHING_ERROR_BUSY: it is in use, and still there. */
+batching_status batching_engine_destroy(batching_engine *engine);
+
+/**
+ * Requests come: all of them, or, with an error, none. One that can never be served is rejected when it arrives, which
+ * is an event and no error.
+ *
+ *   requests  copied. A NULL arrival_time means the clock, now. hash_block_size and hash_covers_output must be the same
+ *             for all that have hash_ids.
+ *   ids       [requests->count] any, but none that is in flight. NULL: each has the number of those submitted before
+ * it.
+ *
+ * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_BUSY; BATCHING_ERROR_INVALID_ARGUMENT
+ * if a value is out of its range, an id is in flight, or an arrival before the clock; BATCHING_ERROR_OUT_OF_MEMORY.
+ *
+ * Time: O(1) a request, and O(pending) for one that does not arrive last. Memory: see above; 8 bytes a hash id.
+ */
+batching_status batching_engine_submit(batching_engine *engine, const batching_requests *requests, const int64_t *ids);
+
+/**
+ * Moves the clock on, and does what happens until then.
+ *
+ *   time        seconds. If the clock is there already, nothing happens. INFINITY: until nothing is left to do, and
+ *               nobody else comes; the clock is then at the end of the last iteration.
+ *   iterations  the most iterations that it runs; the clock is then at the end of the last of them. 0: no limit.
+ *
+ * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_BUSY; BATCHING_ERROR_INVALID_ARGUMENT;
+ * BATCHING_ERROR_CANCELLED; BATCHING_ERROR_OVERFLOW; BATCHING_ERROR_OUT_OF_MEMORY.
+ *
+ * Time: as batching_simulate.
+ */
+batching_status batching_engine_advance(batching_engine *engine, double time, int64_t iterations);
+
+/** Takes the events that nobody has taken, as many as there is room for. events: see there; must not be NULL. */
+batching_status batching_engine_poll(batching_engine *engine, batching_engine_events *events);
+
+/**
+ * A request leaves, with all that it holds: its client is gone. If it runs, it leaves at the end of the iteration under
+ * way; if that gives its last token, it has finished instead. In a static or dynamic batch its place stays empty until
+ * the batch is done.
+ *
+ * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_BUSY; BATCHING_ERROR_INVALID_ARGUMENT if it is not in flight.
+ */
+batching_status batching_engine_abort(batching_engine *engine, int64_t request);
+
+/**
+ * How many tokens a request will have generated in the end; at least 1. If it has as many, it has finished: now, or, if
+ * it runs, at the end of the iteration under way, with what it has then. max_model_len holds.
+ *
+ * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_BUSY; BATCHING_ERROR_INVALID_ARGUMENT if it is not in flight,
+ * could never be served with so many, or runs in a static or dynamic batch; BATCHING_ERROR_CAPACITY if orca cannot
+ * reserve more blocks for it.
+ */
+batching_status batching_engine_set_output_length(batching_engine *engine, int64_t request, int32_t output_length);
+
+/** What it holds now. state is filled; it must not be NULL. */
+batching_status batching_engine_observe(batching_engine *engine, batching_engine_state *state);
+
+/**
+ * What would become of each of `requests` if it, and nobody else, came; the engine stays as it is. TTFT is its
+ * first_token_time - its arrival.
+ *
+ *   requests  as for submit.
+ *   results   start_time, first_token_time, end_time, tokens_generated and status are written, if wanted.
+ *
+ * Errors: those of submit and advance, but that it leaves the engine usable; BATCHING_ERROR_CAPACITY.
+ *
+ * Time: a copy of what is in flight (with prefix caching also of the cache, 40 bytes a block), and what it takes to run
+ * that to the end of the request. Callbacks are called.
+ */
+batching_status batching_engine_estimate(batching_engine *engine, const batching_requests *requests,
+                                         const batching_results *results);
+
+/**
+ * Makes an independent copy, for a what-if. It has no events to tell yet. Its callbacks are the same.
+ *
+ *   copy  written: the new handle, for batching_engine_destroy. Must not be NULL.
+ */
+batching_status batching_engine_fork(batching_engine *engine, batching_engine **copy);
 
 #ifdef __cplusplus
 }

@@ -18,7 +18,7 @@ public func batching_accumulator_create(
 public func batching_accumulator_destroy(_ accumulator: OpaquePointer!) -> batching_status {
     status { () throws(BatchingError) in
         if accumulator == nil { return }
-        AccumulatorHandle.destroy(try AccumulatorHandle.lock(accumulator))
+        AccumulatorHandle.destroy(try AccumulatorHandle.lock(accumulator, "accumulator"))
     }
 }
 
@@ -119,11 +119,11 @@ public func batching_accumulator_merge(
         guard accumulator == nil || accumulator != other else {
             throw BatchingError(.invalidArgument, "other is the accumulator itself: must be another one")
         }
-        let target = try AccumulatorHandle.lock(accumulator)
-        defer { target.unlock() }
+        let target = try AccumulatorHandle.lock(accumulator, "accumulator")
+        defer { AccumulatorHandle.unlock(target) }
         let source = try AccumulatorHandle.lock(other, "other")
-        defer { source.unlock() }
-        try target.pointee.accumulator.merge(source.pointee.accumulator)
+        defer { AccumulatorHandle.unlock(source) }
+        try target.pointee.value.merge(source.pointee.value)
     }
 }
 

@@ -164,3 +164,17 @@ public func batching_accumulator_state_init(
 ) -> batching_status {
     status { () throws(BatchingError) in try batching_accumulator_state.initialize(state, size: struct_size) }
 }
+
+@implementation @_cdecl("batching_engine_events_init")
+public func batching_engine_events_init(
+    _ events: UnsafeMutablePointer<batching_engine_events>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in try batching_engine_events.initialize(events, size: struct_size) }
+}
+
+@implementation @_cdecl("batching_engine_state_init")
+public func batching_engine_state_init(
+    _ state: UnsafeMutablePointer<batching_engine_state>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in try batching_engine_state.initialize(state, size: struct_size) }
+}

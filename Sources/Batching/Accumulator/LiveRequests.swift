@@ -52,18 +52,10 @@ struct LiveRequests: ~Copyable {
         self.nextBlock = nextBlock
     }
 
-    /// Where the search for an id begins: the folded product mixes all its bits.
-    @inline(__always)
-    private func home(_ id: Int64) -> Int {
-        let (high, low) = (UInt64(bitPattern: id) ^ 0x9E37_79B9_7F4A_7C15).multipliedFullWidth(
-            by: 0xD6E8_FEB8_6659_FD93)
-        return Int(truncatingIfNeeded: high ^ low) & mask
-    }
-
     /// The request, until one is added or removed.
     @inline(__always)
     func find(_ id: Int64) -> UnsafeMutablePointer<LiveRequest>? {
-        var place = home(id)
+        var place = OpenAddressing.home(id, mask: mask)
         while table.elements[place].isUsed != 0 {
             if table.elements[place].id == id { return table.elements + place }
             place = (place &+ 1) & mask
@@ -74,7 +66,7 @@ struct LiveRequests: ~Copyable {
     /// Adds one that is not there, while there is room.
     @discardableResult
     mutating func insert(_ request: LiveRequest) -> UnsafeMutablePointer<LiveRequest> {
-        var place = home(request.id)
+        var place = OpenAddressing.home(request.id, mask: mask)
         while table.elements[place].isUsed != 0 { place = (place &+ 1) & mask }
         table.elements[place] = request
         table.elements[place].isUsed = 1
@@ -82,7 +74,7 @@ struct LiveRequests: ~Copyable {
         return table.elements + place
     }
 
-    /// Removes one and gives its gaps back. Those after it move up, so that no search ends too early.
+    /// Removes one and gives its gaps back.
     mutating func remove(_ request: UnsafeMutablePointer<LiveRequest>) {
         if request.pointee.gapCount > 0 {
             nextBlock.elements[Int(request.pointee.lastBlock)] = freeBlock
@@ -90,19 +82,11 @@ struct LiveRequests: ~Copyable {
             gapCount &-= Int(request.pointee.gapCount)
         }
         count &-= 1
-        var hole = request - table.elements
-        var place = hole
-        while true {
-            place = (place &+ 1) & mask
-            if table.elements[place].isUsed == 0 { break }
-            // It may move into the hole unless its home lies after the hole.
-            let distance = (place &- home(table.elements[place].id)) & mask
-            if distance >= (place &- hole) & mask {
-                table.elements[hole] = table.elements[place]
-                hole = place
-            }
-        }
-        table.elements[hole].isUsed = 0
+        let elements = table.elements
+        let hole = OpenAddressing.close(
+            request - elements, mask: mask, id: { elements[$0].isUsed == 0 ? nil : elements[$0].id },
+            move: { elements[$0] = elements[$1] })
+        elements[hole].isUsed = 0
     }
 
     /// Adds a gap while there are fewer than `maxGaps`.

@@ -31,11 +31,17 @@ public struct IterationWork: Sendable {
 protocol IterationTimeModel {
     func duration(of work: IterationWork) throws(BatchingError) -> Nanoseconds
 
+    /// Whether it can throw.
+    static var mayFail: Bool { get }
+
     /// What every iteration takes, if that does not depend on what it computes; otherwise nil.
     var constantDuration: Nanoseconds? { get }
 }
 
 extension IterationTimeModel {
+    @inline(__always)
+    static var mayFail: Bool { false }
+
     @inline(__always)
     var constantDuration: Nanoseconds? { nil }
 }

@@ -47,6 +47,18 @@ protocol BlockMemory: ~Copyable {
 
     /// Makes room for this many slots.
     mutating func reserve(slots: Int) throws(BatchingError)
+
+    // For an engine that runs on
+
+    /// The columns have moved. What is in `requests` is known from here on if it was not before.
+    mutating func replace(_ requests: RequestColumns)
+    /// A request that waits will not be admitted.
+    mutating func forget(_ request: Int)
+    /// A member will have another number of tokens in the end. False, and nothing is changed, if that takes more blocks
+    /// than are free.
+    mutating func resize(_ slot: Int, _ member: Member, to longest: Int64) throws(BatchingError) -> Bool
+    /// Becomes equal to another memory of the same configuration, as far as that has slots.
+    mutating func assign(_ other: borrowing Self, slots: Int) throws(BatchingError)
 }
 
 extension BlockMemory where Self: ~Copyable {

@@ -12,10 +12,10 @@ struct BlockPool: ~Copyable {
         /// Not known, or no full block.
         static let none = Content(id: 0, place: .max)
 
-        /// What no other request has: the block at `position` of `request`.
+        /// What no other request has: the block at `position` of the request with this rank.
         @inline(__always)
-        static func unique(_ request: Int, _ position: Int) -> Content {
-            Content(id: Int64(request), place: UInt32(truncatingIfNeeded: position) | uniqueBit)
+        static func unique(_ rank: Int64, _ position: Int) -> Content {
+            Content(id: rank, place: UInt32(truncatingIfNeeded: position) | uniqueBit)
         }
 
         static let uniqueBit: UInt32 = 1 << 31
@@ -208,6 +208,17 @@ struct BlockPool: ~Copyable {
             block = nodes.elements[Int(block)].next
         }
         return -1
+    }
+
+    /// Becomes equal to another pool with as many blocks.
+    mutating func assign(_ other: borrowing BlockPool) {
+        let count = Int(end) + 1
+        blocks.elements.update(from: other.blocks.elements, count: count)
+        nodes.elements.update(from: other.nodes.elements, count: count - 1 + 1 << Int(64 - shift))
+        free = other.free
+        idleWatched = other.idleWatched
+        watchIsStale = other.watchIsStale
+        awaited = other.awaited
     }
 
     /// From now on `idleWatched` counts this block while nobody uses it.

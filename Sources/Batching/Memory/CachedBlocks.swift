@@ -27,10 +27,10 @@ struct CachedBlocks: BlockMemory, ~Copyable {
 
     let usable: Int
     let blockSize: BlockSize
-    private let requests: RequestColumns
+    private var requests: RequestColumns
     private let isAsynchronous: Bool
     /// Blocks in what one hash id stands for.
-    private let blocksPerHash: BlockSize
+    private var blocksPerHash: BlockSize
     private var pool: BlockPool
     private var tables: GrowableBuffer<Table>
     private let phases: ScratchBuffer<Phase>
@@ -199,14 +199,15 @@ extension CachedBlocks {
         let request = Int(member.request)
         let shared = min(blocks, hashedBlocks(request))
         if position < shared, let hashes = requests.prefixHashes {
-            let ids = hashes.ids + Int(hashes.offsets[request])
+            let ids = hashes.ids + Int(hashes.begins[request])
             while position < shared {
                 pool.publish(elements[position], content(ids, position))
                 position &+= 1
             }
         }
+        let rank = requests.rank(request)
         while position < blocks {
-            pool.publish(elements[position], .unique(request, position))
+            pool.publish(elements[position], .unique(rank, position))
             position &+= 1
         }
     }
@@ -215,7 +216,7 @@ extension CachedBlocks {
     @inline(__always)
     private func hashedBlocks(_ request: Int) -> Int {
         guard let hashes = requests.prefixHashes else { return 0 }
-        let count = hashes.offsets[request + 1] &- hashes.offsets[request]
+        let count = hashes.ends[request] &- hashes.begins[request]
         let prompt = max(1, requests.prompt(request))
         let tokens = hashes.coversOutput ? prompt &+ requests.output(request) : prompt
         // A request has fewer than 2^33 tokens, so that more ids than that make no difference.
@@ -278,13 +279,14 @@ extension CachedBlocks {
         watchedRequest = request
         watchedTokens = tokens
         var ids: UnsafePointer<Int64>?
-        if let hashes = requests.prefixHashes { ids = hashes.ids + Int(hashes.offsets[request]) }
+        if let hashes = requests.prefixHashes { ids = hashes.ids + Int(hashes.begins[request]) }
+        let rank = requests.rank(request)
         while watchedCount < limit {
             let content: BlockPool.Content
             if let ids, watchedCount < hashed {
                 content = self.content(ids, watchedCount)
             } else {
-                content = .unique(request, watchedCount)
+                content = .unique(rank, watchedCount)
             }
             let block = pool.find(content)
             if block < 0 {
@@ -334,5 +336,52 @@ extension CachedBlocks {
         let table = tables.elements + slot
         table.pointee.blocks = try reallocated(table.pointee.blocks, count: count)
         table.pointee.capacity = Int32(truncatingIfNeeded: count)
+    }
+}
+
+// MARK: - An engine that runs on
+
+extension CachedBlocks {
+    mutating func replace(_ requests: RequestColumns) {
+        self.requests = requests
+        if let hashes = requests.prefixHashes {
+            blocksPerHash = BlockSize(max(1, Int64(hashes.blockSize) / blockSize.tokens))
+        }
+    }
+
+    mutating func forget(_ request: Int) {
+        if watchedRequest == request { endWatch() }
+    }
+
+    mutating func resize(_ slot: Int, _ member: Member, to longest: Int64) throws(BatchingError) -> Bool {
+        try reserveTable(slot, min(blockSize.holding(longest), usable))
+        return true
+    }
+
+    mutating func assign(_ other: borrowing CachedBlocks, slots: Int) throws(BatchingError) {
+        try tables.reserve(slots)
+        for slot in 0..<slots {
+            let source = other.tables.elements[slot]
+            let blocks = Int(source.count)
+            // Room for what it may take later, too, which must not fail then.
+            try reserveTable(slot, Int(source.capacity))
+            let own = tables.elements[slot]
+            if blocks > 0, let from = source.blocks { own.blocks?.update(from: from, count: blocks) }
+            tables.elements[slot] = source
+            tables.elements[slot].blocks = own.blocks
+            tables.elements[slot].capacity = own.capacity
+        }
+        try watched.reserve(other.watchedCount)
+        watched.elements.update(from: other.watched.elements, count: other.watchedCount)
+        watchedCount = other.watchedCount
+        watchedRequest = other.watchedRequest
+        watchedTokens = other.watchedTokens
+        pool.assign(other.pool)
+        phases.elements.update(from: other.phases.elements, count: Int(blockSize.tokens))
+        current = other.current
+        nextToGrow = other.nextToGrow
+        nextToPublish = other.nextToPublish
+        isGrowing = other.isGrowing
+        blocksPerHash = other.blocksPerHash
     }
 }

@@ -118,4 +118,22 @@ struct CountedBlocks: BlockMemory, ~Copyable {
 
     @inline(__always)
     func reserve(slots: Int) {}
+
+    func replace(_ requests: RequestColumns) {}
+
+    func forget(_ request: Int) {}
+
+    mutating func resize(_ slot: Int, _ member: Member, to longest: Int64) -> Bool {
+        guard isReserved else { return true }
+        let more = blockSize.holding(longest) &- blockSize.holding(member.longest)
+        if more > free { return false }
+        free &-= more
+        return true
+    }
+
+    mutating func assign(_ other: borrowing CountedBlocks, slots: Int) {
+        free = other.free
+        current = other.current
+        phases.elements.update(from: other.phases.elements, count: Int(blockSize.tokens))
+    }
 }

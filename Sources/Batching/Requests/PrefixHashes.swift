@@ -2,7 +2,9 @@
 /// same place only if all their tokens up to the end of that place are the same.
 public struct PrefixHashes {
     let ids: UnsafePointer<Int64>
-    let offsets: UnsafePointer<Int64>
+    /// Where in `ids` those of each request begin, and where they end.
+    let begins: UnsafePointer<Int64>
+    let ends: UnsafePointer<Int64>
     /// Tokens that one id stands for; 0: one KV block.
     let blockSize: Int
     let coversOutput: Bool
@@ -15,19 +17,27 @@ public struct PrefixHashes {
     public init(
         ids: UnsafePointer<Int64>, offsets: UnsafePointer<Int64>, blockSize: Int = 0, coversOutput: Bool = false
     ) {
+        self.init(ids: ids, begins: offsets, ends: offsets + 1, blockSize: blockSize, coversOutput: coversOutput)
+    }
+
+    init(
+        ids: UnsafePointer<Int64>, begins: UnsafePointer<Int64>, ends: UnsafePointer<Int64>, blockSize: Int,
+        coversOutput: Bool
+    ) {
         self.ids = ids
-        self.offsets = offsets
+        self.begins = begins
+        self.ends = ends
         self.blockSize = blockSize
         self.coversOutput = coversOutput
     }
 
     /// Throws unless the offsets begin at 0 and never fall.
     func check(count: Int) throws(BatchingError) {
-        guard offsets[0] == 0 else { throw .invalid("hash_offsets", 0, offsets[0], "must be 0") }
-        for index in 0..<count where offsets[index + 1] < offsets[index] {
+        guard begins[0] == 0 else { throw .invalid("hash_offsets", 0, begins[0], "must be 0") }
+        for index in 0..<count where ends[index] < begins[index] {
             throw .invalid(
-                "hash_offsets", index + 1, offsets[index + 1],
-                "must not be smaller than hash_offsets[\(index)], which is \(offsets[index])")
+                "hash_offsets", index + 1, ends[index],
+                "must not be smaller than hash_offsets[\(index)], which is \(begins[index])")
         }
     }
 }

@@ -11,6 +11,8 @@ public struct RequestColumns {
     let priority: UnsafePointer<Int32>?
     let tieBreak: UnsafePointer<Int64>?
     let prefixHashes: PrefixHashes?
+    /// Which of the requests was there first, where indices are used again; nil: the index says it.
+    var rank: UnsafePointer<Int64>?
 
     /// - Parameters:
     ///   - count: elements of each column.
@@ -42,6 +44,11 @@ public struct RequestColumns {
     @inline(__always)
     func output(_ index: Int) -> Int64 {
         if let outputLength { Int64(outputLength[index]) } else { 1 }
+    }
+
+    @inline(__always)
+    func rank(_ index: Int) -> Int64 {
+        if let rank { rank[index] } else { Int64(index) }
     }
 
     @inline(__always)

@@ -8,6 +8,18 @@ public enum PolicyName: Int32, CaseIterable, Sendable {
     case orca = 210
 }
 
+extension PolicyName {
+    var policy: any SchedulingPolicy.Type {
+        switch self {
+        case .vllm: VLLMPolicy.self
+        case .static: StaticPolicy.self
+        case .dynamic: DynamicPolicy.self
+        case .continuous: ContinuousPolicy.self
+        case .orca: OrcaPolicy.self
+        }
+    }
+}
+
 /// Decides, at the beginning of each iteration, who computes how many tokens. It sees what a real scheduler would see: the
 /// requests that have arrived, and nothing of the future. The engine is compiled once for each policy.
 protocol SchedulingPolicy {

@@ -15,6 +15,7 @@ struct WaitingQueue: ~Copyable {
         var key: Int64 = 0
         var arrival: Int64 = 0
         var tieBreak: Int64 = 0
+        var rank: Int64 = 0
         var request: UInt32 = 0
         var slot: Int32 = -1
 
@@ -23,12 +24,12 @@ struct WaitingQueue: ~Copyable {
             if key != other.key { return key < other.key }
             if arrival != other.arrival { return arrival < other.arrival }
             if tieBreak != other.tieBreak { return tieBreak < other.tieBreak }
-            return request < other.request
+            return rank < other.rank
         }
     }
 
     let order: QueueOrder
-    private let requests: RequestColumns
+    private var requests: RequestColumns
     /// By arrival: the one preempted last; -1 if there is none.
     private var lastPreempted = -1
     /// By arrival: the position, in order of arrival, of the first that never ran.
@@ -109,20 +110,26 @@ struct WaitingQueue: ~Copyable {
 
     /// Takes out a preempted request, which is among the last preempted, wherever it is.
     mutating func remove(_ slot: Int, _ members: UnsafeMutablePointer<Member>) {
-        count &-= 1
-        if isByArrival {
-            if lastPreempted == slot {
-                lastPreempted = Int(members[slot].next)
-                return
-            }
-            var before = lastPreempted
-            while Int(members[before].next) != slot { before = Int(members[before].next) }
-            members[before].next = members[slot].next
-        } else {
-            var position = 0
-            while Int(heap.elements[position].slot) != slot { position &+= 1 }
-            removeFromHeap(at: position)
+        guard isByArrival else {
+            removeFromHeap(Int(members[slot].request))
+            return
         }
+        count &-= 1
+        if lastPreempted == slot {
+            lastPreempted = Int(members[slot].next)
+            return
+        }
+        var before = lastPreempted
+        while Int(members[before].next) != slot { before = Int(members[before].next) }
+        members[before].next = members[slot].next
+    }
+
+    /// Takes out a request, wherever it is. In any order but that of arrival.
+    mutating func removeFromHeap(_ request: Int) {
+        count &-= 1
+        var position = 0
+        while Int(heap.elements[position].request) != request { position &+= 1 }
+        removeFromHeap(at: position)
     }
 
     /// The earliest arrival in the heap, which is not empty. It is looked for only after that one was taken out, and not
@@ -152,7 +159,7 @@ struct WaitingQueue: ~Copyable {
         let entry = Entry(
             key: order == .priority ? Int64(requests.priority?[request] ?? 0) : requests.output(request),
             arrival: requests.arrival(request).count, tieBreak: requests.tieBreak?[request] ?? 0,
-            request: UInt32(truncatingIfNeeded: request), slot: Int32(truncatingIfNeeded: slot))
+            rank: requests.rank(request), request: UInt32(truncatingIfNeeded: request), slot: Int32(truncatingIfNeeded: slot))
         // What is not known stays so.
         earliest = count == 0 ? entry.arrival : min(earliest, entry.arrival)
         count &+= 1
@@ -170,5 +177,34 @@ struct WaitingQueue: ~Copyable {
         } else {
             Heap.siftDown(last, from: position, heap.elements, count: count) { $0.precedes($1) }
         }
+    }
+
+    // For an engine that runs on
+
+    /// The columns have moved.
+    mutating func replace(_ requests: RequestColumns) { self.requests = requests }
+
+    /// By arrival: somebody who never ran was taken out of the caller's columns, from among those who wait.
+    mutating func removeFresh() { count &-= 1 }
+
+    /// By arrival: so many positions before the first that never ran are gone.
+    mutating func rebase(by positions: Int) { firstFresh &-= positions }
+
+    /// In any other order: a request may have another key now.
+    mutating func renew(_ request: Int, slot: Int) throws(BatchingError) {
+        removeFromHeap(request)
+        try push(request, slot: slot)
+    }
+
+    /// Becomes equal to another queue of the same order, but for the columns.
+    mutating func assign(_ other: borrowing WaitingQueue) throws(BatchingError) {
+        if !isByArrival {
+            try heap.reserve(other.count)
+            heap.elements.update(from: other.heap.elements, count: other.count)
+        }
+        lastPreempted = other.lastPreempted
+        firstFresh = other.firstFresh
+        earliest = other.earliest
+        count = other.count
     }
 }

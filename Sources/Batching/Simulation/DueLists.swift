@@ -68,4 +68,9 @@ struct DueLists: ~Copyable {
         list.pointee = List()
         return Int(first)
     }
+
+    /// Becomes equal to other lists with the same longest delay.
+    func assign(_ other: borrowing DueLists) {
+        lists.elements.update(from: other.lists.elements, count: Int(mask &+ 1))
+    }
 }

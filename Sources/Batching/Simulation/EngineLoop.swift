@@ -96,6 +96,16 @@ struct RunLimits {
         nextCheck = min(iterations, progress == nil ? .max : progressInterval)
     }
 
+    /// Of an engine that runs on: up to a time, and to a number of iterations, `from` which it has run already.
+    init(_ configuration: EngineConfiguration, until time: Nanoseconds, from first: Int64, to last: Int64) {
+        self.time = time
+        iterations = last
+        progress = configuration.progress
+        progressInterval = configuration.progressInterval
+        let (next, overflows) = first.addingReportingOverflow(progressInterval)
+        nextCheck = min(last, progress == nil || overflows ? .max : next)
+    }
+
     /// Why no further iteration may be scheduled, if so.
     @inline(__always)
     mutating func reached<Memory: BlockMemory & ~Copyable, Attribution: AttributionChoice>(

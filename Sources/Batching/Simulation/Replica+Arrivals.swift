@@ -4,17 +4,26 @@ extension Replica where Memory: ~Copyable {
     @inline(__always)
     mutating func takeArrivals() throws(BatchingError) {
         // The clock never comes to the time that stands for no arrival.
-        while nextArrival <= now {
-            let request = index(at: arrived)
-            arrived &+= 1
-            nextArrival = expectsArrivals ? requests.arrival(index(at: arrived)) : Nanoseconds(.max)
-            if Attribution.isWanted { ledger.beginWaiting(request) }
-            if waiting.isByArrival, !mayReject {
-                waiting.appendNext()
-            } else {
-                try takeIn(request)
-            }
+        while nextArrival <= now { try takeArrival() }
+    }
+
+    /// Takes in the next one.
+    @inline(__always)
+    mutating func takeArrival() throws(BatchingError) {
+        let request = index(at: arrived)
+        arrived &+= 1
+        noteNextArrival()
+        if Attribution.isWanted { ledger.beginWaiting(request) }
+        if waiting.isByArrival, !mayReject {
+            waiting.appendNext()
+        } else {
+            try takeIn(request)
         }
+    }
+
+    @inline(__always)
+    mutating func noteNextArrival() {
+        nextArrival = hasArrivals ? requests.arrival(index(at: arrived)) : Nanoseconds(.max)
     }
 
     /// Nothing changes before the next one arrives.
@@ -56,7 +65,7 @@ extension Replica where Memory: ~Copyable {
     }
 
     @inline(__always)
-    private func rejection(prompt: Int64, output: Int64) -> RequestStatus? {
+    func rejection(prompt: Int64, output: Int64) -> RequestStatus? {
         if prompt >= settings.maxModelLength { return .rejectedForModelLength }
         if settings.admitsOversized { return nil }
         let longest = prompt &+ output

@@ -187,6 +187,8 @@ extension Replica where Memory: ~Copyable {
         members[slot].state = .waiting
         removeRunning(slot)
         try waiting.putBack(slot, members)
+        try victims.reserve(preempted &+ 1)
+        victims.elements[preempted] = members[slot].request
         preempted &+= 1
         totals.preemptions &+= 1
         if logsDecisions {

@@ -48,11 +48,11 @@ struct ReplicaSettings {
 struct Replica<Memory: BlockMemory & ~Copyable, Attribution: AttributionChoice>: ~Copyable {
     static var none: Int { -1 }
 
-    let requests: RequestColumns
-    let results: ResultColumns
+    var requests: RequestColumns
+    var results: ResultColumns
     let settings: ReplicaSettings
     /// nil: the requests are given in order of arrival.
-    let arrivalOrder: PermutedOrder?
+    var arrivalOrder: PermutedOrder?
 
     var memory: Memory
     var waiting: WaitingQueue
@@ -65,6 +65,8 @@ struct Replica<Memory: BlockMemory & ~Copyable, Attribution: AttributionChoice>:
     var now = Nanoseconds.zero
     /// Requests that have arrived.
     var arrived = 0
+    /// Whether more may come than there are.
+    var isOpen = false
     /// Whether some may be rejected on arrival.
     var mayReject = false
     /// When the next one arrives; `Int64.max` nanoseconds if none is left.
@@ -93,8 +95,9 @@ struct Replica<Memory: BlockMemory & ~Copyable, Attribution: AttributionChoice>:
 
     /// The number of the iteration that is being scheduled.
     var iteration: Int64 = 0
-    /// Requests that it has preempted.
+    /// Requests that it has preempted, and which.
     var preempted = 0
+    var victims: GrowableBuffer<UInt32>
     /// Those whose last token this iteration gives, in order of admission once it is complete.
     var finishing: GrowableBuffer<Int32>
     var finishingCount = 0
@@ -118,6 +121,7 @@ struct Replica<Memory: BlockMemory & ~Copyable, Attribution: AttributionChoice>:
         let dueLists = try DueLists(longestDelay: survey.longestOutput)
         let finishing = try GrowableBuffer<Int32>(capacity: 64, repeating: 0)
         let firstTokens = try GrowableBuffer<UInt32>(capacity: 64, repeating: 0)
+        let victims = try GrowableBuffer<UInt32>(capacity: 64, repeating: 0)
         let ledger = try AttributionLedger(Attribution.isWanted ? attribution : nil, count: requests.count)
         try memory.reserve(slots: 64)
         self.requests = requests
@@ -131,6 +135,7 @@ struct Replica<Memory: BlockMemory & ~Copyable, Attribution: AttributionChoice>:
         self.dueLists = dueLists
         self.finishing = finishing
         self.firstTokens = firstTokens
+        self.victims = victims
         self.ledger = ledger
         self.iterationLog = iterationLog
         self.decisionLog = decisionLog
@@ -150,9 +155,12 @@ struct Replica<Memory: BlockMemory & ~Copyable, Attribution: AttributionChoice>:
         @inline(__always) get { runningCount == 0 && waiting.count == 0 }
     }
 
-    /// Whether requests are left to come.
-    var expectsArrivals: Bool {
+    /// Whether requests are left to come that are known, or also others.
+    var hasArrivals: Bool {
         @inline(__always) get { arrived < requests.count }
+    }
+    var expectsArrivals: Bool {
+        @inline(__always) get { hasArrivals || isOpen }
     }
 }
 

@@ -21,6 +21,13 @@ struct GrowableBuffer<Element: BitwiseCopyable>: ~Copyable {
         if count > capacity { try grow(to: count) }
     }
 
+    /// Takes over the first `count` elements of another buffer.
+    @inline(__always)
+    mutating func assign(_ other: borrowing GrowableBuffer, count: Int) throws(BatchingError) {
+        try reserve(count)
+        elements.update(from: other.elements, count: count)
+    }
+
     @inline(never)
     private mutating func grow(to count: Int) throws(BatchingError) {
         let larger = max(count, 2 &* capacity)

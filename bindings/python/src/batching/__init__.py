@@ -11,8 +11,9 @@ from batching._attribution import Attribution, AttributionBand, AttributionParts
 from batching._capacity import calculate_arithmetic_intensity_with_batch, optimal_batch_size
 from batching._columns import CompletedColumns, RequestColumns
 from batching._conversation import generate_conversation_workload
-from batching._engine import AffineTime, Policy, QueueOrder, simulate
+from batching._engine import simulate
 from batching._engine_callbacks import Iteration, Progress
+from batching._engine_config import AffineTime, Policy, QueueOrder
 from batching._engine_logs import DecisionLog, IterationLog
 from batching._engine_result import Result
 from batching._engine_words import EndReason, Event, RequestStatus
@@ -25,6 +26,7 @@ from batching._errors import (
     BatchingValueError,
     MissingExtraError,
 )
+from batching._live import Estimate, LiveEngine, LiveEvent, LiveEventColumns, LiveState
 from batching._load import Load, LoadTimeline, load_over_time
 from batching._metrics import BatchMetrics, LatencyColumns, remaining_tokens, request_latencies
 from batching._plot import plot_comparison, plot_runs
@@ -96,12 +98,17 @@ __all__ = [
     "Distribution",
     "EmpiricalLengths",
     "EndReason",
+    "Estimate",
     "Event",
     "FixedLengths",
     "GammaArrivals",
     "Iteration",
     "IterationLog",
     "LatencyColumns",
+    "LiveEngine",
+    "LiveEvent",
+    "LiveEventColumns",
+    "LiveState",
     "Load",
     "LoadTimeline",
     "LognormalLengths",

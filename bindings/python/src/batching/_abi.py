@@ -586,6 +586,50 @@ class AccumulatorState(VersionedStructure):
     ]
 
 
+class EngineEvents(VersionedStructure):
+    """What happened to the requests of a live engine."""
+
+    c_name = "batching_engine_events"
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("capacity", c_int64),
+        ("count", c_int64),
+        ("remaining", c_int64),
+        ("time", POINTER(c_double)),
+        ("request", POINTER(c_int64)),
+        ("event", POINTER(c_int32)),
+        ("tokens", POINTER(c_int32)),
+    ]
+
+
+class EngineState(VersionedStructure):
+    """What a live engine holds now."""
+
+    c_name = "batching_engine_state"
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("clock", c_double),
+        ("submitted", c_int64),
+        ("pending", c_int64),
+        ("waiting", c_int64),
+        ("running", c_int64),
+        ("finished", c_int64),
+        ("rejected", c_int64),
+        ("aborted", c_int64),
+        ("tokens_in_flight", c_int64),
+        ("kv_blocks_used", c_int64),
+        ("kv_blocks_usable", c_int64),
+        ("iterations", c_int64),
+        ("preemptions", c_int64),
+        ("next_iteration_end", c_double),
+        ("is_stuck", c_int32),
+        ("reserved_2", c_uint32),
+        ("events", c_int64),
+    ]
+
+
 STRUCTURES: Final[Sequence[type[VersionedStructure]]] = (
     Requests,
     Results,
@@ -612,6 +656,8 @@ STRUCTURES: Final[Sequence[type[VersionedStructure]]] = (
     AccumulatorConfig,
     AccumulatorEvents,
     AccumulatorState,
+    EngineEvents,
+    EngineState,
 )
 
 
@@ -802,6 +848,33 @@ FUNCTIONS: Final[dict[str, Signature]] = {
     "batching_accumulator_prometheus": Signature(
         _status, [c_void_p, c_char_p, c_char_p, c_int64, c_char_p, c_int64, POINTER(c_int64)]
     ),
+    # batching_status batching_engine_events_init(batching_engine_events *events, uint32_t struct_size);
+    "batching_engine_events_init": Signature(_status, [POINTER(EngineEvents), c_uint32]),
+    # batching_status batching_engine_state_init(batching_engine_state *state, uint32_t struct_size);
+    "batching_engine_state_init": Signature(_status, [POINTER(EngineState), c_uint32]),
+    # batching_status batching_engine_create(const batching_config *config, batching_engine **engine);
+    "batching_engine_create": Signature(_status, [POINTER(Config), POINTER(c_void_p)]),
+    # batching_status batching_engine_destroy(batching_engine *engine);
+    "batching_engine_destroy": Signature(_status, [c_void_p]),
+    # batching_status batching_engine_submit(batching_engine *engine, const batching_requests *requests, const
+    #     int64_t *ids);
+    "batching_engine_submit": Signature(_status, [c_void_p, POINTER(Requests), POINTER(c_int64)]),
+    # batching_status batching_engine_advance(batching_engine *engine, double time, int64_t iterations);
+    "batching_engine_advance": Signature(_status, [c_void_p, c_double, c_int64]),
+    # batching_status batching_engine_poll(batching_engine *engine, batching_engine_events *events);
+    "batching_engine_poll": Signature(_status, [c_void_p, POINTER(EngineEvents)]),
+    # batching_status batching_engine_abort(batching_engine *engine, int64_t request);
+    "batching_engine_abort": Signature(_status, [c_void_p, c_int64]),
+    # batching_status batching_engine_set_output_length(batching_engine *engine, int64_t request, int32_t
+    #     output_length);
+    "batching_engine_set_output_length": Signature(_status, [c_void_p, c_int64, c_int32]),
+    # batching_status batching_engine_observe(batching_engine *engine, batching_engine_state *state);
+    "batching_engine_observe": Signature(_status, [c_void_p, POINTER(EngineState)]),
+    # batching_status batching_engine_estimate(batching_engine *engine, const batching_requests *requests, const
+    #     batching_results *results);
+    "batching_engine_estimate": Signature(_status, [c_void_p, POINTER(Requests), POINTER(Results)]),
+    # batching_status batching_engine_fork(batching_engine *engine, batching_engine **copy);
+    "batching_engine_fork": Signature(_status, [c_void_p, POINTER(c_void_p)]),
 }
 
 

@@ -2,18 +2,17 @@
 
 import ctypes
 from collections.abc import Callable, Sequence
-from dataclasses import astuple, dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final
 
-import numpy as np
 import numpy.typing as npt
 
 from batching import _abi
-from batching._arguments import INT64_MAX, integer, number, shown
+from batching._arguments import number, shown
 from batching._attribution import Attribution, attributed_columns
 from batching._calls import check, initialised, pointer
 from batching._columns import RequestColumns
 from batching._engine_callbacks import Callbacks, Iteration, Progress
+from batching._engine_config import AffineTime, Policy, QueueOrder, configured, positive, positive_or_none, switch
 from batching._engine_logs import DecisionLog, IterationLog, LogCollector, decision_collector, iteration_collector
 from batching._engine_result import COLUMNS, Result
 from batching._errors import BatchingValueError
@@ -21,40 +20,10 @@ from batching._library import library
 from batching._memory import allocated, check_fits
 from batching._requests import Request, request_columns, rows
 
-Policy = Literal["vllm", "static", "dynamic", "continuous", "orca"]
-"""Who decides which requests compute how many tokens: see `simulate`."""
-QueueOrder = Literal["arrival", "priority", "shortest_output"]
-"""In which order the waiting are admitted: see `simulate`."""
-
 _RESULT_BYTES_PER_REQUEST: Final = 48
 
 # Iterations between two looks for a signal, if nobody wants to know the progress: a millisecond or two.
 _SIGNAL_INTERVAL: Final = 65_536
-
-# What the C interface calls otherwise.
-_NAMES: Final = {
-    "enable_prefix_caching is 1: must be 0": "enable_prefix_caching is True: must be False",
-    "time_per_prefill_token": "iteration_time.per_prefill_token",
-    "time_per_decode_token": "iteration_time.per_decode_token",
-    "time_per_context_token": "iteration_time.per_context_token",
-    "time_per_prefill_context": "iteration_time.per_prefill_context",
-    "time_callback's answer": "iteration_time's answer",
-}
-
-
-@dataclass(frozen=True)
-class AffineTime:
-    """base + per_prefill_token x prefill tokens + per_decode_token x decoding sequences + per_context_token x context
-    tokens + per_prefill_context x the sum over prefill chunks of tokens x context. Seconds; each at least 0.
-
-    What the terms count is told at `Iteration`.
-    """
-
-    base: float = 0.0
-    per_prefill_token: float = 0.0
-    per_decode_token: float = 0.0
-    per_context_token: float = 0.0
-    per_prefill_context: float = 0.0
 
 
 def simulate(
@@ -132,47 +101,45 @@ def simulate(
     Releases the interpreter's lock.
     """
     columns = requests if isinstance(requests, RequestColumns) else request_columns(rows(requests, "requests"))
-    config = initialised(_abi.Config)
-    config.policy = _choice(policy, "policy", _abi.POLICIES)
-    config.queue_order = _choice(queue_order, "queue_order", _abi.QUEUE_ORDERS)
-    config.max_num_seqs = _positive(max_num_seqs, "max_num_seqs")
-    if max_num_batched_tokens is None:
-        max_num_batched_tokens = max(2048, config.max_num_seqs)
-    config.max_num_batched_tokens = _positive(max_num_batched_tokens, "max_num_batched_tokens")
-    config.long_prefill_token_threshold = integer(long_prefill_token_threshold, "long_prefill_token_threshold")
-    config.max_model_len = _positive_or_none(max_model_len, "max_model_len")
-    config.num_gpu_blocks = _positive_or_none(num_gpu_blocks, "num_gpu_blocks")
-    config.block_size = integer(block_size, "block_size", 1, 65_536)
-    config.iteration_limit = _positive_or_none(iteration_limit, "iteration_limit")
-    config.progress_interval = _positive(progress_interval, "progress_interval")
-    config.max_queue_delay = number(max_queue_delay, "max_queue_delay")
-    config.watermark = number(watermark, "watermark")
-    config.time_limit = _time_limit(time_limit)
-    config.disable_chunked_prefill = not _switch(enable_chunked_prefill, "enable_chunked_prefill")
-    config.disable_reserve_full_isl = not _switch(scheduler_reserve_full_isl, "scheduler_reserve_full_isl")
-    config.async_scheduling = _switch(async_scheduling, "async_scheduling")
-    config.instant_prefill = _switch(instant_prefill, "instant_prefill")
-    config.enable_prefix_caching = _switch(enable_prefix_caching, "enable_prefix_caching")
-    config.admit_oversized = _switch(admit_oversized, "admit_oversized")
-
     callbacks = Callbacks()
-    _set_iteration_time(config, iteration_time, callbacks)
+    config, names = configured(
+        callbacks,
+        policy=policy,
+        queue_order=queue_order,
+        max_num_seqs=max_num_seqs,
+        max_num_batched_tokens=max_num_batched_tokens,
+        long_prefill_token_threshold=long_prefill_token_threshold,
+        max_model_len=max_model_len,
+        enable_chunked_prefill=enable_chunked_prefill,
+        scheduler_reserve_full_isl=scheduler_reserve_full_isl,
+        async_scheduling=async_scheduling,
+        instant_prefill=instant_prefill,
+        max_queue_delay=max_queue_delay,
+        num_gpu_blocks=num_gpu_blocks,
+        block_size=block_size,
+        enable_prefix_caching=enable_prefix_caching,
+        watermark=watermark,
+        admit_oversized=admit_oversized,
+        iteration_time=iteration_time,
+    )
+    config.iteration_limit = positive_or_none(iteration_limit, "iteration_limit")
+    config.progress_interval = positive(progress_interval, "progress_interval")
+    config.time_limit = _time_limit(time_limit)
     if progress is not None:
         if not callable(progress):
             raise TypeError(f"progress is {shown(progress)}: must be a function or None")
         config.progress_callback = callbacks.progress(progress)
     iterations: LogCollector | None = None
     decisions: LogCollector | None = None
-    if _switch(log_iterations, "log_iterations"):
+    if switch(log_iterations, "log_iterations"):
         iterations = iteration_collector(callbacks)
         config.iteration_log = ctypes.pointer(iterations.log)
     # Both are looked at, so that a mistake in either is found.
-    if _switch(log_decisions, "log_decisions") | _switch(log_queues, "log_queues"):
+    if switch(log_decisions, "log_decisions") | switch(log_queues, "log_queues"):
         decisions = decision_collector(callbacks, include_queues=bool(log_queues))
         config.decision_log = ctypes.pointer(decisions.log)
-    attributed = attributed_columns(len(columns)) if _switch(attribution, "attribution") else None
-    base = "iteration_time.base" if isinstance(iteration_time, AffineTime) else "iteration_time"
-    outputs, summary = _run(config, columns, callbacks, attributed, {**_NAMES, "time_base": base})
+    attributed = attributed_columns(len(columns)) if switch(attribution, "attribution") else None
+    outputs, summary = _run(config, columns, callbacks, attributed, names)
     return Result(
         requests=columns,
         policy=policy,
@@ -219,46 +186,6 @@ def _run(
     # Leaving the context has raised what stopped a cancelled run.
     check(status)
     return outputs, summary
-
-
-def _set_iteration_time(config: _abi.Config, model: Any, callbacks: Callbacks) -> None:
-    if isinstance(model, AffineTime):
-        config.time_model = _abi.TIME_AFFINE
-        names = ("base", "per_prefill_token", "per_decode_token", "per_context_token", "per_prefill_context")
-        values = [number(value, f"iteration_time.{name}") for name, value in zip(names, astuple(model), strict=True)]
-        fields = ("time_base", *(f"time_{name}" for name in names[1:]))
-        for field, value in zip(fields, values, strict=True):
-            setattr(config, field, value)
-    elif callable(model):
-        config.time_model = _abi.TIME_CALLBACK
-        config.time_callback = callbacks.iteration_time(model)
-    else:
-        # As an affine model of one term, since to the C interface a constant time of 0 is the default.
-        config.time_model = _abi.TIME_AFFINE
-        config.time_base = number(model, "iteration_time")
-
-
-def _choice(value: object, name: str, choices: dict[str, int]) -> int:
-    if isinstance(value, str) and value in choices:
-        return choices[value]
-    known = ", ".join(repr(choice) for choice in choices)
-    error = BatchingValueError if isinstance(value, str) else TypeError
-    raise error(f"{name} is {shown(value)}: must be one of {known}")
-
-
-def _switch(value: object, name: str) -> bool:
-    if isinstance(value, bool | np.bool_):
-        return bool(value)
-    raise TypeError(f"{name} is {shown(value)}: must be True or False")
-
-
-def _positive(value: object, name: str) -> int:
-    """Where 0 would be the default in the C interface, it is an error here."""
-    return integer(value, name, 1, INT64_MAX)
-
-
-def _positive_or_none(value: object, name: str) -> int:
-    return 0 if value is None else _positive(value, name)
 
 
 def _time_limit(value: object) -> float:

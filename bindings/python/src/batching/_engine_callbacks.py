@@ -61,7 +61,7 @@ class Progress:
 
 
 class Callbacks:
-    """The callbacks of one run. To be used as a context, in which the library is called."""
+    """The callbacks of a run, or of an engine. To be used as a context, in which the library is called."""
 
     def __init__(self) -> None:
         self._error: BaseException | None = None
@@ -110,6 +110,10 @@ class Callbacks:
         self._signal = (number, frame)
 
     def __enter__(self) -> Self:
+        self._error = None
+        self._signal = None
+        self._handler = None
+        self.handles_signals = False
         handler = signal.getsignal(signal.SIGINT)
         if callable(handler) and threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGINT, self._note)

@@ -34,7 +34,7 @@ class EndReason(IntEnum):
 
 
 class Event(IntEnum):
-    """What a row of the log of decisions tells."""
+    """What a row of the log of decisions, or an event of a live engine, tells."""
 
     REJECTED = 100
     """Rejected on arrival."""
@@ -50,5 +50,9 @@ class Event(IntEnum):
     """It is running, with log_queues: one row each, in order."""
     WAITING = 510
     """It is waiting, with log_queues: one row each, in order."""
+    FIRST_TOKEN = 450
+    """Live engine: it has its first token."""
     FINISHED = 600
     """It has its last token; tokens: how many it generated."""
+    ABORTED = 610
+    """Live engine: it was aborted; tokens: how many it generated."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from batching._arguments import shown
-from batching._engine import AffineTime
+from batching._engine_config import AffineTime
 from batching._errors import BatchingError, BatchingValueError
 
 POLICIES: Final = ("vllm", "static", "dynamic", "continuous", "orca")

@@ -1,0 +1,70 @@
+/// What happened to a request of an engine that runs on.
+struct LiveEvent: BitwiseCopyable {
+    var time = Nanoseconds.zero
+    var id: Int64 = 0
+    var event: Int32 = 0
+    var tokens: Int32 = 0
+}
+
+/// What happened since it was last asked, in order of time.
+struct LiveEvents: ~Copyable {
+    private var events: GrowableBuffer<LiveEvent>
+    private var first = 0
+    private var end = 0
+    /// Whether anything is kept.
+    let isWanted: Bool
+
+    var count: Int { end - first }
+
+    init(isWanted: Bool) throws(BatchingError) {
+        events = try GrowableBuffer(capacity: isWanted ? 64 : 0, repeating: LiveEvent())
+        self.isWanted = isWanted
+    }
+
+    @inline(__always)
+    mutating func append(
+        _ event: LiveEventKind, _ id: Int64, at time: Nanoseconds, tokens: Int32 = 0
+    ) throws(BatchingError) {
+        if isWanted {
+            try push(LiveEvent(time: time, id: id, event: event.rawValue, tokens: tokens))
+        }
+    }
+
+    private mutating func push(_ event: LiveEvent) throws(BatchingError) {
+        if end == events.capacity {
+            // Those that were told are gone: if they are many, there is room.
+            if first > end / 2 {
+                events.elements.update(from: events.elements + first, count: count)
+                end -= first
+                first = 0
+            } else {
+                try events.reserve(end + 1)
+            }
+        }
+        events.elements[end] = event
+        end += 1
+    }
+
+    /// Hands over the first, and forgets them.
+    mutating func take(atMost capacity: Int, _ body: (Int, LiveEvent) -> Void) -> Int {
+        let taken = min(capacity, count)
+        for position in 0..<taken { body(position, events.elements[first + position]) }
+        first += taken
+        if first == end {
+            first = 0
+            end = 0
+        }
+        return taken
+    }
+}
+
+/// What happened. The raw values are those of the C header.
+public enum LiveEventKind: Int32, CaseIterable, Sendable {
+    case rejected = 100
+    case preempted = 200
+    case started = 300
+    case resumed = 310
+    case firstToken = 450
+    case finished = 600
+    case aborted = 610
+}

@@ -1,0 +1,53 @@
+/// The KV blocks of an engine that runs on. The loop is compiled once for each combination of memory, policy and model of
+/// iteration time: here is which there are.
+protocol LiveMemory: BlockMemory, ~Copyable {
+    init(live configuration: EngineConfiguration, reservesBlocks: Bool) throws(BatchingError)
+
+    static func run(_ replica: inout LiveReplica<Self>, _ goal: LiveGoal) throws(BatchingError)
+}
+
+extension CountedBlocks: LiveMemory {
+    init(live configuration: EngineConfiguration, reservesBlocks: Bool) throws(BatchingError) {
+        try self.init(
+            usable: configuration.numGPUBlocks.map { Int($0) - 1 }, blockSize: configuration.blockSize,
+            isReserved: reservesBlocks)
+    }
+
+    static func run(_ replica: inout LiveReplica<CountedBlocks>, _ goal: LiveGoal) throws(BatchingError) {
+        switch replica.configuration.policy {
+        case .vllm: try replica.run(VLLMPolicy.self, goal)
+        case .static: try replica.run(StaticPolicy.self, goal)
+        case .dynamic: try replica.run(DynamicPolicy.self, goal)
+        case .continuous: try replica.run(ContinuousPolicy.self, goal)
+        case .orca: try replica.run(OrcaPolicy.self, goal)
+        }
+    }
+}
+
+extension CachedBlocks: LiveMemory {
+    init(live configuration: EngineConfiguration, reservesBlocks: Bool) throws(BatchingError) {
+        try self.init(
+            usable: Int(configuration.numGPUBlocks ?? 1) - 1, blockSize: configuration.blockSize,
+            requests: RequestColumns(count: 0), isAsynchronous: configuration.isAsynchronous)
+    }
+
+    /// Only vLLM's policy caches prefixes.
+    static func run(_ replica: inout LiveReplica<CachedBlocks>, _ goal: LiveGoal) throws(BatchingError) {
+        try replica.run(VLLMPolicy.self, goal)
+    }
+}
+
+extension LiveReplica where Memory: ~Copyable {
+    fileprivate mutating func run<Policy: SchedulingPolicy>(
+        _ policy: Policy.Type, _ goal: LiveGoal
+    ) throws(BatchingError) {
+        switch configuration.iterationTime {
+        case .constant(let seconds):
+            try run(policy, ConstantTime(step: Nanoseconds(validSeconds: seconds)), goal)
+        case .affine(let coefficients) where coefficients.isConstant:
+            try run(policy, ConstantTime(step: Nanoseconds(validSeconds: coefficients.base)), goal)
+        case .affine(let coefficients): try run(policy, AffineTimeModel(coefficients: coefficients), goal)
+        case .callback(let seconds): try run(policy, CallbackTime(seconds: seconds), goal)
+        }
+    }
+}

@@ -1,0 +1,163 @@
+/// How far an engine runs on: whatever comes first.
+struct LiveGoal {
+    /// Nothing that happens at or after it is decided. `forever`: until nothing is left to do.
+    var time: Nanoseconds
+    /// The number of the iteration that is not run any more.
+    var iteration = Int64.max
+
+    static var forever: Nanoseconds { Nanoseconds(.max) }
+}
+
+// It makes the decisions of `EngineLoop.runSynchronously`, one after the other.
+extension LiveReplica where Memory: ~Copyable {
+    /// Runs on. If it throws because a callback did, it can be asked again; after anything else it is unusable.
+    @inline(__always)
+    mutating func run<Policy: SchedulingPolicy, Time: IterationTimeModel>(
+        _ policy: Policy.Type, _ time: Time, _ goal: LiveGoal
+    ) throws(BatchingError) {
+        try check()
+        do throws(BatchingError) {
+            try runOn(policy, time, goal)
+        } catch {
+            if error.kind == .cancelled || isAskingForTime {
+                clock = max(clock, min(replica.now, goal.time))
+            } else {
+                failure = error
+            }
+            throw error
+        }
+        let stopsEarly = goal.time == LiveGoal.forever || replica.iteration >= goal.iteration
+        clock = max(clock, stopsEarly ? min(replica.now, goal.time) : goal.time)
+    }
+
+    /// Whether an iteration is scheduled whose time is not known yet.
+    private var isAskingForTime: Bool { underWay.map { $0.end == nil } ?? false }
+
+    @inline(__always)
+    private mutating func runOn<Policy: SchedulingPolicy, Time: IterationTimeModel>(
+        _ policy: Policy.Type, _ time: Time, _ goal: LiveGoal
+    ) throws(BatchingError) {
+        var limits = RunLimits(configuration, until: goal.time, from: replica.iteration, to: goal.iteration)
+        replica.isOpen = goal.time != LiveGoal.forever
+        while true {
+            if underWay != nil {
+                let end = try self.end(time, limits)
+                if end > goal.time { return }
+                try land(end)
+                if watchedRow >= 0, !rows.end.elements[watchedRow].isNaN { return }
+            }
+            if replica.now > goal.time { return }
+            if leavingCount > 0 { try settleLeaving(at: replica.now) }
+            if isStuck {
+                guard replica.nextArrival < goal.time else { return }
+                replica.awaitArrival()
+                isStuck = false
+            }
+            try takeArrivals()
+            if replica.isEmpty {
+                guard replica.nextArrival < goal.time, replica.hasArrivals, replica.iteration < goal.iteration else {
+                    return
+                }
+                replica.now = replica.nextArrival
+                continue
+            }
+            if !Time.mayFail, replica.canCoast(besideWaiting: Policy.padsBatch) {
+                var start = replica.now
+                try replica.coast(limits, time, start: &start, isAhead: false)
+                if replica.now > goal.time { return }
+                if replica.nextArrival <= replica.now { continue }
+            }
+            if try limits.reached(replica) != nil { return }
+            let firstAdmission = replica.admissions
+            if let latest = try Policy.schedule(&replica) {
+                replica.now = min(latest, replica.nextArrival, goal.time)
+                continue
+            }
+            try noteSchedule(firstAdmission: firstAdmission)
+            underWay = UnderWay(work: replica.measure())
+        }
+    }
+
+    /// When the iteration under way ends.
+    @inline(__always)
+    private mutating func end(
+        _ time: some IterationTimeModel, _ limits: RunLimits
+    ) throws(BatchingError) -> Nanoseconds {
+        guard var iteration = underWay else { return replica.now }
+        if let end = iteration.end { return end }
+        iteration.duration = iteration.work.isAny ? try time.duration(of: iteration.work) : .zero
+        let end = try limits.end(of: iteration.duration, from: replica.now, iteration.work)
+        iteration.end = end
+        underWay = iteration
+        return end
+    }
+
+    /// Tells who was preempted and who was admitted, and remembers who will have a first token.
+    private mutating func noteSchedule(firstAdmission: Int64) throws(BatchingError) {
+        for position in 0..<replica.preempted {
+            let row = Int(replica.victims.elements[position])
+            let slot = Int(rows.slot.elements[row])
+            try events.append(.preempted, rows.id.elements[row], at: replica.now, tokens: replica.generated(slot))
+        }
+        let members = replica.members.elements
+        firstTokenCount = 0
+        var slot = replica.firstCatchingUp
+        while slot >= 0 {
+            let member = members[slot]
+            if member.generated == 0, member.chunk > 0, member.computed &+ Int64(member.chunk) == member.known {
+                try noteFirstToken(member.request)
+            }
+            slot = Int(member.nextOfKind)
+        }
+        for position in 0..<replica.firstTokenCount { try noteFirstToken(replica.firstTokens.elements[position]) }
+        guard replica.admissions > firstAdmission else { return }
+        slot = replica.lastRunning
+        while slot >= 0, members[slot].sequence > firstAdmission { slot = Int(members[slot].previous) }
+        while slot >= 0 {
+            let member = members[slot]
+            let row = Int(member.request)
+            rows.set(slot: Int32(truncatingIfNeeded: slot), of: row)
+            if member.wasPreempted {
+                let computed = Memory.findsPrefixes ? replica.histories.elements[slot].resumedWith : 0
+                try events.append(
+                    .resumed, rows.id.elements[row], at: replica.now, tokens: Int32(truncatingIfNeeded: computed))
+            } else {
+                try events.append(
+                    .started, rows.id.elements[row], at: replica.now, tokens: rows.cachedTokens.elements[row])
+            }
+            slot = Int(member.next)
+        }
+    }
+
+    private mutating func noteFirstToken(_ row: UInt32) throws(BatchingError) {
+        guard events.isWanted else { return }
+        try firstTokens.reserve(firstTokenCount + 1)
+        firstTokens.elements[firstTokenCount] = row
+        firstTokenCount += 1
+    }
+
+    /// The iteration under way is over.
+    @inline(__always)
+    private mutating func land(_ end: Nanoseconds) throws(BatchingError) {
+        guard let iteration = underWay else { return }
+        underWay = nil
+        replica.count(iteration.work, iteration.duration, end: end)
+        let isFutile = !iteration.work.isAny && iteration.work.preemptions == 0
+        try replica.complete(at: end)
+        for position in 0..<firstTokenCount {
+            try events.append(.firstToken, rows.id.elements[Int(firstTokens.elements[position])], at: end, tokens: 1)
+        }
+        firstTokenCount = 0
+        for position in 0..<replica.finishingCount {
+            let slot = Int(replica.finishing.elements[position])
+            let member = replica.members.elements[slot]
+            let row = Int(member.request)
+            try replica.finish(slot, at: end, iteration: iteration.work.number)
+            let id = rows.id.elements[row]
+            rows.remove(row)
+            try events.append(.finished, id, at: end, tokens: member.output)
+        }
+        replica.now = end
+        isStuck = isFutile || replica.isLivelocked
+    }
+}

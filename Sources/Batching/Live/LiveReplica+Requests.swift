@@ -1,0 +1,297 @@
+// Requests come to an engine that runs on, get another length, and go.
+extension LiveReplica where Memory: ~Copyable {
+    /// Takes in requests, all or none. One that can never be served is rejected when it arrives.
+    /// - Parameters:
+    ///   - requests: where they have no times, they arrive now.
+    ///   - ids: nil: each has the number of those submitted before it.
+    mutating func submit(_ given: RequestColumns, ids: UnsafePointer<Int64>?) throws(BatchingError) {
+        try check()
+        let requests = configuration.cachesPrefixes ? given : given.withoutHashes
+        let hashIDs = try checked(requests)
+        try rows.reserve(requests.count, hashIDs: hashIDs)
+        try reservePositions(requests.count)
+        let firstNumber = rows.submitted
+        let kind = (rows.hashes.blockSize, rows.hashes.coversOutput)
+        for index in 0..<requests.count {
+            let id = ids?[index] ?? firstNumber + Int64(index)
+            guard rows.row(of: id) == nil else {
+                // Those before it go again, as if they had never come.
+                for earlier in (0..<index).reversed() { rows.takeBack(ids?[earlier] ?? firstNumber + Int64(earlier)) }
+                rows.setHashKind(kind.0, kind.1)
+                throw .invalid(
+                    ids == nil ? "the number of request \(index)" : "ids[\(index)]", id,
+                    "must not be that of a request that is in flight")
+            }
+            _ = rows.add(requests, index, id: id, arrival: requests.arrivalTime?[index] ?? clock.seconds)
+        }
+        // Rows are used again only once their requests are gone, which until here none is.
+        connect()
+        for index in 0..<requests.count {
+            if let row = rows.row(of: ids?[index] ?? firstNumber + Int64(index)) { enter(row) }
+        }
+        connect()
+        if isStuck { unstick() }
+    }
+
+    /// Takes in one request of columns that have been checked, under an id that nobody has.
+    /// - Returns: its row.
+    mutating func submit(one index: Int, of given: RequestColumns) throws(BatchingError) -> Int {
+        let requests = configuration.cachesPrefixes ? given : given.withoutHashes
+        let hashIDs = requests.prefixHashes.map { Int($0.ends[index] - $0.begins[index]) } ?? 0
+        try rows.reserve(1, hashIDs: hashIDs)
+        try reservePositions(1)
+        var id = Int64.min
+        while rows.row(of: id) != nil { id += 1 }
+        let row = rows.add(requests, index, id: id, arrival: requests.arrivalTime?[index] ?? clock.seconds)
+        connect()
+        enter(row)
+        connect()
+        if isStuck { unstick() }
+        return row
+    }
+
+    /// Checks every element, as `submit` does.
+    func check(_ given: RequestColumns) throws(BatchingError) {
+        try check()
+        _ = try checked(configuration.cachesPrefixes ? given : given.withoutHashes)
+    }
+
+    /// Checks every element.
+    /// - Returns: how many hash ids there are.
+    private func checked(_ requests: RequestColumns) throws(BatchingError) -> Int {
+        _ = try requests.survey()
+        guard rows.count + requests.count <= RequestColumns.maximumCount else {
+            throw .invalid(
+                "requests.count", requests.count, "must be at most \(RequestColumns.maximumCount - rows.count)")
+        }
+        if let times = requests.arrivalTime {
+            for index in 0..<requests.count where Nanoseconds(validSeconds: times[index]) < clock {
+                throw .invalid(
+                    "arrival_time", index, times[index],
+                    "must not be before the clock of the engine, which is at \(clock.seconds) seconds")
+            }
+        }
+        guard let hashes = requests.prefixHashes else { return 0 }
+        try hashes.check(count: requests.count)
+        guard Int64(hashes.blockSize) % configuration.blockSize == 0 else {
+            throw .invalid(
+                "hash_block_size", hashes.blockSize,
+                "must be a multiple of block_size, which is \(configuration.blockSize)")
+        }
+        if let blockSize = rows.hashes.blockSize {
+            guard blockSize == hashes.blockSize, rows.hashes.coversOutput == hashes.coversOutput else {
+                throw .invalid(
+                    "hash_block_size", hashes.blockSize,
+                    "must be \(blockSize), and hash_covers_output \(rows.hashes.coversOutput ? 1 : 0), as before")
+            }
+        }
+        return requests.count == 0 ? 0 : Int(hashes.ends[requests.count - 1])
+    }
+
+    /// The first position that matters.
+    var firstPosition: Int { replica.waiting.isByArrival ? replica.waiting.firstFresh : replica.arrived }
+
+    /// Makes room for so many more positions, first by closing the gap in front of them.
+    private mutating func reservePositions(_ more: Int) throws(BatchingError) {
+        if positions + more <= order.capacity { return }
+        let gap = firstPosition
+        if gap >= order.capacity / 2, gap > 0 {
+            order.elements.update(from: order.elements + gap, count: positions - gap)
+            positions -= gap
+            replica.arrived -= gap
+            if replica.waiting.isByArrival { replica.waiting.rebase(by: gap) }
+        }
+        try order.reserve(positions + more)
+    }
+
+    /// A request is entered in order of arrival, behind those that arrive at the same time.
+    private mutating func enter(_ row: Int) {
+        if replica.rejection(row) != nil { mayReject = true }
+        let place = firstPosition(from: replica.arrived, after: rows.arrivalTime(row))
+        (order.elements + place + 1).update(from: order.elements + place, count: positions - place)
+        order.elements[place] = UInt32(truncatingIfNeeded: row)
+        positions += 1
+    }
+
+    /// The first position whose request arrives after `time`.
+    private func firstPosition(from start: Int, after time: Nanoseconds) -> Int {
+        // Nearly always they come in order.
+        if positions == start || rows.arrivalTime(Int(order.elements[positions - 1])) <= time { return positions }
+        var (low, high) = (start, positions)
+        while low < high {
+            let middle = (low + high) / 2
+            if rows.arrivalTime(Int(order.elements[middle])) <= time { low = middle + 1 } else { high = middle }
+        }
+        return low
+    }
+
+    /// How many of those submitted have not arrived by now.
+    var pending: Int { positions - firstPosition(from: replica.arrived, after: clock) }
+
+    private func row(_ id: Int64) throws(BatchingError) -> Int {
+        guard let row = rows.row(of: id) else { throw .invalid("request", id, "must be that of a request in flight") }
+        return row
+    }
+
+    /// Takes in everyone who has arrived, but for those who can never be served.
+    @inline(__always)
+    mutating func takeArrivals() throws(BatchingError) {
+        if mayReject { try takeArrivalsOrReject() } else { try replica.takeArrivals() }
+    }
+
+    private mutating func takeArrivalsOrReject() throws(BatchingError) {
+        while replica.nextArrival <= replica.now {
+            let row = Int(order.elements[replica.arrived])
+            guard let reason = replica.rejection(row) else {
+                try replica.takeArrival()
+                continue
+            }
+            if replica.waiting.isByArrival {
+                // Those who wait close up: they are fewer than those to come.
+                let first = replica.waiting.firstFresh
+                (order.elements + first + 1).update(from: order.elements + first, count: replica.arrived - first)
+                replica.waiting.rebase(by: -1)
+            }
+            replica.arrived += 1
+            replica.noteNextArrival()
+            let id = rows.id.elements[row]
+            rows.remove(row)
+            rejected += 1
+            try events.append(.rejected, id, at: replica.now, tokens: reason.rawValue)
+        }
+    }
+
+    // They go
+
+    /// A request leaves: at once, or, if it runs, when the iteration under way is over.
+    mutating func abort(_ id: Int64) throws(BatchingError) {
+        try check()
+        let row = try row(id)
+        let slot = Int(rows.slot.elements[row])
+        if slot >= 0, !isBetweenIterations, replica.members.elements[slot].state != .waiting {
+            try leaveLater(Departure(id: id))
+        } else {
+            try leave(row, at: clock, isFinished: false)
+        }
+        if isStuck { unstick() }
+    }
+
+    private mutating func leaveLater(_ departure: Departure) throws(BatchingError) {
+        try leaving.reserve(leavingCount + 1)
+        leaving.elements[leavingCount] = departure
+        leavingCount += 1
+    }
+
+    /// The iteration that was under way is over: those who leave leave.
+    mutating func settleLeaving(at time: Nanoseconds) throws(BatchingError) {
+        for position in 0..<leavingCount {
+            let departure = leaving.elements[position]
+            guard let row = rows.row(of: departure.id) else { continue }
+            try leave(row, at: time, isFinished: departure.isFinished)
+        }
+        leavingCount = 0
+    }
+
+    private mutating func leave(_ row: Int, at time: Nanoseconds, isFinished: Bool) throws(BatchingError) {
+        let id = rows.id.elements[row]
+        let slot = Int(rows.slot.elements[row])
+        var tokens: Int32 = 0
+        if slot < 0 {
+            removeUnserved(row)
+        } else if isFinished {
+            tokens = replica.generated(slot)
+            try replica.endOutput(slot)
+            try replica.finish(slot, at: time, iteration: replica.iteration)
+        } else {
+            tokens = replica.generated(slot)
+            replica.withdraw(slot)
+        }
+        rows.remove(row)
+        aborted += isFinished ? 0 : 1
+        try events.append(isFinished ? .finished : .aborted, id, at: time, tokens: tokens)
+    }
+
+    /// Somebody who never ran leaves.
+    private mutating func removeUnserved(_ row: Int) {
+        replica.memory.forget(row)
+        let start = replica.waiting.isByArrival ? replica.waiting.firstFresh : replica.arrived
+        var place = firstPosition(from: start, after: rows.arrivalTime(row))
+        while place > start, order.elements[place - 1] != UInt32(truncatingIfNeeded: row) { place -= 1 }
+        if place == start {
+            // It waits in a heap.
+            replica.waiting.removeFromHeap(row)
+            return
+        }
+        place -= 1
+        (order.elements + place).update(from: order.elements + place + 1, count: positions - place - 1)
+        positions -= 1
+        if place < replica.arrived {
+            replica.arrived -= 1
+            replica.waiting.removeFresh()
+        }
+        connect()
+    }
+
+    /// Somebody has come or gone, so that what could not go on may now.
+    private mutating func unstick() {
+        isStuck = false
+        replica.totals.futilePreemptions = 0
+        replica.now = max(replica.now, clock)
+    }
+
+    // They get another length
+
+    /// The number of tokens that a request will have in the end, if it has fewer; otherwise it has finished.
+    mutating func setOutputLength(_ id: Int64, _ output: Int32) throws(BatchingError) {
+        try check()
+        guard output >= 1 else { throw .invalid("output_length", output, "must be at least 1") }
+        let row = try row(id)
+        let slot = Int(rows.slot.elements[row])
+        let limited = min(Int64(output), replica.settings.maxModelLength - replica.prompt(row))
+        if slot >= 0 {
+            guard !replica.settings.padsBatch else {
+                throw .invalid("request", id, "must not run: a static or dynamic batch runs on as it was formed")
+            }
+            if Int64(replica.generated(slot)) >= limited {
+                if isBetweenIterations || replica.members.elements[slot].state == .waiting {
+                    try leave(row, at: clock, isFinished: true)
+                } else {
+                    try leaveLater(Departure(id: id, isFinished: true))
+                }
+                if isStuck { unstick() }
+                return
+            }
+        }
+        guard replica.rejection(prompt: replica.prompt(row), output: limited) == nil else {
+            throw .invalid("output_length", output, "must leave the request small enough to be served at all")
+        }
+        if slot >= 0, try !replica.resize(slot, to: Int32(truncatingIfNeeded: limited)) {
+            throw BatchingError(
+                .capacity, "output_length is \(output): there are not enough free KV blocks to reserve for it")
+        }
+        rows.set(output: output, of: row)
+        let isWaiting = slot >= 0 ? replica.members.elements[slot].state == .waiting : !isPending(row)
+        if isWaiting, replica.waiting.order == .shortestOutput { try replica.waiting.renew(row, slot: slot) }
+    }
+
+    /// Whether a request that has no slot has not been taken into the queue.
+    private func isPending(_ row: Int) -> Bool {
+        let time = rows.arrivalTime(row)
+        if replica.nextArrival > time { return false }
+        var place = firstPosition(from: replica.arrived, after: time)
+        while place > replica.arrived, rows.arrivalTime(Int(order.elements[place - 1])) == time {
+            place -= 1
+            if order.elements[place] == UInt32(truncatingIfNeeded: row) { return true }
+        }
+        return false
+    }
+}
+
+extension RequestColumns {
+    /// The same without what is in them.
+    fileprivate var withoutHashes: RequestColumns {
+        RequestColumns(
+            count: count, promptLength: promptLength, outputLength: outputLength, arrivalTime: arrivalTime,
+            priority: priority, tieBreak: tieBreak)
+    }
+}

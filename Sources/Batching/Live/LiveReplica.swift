@@ -1,0 +1,124 @@
+/// A replica whose requests come as its host's time goes by: it runs up to a time, and stops there in the middle of an
+/// iteration if need be.
+///
+/// An iteration that ends after that time has been scheduled, and is under way. What its end brings (tokens, who finishes)
+/// is told to nobody before the clock gets there, and what the host wants of the running meanwhile happens at its end.
+struct LiveReplica<Memory: LiveMemory & ~Copyable>: ~Copyable {
+    /// The iteration that is under way.
+    struct UnderWay {
+        var work = IterationWork()
+        var duration = Nanoseconds.zero
+        /// nil: how long it takes was asked, but not answered.
+        var end: Nanoseconds?
+    }
+
+    let configuration: EngineConfiguration
+    var replica: Replica<Memory, Unattributed>
+    var rows: LiveRows
+    var events: LiveEvents
+    /// Up to here everything has happened.
+    var clock = Nanoseconds.zero
+    /// The rows in order of arrival: those who wait and never ran, then those who have not arrived. In front of them,
+    /// and behind `positions`, nothing that matters.
+    var order: GrowableBuffer<UInt32>
+    var positions = 0
+    var underWay: UnderWay?
+    /// Rows whose first token the iteration under way gives.
+    var firstTokens: GrowableBuffer<UInt32>
+    var firstTokenCount = 0
+    /// Running requests, by id, that leave once the iteration under way is over: as finished, or as aborted.
+    var leaving: GrowableBuffer<Departure>
+    var leavingCount = 0
+    /// Nothing can go on before somebody comes or leaves.
+    var isStuck = false
+    /// Why it cannot be used any more.
+    var failure: BatchingError?
+    /// Whether any may be rejected on arrival.
+    var mayReject = false
+    var rejected: Int64 = 0
+    var aborted: Int64 = 0
+    /// The row whose end is waited for; -1: none.
+    var watchedRow = -1
+
+    struct Departure: BitwiseCopyable {
+        var id: Int64 = 0
+        var isFinished = false
+    }
+
+    /// The copy in which estimates run, made when the first is asked for.
+    var twin: UnsafeMutablePointer<LiveReplica<Memory>>?
+
+    /// - Parameter keepsEvents: whether anybody will want to know what happened.
+    init(_ configuration: EngineConfiguration, keepsEvents: Bool) throws(BatchingError) {
+        let policy = configuration.policy.policy
+        let memory = try Memory(live: configuration, reservesBlocks: policy.reservesBlocks)
+        let rows = try LiveRows()
+        let order = try GrowableBuffer<UInt32>(capacity: 64, repeating: 0)
+        let events = try LiveEvents(isWanted: keepsEvents)
+        let firstTokens = try GrowableBuffer<UInt32>(capacity: 64, repeating: 0)
+        let leaving = try GrowableBuffer(capacity: 16, repeating: Departure())
+        // The wheel is small, so that it is soon copied; who is due beyond it is passed over.
+        let survey = RequestSurvey(
+            totalTokens: 0, longestPrompt: 0, longestOutput: 1000, lastArrival: .zero, isInOrderOfArrival: true)
+        let settings = ReplicaSettings(
+            configuration, reservesBlocks: policy.reservesBlocks, padsBatch: policy.padsBatch)
+        replica = try Replica(
+            RequestColumns(count: 0), results: ResultColumns(), settings: settings,
+            queueOrder: configuration.queueOrder, arrivalOrder: nil, survey: survey, memory: memory, attribution: nil,
+            iterationLog: nil, decisionLog: nil)
+        // Those who can never be served are turned away before the replica sees them.
+        replica.mayReject = false
+        self.configuration = configuration
+        self.rows = rows
+        self.order = order
+        self.events = events
+        self.firstTokens = firstTokens
+        self.leaving = leaving
+        connect()
+    }
+
+    deinit {
+        deallocate(twin)
+    }
+
+    /// Tells the replica where the columns are, which may have moved, and who comes next.
+    mutating func connect() {
+        let columns = rows.columns(count: positions)
+        replica.requests = columns
+        replica.results = rows.results
+        replica.arrivalOrder = PermutedOrder(indices: UnsafePointer(order.elements))
+        replica.waiting.replace(columns)
+        replica.memory.replace(columns)
+        replica.noteNextArrival()
+    }
+
+    /// Whether no iteration is under way.
+    var isBetweenIterations: Bool { underWay == nil && replica.now <= clock }
+
+    /// Throws if an error has left it unusable.
+    func check() throws(BatchingError) {
+        if let failure { throw failure }
+    }
+
+    /// Becomes equal to another replica of the same configuration, but for what that has still to tell.
+    mutating func assign(_ other: borrowing LiveReplica) throws(BatchingError) {
+        try rows.assign(other.rows)
+        try order.reserve(other.positions)
+        let first = other.firstPosition
+        (order.elements + first).update(from: other.order.elements + first, count: other.positions - first)
+        positions = other.positions
+        try replica.assign(other.replica)
+        clock = other.clock
+        underWay = other.underWay
+        try firstTokens.assign(other.firstTokens, count: other.firstTokenCount)
+        firstTokenCount = other.firstTokenCount
+        try leaving.assign(other.leaving, count: other.leavingCount)
+        leavingCount = other.leavingCount
+        isStuck = other.isStuck
+        failure = other.failure
+        mayReject = other.mayReject
+        rejected = other.rejected
+        aborted = other.aborted
+        connect()
+    }
+}

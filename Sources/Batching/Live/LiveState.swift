@@ -1,0 +1,92 @@
+/// What an engine that runs on holds, as of its clock.
+public struct LiveState: Equatable, Sendable {
+    /// Seconds.
+    public var clock = 0.0
+    /// Requests ever submitted, and of those: not arrived yet, waiting, running, and gone.
+    public var submitted: Int64 = 0
+    public var pending: Int64 = 0
+    public var waiting: Int64 = 0
+    public var running: Int64 = 0
+    public var finished: Int64 = 0
+    public var rejected: Int64 = 0
+    public var aborted: Int64 = 0
+    /// Tokens of the running whose KV is there, the iteration under way not counted.
+    public var tokensInFlight: Int64 = 0
+    /// KV blocks in use, those given for the iteration under way included, and those that can be used; -1: no limit.
+    public var usedBlocks: Int64 = 0
+    public var usableBlocks: Int64 = 0
+    /// Iterations that have begun, and those that are over.
+    public var iterations: Int64 = 0
+    public var preemptions: Int64 = 0
+    /// Seconds at which the iteration under way ends; not-a-number if none is.
+    public var nextIterationEnd = Double.nan
+    /// Whether nothing goes on, though there are requests, until somebody comes or leaves.
+    public var isStuck = false
+    /// Events that have not been polled.
+    public var events: Int64 = 0
+}
+
+extension LiveState {
+    init<Memory: LiveMemory & ~Copyable>(_ engine: borrowing LiveReplica<Memory>) {
+        clock = engine.clock.seconds
+        submitted = engine.rows.submitted
+        pending = Int64(engine.pending)
+        running = Int64(engine.replica.runningCount)
+        waiting = Int64(engine.rows.count) - running - pending
+        finished = Int64(engine.replica.totals.finished)
+        rejected = engine.rejected
+        aborted = engine.aborted
+        tokensInFlight = engine.replica.decodingContext
+        engine.replica.forEachCatchingUp { tokensInFlight += $0.computed }
+        if engine.underWay == nil, !engine.isBetweenIterations { tokensInFlight -= Int64(engine.replica.decoding) }
+        let isLimited = engine.replica.memory.isLimited
+        usedBlocks = Int64(engine.replica.memory.usable - engine.replica.memory.free)
+        usableBlocks = isLimited ? Int64(engine.replica.memory.usable) : -1
+        iterations = engine.replica.iteration + (engine.underWay == nil ? 0 : 1)
+        preemptions = engine.replica.totals.preemptions
+        if let end = engine.underWay?.end {
+            nextIterationEnd = end.seconds
+        } else if !engine.isBetweenIterations {
+            nextIterationEnd = engine.replica.now.seconds
+        }
+        isStuck = engine.isStuck
+        events = Int64(engine.events.count)
+    }
+}
+
+/// Columns for what happened, each of `capacity` elements. nil: not wanted.
+public struct LiveEventColumns {
+    let capacity: Int
+    let time: UnsafeMutablePointer<Double>?
+    let request: UnsafeMutablePointer<Int64>?
+    let event: UnsafeMutablePointer<Int32>?
+    let tokens: UnsafeMutablePointer<Int32>?
+
+    /// - Parameters:
+    ///   - time: seconds.
+    ///   - request: what the caller calls it.
+    ///   - event: the raw value of a `LiveEventKind`.
+    ///   - tokens: of one that started or was resumed: found in the prefix cache; of one that was rejected: the raw value of
+    ///     its `RequestStatus`; otherwise: those that it has.
+    public init(
+        capacity: Int, time: UnsafeMutablePointer<Double>? = nil, request: UnsafeMutablePointer<Int64>? = nil,
+        event: UnsafeMutablePointer<Int32>? = nil, tokens: UnsafeMutablePointer<Int32>? = nil
+    ) {
+        self.capacity = capacity
+        self.time = time
+        self.request = request
+        self.event = event
+        self.tokens = tokens
+    }
+}
+
+extension LiveEvents {
+    mutating func take(into columns: LiveEventColumns) -> Int {
+        take(atMost: columns.capacity) { (position, event) in
+            columns.time?[position] = event.time.seconds
+            columns.request?[position] = event.id
+            columns.event?[position] = event.event
+            columns.tokens?[position] = event.tokens
+        }
+    }
+}

@@ -1,0 +1,99 @@
+// What happens to members only in an engine that runs on.
+extension Replica where Memory: ~Copyable {
+    /// Takes a member out of what is counted or looked at: its tokens are in itself.
+    private mutating func standApart(_ slot: Int) {
+        switch members.elements[slot].state {
+        case .decoding: leaveDecoding(slot)
+        case .catchingUp: removeCatchingUp(slot)
+        default: break
+        }
+    }
+
+    /// Those who catch up, in order of admission.
+    func forEachCatchingUp(_ body: (Member) -> Void) {
+        var slot = firstCatchingUp
+        while slot >= 0 {
+            body(members.elements[slot])
+            slot = Int(members.elements[slot].nextOfKind)
+        }
+    }
+
+    /// A member, between two iterations, has all its tokens: `finish` can follow.
+    mutating func endOutput(_ slot: Int) throws(BatchingError) {
+        standApart(slot)
+        if members.elements[slot].state != .waiting {
+            // What is reserved beyond them is given back: fewer blocks are always to be had.
+            let member = members.elements[slot]
+            _ = try memory.resize(slot, member, to: member.known)
+        }
+        members.elements[slot].output = members.elements[slot].generated
+        if members.elements[slot].state != .waiting { members.elements[slot].state = .finishing }
+    }
+
+    /// A member leaves between two iterations, without having all its tokens.
+    mutating func withdraw(_ slot: Int) {
+        totals.tokens &+= Int64(generated(slot))
+        if members.elements[slot].state == .waiting {
+            memory.forget(Int(members.elements[slot].request))
+            waiting.remove(slot, members.elements)
+        } else {
+            standApart(slot)
+            let member = members.elements[slot]
+            if member.wasPreempted { noteRecomputed(slot) }
+            memory.settle(slot, member, computed: member.computed)
+            memory.release(slot, member, computed: member.computed, isPreempted: false)
+            removeRunning(slot)
+        }
+        giveBack(slot)
+    }
+
+    /// A member will have another number of tokens in the end, more than it has. False, and nothing is changed, if that
+    /// takes more KV blocks than are free.
+    mutating func resize(_ slot: Int, to output: Int32) throws(BatchingError) -> Bool {
+        let member = members.elements[slot]
+        let isRunning = member.state != .waiting
+        if isRunning, try !memory.resize(slot, member, to: Int64(member.prompt) &+ Int64(output)) { return false }
+        if member.state == .decoding {
+            let left = Int64(output &- generated(slot))
+            dueLists.remove(slot, members.elements)
+            members.elements[slot].due = iteration &+ left &- 1
+            dueLists.insert(slot, members.elements)
+        }
+        members.elements[slot].output = output
+        return true
+    }
+
+    /// Becomes equal to another replica of the same configuration, but for the columns.
+    mutating func assign(_ other: borrowing Replica) throws(BatchingError) {
+        try members.assign(other.members, count: other.slotCount)
+        try histories.reserve(members.capacity)
+        histories.elements.update(from: other.histories.elements, count: other.slotCount)
+        try memory.reserve(slots: members.capacity)
+        try memory.assign(other.memory, slots: other.slotCount)
+        try waiting.assign(other.waiting)
+        dueLists.assign(other.dueLists)
+        try firstTokens.assign(other.firstTokens, count: other.firstTokenCount)
+        try finishing.assign(other.finishing, count: other.finishingCount)
+        firstFree = other.firstFree
+        slotCount = other.slotCount
+        now = other.now
+        arrived = other.arrived
+        isOpen = other.isOpen
+        firstRunning = other.firstRunning
+        lastRunning = other.lastRunning
+        runningCount = other.runningCount
+        admissions = other.admissions
+        decoding = other.decoding
+        decodingContext = other.decodingContext
+        firstCatchingUp = other.firstCatchingUp
+        lastCatchingUp = other.lastCatchingUp
+        catchingUp = other.catchingUp
+        batchOutput = other.batchOutput
+        joining = other.joining
+        firstTokenCount = other.firstTokenCount
+        iteration = other.iteration
+        preempted = other.preempted
+        finishingCount = other.finishingCount
+        totals = other.totals
+    }
+}

@@ -1,0 +1,138 @@
+import Batching
+import CBatching
+
+@implementation @_cdecl("batching_engine_create")
+public func batching_engine_create(
+    _ config: UnsafePointer<batching_config>!, _ engine: UnsafeMutablePointer<OpaquePointer?>!
+) -> batching_status {
+    status { () throws(BatchingError) in
+        let engine = try required(engine, "engine")
+        let config = config == nil ? batching_config() : try batching_config.read(config)
+        for (name, isGiven) in [
+            ("iteration_log", config.iteration_log != nil), ("decision_log", config.decision_log != nil),
+            ("attribution", config.attribution != nil),
+        ] where isGiven {
+            throw BatchingError(.invalidArgument, "config.\(name) is given: must be NULL for a live engine")
+        }
+        engine.pointee = try EngineHandle.create(try LiveEngine(try config.configuration()))
+    }
+}
+
+@implementation @_cdecl("batching_engine_destroy")
+public func batching_engine_destroy(_ engine: OpaquePointer!) -> batching_status {
+    status { () throws(BatchingError) in
+        guard engine != nil else { return }
+        EngineHandle.destroy(try EngineHandle.lock(engine, "engine"))
+    }
+}
+
+@implementation @_cdecl("batching_engine_submit")
+public func batching_engine_submit(
+    _ engine: OpaquePointer!, _ requests: UnsafePointer<batching_requests>!, _ ids: UnsafePointer<Int64>!
+) -> batching_status {
+    status(of: engine) { (engine: inout LiveEngine) throws(BatchingError) in
+        try engine.submit(try batching_requests.read(requests).engineColumns(), ids: ids)
+    }
+}
+
+@implementation @_cdecl("batching_engine_advance")
+public func batching_engine_advance(
+    _ engine: OpaquePointer!, _ time: Double, _ iterations: Int64
+) -> batching_status {
+    status(of: engine) { (engine: inout LiveEngine) throws(BatchingError) in
+        guard iterations >= 0 else { throw .invalid("iterations", iterations, "must be at least 0") }
+        try engine.advance(to: time, iterations: iterations == 0 ? nil : iterations)
+    }
+}
+
+@implementation @_cdecl("batching_engine_poll")
+public func batching_engine_poll(
+    _ engine: OpaquePointer!, _ events: UnsafeMutablePointer<batching_engine_events>!
+) -> batching_status {
+    status(of: engine) { (engine: inout LiveEngine) throws(BatchingError) in
+        var told = try batching_engine_events.read(events)
+        guard told.capacity >= 0 else { throw .invalid("events.capacity", told.capacity, "must be at least 0") }
+        let columns = LiveEventColumns(
+            capacity: Int(told.capacity), time: told.time, request: told.request, event: told.event,
+            tokens: told.tokens)
+        told.count = Int64(engine.poll(into: columns))
+        told.remaining = engine.observe().events
+        told.write(to: events)
+    }
+}
+
+@implementation @_cdecl("batching_engine_abort")
+public func batching_engine_abort(_ engine: OpaquePointer!, _ request: Int64) -> batching_status {
+    status(of: engine) { (engine: inout LiveEngine) throws(BatchingError) in try engine.abort(request) }
+}
+
+@implementation @_cdecl("batching_engine_set_output_length")
+public func batching_engine_set_output_length(
+    _ engine: OpaquePointer!, _ request: Int64, _ output_length: Int32
+) -> batching_status {
+    status(of: engine) { (engine: inout LiveEngine) throws(BatchingError) in
+        try engine.setOutputLength(request, output_length)
+    }
+}
+
+@implementation @_cdecl("batching_engine_observe")
+public func batching_engine_observe(
+    _ engine: OpaquePointer!, _ state: UnsafeMutablePointer<batching_engine_state>!
+) -> batching_status {
+    status(of: engine) { (engine: inout LiveEngine) throws(BatchingError) in
+        _ = try batching_engine_state.read(state)
+        batching_engine_state(engine.observe()).write(to: state)
+    }
+}
+
+@implementation @_cdecl("batching_engine_estimate")
+public func batching_engine_estimate(
+    _ engine: OpaquePointer!, _ requests: UnsafePointer<batching_requests>!,
+    _ results: UnsafePointer<batching_results>!
+) -> batching_status {
+    status(of: engine) { (engine: inout LiveEngine) throws(BatchingError) in
+        let requests = try batching_requests.read(requests)
+        let results = try batching_results.columns(results, holding: requests.count)
+        try engine.estimate(requests.engineColumns(), results: results)
+    }
+}
+
+@implementation @_cdecl("batching_engine_fork")
+public func batching_engine_fork(
+    _ engine: OpaquePointer!, _ copy: UnsafeMutablePointer<OpaquePointer?>!
+) -> batching_status {
+    status(of: engine) { (engine: inout LiveEngine) throws(BatchingError) in
+        let copy = try required(copy, "copy")
+        copy.pointee = try EngineHandle.create(try engine.fork())
+    }
+}
+
+extension batching_engine_events: VersionedStruct {
+    static let argument = "events"
+    static let firstSize = 64
+}
+
+extension batching_engine_state: VersionedStruct {
+    static let argument = "state"
+    static let firstSize = 136
+
+    init(_ state: LiveState) {
+        self.init()
+        clock = state.clock
+        submitted = state.submitted
+        pending = state.pending
+        waiting = state.waiting
+        running = state.running
+        finished = state.finished
+        rejected = state.rejected
+        aborted = state.aborted
+        tokens_in_flight = state.tokensInFlight
+        kv_blocks_used = state.usedBlocks
+        kv_blocks_usable = state.usableBlocks
+        iterations = state.iterations
+        preemptions = state.preemptions
+        next_iteration_end = state.nextIterationEnd
+        is_stuck = state.isStuck ? 1 : 0
+        events = state.events
+    }
+}

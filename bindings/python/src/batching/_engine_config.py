@@ -1,0 +1,129 @@
+"""How an engine is configured: what `simulate` and `LiveEngine` have in common."""
+
+from collections.abc import Callable
+from dataclasses import astuple, dataclass
+from typing import Any, Final, Literal
+
+import numpy as np
+
+from batching import _abi
+from batching._arguments import INT64_MAX, integer, number, shown
+from batching._calls import initialised
+from batching._engine_callbacks import Callbacks, Iteration
+from batching._errors import BatchingValueError
+
+Policy = Literal["vllm", "static", "dynamic", "continuous", "orca"]
+"""Who decides which requests compute how many tokens: see `simulate`."""
+QueueOrder = Literal["arrival", "priority", "shortest_output"]
+"""In which order the waiting are admitted: see `simulate`."""
+
+# What the C interface calls otherwise.
+_NAMES: Final = {
+    "enable_prefix_caching is 1: must be 0": "enable_prefix_caching is True: must be False",
+    "time_per_prefill_token": "iteration_time.per_prefill_token",
+    "time_per_decode_token": "iteration_time.per_decode_token",
+    "time_per_context_token": "iteration_time.per_context_token",
+    "time_per_prefill_context": "iteration_time.per_prefill_context",
+    "time_callback's answer": "iteration_time's answer",
+}
+
+
+@dataclass(frozen=True)
+class AffineTime:
+    """base + per_prefill_token x prefill tokens + per_decode_token x decoding sequences + per_context_token x context
+    tokens + per_prefill_context x the sum over prefill chunks of tokens x context. Seconds; each at least 0.
+
+    What the terms count is told at `Iteration`.
+    """
+
+    base: float = 0.0
+    per_prefill_token: float = 0.0
+    per_decode_token: float = 0.0
+    per_context_token: float = 0.0
+    per_prefill_context: float = 0.0
+
+
+def configured(
+    callbacks: Callbacks,
+    *,
+    policy: Policy,
+    queue_order: QueueOrder,
+    max_num_seqs: int,
+    max_num_batched_tokens: int | None,
+    long_prefill_token_threshold: int,
+    max_model_len: int | None,
+    enable_chunked_prefill: bool,
+    scheduler_reserve_full_isl: bool,
+    async_scheduling: bool,
+    instant_prefill: bool,
+    max_queue_delay: float,
+    num_gpu_blocks: int | None,
+    block_size: int,
+    enable_prefix_caching: bool,
+    watermark: float,
+    admit_oversized: bool,
+    iteration_time: float | AffineTime | Callable[[Iteration], float],
+) -> tuple[_abi.Config, dict[str, str]]:
+    """The configuration that the arguments of `simulate` describe, and what the C interface calls otherwise."""
+    config = initialised(_abi.Config)
+    config.policy = _choice(policy, "policy", _abi.POLICIES)
+    config.queue_order = _choice(queue_order, "queue_order", _abi.QUEUE_ORDERS)
+    config.max_num_seqs = positive(max_num_seqs, "max_num_seqs")
+    if max_num_batched_tokens is None:
+        max_num_batched_tokens = max(2048, config.max_num_seqs)
+    config.max_num_batched_tokens = positive(max_num_batched_tokens, "max_num_batched_tokens")
+    config.long_prefill_token_threshold = integer(long_prefill_token_threshold, "long_prefill_token_threshold")
+    config.max_model_len = positive_or_none(max_model_len, "max_model_len")
+    config.num_gpu_blocks = positive_or_none(num_gpu_blocks, "num_gpu_blocks")
+    config.block_size = integer(block_size, "block_size", 1, 65_536)
+    config.max_queue_delay = number(max_queue_delay, "max_queue_delay")
+    config.watermark = number(watermark, "watermark")
+    config.disable_chunked_prefill = not switch(enable_chunked_prefill, "enable_chunked_prefill")
+    config.disable_reserve_full_isl = not switch(scheduler_reserve_full_isl, "scheduler_reserve_full_isl")
+    config.async_scheduling = switch(async_scheduling, "async_scheduling")
+    config.instant_prefill = switch(instant_prefill, "instant_prefill")
+    config.enable_prefix_caching = switch(enable_prefix_caching, "enable_prefix_caching")
+    config.admit_oversized = switch(admit_oversized, "admit_oversized")
+    _set_iteration_time(config, iteration_time, callbacks)
+    base = "iteration_time.base" if isinstance(iteration_time, AffineTime) else "iteration_time"
+    return config, {**_NAMES, "time_base": base}
+
+
+def _set_iteration_time(config: _abi.Config, model: Any, callbacks: Callbacks) -> None:
+    if isinstance(model, AffineTime):
+        config.time_model = _abi.TIME_AFFINE
+        names = ("base", "per_prefill_token", "per_decode_token", "per_context_token", "per_prefill_context")
+        values = [number(value, f"iteration_time.{name}") for name, value in zip(names, astuple(model), strict=True)]
+        fields = ("time_base", *(f"time_{name}" for name in names[1:]))
+        for field, value in zip(fields, values, strict=True):
+            setattr(config, field, value)
+    elif callable(model):
+        config.time_model = _abi.TIME_CALLBACK
+        config.time_callback = callbacks.iteration_time(model)
+    else:
+        # As an affine model of one term, since to the C interface a constant time of 0 is the default.
+        config.time_model = _abi.TIME_AFFINE
+        config.time_base = number(model, "iteration_time")
+
+
+def _choice(value: object, name: str, choices: dict[str, int]) -> int:
+    if isinstance(value, str) and value in choices:
+        return choices[value]
+    known = ", ".join(repr(choice) for choice in choices)
+    error = BatchingValueError if isinstance(value, str) else TypeError
+    raise error(f"{name} is {shown(value)}: must be one of {known}")
+
+
+def switch(value: object, name: str) -> bool:
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    raise TypeError(f"{name} is {shown(value)}: must be True or False")
+
+
+def positive(value: object, name: str) -> int:
+    """Where 0 would be the default in the C interface, it is an error here."""
+    return integer(value, name, 1, INT64_MAX)
+
+
+def positive_or_none(value: object, name: str) -> int:
+    return 0 if value is None else positive(value, name)

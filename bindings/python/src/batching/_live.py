@@ -1,0 +1,423 @@
+"""An engine that runs as its host's time goes by: a digital twin of a server."""
+
+import ctypes
+import math
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any, Final, NamedTuple, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from batching import _abi
+from batching._arguments import INT64_MAX, int32, int64_column, integer, number, shown
+from batching._calls import Float64Array, Int32Array, Int64Array, check, initialised, pointer
+from batching._columns import RequestColumns, _Columns
+from batching._display import Displayed, Table, count, seconds, share
+from batching._engine_callbacks import Callbacks, Iteration
+from batching._engine_config import AffineTime, Policy, QueueOrder, configured
+from batching._engine_words import Event, RequestStatus
+from batching._errors import BatchingValueError
+from batching._library import library
+
+# Iterations between two looks for a signal: a millisecond or two.
+_SIGNAL_INTERVAL: Final = 65_536
+
+
+class LiveEvent(NamedTuple):
+    """What happened to a request."""
+
+    time: float
+    """Seconds."""
+    request: int
+    """Its id."""
+    event: Event
+    """ADMITTED, RESUMED, PREEMPTED, FIRST_TOKEN, FINISHED, ABORTED or REJECTED."""
+    tokens: int
+    """Admitted, resumed: found in the prefix cache; rejected: its RequestStatus; otherwise: generated."""
+
+
+class LiveEventColumns(_Columns):
+    """What happened, as read-only columns: those of LiveEvent, in order of time."""
+
+    time: Float64Array
+    request: Int64Array
+    event: Int32Array
+    tokens: Int32Array
+
+    def __init__(self, columns: dict[str, npt.NDArray[Any]]) -> None:
+        self._keep(**columns)
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+    def __repr__(self) -> str:
+        return f"LiveEventColumns({len(self)} events)"
+
+
+@dataclass(frozen=True)
+class LiveState(Displayed):
+    """What an engine holds now, as of its clock. Times are seconds."""
+
+    clock: float
+    """Where the clock is."""
+    submitted: int
+    """Requests ever submitted: the sum of the next six."""
+    pending: int
+    """Requests that have not arrived yet."""
+    waiting: int
+    """Requests that wait, those preempted included."""
+    running: int
+    """Requests that run."""
+    finished: int
+    """Requests that have finished."""
+    rejected: int
+    """Requests that were rejected."""
+    aborted: int
+    """Requests that were aborted."""
+    tokens_in_flight: int
+    """Tokens of the running whose KV is there; those of the iteration under way are not."""
+    kv_blocks_used: int
+    """KV blocks in use, those for the iteration under way included."""
+    kv_blocks_usable: int | None
+    """KV blocks in all. None: no limit."""
+    iterations: int
+    """Iterations that have begun."""
+    preemptions: int
+    """Preemptions so far."""
+    next_iteration_end: float | None
+    """When the iteration under way ends. None: none is."""
+    is_stuck: bool
+    """Whether nothing goes on, though there are requests, until somebody comes or leaves."""
+    events: int
+    """Events that were not polled."""
+
+    @property
+    def kv_use(self) -> float:
+        """The share of the KV blocks in use; 0.0 if there is no limit."""
+        return self.kv_blocks_used / self.kv_blocks_usable if self.kv_blocks_usable else 0.0
+
+    def _table(self) -> Table:
+        rows = [
+            ("clock", seconds(self.clock)),
+            ("pending", count(self.pending)),
+            ("waiting", count(self.waiting)),
+            ("running", count(self.running)),
+            ("finished", count(self.finished)),
+            ("rejected", count(self.rejected)),
+            ("aborted", count(self.aborted)),
+            ("tokens in flight", count(self.tokens_in_flight)),
+            ("KV blocks in use", share(self.kv_use)),
+            ("iterations", count(self.iterations)),
+            ("preemptions", count(self.preemptions)),
+        ]
+        return Table("Live engine", ("", ""), rows)
+
+
+class Estimate(NamedTuple):
+    """What would become of a request. Times are seconds; NaN where it would not get that far."""
+
+    ttft: float
+    """From its arrival to its first token."""
+    e2e: float
+    """From its arrival to its end."""
+    start_time: float
+    """When it would be admitted."""
+    first_token_time: float
+    """When it would have its first token."""
+    end_time: float
+    """When it would have its last."""
+    status: RequestStatus
+    """FINISHED; STUCK, or why it would be rejected."""
+
+
+class LiveEngine:
+    """An engine of `simulate` that runs as its host's time goes by, as a twin of a real server.
+
+    Requests are submitted while it runs, leave, or get another length; `poll` tells what has happened, `estimate` what
+    would become of a request that was not sent yet. In whatever slices requests are submitted and the clock is moved,
+    the decisions are those of `simulate` with all of them.
+
+    The clock is where `advance` has moved it. Requests can be submitted in any order as long as none arrives before the
+    clock. An iteration that starts before the clock and ends after it is under way: what its end brings is told once
+    the clock is there.
+
+    Args: those of `simulate`, but for what ends or logs a run. async_scheduling must be False.
+
+    Raises:
+        TypeError: an argument is of the wrong type.
+        ValueError: a value is out of its range, or two contradict each other.
+        MemoryError: there is no memory.
+
+    One thread at a time may use it: another, or a callback of it, gets a BatchingBusyError. If a function for
+    iteration_time raises, `advance` raises that, and can be called again.
+
+    >>> engine = LiveEngine(max_num_seqs=2, iteration_time=0.01)
+    >>> engine.submit(7, prompt_length=100, output_length=3, arrival_time=1.0)
+    >>> engine.advance(1.025)
+    >>> engine.estimate(prompt_length=50, output_length=2).ttft
+    0.015
+    >>> [event.event.name for event in engine.poll()]
+    ['ADMITTED', 'FIRST_TOKEN']
+    """
+
+    def __init__(
+        self,
+        *,
+        policy: Policy = "vllm",
+        queue_order: QueueOrder = "arrival",
+        max_num_seqs: int = 256,
+        max_num_batched_tokens: int | None = None,
+        long_prefill_token_threshold: int = 0,
+        max_model_len: int | None = None,
+        enable_chunked_prefill: bool = True,
+        scheduler_reserve_full_isl: bool = True,
+        async_scheduling: bool = False,
+        instant_prefill: bool = False,
+        max_queue_delay: float = 0.0,
+        num_gpu_blocks: int | None = None,
+        block_size: int = 16,
+        enable_prefix_caching: bool = False,
+        watermark: float = 0.0,
+        admit_oversized: bool = False,
+        iteration_time: float | AffineTime | Callable[[Iteration], float] = 0.01,
+    ) -> None:
+        callbacks = Callbacks()
+        config, self._names = configured(
+            callbacks,
+            policy=policy,
+            queue_order=queue_order,
+            max_num_seqs=max_num_seqs,
+            max_num_batched_tokens=max_num_batched_tokens,
+            long_prefill_token_threshold=long_prefill_token_threshold,
+            max_model_len=max_model_len,
+            enable_chunked_prefill=enable_chunked_prefill,
+            scheduler_reserve_full_isl=scheduler_reserve_full_isl,
+            async_scheduling=async_scheduling,
+            instant_prefill=instant_prefill,
+            max_queue_delay=max_queue_delay,
+            num_gpu_blocks=num_gpu_blocks,
+            block_size=block_size,
+            enable_prefix_caching=enable_prefix_caching,
+            watermark=watermark,
+            admit_oversized=admit_oversized,
+            iteration_time=iteration_time,
+        )
+        config.progress_callback = callbacks.progress(None)
+        config.progress_interval = _SIGNAL_INTERVAL
+        self._callbacks = callbacks
+        # The library keeps the functions, not the struct.
+        self._config = config
+        self._asks_back = callable(iteration_time)
+        handle = ctypes.c_void_p()
+        check(library.batching_engine_create(ctypes.byref(config), ctypes.byref(handle)), self._names)
+        self._own(handle)
+
+    def _own(self, handle: ctypes.c_void_p) -> None:
+        self._handle = handle
+        self._question = _Question()
+        weakref.finalize(self, library.batching_engine_destroy, handle)
+
+    def submit(
+        self,
+        request: int,
+        *,
+        prompt_length: int,
+        output_length: int,
+        arrival_time: float | None = None,
+        priority: int = 0,
+        hash_ids: npt.ArrayLike | None = None,
+        hash_block_size: int | None = None,
+        hash_covers_output: bool = False,
+    ) -> None:
+        """One request comes. If it can never be served, it is rejected when it arrives, which is an event.
+
+        Args:
+            request: what you call it: any integer, but none that is in flight.
+            prompt_length: tokens; at least 0.
+            output_length: tokens that are expected; at least 1.
+            arrival_time: seconds; not before the clock. None: now.
+            priority: with queue_order "priority": lower is more urgent.
+            hash_ids: with prefix caching: the chained hashes of its blocks.
+            hash_block_size: tokens that one of them stands for; None: a KV block. The same for all requests.
+            hash_covers_output: whether they go on over the output. The same for all requests.
+
+        Time: microseconds; `submit_columns` takes many at once.
+        """
+        columns = RequestColumns(
+            [int32(output_length, "output_length")],
+            [int32(prompt_length, "prompt_length")],
+            None if arrival_time is None else [number(arrival_time, "arrival_time")],
+            priority=[int32(priority, "priority")],
+            hash_ids=None if hash_ids is None else [hash_ids],
+            hash_block_size=hash_block_size,
+            hash_covers_output=hash_covers_output,
+        )
+        self.submit_columns(columns, [integer(request, "request")])
+
+    def submit_columns(self, requests: RequestColumns, ids: npt.ArrayLike | None = None) -> None:
+        """Requests come, all or none.
+
+        Args:
+            requests: not before the clock, in any order. Without arrival_time they arrive now.
+            ids: int64, shape (count,): what you call them. None: each has the number of those submitted before it.
+
+        Time: about 100 ns a request.
+        """
+        if not isinstance(requests, RequestColumns):
+            raise TypeError(f"requests is {shown(requests)}: must be RequestColumns")
+        names = None if ids is None else int64_column(ids, "ids")
+        if names is not None and len(names) != len(requests):
+            raise BatchingValueError(
+                f"ids has {len(names)} elements: must have one for each of {len(requests)} requests"
+            )
+        structure = requests._structure()
+        check(library.batching_engine_submit(self._handle, ctypes.byref(structure), pointer(names)))
+
+    def advance(self, time: float = math.inf, *, iterations: int | None = None) -> None:
+        """Move the clock on, and do what happens until then.
+
+        Args:
+            time: seconds; if the clock is there already, nothing happens. Infinity: until nothing is left to do, and
+                nobody else comes; the clock is then at the end of the last iteration.
+            iterations: the most iterations; the clock is then at the end of the last of them. None: no limit.
+
+        Raises: what a function for iteration_time raises; KeyboardInterrupt, too. It can be called again then.
+        """
+        most = 0 if iterations is None else integer(iterations, "iterations", 1, INT64_MAX)
+        until = time if isinstance(time, float) and time == math.inf else number(time, "time")
+        with self._callbacks:
+            status = library.batching_engine_advance(self._handle, until, most)
+            if status != _abi.ERROR_CANCELLED:
+                check(status, self._names)
+        check(status)
+
+    def poll(self) -> list[LiveEvent]:
+        """What happened since it was last asked, in order of time."""
+        told = self.poll_columns()
+        columns = (told.time.tolist(), told.request.tolist(), told.event.tolist(), told.tokens.tolist())
+        return [
+            LiveEvent(time, request, Event(event), tokens)
+            for time, request, event, tokens in zip(*columns, strict=True)
+        ]
+
+    def poll_columns(self) -> LiveEventColumns:
+        """The same as columns, without an object an event."""
+        capacity = self._observed().events
+        columns: dict[str, npt.NDArray[Any]] = {
+            "time": np.empty(capacity, np.float64),
+            "request": np.empty(capacity, np.int64),
+            "event": np.empty(capacity, np.int32),
+            "tokens": np.empty(capacity, np.int32),
+        }
+        events = initialised(_abi.EngineEvents)
+        events.capacity = capacity
+        for name, column in columns.items():
+            setattr(events, name, pointer(column))
+        check(library.batching_engine_poll(self._handle, ctypes.byref(events)))
+        return LiveEventColumns(columns)
+
+    def abort(self, request: int) -> None:
+        """A request leaves: its client is gone. If it runs, it does so at the end of the iteration under way; if that
+        gives its last token, it has finished instead.
+        """
+        check(library.batching_engine_abort(self._handle, integer(request, "request")))
+
+    def set_output_length(self, request: int, output_length: int) -> None:
+        """How many tokens a request will have generated in the end. If it has as many, it has finished: now, or, if it
+        runs, at the end of the iteration under way.
+        """
+        length = int32(output_length, "output_length")
+        check(library.batching_engine_set_output_length(self._handle, integer(request, "request"), length))
+
+    @property
+    def state(self) -> LiveState:
+        """What it holds now."""
+        told = self._observed()
+        values = {field.name: getattr(told, field.name) for field in fields(LiveState)}
+        values["is_stuck"] = bool(told.is_stuck)
+        values["kv_blocks_usable"] = None if told.kv_blocks_usable < 0 else told.kv_blocks_usable
+        values["next_iteration_end"] = None if math.isnan(told.next_iteration_end) else told.next_iteration_end
+        return LiveState(**values)
+
+    def _observed(self) -> _abi.EngineState:
+        state = initialised(_abi.EngineState)
+        check(library.batching_engine_observe(self._handle, ctypes.byref(state)))
+        return state
+
+    def estimate(
+        self, *, prompt_length: int, output_length: int, arrival_time: float | None = None, priority: int = 0
+    ) -> Estimate:
+        """What would become of a request if it, and nobody else, came. The engine stays as it is.
+
+        Args: those of `submit`.
+
+        Time: a copy of what is in flight, and what it takes to run that to the end of the request: some microseconds.
+        """
+        question = self._question
+        question.prompt_length.value = int32(prompt_length, "prompt_length")
+        question.output_length.value = int32(output_length, "output_length")
+        question.priority.value = int32(priority, "priority")
+        arrival = self._clock() if arrival_time is None else number(arrival_time, "arrival_time")
+        question.arrival_time.value = arrival
+        if self._asks_back:
+            with self._callbacks:
+                status = library.batching_engine_estimate(self._handle, *question.arguments)
+                if status != _abi.ERROR_CANCELLED:
+                    check(status, self._names)
+            check(status)
+        else:
+            check(library.batching_engine_estimate(self._handle, *question.arguments))
+        return question.answer(arrival)
+
+    def _clock(self) -> float:
+        state = self._question.state
+        check(library.batching_engine_observe(self._handle, self._question.state_pointer))
+        clock: float = state.clock
+        return clock
+
+    def fork(self) -> Self:
+        """An independent copy, for a what-if. It has no events to tell yet."""
+        handle = ctypes.c_void_p()
+        check(library.batching_engine_fork(self._handle, ctypes.byref(handle)))
+        copy = type(self).__new__(type(self))
+        copy._names, copy._callbacks, copy._config = self._names, self._callbacks, self._config
+        copy._asks_back = self._asks_back
+        copy._own(handle)
+        return copy
+
+    def __repr__(self) -> str:
+        state = self._observed()
+        return f"LiveEngine(at {state.clock!r} s, {state.running} running, {state.waiting} waiting)"
+
+
+class _Question:
+    """What an estimate asks and is answered, made once: to make it again would take longer than the answer."""
+
+    def __init__(self) -> None:
+        self.prompt_length, self.output_length, self.priority = ctypes.c_int32(), ctypes.c_int32(), ctypes.c_int32()
+        self.arrival_time = ctypes.c_double()
+        self._start, self._first_token, self._end = ctypes.c_double(), ctypes.c_double(), ctypes.c_double()
+        self._status = ctypes.c_int32()
+        requests = initialised(_abi.Requests)
+        requests.count = 1
+        requests.prompt_length = ctypes.pointer(self.prompt_length)
+        requests.output_length = ctypes.pointer(self.output_length)
+        requests.priority = ctypes.pointer(self.priority)
+        requests.arrival_time = ctypes.pointer(self.arrival_time)
+        results = initialised(_abi.Results)
+        results.capacity = 1
+        results.start_time = ctypes.pointer(self._start)
+        results.first_token_time = ctypes.pointer(self._first_token)
+        results.end_time = ctypes.pointer(self._end)
+        results.status = ctypes.pointer(self._status)
+        self.arguments = (ctypes.byref(requests), ctypes.byref(results))
+        self.state = initialised(_abi.EngineState)
+        self.state_pointer = ctypes.byref(self.state)
+
+    def answer(self, arrival: float) -> Estimate:
+        start, first_token, end = self._start.value, self._first_token.value, self._end.value
+        return Estimate(
+            first_token - arrival, end - arrival, start, first_token, end, RequestStatus(self._status.value)
+        )

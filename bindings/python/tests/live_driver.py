@@ -1,0 +1,163 @@
+"""Feeds a case to a live engine in random slices, and gathers what it tells."""
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from batching import Event, LiveEngine, RequestColumns, RequestStatus
+from engine_cases import STEP, Case, SeededSource
+from engine_comparison import library_arguments
+from slow_simulators import nanoseconds, seconds
+
+
+@dataclass
+class Told:
+    """What a live engine told of each request of a case, by its index."""
+
+    start_time: list[float]
+    first_token_time: list[float]
+    end_time: list[float]
+    tokens_generated: list[int]
+    preemptions: list[int]
+    prefix_cached_tokens: list[int]
+    status: list[int]
+    completion_order: list[int]
+    times: list[float]
+    """Of all events, in the order in which they were told."""
+
+
+def live_arguments(case: Case) -> dict[str, Any]:
+    """What a live engine takes of the configuration of a case."""
+    arguments = library_arguments(case.options)
+    for name in ("time_limit", "iteration_limit", "log_queues"):
+        del arguments[name]
+    return arguments
+
+
+def rows_of(case: Case, indices: list[int]) -> RequestColumns:
+    """Some requests of a case."""
+    workload = case.workload
+    shared: dict[str, Any] = {}
+    if workload.hash_ids is not None:
+        ids = [workload.hash_ids[index] for index in indices]
+        shared["hash_ids"] = np.array([item for row in ids for item in row], np.int64)
+        shared["hash_offsets"] = np.cumsum([0, *map(len, ids)], dtype=np.int64)
+        shared["hash_block_size"] = workload.hash_block_size or None
+        shared["hash_covers_output"] = workload.hash_covers_output
+    return RequestColumns(
+        [workload.output_length[index] for index in indices],
+        [workload.prompt_length[index] for index in indices],
+        [workload.arrival_time[index] for index in indices],
+        priority=None if workload.priority is None else [workload.priority[index] for index in indices],
+        tie_break=None if workload.tie_break is None else [workload.tie_break[index] for index in indices],
+        **shared,
+    )
+
+
+class Drive:
+    """One run of a case through a live engine."""
+
+    def __init__(self, case: Case, source: SeededSource) -> None:
+        count = len(case.workload.output_length)
+        self.case = case
+        self.source = source
+        self.engine = LiveEngine(**live_arguments(case))
+        self.told = Told(
+            start_time=[math.nan] * count,
+            first_token_time=[math.nan] * count,
+            end_time=[math.nan] * count,
+            tokens_generated=[0] * count,
+            preemptions=[0] * count,
+            prefix_cached_tokens=[0] * count,
+            status=[RequestStatus.STUCK] * count,
+            completion_order=[],
+            times=[],
+        )
+        # By arrival; ties as given, since there the one that was there first goes first.
+        arrival = [nanoseconds(time) for time in case.workload.arrival_time]
+        self.arrival = arrival
+        self.left = sorted(range(count), key=lambda index: arrival[index])
+
+    def run(self) -> Told:
+        clock = 0
+        while self.left or self.source.integer(0, 3):
+            target = clock + self.source.choice([0, 1, STEP // 2, STEP - 1, STEP, STEP + 1, 3 * STEP, 20 * STEP])
+            if self.left and self.source.choice([True, False]):
+                target = max(clock, self.arrival[self.source.choice(self.left)])
+            self.submit(target)
+            if not self.left and self.case.options.policy == "static":
+                # It starts its last batch only once it knows that nothing more comes.
+                break
+            if self.source.integer(0, 9) == 0:
+                self.engine.advance(seconds(target), iterations=self.source.integer(1, 5))
+            else:
+                self.engine.advance(seconds(target))
+                assert self.engine.state.clock == seconds(target)
+            clock = nanoseconds(self.engine.state.clock)
+            self.look()
+        self.engine.advance()
+        self.take_events()
+        return self.told
+
+    def submit(self, target: int) -> None:
+        """All that arrive before `target`, and sometimes more: one by one or together, and not in order."""
+        due = sum(self.arrival[index] < target for index in self.left)
+        count = max(due, self.source.choice([0, due, due + 1, due + 3]))
+        indices, self.left = self.left[:count], self.left[count:]
+        if len({self.arrival[index] for index in indices}) == len(indices) and self.source.choice([True, False]):
+            indices.reverse()
+        step = self.source.choice([1, 2, max(1, len(indices))])
+        for start in range(0, len(indices), step):
+            some = indices[start : start + step]
+            self.engine.submit_columns(rows_of(self.case, some), [self.name(index) for index in some])
+
+    @staticmethod
+    def name(index: int) -> int:
+        return -(index**3) * 2**40 - index
+
+    def look(self) -> None:
+        """Nothing that is asked, and no copy, changes anything."""
+        state = self.engine.state
+        in_flight = state.pending + state.waiting + state.running
+        assert state.submitted == in_flight + state.finished + state.rejected + state.aborted
+        if self.source.integer(0, 4) == 0:
+            before = repr(state)
+            self.engine.estimate(
+                prompt_length=self.source.integer(0, 20), output_length=self.source.integer(1, 20), priority=1
+            )
+            assert repr(self.engine.state) == before
+        if self.source.choice([True, False]):
+            self.take_events()
+            if self.source.integer(0, 3) == 0:
+                copy = self.engine.fork()
+                assert repr(copy.state) == repr(replace(self.engine.state, events=0))
+                # Whichever of the two goes on, the other does not matter.
+                if self.source.choice([True, False]):
+                    self.engine, copy = copy, self.engine
+                copy.advance()
+
+    def take_events(self) -> None:
+        indices = {self.name(index): index for index in range(len(self.arrival))}
+        told = self.told
+        for event in self.engine.poll():
+            index = indices[event.request]
+            told.times.append(event.time)
+            match event.event:
+                case Event.ADMITTED:
+                    told.start_time[index] = event.time
+                    told.prefix_cached_tokens[index] = event.tokens
+                case Event.FIRST_TOKEN:
+                    told.first_token_time[index] = event.time
+                case Event.PREEMPTED:
+                    told.preemptions[index] += 1
+                case Event.FINISHED:
+                    told.end_time[index] = event.time
+                    told.tokens_generated[index] = event.tokens
+                    told.status[index] = RequestStatus.FINISHED
+                    told.completion_order.append(index)
+                case Event.REJECTED:
+                    told.status[index] = event.tokens
+                case _:
+                    assert event.event == Event.RESUMED
