@@ -159,7 +159,8 @@ struct WaitingQueue: ~Copyable {
         let entry = Entry(
             key: order == .priority ? Int64(requests.priority?[request] ?? 0) : requests.output(request),
             arrival: requests.arrival(request).count, tieBreak: requests.tieBreak?[request] ?? 0,
-            rank: requests.rank(request), request: UInt32(truncatingIfNeeded: request), slot: Int32(truncatingIfNeeded: slot))
+            rank: requests.rank(request), request: UInt32(truncatingIfNeeded: request),
+            slot: Int32(truncatingIfNeeded: slot))
         // What is not known stays so.
         earliest = count == 0 ? entry.arrival : min(earliest, entry.arrival)
         count &+= 1
