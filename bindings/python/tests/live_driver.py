@@ -84,7 +84,7 @@ class Drive:
         clock = 0
         while self.left or self.source.integer(0, 3):
             target = clock + self.source.choice([0, 1, STEP // 2, STEP - 1, STEP, STEP + 1, 3 * STEP, 20 * STEP])
-            if self.left and self.source.choice([True, False]):
+            if self.left and self.source.integer(0, 1):
                 target = max(clock, self.arrival[self.source.choice(self.left)])
             self.submit(target)
             if not self.left and self.case.options.policy == "static":

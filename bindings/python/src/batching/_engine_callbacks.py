@@ -64,11 +64,14 @@ class Callbacks:
     """The callbacks of a run, or of an engine. To be used as a context, in which the library is called."""
 
     def __init__(self) -> None:
-        self._error: BaseException | None = None
+        self._calls = threading.local()
         self._signal: tuple[int, FrameType | None] | None = None
         self._handler: Callable[[int, FrameType | None], Any] | None = None
-        self.handles_signals = False
-        """Whether a run here can be interrupted: only Python's main thread can."""
+
+    @property
+    def handles_signals(self) -> bool:
+        """Whether a run here can be interrupted: only in Python's main thread it can."""
+        return self._handler is not None and threading.current_thread() is threading.main_thread()
 
     def iteration_time(self, function: Callable[[Iteration], float]) -> Any:
         """A callback that answers how long an iteration takes."""
@@ -100,9 +103,10 @@ class Callbacks:
             try:
                 function(*arguments)
             except BaseException as error:  # noqa: BLE001  (none may pass through C; it is raised again afterwards)
-                self._error = error
+                # Copies of an engine share its callbacks, and may be used in other threads.
+                self._calls.error = error
                 return _STOP
-            return _GO_ON if self._signal is None else _STOP
+            return _STOP if self._signal is not None and self.handles_signals else _GO_ON
 
         return call
 
@@ -110,23 +114,23 @@ class Callbacks:
         self._signal = (number, frame)
 
     def __enter__(self) -> Self:
-        self._error = None
-        self._signal = None
-        self._handler = None
-        self.handles_signals = False
+        self._calls.error = None
         handler = signal.getsignal(signal.SIGINT)
         if callable(handler) and threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGINT, self._note)
             self._handler = handler
-            self.handles_signals = True
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._handler is not None:
-            signal.signal(signal.SIGINT, self._handler)
-            if self._signal is not None:
-                self._handler(*self._signal)
-        if self._error is not None:
-            raise self._error
+        if self.handles_signals:
+            handler, noted = self._handler, self._signal
+            self._handler = self._signal = None
+            if handler is not None:
+                signal.signal(signal.SIGINT, handler)
+                if noted is not None:
+                    handler(*noted)
+        raised, self._calls.error = self._calls.error, None
+        if raised is not None:
+            raise raised
