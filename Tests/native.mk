@@ -136,7 +136,7 @@ $(FUZZ)/cbatching_support.o: Sources/CBatchingSupport/cbatching_support.c
 	@mkdir -p $(@D)
 	$(FUZZ_CC) -ISources/CBatchingSupport/include -c $< -o $@
 
-FUZZ_OBJECTS := $(addprefix $(FUZZ)/,fuzz_functions.o fuzz_engine.o fuzz_load.o fuzz_accumulator.o input.o \
+FUZZ_OBJECTS := $(addprefix $(FUZZ)/,fuzz_functions.o fuzz_engine.o fuzz_live_engine.o fuzz_load.o fuzz_accumulator.o input.o \
                 cbatching_support.o Batching.o BatchingABI.o)
 
 $(FUZZ)/fuzz_functions: $(FUZZ_OBJECTS)

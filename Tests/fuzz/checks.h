@@ -125,6 +125,11 @@ static inline bool results_are_untouched(batching_results results, int64_t count
 
 /* batching_simulate: see fuzz_engine.c. */
 void fuzz_engine(struct input *input);
+/* Any configuration, without callbacks. */
+batching_config input_engine_config(struct input *input);
+
+/* batching_engine_...: see fuzz_live_engine.c. */
+void fuzz_live_engine(struct input *input);
 
 /* batching_load_calculate and batching_attribution_bands_calculate: see fuzz_load.c. */
 void fuzz_load(struct input *input);

@@ -137,7 +137,7 @@ static int64_t input_limit(struct input *input, int64_t most) {
     return byte < 64 ? 0 : 1 + byte * 31 % most;
 }
 
-static batching_config input_config(struct input *input) {
+batching_config input_engine_config(struct input *input) {
     static const int32_t POLICIES[] = {BATCHING_POLICY_VLLM,       BATCHING_POLICY_VLLM,    BATCHING_POLICY_VLLM,
                                        BATCHING_POLICY_STATIC,     BATCHING_POLICY_DYNAMIC, BATCHING_POLICY_CONTINUOUS,
                                        BATCHING_POLICY_CONTINUOUS, BATCHING_POLICY_ORCA};
@@ -497,7 +497,7 @@ static void require_the_same_again(const struct run *run, const batching_request
 }
 
 void fuzz_engine(struct input *input) {
-    struct run run = {.input = input, .config = input_config(input)};
+    struct run run = {.input = input, .config = input_engine_config(input)};
     batching_requests requests = input_engine_requests(input);
     if (run.config.block_size > 0 && !input_chance(input, 16)) {
         requests.hash_block_size = run.config.block_size <= 65536 ? run.config.block_size * (input_byte(input) % 4) : 0;
