@@ -324,7 +324,9 @@ static void a_later_field_that_is_not_zero_is_refused_and_nothing_written(void *
             snprintf(sentence, sizeof sentence,
                      "%s.struct_size is %zu and byte %zu is 1: this library knows %zu bytes and needs the rest to be 0",
                      use->argument, use->size, offsets[which], use->known);
-            assert_int_equal(use->call(), BATCHING_ERROR_STRUCT_SIZE);
+            if (use->call() != BATCHING_ERROR_STRUCT_SIZE) {
+                fail_msg("byte %zu of batching_%s is not 0, and is ignored", offsets[which], use->type);
+            }
             assert_string_equal(batching_last_error(), sentence);
             assert_memory_equal(&scene, &before, sizeof scene);
         }
