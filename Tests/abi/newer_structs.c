@@ -11,7 +11,7 @@ enum { COUNT = 4, ROWS = 64, PERCENTILES = 2 };
 
 /*
  * Every struct of the header and all that they point to, in one block of memory: one comparison tells whether a call
- * wrote to any of it.
+ * wrote to any of it. A struct that is new in the header is to be added here, to set_the_scene and to USES.
  */
 struct scene {
     /* What comes in. */
