@@ -45,6 +45,11 @@ def append(struct: str, field: str) -> Change:
     return Change(rf"(?m)^\}} batching_{struct};", f"    {field}\n}} batching_{struct};")
 
 
+def pair(fields: str) -> Change:
+    """Adds a struct whose size does not change with the header."""
+    return Change(VERSION_NUMBER, rf"typedef struct batching_pair {{ {fields} }} batching_pair;\n\g<0>")
+
+
 NEW_FUNCTION = r"int32_t batching_version_number(void);\nint32_t batching_version_age(int32_t days);"
 VERSION_NUMBER = r"int32_t batching_version_number\(void\);"
 
@@ -58,7 +63,7 @@ COMPATIBLE = [
     ),
     Mutation(
         "a struct is added",
-        Change(VERSION_NUMBER, r"\g<0>\ntypedef struct batching_pair { uint32_t struct_size, other; } batching_pair;"),
+        pair("uint32_t struct_size, other;"),
         "new struct batching_pair",
     ),
     Mutation("the version is raised", Change(r"(#define BATCHING_VERSION_PATCH) \d+", r"\1 99"), ""),
@@ -67,16 +72,18 @@ COMPATIBLE = [
         Change(r"double model_memory_bytes,\s+double flops_per_token", "double weights, double flops"),
         "",
     ),
-    Mutation("a field is appended to an input", append("config", "double later;"), "struct batching_config grew"),
-    Mutation("a field is appended to an output", append("summary", "int64_t later;"), "struct batching_summary grew"),
+    Mutation("a field is appended to an input", append("config", "double appended;"), "struct batching_config grew"),
+    Mutation(
+        "a field is appended to an output", append("summary", "int64_t appended;"), "struct batching_summary grew"
+    ),
     Mutation(
         "a field is appended to what callbacks are given",
-        append("iteration", "const int64_t *later;"),
+        append("iteration", "const int64_t *appended;"),
         "struct batching_iteration grew",
     ),
     Mutation(
         "two fields are appended",
-        append("results", "int32_t later; int32_t still_later;"),
+        append("results", "int32_t appended; int32_t still_appended;"),
         "struct batching_results grew",
     ),
 ]
@@ -102,7 +109,7 @@ INCOMPATIBLE = [
         "a field has another type in a struct that grew, and abidiff sees it",
         Change(
             r"    uint32_t reserved_2;      (.*\n(?:.*\n)*?)(?=\} batching_summary;)",
-            r"    int32_t reserved_2;\1int64_t later;\n",
+            r"    int32_t reserved_2;\1int64_t appended;\n",
         ),
         "abidiff ends with 4",
     ),
@@ -138,15 +145,15 @@ INCOMPATIBLE = [
     ),
     Mutation(
         "a field is appended into padding",
-        append("progress", "int32_t later, still_later;"),
-        "batching_progress.still_later is new at byte 52: must be behind the 56 bytes",
-        before=append("progress", "int32_t later;"),
+        pair("uint32_t struct_size, other; int64_t number; int32_t last, appended;"),
+        "batching_pair.appended is new at byte 20: must be behind the 24 bytes",
+        before=pair("uint32_t struct_size, other; int64_t number; int32_t last;"),
     ),
     Mutation(
         "a field is appended, and another changed",
         Change(
             r"    uint32_t reserved_2;      (.*\n(?:.*\n)*?)(?=\} batching_summary;)",
-            r"    int32_t reserved_2;\1int64_t later;\n",
+            r"    int32_t reserved_2;\1int64_t appended;\n",
         ),
         "batching_summary.reserved_2 is int at byte 60: was unsigned int at 60",
     ),
@@ -172,29 +179,28 @@ INCOMPATIBLE = [
         "batching_batch_metrics.avg_queue_time is double at byte 64: was double at 56",
     ),
     Mutation(
-        "the last field is removed", Change(r"    double think_time;.*\n", ""), "struct batching_workload has 208 bytes"
+        "the last field is removed",
+        pair("uint32_t struct_size, other;"),
+        "struct batching_pair has 8 bytes: had 16",
+        before=pair("uint32_t struct_size, other; double last;"),
     ),
     Mutation(
         "a struct grows to half a step",
-        Change(
-            VERSION_NUMBER,
-            r"typedef struct batching_pair { uint32_t struct_size, other, third; } batching_pair;\n\g<0>",
-        ),
+        pair("uint32_t struct_size, other, appended;"),
         "struct batching_pair has 12 bytes: must be a multiple of 8",
-        before=Change(
-            VERSION_NUMBER, r"typedef struct batching_pair { uint32_t struct_size, other; } batching_pair;\n\g<0>"
-        ),
+        before=pair("uint32_t struct_size, other;"),
     ),
     Mutation(
         "a struct grows beyond what the library accepts",
-        append("progress", "double later[512];"),
-        "struct batching_progress has 4144 bytes: must be a multiple of 8, at most 4096",
+        pair("uint32_t struct_size, other; double appended[512];"),
+        "struct batching_pair has 4104 bytes: must be a multiple of 8, at most 4096",
+        before=pair("uint32_t struct_size, other;"),
     ),
     Mutation(
         "a struct without struct_size grows",
-        Change(VERSION_NUMBER, r"typedef struct batching_pair { int64_t one, other, third; } batching_pair;\n\g<0>"),
+        pair("int64_t one, other, appended;"),
         "struct batching_pair has 24 bytes: had 16",
-        before=Change(VERSION_NUMBER, r"typedef struct batching_pair { int64_t one, other; } batching_pair;\n\g<0>"),
+        before=pair("int64_t one, other;"),
     ),
     Mutation(
         "a constant has another value",
