@@ -31,6 +31,7 @@ help:
 	@echo 'make build                $(LIBRARY), and $(VENV) with the Python package'
 	@echo 'make conformance [DATA=…] replays recordings of the real scheduler and of benchmark tools: what differs?'
 	@echo 'make check                formats, types, header, symbols, sanitizers, valgrind (part of make test)'
+	@echo 'make abi                  old programs and this library, and the reverse; make abi-record renews the record'
 	@echo 'make fuzz SECONDS=60      libFuzzer with AddressSanitizer over every C function'
 	@echo 'make bench [SIZE=…]       speed and memory, next to a heap in C and a loop in Python'
 	@echo 'make install PREFIX=…     header, library, pkg-config and CMake files (DESTDIR is honoured); make uninstall'
@@ -39,7 +40,8 @@ help:
 # --- Set-up: Debian packages and the virtual environment, once --------------------------------------------------------
 
 RUN_PACKAGES := libpython3-dev python3-venv binutils
-TEST_PACKAGES := $(RUN_PACKAGES) gcc g++ pkgconf cmake valgrind clang-format libcmocka-dev doctest-dev chromium
+TEST_PACKAGES := $(RUN_PACKAGES) gcc g++ pkgconf cmake valgrind clang-format libcmocka-dev doctest-dev chromium \
+                 abigail-tools
 
 # Installs what is missing of the packages named. `apt-get update` only if something is.
 define install-packages
@@ -143,7 +145,7 @@ test-differential: $(BUILD)/tests/differential $(STAMPS)/venv-test
 # --- Checks -----------------------------------------------------------------------------------------------------------
 
 check: setup-test check-header check-layout check-exports check-library check-format-c check-format-swift check-python \
-       check-sanitizers check-valgrind check-install
+       check-sanitizers check-valgrind check-install abi
 	@echo 'make check: everything passed'
 
 check-format-swift:
@@ -154,6 +156,9 @@ check-python: $(STAMPS)/venv-test
 	$(VENV)/bin/ruff check bindings/python examples/python Benchmarks/python Tests/conformance
 	cd bindings/python && ../../$(VENV)/bin/mypy --strict src tests
 	$(VENV)/bin/mypy --strict Benchmarks/python examples/python
+	$(VENV)/bin/ruff format --check Tests/abi
+	$(VENV)/bin/ruff check Tests/abi
+	cd Tests/abi && ../../$(VENV)/bin/mypy --strict .
 	cd Tests/conformance && MYPYPATH=../../bindings/python/tests ../../$(VENV)/bin/mypy --strict .
 
 check-sanitizers:
@@ -167,4 +172,5 @@ clean:
 	rm -rf $(BUILD) .build $(VENV) bindings/python/src/batching/libbatching.so
 
 include Tests/native.mk
+include Tests/abi/abi.mk
 include bindings/c/install.mk

@@ -181,7 +181,7 @@ check-valgrind: $(CMOCKA_TESTS) $(HOSTILE_INPUTS) $(LIBRARY)
 	    { cat $(TESTS)/c/valgrind.log; echo "valgrind $$test: failed"; exit 1; }; \
 	done
 
-check-install: $(LIBRARY) | $(STAMPS)/packages-test
+check-install: $(LIBRARY) $(STAMPS)/venv-run | $(STAMPS)/packages-test
 	Tests/checks/install.sh
 
 -include $(shell find $(TESTS) -name '*.d' 2>/dev/null)

@@ -1,0 +1,374 @@
+/*
+ * Compiled against the header of a later version (grow_header.py), run with the library as it is: every struct is
+ * longer than the library knows. While the later fields are 0 all works; if one is not, the call is refused with a
+ * sentence that says which byte, and no output is touched.
+ */
+#include <stdio.h>
+
+#include "../c/support.h"
+
+enum { COUNT = 4, ROWS = 64, PERCENTILES = 2 };
+
+/*
+ * Every struct of the header and all that they point to, in one block of memory: one comparison tells whether a call
+ * wrote to any of it. A struct that is new in the header is to be added here, to set_the_scene and to USES.
+ */
+struct scene {
+    /* What comes in. */
+    batching_requests requests;
+    batching_config config;
+    batching_completed completed;
+    batching_recorded recorded;
+    batching_metrics_options metrics_options;
+    batching_load_config load_config;
+    batching_workload workload;
+    batching_accumulator_config accumulator_config;
+    batching_accumulator_events accumulator_events;
+    int32_t output_length[COUNT];
+    double arrival_time[COUNT];
+    double percentiles[PERCENTILES];
+    int64_t ids[COUNT];
+    int32_t events[COUNT];
+    double shares[2];
+
+    /* What goes out. */
+    batching_results results;
+    batching_summary summary;
+    batching_iteration_log iteration_log;
+    batching_decision_log decision_log;
+    batching_attribution attribution;
+    batching_attribution_bands attribution_bands;
+    batching_latencies latencies;
+    batching_batch_metrics batch_metrics;
+    batching_distribution distribution;
+    batching_metrics metrics;
+    batching_load load;
+    batching_load_timeline load_timeline;
+    batching_comparison comparison;
+    batching_accumulator_state accumulator_state;
+    double start_time[COUNT];
+    double end_time[COUNT];
+    double log_time[ROWS];
+    int64_t log_request[ROWS];
+    double waiting_for_slot[COUNT];
+    double waiting_for_memory[COUNT];
+    double prefill[COUNT];
+    double decode[COUNT];
+    double slowed_by_prefill[COUNT];
+    double preempted[COUNT];
+    double held_in_batch[COUNT];
+    int64_t band_count[1];
+    double queue_time[COUNT];
+    double distribution_percentiles[PERCENTILES];
+    double timeline_time[ROWS];
+    int32_t prompt_length[COUNT];
+    int64_t needed;
+    int64_t accepted;
+    batching_accumulator *accumulator;
+};
+
+static struct scene scene;
+
+/* Each struct by its _init function, with the fields that its calls need; all outputs filled with UNTOUCHED. */
+static void set_the_scene(void) {
+    memset(&scene, UNTOUCHED, sizeof scene);
+#define INITIALIZE(type) assert_succeeds(batching_##type##_init(&scene.type, sizeof scene.type));
+    EVERY_INIT(INITIALIZE)
+    for (int at = 0; at < COUNT; at++) {
+        scene.output_length[at] = 2 + at;
+        scene.arrival_time[at] = 0.125 * at;
+        scene.ids[at] = at;
+        scene.events[at] = BATCHING_ACCUMULATOR_ARRIVED;
+        scene.start_time[at] = 1.0 + at;
+        scene.end_time[at] = 2.0 + at;
+        scene.waiting_for_slot[at] = scene.waiting_for_memory[at] = scene.prefill[at] = scene.decode[at] = 1.0;
+        scene.slowed_by_prefill[at] = scene.preempted[at] = scene.held_in_batch[at] = 1.0;
+    }
+    scene.percentiles[0] = 50.0;
+    scene.percentiles[1] = 99.0;
+    scene.shares[0] = 0.0;
+    scene.shares[1] = 100.0;
+
+    scene.requests.count = scene.completed.count = scene.recorded.count = scene.accumulator_events.count = COUNT;
+    scene.requests.output_length = scene.recorded.output_length = scene.completed.tokens_generated =
+        scene.output_length;
+    scene.requests.arrival_time = scene.completed.arrival_time = scene.recorded.arrival_time = scene.arrival_time;
+    scene.completed.start_time = scene.recorded.start_time = scene.start_time;
+    scene.completed.end_time = scene.recorded.end_time = scene.end_time;
+    scene.metrics_options.percentiles = scene.percentiles;
+    scene.metrics_options.percentile_count = PERCENTILES;
+    scene.accumulator_events.request = scene.ids;
+    scene.accumulator_events.time = scene.arrival_time;
+    scene.accumulator_events.event = scene.events;
+    scene.accumulator_events.value = scene.output_length;
+
+    scene.results.capacity = scene.attribution.capacity = scene.latencies.capacity = COUNT;
+    scene.iteration_log.capacity = scene.decision_log.capacity = scene.load_timeline.capacity = ROWS;
+    scene.attribution_bands.capacity = 1;
+    scene.results.start_time = scene.start_time;
+    scene.results.end_time = scene.end_time;
+    scene.iteration_log.time = scene.log_time;
+    scene.decision_log.request = scene.log_request;
+    scene.attribution.waiting_for_slot = scene.waiting_for_slot;
+    scene.attribution.waiting_for_memory = scene.waiting_for_memory;
+    scene.attribution.prefill = scene.prefill;
+    scene.attribution.decode = scene.decode;
+    scene.attribution.slowed_by_prefill = scene.slowed_by_prefill;
+    scene.attribution.preempted = scene.preempted;
+    scene.attribution.held_in_batch = scene.held_in_batch;
+    scene.attribution_bands.count = scene.band_count;
+    scene.latencies.queue_time = scene.queue_time;
+    scene.distribution.percentiles = scene.distribution_percentiles;
+    scene.metrics.ttft = &scene.distribution;
+    scene.load_timeline.time = scene.timeline_time;
+    scene.config.iteration_log = &scene.iteration_log;
+    scene.config.decision_log = &scene.decision_log;
+    scene.config.attribution = &scene.attribution;
+}
+
+/* The calls. Each leaves a trace in the scene if it succeeds. */
+
+static batching_status simulate(void) {
+    return batching_simulate(&scene.config, &scene.requests, &scene.results, &scene.summary);
+}
+
+static batching_status simulate_static(void) {
+    return batching_static_simulate(&scene.requests, 2, 0.01, &scene.results, &scene.summary);
+}
+
+static batching_status simulate_continuous(void) {
+    return batching_continuous_simulate(&scene.requests, 2, 0.01, &scene.results, &scene.summary);
+}
+
+static batching_status compare(void) {
+    return batching_strategies_compare(&scene.requests, 2, 0.01, &scene.comparison);
+}
+
+static batching_status divide(void) {
+    return batching_attribution_bands_calculate(&scene.attribution, COUNT, NULL, scene.shares, 1,
+                                                &scene.attribution_bands);
+}
+
+static batching_status split(void) {
+    return batching_latencies_calculate(&scene.completed, &scene.latencies);
+}
+
+static batching_status measure_batch(void) {
+    return batching_batch_metrics_calculate(&scene.completed, 10.0, &scene.batch_metrics);
+}
+
+static batching_status measure(void) {
+    return batching_metrics_calculate(&scene.recorded, &scene.metrics_options, &scene.metrics);
+}
+
+static batching_status distribute(void) {
+    return batching_distribution_calculate(COUNT, scene.arrival_time, &scene.metrics_options, &scene.distribution);
+}
+
+static batching_status sweep(void) {
+    return batching_load_calculate(&scene.recorded, &scene.load_config, &scene.load, &scene.load_timeline);
+}
+
+static batching_status generate(void) {
+    return batching_workload_generate(&scene.workload, COUNT, scene.prompt_length, NULL, NULL);
+}
+
+static batching_status generate_hashes(void) {
+    return batching_workload_hashes_generate(&scene.workload, COUNT, NULL, 0, NULL, &scene.needed);
+}
+
+static batching_status create(void) {
+    batching_status status = batching_accumulator_create(&scene.accumulator_config, &scene.accumulator);
+    if (status == BATCHING_OK) {
+        assert_succeeds(batching_accumulator_destroy(scene.accumulator));
+    }
+    return status;
+}
+
+/* With an accumulator that is not in the scene, since it is not the call's to write, and has seen one request. */
+static batching_status with_accumulator(batching_status (*call)(batching_accumulator *)) {
+    batching_accumulator *accumulator;
+    assert_succeeds(batching_accumulator_create(NULL, &accumulator));
+    assert_succeeds(batching_accumulator_arrived(accumulator, COUNT, 1.0, 10));
+    assert_succeeds(batching_accumulator_tokens(accumulator, COUNT, 2.0, 1));
+    assert_succeeds(batching_accumulator_finished(accumulator, COUNT, 2.0, BATCHING_FINISHED_STOP));
+    batching_status status = call(accumulator);
+    assert_succeeds(batching_accumulator_destroy(accumulator));
+    return status;
+}
+
+static batching_status add_to(batching_accumulator *accumulator) {
+    return batching_accumulator_add(accumulator, &scene.accumulator_events, &scene.accepted);
+}
+
+static batching_status read_of(batching_accumulator *accumulator) {
+    return batching_accumulator_state_read(accumulator, &scene.accumulator_state);
+}
+
+static batching_status measure_of(batching_accumulator *accumulator) {
+    return batching_accumulator_measure(accumulator, BATCHING_ACCUMULATOR_START, &scene.metrics_options,
+                                        &scene.metrics);
+}
+
+static batching_status add(void) {
+    return with_accumulator(add_to);
+}
+static batching_status read_state(void) {
+    return with_accumulator(read_of);
+}
+static batching_status measure_live(void) {
+    return with_accumulator(measure_of);
+}
+
+typedef batching_status any_call(void);
+
+#define STRUCT(type, argument, call)                                                                                   \
+    {                                                                                                                  \
+#type, argument, call, offsetof(struct scene, type), sizeof(batching_##type),                                  \
+            offsetof(batching_##type, later_number)                                                                    \
+    }
+
+/* Each struct with each call that takes it, and the name by which the call's errors speak of it. */
+static const struct use {
+    const char *type;
+    const char *argument;
+    any_call *call;
+    size_t place;
+    size_t size;
+    size_t known; /* The bytes that the library has heard of. */
+} USES[] = {
+    STRUCT(requests, "requests", simulate),
+    STRUCT(requests, "requests", simulate_static),
+    STRUCT(requests, "requests", simulate_continuous),
+    STRUCT(requests, "requests", compare),
+    STRUCT(results, "results", simulate),
+    STRUCT(results, "results", simulate_static),
+    STRUCT(results, "results", simulate_continuous),
+    STRUCT(summary, "summary", simulate),
+    STRUCT(summary, "summary", simulate_static),
+    STRUCT(summary, "summary", simulate_continuous),
+    STRUCT(comparison, "comparison", compare),
+    STRUCT(config, "config", simulate),
+    STRUCT(iteration_log, "iteration_log", simulate),
+    STRUCT(decision_log, "decision_log", simulate),
+    STRUCT(attribution, "attribution", simulate),
+    STRUCT(attribution, "attribution", divide),
+    STRUCT(attribution_bands, "bands", divide),
+    STRUCT(completed, "completed", split),
+    STRUCT(completed, "completed", measure_batch),
+    STRUCT(latencies, "latencies", split),
+    STRUCT(batch_metrics, "metrics", measure_batch),
+    STRUCT(recorded, "recorded", measure),
+    STRUCT(recorded, "recorded", sweep),
+    STRUCT(metrics_options, "options", measure),
+    STRUCT(metrics_options, "options", distribute),
+    STRUCT(metrics_options, "options", measure_live),
+    STRUCT(distribution, "distribution", measure),
+    STRUCT(distribution, "distribution", distribute),
+    STRUCT(distribution, "distribution", measure_live),
+    STRUCT(metrics, "metrics", measure),
+    STRUCT(metrics, "metrics", measure_live),
+    STRUCT(load_config, "config", sweep),
+    STRUCT(load, "load", sweep),
+    STRUCT(load_timeline, "timeline", sweep),
+    STRUCT(workload, "workload", generate),
+    STRUCT(workload, "workload", generate_hashes),
+    STRUCT(accumulator_config, "config", create),
+    STRUCT(accumulator_events, "events", add),
+    STRUCT(accumulator_state, "state", read_state),
+};
+
+#define FOR_EACH_USE(use) for (const struct use *use = USES; use < USES + sizeof USES / sizeof *USES; use++)
+
+static void every_struct_is_used(void **state) {
+    (void)state;
+#define IS_USED(name)                                                                                                  \
+    {                                                                                                                  \
+        int uses = 0;                                                                                                  \
+        FOR_EACH_USE(use) {                                                                                            \
+            uses += strcmp(use->type, #name) == 0;                                                                     \
+        }                                                                                                              \
+        if (uses == 0) {                                                                                               \
+            fail_msg("batching_" #name " has an _init function, but no call is tried with it here");                   \
+        }                                                                                                              \
+    }
+    EVERY_INIT(IS_USED)
+}
+
+static void later_fields_that_are_zero_are_accepted(void **state) {
+    (void)state;
+    FOR_EACH_USE(use) {
+        set_the_scene();
+        const struct scene before = scene;
+        assert_succeeds(use->call());
+        /* The call reaches as far as its outputs: that a refused one leaves them alone means something. */
+        if (memcmp(&scene, &before, sizeof scene) == 0) {
+            fail_msg("a call with batching_%s as its %s wrote nothing", use->type, use->argument);
+        }
+        /* Nothing is ever written to what the library has not heard of. */
+        for (size_t offset = use->known; offset < use->size; offset++) {
+            assert_int_equal(((unsigned char *)&scene)[use->place + offset], 0);
+        }
+    }
+}
+
+static void a_later_field_that_is_not_zero_is_refused_and_nothing_written(void **state) {
+    (void)state;
+    FOR_EACH_USE(use) {
+        const size_t offsets[] = {use->known, use->size - 1};
+        for (size_t which = 0; which < 2; which++) {
+            set_the_scene();
+            ((unsigned char *)&scene)[use->place + offsets[which]] = 1;
+            const struct scene before = scene;
+            char sentence[256];
+            snprintf(sentence, sizeof sentence,
+                     "%s.struct_size is %zu and byte %zu is 1: this library knows %zu bytes and needs the rest to be 0",
+                     use->argument, use->size, offsets[which], use->known);
+            if (use->call() != BATCHING_ERROR_STRUCT_SIZE) {
+                fail_msg("byte %zu of batching_%s is not 0, and is ignored", offsets[which], use->type);
+            }
+            assert_string_equal(batching_last_error(), sentence);
+            assert_memory_equal(&scene, &before, sizeof scene);
+        }
+    }
+}
+
+/* What callbacks are given is as long as the library knows: a newer program sees by its struct_size what is there. */
+
+static int32_t check_iteration(const batching_iteration *iteration, double *seconds, void *calls) {
+    assert_int_equal(iteration->struct_size, offsetof(batching_iteration, later_number));
+    *seconds = 0.25;
+    ++*(int *)calls;
+    return 0;
+}
+
+static int32_t check_progress(const batching_progress *progress, void *calls) {
+    assert_int_equal(progress->struct_size, offsetof(batching_progress, later_number));
+    ++*(int *)calls;
+    return 0;
+}
+
+static void a_callback_is_told_how_much_the_library_knows(void **state) {
+    (void)state;
+    int iterations = 0, reports = 0;
+    set_the_scene();
+    scene.config.time_model = BATCHING_TIME_CALLBACK;
+    scene.config.time_callback = check_iteration;
+    scene.config.time_user_data = &iterations;
+    scene.config.progress_callback = check_progress;
+    scene.config.progress_user_data = &reports;
+    scene.config.progress_interval = 1;
+    assert_succeeds(simulate());
+    assert_true(iterations > 0);
+    assert_true(reports > 0);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_struct_is_used),
+        cmocka_unit_test(later_fields_that_are_zero_are_accepted),
+        cmocka_unit_test(a_later_field_that_is_not_zero_is_refused_and_nothing_written),
+        cmocka_unit_test(a_callback_is_told_how_much_the_library_knows),
+    };
+    return cmocka_run_group_tests_name("newer structs", tests, NULL, NULL);
+}

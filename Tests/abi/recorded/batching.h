@@ -1,0 +1,1507 @@
+/*
+ * batching.h: what happens to latency, throughput and GPU use if requests to a language model are batched differently?
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ * libbatching simulates how a server batches requests, and measures what the batching did. It lives inside other
+ * people's programs: it starts no threads, opens no files, talks to no network, reads no clock, keeps no global state
+ * and depends on nothing but the C library and the GCC runtime libraries.
+ *
+ * Contents, from easy to hard:
+ *
+ *   1. Conventions            what holds for every function
+ *   2. Version                which library is this?
+ *   3. Status and last error  did it work, and if not, why?
+ *   4. Columns                requests in, results out
+ *   5. Simulators             static and continuous batching
+ *   6. Engine                 a modern scheduler: chunked prefill, paged KV cache, preemption, prefix caching
+ *   7. Metrics                the latency of a request, the metrics of a batch
+ *   8. Serving metrics        TTFT, TPOT, ITL, E2E, goodput, as the benchmark tools define them
+ *   9. Capacity               arithmetic intensity, the largest batch that fits
+ *  10. Workloads              seeded synthetic requests
+ *  11. Accumulator            the metrics of live traffic, told event by event
+ *
+ * A first program: examples/c/quickstart.c.
+ */
+#ifndef BATCHING_H
+#define BATCHING_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ================================================================================================================
+ * 1. Conventions
+ *
+ * Columns. Many requests are a struct of arrays, never an array of structs: element i of every column belongs to
+ * request i. The caller owns every column; the library borrows it for the duration of the call, never copies it and
+ * keeps no pointer. A NULL input column stands for its documented default, a NULL output column means "not wanted".
+ * Output columns must not overlap each other or any input.
+ *
+ * Units. Times are double seconds, lengths are int32_t tokens, memory is double bytes (or any one unit used
+ * throughout). Inside, a time is a whole number of nanoseconds: it is rounded once, to the nearest (ties to even), as
+ * it comes in, and from there on only integers are added. 100 iterations of 0.01 s are exactly 1.0 s. A time must be
+ * finite and between 0 and BATCHING_TIME_MAX. Timestamps since 1970 are fine, but a double holds those only to about
+ * 0.2 microseconds.
+ *
+ * Errors. Every function that can fail returns a batching_status. Unless it is BATCHING_OK, no output was written,
+ * and batching_last_error() says why in one sentence; sections 6 and 11 have the exceptions: runs that fail on their
+ * way, and how much was taken or is needed.
+ * No input, however broken, stops the process, as long as each pointer is NULL or points to as many elements as its
+ * count says.
+ *
+ * Structs. Every struct begins with struct_size and may grow at its end in later versions. Fill it with its _init
+ * function, passing sizeof, then set what you need. A library newer than its caller treats the fields the caller does
+ * not know as 0, which means their default. A library older than its caller accepts the longer struct only if
+ * the fields it does not know are all 0, and otherwise returns BATCHING_ERROR_STRUCT_SIZE.
+ *
+ * Callbacks. Every callback takes, last, the user_data that stands beside it, and returns an int32_t: 0 goes on,
+ * anything else stops the run, which then returns BATCHING_ERROR_CANCELLED. What it is given is valid until it returns.
+ * What it answers is checked like any other input. It must return: no longjmp, no exception.
+ *
+ * Threads. All functions may be called from any number of threads at once, as long as no two calls write the same
+ * column. The text of the last error is kept for each thread.
+ *
+ * Determinism. The same input gives the same bytes: in every thread, process, language and machine.
+ * ================================================================================================================ */
+
+/** The longest time, in seconds, that the clock can hold: about 292 years in nanoseconds. */
+#define BATCHING_TIME_MAX 9223372036.0
+
+/** The most requests that columns may hold. With all results they take 88 GB. */
+#define BATCHING_COUNT_MAX 2000000000
+
+/* ================================================================================================================
+ * 2. Version
+ * ================================================================================================================ */
+
+#define BATCHING_VERSION_MAJOR 0
+#define BATCHING_VERSION_MINOR 1
+#define BATCHING_VERSION_PATCH 0
+
+/** major * 1000000 + minor * 1000 + patch, to compare versions with < and >. */
+#define BATCHING_VERSION_NUMBER                                                                                        \
+    (BATCHING_VERSION_MAJOR * 1000000 + BATCHING_VERSION_MINOR * 1000 + BATCHING_VERSION_PATCH)
+
+/**
+ * The version of the library that is loaded, in the form of BATCHING_VERSION_NUMBER.
+ *
+ * Before 1.0 a new minor version may change the ABI, and then changes the SONAME too; a patch version never does.
+ */
+int32_t batching_version_number(void);
+
+/** The version of the library that is loaded, as text: "0.1.0". Never NULL; valid for ever. */
+const char *batching_version(void);
+
+/* ================================================================================================================
+ * 3. Status and last error
+ * ================================================================================================================ */
+
+/** What a function returns. The values are fixed for ever; new ones may be added between them. */
+typedef int32_t batching_status;
+
+/** It worked; the outputs are written. */
+#define BATCHING_OK 0
+/** A value is out of its range, or two values contradict each other. */
+#define BATCHING_ERROR_INVALID_ARGUMENT 100
+/** A pointer that must not be NULL is NULL. */
+#define BATCHING_ERROR_NULL_POINTER 200
+/** struct_size is not one that this library knows, or a field that it does not know is not 0. */
+#define BATCHING_ERROR_STRUCT_SIZE 300
+/** An output column has fewer elements than the call would write. */
+#define BATCHING_ERROR_CAPACITY 400
+/** A result is beyond what its type, or the clock, can hold. */
+#define BATCHING_ERROR_OVERFLOW 500
+/** The memory that the call needs could not be had. */
+#define BATCHING_ERROR_OUT_OF_MEMORY 600
+/** A callback stopped the run. The library itself never stops one with this status. */
+#define BATCHING_ERROR_CANCELLED 700
+/** The handle is in use by another call. */
+#define BATCHING_ERROR_BUSY 800
+
+/** The name of a status: "BATCHING_OK", or "unknown status" for a value not listed above. Never NULL; valid for ever.
+ */
+const char *batching_status_name(batching_status status);
+
+/**
+ * One sentence on the last call of this thread that failed: it names the argument, the index and the value, as in
+ * "output_length[17] is -3: must be at least 1". Empty if no call of this thread has failed. Calls that succeed leave
+ * it as it is. Never NULL; valid until the next call of this thread fails, or the thread ends. UTF-8.
+ */
+const char *batching_last_error(void);
+
+/* ================================================================================================================
+ * 4. Columns
+ * ================================================================================================================ */
+
+/** Requests to simulate. */
+typedef struct batching_requests {
+    uint32_t struct_size;         /**< sizeof(batching_requests) of the caller; set by the _init function. */
+    uint32_t reserved;            /**< Must be 0. */
+    int64_t count;                /**< Requests in each column, in 0..BATCHING_COUNT_MAX. */
+    const int32_t *prompt_length; /**< [count] prompt tokens, each at least 0. NULL: all 0. */
+    const int32_t *output_length; /**< [count] tokens to generate, each at least 1. NULL: all 1. */
+    const double *arrival_time;   /**< [count] seconds, each in [0, BATCHING_TIME_MAX], in any order. NULL: all 0.0. */
+
+    /* What follows is for batching_simulate; the other simulators do not look at it. */
+
+    const int32_t *priority;     /**< [count] lower is more urgent. NULL: all 0. */
+    const int64_t *tie_break;    /**< [count] lower goes first where priority and arrival are equal. NULL: index. */
+    const int64_t *hash_ids;     /**< [hash_offsets[count]] see "Prefix caching". NULL: nothing is shared. */
+    const int64_t *hash_offsets; /**< [count + 1] from 0, never falling: request i has hash_ids[hash_offsets[i]] to
+                                      hash_ids[hash_offsets[i + 1] - 1]. Required with hash_ids. */
+    int32_t hash_block_size;     /**< Tokens that one hash id stands for: a multiple of block_size. 0: block_size. */
+    int32_t hash_covers_output;  /**< 0: the hash ids are those of the prompt. 1: of prompt and output. */
+} batching_requests;
+
+/**
+ * What a simulator tells of each request, in the order of the requests. The struct itself is only read.
+ */
+typedef struct batching_results {
+    uint32_t struct_size;      /**< sizeof(batching_results) of the caller; set by the _init function. */
+    uint32_t reserved;         /**< Must be 0. */
+    int64_t capacity;          /**< Elements in each column; at least the count of the requests. */
+    double *start_time;        /**< [capacity] seconds at which the request joins a batch. */
+    double *first_token_time;  /**< [capacity] seconds at which its first token is there. */
+    double *end_time;          /**< [capacity] seconds at which it leaves the batch. */
+    int32_t *tokens_generated; /**< [capacity] tokens generated: its output_length. */
+    int64_t *completion_order; /**< [capacity] indices of the requests in order of completion; ties: of admission. -1
+                                    for as many as do not complete, at the end. */
+    int32_t *preemptions;      /**< [capacity] how often it was preempted. */
+    int32_t *prefix_cached_tokens; /**< [capacity] tokens found in the prefix cache when it was first admitted. */
+    int32_t *status;               /**< [capacity] what became of it: BATCHING_REQUEST_... */
+} batching_results;
+
+/** It has all its tokens. */
+#define BATCHING_REQUEST_FINISHED 0
+/** The run ended before: at a limit. What was not reached is NaN in its times. */
+#define BATCHING_REQUEST_UNFINISHED 100
+/** It was waiting or running when the run could make no more progress: see section 6. */
+#define BATCHING_REQUEST_STUCK 110
+/** Rejected on arrival: prompt_length is not below max_model_len. Its times are NaN. */
+#define BATCHING_REQUEST_REJECTED_MODEL_LENGTH 200
+/** Rejected on arrival: it needs more KV blocks than there are. Its times are NaN. */
+#define BATCHING_REQUEST_REJECTED_KV_MEMORY 210
+/** Rejected on arrival: chunked prefill is disabled and it is longer than max_num_batched_tokens. Its times are NaN. */
+#define BATCHING_REQUEST_REJECTED_TOKEN_BUDGET 220
+
+/** What a simulator tells of the whole run. */
+typedef struct batching_summary {
+    uint32_t struct_size; /**< sizeof(batching_summary) of the caller; set by the _init function. */
+    uint32_t reserved;    /**< Must be 0. */
+    double total_time;    /**< Seconds: the end of the last completion, on a clock that starts at 0. 0.0 if none. */
+    double throughput;    /**< total_tokens / total_time, in tokens per second. 0.0 if there are no requests. */
+    int64_t total_tokens; /**< Tokens generated by all requests. */
+    int64_t iterations;   /**< Forward passes. */
+    double busy_time;     /**< Seconds in which a batch was running: the sum of the iterations' durations. */
+
+    /* What follows is filled by batching_simulate; the other simulators leave it 0. */
+
+    double duration;              /**< Seconds: the clock at the end of the run. Not before total_time. */
+    int32_t end_reason;           /**< Why the run ended: BATCHING_END_... */
+    uint32_t reserved_2;          /**< 0. */
+    int64_t finished;             /**< Requests that have all their tokens. */
+    int64_t rejected;             /**< Requests that were rejected on arrival. */
+    int64_t unfinished;           /**< Requests that are neither: those left at a limit, or stuck. */
+    int64_t prefill_tokens;       /**< Tokens computed in prefills, recomputed ones included. */
+    int64_t decode_tokens;        /**< Sequences decoded, summed over the iterations. */
+    int64_t preemptions;          /**< How often a request was preempted. */
+    int64_t recomputed_tokens;    /**< Tokens computed once more after a preemption: those not found in the cache. */
+    double mean_running;          /**< Requests running, averaged over [0, duration]. */
+    int64_t peak_running;         /**< The most requests running in an iteration. */
+    int64_t peak_waiting;         /**< The most requests left waiting by the scheduling of an iteration. */
+    double mean_kv_use;           /**< Share of KV blocks in use, averaged over [0, duration]. 0.0 without a limit. */
+    double peak_kv_use;           /**< The largest share of KV blocks in use after scheduling. 0.0 without a limit. */
+    int64_t prefix_cache_queries; /**< Tokens looked up in the prefix cache: N of each first admission. */
+    int64_t prefix_cache_hits;    /**< Tokens found there. */
+} batching_summary;
+
+/** Nothing is left to do: every request has finished or was rejected. */
+#define BATCHING_END_COMPLETED 0
+/** The next iteration would have started at or after time_limit. */
+#define BATCHING_END_TIME_LIMIT 100
+/** iteration_limit iterations have run. */
+#define BATCHING_END_ITERATION_LIMIT 110
+/** Requests are left, none will arrive, and no iteration can change anything: see section 6. */
+#define BATCHING_END_STUCK 200
+
+/** Requests that have completed, simulated or real. A required column may be NULL where count is 0. */
+typedef struct batching_completed {
+    uint32_t struct_size;            /**< sizeof(batching_completed) of the caller; set by the _init function. */
+    uint32_t reserved;               /**< Must be 0. */
+    int64_t count;                   /**< Requests in each column, in 0..BATCHING_COUNT_MAX. */
+    const double *arrival_time;      /**< [count] seconds. NULL: all 0.0. */
+    const double *start_time;        /**< [count] seconds, none before its arrival_time. Required. */
+    const double *first_token_time;  /**< [count] seconds in [start_time, end_time]; NaN: unknown. NULL: all unknown. */
+    const double *end_time;          /**< [count] seconds, none before its start_time. Required. */
+    const int32_t *tokens_generated; /**< [count] tokens, each at least 0. Required. */
+} batching_completed;
+
+/** The parts of each request's latency, in the order of the requests. The struct itself is only read. */
+typedef struct batching_latencies {
+    uint32_t struct_size;        /**< sizeof(batching_latencies) of the caller; set by the _init function. */
+    uint32_t reserved;           /**< Must be 0. */
+    int64_t capacity;            /**< Elements in each column; at least the count of the requests. */
+    double *queue_time;          /**< [capacity] seconds: start - arrival. */
+    double *processing_time;     /**< [capacity] seconds: end - start. */
+    double *total_latency;       /**< [capacity] seconds: end - arrival. */
+    double *time_to_first_token; /**< [capacity] seconds: see batching_latencies_calculate. */
+} batching_latencies;
+
+/** The metrics of a batch of completed requests. Each is 0 if there are no requests. */
+typedef struct batching_batch_metrics {
+    uint32_t struct_size;           /**< sizeof(batching_batch_metrics) of the caller; set by the _init function. */
+    uint32_t reserved;              /**< Must be 0. */
+    double throughput;              /**< total_tokens / total_time, in tokens per second. */
+    int64_t total_tokens;           /**< Tokens generated by all requests. */
+    double avg_latency;             /**< Mean of end - arrival, in seconds. */
+    double p50_latency;             /**< Median of end - arrival, in seconds. */
+    double p95_latency;             /**< 95th percentile of end - arrival, in seconds. */
+    double p99_latency;             /**< 99th percentile of end - arrival, in seconds. */
+    double avg_queue_time;          /**< Mean of start - arrival, in seconds. */
+    double avg_time_to_first_token; /**< Mean time to first token, in seconds. */
+    double gpu_utilization;         /**< Share of [0, total_time] in which a request was processed, in [0, 1]. */
+} batching_batch_metrics;
+
+/**
+ * Requests that were answered, or failed, wherever they ran: what the serving metrics are made of. A required column
+ * may be NULL where count is 0.
+ *
+ * Of a request that failed only its arrival_time and its end_time, if known, are looked at.
+ */
+typedef struct batching_recorded {
+    uint32_t struct_size;           /**< sizeof(batching_recorded) of the caller; set by the _init function. */
+    uint32_t reserved;              /**< Must be 0. */
+    int64_t count;                  /**< Requests in each column, in 0..BATCHING_COUNT_MAX. */
+    const double *arrival_time;     /**< [count] seconds: when it was sent. NULL: all 0.0. */
+    const double *start_time;       /**< [count] seconds: when it joined a batch; NaN: unknown. NULL: all unknown. */
+    const double *first_token_time; /**< [count] seconds; NaN: none, or unknown. NULL: that of the first of its token
+                                         times, if there are any. */
+    const double *end_time;         /**< [count] seconds: when its last token was there. NaN: never, if it failed.
+                                         Required. arrival <= start <= first token <= end. */
+    const int32_t *prompt_length;   /**< [count] prompt tokens, each at least 0. NULL: all 0. */
+    const int32_t *output_length;   /**< [count] tokens generated, each at least 0. Required. */
+    const uint8_t *success;         /**< [count] 1: answered. 0: failed. NULL: all 1. */
+    const double *token_times;    /**< [token_offsets[count]] seconds at which each chunk of output was there, the first
+                                       included, never falling within a request. NULL: unknown. */
+    const int64_t *token_offsets; /**< [count + 1] from 0, never falling: request i has token_times[token_offsets[i]] to
+                                       token_times[token_offsets[i + 1] - 1]. Required with token_times. */
+} batching_recorded;
+
+/** What a sample of values looks like. All figures are 0 if there are no values. */
+typedef struct batching_distribution {
+    uint32_t struct_size; /**< sizeof(batching_distribution) of the caller; set by the _init function. */
+    uint32_t reserved;    /**< Must be 0. */
+    int64_t count;        /**< Written: values. */
+    double mean;          /**< Written. */
+    double median;        /**< Written: interpolated linearly, whatever the percentile_method. */
+    double std;           /**< Written: of the population, that is divided by count. */
+    double min;           /**< Written. */
+    double max;           /**< Written. */
+    double sum;           /**< Written. */
+    double *percentiles;  /**< [percentile_count of the options] written, in the order asked for; or NULL. */
+} batching_distribution;
+
+/** How metrics are taken. 0 and NULL are the defaults given here. */
+typedef struct batching_metrics_options {
+    uint32_t struct_size;      /**< sizeof(batching_metrics_options) of the caller; set by the _init function. */
+    uint32_t reserved;         /**< Must be 0. */
+    int32_t convention;        /**< BATCHING_CONVENTION_... 0: vLLM's. */
+    int32_t percentile_method; /**< BATCHING_PERCENTILE_... 0: linear. */
+    double duration; /**< Seconds that the run took, as its client's clock tells. 0: what the convention takes. */
+    const double *percentiles; /**< [percentile_count] each in [0, 100], in any order. NULL: none. */
+    int64_t percentile_count;  /**< At most 1000. */
+    double slo_ttft;           /**< Seconds: the longest TTFT that is good. 0: no such objective. */
+    double slo_tpot;           /**< Seconds: the longest TPOT that is good. 0: no such objective. */
+    double slo_itl; /**< Seconds: the longest gap between a request's tokens that is good. 0: no objective. */
+    double slo_e2e; /**< Seconds: the longest E2E latency that is good. 0: no such objective. */
+} batching_metrics_options;
+
+/** vLLM's `bench serve` (0.33, vllm/benchmarks/serve.py). */
+#define BATCHING_CONVENTION_VLLM 0
+/** SGLang's bench_serving (0.5.23, sglang/benchmark/serving.py and goodput.py). */
+#define BATCHING_CONVENTION_SGLANG 100
+/** NVIDIA's AIPerf (0.13). */
+#define BATCHING_CONVENTION_AIPERF 200
+
+/** Between the two closest ranks: NumPy's default; Hyndman and Fan 1996, type 7. */
+#define BATCHING_PERCENTILE_LINEAR 0
+/** The smallest value with at least that share of the values at or below it: NumPy's "inverted_cdf"; type 1. */
+#define BATCHING_PERCENTILE_INVERSE_CDF 100
+/** The value whose rank is nearest to (count - 1) x share, ties to even: NumPy's "nearest". */
+#define BATCHING_PERCENTILE_NEAREST 110
+
+/**
+ * The metrics of a serving run: see section 8. Written, but for the pointers, which are set by the caller:
+ * distributions that are wanted, each made by batching_distribution_init; NULL: not wanted.
+ */
+typedef struct batching_metrics {
+    uint32_t struct_size;          /**< sizeof(batching_metrics) of the caller; set by the _init function. */
+    uint32_t reserved;             /**< Must be 0. */
+    double duration;               /**< Seconds. */
+    int64_t completed;             /**< Requests that were answered. */
+    int64_t failed;                /**< Requests that failed. */
+    int64_t total_input_tokens;    /**< Prompt tokens of the answered. */
+    int64_t total_output_tokens;   /**< Output tokens of the answered. */
+    double request_throughput;     /**< completed / duration. Each throughput is 0.0 if the duration is. */
+    double input_throughput;       /**< total_input_tokens / duration. */
+    double output_throughput;      /**< total_output_tokens / duration. */
+    double total_token_throughput; /**< Both / duration. */
+    double concurrency;            /**< The sum of all E2E latencies / duration: the mean number in the system. */
+    int64_t good;                  /**< Answered requests that meet all objectives. 0 without objectives. */
+    double request_goodput;        /**< good / duration. NaN without objectives. */
+    double slo_attainment;         /**< good / requests, failed ones included. NaN without objectives. */
+    double slo_attainment_ttft;    /**< The share that meets this objective. NaN without it. */
+    double slo_attainment_tpot;    /**< As slo_attainment_ttft. */
+    double slo_attainment_itl;     /**< As slo_attainment_ttft. */
+    double slo_attainment_e2e;     /**< As slo_attainment_ttft. */
+    batching_distribution *ttft;   /**< Seconds: first token - arrival. */
+    batching_distribution *tpot;   /**< Seconds: (end - first token) / (output_length - 1) where that is above 0. */
+    batching_distribution *itl;    /**< Seconds: the gaps between a request's token_times, of all requests together. */
+    batching_distribution *e2e;    /**< Seconds: end - arrival. */
+    batching_distribution *queue_time;         /**< Seconds: start - arrival, where the start is known. */
+    batching_distribution *normalized_latency; /**< Seconds: (end - arrival) / output_length where that is above 0. */
+} batching_metrics;
+
+/** From when to when the load is looked at, and of how many slots. 0 and NULL are the defaults given here. */
+typedef struct batching_load_config {
+    uint32_t struct_size; /**< sizeof(batching_load_config) of the caller; set by the _init function. */
+    uint32_t reserved;    /**< Must be 0. */
+    double window_start;  /**< Seconds. Only with window_end. */
+    double window_end;    /**< Seconds, not before window_start. 0: from the first arrival to the last end. */
+    int64_t slots;        /**< Requests that the server can run at once. 0: unknown. */
+    const double
+        *last_token_time; /**< [count] seconds in [start, end] of the request at which it had its own last token,
+                               after which it was held in its batch; NaN: its end. NULL: all their ends. */
+} batching_load_config;
+
+/** How loaded a server was over a window of time: see batching_load_calculate. */
+typedef struct batching_load {
+    uint32_t struct_size;      /**< sizeof(batching_load) of the caller; set by the _init function. */
+    uint32_t reserved;         /**< Must be 0. */
+    double window_start;       /**< Seconds: what was looked at. */
+    double window_end;         /**< Seconds. */
+    int64_t requests;          /**< Requests that were not left out. */
+    double mean_running;       /**< Requests running, averaged over the window. */
+    double mean_waiting;       /**< Requests waiting, averaged over the window. */
+    double mean_tokens;        /**< Tokens in flight, averaged over the window. */
+    int64_t peak_running;      /**< The most requests running at any instant of the window. */
+    int64_t peak_waiting;      /**< The most requests waiting. */
+    int64_t peak_tokens;       /**< The most tokens in flight. */
+    double utilization;        /**< Share of the window in which any request runs. */
+    double slot_utilization;   /**< mean_running / slots. NaN without slots. */
+    double held_slot_time;     /**< Slots x seconds held by requests that have their last token. */
+    double unfilled_slot_time; /**< Slots x seconds that were free while a request waited. NaN without slots. */
+    double wasted_slot_share;  /**< (held_slot_time + unfilled_slot_time) / (slots x window). NaN without slots. */
+} batching_load;
+
+/**
+ * The load as it changes: one row an interval of time. The intervals follow each other without gaps, and the last ends
+ * with the window. Columns are the caller's; NULL columns are not wanted.
+ */
+typedef struct batching_load_timeline {
+    uint32_t struct_size; /**< sizeof(batching_load_timeline) of the caller; set by the _init function. */
+    uint32_t reserved;    /**< Must be 0. */
+    int64_t capacity;     /**< Elements in each column; with bins at least as many as those. */
+    int64_t count;        /**< Written: rows in all. Those beyond capacity are counted, but not kept. */
+    int64_t bins;    /**< 0: a row wherever running, waiting or tokens change; at most 3 x count + 1. Otherwise that
+                          many intervals of equal length, to the nanosecond rounded down; at most the nanoseconds of
+                          the window, and none if that has no length. */
+    double *time;    /**< [capacity] seconds: where the interval begins. */
+    double *running; /**< [capacity] requests running, averaged over the interval. */
+    double *waiting; /**< [capacity] requests waiting, averaged over the interval. */
+    double *tokens;  /**< [capacity] tokens in flight, averaged over the interval. */
+    int64_t *peak_running; /**< [capacity] the most requests running at any instant of the interval. */
+    int64_t *peak_waiting; /**< [capacity] the most requests waiting. */
+    int64_t *peak_tokens;  /**< [capacity] the most tokens in flight. */
+} batching_load_timeline;
+
+/** Static against continuous batching on the same requests. Each is 0 if there are no requests. */
+typedef struct batching_comparison {
+    uint32_t struct_size;          /**< sizeof(batching_comparison) of the caller; set by the _init function. */
+    uint32_t reserved;             /**< Must be 0. */
+    double static_throughput;      /**< Tokens per second. */
+    double continuous_throughput;  /**< Tokens per second. */
+    double static_avg_latency;     /**< Mean of end - arrival, in seconds. */
+    double continuous_avg_latency; /**< Mean of end - arrival, in seconds. */
+    double throughput_improvement; /**< continuous_throughput / static_throughput. */
+    double latency_improvement;    /**< static_avg_latency / continuous_avg_latency. */
+} batching_comparison;
+
+/**
+ * What kind of requests batching_workload_generate makes: see section 10. Fields after arrival_rate are 0 or NULL after
+ * batching_workload_init, and 0 stands for the default given here.
+ */
+typedef struct batching_workload {
+    uint32_t struct_size;      /**< sizeof(batching_workload) of the caller; set by the _init function. */
+    uint32_t reserved;         /**< Must be 0. */
+    uint64_t seed;             /**< Same seed, same requests. Initially 42. */
+    int32_t prompt_length_min; /**< Tokens; at least 0. Initially 50. */
+    int32_t prompt_length_max; /**< Tokens, included; at least prompt_length_min. Initially 200. */
+    int32_t output_length_min; /**< Tokens; at least 1. Initially 20. */
+    int32_t output_length_max; /**< Tokens, included; at least output_length_min. Initially 500. */
+    double arrival_rate;       /**< Requests per second, above 0; infinity: all arrive at 0.0. Initially 10.0. */
+
+    /* Arrivals */
+
+    int32_t arrivals;      /**< BATCHING_ARRIVALS_...: how the gaps between arrivals vary. 0: Poisson. */
+    int32_t ramp;          /**< BATCHING_RAMP_...: how the rate changes. 0: it does not. */
+    double burstiness;     /**< gamma: the shape of the gaps, above 0; their CV is 1 / sqrt(burstiness). 0: 1.0. */
+    double ramp_end_rate;  /**< ramp: requests per second at its end, above 0 and finite. */
+    int64_t ramp_requests; /**< ramp: requests over which the rate goes from arrival_rate to ramp_end_rate; then it
+                                stays. At least 2. */
+    int64_t burst_size;    /**< Requests that arrive together, at one time. 0: 1. */
+    double on_time;        /**< Seconds in which requests arrive, before off_time seconds in which none do, in turns. 0:
+                                they always do. At least 1 nanosecond if off_time is not 0. */
+    double off_time;       /**< Seconds without arrivals between two on_times. */
+
+    /* Lengths */
+
+    int32_t prompt_lengths;              /**< BATCHING_LENGTHS_...: how prompt lengths are distributed. 0: uniform. */
+    int32_t output_lengths;              /**< BATCHING_LENGTHS_...: how output lengths are distributed. 0: uniform. */
+    double prompt_length_median;         /**< lognormal: tokens, above 0. */
+    double prompt_length_sigma;          /**< lognormal: standard deviation of the length's logarithm, at least 0. */
+    double prompt_length_exponent;       /**< zipf: in (0, 64]. */
+    double output_length_median;         /**< lognormal: tokens, above 0. */
+    double output_length_sigma;          /**< lognormal: standard deviation of the length's logarithm, at least 0. */
+    double output_length_exponent;       /**< zipf: in (0, 64]. */
+    int64_t sample_count;                /**< empirical: elements of each sample column; at least 1. */
+    const int32_t *sample_prompt_length; /**< [sample_count] tokens, each at least 0. */
+    const int32_t *sample_output_length; /**< [sample_count] tokens, each at least 1. */
+    int32_t samples_independent; /**< 0: where both lengths are empirical, both are those of one sample. 1: of two. */
+
+    /* What prompts have in common */
+
+    int32_t prefix_groups;   /**< Groups of requests whose prompts begin with the same tokens. 0: none. */
+    int32_t prefix_length;   /**< Tokens that those of a group share, before what is drawn as prompt length. */
+    int32_t hash_block_size; /**< Tokens that one hash id stands for. 0: 16. */
+    double prefix_exponent;  /**< How unequally groups are chosen: group g, from 0, in proportion to (g + 1)^-exponent;
+                                  at most 64. 0: all alike. */
+
+    /* Conversations */
+
+    int32_t turns_min; /**< Turns of a session; at least 1. 0: 1. */
+    int32_t turns_max; /**< Turns of a session, included; at least turns_min. 0: turns_min. */
+    double think_time; /**< Mean seconds from one turn's arrival to the next one's, exponential. 0: none. */
+} batching_workload;
+
+/** Exponential gaps: a Poisson process. */
+#define BATCHING_ARRIVALS_POISSON 0
+/** Gamma-distributed gaps with shape burstiness, as `vllm bench serve --burstiness`: below 1 in clumps, above 1 evenly.
+ */
+#define BATCHING_ARRIVALS_GAMMA 100
+/** Equal gaps. */
+#define BATCHING_ARRIVALS_CONSTANT 110
+
+/** The rate is arrival_rate. */
+#define BATCHING_RAMP_NONE 0
+/** The rate of request i is arrival_rate + (ramp_end_rate - arrival_rate) x i / (ramp_requests - 1). */
+#define BATCHING_RAMP_LINEAR 100
+/** The rate of request i is arrival_rate x (ramp_end_rate / arrival_rate)^(i / (ramp_requests - 1)). */
+#define BATCHING_RAMP_EXPONENTIAL 110
+
+/** All integers from min to max alike; a fixed length where they are equal. */
+#define BATCHING_LENGTHS_UNIFORM 0
+/** median x exp(sigma x standard normal), to the nearest integer; what is below min or above max becomes that. */
+#define BATCHING_LENGTHS_LOGNORMAL 100
+/** The k-th integer from min on, to max, in proportion to k^-exponent. */
+#define BATCHING_LENGTHS_ZIPF 200
+/** Those of a sample, drawn with replacement; what is below min or above max becomes that. */
+#define BATCHING_LENGTHS_EMPIRICAL 300
+
+/** One iteration (a forward pass of the model), as the callbacks of a run see it. */
+typedef struct batching_iteration {
+    uint32_t struct_size;   /**< sizeof(batching_iteration) of the library. */
+    uint32_t reserved;      /**< 0. */
+    int64_t number;         /**< 0, 1, 2, … */
+    double time;            /**< Seconds: when it was scheduled. */
+    int64_t running;        /**< Requests running, those that get nothing in this iteration included. */
+    int64_t waiting;        /**< Requests waiting after the scheduling. */
+    int64_t prefill_tokens; /**< Tokens of all prefill chunks, those of recomputation included. */
+    int64_t decode_tokens;  /**< Sequences that decode: each computes one token. */
+    int64_t context_tokens; /**< Over those sequences: the sum of the tokens each attends to, its newest included. */
+    double prefill_context; /**< Over the chunks: the sum of tokens x context, where a chunk's context is the number of
+                                 its request's tokens whose KV is there after it: those before it and itself. */
+    int64_t kv_blocks_used; /**< KV blocks in use after the scheduling. */
+    int64_t preemptions;    /**< Requests that it preempted. */
+} batching_iteration;
+
+/** How far a run has come. */
+typedef struct batching_progress {
+    uint32_t struct_size; /**< sizeof(batching_progress) of the library. */
+    uint32_t reserved;    /**< 0. */
+    int64_t iterations;   /**< Iterations so far. */
+    double time;          /**< Seconds on the clock of the run. */
+    int64_t arrived;      /**< Requests that have arrived, rejected ones included. */
+    int64_t finished;     /**< Requests that have all their tokens. */
+    int64_t count;        /**< Requests in all. */
+} batching_progress;
+
+/** Writes how many seconds the iteration takes: finite, at least 0, rounded to whole nanoseconds. */
+typedef int32_t (*batching_iteration_time_callback)(const batching_iteration *iteration, double *seconds,
+                                                    void *user_data);
+
+/** A run that may end near BATCHING_TIME_MAX is tried first without outputs, and so tells its progress twice. */
+typedef int32_t (*batching_progress_callback)(const batching_progress *progress, void *user_data);
+
+/** The first row_count rows of a log are filled; when it returns, the log is empty again. */
+typedef int32_t (*batching_log_callback)(int64_t row_count, void *user_data);
+
+/**
+ * What happened in each iteration: one row an iteration, in order.
+ *
+ * Rows go into the columns, which the caller owns; NULL columns are not wanted. Without a callback those beyond
+ * capacity are counted, but not kept. With a callback it is called whenever all capacity rows are filled, and once at
+ * the end for the rest; so a log of any length passes through columns of any size.
+ */
+typedef struct batching_iteration_log {
+    uint32_t struct_size;           /**< sizeof(batching_iteration_log) of the caller; set by the _init function. */
+    uint32_t reserved;              /**< Must be 0. */
+    int64_t capacity;               /**< Elements in each column; at least 0, with a callback at least 1. */
+    int64_t count;                  /**< Written: rows of the whole run, kept or not. */
+    batching_log_callback callback; /**< Called when the columns are full, and at the end; or NULL. */
+    void *user_data;                /**< For the callback. */
+    double *time;                   /**< [capacity] seconds: when the iteration was scheduled. */
+    double *start_time;             /**< [capacity] seconds: when it began to run. The same, unless asynchronous. */
+    double *duration;               /**< [capacity] seconds. */
+    int64_t *running;               /**< [capacity] requests running, as in batching_iteration. */
+    int64_t *waiting;               /**< [capacity] requests waiting after the scheduling. */
+    int64_t *prefill_tokens;        /**< [capacity] tokens of all prefill chunks. */
+    int64_t *decode_tokens;         /**< [capacity] sequences that decode. */
+    int64_t *kv_blocks_used;        /**< [capacity] KV blocks in use after the scheduling. */
+    int64_t *kv_blocks_kept;        /**< [capacity] KV blocks in use after those who finished gave theirs back. */
+    int64_t *preemptions;           /**< [capacity] requests that it preempted. */
+    int64_t *finished;              /**< [capacity] requests whose last token it gave. */
+} batching_iteration_log;
+
+/**
+ * Who got what: one row an event, in the order in which things happen. Works as batching_iteration_log does.
+ *
+ * Within an iteration: those preempted, in that order; then those scheduled, in the order of the scheduler (the running
+ * first, then those admitted, each admission right before its tokens); then the queues, if wanted; then those who
+ * finished, in the order of the running. Asynchronously those who finish follow what the next iteration scheduled.
+ */
+typedef struct batching_decision_log {
+    uint32_t struct_size;           /**< sizeof(batching_decision_log) of the caller; set by the _init function. */
+    uint32_t reserved;              /**< Must be 0. */
+    int64_t capacity;               /**< Elements in each column; at least 0, with a callback at least 1. */
+    int64_t count;                  /**< Written: rows of the whole run, kept or not. */
+    batching_log_callback callback; /**< Called when the columns are full, and at the end; or NULL. */
+    void *user_data;                /**< For the callback. */
+    int64_t *iteration;             /**< [capacity] the number of the iteration; of the next one for a rejection. */
+    int64_t *request;               /**< [capacity] the index of the request. */
+    int32_t *event;                 /**< [capacity] what happened: BATCHING_EVENT_... */
+    int32_t *tokens;                /**< [capacity] see BATCHING_EVENT_...; 0 where nothing is said there. */
+    int32_t include_queues;         /**< 1: also who is running and who is waiting, after each scheduling. 0: no. */
+    uint32_t reserved_2;            /**< Must be 0. */
+} batching_decision_log;
+
+/** It was rejected on arrival; its status says why. */
+#define BATCHING_EVENT_REJECTED 100
+/** It was preempted: it lost its KV blocks and waits again. */
+#define BATCHING_EVENT_PREEMPTED 200
+/** It joins the running for the first time; tokens: found in the prefix cache. */
+#define BATCHING_EVENT_ADMITTED 300
+/** It joins the running again after a preemption; tokens: found in the prefix cache. */
+#define BATCHING_EVENT_RESUMED 310
+/** It is scheduled; tokens: how many it computes in this iteration. */
+#define BATCHING_EVENT_SCHEDULED 400
+/** It is running (include_queues): one row each, in the order of the running. */
+#define BATCHING_EVENT_RUNNING 500
+/** It is waiting (include_queues): one row each, in the order in which they would be admitted. */
+#define BATCHING_EVENT_WAITING 510
+/** It has its last token; tokens: how many it generated. */
+#define BATCHING_EVENT_FINISHED 600
+
+/**
+ * Into which parts the time of each request falls, in the order of the requests: see "Where the time of a request goes"
+ * in section 6. The struct itself is only read; NULL columns are not wanted.
+ */
+typedef struct batching_attribution {
+    uint32_t struct_size;       /**< sizeof(batching_attribution) of the caller; set by the _init function. */
+    uint32_t reserved;          /**< Must be 0. */
+    int64_t capacity;           /**< Elements in each column; at least the count of the requests. */
+    double *waiting_for_slot;   /**< [capacity] seconds that it waited for a slot, for tokens of the budget, for the
+                                     iteration or the batch under way to end, or for a batch to form. */
+    double *waiting_for_memory; /**< [capacity] seconds in which nobody was admitted for want of KV blocks. */
+    double *prefill;            /**< [capacity] seconds in which it prefilled. */
+    double *decode;            /**< [capacity] seconds in which it decoded, as long as they would be without prefill. */
+    double *slowed_by_prefill; /**< [capacity] seconds that the prefill of others added to those. */
+    double *preempted;         /**< [capacity] seconds from being preempted until it decoded again. */
+    double *held_in_batch;     /**< [capacity] seconds after its last token, in a batch that was not done. */
+} batching_attribution;
+
+/**
+ * What dominates the slowest: bands of requests by how long they took, one element a band. The struct itself is only
+ * read; NULL columns are not wanted. All but count are seconds, and 0 for a band without requests.
+ */
+typedef struct batching_attribution_bands {
+    uint32_t struct_size;       /**< sizeof(batching_attribution_bands) of the caller; set by the _init function. */
+    uint32_t reserved;          /**< Must be 0. */
+    int64_t capacity;           /**< Elements in each column; at least the number of bands. */
+    int64_t *count;             /**< [capacity] requests in the band. */
+    double *shortest;           /**< [capacity] the shortest time from arrival to end. */
+    double *longest;            /**< [capacity] the longest time from arrival to end. */
+    double *mean_total;         /**< [capacity] mean time from arrival to end: the sum of the parts. */
+    double *waiting_for_slot;   /**< [capacity] mean of this part, as all that follow. */
+    double *waiting_for_memory; /**< [capacity] */
+    double *prefill;            /**< [capacity] */
+    double *decode;             /**< [capacity] */
+    double *slowed_by_prefill;  /**< [capacity] */
+    double *preempted;          /**< [capacity] */
+    double *held_in_batch;      /**< [capacity] */
+} batching_attribution_bands;
+
+/** How an engine schedules, what it has, and how long an iteration takes. 0 and NULL are the defaults given here. */
+typedef struct batching_config {
+    uint32_t struct_size; /**< sizeof(batching_config) of the caller; set by the _init function. */
+    uint32_t reserved;    /**< Must be 0. */
+
+    /* Scheduling */
+
+    int32_t policy;                 /**< BATCHING_POLICY_... 0: BATCHING_POLICY_VLLM. */
+    int32_t queue_order;            /**< BATCHING_QUEUE_...: in which order the waiting are admitted. 0: by arrival. */
+    int64_t max_num_seqs;           /**< The most requests that run at once; the batch of static and dynamic. 0: 256. */
+    int64_t max_num_batched_tokens; /**< vllm: the most tokens in an iteration; at least max_num_seqs. 0: 2048. */
+    int64_t long_prefill_token_threshold; /**< vllm: the most tokens of one request in an iteration, unless it is alone.
+                                               0: no such limit. */
+    int64_t max_model_len; /**< The most tokens of a request, prompt and output: one whose prompt is not shorter is
+                                rejected, any other ends there. 0: no limit. */
+    int32_t disable_chunked_prefill;  /**< vllm: 1: a prompt is computed in one iteration or not yet. */
+    int32_t disable_reserve_full_isl; /**< vllm: 1: a request is admitted as soon as its first chunk fits, though its
+                                           whole prompt may not (vLLM's scheduler_reserve_full_isl=False). */
+    int32_t async_scheduling;         /**< vllm: 1: iteration k+1 is scheduled before the output of k is known. */
+    int32_t instant_prefill;          /**< 1: prompts cost neither tokens nor time: a request decodes at once, as in a
+                                           replica that gets its prefills from elsewhere. */
+    double max_queue_delay;           /**< dynamic: seconds after which a batch starts though it is not full. */
+
+    /* Memory */
+
+    int64_t num_gpu_blocks;        /**< KV blocks, vLLM's null block included, so that one fewer can be used; at least
+                                        2. 0: no limit. */
+    int32_t block_size;            /**< Tokens in a KV block, at most 65,536. 0: 16. */
+    int32_t enable_prefix_caching; /**< vllm: 1: blocks are found again by their content. Needs num_gpu_blocks. */
+    double watermark;              /**< vllm: the share of num_gpu_blocks that must stay free when a request is admitted
+                                        beside others, in [0, 1). */
+    int32_t admit_oversized;       /**< 1: a request that can never fit is not rejected; it waits, or preempts itself,
+                                        for ever, as in a vLLM forced past its own start-up check. */
+
+    /* Iteration time: see BATCHING_TIME_... */
+
+    int32_t time_model;                             /**< BATCHING_TIME_... 0: BATCHING_TIME_CONSTANT. */
+    double time_base;                               /**< Seconds of each iteration. Constant: 0 is 0.01. */
+    double time_per_prefill_token;                  /**< affine: seconds a token of a prefill chunk. */
+    double time_per_decode_token;                   /**< affine: seconds a sequence that decodes. */
+    double time_per_context_token;                  /**< affine: seconds a token that those attend to. */
+    double time_per_prefill_context;                /**< affine: seconds x the sum over chunks of tokens x context. */
+    batching_iteration_time_callback time_callback; /**< callback: asked for each iteration that computes. */
+    void *time_user_data;                           /**< For time_callback. */
+
+    /* Ending a run early */
+
+    double time_limit;       /**< No iteration starts at or after this many seconds. 0: no limit. */
+    int64_t iteration_limit; /**< No more iterations than this. 0: no limit. */
+    batching_progress_callback progress_callback; /**< Called every progress_interval iterations; or NULL. */
+    void *progress_user_data;                     /**< For progress_callback. */
+    int64_t progress_interval;                    /**< Iterations between two calls. 0: 4096. */
+
+    /* The schedule itself; costs nothing if not wanted */
+
+    batching_iteration_log *iteration_log; /**< Or NULL. */
+    batching_decision_log *decision_log;   /**< Or NULL. */
+
+    /* Where the time of each request goes; costs nothing if not wanted */
+
+    const batching_attribution *attribution; /**< Or NULL. Its columns are written as those of the results are. */
+} batching_config;
+
+/** vLLM V1's scheduler. */
+#define BATCHING_POLICY_VLLM 0
+/** A batch is filled, runs until its longest member is done, and only then makes room. */
+#define BATCHING_POLICY_STATIC 100
+/** A batch forms when it is full or its oldest member has waited max_queue_delay; then as static. */
+#define BATCHING_POLICY_DYNAMIC 110
+/** A request joins whenever a slot is free and leaves when it is done. */
+#define BATCHING_POLICY_CONTINUOUS 200
+/** As continuous, with KV memory reserved for prompt and output on admission: nothing is ever preempted. */
+#define BATCHING_POLICY_ORCA 210
+
+/** First come, first served. */
+#define BATCHING_QUEUE_ARRIVAL 0
+/** Lowest priority value first, then arrival, then tie_break. When blocks run out, the least urgent is preempted. */
+#define BATCHING_QUEUE_PRIORITY 100
+/** Shortest output first, then arrival, then tie_break: an oracle, since no server knows the output's length. */
+#define BATCHING_QUEUE_SHORTEST_OUTPUT 200
+
+/** time_base. */
+#define BATCHING_TIME_CONSTANT 0
+/** time_base + time_per_prefill_token x prefill_tokens + time_per_decode_token x decode_tokens
+ *  + time_per_context_token x context_tokens + time_per_prefill_context x prefill_context, in that order, in double. */
+#define BATCHING_TIME_AFFINE 100
+/** What time_callback answers. */
+#define BATCHING_TIME_CALLBACK 200
+
+/**
+ * Each _init function sets struct_size, and everything else to 0 or NULL, except that batching_workload_init sets the
+ * initial values given above. Pass sizeof the struct: that is how a later library knows which fields your program was
+ * compiled with.
+ *
+ *     batching_requests requests;
+ *     batching_requests_init(&requests, sizeof requests);
+ *
+ * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_STRUCT_SIZE if struct_size is smaller than the struct was in the
+ * first version that had it, larger than 4096, or no multiple of 8.
+ */
+batching_status batching_requests_init(batching_requests *requests, uint32_t struct_size);
+batching_status batching_results_init(batching_results *results, uint32_t struct_size);
+batching_status batching_summary_init(batching_summary *summary, uint32_t struct_size);
+batching_status batching_completed_init(batching_completed *completed, uint32_t struct_size);
+batching_status batching_latencies_init(batching_latencies *latencies, uint32_t struct_size);
+batching_status batching_batch_metrics_init(batching_batch_metrics *metrics, uint32_t struct_size);
+batching_status batching_recorded_init(batching_recorded *recorded, uint32_t struct_size);
+batching_status batching_distribution_init(batching_distribution *distribution, uint32_t struct_size);
+batching_status batching_metrics_options_init(batching_metrics_options *options, uint32_t struct_size);
+batching_status batching_metrics_init(batching_metrics *metrics, uint32_t struct_size);
+batching_status batching_load_config_init(batching_load_config *config, uint32_t struct_size);
+batching_status batching_load_init(batching_load *load, uint32_t struct_size);
+batching_status batching_load_timeline_init(batching_load_timeline *timeline, uint32_t struct_size);
+batching_status batching_comparison_init(batching_comparison *comparison, uint32_t struct_size);
+batching_status batching_workload_init(batching_workload *workload, uint32_t struct_size);
+batching_status batching_config_init(batching_config *config, uint32_t struct_size);
+batching_status batching_iteration_log_init(batching_iteration_log *log, uint32_t struct_size);
+batching_status batching_decision_log_init(batching_decision_log *log, uint32_t struct_size);
+batching_status batching_attribution_init(batching_attribution *attribution, uint32_t struct_size);
+batching_status batching_attribution_bands_init(batching_attribution_bands *bands, uint32_t struct_size);
+
+/* ================================================================================================================
+ * 5. Simulators
+ *
+ * Both give every request its tokens one iteration at a time; an iteration takes time_per_token seconds however many
+ * requests are in it, and the prompt costs nothing. Both take requests in order of arrival, ties in the given order.
+ *
+ * Errors of both: BATCHING_ERROR_NULL_POINTER if requests is NULL; BATCHING_ERROR_STRUCT_SIZE;
+ * BATCHING_ERROR_INVALID_ARGUMENT if a value is out of its range; BATCHING_ERROR_CAPACITY if results->capacity is
+ * smaller than requests->count; BATCHING_ERROR_OVERFLOW if the clock would pass BATCHING_TIME_MAX;
+ * BATCHING_ERROR_OUT_OF_MEMORY.
+ *
+ * Memory: under 1 MB + 32 bytes x min(batch size, count). Requests that are not in order of arrival cost 24 bytes a
+ * request more, and a sort.
+ * ================================================================================================================ */
+
+/**
+ * Static batching: a batch is filled, runs until its longest member is done, and only then makes room for the next.
+ *
+ * A batch waits until batch_size requests have arrived; when no more will come, those left form the last batch. It
+ * starts at max(end of the batch before, arrival of its last member) and runs max(output_length) iterations; all its
+ * members end when the batch ends. The first token of each is there one iteration after the start.
+ *
+ *   requests        the requests; not modified.
+ *   batch_size      requests in a batch; at least 1.
+ *   time_per_token  seconds an iteration takes; rounded to whole nanoseconds, at least one. Usual: 0.01.
+ *   results         columns to fill, or NULL.
+ *   summary         filled, or NULL.
+ *
+ * Time: O(count).
+ */
+batching_status batching_static_simulate(const batching_requests *requests, int64_t batch_size, double time_per_token,
+                                         const batching_results *results, batching_summary *summary);
+
+/**
+ * Continuous batching (iteration-level scheduling, as in Orca: Yu et al., OSDI 2022): a request joins at the next
+ * iteration boundary at which a slot is free, and leaves as soon as it has all its tokens.
+ *
+ * At each boundary first the finished leave, then the waiting join in order of arrival while fewer than max_batch_size
+ * are running, those that arrive exactly then included; a slot that becomes free is taken in the very next iteration.
+ * An idle engine starts the moment a request arrives. The first token is there one iteration after the start.
+ *
+ *   max_batch_size  slots: requests that may run at once; at least 1.
+ *
+ * The other parameters are those of batching_static_simulate. Time: O(count), independent of max_batch_size and of
+ * the lengths; requests with more than 16,383 output tokens cost O(log(max_batch_size)) each.
+ */
+batching_status batching_continuous_simulate(const batching_requests *requests, int64_t max_batch_size,
+                                             double time_per_token, const batching_results *results,
+                                             batching_summary *summary);
+
+/**
+ * Both simulators on the same requests, and how much better continuous batching does.
+ *
+ *   batch_size  the batch of the one, the slots of the other.
+ *
+ * The other parameters and the errors are those of batching_static_simulate. comparison must not be NULL.
+ */
+batching_status batching_strategies_compare(const batching_requests *requests, int64_t batch_size,
+                                            double time_per_token, batching_comparison *comparison);
+
+/* ================================================================================================================
+ * 6. Engine
+ *
+ * One call simulates a serving engine on a trace, iteration by iteration. Each iteration the policy decides who
+ * computes how many tokens; the iteration-time model says how long that takes; then the clock moves on. A request that
+ * arrives during an iteration joins at the start of the next one at the earliest; one that arrives exactly then, joins.
+ *
+ * A request is its tokens: N known ones (prompt and generated), C of them computed, their KV in memory. Being scheduled
+ * brings C closer to N; when C reaches N, one token is generated at the end of the iteration, so a prompt that is
+ * completed yields its first token there. It *decodes* when N - C is 1 and it has generated before; everything else,
+ * recomputation after a preemption included, is *prefill*. It ends when it has output_length tokens, or max_model_len
+ * in all. The KV of the last token is never computed. A prompt_length of 0 counts as 1: something must be computed.
+ *
+ * Policies
+ *
+ *   vllm        What vLLM 0.33's V1 scheduler decides (vllm/v1/core/sched/scheduler.py), step by step. First the
+ *               running, in order of admission: each gets min(N - C, long_prefill_token_threshold, what is left of
+ *               max_num_batched_tokens) tokens, and the KV blocks that these need. If there are none left, the last
+ *               of the running is preempted (with BATCHING_QUEUE_PRIORITY: the least urgent, then the latest to arrive;
+ *               among equals the first of the running): it loses its blocks and waits again, before all that never
+ *               ran, to recompute all its tokens. Then, if nobody was preempted, the waiting are admitted in order
+ *               until one does not fit: a slot, tokens, and blocks for all its known tokens beside the watermark.
+ *               The threshold does not hold while at most one request is in the system.
+ *   continuous  The same without a token budget: every prompt is computed whole in the iteration that admits it.
+ *   orca        As continuous, but a request is admitted only when blocks for its prompt and output are free, which are
+ *               then reserved (Yu et al., OSDI 2022).
+ *   static      A batch forms when max_num_seqs requests have arrived, or none are left to come, and nobody is running;
+ *               it takes as many as KV blocks for their prompts and outputs can be reserved for. All members compute
+ *               until the longest is done, the others as padding, and end together.
+ *   dynamic     A batch forms when max_num_seqs requests wait, or the oldest of fewer has waited max_queue_delay. It
+ *               then runs as with static.
+ *
+ *   With constant iteration time and no memory limit, static and continuous give to the last bit what
+ *   batching_static_simulate and batching_continuous_simulate give.
+ *
+ * Prefix caching (vllm)
+ *
+ *   A full KV block is found again by its content, that is by all tokens from the start of the request to the end of
+ *   the block. A request tells its content by hash ids, one for each hash_block_size tokens, chained: two requests have
+ *   the same id at the same place only if all their tokens up to the end of that place are the same (hash_ids in
+ *   Mooncake's traces). A last id may stand for fewer tokens; ids beyond the request's tokens are ignored. With
+ *   hash_covers_output the ids go on over the output, so that a later turn of a conversation finds what an earlier one
+ *   generated. Tokens without an id are unlike any other request's, but a preempted request finds its own again.
+ *   Blocks that nobody uses stay until they are needed; the least recently released goes first, a request's tail
+ *   before its head.
+ *
+ * Asynchronous scheduling (vllm)
+ *
+ *   As vLLM's AsyncScheduler with two batches in flight, on an idealised clock: scheduling takes no time, and the
+ *   device runs the batches in order. Batch k+1 is scheduled when the output of batch k-1 has been processed, and
+ *   starts when batch k ends. So a request that finishes keeps its slot and its blocks for one more iteration, and
+ *   one that arrives joins one iteration later. Where nothing can be scheduled, up to four empty batches of no
+ *   duration follow.
+ *
+ * Where the time of a request goes
+ *
+ *   config->attribution splits the time of each request from its arrival to its end into parts, each a whole number of
+ *   nanoseconds, that add up to it exactly. At any instant a request is in just one part; which one changes only where
+ *   an iteration begins to run, or ends. With asynchronous scheduling, too, what counts is when an iteration runs, and
+ *   not when it is scheduled.
+ *
+ *   waiting_for_slot and waiting_for_memory   From its arrival to the beginning of the iteration that first admits it.
+ *       It is memory from the beginning of an iteration in whose scheduling somebody was preempted, or the first of the
+ *       waiting was refused because its KV blocks were not free, slots and budget being there, to the beginning of the
+ *       next iteration; if it formed a static or dynamic batch, to the end of that. Whoever is in the queue then waits
+ *       for memory. Everything else is for a slot. A request that arrives while an iteration runs is in the queue from
+ *       the next one on: until then it waits for a slot.
+ *   prefill   From there until it decodes for the first time: until the end of the iteration that gives its first
+ *       token. It includes iterations in which others left it no tokens. With instant_prefill there is none.
+ *   decode and slowed_by_prefill   From there to its last token. Of each iteration, slowed_by_prefill has its duration
+ *       less what the model of time says for the same iteration without prefill: with prefill_tokens and
+ *       prefill_context 0, and everything else as it was; at least 0. If nobody decodes in the iteration, since the
+ *       prefill of others took the budget, that is all of it. What is left is decode.
+ *   preempted   From the beginning of the iteration that preempted it until it next decodes: it waits again, whatever
+ *       for, and computes again what it had lost, and, if it was preempted before its first token, the rest of its
+ *       prompt. If all but the newest token is found in the prefix cache, it decodes at once.
+ *   held_in_batch   From its own last token to the end of its batch. 0 but for static and dynamic.
+ *
+ *   A request that never ends is split up to the end of the run, summary.duration; one that arrives after that has 0 in
+ *   all parts, and one that was rejected NaN. A time callback is asked a second time, right after the first, for each
+ *   iteration that has both prefill and decodes, for what it would take without prefill. As doubles, parts below 104
+ *   days are exact to the nanosecond.
+ *
+ * Where no more progress is possible
+ *
+ *   With admit_oversized a request may wait for what will never be free; and requests may preempt each other, or
+ *   themselves, for ever. As for ever count 1,000 preemptions, and 100 more for each request running, without a
+ *   token in between. Then the clock goes on to the next arrival, which may change something; if none is left, the
+ *   run ends with BATCHING_END_STUCK, and the requests that are left are marked BATCHING_REQUEST_STUCK. So every
+ *   run ends.
+ *
+ * Where a default differs from vLLM's
+ *
+ *   synchronous      vLLM schedules asynchronously by default. Here the simpler schedule, which can be checked by hand.
+ *   no prefix cache  vLLM caches by default. Without hash ids there is next to nothing to find, and it costs time.
+ *   oversized        vLLM refuses to start if max_model_len does not fit the KV memory, or, without chunked prefill,
+ *                    the token budget. Here each request that does not fit is rejected; admit_oversized forces it.
+ *   no max_model_len vLLM has the model's. Here there is no model.
+ *   num_gpu_blocks   vLLM measures what is free. Here 0 is no limit.
+ *   sizes            256 and 2048 are what vLLM takes on most GPUs; it takes 1024 and 8192 on an H100 or better.
+ *   ties             vLLM breaks them by the request's id as a string ("r10" before "r2"). Here ids are indices, which
+ *                    go in order of their number; tie_break gives any other order.
+ *   empty prompts    vLLM rejects them. Here they count as one token, so that a trace without prompts can be run.
+ *   livelock         vLLM goes on for ever. Here a run always ends: see above.
+ * ================================================================================================================ */
+
+/**
+ * Simulates an engine on requests.
+ *
+ *   config    NULL: all defaults.
+ *   requests  the requests, in any order of arrival; not modified.
+ *   results   columns to fill, or NULL.
+ *   summary   filled, or NULL.
+ *
+ * Errors: BATCHING_ERROR_NULL_POINTER if requests is NULL, hash_ids has no hash_offsets, or the time model is
+ * BATCHING_TIME_CALLBACK without one; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_INVALID_ARGUMENT if a value is out of
+ * its range, or two contradict each other; BATCHING_ERROR_CAPACITY if results->capacity is smaller than
+ * requests->count; BATCHING_ERROR_OVERFLOW if the clock would pass BATCHING_TIME_MAX; BATCHING_ERROR_OUT_OF_MEMORY;
+ * BATCHING_ERROR_CANCELLED if a callback stopped the run.
+ *
+ * A run that fails on its way (it is cancelled, a callback's answer is invalid, the clock passes its maximum, memory
+ * runs out) may have written rows of logs and elements of results, but not the summary.
+ *
+ * Time: O(1) for each iteration and each request, however many are running, and O(running) for an iteration in which
+ * KV blocks or the token budget run short, or that is logged with its decisions; with prefix caching O(1) a KV block
+ * more. A queue other than by arrival costs O(log(waiting)) a request.
+ * Memory: about 100 bytes for each request that is running or preempted, and with prefix caching 48 for each KV block
+ * and 4 for each block of those running; 32 for each one waiting in a queue that is not by arrival. Requests that are
+ * not given in order of arrival cost 24 bytes a request more, and a sort.
+ */
+batching_status batching_simulate(const batching_config *config, const batching_requests *requests,
+                                  const batching_results *results, batching_summary *summary);
+
+/**
+ * Which parts of their time dominate the slowest requests: the means of the parts, for bands of requests by how long
+ * they took from arrival to end, which is the sum of their parts.
+ *
+ * The edge at percentile p is the smallest time that at least p % of the requests do not exceed: of N times in order,
+ * that at place ceil(N x p / 100), computed in double in that order; at p = 0 it is below all of them. Band i holds the
+ * requests above the edge at percentiles[i], and not above that at percentiles[i + 1]. So requests that took equally
+ * long are in the same band, and with 0 and 100 at the ends every request is in just one.
+ *
+ *   attribution  as batching_simulate has filled it; all columns are required where count is above 0. Requests with a
+ *                NaN are left out.
+ *   count        requests, in 0..BATCHING_COUNT_MAX.
+ *   status       [count] of the results: those that are not BATCHING_REQUEST_FINISHED are left out. NULL: none is.
+ *   percentiles  [band_count + 1] rising, each in [0, 100]: 0, 50, 90, 99, 100 are four bands.
+ *   band_count   in 0..1000.
+ *   bands        columns to fill.
+ *
+ * A mean is the exact sum of whole nanoseconds, divided in double by their number and by 1e9.
+ *
+ * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_CAPACITY if the columns of
+ * attribution have fewer elements than count, or those of bands fewer than band_count; BATCHING_ERROR_INVALID_ARGUMENT
+ * if a value is out of its range, or the parts of a request add up to more than BATCHING_TIME_MAX;
+ * BATCHING_ERROR_OUT_OF_MEMORY. Time: O(count). Memory: 32 KiB a band.
+ */
+batching_status batching_attribution_bands_calculate(const batching_attribution *attribution, int64_t count,
+                                                     const int32_t *status, const double *percentiles,
+                                                     int64_t band_count, const batching_attribution_bands *bands);
+
+/* ================================================================================================================
+ * 7. Metrics
+ *
+ * These take requests that have completed, wherever they ran: they know nothing of the simulators.
+ *
+ * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_CAPACITY;
+ * BATCHING_ERROR_INVALID_ARGUMENT if a time is out of its range, if arrival <= start <= first token <= end does not
+ * hold, or if a request has neither a first_token_time nor a token.
+ * ================================================================================================================ */
+
+/**
+ * Where each request's time went.
+ *
+ *   queue_time           = start - arrival
+ *   processing_time      = end - start
+ *   total_latency        = end - arrival
+ *   time_to_first_token  = first_token_time - arrival where it is known, else
+ *                          queue_time + processing_time / tokens_generated: equal steps from start to end
+ *
+ * Time: O(count). Allocates nothing.
+ */
+batching_status batching_latencies_calculate(const batching_completed *completed, const batching_latencies *latencies);
+
+/**
+ * The metrics of a batch, or of any set of completed requests. For the definitions see batching_batch_metrics.
+ *
+ * Percentiles interpolate linearly between the two closest ranks (NumPy's default; Hyndman and Fan 1996, type 7).
+ * gpu_utilization is the length of the union of all [start, end], cut to [0, total_time], divided by total_time.
+ *
+ *   completed   the requests, in any order.
+ *   total_time  seconds; above 0 if there are requests. BATCHING_ERROR_INVALID_ARGUMENT otherwise.
+ *   metrics     filled; must not be NULL.
+ *
+ * Time: O(count). Memory: under 1 MB if the start times or the end times do not decrease (as in a run's results, and
+ * as in order of completion), else 24 bytes a request more, or BATCHING_ERROR_OUT_OF_MEMORY.
+ */
+batching_status batching_batch_metrics_calculate(const batching_completed *completed, double total_time,
+                                                 batching_batch_metrics *metrics);
+
+/**
+ * How loaded a server was, as step functions of time, from the columns of the requests alone:
+ *
+ *   running(t)  requests with start <= t < end
+ *   waiting(t)  requests with arrival <= t < start
+ *   tokens(t)   prompt and output tokens of the running, all of them from start to end: the room that they would need
+ *               if it were given to them in advance
+ *   held(t)     requests with last token <= t < end: their slot is taken, but generates nothing
+ *
+ * So a request that ends at t and another that starts at t do not overlap, and a request that starts and ends at the
+ * same nanosecond is never running. Means are over the time of the window, peaks over its instants.
+ *
+ *   utilization        share of the window with running(t) > 0
+ *   slot_utilization   mean of running(t) / slots. Above 1 if more run than there are slots: the time from start to end
+ *                      of a simulated request includes that in which it was preempted.
+ *   held_slot_time     integral of held(t)
+ *   unfilled_slot_time integral of min(max(0, slots - running(t)), waiting(t)): slots that somebody could have had
+ *   wasted_slot_share  both, divided by slots x window: near 0 for continuous batching; static batching wastes what its
+ *                      shorter members are held for, and what is free until a batch is full
+ *
+ * A request whose start_time is unknown counts as running from its arrival: what is running is then what is in the
+ * system. Requests that failed are left out. first_token_time and the token times are checked, but tell nothing here.
+ *
+ *   recorded  the requests, in any order.
+ *   config    NULL: all defaults.
+ *   load      filled, or NULL.
+ *   timeline  columns to fill, or NULL.
+ *
+ * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_CAPACITY;
+ * BATCHING_ERROR_INVALID_ARGUMENT if a time is out of its range, arrival <= start <= last token <= end does not hold, a
+ * length is negative, or the window is none; BATCHING_ERROR_OUT_OF_MEMORY.
+ *
+ * Time: O(count). Memory: none for columns of times that do not fall (arrival, start, last token, end, each by itself);
+ * each other one costs a sort in 24 bytes a request, of which 4 are kept until the end.
+ */
+batching_status batching_load_calculate(const batching_recorded *recorded, const batching_load_config *config,
+                                        batching_load *load, batching_load_timeline *timeline);
+
+/**
+ * How many tokens each request still has to generate: max(0, output_length - tokens_generated). A request is complete
+ * when that is 0.
+ *
+ *   count             requests in each column, in 0..BATCHING_COUNT_MAX.
+ *   output_length     [count] tokens, each at least 1.
+ *   tokens_generated  [count] tokens, each at least 0.
+ *   remaining_tokens  [count] written.
+ *
+ * The columns may be NULL where count is 0.
+ */
+batching_status batching_remaining_tokens_calculate(int64_t count, const int32_t *output_length,
+                                                    const int32_t *tokens_generated, int32_t *remaining_tokens);
+
+/* ================================================================================================================
+ * 8. Serving metrics
+ *
+ * What the field's benchmark tools print, of any serving run, simulated or recorded from live traffic: of columns of
+ * requests, with the times of their tokens if they are known. Only requests that were answered are in the samples and
+ * in the throughputs.
+ *
+ * Where the tools differ, a convention says whose definition holds.
+ *
+ *                            vllm                          sglang                        aiperf
+ *   duration, if not given   first arrival to last end of  as vllm                       of the answered alone
+ *                            all requests
+ *   answered, 0 tokens       count as 1 token              count as 0                    count as 0
+ *   one token, SLO on TPOT   met                           met                           not met
+ *   (TPOT itself)            has none: not in the sample   as vllm                       as vllm
+ *
+ * (vLLM and SGLang take the duration from the client's clock: give it to get their figures.) Percentiles, mean and
+ * standard deviation are NumPy's in all three: linear, and of the population.
+ *
+ * Objectives are compared in whole nanoseconds, without rounding: a latency that equals its objective meets it. A
+ * request meets an objective on ITL if no gap between its tokens is longer; that needs token_times. One whose first
+ * token is unknown does not meet an objective on TTFT, nor, if it has more tokens, on TPOT.
+ * ================================================================================================================ */
+
+/**
+ * The metrics of a serving run.
+ *
+ *   recorded  the requests, in any order.
+ *   options   NULL: all defaults.
+ *   metrics   written; must not be NULL.
+ *
+ * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_OUT_OF_MEMORY;
+ * BATCHING_ERROR_INVALID_ARGUMENT if a value is out of its range, a request's times are out of order, or slo_itl is
+ * given without token_times; BATCHING_ERROR_OVERFLOW if there are more than 4294967295 gaps between tokens, and their
+ * distribution is wanted.
+ *
+ * Time: O(requests + token times), by selection, not by sorting; more than a few dozen percentiles cost their logarithm
+ * more. Memory: 8 bytes for each value of the largest sample that is wanted, and 64 KiB for each percentile.
+ */
+batching_status batching_metrics_calculate(const batching_recorded *recorded, const batching_metrics_options *options,
+                                           batching_metrics *metrics);
+
+/**
+ * What a sample of any values looks like.
+ *
+ *   count         values, in 0..BATCHING_COUNT_MAX.
+ *   values        [count] finite or infinite, not NaN; not modified.
+ *   options       for its percentiles; the rest is not looked at. NULL: none.
+ *   distribution  written; must not be NULL.
+ *
+ * Where a value is infinite, so are mean and sum, and std is NaN. Errors, time and memory as
+ * batching_metrics_calculate.
+ */
+batching_status batching_distribution_calculate(int64_t count, const double *values,
+                                                const batching_metrics_options *options,
+                                                batching_distribution *distribution);
+
+/* ================================================================================================================
+ * 9. Capacity
+ * ================================================================================================================ */
+
+/**
+ * Arithmetic intensity of decoding a batch: floating-point operations per byte of weights read.
+ *
+ * One forward pass reads the weights once, model_memory_bytes, and does flops_per_token x model_memory_bytes
+ * operations for each of the batch_size tokens: so the intensity is flops_per_token x batch_size, whatever the model's
+ * size (Williams et al., "Roofline", CACM 2009, on when that makes memory or arithmetic the limit).
+ *
+ *   batch_size           sequences decoded together; at least 1.
+ *   model_memory_bytes   bytes of weights; finite, above 0.
+ *   flops_per_token      operations per byte of weights and token; finite, above 0. Usual: 2.0 (a multiply and an add).
+ *   arithmetic_intensity written; must not be NULL.
+ *
+ * Errors: BATCHING_ERROR_INVALID_ARGUMENT, BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_OVERFLOW if the result is
+ * beyond a double.
+ */
+batching_status batching_arithmetic_intensity_calculate(int64_t batch_size, double model_memory_bytes,
+                                                        double flops_per_token, double *arithmetic_intensity);
+
+/**
+ * The largest number of sequences whose KV cache fits beside the model: the largest n with
+ *
+ *     model_memory + n x max_seq_len x kv_cache_per_token <= memory_budget
+ *
+ * decided without rounding: exact at the boundary for all doubles. 0 if not even one sequence fits.
+ *
+ *   memory_budget       bytes; finite, at least 0.
+ *   model_memory        bytes; finite, at least 0.
+ *   kv_cache_per_token  bytes; finite, above 0.
+ *   max_seq_len         tokens, prompt and output together; at least 1.
+ *   batch_size          written; must not be NULL.
+ *
+ * Errors: BATCHING_ERROR_INVALID_ARGUMENT, BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_OVERFLOW if n is beyond an
+ * int64_t.
+ */
+batching_status batching_optimal_batch_size_calculate(double memory_budget, double model_memory,
+                                                      double kv_cache_per_token, int64_t max_seq_len,
+                                                      int64_t *batch_size);
+
+/* ================================================================================================================
+ * 10. Workloads
+ *
+ * Seeded synthetic requests, in order of arrival. There is one random stream a purpose (the gaps, each length, the
+ * choice of a group, the turns, the think times), xoshiro256++ (Blackman and Vigna, 2019) seeded by SplitMix64. So
+ * wanting one column more or fewer never changes another, and the first n requests are the same for every count. The
+ * functions behind the distributions (logarithm, exponential, normal, gamma, zipf) are computed in the library from
+ * additions, multiplications, divisions and square roots: the same seed gives the same bytes on every platform.
+ *
+ *   arrivals  The first request arrives after one gap. Gaps have mean 1 / rate. With burst_size they are between bursts
+ *             and burst_size times as long, so that the rate remains. With on_time and off_time the clock of the
+ *             arrivals stands still in the off times: the rate is that of the on times. Gamma deviates: Marsaglia and
+ *             Tsang, "A Simple Method for Generating Gamma Variables", 2000.
+ *
+ *   lengths   Normal deviates: Marsaglia and Bray's polar method, 1964. Zipf: rejection-inversion, Hoermann and
+ *             Derflinger, 1996.
+ *
+ *   prefixes  A request belongs to a group, and its prompt is prefix_length tokens, which it shares with its group, and
+ *             as many more as are drawn.
+ *
+ *   sessions  What arrives at arrival_rate are sessions. Each of a session's turns is a request: its prompt is all of
+ *             the turn before, prompt and output, and as many more tokens as are drawn. The prefix is that of its first
+ *             turn. When a turn's output is there is not known here: think_time counts from its arrival.
+ * ================================================================================================================ */
+
+/**
+ * Generates requests.
+ *
+ *   workload       what to generate. NULL: the initial values.
+ *   count          requests, in 0..BATCHING_COUNT_MAX. Elements in each column.
+ *   prompt_length  [count] written, or NULL.
+ *   output_length  [count] written, or NULL.
+ *   arrival_time   [count] seconds, written, or NULL.
+ *
+ * Errors: BATCHING_ERROR_INVALID_ARGUMENT; BATCHING_ERROR_NULL_POINTER if a length is empirical and its sample column
+ * is NULL; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_OVERFLOW if an arrival would be beyond BATCHING_TIME_MAX, or a
+ * prompt and its output longer than an int32_t holds; BATCHING_ERROR_OUT_OF_MEMORY.
+ *
+ * Time: O(count), with sessions O(log(sessions that go on)) a request. Memory: 40 bytes for each session that goes on;
+ * without sessions nothing is allocated.
+ */
+batching_status batching_workload_generate(const batching_workload *workload, int64_t count, int32_t *prompt_length,
+                                           int32_t *output_length, double *arrival_time);
+
+/**
+ * The hash ids of the same requests, for batching_requests: which full blocks of hash_block_size tokens they share. A
+ * request without a session has ids for the full blocks of its prefix; one of a workload with sessions (turns_max above
+ * 1) has ids for all full blocks of its prompt and output, so that hash_covers_output must be set to 1 with them.
+ *
+ *   workload      what to generate. NULL: the initial values, which share nothing.
+ *   count         requests, in 0..BATCHING_COUNT_MAX.
+ *   hash_offsets  [count + 1] written, or NULL.
+ *   capacity      elements of hash_ids; at least 0.
+ *   hash_ids      [capacity] the first *needed elements are written, or NULL: only hash_offsets and needed are wanted.
+ *   needed        hash ids of all requests; must not be NULL.
+ *
+ * Errors: those of batching_workload_generate; BATCHING_ERROR_CAPACITY if hash_ids is not NULL and capacity is smaller
+ * than *needed; BATCHING_ERROR_NULL_POINTER if needed is NULL. Time: O(count + *needed).
+ */
+batching_status batching_workload_hashes_generate(const batching_workload *workload, int64_t count,
+                                                  int64_t *hash_offsets, int64_t capacity, int64_t *hash_ids,
+                                                  int64_t *needed);
+
+/* ================================================================================================================
+ * 11. Accumulator
+ *
+ * Measures live traffic: it is told the events of requests as they happen, one at a time or in columns, and gives at
+ * any moment the metrics of a sliding window and of all since the start. Its memory is fixed when it is created.
+ *
+ * Events. Of each request: it arrived; it started (joined a batch; may be left out); tokens came, any number of times;
+ * it finished or failed. The first event with tokens is the first token. The caller chooses the id, which is free again
+ * once the request has finished or failed. Events of different requests may come in any order, however late. Those of
+ * one request must not go back in time; equal times are fine.
+ *
+ * Metrics. Those of section 8 by the convention vllm, of the requests that ended: a request is measured when it
+ * finishes. One that failed is counted as failed, and gives no sample, whatever was told of it before. Of one that
+ * finished, output_length is the sum of what its tokens events brought, and each event with tokens is one of its token
+ * times, however many tokens came with it: each gap between two is one sample of ITL. Its end is when it finished, so
+ * tell that at the time of its last token, as vLLM's client does. It has a queue time if it was told that it started.
+ * SLOs are fixed when the accumulator is made.
+ *
+ * Window. The clock is the latest time of any event or batching_accumulator_advance; it does not tick by itself. Time
+ * is cut into slots of window / slot_count, from 0 on. The window is the slot of the clock and the slot_count - 1
+ * before it, so it covers the last window seconds less what is still to come of the newest slot. A request belongs to
+ * the slot in which it finished or failed. One that does so before the window counts since the start only.
+ *
+ * Percentiles. Up to 1,024 samples are kept, and give exact percentiles. Of more, a histogram is kept with 512 bins for
+ * each power of two nanoseconds (as DDSketch, Masson et al., VLDB 2019, but with bins that are linear within a power of
+ * two, as HdrHistogram's): of the values between which a percentile lies each is within 0.1% of the sample with that
+ * rank, or within half a nanosecond if that is more, for all times that the clock holds. All else is exact until it is
+ * rounded to a double; only the quotients (TPOT, normalized latency) are rounded once more before, to 2^-24 ns.
+ *
+ * Merging. What accumulators of several threads, processes or machines say of different requests adds up to exactly
+ * what one accumulator would say of all of them, to the last byte of batching_accumulator_serialize: however the
+ * requests are split, and in whatever order the parts are merged.
+ *
+ * Handles. One thread at a time uses a handle; a call on one that is in use returns BATCHING_ERROR_BUSY, and does
+ * nothing. Different handles are independent. Events allocate nothing. A call that fails leaves the accumulator as it
+ * was.
+ * ================================================================================================================ */
+
+/** A handle: see above. */
+typedef struct batching_accumulator batching_accumulator;
+
+/** What an accumulator keeps. 0 is the default given here. */
+typedef struct batching_accumulator_config {
+    uint32_t struct_size; /**< sizeof(batching_accumulator_config) of the caller; set by the _init function. */
+    uint32_t reserved;    /**< Must be 0. */
+    double window;        /**< Seconds that the window covers; at least slot_count nanoseconds. 0: 60.0. */
+    int32_t slot_count;   /**< Slots of the window, in 1..3600; rounded up, a slot is whole nanoseconds. 0: 30. */
+    uint32_t reserved_2;  /**< Must be 0. */
+    int64_t max_requests; /**< Requests in flight, in 1..16777216. 0: 4096. */
+    int64_t max_gaps;     /**< Gaps between tokens of requests in flight, in 1..2^31. 0: 256 x max_requests, or 2^31. */
+    double slo_ttft;      /**< Seconds. 0: no SLO. */
+    double slo_tpot;      /**< Seconds. 0: no SLO. */
+    double slo_itl;       /**< Seconds. 0: no SLO. */
+    double slo_e2e;       /**< Seconds. 0: no SLO. */
+} batching_accumulator_config;
+
+/** It arrived; value: its prompt tokens. */
+#define BATCHING_ACCUMULATOR_ARRIVED 100
+/** It started: it joined a batch; value: 0. */
+#define BATCHING_ACCUMULATOR_STARTED 200
+/** Tokens came; value: how many, at least 0. */
+#define BATCHING_ACCUMULATOR_TOKENS 300
+/** It finished; value: why, BATCHING_FINISHED_... */
+#define BATCHING_ACCUMULATOR_FINISHED 400
+/** It failed; value: why, BATCHING_FAILED_... */
+#define BATCHING_ACCUMULATOR_FAILED 500
+
+/** It finished by itself: the end of the text, or a stop string. */
+#define BATCHING_FINISHED_STOP 0
+/** It finished at a limit on its length. */
+#define BATCHING_FINISHED_LENGTH 100
+/** It failed for another reason than the next. */
+#define BATCHING_FAILED_ERROR 0
+/** It was aborted: its client left. */
+#define BATCHING_FAILED_ABORT 100
+
+/** Many events, in the order in which they are told. */
+typedef struct batching_accumulator_events {
+    uint32_t struct_size;   /**< sizeof(batching_accumulator_events) of the caller; set by the _init function. */
+    uint32_t reserved;      /**< Must be 0. */
+    int64_t count;          /**< Events in each column, in 0..BATCHING_COUNT_MAX. A column may be NULL where it is 0. */
+    const int32_t *event;   /**< [count] BATCHING_ACCUMULATOR_ARRIVED and so on. NULL: all TOKENS. */
+    const int64_t *request; /**< [count] the id of its request. Required. */
+    const double *time;     /**< [count] seconds. Required. */
+    const int32_t *value;   /**< [count] see there. NULL: all 1. Required unless event is NULL. */
+} batching_accumulator_events;
+
+/** All since the start. */
+#define BATCHING_ACCUMULATOR_START 0
+/** The sliding window. */
+#define BATCHING_ACCUMULATOR_WINDOW 100
+
+/** What an accumulator holds now. */
+typedef struct batching_accumulator_state {
+    uint32_t struct_size; /**< sizeof(batching_accumulator_state) of the caller; set by the _init function. */
+    uint32_t reserved;    /**< Must be 0. */
+    double first_arrival; /**< Seconds: the earliest arrival. 0.0 if there was none. */
+    double clock;         /**< Seconds: the latest time of any event or batching_accumulator_advance. */
+    double window_begin;  /**< Seconds: where the window begins; 0.0 if that is before time begins. */
+    int64_t arrived;      /**< Requests that arrived since the start: completed + failed + running + waiting. */
+    int64_t running;      /**< Requests in flight that have started or have tokens. */
+    int64_t waiting;      /**< Requests in flight that have not. */
+    int64_t gaps;         /**< Gaps between tokens of requests in flight: see max_gaps. */
+} batching_accumulator_state;
+
+batching_status batching_accumulator_config_init(batching_accumulator_config *config, uint32_t struct_size);
+batching_status batching_accumulator_events_init(batching_accumulator_events *events, uint32_t struct_size);
+batching_status batching_accumulator_state_init(batching_accumulator_state *state, uint32_t struct_size);
+
+/**
+ * Makes an accumulator.
+ *
+ *   config       NULL: all defaults.
+ *   accumulator  written: the new handle, for batching_accumulator_destroy. Must not be NULL.
+ *
+ * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_INVALID_ARGUMENT;
+ * BATCHING_ERROR_OUT_OF_MEMORY.
+ *
+ * Memory: 730 kB a slot, 1.6 MB, 400 to 530 bytes for each of max_requests, and 8 for each of max_gaps. It is
+ * zeroed by the system: what no request has touched takes address space only. Slots whose latencies lie within
+ * few powers of two take some 10 to 100 kB.
+ */
+batching_status batching_accumulator_create(const batching_accumulator_config *config,
+                                            batching_accumulator **accumulator);
+
+/** Gives back what create or deserialize made. NULL is fine. BATCHING_ERROR_BUSY: it is in use, and still there. */
+batching_status batching_accumulator_destroy(batching_accumulator *accumulator);
+
+/*
+ * One event: see above. Errors of all five: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_BUSY;
+ * BATCHING_ERROR_INVALID_ARGUMENT if a time or a value is out of its range, the time is before that of the last event
+ * of the request, its id is not in flight (arrived: is), it has already started or has tokens (started), or it would
+ * have more than 2147483647 tokens; BATCHING_ERROR_CAPACITY if there are already max_requests (arrived) or max_gaps
+ * (tokens); BATCHING_ERROR_OVERFLOW if there would be more than 2^62 tokens or 2^40 requests in all (arrived), or more
+ * than 4294967295 samples in one slot (finished).
+ *
+ * Time: O(1), and O(1) more for each of its gaps when a request finishes. Allocates nothing.
+ */
+
+/** A request arrived. prompt_tokens: at least 0. */
+batching_status batching_accumulator_arrived(batching_accumulator *accumulator, int64_t request, double time,
+                                             int32_t prompt_tokens);
+/** A request joined a batch. */
+batching_status batching_accumulator_started(batching_accumulator *accumulator, int64_t request, double time);
+/** Tokens came. tokens: how many; at least 0. */
+batching_status batching_accumulator_tokens(batching_accumulator *accumulator, int64_t request, double time,
+                                            int32_t tokens);
+/** A request finished. reason: BATCHING_FINISHED_... */
+batching_status batching_accumulator_finished(batching_accumulator *accumulator, int64_t request, double time,
+                                              int32_t reason);
+/** A request failed. reason: BATCHING_FAILED_... */
+batching_status batching_accumulator_failed(batching_accumulator *accumulator, int64_t request, double time,
+                                            int32_t reason);
+
+/**
+ * Many events, as if told one after the other, up to the first that is in error.
+ *
+ *   accepted  written, in error too: how many were taken, and so the index of the one in error. NULL: not wanted.
+ *
+ * Errors: those of the events, and BATCHING_ERROR_STRUCT_SIZE.
+ */
+batching_status batching_accumulator_add(batching_accumulator *accumulator, const batching_accumulator_events *events,
+                                         int64_t *accepted);
+
+/** Moves the clock on to `time` without an event, if it is not there yet. */
+batching_status batching_accumulator_advance(batching_accumulator *accumulator, double time);
+
+/** What it holds now. state is filled; it must not be NULL. */
+batching_status batching_accumulator_state_read(batching_accumulator *accumulator, batching_accumulator_state *state);
+
+/**
+ * The metrics of the requests that ended: see section 8.
+ *
+ *   scope    BATCHING_ACCUMULATOR_START or BATCHING_ACCUMULATOR_WINDOW.
+ *   options  which percentiles, by which method; and the duration: if that is 0, it is from the first arrival or the
+ *            begin of the window, whichever is later, to the clock. The convention must be vllm, and the SLOs 0: they
+ *            are those of the accumulator. NULL: no percentiles.
+ *   metrics  written; must not be NULL.
+ *
+ * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_BUSY;
+ * BATCHING_ERROR_INVALID_ARGUMENT.
+ *
+ * Time: O(slot_count + the bins in use): 0.01 to 1 ms a distribution.
+ */
+batching_status batching_accumulator_measure(batching_accumulator *accumulator, int32_t scope,
+                                             const batching_metrics_options *options, batching_metrics *metrics);
+
+/**
+ * Adds what `other` was told to `accumulator`; `other` stays as it is. Requests in flight are taken over, too: from
+ * then on tell their events to one of the two.
+ *
+ * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_BUSY; BATCHING_ERROR_INVALID_ARGUMENT if the two are the same, if
+ * window, slot_count or an SLO differ, or if a request is in flight in both; BATCHING_ERROR_CAPACITY if there would be
+ * more than max_requests or max_gaps in flight; BATCHING_ERROR_OVERFLOW.
+ */
+batching_status batching_accumulator_merge(batching_accumulator *accumulator, batching_accumulator *other);
+
+/**
+ * The whole accumulator, requests in flight included, as bytes: the same state gives the same bytes. They are
+ * little-endian, and carry a version and a checksum.
+ *
+ *   buffer    [capacity] written, or NULL.
+ *   capacity  bytes; at least 0.
+ *   needed    written, also when capacity is too small: how many bytes there are. NULL: not wanted.
+ *
+ * Errors: BATCHING_ERROR_CAPACITY if they do not fit; with a NULL buffer only needed is written, and that is no error.
+ */
+batching_status batching_accumulator_serialize(batching_accumulator *accumulator, uint8_t *buffer, int64_t capacity,
+                                               int64_t *needed);
+
+/**
+ * Makes an accumulator from bytes. What batching_accumulator_serialize did not write, or was changed since, is
+ * BATCHING_ERROR_INVALID_ARGUMENT.
+ */
+batching_status batching_accumulator_deserialize(const uint8_t *bytes, int64_t size,
+                                                 batching_accumulator **accumulator);
+
+/**
+ * Everything since the start in the Prometheus text format (0.0.4), by the names and with the buckets of vLLM 0.33's
+ * server (vllm/v1/metrics/loggers.py), and by its convention: what is observed at a token is there as soon as the token
+ * is, whatever becomes of the request. Bucket counts are exact.
+ *
+ *   vllm:num_requests_running              gauge, now
+ *   vllm:num_requests_waiting              gauge, now
+ *   vllm:prompt_tokens_total               counted at the first token
+ *   vllm:generation_tokens_total           counted at each token
+ *   vllm:request_success_total             by finished_reason: stop, length; abort and error are those that failed
+ *   vllm:time_to_first_token_seconds       observed at the first token
+ *   vllm:inter_token_latency_seconds       observed at each further event with tokens
+ *   vllm:e2e_request_latency_seconds       of those that finished, as all that follow
+ *   vllm:request_prompt_tokens
+ *   vllm:request_generation_tokens
+ *   vllm:request_time_per_output_token_seconds   those with a first token: to the last token; 0 with fewer than 2
+ *   vllm:request_decode_time_seconds       the same requests: last token - first token
+ *   vllm:request_queue_time_seconds        those that were told that they started: start - arrival
+ *   vllm:request_prefill_time_seconds      those with both: first token - start
+ *   vllm:request_inference_time_seconds    those with both: last token - start
+ *
+ *   model_name, engine  labels, UTF-8; escaped as the format asks. Must not be NULL.
+ *   max_model_len       the buckets of the token counts, 1, 2, 5, 10, ..., go up to it; at least 1. 0: 2000000000.
+ *   buffer              [capacity] written with a 0 at the end, or NULL.
+ *   capacity            bytes; at least 0.
+ *   needed              written, also when capacity is too small: bytes, the 0 at the end included. NULL: not wanted.
+ *
+ * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_BUSY; BATCHING_ERROR_INVALID_ARGUMENT if a label is not UTF-8;
+ * BATCHING_ERROR_CAPACITY if it does not fit; with a NULL buffer only needed is written, and that is no error.
+ */
+batching_status batching_accumulator_prometheus(batching_accumulator *accumulator, const char *model_name,
+                                                const char *engine, int64_t max_model_len, char *buffer,
+                                                int64_t capacity, int64_t *needed);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* BATCHING_H */
