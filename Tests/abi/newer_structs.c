@@ -3,6 +3,7 @@
  * longer than the library knows. While the later fields are 0 all works; if one is not, the call is refused with a
  * sentence that says which byte, and no output is touched.
  */
+#include <math.h>
 #include <stdio.h>
 
 #include "../c/support.h"
@@ -46,6 +47,8 @@ struct scene {
     batching_load_timeline load_timeline;
     batching_comparison comparison;
     batching_accumulator_state accumulator_state;
+    batching_engine_events engine_events;
+    batching_engine_state engine_state;
     double start_time[COUNT];
     double end_time[COUNT];
     double log_time[ROWS];
@@ -105,6 +108,8 @@ static void set_the_scene(void) {
     scene.results.capacity = scene.attribution.capacity = scene.latencies.capacity = COUNT;
     scene.iteration_log.capacity = scene.decision_log.capacity = scene.load_timeline.capacity = ROWS;
     scene.attribution_bands.capacity = 1;
+    scene.engine_events.capacity = ROWS;
+    scene.engine_events.time = scene.log_time;
     scene.results.start_time = scene.start_time;
     scene.results.end_time = scene.end_time;
     scene.iteration_log.time = scene.log_time;
@@ -220,6 +225,48 @@ static batching_status measure_live(void) {
     return with_accumulator(measure_of);
 }
 
+/* With an engine that is not in the scene, either, and that one request has gone through. */
+static batching_status with_engine(batching_status (*call)(batching_engine *)) {
+    const int32_t output_length = 2;
+    batching_requests requests;
+    assert_succeeds(batching_requests_init(&requests, sizeof requests));
+    requests.count = 1;
+    requests.output_length = &output_length;
+    batching_engine *engine;
+    assert_succeeds(batching_engine_create(NULL, &engine));
+    assert_succeeds(batching_engine_submit(engine, &requests, NULL));
+    assert_succeeds(batching_engine_advance(engine, INFINITY, 0));
+    batching_status status = call(engine);
+    assert_succeeds(batching_engine_destroy(engine));
+    return status;
+}
+
+static batching_status poll_of(batching_engine *engine) {
+    return batching_engine_poll(engine, &scene.engine_events);
+}
+
+static batching_status observe_of(batching_engine *engine) {
+    return batching_engine_observe(engine, &scene.engine_state);
+}
+
+/* The first of the requests would arrive before the clock, which is at 0.02 s: so all arrive now. */
+static batching_status estimate_of(batching_engine *engine) {
+    scene.requests.arrival_time = NULL;
+    batching_status status = batching_engine_estimate(engine, &scene.requests, &scene.results);
+    scene.requests.arrival_time = scene.arrival_time;
+    return status;
+}
+
+static batching_status poll_engine(void) {
+    return with_engine(poll_of);
+}
+static batching_status observe_engine(void) {
+    return with_engine(observe_of);
+}
+static batching_status estimate_with_engine(void) {
+    return with_engine(estimate_of);
+}
+
 typedef batching_status any_call(void);
 
 #define STRUCT(type, argument, call)                                                                                   \
@@ -241,9 +288,11 @@ static const struct use {
     STRUCT(requests, "requests", simulate_static),
     STRUCT(requests, "requests", simulate_continuous),
     STRUCT(requests, "requests", compare),
+    STRUCT(requests, "requests", estimate_with_engine),
     STRUCT(results, "results", simulate),
     STRUCT(results, "results", simulate_static),
     STRUCT(results, "results", simulate_continuous),
+    STRUCT(results, "results", estimate_with_engine),
     STRUCT(summary, "summary", simulate),
     STRUCT(summary, "summary", simulate_static),
     STRUCT(summary, "summary", simulate_continuous),
@@ -276,6 +325,8 @@ static const struct use {
     STRUCT(accumulator_config, "config", create),
     STRUCT(accumulator_events, "events", add),
     STRUCT(accumulator_state, "state", read_state),
+    STRUCT(engine_events, "events", poll_engine),
+    STRUCT(engine_state, "state", observe_engine),
 };
 
 #define FOR_EACH_USE(use) for (const struct use *use = USES; use < USES + sizeof USES / sizeof *USES; use++)
