@@ -1,12 +1,28 @@
 """Live engines: the decisions of the slow engine in any slices, and what a host can do with them besides."""
 
+import math
+import os
+import threading
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 
-from engine_cases import Case, SeededSource, a_case
+from batching import (
+    BatchingBusyError,
+    BatchingValueError,
+    Event,
+    Iteration,
+    LiveEngine,
+    RequestColumns,
+    RequestStatus,
+)
+from engine_cases import STEP, Case, SeededSource, a_case
 from engine_comparison import run_slow
-from live_driver import Drive
+from live_driver import Drive, Told
+from slow_simulators import nanoseconds, seconds
 
 SEEDS = range(50_000, 52_000)
 COLUMNS = ["start_time", "first_token_time", "end_time", "preemptions", "prefix_cached_tokens", "status"]
@@ -38,3 +54,327 @@ def test_slices_give_the_bits_of_the_slow_engine() -> None:
             assert_same_in_slices(seed)
         except Exception as error:
             raise AssertionError(f"seed {seed}: {error}") from error
+
+
+def test_corrected_output_lengths_give_the_bits_of_the_right_ones() -> None:
+    corrected = 0
+    for seed in range(60_000, 60_600):
+        source = SeededSource(seed)
+        case = a_live_case(source)
+        if case.options.policy not in {"vllm", "continuous"} or case.options.queue_order == "shortest_output":
+            continue
+        # What is expected must not be rejected, and neither must what is right.
+        case.options = replace(case.options, max_model_len=None, num_gpu_blocks=400, enable_chunked_prefill=True)
+        case.workload.hash_ids = None
+        expected = run_slow(case)
+        drive = CorrectingDrive(case, source, expected.end_time)
+        told = drive.run()
+        corrected += drive.corrected
+        for name in COLUMNS:
+            np.testing.assert_array_equal(getattr(told, name), getattr(expected, name), err_msg=f"seed {seed}: {name}")
+        assert told.tokens_generated == expected.tokens_generated
+    assert corrected > 500
+
+
+class CorrectingDrive(Drive):
+    """Expects other lengths, and corrects each before the request would be done."""
+
+    def __init__(self, case: Case, source: SeededSource, ends: list[float]) -> None:
+        super().__init__(case, source)
+        self.ends = ends
+        self.right = list(case.workload.output_length)
+        self.wrong: set[int] = set()
+        self.corrected = 0
+
+    def submit(self, target: int) -> None:
+        outputs = list(self.right)
+        for index in self.left:
+            if self.source.integer(0, 1):
+                outputs[index] += self.source.integer(1, 40)
+                self.wrong.add(index)
+        self.case.workload.output_length = outputs
+        super().submit(target)
+        self.case.workload.output_length = self.right
+        self.wrong -= set(self.left)
+        for index in sorted(self.wrong):
+            # Sooner or later, but before the iteration that gives the last token has ended.
+            if not self.left or nanoseconds(self.ends[index]) <= target or self.source.integer(0, 2) == 0:
+                self.engine.set_output_length(self.name(index), self.right[index])
+                self.wrong.discard(index)
+                self.corrected += 1
+
+    def run(self) -> Told:
+        told = super().run()
+        assert not self.wrong
+        return told
+
+
+def test_an_estimate_is_what_happens_if_the_request_is_sent() -> None:
+    finished = 0
+    for seed in range(70_000, 70_300):
+        source = SeededSource(seed)
+        case = a_live_case(source)
+        drive = Drive(case, source)
+        drive.submit(10**12)
+        drive.engine.advance(seconds(source.integer(0, 30) * STEP // 2))
+        engine = drive.engine
+        clock = engine.state.clock
+        question = {
+            "prompt_length": source.integer(0, 30),
+            "output_length": source.integer(1, 30),
+            "arrival_time": clock + seconds(source.integer(0, 5) * STEP),
+            "priority": source.integer(-2, 2),
+        }
+        estimate = engine.estimate(**question)  # type: ignore[arg-type]
+        engine.poll()
+        engine.submit(10**15, **question)  # type: ignore[arg-type]
+        engine.advance()
+        times = {event.event: event.time for event in engine.poll() if event.request == 10**15}
+        for event, time in (
+            (Event.ADMITTED, estimate.start_time),
+            (Event.FIRST_TOKEN, estimate.first_token_time),
+            (Event.FINISHED, estimate.end_time),
+        ):
+            np.testing.assert_equal(times.get(event, math.nan), time, err_msg=f"seed {seed}: {event.name}")
+        assert (Event.REJECTED in times) == (estimate.status >= RequestStatus.REJECTED_MODEL_LENGTH)
+        if estimate.status == RequestStatus.FINISHED:
+            finished += 1
+            assert estimate.ttft == estimate.first_token_time - question["arrival_time"]
+            assert estimate.e2e == estimate.end_time - question["arrival_time"]
+    assert finished > 100
+
+
+def lesson(**settings: Any) -> LiveEngine:
+    """Two slots and three requests at 0.0, of 10, 4 and 5 tokens; an iteration takes 0.25 s."""
+    engine = LiveEngine(max_num_seqs=2, iteration_time=0.25, **settings)
+    engine.submit_columns(RequestColumns([10, 4, 5], [10, 10, 10]))
+    return engine
+
+
+def told(engine: LiveEngine) -> list[tuple[float, int, str, int]]:
+    return [(event.time, event.request, event.event.name, event.tokens) for event in engine.poll()]
+
+
+def test_a_running_request_is_aborted_at_the_end_of_the_iteration() -> None:
+    engine = lesson()
+    engine.advance(0.6)
+    # The third iteration is under way, to 0.75.
+    assert engine.state.next_iteration_end == 0.75
+    assert (engine.state.running, engine.state.waiting) == (2, 1)
+    engine.poll()
+    engine.abort(0)
+    assert engine.state.running == 2
+    engine.advance(0.9)
+    assert told(engine) == [(0.75, 0, "ABORTED", 3), (0.75, 2, "ADMITTED", 0)]
+    engine.advance()
+    # The second had two tokens at 0.5, and has its fourth at 1.0; the third begins at 0.75 and takes five iterations.
+    assert told(engine) == [
+        (1.0, 2, "FIRST_TOKEN", 1), (1.0, 1, "FINISHED", 4), (2.0, 2, "FINISHED", 5)
+    ]  # fmt: skip
+    assert (engine.state.aborted, engine.state.finished, engine.state.clock) == (1, 2, 2.0)
+
+
+def test_a_request_that_waits_or_has_not_arrived_is_aborted_at_once() -> None:
+    engine = lesson()
+    engine.submit(7, prompt_length=10, output_length=1, arrival_time=5.0)
+    engine.advance(0.3)
+    engine.poll()
+    engine.abort(2)
+    engine.abort(7)
+    assert told(engine) == [(0.3, 2, "ABORTED", 0), (0.3, 7, "ABORTED", 0)]
+    assert (engine.state.pending, engine.state.waiting, engine.state.running) == (0, 0, 2)
+    # Its name is free again.
+    engine.submit(2, prompt_length=10, output_length=1)
+    with pytest.raises(BatchingValueError, match="request is 7: must be that of a request in flight"):
+        engine.abort(7)
+
+
+def test_a_last_token_comes_before_an_abort() -> None:
+    engine = lesson()
+    engine.advance(0.9)
+    engine.poll()
+    engine.abort(1)
+    engine.advance(1.1)
+    assert told(engine) == [(1.0, 1, "FINISHED", 4), (1.0, 2, "ADMITTED", 0)]
+    assert engine.state.aborted == 0
+
+
+def test_a_request_finishes_earlier_than_expected() -> None:
+    engine = lesson()
+    engine.advance(0.6)
+    engine.poll()
+    # It has two tokens, and a third is under way.
+    engine.set_output_length(0, 2)
+    engine.set_output_length(1, 3)
+    engine.advance(0.8)
+    assert told(engine) == [(0.75, 0, "FINISHED", 3), (0.75, 1, "FINISHED", 3), (0.75, 2, "ADMITTED", 0)]
+
+
+def test_a_request_goes_on_longer_than_expected() -> None:
+    engine = lesson()
+    engine.advance(0.6)
+    engine.poll()
+    engine.set_output_length(1, 6)
+    engine.advance()
+    assert [event[:3] for event in told(engine) if event[2] == "FINISHED"] == [
+        (1.5, 1, "FINISHED"), (2.5, 0, "FINISHED"), (2.75, 2, "FINISHED")
+    ]  # fmt: skip
+
+
+def test_a_batch_is_not_changed_while_it_runs() -> None:
+    engine = lesson(policy="static")
+    engine.advance(0.6)
+    with pytest.raises(BatchingValueError, match="must not run: a static or dynamic batch runs on"):
+        engine.set_output_length(0, 20)
+    engine.set_output_length(2, 1)
+    engine.abort(0)
+    engine.advance()
+    # The batch goes on to the tenth token of the one that was aborted.
+    assert [event for event in told(engine) if event[2] == "FINISHED"] == [
+        (2.5, 1, "FINISHED", 4), (2.75, 2, "FINISHED", 1)
+    ]  # fmt: skip
+
+
+def test_more_cannot_be_reserved_than_there_is() -> None:
+    # Four blocks of 16 tokens: two for each of two.
+    engine = lesson(policy="orca", num_gpu_blocks=5)
+    engine.advance(0.3)
+    with pytest.raises(BatchingValueError, match="output_length is 50: there are not enough free KV blocks"):
+        engine.set_output_length(0, 50)
+    with pytest.raises(BatchingValueError, match="must leave the request small enough to be served at all"):
+        engine.set_output_length(0, 60)
+    engine.set_output_length(0, 22)
+    engine.advance()
+    assert engine.state.kv_blocks_used == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        (
+            {"arrival_time": 0.25},
+            r"arrival_time\[0\] is 0\.25: must not be before the clock of the engine, which is at",
+        ),
+        ({"request": 0}, r"ids\[0\] is 0: must not be that of a request that is in flight"),
+        ({"prompt_length": -1}, r"prompt_length\[0\] is -1: must be at least 0"),
+        ({"output_length": 0}, r"output_length\[0\] is 0: must be at least 1"),
+        ({"arrival_time": math.nan}, r"arrival_time\[0\] is nan: must be between 0"),
+    ],
+)
+def test_a_bad_request_changes_nothing(given: dict[str, Any], sentence: str) -> None:
+    engine = lesson()
+    engine.advance(0.5)
+    before = repr(engine.state)
+    arguments = {"request": 7, "prompt_length": 1, "output_length": 1, **given}
+    with pytest.raises(BatchingValueError, match=sentence):
+        engine.submit(**arguments)
+    assert repr(engine.state) == before
+
+
+def test_requests_come_all_or_none() -> None:
+    engine = lesson()
+    with pytest.raises(BatchingValueError, match=r"ids\[2\] is 8: must not be"):
+        engine.submit_columns(RequestColumns([1, 1, 1]), [8, 9, 8])
+    assert engine.state.submitted == 3
+    engine.submit_columns(RequestColumns([1]))
+    engine.advance()
+    assert {event.request for event in engine.poll()} == {0, 1, 2, 3}
+
+
+@pytest.mark.parametrize("setting", [{"async_scheduling": True}, {"policy": "none"}, {"max_num_seqs": 0}])
+def test_bad_settings(setting: dict[str, Any]) -> None:
+    with pytest.raises(BatchingValueError, match=next(iter(setting))):
+        LiveEngine(**setting)
+
+
+def test_what_a_function_raises_comes_out_and_the_engine_goes_on() -> None:
+    answers: list[float | Exception] = [0.25, 0.25, ZeroDivisionError("once"), 0.5]
+
+    def time(_: Iteration) -> float:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    engine = LiveEngine(iteration_time=time)
+    engine.submit(1, prompt_length=1, output_length=3, arrival_time=0.0)
+    with pytest.raises(ZeroDivisionError, match="once"):
+        engine.advance()
+    assert engine.state.clock == 0.5
+    engine.advance()
+    assert told(engine)[-1] == (1.0, 1, "FINISHED", 3)
+
+
+def test_a_callback_cannot_use_its_own_engine() -> None:
+    raised: list[Exception] = []
+
+    def time(_: Iteration) -> float:
+        for call in (lambda: engine.state, lambda: engine.advance(9.0), engine.fork, engine.poll):
+            with pytest.raises(BatchingBusyError) as caught:
+                call()
+            raised.append(caught.value)
+        return 0.25
+
+    engine = LiveEngine(iteration_time=time)
+    engine.submit(1, prompt_length=1, output_length=1)
+    engine.advance()
+    assert len(raised) == 4
+    assert told(engine)[-1] == (0.25, 1, "FINISHED", 1)
+
+
+def test_copies_in_threads_keep_their_exceptions_apart() -> None:
+    def time(_: Iteration) -> float:
+        raise LookupError(threading.current_thread().name)
+
+    engine = LiveEngine(iteration_time=time)
+    engine.submit(1, prompt_length=1, output_length=1)
+    names = []
+
+    def run(copy: LiveEngine) -> None:
+        with pytest.raises(LookupError) as caught:
+            copy.advance()
+        names.append((str(caught.value), threading.current_thread().name))
+
+    threads = [threading.Thread(target=run, args=(engine.fork(),)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(names) == 8
+    assert all(said == name for said, name in names)
+
+
+def test_memory_is_that_of_those_in_flight() -> None:
+    engine = LiveEngine(max_num_seqs=8, iteration_time=0.001, num_gpu_blocks=1000, enable_prefix_caching=True)
+    ids = np.arange(40, dtype=np.int64)
+
+    def serve(batches: int) -> None:
+        for _ in range(batches):
+            engine.submit_columns(
+                RequestColumns(
+                    np.full(40, 3, np.int32), np.full(40, 64, np.int32), hash_ids=np.repeat(ids, 4),
+                    hash_offsets=np.arange(41) * 4,
+                )
+            )  # fmt: skip
+            engine.advance()
+            assert len(engine.poll_columns()) == 120
+
+    serve(50)
+    before = resident_bytes()
+    serve(2_500)
+    # A hundred thousand requests; a byte for each would show.
+    assert resident_bytes() - before < 2**20
+    assert engine.state.finished == 2_550 * 40
+
+
+def resident_bytes() -> int:
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGESIZE")
+
+
+def test_it_prints() -> None:
+    engine = lesson()
+    engine.advance(0.3)
+    assert repr(engine) == "LiveEngine(at 0.3 s, 2 running, 1 waiting)"
+    assert "tokens in flight" in str(engine.state)
+    assert "<td" in engine.state._repr_html_()
