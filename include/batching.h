@@ -1594,8 +1594,7 @@ batching_status batching_engine_state_init(batching_engine_state *state, uint32_
  * Makes an engine, with its clock at 0.
  *
  *   config  NULL: all defaults. Its callbacks are called by advance and estimate, for as long as the engine lives.
- *           async_scheduling, time_limit and iteration_limit must be 0, and iteration_log, decision_log and attribution
- *           NULL.
+ *           time_limit and iteration_limit must be 0, and iteration_log, decision_log and attribution NULL.
  *   engine  written: the new handle, for batching_engine_destroy. Must not be NULL.
  *
  * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_INVALID_ARGUMENT;
@@ -1627,7 +1626,7 @@ batching_status batching_engine_submit(batching_engine *engine, const batching_r
  *
  *   time        seconds. If the clock is there already, nothing happens. INFINITY: until nothing is left to do, and
  *               nobody else comes; the clock is then at the end of the last iteration.
- *   iterations  the most iterations that it runs; the clock is then at the end of the last of them. 0: no limit.
+ *   iterations  the most iterations that it schedules; the clock is then where the next would be. 0: no limit.
  *
  * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_BUSY; BATCHING_ERROR_INVALID_ARGUMENT;
  * BATCHING_ERROR_CANCELLED; BATCHING_ERROR_OVERFLOW; BATCHING_ERROR_OUT_OF_MEMORY.
@@ -1653,8 +1652,8 @@ batching_status batching_engine_abort(batching_engine *engine, int64_t request);
  * it runs, at the end of the iteration under way, with what it has then. max_model_len holds.
  *
  * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_BUSY; BATCHING_ERROR_INVALID_ARGUMENT if it is not in flight,
- * could never be served with so many, or runs in a static or dynamic batch; BATCHING_ERROR_CAPACITY if orca cannot
- * reserve more blocks for it.
+ * could never be served with so many, runs in a static or dynamic batch, or, with async_scheduling, has its last token
+ * on its way; BATCHING_ERROR_CAPACITY if orca cannot reserve more blocks for it.
  */
 batching_status batching_engine_set_output_length(batching_engine *engine, int64_t request, int32_t output_length);
 

@@ -174,6 +174,8 @@ static void fuzz_bytes(struct input *input, batching_accumulator *accumulator) {
         const int64_t place = (int64_t)(input_word(input) % (uint64_t)end);
         given.bytes[place] = input_chance(input, 2) ? input_byte(input) : given.bytes[place] ^ (1 << change);
     }
+    /* With others it would be made, and take what memory there is. */
+    memcpy(given.bytes + SIZES_BEGIN, sizes, sizeof sizes);
     const int64_t size =
         input_chance(input, 16) ? (int64_t)(input_word(input) % (uint64_t)(given.size + 1)) : given.size;
     if (!input_chance(input, 16)) {

@@ -244,7 +244,6 @@ void fuzz_live_engine(struct input *input) {
     config.progress_callback = input_chance(input, 4) ? see_progress : NULL;
     config.progress_user_data = input;
     if (!input_chance(input, 16)) {
-        config.async_scheduling = 0;
         config.time_limit = 0.0;
         config.iteration_limit = 0;
     }

@@ -15,9 +15,6 @@ public struct LiveEngine: ~Copyable {
         if let limit = configuration.iterationLimit {
             throw .invalid("iteration_limit", limit, "must be 0 for a live engine: advance says how far it runs")
         }
-        guard !configuration.isAsynchronous else {
-            throw .invalid("async_scheduling", 1, "must be 0 for a live engine")
-        }
         if configuration.cachesPrefixes {
             cached = try allocated(try LiveReplica(configuration, keepsEvents: true))
             counted = nil

@@ -17,7 +17,11 @@ extension LiveReplica where Memory: ~Copyable {
     ) throws(BatchingError) {
         try check()
         do throws(BatchingError) {
-            try runOn(policy, time, goal)
+            if Policy.schedulesAhead, replica.settings.isAsynchronous {
+                try runAhead(policy, time, goal)
+            } else {
+                try runOn(policy, time, goal)
+            }
         } catch {
             if error.kind == .cancelled || isAskingForTime {
                 clock = max(clock, min(replica.now, goal.time))
@@ -132,8 +136,24 @@ extension LiveReplica where Memory: ~Copyable {
     private mutating func noteFirstToken(_ row: UInt32) throws(BatchingError) {
         guard events.isWanted else { return }
         try firstTokens.reserve(firstTokenCount + 1)
-        firstTokens.elements[firstTokenCount] = row
+        firstTokens.elements[firstTokenCount] = LiveFirstToken(row: row, rank: rows.rank.elements[Int(row)])
         firstTokenCount += 1
+    }
+
+    private mutating func tell(_ first: LiveFirstToken, at time: Nanoseconds) throws(BatchingError) {
+        let row = Int(first.row)
+        guard rows.rank.elements[row] == first.rank else { return }
+        try events.append(.firstToken, rows.id.elements[row], at: time, tokens: 1)
+    }
+
+    /// A member has all its tokens.
+    private mutating func finish(_ slot: Int, at end: Nanoseconds, iteration: Int64) throws(BatchingError) {
+        let member = replica.members.elements[slot]
+        let row = Int(member.request)
+        try replica.finish(slot, at: end, iteration: iteration)
+        let id = rows.id.elements[row]
+        rows.remove(row)
+        try events.append(.finished, id, at: end, tokens: member.output)
     }
 
     /// The iteration under way is over.
@@ -144,20 +164,114 @@ extension LiveReplica where Memory: ~Copyable {
         replica.count(iteration.work, iteration.duration, end: end)
         let isFutile = !iteration.work.isAny && iteration.work.preemptions == 0
         try replica.complete(at: end)
-        for position in 0..<firstTokenCount {
-            try events.append(.firstToken, rows.id.elements[Int(firstTokens.elements[position])], at: end, tokens: 1)
-        }
+        for position in 0..<firstTokenCount { try tell(firstTokens.elements[position], at: end) }
         firstTokenCount = 0
         for position in 0..<replica.finishingCount {
-            let slot = Int(replica.finishing.elements[position])
-            let member = replica.members.elements[slot]
-            let row = Int(member.request)
-            try replica.finish(slot, at: end, iteration: iteration.work.number)
-            let id = rows.id.elements[row]
-            rows.remove(row)
-            try events.append(.finished, id, at: end, tokens: member.output)
+            try finish(Int(replica.finishing.elements[position]), at: end, iteration: iteration.work.number)
         }
         replica.now = end
         isStuck = isFutile || replica.isLivelocked
+    }
+}
+
+// The same asynchronously, with the decisions of `EngineLoop.runAsynchronously`: a batch is scheduled while the one before
+// it runs, and that lands after it has been.
+extension LiveReplica where Memory: ~Copyable {
+    @inline(__always)
+    private mutating func runAhead<Policy: SchedulingPolicy, Time: IterationTimeModel>(
+        _ policy: Policy.Type, _ time: Time, _ goal: LiveGoal
+    ) throws(BatchingError) {
+        var limits = RunLimits(configuration, until: goal.time, from: replica.iteration, to: goal.iteration)
+        replica.isOpen = goal.time != LiveGoal.forever
+        while true {
+            if underWay != nil { try dispatch(time, limits) }
+            if flight.isFollowed {
+                if flight.end > goal.time { return }
+                try landFlight()
+                takeOff()
+                if watchedRow >= 0, !rows.end.elements[watchedRow].isNaN { return }
+                isStuck = flight.futileBatches >= 4 || replica.isLivelocked
+            }
+            if replica.now > goal.time { return }
+            if leavingCount > 0 { try settleLeaving(at: replica.now) }
+            if isStuck {
+                guard replica.nextArrival < goal.time else { return }
+                replica.awaitArrival()
+                flight.futileBatches = 0
+                isStuck = false
+            }
+            try takeArrivals()
+            if replica.isEmpty {
+                if flight.isFlying {
+                    if flight.end > goal.time { return }
+                    try landFlight()
+                    if watchedRow >= 0, !rows.end.elements[watchedRow].isNaN { return }
+                    continue
+                }
+                guard replica.nextArrival < goal.time, replica.hasArrivals, replica.iteration < goal.iteration else {
+                    return
+                }
+                replica.now = replica.nextArrival
+                continue
+            }
+            if !Time.mayFail, flight.isFlying, flight.finishingCount == 0, flight.firstTokenCount == 0,
+                replica.canCoast(besideWaiting: Policy.padsBatch)
+            {
+                let first = replica.iteration
+                try replica.coast(limits, time, start: &flight.deviceEnd, isAhead: true)
+                if replica.iteration != first {
+                    flight.end = flight.deviceEnd
+                    flight.number = replica.iteration &- 1
+                }
+                if replica.now > goal.time { return }
+                if replica.nextArrival <= replica.now { continue }
+            }
+            if try limits.reached(replica) != nil { return }
+            let firstAdmission = replica.admissions
+            _ = try Policy.schedule(&replica)
+            try noteSchedule(firstAdmission: firstAdmission)
+            underWay = UnderWay(work: replica.measure())
+        }
+    }
+
+    /// The batch that was scheduled goes to the device, behind the one in flight.
+    @inline(__always)
+    private mutating func dispatch(_ time: some IterationTimeModel, _ limits: RunLimits) throws(BatchingError) {
+        guard let batch = underWay else { return }
+        let duration = batch.work.isAny ? try time.duration(of: batch.work) : .zero
+        let end = try limits.end(of: duration, from: max(replica.now, flight.deviceEnd), batch.work)
+        flight.deviceEnd = end
+        underWay = nil
+        replica.count(batch.work, duration, end: end)
+        let isFutile = !batch.work.isAny && batch.work.preemptions == 0
+        flight.futileBatches = isFutile ? flight.futileBatches &+ 1 : 0
+        try replica.complete(at: end)
+        if flight.isFlying { flight.isFollowed = true } else { takeOff() }
+    }
+
+    /// The output of the batch in flight is there.
+    @inline(__always)
+    private mutating func landFlight() throws(BatchingError) {
+        replica.now = max(replica.now, flight.end)
+        for position in 0..<flight.firstTokenCount { try tell(flight.firstTokens.elements[position], at: flight.end) }
+        for position in 0..<flight.finishingCount {
+            try finish(Int(flight.finishing.elements[position]), at: flight.end, iteration: flight.number)
+        }
+        if Memory.findsPrefixes { replica.settleStarved() }
+        flight.isFlying = false
+    }
+
+    /// The batch that was scheduled last is the one in flight.
+    @inline(__always)
+    private mutating func takeOff() {
+        swap(&flight.finishing, &replica.finishing)
+        flight.finishingCount = replica.finishingCount
+        swap(&flight.firstTokens, &firstTokens)
+        flight.firstTokenCount = firstTokenCount
+        firstTokenCount = 0
+        flight.number = replica.iteration &- 1
+        flight.end = flight.deviceEnd
+        flight.isFlying = true
+        flight.isFollowed = false
     }
 }

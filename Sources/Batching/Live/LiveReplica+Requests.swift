@@ -8,6 +8,8 @@ extension LiveReplica where Memory: ~Copyable {
         try check()
         let requests = configuration.cachesPrefixes ? given : given.withoutHashes
         let hashIDs = try checked(requests)
+        // From here on columns may move, also if this fails on its way.
+        defer { connect() }
         try rows.reserve(requests.count, hashIDs: hashIDs)
         try reservePositions(requests.count)
         let firstNumber = rows.submitted
@@ -29,7 +31,6 @@ extension LiveReplica where Memory: ~Copyable {
         for index in 0..<requests.count {
             if let row = rows.row(of: ids?[index] ?? firstNumber + Int64(index)) { enter(row) }
         }
-        connect()
         if isStuck { unstick() }
     }
 
@@ -168,12 +169,23 @@ extension LiveReplica where Memory: ~Copyable {
         try check()
         let row = try row(id)
         let slot = Int(rows.slot.elements[row])
-        if slot >= 0, !isBetweenIterations, replica.members.elements[slot].state != .waiting {
+        if slot >= 0, !isBetweenIterations, replica.members.elements[slot].state != .waiting || flight.isFlying {
             try leaveLater(Departure(id: id))
         } else {
             try leave(row, at: clock, isFinished: false)
         }
         if isStuck { unstick() }
+    }
+
+    /// Asynchronously: whether its last token has been scheduled, so that it will finish in any case.
+    private func hasLastTokenOnItsWay(_ slot: Int) -> Bool {
+        if slot < 0 { return false }
+        if flight.finishes(slot) { return true }
+        guard flight.isFollowed else { return false }
+        for position in 0..<replica.finishingCount where Int(replica.finishing.elements[position]) == slot {
+            return true
+        }
+        return false
     }
 
     private mutating func leaveLater(_ departure: Departure) throws(BatchingError) {
@@ -186,7 +198,9 @@ extension LiveReplica where Memory: ~Copyable {
     mutating func settleLeaving(at time: Nanoseconds) throws(BatchingError) {
         for position in 0..<leavingCount {
             let departure = leaving.elements[position]
-            guard let row = rows.row(of: departure.id) else { continue }
+            guard let row = rows.row(of: departure.id), !hasLastTokenOnItsWay(Int(rows.slot.elements[row])) else {
+                continue
+            }
             try leave(row, at: time, isFinished: departure.isFinished)
         }
         leavingCount = 0
@@ -235,6 +249,7 @@ extension LiveReplica where Memory: ~Copyable {
     /// Somebody has come or gone, so that what could not go on may now.
     private mutating func unstick() {
         isStuck = false
+        flight.futileBatches = 0
         replica.totals.futilePreemptions = 0
         replica.now = max(replica.now, clock)
     }
@@ -252,8 +267,13 @@ extension LiveReplica where Memory: ~Copyable {
             guard !replica.settings.padsBatch else {
                 throw .invalid("request", id, "must not run: a static or dynamic batch runs on as it was formed")
             }
+            guard !hasLastTokenOnItsWay(slot) else {
+                // It is too late for more, and fewer it does not have.
+                if Int64(replica.members.elements[slot].output) >= limited { return }
+                throw .invalid("request", id, "must not have its last token on its way")
+            }
             if Int64(replica.generated(slot)) >= limited {
-                if isBetweenIterations || replica.members.elements[slot].state == .waiting {
+                if isBetweenIterations || (replica.members.elements[slot].state == .waiting && !flight.isFlying) {
                     try leave(row, at: clock, isFinished: true)
                 } else {
                     try leaveLater(Departure(id: id, isFinished: true))

@@ -23,9 +23,11 @@ struct LiveReplica<Memory: LiveMemory & ~Copyable>: ~Copyable {
     var order: GrowableBuffer<UInt32>
     var positions = 0
     var underWay: UnderWay?
-    /// Rows whose first token the iteration under way gives.
-    var firstTokens: GrowableBuffer<UInt32>
+    /// Whose first token the iteration under way gives.
+    var firstTokens: GrowableBuffer<LiveFirstToken>
     var firstTokenCount = 0
+    /// Of asynchronous scheduling only.
+    var flight: LiveFlight
     /// Running requests, by id, that leave once the iteration under way is over: as finished, or as aborted.
     var leaving: GrowableBuffer<Departure>
     var leavingCount = 0
@@ -55,7 +57,8 @@ struct LiveReplica<Memory: LiveMemory & ~Copyable>: ~Copyable {
         let rows = try LiveRows()
         let order = try GrowableBuffer<UInt32>(capacity: 64, repeating: 0)
         let events = try LiveEvents(isWanted: keepsEvents)
-        let firstTokens = try GrowableBuffer<UInt32>(capacity: 64, repeating: 0)
+        let firstTokens = try GrowableBuffer(capacity: 64, repeating: LiveFirstToken())
+        let flight = try LiveFlight()
         let leaving = try GrowableBuffer(capacity: 16, repeating: Departure())
         // The wheel is small, so that it is soon copied; who is due beyond it is passed over.
         let survey = RequestSurvey(
@@ -73,6 +76,7 @@ struct LiveReplica<Memory: LiveMemory & ~Copyable>: ~Copyable {
         self.order = order
         self.events = events
         self.firstTokens = firstTokens
+        self.flight = flight
         self.leaving = leaving
         connect()
     }
@@ -93,7 +97,7 @@ struct LiveReplica<Memory: LiveMemory & ~Copyable>: ~Copyable {
     }
 
     /// Whether no iteration is under way.
-    var isBetweenIterations: Bool { underWay == nil && replica.now <= clock }
+    var isBetweenIterations: Bool { underWay == nil && !flight.isFlying && replica.now <= clock }
 
     /// Throws if an error has left it unusable.
     func check() throws(BatchingError) {
@@ -112,6 +116,7 @@ struct LiveReplica<Memory: LiveMemory & ~Copyable>: ~Copyable {
         underWay = other.underWay
         try firstTokens.assign(other.firstTokens, count: other.firstTokenCount)
         firstTokenCount = other.firstTokenCount
+        try flight.assign(other.flight)
         try leaving.assign(other.leaving, count: other.leavingCount)
         leavingCount = other.leavingCount
         isStuck = other.isStuck

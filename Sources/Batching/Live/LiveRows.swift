@@ -155,6 +155,7 @@ struct LiveRows: ~Copyable {
             move: { table[$0] = table[$1] })
         table[hole] = 0
         hashes.remove(row: row)
+        rank.elements[row] = -1
         free.elements[used - count] = UInt32(truncatingIfNeeded: row)
         count -= 1
     }

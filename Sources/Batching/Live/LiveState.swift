@@ -38,15 +38,20 @@ extension LiveState {
         aborted = engine.aborted
         tokensInFlight = engine.replica.decodingContext
         engine.replica.forEachCatchingUp { tokensInFlight += $0.computed }
-        if engine.underWay == nil, !engine.isBetweenIterations { tokensInFlight -= Int64(engine.replica.decoding) }
+        if engine.underWay == nil, !engine.isBetweenIterations, engine.replica.decoding > 0 {
+            tokensInFlight -= Int64(engine.replica.decoding)
+        }
         let isLimited = engine.replica.memory.isLimited
         usedBlocks = Int64(engine.replica.memory.usable - engine.replica.memory.free)
         usableBlocks = isLimited ? Int64(engine.replica.memory.usable) : -1
         iterations = engine.replica.iteration + (engine.underWay == nil ? 0 : 1)
         preemptions = engine.replica.totals.preemptions
-        if let end = engine.underWay?.end {
+        // A stuck engine leaves its last batch, which was empty, in flight.
+        if engine.flight.isFlying, engine.flight.end >= engine.clock {
+            nextIterationEnd = engine.flight.end.seconds
+        } else if let end = engine.underWay?.end {
             nextIterationEnd = end.seconds
-        } else if !engine.isBetweenIterations {
+        } else if engine.replica.now > engine.clock {
             nextIterationEnd = engine.replica.now.seconds
         }
         isStuck = engine.isStuck

@@ -40,7 +40,6 @@ extension Replica where Memory: ~Copyable {
             standApart(slot)
             let member = members.elements[slot]
             if member.wasPreempted { noteRecomputed(slot) }
-            memory.settle(slot, member, computed: member.computed)
             memory.release(slot, member, computed: member.computed, isPreempted: false)
             removeRunning(slot)
         }

@@ -102,7 +102,7 @@ extension EngineLoop where Memory: ~Copyable {
 
 extension Replica where Memory: ~Copyable {
     /// Who got no tokens while its newest one was on its way can be found in the cache up to that token's arrival.
-    fileprivate mutating func settleStarved() {
+    mutating func settleStarved() {
         var slot = firstCatchingUp
         while slot >= 0 {
             let member = members.elements[slot]

@@ -143,7 +143,7 @@ class LiveEngine:
     clock. An iteration that starts before the clock and ends after it is under way: what its end brings is told once
     the clock is there.
 
-    Args: those of `simulate`, but for what ends or logs a run. async_scheduling must be False.
+    Args: those of `simulate`, but for what ends or logs a run.
 
     Raises:
         TypeError: an argument is of the wrong type.
@@ -281,7 +281,8 @@ class LiveEngine:
         Args:
             time: seconds; if the clock is there already, nothing happens. Infinity: until nothing is left to do, and
                 nobody else comes; the clock is then at the end of the last iteration.
-            iterations: the most iterations; the clock is then at the end of the last of them. None: no limit.
+            iterations: the most iterations that it schedules; the clock is then where the next would be. None: no
+                limit.
 
         Raises: what a function for iteration_time raises; KeyboardInterrupt, too. It can be called again then.
         """
