@@ -65,7 +65,7 @@ test-cpp: $(TESTS)/cpp17/tests $(TESTS)/cpp20/tests $(LIBRARY)
 
 # --- Examples ---------------------------------------------------------------------------------------------------------
 
-EXAMPLES := $(addprefix $(TESTS)/examples/,quickstart compare engine_c engine_cpp gateway embed_python)
+EXAMPLES := $(addprefix $(TESTS)/examples/,quickstart compare engine_c engine_cpp gateway router embed_python)
 
 $(TESTS)/examples/quickstart: $(TESTS)/examples/c/quickstart.o | $(LIBRARY)
 	$(CC) $^ -o $@ $(NATIVE_LIBS)
@@ -84,6 +84,9 @@ $(TESTS)/examples/engine_cpp: $(TESTS)/cpp17/examples/cpp/engine.o | $(LIBRARY)
 $(TESTS)/examples/gateway: $(TESTS)/examples/c/gateway.o | $(LIBRARY)
 	$(CC) $^ -o $@ $(NATIVE_LIBS)
 
+$(TESTS)/examples/router: $(TESTS)/examples/c/router.o | $(LIBRARY)
+	$(CC) $^ -o $@ $(NATIVE_LIBS)
+
 # Python's own header is not pedantic, and POSIX lets a function be an object pointer, which -pedantic does not.
 $(TESTS)/examples/c/embed_python.o: NATIVE_CFLAGS := $(filter-out -pedantic,$(NATIVE_CFLAGS))
 $(TESTS)/examples/c/embed_python.o: NATIVE_INCLUDES = $(shell pkg-config --cflags python3-embed)
@@ -100,6 +103,7 @@ test-examples-native: $(EXAMPLES) $(LIBRARY) $(STAMPS)/venv-run
 	examples/compare_output.sh examples/c/engine.expected $(TESTS)/examples/engine_c
 	examples/compare_output.sh examples/cpp/engine.expected $(TESTS)/examples/engine_cpp
 	examples/compare_output.sh examples/c/gateway.expected $(TESTS)/examples/gateway
+	examples/compare_output.sh examples/c/router.expected $(TESTS)/examples/router
 	VIRTUAL_ENV=$(abspath $(VENV)) BATCHING_LIBRARY=$(abspath $(LIBRARY)) \
 	    examples/compare_output.sh examples/c/embed_python.expected $(TESTS)/examples/embed_python
 

@@ -52,6 +52,11 @@ PYTHON = {
     "RecordedRequests(": r".*goodput 1\.333 requests/s, TTFT 745 ms at p99\n",
     # By hand: 10.25 - 10.0; one of two that ended; request 8.
     "live = Accumulator(": r"TTFT 0\.25 s, 50% good, 1 waiting\n",
+    # The idle replica: one iteration of 5.5 ms and 800 prompt tokens of 28 us.
+    "LiveEngine(num": (
+        r"replica 1: first token after 27\.9 ms, not \d\d\d\.\d\n"
+        r"\[\(2, 'ADMITTED'\), \(2, 'FIRST_TOKEN'\)\]\n"
+    ),
     "generate_requests(": r"RequestColumns\(10000 requests, .*\)\n",
 }
 
