@@ -33,6 +33,7 @@ help:
 	@echo 'make check                formats, types, header, symbols, sanitizers, valgrind (part of make test)'
 	@echo 'make fuzz SECONDS=60      libFuzzer with AddressSanitizer over every C function'
 	@echo 'make bench [SIZE=…]       speed and memory, next to a heap in C and a loop in Python'
+	@echo 'make wheel                the Python package with the library inside: $(BUILD)/wheel/*.whl'
 	@echo 'make install PREFIX=…     header, library, pkg-config and CMake files (DESTDIR is honoured); make uninstall'
 	@echo 'make clean                removes everything that was built'
 
@@ -102,7 +103,7 @@ run: build
 SWIFT_TEST := $(SWIFT) test --quiet --disable-xctest --scratch-path
 
 test: setup-test $(LIBRARY) check test-conformance test-swift test-c test-cpp test-python test-examples \
-      test-differential test-fuzz
+      test-differential test-fuzz test-wheel
 	@echo 'make test: everything passed'
 
 # Where the recordings are: any folder, searched with all below it.
@@ -153,6 +154,7 @@ check-python: $(STAMPS)/venv-test
 	$(VENV)/bin/ruff format --check bindings/python examples/python Benchmarks/python Tests/conformance
 	$(VENV)/bin/ruff check bindings/python examples/python Benchmarks/python Tests/conformance
 	cd bindings/python && ../../$(VENV)/bin/mypy --strict src tests
+	cd bindings/python && ../../$(VENV)/bin/mypy --strict wheel_tests/test_wheel.py wheel_tests/user_program.py
 	$(VENV)/bin/mypy --strict Benchmarks/python examples/python
 	cd Tests/conformance && MYPYPATH=../../bindings/python/tests ../../$(VENV)/bin/mypy --strict .
 
@@ -168,3 +170,4 @@ clean:
 
 include Tests/native.mk
 include bindings/c/install.mk
+include bindings/python/wheel.mk
