@@ -34,6 +34,7 @@ help:
 	@echo 'make abi                  old programs and this library, and the reverse; make abi-record renews the record'
 	@echo 'make fuzz SECONDS=60      libFuzzer with AddressSanitizer over every C function'
 	@echo 'make bench [SIZE=…]       speed and memory, next to a heap in C and a loop in Python'
+	@echo 'make wheel                the Python package with the library inside: $(BUILD)/wheel/*.whl'
 	@echo 'make install PREFIX=…     header, library, pkg-config and CMake files (DESTDIR is honoured); make uninstall'
 	@echo 'make clean                removes everything that was built'
 
@@ -104,7 +105,7 @@ run: build
 SWIFT_TEST := $(SWIFT) test --quiet --disable-xctest --scratch-path
 
 test: setup-test $(LIBRARY) check test-conformance test-swift test-c test-cpp test-python test-examples \
-      test-differential test-fuzz
+      test-differential test-fuzz test-wheel
 	@echo 'make test: everything passed'
 
 # Where the recordings are: any folder, searched with all below it.
@@ -155,6 +156,7 @@ check-python: $(STAMPS)/venv-test
 	$(VENV)/bin/ruff format --check bindings/python examples/python Benchmarks/python Tests/conformance
 	$(VENV)/bin/ruff check bindings/python examples/python Benchmarks/python Tests/conformance
 	cd bindings/python && ../../$(VENV)/bin/mypy --strict src tests
+	cd bindings/python && ../../$(VENV)/bin/mypy --strict wheel_tests/test_wheel.py wheel_tests/user_program.py
 	$(VENV)/bin/mypy --strict Benchmarks/python examples/python
 	$(VENV)/bin/ruff format --check Tests/abi
 	$(VENV)/bin/ruff check Tests/abi
@@ -174,3 +176,4 @@ clean:
 include Tests/native.mk
 include Tests/abi/abi.mk
 include bindings/c/install.mk
+include bindings/python/wheel.mk
