@@ -28,6 +28,7 @@ from batching._errors import (
 from batching._load import Load, LoadTimeline, load_over_time
 from batching._metrics import BatchMetrics, LatencyColumns, remaining_tokens, request_latencies
 from batching._plot import plot_comparison, plot_runs
+from batching._policy import CustomPolicy, PolicyDecision, PolicyView
 from batching._recorded import RecordedRequests
 from batching._requests import Request
 from batching._results_file import write_results
@@ -92,6 +93,7 @@ __all__ = [
     "BatchingValueError",
     "CompletedColumns",
     "ConstantArrivals",
+    "CustomPolicy",
     "DecisionLog",
     "Distribution",
     "EmpiricalLengths",
@@ -108,6 +110,8 @@ __all__ = [
     "MissingExtraError",
     "PoissonArrivals",
     "Policy",
+    "PolicyDecision",
+    "PolicyView",
     "Progress",
     "QueueOrder",
     "Ramp",

@@ -19,6 +19,7 @@ from batching._engine_result import COLUMNS, Result
 from batching._errors import BatchingValueError
 from batching._library import library
 from batching._memory import allocated, check_fits
+from batching._policy import CustomPolicy
 from batching._requests import Request, request_columns, rows
 
 Policy = Literal["vllm", "static", "dynamic", "continuous", "orca"]
@@ -34,6 +35,7 @@ _SIGNAL_INTERVAL: Final = 65_536
 # What the C interface calls otherwise.
 _NAMES: Final = {
     "enable_prefix_caching is 1: must be 0": "enable_prefix_caching is True: must be False",
+    "async_scheduling is 1: must be 0": "async_scheduling is True: must be False",
     "time_per_prefill_token": "iteration_time.per_prefill_token",
     "time_per_decode_token": "iteration_time.per_decode_token",
     "time_per_context_token": "iteration_time.per_context_token",
@@ -60,7 +62,7 @@ class AffineTime:
 def simulate(
     requests: RequestColumns | Sequence[Request],
     *,
-    policy: Policy = "vllm",
+    policy: Policy | CustomPolicy = "vllm",
     queue_order: QueueOrder = "arrival",
     max_num_seqs: int = 256,
     max_num_batched_tokens: int | None = None,
@@ -94,7 +96,8 @@ def simulate(
     Args:
         requests: RequestColumns, or Request objects; in any order of arrival.
         policy: "vllm" decides what vLLM V1's scheduler decides; "continuous", "orca", "static" and "dynamic" are what
-            to compare it with.
+            to compare it with. Or a policy of your own: a function of a PolicyView and a PolicyDecision, called once for
+            each iteration. See "Your own policy" in section 6 of batching.h for what it may decide.
         queue_order: in which order the waiting are admitted. By "priority", the least urgent is preempted first.
         max_num_seqs: the most requests that run at once; the batch of static and dynamic.
         max_num_batched_tokens: vllm: the most tokens in an iteration. None: 2048, or max_num_seqs if that is more.
@@ -124,7 +127,8 @@ def simulate(
 
     Raises:
         TypeError: an argument is of the wrong type.
-        ValueError: a value is out of its range, two contradict each other, or the clock would pass 9223372036 seconds.
+        ValueError: a value is out of its range, two contradict each other, a policy of your own decides what it may
+            not, or the clock would pass 9223372036 seconds.
         MemoryError: the results do not fit.
         Whatever a callback raises; KeyboardInterrupt stops a run, too.
 
@@ -133,8 +137,13 @@ def simulate(
     """
     columns = requests if isinstance(requests, RequestColumns) else request_columns(rows(requests, "requests"))
     config = initialised(_abi.Config)
-    config.policy = _choice(policy, "policy", _abi.POLICIES)
+    callbacks = Callbacks()
+    _set_policy(config, policy, callbacks)
     config.queue_order = _choice(queue_order, "queue_order", _abi.QUEUE_ORDERS)
+    if config.policy_callback and queue_order != "arrival":
+        raise BatchingValueError(
+            f"queue_order is {shown(queue_order)}: must be 'arrival' with a policy of your own, which orders the waiting"
+        )
     config.max_num_seqs = _positive(max_num_seqs, "max_num_seqs")
     if max_num_batched_tokens is None:
         max_num_batched_tokens = max(2048, config.max_num_seqs)
@@ -155,7 +164,6 @@ def simulate(
     config.enable_prefix_caching = _switch(enable_prefix_caching, "enable_prefix_caching")
     config.admit_oversized = _switch(admit_oversized, "admit_oversized")
 
-    callbacks = Callbacks()
     _set_iteration_time(config, iteration_time, callbacks)
     if progress is not None:
         if not callable(progress):
@@ -175,7 +183,7 @@ def simulate(
     outputs, summary = _run(config, columns, callbacks, attributed, {**_NAMES, "time_base": base})
     return Result(
         requests=columns,
-        policy=policy,
+        policy=policy if isinstance(policy, str) else "custom",
         max_num_seqs=config.max_num_seqs,
         columns=outputs,
         summary=summary,
@@ -221,6 +229,15 @@ def _run(
     return outputs, summary
 
 
+def _set_policy(config: _abi.Config, policy: Any, callbacks: Callbacks) -> None:
+    if callable(policy):
+        config.policy = _abi.POLICIES["custom"]
+        config.policy_callback = callbacks.policy(policy)
+    else:
+        named = {name: value for name, value in _abi.POLICIES.items() if name != "custom"}
+        config.policy = _choice(policy, "policy", named, ", or a function")
+
+
 def _set_iteration_time(config: _abi.Config, model: Any, callbacks: Callbacks) -> None:
     if isinstance(model, AffineTime):
         config.time_model = _abi.TIME_AFFINE
@@ -238,12 +255,12 @@ def _set_iteration_time(config: _abi.Config, model: Any, callbacks: Callbacks) -
         config.time_base = number(model, "iteration_time")
 
 
-def _choice(value: object, name: str, choices: dict[str, int]) -> int:
+def _choice(value: object, name: str, choices: dict[str, int], otherwise: str = "") -> int:
     if isinstance(value, str) and value in choices:
         return choices[value]
     known = ", ".join(repr(choice) for choice in choices)
     error = BatchingValueError if isinstance(value, str) else TypeError
-    raise error(f"{name} is {shown(value)}: must be one of {known}")
+    raise error(f"{name} is {shown(value)}: must be one of {known}{otherwise}")
 
 
 def _switch(value: object, name: str) -> bool:
