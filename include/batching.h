@@ -570,9 +570,9 @@ typedef struct batching_policy_view {
     const int32_t *generated_tokens; /**< [count] tokens generated. With prompt_tokens: N, its known tokens. */
     const int64_t *computed_tokens;  /**< [count] C, the known tokens whose KV is there: 0 while it waits, or N - 1 with
                                           instant_prefill. */
-    const int64_t *kv_blocks;        /**< [count] KV blocks that it holds: C / block_size, rounded up. 0 while it waits. */
-    const int32_t *priority;         /**< [count] as given; lower is more urgent. */
-    const int64_t *tie_break;        /**< [count] as given; its index if none was given. */
+    const int64_t *kv_blocks; /**< [count] KV blocks that it holds: C / block_size, rounded up. 0 while it waits. */
+    const int32_t *priority;  /**< [count] as given; lower is more urgent. */
+    const int64_t *tie_break; /**< [count] as given; its index if none was given. */
     const int32_t *oracle_output_tokens; /**< [count] tokens that it will have generated in the end. No real scheduler
                                               knows them: whatever looks here is an oracle. */
     int64_t max_num_seqs;                /**< The most requests that run at once. */
@@ -583,14 +583,15 @@ typedef struct batching_policy_view {
 } batching_policy_view;
 
 /**
- * What the policy decides. Everything is 0 when it is asked; the columns are the library's, to be written, and an answer
- * that is not valid ends the run: see "Your own policy" in section 6.
+ * What the policy decides. Everything is 0 when it is asked; the columns are the library's, to be written, and an
+ * answer that is not valid ends the run: see "Your own policy" in section 6.
  */
 typedef struct batching_policy_decision {
-    uint32_t struct_size;      /**< sizeof(batching_policy_decision) of the library. */
-    uint32_t reserved;         /**< 0. */
-    int64_t capacity;          /**< Elements of each column: the view's count. No more may be written. */
-    int64_t *scheduled_row;    /**< [capacity] rows that compute, each once. Those that wait are admitted, in this order. */
+    uint32_t struct_size; /**< sizeof(batching_policy_decision) of the library. */
+    uint32_t reserved;    /**< 0. */
+    int64_t capacity;     /**< Elements of each column: the view's count. No more may be written. */
+    int64_t
+        *scheduled_row; /**< [capacity] rows that compute, each once. Those that wait are admitted, in this order. */
     int32_t *scheduled_tokens; /**< [capacity] how many tokens: from 1 to the N - C that it has yet to compute. */
     int64_t *preempted_row;    /**< [capacity] rows, of those that run, that lose their KV blocks and wait again. */
     int64_t scheduled_count;   /**< To be written: elements of scheduled_row and scheduled_tokens. */
@@ -601,8 +602,8 @@ typedef struct batching_policy_decision {
     int32_t short_of_memory;   /**< 1: those who still wait lack KV blocks. Only told on, to batching_attribution; if
                                     somebody is preempted, they do anyway. */
     uint32_t reserved_2;       /**< Must stay 0. */
-    double wait_until;         /**< Seconds, after now: with nobody scheduled or preempted, no iteration happens before then,
-                                    unless a request arrives. 0: nothing of the kind. */
+    double wait_until; /**< Seconds, after now: with nobody scheduled or preempted, no iteration happens before then,
+                            unless a request arrives. 0: nothing of the kind. */
 } batching_policy_decision;
 
 /** Decides who computes how many tokens in the iteration that the view shows. */
@@ -961,12 +962,12 @@ batching_status batching_strategies_compare(const batching_requests *requests, i
  * Your own policy (custom)
  *
  *   policy_callback is asked at the beginning of each iteration. It is shown a row for each request in the system, and
- *   names the rows that compute and how many tokens each, and the rows that are preempted, in any order. A row that runs
- *   gets the KV blocks for its tokens. A row that waits and is given tokens is admitted, with blocks for them alone, and
- *   keeps its place among the running until it finishes or is preempted. Who is preempted loses its blocks, and waits
- *   again to recompute all its tokens. Who is not named goes on running without a token, or waiting; but with decode_rest
- *   everyone who runs and decodes computes its one token unnamed: an iteration in which nothing happens is answered with
- *   one number.
+ *   names the rows that compute and how many tokens each, and the rows that are preempted, in any order. A row that
+ * runs gets the KV blocks for its tokens. A row that waits and is given tokens is admitted, with blocks for them alone,
+ * and keeps its place among the running until it finishes or is preempted. Who is preempted loses its blocks, and waits
+ *   again to recompute all its tokens. Who is not named goes on running without a token, or waiting; but with
+ * decode_rest everyone who runs and decodes computes its one token unnamed: an iteration in which nothing happens is
+ * answered with one number.
  *
  *   The answer is checked. The run ends with BATCHING_ERROR_INVALID_ARGUMENT, and a sentence that names the iteration,
  *   the element and the value, if
@@ -983,13 +984,13 @@ batching_status batching_strategies_compare(const batching_requests *requests, i
  *   ends with BATCHING_END_STUCK. Whoever waits by wait_until 1,000 times, and 100 times more for each request running,
  *   without a token or an arrival in between, is taken to do so for ever, as is whoever preempts so often.
  *
- *   max_num_seqs, max_num_batched_tokens, max_model_len, num_gpu_blocks, block_size, admit_oversized and instant_prefill
- *   hold for a policy of your own, too; queue_order, async_scheduling and enable_prefix_caching must be 0; the other
- *   settings of vllm and dynamic are its own business. It is asked in the order of the iterations, once for each that it
- *   is asked for at all, and a run of the same answers gives the same bytes, with logs or without.
+ *   max_num_seqs, max_num_batched_tokens, max_model_len, num_gpu_blocks, block_size, admit_oversized and
+ * instant_prefill hold for a policy of your own, too; queue_order, async_scheduling and enable_prefix_caching must be
+ * 0; the other settings of vllm and dynamic are its own business. It is asked in the order of the iterations, once for
+ * each that it is asked for at all, and a run of the same answers gives the same bytes, with logs or without.
  *
- *   An answer costs the callback's own time, about 1 ns for each row that it names, and, since the columns are kept from
- *   one iteration to the next, about 0.2 ns for each request that runs; nothing for those that wait. Iterations that
+ *   An answer costs the callback's own time, about 1 ns for each row that it names, and, since the columns are kept
+ * from one iteration to the next, about 0.2 ns for each request that runs; nothing for those that wait. Iterations that
  *   until_change covers cost what they do with the other policies.
  *
  * Where the time of a request goes
@@ -1053,10 +1054,10 @@ batching_status batching_strategies_compare(const batching_requests *requests, i
  *   summary   filled, or NULL.
  *
  * Errors: BATCHING_ERROR_NULL_POINTER if requests is NULL, hash_ids has no hash_offsets, the time model is
- * BATCHING_TIME_CALLBACK without one, or the policy is BATCHING_POLICY_CUSTOM without one; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_INVALID_ARGUMENT if a value is out of
- * its range, or two contradict each other; BATCHING_ERROR_CAPACITY if results->capacity is smaller than
- * requests->count; BATCHING_ERROR_OVERFLOW if the clock would pass BATCHING_TIME_MAX; BATCHING_ERROR_OUT_OF_MEMORY;
- * BATCHING_ERROR_CANCELLED if a callback stopped the run.
+ * BATCHING_TIME_CALLBACK without one, or the policy is BATCHING_POLICY_CUSTOM without one; BATCHING_ERROR_STRUCT_SIZE;
+ * BATCHING_ERROR_INVALID_ARGUMENT if a value is out of its range, or two contradict each other; BATCHING_ERROR_CAPACITY
+ * if results->capacity is smaller than requests->count; BATCHING_ERROR_OVERFLOW if the clock would pass
+ * BATCHING_TIME_MAX; BATCHING_ERROR_OUT_OF_MEMORY; BATCHING_ERROR_CANCELLED if a callback stopped the run.
  *
  * A run that fails on its way (it is cancelled, a callback's answer is invalid, the clock passes its maximum, memory
  * runs out) may have written rows of logs and elements of results, but not the summary.

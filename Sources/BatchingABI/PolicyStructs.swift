@@ -17,6 +17,7 @@ extension batching_config {
 }
 
 extension batching_policy_view {
+    @inline(__always)
     init(_ view: PolicyView) {
         self.init(
             struct_size: UInt32(MemoryLayout<batching_policy_view>.size), reserved: 0, iteration: view.iteration,
@@ -31,6 +32,7 @@ extension batching_policy_view {
 }
 
 extension batching_policy_decision {
+    @inline(__always)
     init(_ decision: PolicyDecision) {
         self.init()
         struct_size = UInt32(MemoryLayout<batching_policy_decision>.size)
@@ -40,23 +42,33 @@ extension batching_policy_decision {
         preempted_row = decision.preemptedRow
     }
 
-    /// What the callback wrote. The pointers are taken from `decision`, whatever became of them here.
+    /// What the callback wrote. The pointers are those of `decision`, whatever became of them here.
+    @inline(__always)
     func read(into decision: inout PolicyDecision, iteration: Int64) throws(BatchingError) {
         decision.scheduledCount = Int(scheduled_count)
         decision.preemptedCount = Int(preempted_count)
-        // Most answers have these three as 0 or 1, and the rest as 0.
-        if UInt32(bitPattern: decode_rest | until_change | short_of_memory) | reserved_2 > 1 || wait_until != 0 {
-            let answer = "the policy's answer for iteration \(iteration): "
-            _ = try flag(decode_rest, answer + "decode_rest")
-            _ = try flag(until_change, answer + "until_change")
-            _ = try flag(short_of_memory, answer + "short_of_memory")
-            guard reserved_2 == 0 else {
-                throw BatchingError(.invalidArgument, answer + "reserved_2 is \(reserved_2): must be 0")
-            }
-            if wait_until != 0 { decision.waitUntil = wait_until }
+        decision.decodesRest = decode_rest != 0
+        decision.holdsUntilChange = until_change != 0
+        decision.isShortOfMemory = short_of_memory != 0
+        if wait_until != 0 { decision.waitUntil = wait_until }
+        if UInt32(bitPattern: decode_rest | until_change | short_of_memory) > 1 || reserved_2 != 0 {
+            throw badSwitch(decode_rest, until_change, short_of_memory, reserved_2, iteration)
         }
-        decision.decodesRest = decode_rest == 1
-        decision.holdsUntilChange = until_change == 1
-        decision.isShortOfMemory = short_of_memory == 1
     }
+}
+
+/// The error for switches of an answer that are not all 0 or 1.
+@inline(never)
+private func badSwitch(
+    _ decodeRest: Int32, _ untilChange: Int32, _ shortOfMemory: Int32, _ reserved: UInt32, _ iteration: Int64
+) -> BatchingError {
+    let answer = "the policy's answer for iteration \(iteration): "
+    do throws(BatchingError) {
+        _ = try flag(decodeRest, answer + "decode_rest")
+        _ = try flag(untilChange, answer + "until_change")
+        _ = try flag(shortOfMemory, answer + "short_of_memory")
+    } catch {
+        return error
+    }
+    return BatchingError(.invalidArgument, answer + "reserved_2 is \(reserved): must be 0")
 }

@@ -27,10 +27,16 @@ struct PolicyColumns: BitwiseCopyable {
     /// What an answer says of a row, while that is looked at; otherwise 0.
     let mark: UnsafeMutablePointer<UInt8>
 
+    /// Of no memory: without rows, nothing is read there.
+    static var none: PolicyColumns {
+        PolicyColumns(UnsafeMutableRawPointer(bitPattern: 64).unsafelyUnwrapped, capacity: 0, first: 0)
+    }
+
     /// - Parameters:
     ///   - block: `capacity` x `rowSize` bytes.
     ///   - capacity: a multiple of 8.
     ///   - first: the row that is 0 here.
+    @inline(never)
     init(_ block: UnsafeMutableRawPointer, capacity: Int, first: Int) {
         var next = block
         func column<Element>(_: Element.Type) -> UnsafeMutablePointer<Element> {
@@ -50,6 +56,12 @@ struct PolicyColumns: BitwiseCopyable {
         slot = column(Int32.self)
         catchesUp = column(UInt8.self)
         mark = column(UInt8.self)
+    }
+
+    /// Tokens of a row that it has yet to compute before it generates another.
+    @inline(__always)
+    func uncomputed(_ row: Int) -> Int64 {
+        Int64(promptTokens[row]) &+ Int64(generatedTokens[row]) &- computedTokens[row]
     }
 
     /// Copies rows, which may overlap. Marks stay where they are.

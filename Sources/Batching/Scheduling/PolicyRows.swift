@@ -21,10 +21,12 @@ struct PolicyRows: ~Copyable {
     /// Rows that are on their way to another place.
     private var asideBlock: UnsafeMutableRawPointer?
     private var asideCapacity = 0
-    /// Where the window begins.
+    /// Where the window begins, and its columns from there on.
     private var start = 0
+    private(set) var columns: PolicyColumns
     private(set) var count = 0
     private(set) var runningCount = 0
+    private var viewBlock: UnsafeMutableRawPointer?
     private let blockSize: BlockSize
 
     /// Requests that have been taken in, or rejected: their number in order of arrival.
@@ -41,15 +43,23 @@ struct PolicyRows: ~Copyable {
     init() {
         scheduler = nil
         blockSize = BlockSize(1)
+        columns = PolicyColumns.none
     }
 
-    init(_ scheduler: @escaping CustomScheduler, blockSize: BlockSize) throws(BatchingError) {
+    /// - Parameter limits: the view of a run, with what does not change in it.
+    init(
+        _ scheduler: @escaping CustomScheduler, blockSize: BlockSize, limits: PolicyView.Contents
+    ) throws(BatchingError) {
         self.scheduler = scheduler
         self.blockSize = blockSize
+        columns = PolicyColumns.none
+        viewBlock = try PolicyRows.allocate(1, MemoryLayout<PolicyView.Contents>.stride)
+        view.initialize(to: limits)
         try grow(to: 64)
     }
 
     deinit {
+        free(viewBlock)
         free(block)
         free(answerBlock)
         free(asideBlock)
@@ -57,11 +67,20 @@ struct PolicyRows: ~Copyable {
 
     var isUsed: Bool { scheduler != nil }
 
-    /// Valid until a row is appended or the window moves.
-    @inline(__always)
-    var columns: PolicyColumns {
-        // There is memory wherever there is a scheduler.
-        PolicyColumns(block.unsafelyUnwrapped, capacity: capacity, first: start)
+    /// What the policy is shown. There is memory wherever there is a scheduler.
+    private var view: UnsafeMutablePointer<PolicyView.Contents> {
+        viewBlock.unsafelyUnwrapped.assumingMemoryBound(to: PolicyView.Contents.self)
+    }
+
+    private mutating func moveWindow(to position: Int) {
+        start = position
+        columns = PolicyColumns(block.unsafelyUnwrapped, capacity: capacity, first: position)
+        var contents = PolicyView.Contents(columns)
+        contents.maxNumSeqs = view.pointee.maxNumSeqs
+        contents.maxNumBatchedTokens = view.pointee.maxNumBatchedTokens
+        contents.usableKVBlocks = view.pointee.usableKVBlocks
+        contents.blockSize = view.pointee.blockSize
+        view.pointee = contents
     }
 
     /// An empty answer, for as many entries as there are rows.
@@ -81,8 +100,13 @@ struct PolicyRows: ~Copyable {
 
     /// Asks the policy.
     @inline(__always)
-    func decide(_ view: PolicyView, _ decision: inout PolicyDecision) throws(BatchingError) {
-        try scheduler?(view, &decision)
+    func decide(now: Nanoseconds, freeBlocks: Int, _ decision: inout PolicyDecision) throws(BatchingError) {
+        view.pointee.iteration = iteration
+        view.pointee.time = now
+        view.pointee.count = count
+        view.pointee.runningCount = runningCount
+        view.pointee.freeKVBlocks = freeBlocks
+        try scheduler?(PolicyView(view), &decision)
     }
 
     /// A request that never ran begins to wait, behind all others.
@@ -107,42 +131,35 @@ struct PolicyRows: ~Copyable {
         count &+= 1
     }
 
-    /// Every one of the running has computed and generated a token in each of so many iterations. Those who have not are
-    /// set right afterwards.
+    /// Every one of the running has computed and generated a token in each of so many iterations, and holds the blocks for
+    /// them. Those for whom that is not so are set right afterwards.
     @inline(__always)
     func advance(_ iterations: Int64) {
         // Loops that the compiler makes vector instructions of.
         let (columns, running) = (columns, runningCount)
-        for row in 0..<running { columns.computedTokens[row] &+= iterations }
-        let tokens = Int32(truncatingIfNeeded: iterations)
-        for row in 0..<running { columns.generatedTokens[row] &+= tokens }
-    }
-
-    /// Each of the running holds the blocks that its computed tokens need.
-    @inline(__always)
-    func countBlocks() {
-        let (columns, running) = (columns, runningCount)
         let size = UInt64(truncatingIfNeeded: blockSize.tokens)
         if size & (size &- 1) == 0 {
-            // The same.
             let shift = UInt64(truncatingIfNeeded: size.trailingZeroBitCount)
             for row in 0..<running {
-                let computed = UInt64(bitPattern: columns.computedTokens[row])
-                columns.kvBlocks[row] = Int64(bitPattern: (computed &+ size &- 1) &>> shift)
+                let computed = columns.computedTokens[row] &+ iterations
+                columns.computedTokens[row] = computed
+                columns.kvBlocks[row] = Int64(bitPattern: (UInt64(bitPattern: computed) &+ size &- 1) &>> shift)
             }
         } else {
             for row in 0..<running {
-                let computed = columns.computedTokens[row]
-                // Nearly always those it had, or one more.
-                var blocks = columns.kvBlocks[row]
-                if blocks &* blockSize.tokens < computed { blocks &+= 1 }
-                let room = blocks &* blockSize.tokens
-                if room < computed || room &- computed >= blockSize.tokens {
-                    blocks = Int64(truncatingIfNeeded: blockSize.holding(computed))
+                let computed = columns.computedTokens[row] &+ iterations
+                columns.computedTokens[row] = computed
+                let room = columns.kvBlocks[row] &* blockSize.tokens
+                // Nearly always those it had, or one more: a division takes as long as all the rest.
+                if computed > room &+ blockSize.tokens {
+                    columns.kvBlocks[row] = Int64(truncatingIfNeeded: blockSize.holding(computed))
+                } else if computed > room {
+                    columns.kvBlocks[row] &+= 1
                 }
-                columns.kvBlocks[row] = blocks
             }
         }
+        let tokens = Int32(truncatingIfNeeded: iterations)
+        for row in 0..<running { columns.generatedTokens[row] &+= tokens }
     }
 
     /// Those of the running who have finished leave.
@@ -161,56 +178,50 @@ struct PolicyRows: ~Copyable {
             row &+= 1
         }
         columns.closeUpwards(0..<row, without: places, found)
-        start &+= found
+        moveWindow(to: start &+ found)
         count &-= found
         runningCount &-= found
     }
 
     /// Of the rows of an answer, those that wait have been admitted, and those preempted wait again.
-    @inline(__always)
-    mutating func move(_ decision: PolicyDecision, admitted: Int) throws(BatchingError) {
-        if admitted &+ decision.preemptedCount == 0 { return }
-        if isAtBoundary(decision, admitted: admitted) {
-            runningCount &+= admitted &- decision.preemptedCount
-        } else {
-            try moveApart(decision, admitted: admitted)
-        }
+    mutating func move(_ answer: PolicyAnswer, admitted: Int) throws(BatchingError) {
+        if !isAtBoundary(answer, admitted: admitted) { try moveApart(answer, admitted: admitted) }
+        runningCount &+= admitted &- answer.preemptedCount
     }
 
     /// Whether only the boundary between the running and the waiting has to move.
-    private func isAtBoundary(_ decision: PolicyDecision, admitted: Int) -> Bool {
-        if admitted > 0, decision.preemptedCount > 0 { return false }
-        for position in 0..<decision.preemptedCount
-        where decision.preemptedRow[position] != Int64(runningCount &- 1 &- position) {
+    private func isAtBoundary(_ answer: PolicyAnswer, admitted: Int) -> Bool {
+        if admitted > 0, answer.preemptedCount > 0 { return false }
+        for position in 0..<answer.preemptedCount
+        where answer.preemptedRow[position] != Int64(runningCount &- 1 &- position) {
             return false
         }
+        if admitted == 0 { return true }
         var next = Int64(runningCount)
-        if admitted > 0 {
-            for position in 0..<decision.scheduledCount where decision.scheduledRow[position] >= Int64(runningCount) {
-                if decision.scheduledRow[position] != next { return false }
-                next &+= 1
-            }
+        for position in 0..<answer.scheduledCount where answer.scheduledRow[position] >= Int64(runningCount) {
+            if answer.scheduledRow[position] != next { return false }
+            next &+= 1
         }
         return true
     }
 
     @inline(never)
-    private mutating func moveApart(_ decision: PolicyDecision, admitted: Int) throws(BatchingError) {
-        let (columns, places, preempted) = (columns, places, decision.preemptedCount)
+    private mutating func moveApart(_ answer: PolicyAnswer, admitted: Int) throws(BatchingError) {
+        let (columns, places, preempted) = (columns, places, answer.preemptedCount)
         let moved = admitted &+ preempted
         try reserveAside(moved)
         let aside = PolicyColumns(asideBlock.unsafelyUnwrapped, capacity: asideCapacity, first: 0)
         // They come between those who go on running and those who go on waiting: the admitted in their order, the
         // preempted as they were put before each other.
         var next = 0
-        for position in 0..<decision.scheduledCount where decision.scheduledRow[position] >= Int64(runningCount) {
-            aside.copy(1, from: columns, at: Int(decision.scheduledRow[position]), to: next)
-            places[next] = decision.scheduledRow[position]
+        for position in 0..<answer.scheduledCount where answer.scheduledRow[position] >= Int64(runningCount) {
+            aside.copy(1, from: columns, at: Int(answer.scheduledRow[position]), to: next)
+            places[next] = answer.scheduledRow[position]
             next &+= 1
         }
         for position in (0..<preempted).reversed() {
-            aside.copy(1, from: columns, at: Int(decision.preemptedRow[position]), to: next)
-            places[next] = decision.preemptedRow[position]
+            aside.copy(1, from: columns, at: Int(answer.preemptedRow[position]), to: next)
+            places[next] = answer.preemptedRow[position]
             next &+= 1
         }
         PolicyRows.sort(places, admitted)
@@ -221,7 +232,6 @@ struct PolicyRows: ~Copyable {
         }
         if preempted > 0 { columns.closeDownwards(0..<runningCount, without: places + admitted, preempted) }
         columns.copy(moved, from: aside, at: 0, to: runningCount &- preempted)
-        runningCount &+= admitted &- preempted
     }
 
     private static func sort(_ places: UnsafeMutablePointer<Int64>, _ count: Int) {
@@ -236,7 +246,7 @@ struct PolicyRows: ~Copyable {
     private mutating func makeRoom() throws(BatchingError) {
         if count <= capacity / 2 {
             let source = columns
-            start = 0
+            moveWindow(to: 0)
             columns.copy(count, from: source, at: 0, to: 0)
             columns.mark.update(repeating: 0, count: count)
         } else {
@@ -253,10 +263,10 @@ struct PolicyRows: ~Copyable {
         }
         free(block)
         block = larger
-        start = 0
+        capacity = rows
+        moveWindow(to: 0)
         free(answerBlock)
         answerBlock = nil
-        capacity = rows
         answerBlock = try PolicyRows.allocate(rows, 3 * 8 + 4)
     }
 

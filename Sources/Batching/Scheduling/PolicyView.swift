@@ -4,69 +4,100 @@ public typealias CustomScheduler = (PolicyView, inout PolicyDecision) throws(Bat
 
 /// What a custom policy is shown at the beginning of an iteration: a row for each request in the system, and the limits.
 ///
-/// The columns are the library's: they are only read, and valid only until the policy returns.
+/// The first of the rows are the running, in order of admission; then come the waiting: those preempted, the last of them
+/// first, and then those that never ran, in order of arrival. The view and its columns are the library's: they are only
+/// read, and valid only until the policy returns.
 public struct PolicyView {
-    /// The iteration that is being scheduled: 0, 1, 2, …
-    public internal(set) var iteration: Int64 = 0
-    /// Now.
-    public internal(set) var time = Nanoseconds.zero
-    /// Rows: first the running, in order of admission, then the waiting: those preempted, the last of them first, and
-    /// then those that never ran, in order of arrival.
-    public internal(set) var count = 0
-    public internal(set) var runningCount = 0
+    /// It stays where it is, and only what changes is written.
+    @usableFromInline
+    struct Contents {
+        @usableFromInline var iteration: Int64 = 0
+        @usableFromInline var time = Nanoseconds.zero
+        @usableFromInline var count = 0
+        @usableFromInline var runningCount = 0
+        @usableFromInline var request: UnsafePointer<Int64>
+        @usableFromInline var arrivalTime: UnsafePointer<Double>
+        @usableFromInline var promptTokens: UnsafePointer<Int32>
+        @usableFromInline var generatedTokens: UnsafePointer<Int32>
+        @usableFromInline var computedTokens: UnsafePointer<Int64>
+        @usableFromInline var kvBlocks: UnsafePointer<Int64>
+        @usableFromInline var priority: UnsafePointer<Int32>
+        @usableFromInline var tieBreak: UnsafePointer<Int64>
+        @usableFromInline var oracleOutputTokens: UnsafePointer<Int32>
+        @usableFromInline var maxNumSeqs = 0
+        @usableFromInline var maxNumBatchedTokens: Int64 = 0
+        @usableFromInline var freeKVBlocks = 0
+        @usableFromInline var usableKVBlocks = 0
+        @usableFromInline var blockSize: Int64 = 1
 
-    /// Its index in the requests of the run.
-    public let request: UnsafePointer<Int64>
-    /// Seconds.
-    public let arrivalTime: UnsafePointer<Double>
-    /// At least 1.
-    public let promptTokens: UnsafePointer<Int32>
-    public let generatedTokens: UnsafePointer<Int32>
-    /// Tokens whose KV is there.
-    public let computedTokens: UnsafePointer<Int64>
-    /// KV blocks that it holds.
-    public let kvBlocks: UnsafePointer<Int64>
-    public let priority: UnsafePointer<Int32>
-    public let tieBreak: UnsafePointer<Int64>
-    /// Tokens that it will have generated in the end: what no real scheduler knows.
-    public let oracleOutputTokens: UnsafePointer<Int32>
-
-    /// The most requests that run at once.
-    public internal(set) var maxNumSeqs = 0
-    /// The most tokens of an iteration.
-    public internal(set) var maxNumBatchedTokens: Int64 = 0
-    /// KV blocks that are free now; `Int.max` without a limit.
-    public internal(set) var freeKVBlocks = 0
-    /// KV blocks in all; `Int.max` without a limit.
-    public internal(set) var usableKVBlocks = 0
-    /// Tokens in a KV block.
-    public internal(set) var blockSize: Int64 = 1
-
-    init(_ columns: PolicyColumns) {
-        request = UnsafePointer(columns.request)
-        arrivalTime = UnsafePointer(columns.arrivalTime)
-        promptTokens = UnsafePointer(columns.promptTokens)
-        generatedTokens = UnsafePointer(columns.generatedTokens)
-        computedTokens = UnsafePointer(columns.computedTokens)
-        kvBlocks = UnsafePointer(columns.kvBlocks)
-        priority = UnsafePointer(columns.priority)
-        tieBreak = UnsafePointer(columns.tieBreak)
-        oracleOutputTokens = UnsafePointer(columns.oracleOutputTokens)
+        init(_ columns: PolicyColumns) {
+            request = UnsafePointer(columns.request)
+            arrivalTime = UnsafePointer(columns.arrivalTime)
+            promptTokens = UnsafePointer(columns.promptTokens)
+            generatedTokens = UnsafePointer(columns.generatedTokens)
+            computedTokens = UnsafePointer(columns.computedTokens)
+            kvBlocks = UnsafePointer(columns.kvBlocks)
+            priority = UnsafePointer(columns.priority)
+            tieBreak = UnsafePointer(columns.tieBreak)
+            oracleOutputTokens = UnsafePointer(columns.oracleOutputTokens)
+        }
     }
 
-    public var runningRows: Range<Int> { 0..<runningCount }
-    public var waitingRows: Range<Int> { runningCount..<count }
+    @usableFromInline let contents: UnsafePointer<Contents>
+
+    @inline(__always)
+    init(_ contents: UnsafePointer<Contents>) {
+        self.contents = contents
+    }
+
+    /// The iteration that is being scheduled: 0, 1, 2, …
+    @inlinable public var iteration: Int64 { contents.pointee.iteration }
+    /// Now.
+    @inlinable public var time: Nanoseconds { contents.pointee.time }
+    /// Rows: requests that have arrived and are neither rejected nor finished.
+    @inlinable public var count: Int { contents.pointee.count }
+    /// Those of them that run.
+    @inlinable public var runningCount: Int { contents.pointee.runningCount }
+
+    /// The index of each in the requests of the run.
+    @inlinable public var request: UnsafePointer<Int64> { contents.pointee.request }
+    /// Seconds.
+    @inlinable public var arrivalTime: UnsafePointer<Double> { contents.pointee.arrivalTime }
+    /// At least 1.
+    @inlinable public var promptTokens: UnsafePointer<Int32> { contents.pointee.promptTokens }
+    @inlinable public var generatedTokens: UnsafePointer<Int32> { contents.pointee.generatedTokens }
+    /// Tokens whose KV is there.
+    @inlinable public var computedTokens: UnsafePointer<Int64> { contents.pointee.computedTokens }
+    /// KV blocks that each holds.
+    @inlinable public var kvBlocks: UnsafePointer<Int64> { contents.pointee.kvBlocks }
+    @inlinable public var priority: UnsafePointer<Int32> { contents.pointee.priority }
+    @inlinable public var tieBreak: UnsafePointer<Int64> { contents.pointee.tieBreak }
+    /// Tokens that each will have generated in the end: what no real scheduler knows.
+    @inlinable public var oracleOutputTokens: UnsafePointer<Int32> { contents.pointee.oracleOutputTokens }
+
+    /// The most requests that run at once.
+    @inlinable public var maxNumSeqs: Int { contents.pointee.maxNumSeqs }
+    /// The most tokens of an iteration.
+    @inlinable public var maxNumBatchedTokens: Int64 { contents.pointee.maxNumBatchedTokens }
+    /// KV blocks that nobody holds; `Int.max` without a limit.
+    @inlinable public var freeKVBlocks: Int { contents.pointee.freeKVBlocks }
+    /// KV blocks in all; `Int.max` without a limit.
+    @inlinable public var usableKVBlocks: Int { contents.pointee.usableKVBlocks }
+    /// Tokens in a KV block.
+    @inlinable public var blockSize: Int64 { contents.pointee.blockSize }
+
+    @inlinable public var runningRows: Range<Int> { 0..<runningCount }
+    @inlinable public var waitingRows: Range<Int> { runningCount..<count }
 
     /// Tokens of a row that it has yet to compute before it generates another: the most that it can be given.
-    @inlinable
-    public func uncomputedTokens(_ row: Int) -> Int64 {
-        Int64(promptTokens[row]) + Int64(generatedTokens[row]) - computedTokens[row]
+    @inlinable public func uncomputedTokens(_ row: Int) -> Int64 {
+        Int64(promptTokens[row]) &+ Int64(generatedTokens[row]) &- computedTokens[row]
     }
 
     /// KV blocks that a row needs, beyond those it holds, to compute so many tokens.
-    @inlinable
-    public func kvBlocksNeeded(_ row: Int, tokens: Int64) -> Int64 {
-        (computedTokens[row] + tokens + blockSize - 1) / blockSize - kvBlocks[row]
+    @inlinable public func kvBlocksNeeded(_ row: Int, tokens: Int64) -> Int64 {
+        let grown = computedTokens[row] &+ max(0, tokens)
+        return grown / blockSize &+ (grown % blockSize > 0 ? 1 : 0) &- kvBlocks[row]
     }
 }
 
@@ -92,6 +123,7 @@ public struct PolicyDecision {
     /// if that is sooner. nil: until the next arrival.
     public var waitUntil: Double?
 
+    @inline(__always)
     init(
         capacity: Int, scheduledRow: UnsafeMutablePointer<Int64>, scheduledTokens: UnsafeMutablePointer<Int32>,
         preemptedRow: UnsafeMutablePointer<Int64>
@@ -103,8 +135,7 @@ public struct PolicyDecision {
     }
 
     /// The row computes so many tokens. More than `capacity` calls make the decision invalid.
-    @inlinable
-    public mutating func schedule(_ row: Int, tokens: Int64) {
+    @inlinable public mutating func schedule(_ row: Int, tokens: Int64) {
         if scheduledCount >= 0, scheduledCount < capacity {
             scheduledRow[scheduledCount] = Int64(row)
             // What does not fit is more than any row needs, and is refused as such.
@@ -114,8 +145,7 @@ public struct PolicyDecision {
     }
 
     /// The row, which runs, loses its KV blocks and waits again. More than `capacity` calls make the decision invalid.
-    @inlinable
-    public mutating func preempt(_ row: Int) {
+    @inlinable public mutating func preempt(_ row: Int) {
         if preemptedCount >= 0, preemptedCount < capacity { preemptedRow[preemptedCount] = Int64(row) }
         preemptedCount += 1
     }

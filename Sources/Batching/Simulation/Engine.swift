@@ -147,7 +147,13 @@ private struct EngineRun: ~Copyable {
             arrivalOrder: order, survey: survey, memory: memory, attribution: outputs.attribution,
             iterationLog: iterationLog, decisionLog: decisionLog)
         if configuration.policy == .custom, let scheduler = configuration.customPolicy {
-            replica.policyRows = try PolicyRows(scheduler, blockSize: BlockSize(configuration.blockSize))
+            var limits = PolicyView.Contents(PolicyColumns.none)
+            limits.maxNumSeqs = settings.maxNumSeqs
+            limits.maxNumBatchedTokens = settings.maxNumBatchedTokens
+            limits.usableKVBlocks = replica.memory.usable
+            limits.blockSize = configuration.blockSize
+            replica.policyRows = try PolicyRows(
+                scheduler, blockSize: replica.memory.blockSize, limits: limits)
         }
         var limits = RunLimits(configuration)
         let reason: EngineSummary.EndReason

@@ -1,36 +1,65 @@
 // What a custom policy has decided is done: its answer has been checked, but for the KV blocks.
 extension Replica where Memory: ~Copyable {
     @inline(__always)
-    mutating func beginPreempting() {
+    mutating func carryOut(
+        _ answer: PolicyAnswer, _ sums: PolicySums, decodesRest: Bool
+    ) throws(BatchingError) {
+        // In most iterations all who run decode, and nobody is named.
+        if answer.scheduledCount == 0, answer.preemptedCount == 0, decodesRest || sums.rest == 0 {
+            let needed = memory.neededByDecodes
+            if needed > memory.free {
+                throw PolicyAnswer.shortOfBlocks(iteration, needed: needed, free: memory.free)
+            }
+            memory.growDecodes(members.elements, admittedBefore: .max)
+        } else {
+            try carryOutNamed(answer, sums, decodesRest: decodesRest)
+        }
+    }
+
+    @inline(never)
+    private mutating func carryOutNamed(
+        _ answer: PolicyAnswer, _ sums: PolicySums, decodesRest: Bool
+    ) throws(BatchingError) {
+        let columns = policyRows.columns
+        if answer.preemptedCount > 0 { try preempt(answer, columns) }
+        if sums.rest > 0, !decodesRest { leaveOut(columns) }
+        var needed = memory.neededByDecodes
+        if sums.hasOthers { needed &+= blocksBesideDecodes(answer, columns) }
+        if needed > memory.free {
+            throw PolicyAnswer.shortOfBlocks(iteration, needed: needed, free: memory.free)
+        }
+        if sums.hasOthers, policyRows.catchingUp > 0 { try growCatchingUp(answer, columns) }
+        memory.growDecodes(members.elements, admittedBefore: .max)
+        if sums.admitted > 0 { try admit(answer, columns) }
+        answer.clearMarks(columns)
+        if sums.admitted &+ answer.preemptedCount > 0 { try policyRows.move(answer, admitted: sums.admitted) }
+    }
+
+    private mutating func preempt(_ answer: PolicyAnswer, _ columns: PolicyColumns) throws(BatchingError) {
         if totals.progress != totals.tokensBeforeThem {
             totals.tokensBeforeThem = totals.progress
             totals.futilePreemptions = 0
         }
-    }
-
-    @inline(__always)
-    mutating func endPreempting() { totals.futilePreemptions &+= preempted }
-
-    @inline(never)
-    mutating func preempt(row: Int, _ columns: PolicyColumns) throws(BatchingError) {
-        let slot = Int(columns.slot[row])
-        try preempt(slot)
-        policyRows.catchingUp &-= Int(columns.catchesUp[row])
-        columns.catchesUp[row] = 0
-        let known = members.elements[slot].known
-        columns.computedTokens[row] = settings.hasInstantPrefill ? known &- 1 : 0
-        columns.kvBlocks[row] = 0
+        for position in 0..<answer.preemptedCount {
+            let row = Int(answer.preemptedRow[position])
+            let slot = Int(columns.slot[row])
+            try preempt(slot)
+            policyRows.catchingUp &-= Int(columns.catchesUp[row])
+            columns.catchesUp[row] = 0
+            columns.computedTokens[row] = settings.hasInstantPrefill ? members.elements[slot].known &- 1 : 0
+            columns.kvBlocks[row] = 0
+        }
+        totals.futilePreemptions &+= preempted
     }
 
     /// Those who decode, but get no token, catch up from now on. Who catches up is linked in order of admission.
-    @inline(never)
-    mutating func leaveOut(_ columns: PolicyColumns) {
+    private mutating func leaveOut(_ columns: PolicyColumns) {
         firstCatchingUp = -1
         lastCatchingUp = -1
         catchingUp = 0
-        // Those preempted are marked, too, and are no longer among the running.
         for row in 0..<policyRows.runningCount {
             let slot = Int(columns.slot[row])
+            // Those preempted have their rows yet, but run no longer.
             if members.elements[slot].state == .waiting { continue }
             if columns.catchesUp[row] == 0, columns.mark[row] == 0 {
                 leaveDecoding(slot)
@@ -41,38 +70,12 @@ extension Replica where Memory: ~Copyable {
         }
     }
 
-    /// Those of the running that are scheduled get their KV blocks.
-    @inline(__always)
-    mutating func grow(
-        _ answer: PolicyAnswer, _ columns: PolicyColumns, _ sums: AnswerSums
-    ) throws(BatchingError) {
-        var needed = memory.neededByDecodes
-        if sums.decodes < answer.decision.scheduledCount {
-            needed &+= blocksBesideDecodes(answer, columns)
-        }
-        if needed > memory.free { throw answer.shortOfBlocks(needed, free: memory.free) }
-        if policyRows.catchingUp > 0 {
-            let decision = answer.decision
-            for position in 0..<decision.scheduledCount {
-                let row = Int(decision.scheduledRow[position])
-                guard row < policyRows.runningCount, columns.catchesUp[row] == 1 else { continue }
-                let slot = Int(columns.slot[row])
-                let member = members.elements[slot]
-                let tokens = decision.scheduledTokens[position]
-                try memory.grow(slot, member, from: member.computed, to: member.computed &+ Int64(tokens))
-                members.elements[slot].chunk = tokens
-            }
-        }
-        memory.growDecodes(members.elements, admittedBefore: .max)
-    }
-
-    /// KV blocks for those who catch up or are admitted.
+    /// KV blocks for those scheduled who catch up or are admitted.
     private func blocksBesideDecodes(_ answer: PolicyAnswer, _ columns: PolicyColumns) -> Int {
-        let decision = answer.decision
         var needed = 0
-        for position in 0..<decision.scheduledCount {
-            let row = Int(decision.scheduledRow[position])
-            let grown = columns.computedTokens[row] &+ Int64(decision.scheduledTokens[position])
+        for position in 0..<answer.scheduledCount {
+            let row = Int(answer.scheduledRow[position])
+            let grown = columns.computedTokens[row] &+ Int64(answer.scheduledTokens[position])
             if row >= policyRows.runningCount {
                 needed &+= memory.blockSize.holding(grown)
             } else if columns.catchesUp[row] == 1 {
@@ -82,14 +85,25 @@ extension Replica where Memory: ~Copyable {
         return needed
     }
 
-    /// Those of the waiting that are scheduled join the running.
-    @inline(never)
-    mutating func admit(_ answer: PolicyAnswer, _ columns: PolicyColumns) throws(BatchingError) {
-        let decision = answer.decision
-        for position in 0..<decision.scheduledCount {
-            let row = Int(decision.scheduledRow[position])
+    /// Those scheduled who catch up get their KV blocks.
+    private mutating func growCatchingUp(_ answer: PolicyAnswer, _ columns: PolicyColumns) throws(BatchingError) {
+        for position in 0..<answer.scheduledCount {
+            let row = Int(answer.scheduledRow[position])
+            guard row < policyRows.runningCount, columns.catchesUp[row] == 1 else { continue }
+            let slot = Int(columns.slot[row])
+            let member = members.elements[slot]
+            let tokens = answer.scheduledTokens[position]
+            try memory.grow(slot, member, from: member.computed, to: member.computed &+ Int64(tokens))
+            members.elements[slot].chunk = tokens
+        }
+    }
+
+    /// Those scheduled who wait join the running.
+    private mutating func admit(_ answer: PolicyAnswer, _ columns: PolicyColumns) throws(BatchingError) {
+        for position in 0..<answer.scheduledCount {
+            let row = Int(answer.scheduledRow[position])
             if row < policyRows.runningCount { continue }
-            let tokens = Int64(decision.scheduledTokens[position])
+            let tokens = Int64(answer.scheduledTokens[position])
             let computed = columns.computedTokens[row]
             let candidate = Candidate(request: Int(columns.request[row]), slot: Int(columns.slot[row]))
             waiting.removeOne()

@@ -8,7 +8,6 @@ extension Replica where Memory: ~Copyable {
             policyRows.advance(elapsed)
             if policyRows.catchingUp > 0 { updateCatchingUp() }
             if finishingCount > 0 { policyRows.removeFinished(finishing.elements, finishingCount) }
-            policyRows.countBlocks()
             policyRows.iteration = iteration
         }
         if policyRows.taken < arrived { try takeIntoPolicyRows() }
@@ -28,7 +27,9 @@ extension Replica where Memory: ~Copyable {
                 let slot = Int(columns.slot[row])
                 let member = members.elements[slot]
                 let decodes = member.state == .decoding
-                columns.computedTokens[row] = decodes ? member.computed &+ iteration : member.computed
+                let computed = decodes ? member.computed &+ iteration : member.computed
+                columns.computedTokens[row] = computed
+                columns.kvBlocks[row] = Int64(truncatingIfNeeded: memory.blockSize.holding(computed))
                 // Those who have finished are taken out right after this.
                 columns.generatedTokens[row] = generated(slot)
                 if decodes {
@@ -59,22 +60,6 @@ extension Replica where Memory: ~Copyable {
     func goesOnUnasked() -> Bool {
         policyRows.holdsUntilChange && runningCount > 0 && decoding == runningCount && finishingCount == 0
             && policyRows.taken == arrived && dueLists.isEmpty(iteration) && memory.neededByDecodes <= memory.free
-    }
-
-    /// What the policy is shown.
-    @inline(__always)
-    func policyView() -> PolicyView {
-        var view = PolicyView(policyRows.columns)
-        view.iteration = iteration
-        view.time = now
-        view.count = policyRows.count
-        view.runningCount = policyRows.runningCount
-        view.maxNumSeqs = settings.maxNumSeqs
-        view.maxNumBatchedTokens = settings.maxNumBatchedTokens
-        view.freeKVBlocks = memory.isLimited ? memory.free : Int.max
-        view.usableKVBlocks = memory.usable
-        view.blockSize = memory.blockSize.tokens
-        return view
     }
 
     /// Requests that wait and never ran, in the order of the rows: for the end of a run.
