@@ -28,8 +28,8 @@ $(TESTS)/cpp20/%.o: %.cpp | $(STAMPS)/packages-test
 # --- C ----------------------------------------------------------------------------------------------------------------
 
 CMOCKA_TESTS := $(addprefix $(TESTS)/c/,textbook structs columns errors simulators capacity workload serving_metrics load \
-                engine engine_ends engine_logs engine_callbacks engine_errors engine_textbook attribution \
-                accumulator)
+                engine engine_ends engine_logs engine_callbacks engine_errors engine_policy engine_textbook \
+                attribution accumulator)
 HOSTILE_INPUTS := $(TESTS)/c/hostile_inputs
 
 $(CMOCKA_TESTS): $(TESTS)/c/%: $(TESTS)/Tests/c/%.o $(TESTS)/Tests/c/oracle.o | $(LIBRARY)

@@ -663,6 +663,7 @@ enum class policy : std::int32_t {
     dynamic_batching = BATCHING_POLICY_DYNAMIC,
     continuous_batching = BATCHING_POLICY_CONTINUOUS,
     orca = BATCHING_POLICY_ORCA,
+    custom = BATCHING_POLICY_CUSTOM,
 };
 
 /// In which order the waiting are admitted.
@@ -707,10 +708,10 @@ using progress = ::batching_progress;
  */
 template <class Signature> class callback;
 
-template <class Answer, class Argument> class callback<Answer(Argument)> {
+template <class Answer, class... Arguments> class callback<Answer(Arguments...)> {
     template <class Callable> static constexpr bool accepts() {
-        using answer = std::invoke_result<Callable &, Argument>;
-        if constexpr (!std::is_invocable_v<Callable &, Argument>) {
+        using answer = std::invoke_result<Callable &, Arguments...>;
+        if constexpr (!std::is_invocable_v<Callable &, Arguments...>) {
             return false;
         } else if constexpr (std::is_same_v<Answer, bool>) {
             // No int: in C, 0 goes on.
@@ -730,21 +731,21 @@ template <class Answer, class Argument> class callback<Answer(Argument)> {
     callback(const callback &) = default;
     callback &operator=(const callback &) = default;
 
-    Answer operator()(Argument argument) const { return call_(function_.get(), argument); }
+    Answer operator()(Arguments... arguments) const { return call_(function_.get(), arguments...); }
 
   private:
-    template <class Stored> static Answer call(void *function, Argument argument) {
+    template <class Stored> static Answer call(void *function, Arguments... arguments) {
         auto &stored = *static_cast<Stored *>(function);
-        if constexpr (std::is_void_v<std::invoke_result_t<Stored &, Argument>>) {
-            std::invoke(stored, argument);
+        if constexpr (std::is_void_v<std::invoke_result_t<Stored &, Arguments...>>) {
+            std::invoke(stored, arguments...);
             return true;
         } else {
-            return static_cast<Answer>(std::invoke(stored, argument));
+            return static_cast<Answer>(std::invoke(stored, arguments...));
         }
     }
 
     std::shared_ptr<void> function_;
-    Answer (*call_)(void *, Argument);
+    Answer (*call_)(void *, Arguments...);
 };
 
 /// How long an iteration takes by BATCHING_TIME_AFFINE, in seconds: each at least 0.
@@ -756,6 +757,67 @@ struct affine_time {
     double per_prefill_context = 0.0; ///< x the sum over chunks of tokens x context
 };
 
+/// batching_policy_view: what a policy of your own is shown. Its columns are valid until the policy returns.
+struct policy_view {
+    explicit policy_view(const ::batching_policy_view &told) : told_(&told) {}
+
+    const ::batching_policy_view *operator->() const { return told_; }
+
+    /// Tokens that a row has yet to compute before it generates another: the most that it can be given.
+    std::int64_t uncomputed_tokens(std::int64_t row) const {
+        return std::int64_t{told_->prompt_tokens[row]} + told_->generated_tokens[row] - told_->computed_tokens[row];
+    }
+
+    /// KV blocks that a row needs, beyond those it holds, to compute so many tokens.
+    std::int64_t kv_blocks_needed(std::int64_t row, std::int64_t tokens) const {
+        return (told_->computed_tokens[row] + tokens + told_->block_size - 1) / told_->block_size -
+               told_->kv_blocks[row];
+    }
+
+  private:
+    const ::batching_policy_view *told_;
+};
+
+/// batching_policy_decision: what a policy of your own decides. Empty when it is asked.
+class policy_decision {
+  public:
+    explicit policy_decision(::batching_policy_decision &written) : written_(&written) {}
+
+    /// For the switches: decision->decode_rest = 1.
+    ::batching_policy_decision *operator->() { return written_; }
+
+    /// The row computes so many tokens. Throws invalid_argument if as many rows are scheduled as there are.
+    void schedule(std::int64_t row, std::int64_t tokens) {
+        check(written_->scheduled_count, "scheduled");
+        // What does not fit is more than any row has to compute, and is refused as such.
+        const auto least = std::int64_t{std::numeric_limits<std::int32_t>::min()};
+        const auto most = std::int64_t{std::numeric_limits<std::int32_t>::max()};
+        written_->scheduled_row[written_->scheduled_count] = row;
+        written_->scheduled_tokens[written_->scheduled_count++] =
+            static_cast<std::int32_t>(std::min(std::max(tokens, least), most));
+    }
+
+    /// The row, which runs, loses its KV blocks and waits again. Throws as schedule does.
+    void preempt(std::int64_t row) {
+        check(written_->preempted_count, "preempted");
+        written_->preempted_row[written_->preempted_count++] = row;
+    }
+
+  private:
+    void check(std::int64_t count, const char *what) const {
+        if (count < 0 || count >= written_->capacity) {
+            throw invalid_argument(BATCHING_ERROR_INVALID_ARGUMENT, "a row more than there are is " +
+                                                                        std::string(what) + ": must be at most " +
+                                                                        std::to_string(written_->capacity));
+        }
+    }
+
+    ::batching_policy_decision *written_;
+};
+
+/// A policy of your own: it looks at the view, and fills the decision. See "Your own policy" in batching.h.
+using custom_policy = callback<bool(const policy_view &, policy_decision &)>;
+
 /// Seconds; or an affine model; or a function that is asked once for each iteration that computes.
 using iteration_time_model = std::variant<double, affine_time, callback<double(const iteration &)>>;
 
@@ -765,6 +827,7 @@ struct config {
     // Scheduling
 
     batching::policy policy = batching::policy::vllm;
+    std::optional<batching::custom_policy> custom_policy; ///< custom: asked for each iteration
     batching::queue_order queue_order = batching::queue_order::arrival;
     std::int64_t max_num_seqs = 256;               ///< the most requests that run at once; the batch of static, dynamic
     std::int64_t max_num_batched_tokens = 2048;    ///< vllm: the most tokens in an iteration; at least max_num_seqs
@@ -1153,6 +1216,9 @@ class borrowed_config {
         if (given.progress) {
             set_progress_callback(*given.progress, guard);
         }
+        if (given.custom_policy) {
+            set_policy_callback(*given.custom_policy, guard);
+        }
     }
 
     // The library holds its address.
@@ -1223,7 +1289,21 @@ class borrowed_config {
         };
     }
 
+    void set_policy_callback(const custom_policy &decide, callback_guard &guard) {
+        policy_ = {&decide, &guard};
+        borrowed_.policy_user_data = &policy_;
+        borrowed_.policy_callback = [](const batching_policy_view *view, batching_policy_decision *decision,
+                                       void *user_data) noexcept {
+            const auto &guarded = *static_cast<const decltype(policy_) *>(user_data);
+            return guarded.guard->call("custom_policy", [&] {
+                policy_decision decided(*decision);
+                return (*guarded.callback)(policy_view(*view), decided);
+            });
+        };
+    }
+
     batching_config borrowed_;
+    guarded_callback<custom_policy> policy_{};
     guarded_callback<callback<double(const iteration &)>> iteration_time_{};
     guarded_callback<callback<bool(const progress &)>> progress_{};
 };

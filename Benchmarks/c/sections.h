@@ -30,6 +30,9 @@ void engine_section(int64_t count, const char *traces);
 /** Time and memory of the engine by batch size and by number of requests, up to 10 x `count`. */
 void engine_scale_section(int64_t count);
 
+/** What it costs to ask a policy of the caller's in each iteration. */
+void policy_section(int64_t count);
+
 /** Events a second of the accumulator, one call an event and in columns; and that they allocate nothing. */
 void accumulator_section(int64_t count);
 

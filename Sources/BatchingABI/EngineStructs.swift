@@ -9,6 +9,7 @@ extension batching_config: VersionedStruct {
     func configuration() throws(BatchingError) -> EngineConfiguration {
         var configuration = EngineConfiguration()
         configuration.policy = try choice(policy, "policy")
+        if configuration.policy == .custom { configuration.customPolicy = try customScheduler() }
         configuration.queueOrder = try choice(queue_order, "queue_order")
         set(&configuration.maxNumSeqs, max_num_seqs)
         set(&configuration.maxNumBatchedTokens, max_num_batched_tokens)
@@ -76,7 +77,7 @@ extension batching_config: VersionedStruct {
 }
 
 /// Throws unless a callback returned 0.
-private func goOn(_ answer: Int32, _ name: String) throws(BatchingError) {
+func goOn(_ answer: Int32, _ name: String) throws(BatchingError) {
     guard answer == 0 else { throw BatchingError(.cancelled, "\(name) returned \(answer): the run was stopped") }
 }
 

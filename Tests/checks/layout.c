@@ -350,7 +350,7 @@ FIELD(attribution_bands, slowed_by_prefill, 80, double *);
 FIELD(attribution_bands, preempted, 88, double *);
 FIELD(attribution_bands, held_in_batch, 96, double *);
 
-SIZE(config, 224);
+SIZE(config, 240);
 HEAD(config);
 FIELD(config, policy, 8, int32_t);
 FIELD(config, queue_order, 12, int32_t);
@@ -384,6 +384,43 @@ FIELD(config, progress_interval, 192, int64_t);
 FIELD(config, iteration_log, 200, batching_iteration_log *);
 FIELD(config, decision_log, 208, batching_decision_log *);
 FIELD(config, attribution, 216, const batching_attribution *);
+FIELD(config, policy_callback, 224, batching_policy_callback);
+FIELD(config, policy_user_data, 232, void *);
+
+SIZE(policy_view, 152);
+HEAD(policy_view);
+FIELD(policy_view, iteration, 8, int64_t);
+FIELD(policy_view, time, 16, double);
+FIELD(policy_view, count, 24, int64_t);
+FIELD(policy_view, running_count, 32, int64_t);
+FIELD(policy_view, request, 40, const int64_t *);
+FIELD(policy_view, arrival_time, 48, const double *);
+FIELD(policy_view, prompt_tokens, 56, const int32_t *);
+FIELD(policy_view, generated_tokens, 64, const int32_t *);
+FIELD(policy_view, computed_tokens, 72, const int64_t *);
+FIELD(policy_view, kv_blocks, 80, const int64_t *);
+FIELD(policy_view, priority, 88, const int32_t *);
+FIELD(policy_view, tie_break, 96, const int64_t *);
+FIELD(policy_view, oracle_output_tokens, 104, const int32_t *);
+FIELD(policy_view, max_num_seqs, 112, int64_t);
+FIELD(policy_view, max_num_batched_tokens, 120, int64_t);
+FIELD(policy_view, kv_blocks_free, 128, int64_t);
+FIELD(policy_view, kv_blocks_usable, 136, int64_t);
+FIELD(policy_view, block_size, 144, int64_t);
+
+SIZE(policy_decision, 80);
+HEAD(policy_decision);
+FIELD(policy_decision, capacity, 8, int64_t);
+FIELD(policy_decision, scheduled_row, 16, int64_t *);
+FIELD(policy_decision, scheduled_tokens, 24, int32_t *);
+FIELD(policy_decision, preempted_row, 32, int64_t *);
+FIELD(policy_decision, scheduled_count, 40, int64_t);
+FIELD(policy_decision, preempted_count, 48, int64_t);
+FIELD(policy_decision, decode_rest, 56, int32_t);
+FIELD(policy_decision, until_change, 60, int32_t);
+FIELD(policy_decision, short_of_memory, 64, int32_t);
+FIELD(policy_decision, reserved_2, 68, uint32_t);
+FIELD(policy_decision, wait_until, 72, double);
 
 /* What a callback is. */
 #define CALLBACK(type, ...)                                                                                            \
@@ -391,6 +428,7 @@ FIELD(config, attribution, 216, const batching_attribution *);
 CALLBACK(iteration_time_callback, const batching_iteration *, double *, void *);
 CALLBACK(progress_callback, const batching_progress *, void *);
 CALLBACK(log_callback, int64_t, void *);
+CALLBACK(policy_callback, const batching_policy_view *, batching_policy_decision *, void *);
 
 #define VALUE(name, value)                                                                                             \
     static_assert(BATCHING_##name == (value), "the value of BATCHING_" #name " is fixed for ever")
@@ -409,6 +447,7 @@ VALUE(POLICY_STATIC, 100);
 VALUE(POLICY_DYNAMIC, 110);
 VALUE(POLICY_CONTINUOUS, 200);
 VALUE(POLICY_ORCA, 210);
+VALUE(POLICY_CUSTOM, 300);
 
 VALUE(QUEUE_ARRIVAL, 0);
 VALUE(QUEUE_PRIORITY, 100);

@@ -6,6 +6,7 @@ public enum PolicyName: Int32, CaseIterable, Sendable {
     case dynamic = 110
     case continuous = 200
     case orca = 210
+    case custom = 300
 }
 
 extension PolicyName {
@@ -16,6 +17,7 @@ extension PolicyName {
         case .dynamic: DynamicPolicy.self
         case .continuous: ContinuousPolicy.self
         case .orca: OrcaPolicy.self
+        case .custom: CustomPolicy.self
         }
     }
 }
@@ -31,9 +33,23 @@ protocol SchedulingPolicy {
     /// Whether it can schedule an iteration before the output of the one before is known.
     static var schedulesAhead: Bool { get }
 
+    /// Whether the next iterations can be of the kind in which nothing happens, and need no scheduling.
+    static func canCoast<Memory: BlockMemory & ~Copyable, Attribution: AttributionChoice>(
+        _ replica: borrowing Replica<Memory, Attribution>
+    ) -> Bool
+
     /// Makes the decisions of one iteration. Returns nil once they are made, or, if it would rather wait for more
     /// requests, how long at most: until then no iteration happens unless a request arrives.
     static func schedule<Memory: BlockMemory & ~Copyable, Attribution: AttributionChoice>(
         _ replica: inout Replica<Memory, Attribution>
     ) throws(BatchingError) -> Nanoseconds?
+}
+
+extension SchedulingPolicy {
+    @inline(__always)
+    static func canCoast<Memory: BlockMemory & ~Copyable, Attribution: AttributionChoice>(
+        _ replica: borrowing Replica<Memory, Attribution>
+    ) -> Bool {
+        replica.canCoast(besideWaiting: padsBatch)
+    }
 }

@@ -108,6 +108,10 @@ struct WaitingQueue: ~Copyable {
         }
     }
 
+    /// Somebody no longer waits: only for a policy that keeps the queue by itself, and has this count it.
+    @inline(__always)
+    mutating func removeOne() { count &-= 1 }
+
     /// Takes out a preempted request, which is among the last preempted, wherever it is.
     mutating func remove(_ slot: Int, _ members: UnsafeMutablePointer<Member>) {
         guard isByArrival else {

@@ -75,6 +75,8 @@ private struct EngineRun: ~Copyable {
     /// Whether the end of the run is anywhere near the end of the clock. A guess on the safe side of any sane run, not a
     /// bound: how much is computed again after preemptions cannot be known.
     var clockMayOverflow: Bool {
+        // A policy of the caller is asked once for each iteration, and not in a trial, too.
+        if configuration.policy == .custom { return false }
         let tokens = Double(survey.totalTokens) + Double(requests.count)
         let perIteration: Double
         switch configuration.iterationTime {
@@ -103,6 +105,7 @@ private struct EngineRun: ~Copyable {
         case .dynamic: return try run(DynamicPolicy.self, outputs, &iterationLog, &decisionLog)
         case .continuous: return try run(ContinuousPolicy.self, outputs, &iterationLog, &decisionLog)
         case .orca: return try run(OrcaPolicy.self, outputs, &iterationLog, &decisionLog)
+        case .custom: return try run(CustomPolicy.self, outputs, &iterationLog, &decisionLog)
         }
     }
 
@@ -143,6 +146,15 @@ private struct EngineRun: ~Copyable {
             requests, results: outputs.results, settings: settings, queueOrder: configuration.queueOrder,
             arrivalOrder: order, survey: survey, memory: memory, attribution: outputs.attribution,
             iterationLog: iterationLog, decisionLog: decisionLog)
+        if configuration.policy == .custom, let scheduler = configuration.customPolicy {
+            var limits = PolicyView.Contents(PolicyColumns.none)
+            limits.maxNumSeqs = settings.maxNumSeqs
+            limits.maxNumBatchedTokens = settings.maxNumBatchedTokens
+            limits.usableKVBlocks = replica.memory.usable
+            limits.blockSize = configuration.blockSize
+            replica.policyRows = try PolicyRows(
+                scheduler, blockSize: replica.memory.blockSize, limits: limits)
+        }
         var limits = RunLimits(configuration)
         let reason: EngineSummary.EndReason
         switch configuration.iterationTime {

@@ -2,6 +2,8 @@
 /// the C header, which describes them; where that says "0: …", nil is that default here.
 public struct EngineConfiguration {
     public var policy = PolicyName.vllm
+    /// Asked in each iteration if the policy is `.custom`.
+    public var customPolicy: CustomScheduler?
     public var queueOrder = QueueOrder.arrival
     public var maxNumSeqs: Int64 = 256
     public var maxNumBatchedTokens: Int64 = 2048
@@ -99,6 +101,7 @@ extension EngineConfiguration {
                 "max_num_batched_tokens", maxNumBatchedTokens,
                 "must be at least max_num_seqs, which is \(maxNumSeqs)")
         }
+        if policy == .custom { try checkCustomPolicy() }
         guard cachesPrefixes else { return }
         guard policy == .vllm else {
             throw .invalid("enable_prefix_caching", 1, "must be 0 for every policy but vllm")
@@ -109,5 +112,15 @@ extension EngineConfiguration {
         guard !hasInstantPrefill else {
             throw .invalid("enable_prefix_caching", 1, "must be 0 with instant_prefill: then nothing is prefilled")
         }
+    }
+
+    private func checkCustomPolicy() throws(BatchingError) {
+        guard customPolicy != nil else {
+            throw BatchingError(.nullPointer, "policy_callback is NULL: it is required by policy custom")
+        }
+        guard queueOrder == .arrival else {
+            throw .invalid("queue_order", queueOrder.rawValue, "must be 0 with policy custom, which orders the waiting")
+        }
+        guard !isAsynchronous else { throw .invalid("async_scheduling", 1, "must be 0 with policy custom") }
     }
 }

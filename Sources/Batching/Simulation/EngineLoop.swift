@@ -14,7 +14,7 @@ enum EngineLoop<
                 replica.now = replica.nextArrival
                 continue
             }
-            if replica.canCoast(besideWaiting: Policy.padsBatch) {
+            if Policy.canCoast(replica) {
                 var start = replica.now
                 try replica.coast(limits, time, start: &start, isAhead: false)
                 if replica.nextArrival <= replica.now { continue }

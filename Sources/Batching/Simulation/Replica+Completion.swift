@@ -215,7 +215,9 @@ extension Replica where Memory: ~Copyable {
                 noteRecomputed(slot)
             }
         }
-        if waiting.isByArrival {
+        if policyRows.isUsed {
+            try writeWaitingRows(status)
+        } else if waiting.isByArrival {
             for position in waiting.firstFresh..<max(arrived, waiting.firstFresh) {
                 let request = index(at: position)
                 if rejection(request) == nil { writeUnserved(request, status) }

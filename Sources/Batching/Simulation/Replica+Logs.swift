@@ -35,7 +35,9 @@ extension Replica where Memory: ~Copyable {
             try decisionLog?.append(.running, request, iteration: iteration)
             slot = Int(members.elements[slot].next)
         }
-        if waiting.isByArrival {
+        if policyRows.isUsed {
+            try logWaitingRows()
+        } else if waiting.isByArrival {
             slot = waiting.firstPreempted
             while slot >= 0 {
                 let request = Int(members.elements[slot].request)

@@ -163,7 +163,7 @@ extension Replica where Memory: ~Copyable {
     }
 
     /// The member loses its KV blocks and waits again, to compute all its tokens once more.
-    private mutating func preempt(_ slot: Int) throws(BatchingError) {
+    mutating func preempt(_ slot: Int) throws(BatchingError) {
         let members = members.elements
         switch members[slot].state {
         case .decoding: leaveDecoding(slot)
@@ -213,6 +213,15 @@ extension Replica where Memory: ~Copyable {
         _ candidate: Candidate, _ hit: PrefixHit, computed: Int64, tokens: Int64, room: Int64
     ) throws(BatchingError) {
         waiting.removeFirst(members.elements)
+        _ = try join(candidate, hit, computed: computed, tokens: tokens, room: room)
+    }
+
+    /// The same for anyone who no longer waits.
+    /// - Returns: its slot.
+    @inline(__always)
+    mutating func join(
+        _ candidate: Candidate, _ hit: PrefixHit, computed: Int64, tokens: Int64, room: Int64
+    ) throws(BatchingError) -> Int {
         var slot = candidate.slot
         if slot >= 0 {
             histories.elements[slot].resumedWith = computed
@@ -246,6 +255,7 @@ extension Replica where Memory: ~Copyable {
         } else {
             try joinAtOnce(slot, tokens: tokens)
         }
+        return slot
     }
 
     /// A member that completes its known tokens in the iteration that admits it: from the next one on it decodes.

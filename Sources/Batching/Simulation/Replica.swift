@@ -102,6 +102,9 @@ struct Replica<Memory: BlockMemory & ~Copyable, Attribution: AttributionChoice>:
     var finishing: GrowableBuffer<Int32>
     var finishingCount = 0
 
+    /// What a custom policy is shown; empty for any other.
+    var policyRows = PolicyRows()
+
     var totals = RunTotals()
     /// Kept up to date only if `Attribution.isWanted`.
     var ledger: AttributionLedger

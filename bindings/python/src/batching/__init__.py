@@ -30,6 +30,7 @@ from batching._live import Estimate, LiveEngine, LiveEvent, LiveEventColumns, Li
 from batching._load import Load, LoadTimeline, load_over_time
 from batching._metrics import BatchMetrics, LatencyColumns, remaining_tokens, request_latencies
 from batching._plot import plot_comparison, plot_runs
+from batching._policy import CustomPolicy, PolicyDecision, PolicyView
 from batching._recorded import RecordedRequests
 from batching._requests import Request
 from batching._results_file import write_results
@@ -95,6 +96,7 @@ __all__ = [
     "BatchingValueError",
     "CompletedColumns",
     "ConstantArrivals",
+    "CustomPolicy",
     "DecisionLog",
     "Distribution",
     "EmpiricalLengths",
@@ -117,6 +119,8 @@ __all__ = [
     "MissingExtraError",
     "PoissonArrivals",
     "Policy",
+    "PolicyDecision",
+    "PolicyView",
     "Progress",
     "QueueOrder",
     "Ramp",

@@ -10,7 +10,7 @@ ERROR_OUT_OF_MEMORY: Final = 600
 ERROR_CANCELLED: Final = 700
 ERROR_BUSY: Final = 800
 
-POLICIES: Final = {"vllm": 0, "static": 100, "dynamic": 110, "continuous": 200, "orca": 210}
+POLICIES: Final = {"vllm": 0, "static": 100, "dynamic": 110, "continuous": 200, "orca": 210, "custom": 300}
 QUEUE_ORDERS: Final = {"arrival": 0, "priority": 100, "shortest_output": 200}
 ARRIVALS: Final = {"poisson": 0, "gamma": 100, "constant": 110}
 RAMPS: Final = {"none": 0, "linear": 100, "exponential": 110}
@@ -397,6 +397,56 @@ class Progress(VersionedStructure):
     ]
 
 
+class PolicyView(VersionedStructure):
+    """What a policy of the caller's is shown."""
+
+    c_name = "batching_policy_view"
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("iteration", c_int64),
+        ("time", c_double),
+        ("count", c_int64),
+        ("running_count", c_int64),
+        ("request", POINTER(c_int64)),
+        ("arrival_time", POINTER(c_double)),
+        ("prompt_tokens", POINTER(c_int32)),
+        ("generated_tokens", POINTER(c_int32)),
+        ("computed_tokens", POINTER(c_int64)),
+        ("kv_blocks", POINTER(c_int64)),
+        ("priority", POINTER(c_int32)),
+        ("tie_break", POINTER(c_int64)),
+        ("oracle_output_tokens", POINTER(c_int32)),
+        ("max_num_seqs", c_int64),
+        ("max_num_batched_tokens", c_int64),
+        ("kv_blocks_free", c_int64),
+        ("kv_blocks_usable", c_int64),
+        ("block_size", c_int64),
+    ]
+
+
+class PolicyDecision(VersionedStructure):
+    """What it decides."""
+
+    c_name = "batching_policy_decision"
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("capacity", c_int64),
+        ("scheduled_row", POINTER(c_int64)),
+        ("scheduled_tokens", POINTER(c_int32)),
+        ("preempted_row", POINTER(c_int64)),
+        ("scheduled_count", c_int64),
+        ("preempted_count", c_int64),
+        ("decode_rest", c_int32),
+        ("until_change", c_int32),
+        ("short_of_memory", c_int32),
+        ("reserved_2", c_uint32),
+        ("wait_until", c_double),
+    ]
+
+
+policy_callback = CFUNCTYPE(c_int32, POINTER(PolicyView), POINTER(PolicyDecision), c_void_p)
 iteration_time_callback = CFUNCTYPE(c_int32, POINTER(Iteration), POINTER(c_double), c_void_p)
 progress_callback = CFUNCTYPE(c_int32, POINTER(Progress), c_void_p)
 log_callback = CFUNCTYPE(c_int32, c_int64, c_void_p)
@@ -405,6 +455,7 @@ CALLBACKS: Final[dict[str, Any]] = {
     "batching_iteration_time_callback": iteration_time_callback,
     "batching_progress_callback": progress_callback,
     "batching_log_callback": log_callback,
+    "batching_policy_callback": policy_callback,
 }
 
 
@@ -532,6 +583,8 @@ class Config(VersionedStructure):
         ("iteration_log", POINTER(IterationLog)),
         ("decision_log", POINTER(DecisionLog)),
         ("attribution", POINTER(Attribution)),
+        ("policy_callback", policy_callback),
+        ("policy_user_data", c_void_p),
     ]
 
 
@@ -648,6 +701,8 @@ STRUCTURES: Final[Sequence[type[VersionedStructure]]] = (
     Workload,
     Iteration,
     Progress,
+    PolicyView,
+    PolicyDecision,
     IterationLog,
     DecisionLog,
     Attribution,

@@ -18,6 +18,7 @@ from batching._engine_result import COLUMNS, Result
 from batching._errors import BatchingValueError
 from batching._library import library
 from batching._memory import allocated, check_fits
+from batching._policy import CustomPolicy
 from batching._requests import Request, request_columns, rows
 
 _RESULT_BYTES_PER_REQUEST: Final = 48
@@ -29,7 +30,7 @@ _SIGNAL_INTERVAL: Final = 65_536
 def simulate(
     requests: RequestColumns | Sequence[Request],
     *,
-    policy: Policy = "vllm",
+    policy: Policy | CustomPolicy = "vllm",
     queue_order: QueueOrder = "arrival",
     max_num_seqs: int = 256,
     max_num_batched_tokens: int | None = None,
@@ -63,7 +64,8 @@ def simulate(
     Args:
         requests: RequestColumns, or Request objects; in any order of arrival.
         policy: "vllm" decides what vLLM V1's scheduler decides; "continuous", "orca", "static" and "dynamic" are what
-            to compare it with.
+            to compare it with. Or a policy of your own: a function of a PolicyView and a PolicyDecision, called once
+            for each iteration. See "Your own policy" in section 6 of batching.h for what it may decide.
         queue_order: in which order the waiting are admitted. By "priority", the least urgent is preempted first.
         max_num_seqs: the most requests that run at once; the batch of static and dynamic.
         max_num_batched_tokens: vllm: the most tokens in an iteration. None: 2048, or max_num_seqs if that is more.
@@ -93,7 +95,8 @@ def simulate(
 
     Raises:
         TypeError: an argument is of the wrong type.
-        ValueError: a value is out of its range, two contradict each other, or the clock would pass 9223372036 seconds.
+        ValueError: a value is out of its range, two contradict each other, a policy of your own decides what it may
+            not, or the clock would pass 9223372036 seconds.
         MemoryError: the results do not fit.
         Whatever a callback raises; KeyboardInterrupt stops a run, too.
 
@@ -142,7 +145,7 @@ def simulate(
     outputs, summary = _run(config, columns, callbacks, attributed, names)
     return Result(
         requests=columns,
-        policy=policy,
+        policy=policy if isinstance(policy, str) else "custom",
         max_num_seqs=config.max_num_seqs,
         columns=outputs,
         summary=summary,

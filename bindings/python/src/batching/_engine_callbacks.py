@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple, Self
 
 from batching import _abi
 from batching._arguments import number
+from batching._policy import CustomPolicy, policy_answer
 
 _GO_ON: Final = 0
 _STOP: Final = 1
@@ -93,6 +94,10 @@ class Callbacks:
                 function(Progress(*(getattr(told, field.name) for field in fields(Progress))))
 
         return _abi.progress_callback(self._guarded(tell))
+
+    def policy(self, function: CustomPolicy) -> Any:
+        """A callback that decides who computes how many tokens."""
+        return _abi.policy_callback(self._guarded(policy_answer(function)))
 
     def log(self, function: Callable[[int], None]) -> Any:
         """A callback that takes rows of a log."""

@@ -11,6 +11,7 @@ from batching._arguments import INT64_MAX, integer, number, shown
 from batching._calls import initialised
 from batching._engine_callbacks import Callbacks, Iteration
 from batching._errors import BatchingValueError
+from batching._policy import CustomPolicy
 
 Policy = Literal["vllm", "static", "dynamic", "continuous", "orca"]
 """Who decides which requests compute how many tokens: see `simulate`."""
@@ -20,6 +21,7 @@ QueueOrder = Literal["arrival", "priority", "shortest_output"]
 # What the C interface calls otherwise.
 _NAMES: Final = {
     "enable_prefix_caching is 1: must be 0": "enable_prefix_caching is True: must be False",
+    "async_scheduling is 1: must be 0": "async_scheduling is True: must be False",
     "time_per_prefill_token": "iteration_time.per_prefill_token",
     "time_per_decode_token": "iteration_time.per_decode_token",
     "time_per_context_token": "iteration_time.per_context_token",
@@ -46,7 +48,7 @@ class AffineTime:
 def configured(
     callbacks: Callbacks,
     *,
-    policy: Policy,
+    policy: Policy | CustomPolicy,
     queue_order: QueueOrder,
     max_num_seqs: int,
     max_num_batched_tokens: int | None,
@@ -66,8 +68,12 @@ def configured(
 ) -> tuple[_abi.Config, dict[str, str]]:
     """The configuration that the arguments of `simulate` describe, and what the C interface calls otherwise."""
     config = initialised(_abi.Config)
-    config.policy = _choice(policy, "policy", _abi.POLICIES)
+    _set_policy(config, policy, callbacks)
     config.queue_order = _choice(queue_order, "queue_order", _abi.QUEUE_ORDERS)
+    if config.policy_callback and queue_order != "arrival":
+        raise BatchingValueError(
+            f"queue_order is {shown(queue_order)}: must be 'arrival' with a policy of your own, which orders them itself"
+        )
     config.max_num_seqs = positive(max_num_seqs, "max_num_seqs")
     if max_num_batched_tokens is None:
         max_num_batched_tokens = max(2048, config.max_num_seqs)
@@ -106,12 +112,21 @@ def _set_iteration_time(config: _abi.Config, model: Any, callbacks: Callbacks) -
         config.time_base = number(model, "iteration_time")
 
 
-def _choice(value: object, name: str, choices: dict[str, int]) -> int:
+def _set_policy(config: _abi.Config, policy: Any, callbacks: Callbacks) -> None:
+    if callable(policy):
+        config.policy = _abi.POLICIES["custom"]
+        config.policy_callback = callbacks.policy(policy)
+    else:
+        named = {name: value for name, value in _abi.POLICIES.items() if name != "custom"}
+        config.policy = _choice(policy, "policy", named, ", or a function")
+
+
+def _choice(value: object, name: str, choices: dict[str, int], otherwise: str = "") -> int:
     if isinstance(value, str) and value in choices:
         return choices[value]
     known = ", ".join(repr(choice) for choice in choices)
     error = BatchingValueError if isinstance(value, str) else TypeError
-    raise error(f"{name} is {shown(value)}: must be one of {known}")
+    raise error(f"{name} is {shown(value)}: must be one of {known}{otherwise}")
 
 
 def switch(value: object, name: str) -> bool:

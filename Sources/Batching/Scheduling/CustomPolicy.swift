@@ -1,0 +1,49 @@
+/// A policy of the caller's: it is shown a row for each request in the system, and its answer is checked before anything
+/// of it is done.
+enum CustomPolicy: SchedulingPolicy {
+    static var reservesBlocks: Bool { false }
+    static var padsBatch: Bool { false }
+    static var schedulesAhead: Bool { false }
+
+    @inline(__always)
+    static func canCoast<Memory: BlockMemory & ~Copyable, Attribution: AttributionChoice>(
+        _ replica: borrowing Replica<Memory, Attribution>
+    ) -> Bool {
+        // Coasting takes it that who waits does not wait for memory.
+        if Attribution.isWanted, replica.ledger.isShortOfMemory { return false }
+        return replica.goesOnUnasked() && replica.canCoast(besideWaiting: true)
+    }
+
+    @inline(__always)
+    static func schedule<Memory: BlockMemory & ~Copyable, Attribution: AttributionChoice>(
+        _ replica: inout Replica<Memory, Attribution>
+    ) throws(BatchingError) -> Nanoseconds? {
+        if replica.goesOnUnasked() {
+            replica.memory.growDecodes(replica.members.elements, admittedBefore: .max)
+            return nil
+        }
+        try replica.updatePolicyRows()
+        var decision = replica.policyRows.emptyDecision
+        let freeBlocks = replica.memory.isLimited ? replica.memory.free : Int.max
+        try replica.policyRows.decide(now: replica.now, freeBlocks: freeBlocks, &decision)
+        replica.policyRows.holdsUntilChange = decision.holdsUntilChange
+        var answer = PolicyAnswer(decision)
+        if let wait = decision.waitUntil {
+            let time = try answer.checkedWait(until: wait, decision, now: replica.now, replica.iteration)
+            replica.policyRows.waits &+= 1
+            // Whoever waits so often, and for nothing, is taken to do so for ever: as with an empty answer.
+            if replica.policyRows.waits <= 1000 &+ 100 &* replica.runningCount { return time }
+        }
+        let limits = PolicyLimits(
+            iteration: replica.iteration, count: replica.policyRows.count, runningCount: replica.runningCount,
+            decoding: replica.decoding, catchingUp: replica.policyRows.catchingUp,
+            maxNumSeqs: replica.settings.maxNumSeqs, maxNumBatchedTokens: replica.settings.maxNumBatchedTokens)
+        let sums = try answer.check(replica.policyRows.columns, limits, decodesRest: decision.decodesRest)
+        if sums.tokens > 0 { replica.policyRows.waits = 0 }
+        try replica.carryOut(answer, sums, decodesRest: decision.decodesRest)
+        if Attribution.isWanted {
+            replica.ledger.isShortOfMemory = answer.preemptedCount > 0 || decision.isShortOfMemory
+        }
+        return nil
+    }
+}

@@ -1,0 +1,152 @@
+/// A scheduler of the caller's: it looks at the view and fills the decision; throws to stop the run. The fields are those
+/// of `batching_policy_view` and `batching_policy_decision` in the C header; its section 6 has the rules.
+public typealias CustomScheduler = (PolicyView, inout PolicyDecision) throws(BatchingError) -> Void
+
+/// What a custom policy is shown at the beginning of an iteration: a row for each request in the system, and the limits.
+///
+/// The first of the rows are the running, in order of admission; then come the waiting: those preempted, the last of them
+/// first, and then those that never ran, in order of arrival. The view and its columns are the library's: they are only
+/// read, and valid only until the policy returns.
+public struct PolicyView {
+    /// It stays where it is, and only what changes is written.
+    @usableFromInline
+    struct Contents {
+        @usableFromInline var iteration: Int64 = 0
+        @usableFromInline var time = Nanoseconds.zero
+        @usableFromInline var count = 0
+        @usableFromInline var runningCount = 0
+        @usableFromInline var request: UnsafePointer<Int64>
+        @usableFromInline var arrivalTime: UnsafePointer<Double>
+        @usableFromInline var promptTokens: UnsafePointer<Int32>
+        @usableFromInline var generatedTokens: UnsafePointer<Int32>
+        @usableFromInline var computedTokens: UnsafePointer<Int64>
+        @usableFromInline var kvBlocks: UnsafePointer<Int64>
+        @usableFromInline var priority: UnsafePointer<Int32>
+        @usableFromInline var tieBreak: UnsafePointer<Int64>
+        @usableFromInline var oracleOutputTokens: UnsafePointer<Int32>
+        @usableFromInline var maxNumSeqs = 0
+        @usableFromInline var maxNumBatchedTokens: Int64 = 0
+        @usableFromInline var freeKVBlocks = 0
+        @usableFromInline var usableKVBlocks = 0
+        @usableFromInline var blockSize: Int64 = 1
+
+        init(_ columns: PolicyColumns) {
+            request = UnsafePointer(columns.request)
+            arrivalTime = UnsafePointer(columns.arrivalTime)
+            promptTokens = UnsafePointer(columns.promptTokens)
+            generatedTokens = UnsafePointer(columns.generatedTokens)
+            computedTokens = UnsafePointer(columns.computedTokens)
+            kvBlocks = UnsafePointer(columns.kvBlocks)
+            priority = UnsafePointer(columns.priority)
+            tieBreak = UnsafePointer(columns.tieBreak)
+            oracleOutputTokens = UnsafePointer(columns.oracleOutputTokens)
+        }
+    }
+
+    @usableFromInline let contents: UnsafePointer<Contents>
+
+    @inline(__always)
+    init(_ contents: UnsafePointer<Contents>) {
+        self.contents = contents
+    }
+
+    /// The iteration that is being scheduled: 0, 1, 2, …
+    @inlinable public var iteration: Int64 { contents.pointee.iteration }
+    /// Now.
+    @inlinable public var time: Nanoseconds { contents.pointee.time }
+    /// Rows: requests that have arrived and are neither rejected nor finished.
+    @inlinable public var count: Int { contents.pointee.count }
+    /// Those of them that run.
+    @inlinable public var runningCount: Int { contents.pointee.runningCount }
+
+    /// The index of each in the requests of the run.
+    @inlinable public var request: UnsafePointer<Int64> { contents.pointee.request }
+    /// Seconds.
+    @inlinable public var arrivalTime: UnsafePointer<Double> { contents.pointee.arrivalTime }
+    /// At least 1.
+    @inlinable public var promptTokens: UnsafePointer<Int32> { contents.pointee.promptTokens }
+    @inlinable public var generatedTokens: UnsafePointer<Int32> { contents.pointee.generatedTokens }
+    /// Tokens whose KV is there.
+    @inlinable public var computedTokens: UnsafePointer<Int64> { contents.pointee.computedTokens }
+    /// KV blocks that each holds.
+    @inlinable public var kvBlocks: UnsafePointer<Int64> { contents.pointee.kvBlocks }
+    @inlinable public var priority: UnsafePointer<Int32> { contents.pointee.priority }
+    @inlinable public var tieBreak: UnsafePointer<Int64> { contents.pointee.tieBreak }
+    /// Tokens that each will have generated in the end: what no real scheduler knows.
+    @inlinable public var oracleOutputTokens: UnsafePointer<Int32> { contents.pointee.oracleOutputTokens }
+
+    /// The most requests that run at once.
+    @inlinable public var maxNumSeqs: Int { contents.pointee.maxNumSeqs }
+    /// The most tokens of an iteration.
+    @inlinable public var maxNumBatchedTokens: Int64 { contents.pointee.maxNumBatchedTokens }
+    /// KV blocks that nobody holds; `Int.max` without a limit.
+    @inlinable public var freeKVBlocks: Int { contents.pointee.freeKVBlocks }
+    /// KV blocks in all; `Int.max` without a limit.
+    @inlinable public var usableKVBlocks: Int { contents.pointee.usableKVBlocks }
+    /// Tokens in a KV block.
+    @inlinable public var blockSize: Int64 { contents.pointee.blockSize }
+
+    @inlinable public var runningRows: Range<Int> { 0..<runningCount }
+    @inlinable public var waitingRows: Range<Int> { runningCount..<count }
+
+    /// Tokens of a row that it has yet to compute before it generates another: the most that it can be given.
+    @inlinable public func uncomputedTokens(_ row: Int) -> Int64 {
+        Int64(promptTokens[row]) &+ Int64(generatedTokens[row]) &- computedTokens[row]
+    }
+
+    /// KV blocks that a row needs, beyond those it holds, to compute so many tokens.
+    @inlinable public func kvBlocksNeeded(_ row: Int, tokens: Int64) -> Int64 {
+        let grown = computedTokens[row] &+ max(0, tokens)
+        return grown / blockSize &+ (grown % blockSize > 0 ? 1 : 0) &- kvBlocks[row]
+    }
+}
+
+/// What a custom policy decides. It is empty when the policy is asked.
+public struct PolicyDecision {
+    /// Elements of each of the columns: as many as the view has rows.
+    public let capacity: Int
+    /// Rows that compute; the waiting among them are admitted, in this order.
+    public let scheduledRow: UnsafeMutablePointer<Int64>
+    /// How many tokens each computes.
+    public let scheduledTokens: UnsafeMutablePointer<Int32>
+    public var scheduledCount = 0
+    /// Rows that lose their KV blocks and wait again.
+    public let preemptedRow: UnsafeMutablePointer<Int64>
+    public var preemptedCount = 0
+    /// Whether every running request that decodes and is neither scheduled nor preempted here computes its one token.
+    public var decodesRest = false
+    /// Whether it need not be asked again as long as everyone who runs decodes, and nothing else happens.
+    public var holdsUntilChange = false
+    /// Whether those still waiting lack KV blocks; only for `AttributionColumns`.
+    public var isShortOfMemory = false
+    /// Seconds: with nothing scheduled and nobody preempted, no iteration happens until then, or until the next arrival
+    /// if that is sooner. nil: until the next arrival.
+    public var waitUntil: Double?
+
+    @inline(__always)
+    init(
+        capacity: Int, scheduledRow: UnsafeMutablePointer<Int64>, scheduledTokens: UnsafeMutablePointer<Int32>,
+        preemptedRow: UnsafeMutablePointer<Int64>
+    ) {
+        self.capacity = capacity
+        self.scheduledRow = scheduledRow
+        self.scheduledTokens = scheduledTokens
+        self.preemptedRow = preemptedRow
+    }
+
+    /// The row computes so many tokens. More than `capacity` calls make the decision invalid.
+    @inlinable public mutating func schedule(_ row: Int, tokens: Int64) {
+        if scheduledCount >= 0, scheduledCount < capacity {
+            scheduledRow[scheduledCount] = Int64(row)
+            // What does not fit is more than any row needs, and is refused as such.
+            scheduledTokens[scheduledCount] = Int32(clamping: tokens)
+        }
+        scheduledCount += 1
+    }
+
+    /// The row, which runs, loses its KV blocks and waits again. More than `capacity` calls make the decision invalid.
+    @inlinable public mutating func preempt(_ row: Int) {
+        if preemptedCount >= 0, preemptedCount < capacity { preemptedRow[preemptedCount] = Int64(row) }
+        preemptedCount += 1
+    }
+}

@@ -1,0 +1,81 @@
+// What a custom policy is shown is kept up to date.
+extension Replica where Memory: ~Copyable {
+    /// Brings the rows to where the requests are now.
+    @inline(__always)
+    mutating func updatePolicyRows() throws(BatchingError) {
+        let elapsed = iteration &- policyRows.iteration
+        if elapsed > 0 {
+            policyRows.advance(elapsed)
+            if policyRows.catchingUp > 0 { updateCatchingUp() }
+            if finishingCount > 0 { policyRows.removeFinished(finishing.elements, finishingCount) }
+            policyRows.iteration = iteration
+        }
+        if policyRows.taken < arrived { try takeIntoPolicyRows() }
+    }
+
+    /// Those who caught up in the last iteration: what they have is told by their members.
+    @inline(never)
+    private mutating func updateCatchingUp() {
+        let columns = policyRows.columns
+        var left = policyRows.catchingUp
+        // Most of them were admitted last.
+        var row = policyRows.runningCount
+        while left > 0, row > 0 {
+            row &-= 1
+            if columns.catchesUp[row] == 1 {
+                left &-= 1
+                let slot = Int(columns.slot[row])
+                let member = members.elements[slot]
+                let decodes = member.state == .decoding
+                let computed = decodes ? member.computed &+ iteration : member.computed
+                columns.computedTokens[row] = computed
+                columns.kvBlocks[row] = Int64(truncatingIfNeeded: memory.blockSize.holding(computed))
+                // Those who have finished are taken out right after this.
+                columns.generatedTokens[row] = generated(slot)
+                if decodes {
+                    columns.catchesUp[row] = 0
+                    policyRows.catchingUp &-= 1
+                }
+            }
+        }
+    }
+
+    @inline(never)
+    private mutating func takeIntoPolicyRows() throws(BatchingError) {
+        policyRows.waits = 0
+        while policyRows.taken < arrived {
+            let request = index(at: policyRows.taken)
+            policyRows.taken &+= 1
+            if mayReject, rejection(request) != nil { continue }
+            let prompt = prompt(request)
+            try policyRows.append(
+                request: request, arrival: requests.arrival(request), prompt: prompt, output: output(request),
+                computed: settings.hasInstantPrefill ? prompt &- 1 : 0, priority: requests.priority?[request] ?? 0,
+                tieBreak: requests.tieBreak?[request] ?? Int64(request))
+        }
+    }
+
+    /// Whether everyone who runs decodes, nothing has happened since the policy was asked, and it need not be asked then.
+    @inline(__always)
+    func goesOnUnasked() -> Bool {
+        policyRows.holdsUntilChange && runningCount > 0 && decoding == runningCount && finishingCount == 0
+            && policyRows.taken == arrived && dueLists.isEmpty(iteration) && memory.neededByDecodes <= memory.free
+    }
+
+    /// Requests that wait and never ran, in the order of the rows: for the end of a run.
+    mutating func writeWaitingRows(_ status: RequestStatus) throws(BatchingError) {
+        try updatePolicyRows()
+        let columns = policyRows.columns
+        for row in policyRows.runningCount..<policyRows.count where columns.slot[row] < 0 {
+            writeUnserved(Int(columns.request[row]), status)
+        }
+    }
+
+    /// Those who wait, after the scheduling, in the order of the rows.
+    mutating func logWaitingRows() throws(BatchingError) {
+        let columns = policyRows.columns
+        for row in policyRows.runningCount..<policyRows.count {
+            try decisionLog?.append(.waiting, Int(columns.request[row]), iteration: iteration)
+        }
+    }
+}

@@ -1,0 +1,74 @@
+import Batching
+import CBatching
+
+extension batching_config {
+    /// The scheduler that asks `policy_callback`.
+    func customScheduler() throws(BatchingError) -> CustomScheduler {
+        let callback = try required(policy_callback, "policy_callback")
+        let userData = policy_user_data
+        return { (view: PolicyView, decision: inout PolicyDecision) throws(BatchingError) in
+            var shown = batching_policy_view(view)
+            var answer = batching_policy_decision(decision)
+            let status = callback(&shown, &answer, userData)
+            if status != 0 { try goOn(status, "policy_callback") }
+            try answer.read(into: &decision, iteration: view.iteration)
+        }
+    }
+}
+
+extension batching_policy_view {
+    @inline(__always)
+    init(_ view: PolicyView) {
+        self.init(
+            struct_size: UInt32(MemoryLayout<batching_policy_view>.size), reserved: 0, iteration: view.iteration,
+            time: view.time.seconds, count: Int64(view.count), running_count: Int64(view.runningCount),
+            request: view.request, arrival_time: view.arrivalTime, prompt_tokens: view.promptTokens,
+            generated_tokens: view.generatedTokens, computed_tokens: view.computedTokens, kv_blocks: view.kvBlocks,
+            priority: view.priority, tie_break: view.tieBreak, oracle_output_tokens: view.oracleOutputTokens,
+            max_num_seqs: Int64(view.maxNumSeqs), max_num_batched_tokens: view.maxNumBatchedTokens,
+            kv_blocks_free: Int64(view.freeKVBlocks), kv_blocks_usable: Int64(view.usableKVBlocks),
+            block_size: view.blockSize)
+    }
+}
+
+extension batching_policy_decision {
+    @inline(__always)
+    init(_ decision: PolicyDecision) {
+        self.init()
+        struct_size = UInt32(MemoryLayout<batching_policy_decision>.size)
+        capacity = Int64(decision.capacity)
+        scheduled_row = decision.scheduledRow
+        scheduled_tokens = decision.scheduledTokens
+        preempted_row = decision.preemptedRow
+    }
+
+    /// What the callback wrote. The pointers are those of `decision`, whatever became of them here.
+    @inline(__always)
+    func read(into decision: inout PolicyDecision, iteration: Int64) throws(BatchingError) {
+        decision.scheduledCount = Int(scheduled_count)
+        decision.preemptedCount = Int(preempted_count)
+        decision.decodesRest = decode_rest != 0
+        decision.holdsUntilChange = until_change != 0
+        decision.isShortOfMemory = short_of_memory != 0
+        if wait_until != 0 { decision.waitUntil = wait_until }
+        if UInt32(bitPattern: decode_rest | until_change | short_of_memory) > 1 || reserved_2 != 0 {
+            throw badSwitch(decode_rest, until_change, short_of_memory, reserved_2, iteration)
+        }
+    }
+}
+
+/// The error for switches of an answer that are not all 0 or 1.
+@inline(never)
+private func badSwitch(
+    _ decodeRest: Int32, _ untilChange: Int32, _ shortOfMemory: Int32, _ reserved: UInt32, _ iteration: Int64
+) -> BatchingError {
+    let answer = "the policy's answer for iteration \(iteration): "
+    do throws(BatchingError) {
+        _ = try flag(decodeRest, answer + "decode_rest")
+        _ = try flag(untilChange, answer + "until_change")
+        _ = try flag(shortOfMemory, answer + "short_of_memory")
+    } catch {
+        return error
+    }
+    return BatchingError(.invalidArgument, answer + "reserved_2 is \(reserved): must be 0")
+}
