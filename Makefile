@@ -127,11 +127,14 @@ test-python: $(STAMPS)/venv-test $(LIBRARY)
 test-examples: test-examples-native $(STAMPS)/venv-test
 	examples/compare_output.sh examples/python/quickstart.expected $(VENV)/bin/python examples/python/quickstart.py
 	examples/compare_output.sh examples/python/engine.expected $(VENV)/bin/python examples/python/engine.py
+	examples/compare_output.sh examples/python/policy.expected $(VENV)/bin/python examples/python/policy.py
 	examples/compare_output.sh examples/python/conventions.expected $(VENV)/bin/python examples/python/conventions.py
 	$(SWIFT) build --quiet --scratch-path $(BUILD)/swift-tests --product Quickstart
 	$(SWIFT) build --quiet --scratch-path $(BUILD)/swift-tests --product EngineExample
+	$(SWIFT) build --quiet --scratch-path $(BUILD)/swift-tests --product PolicyExample
 	examples/compare_output.sh examples/swift/quickstart.expected $(BUILD)/swift-tests/debug/Quickstart
 	examples/compare_output.sh examples/swift/engine.expected $(BUILD)/swift-tests/debug/EngineExample
+	examples/compare_output.sh examples/swift/policy.expected $(BUILD)/swift-tests/debug/PolicyExample
 
 # Swift, C and Python print the same bits for the same cases.
 test-differential: $(BUILD)/tests/differential $(STAMPS)/venv-test

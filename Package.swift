@@ -17,10 +17,16 @@ let package = Package(
             name: "BatchingABI", dependencies: ["Batching", "CBatching", "CBatchingSupport"], exclude: ["exports.map"]),
         .executableTarget(
             name: "Quickstart", dependencies: ["Batching"], path: "examples/swift",
-            exclude: ["quickstart.expected", "engine.expected", "engine.swift"], sources: ["quickstart.swift"]),
+            exclude: ["quickstart.expected", "engine.expected", "engine.swift", "policy.expected", "policy.swift"],
+            sources: ["quickstart.swift"]),
         .executableTarget(
             name: "EngineExample", dependencies: ["Batching"], path: "examples/swift",
-            exclude: ["quickstart.expected", "engine.expected", "quickstart.swift"], sources: ["engine.swift"]),
+            exclude: ["quickstart.expected", "engine.expected", "quickstart.swift", "policy.expected", "policy.swift"],
+            sources: ["engine.swift"]),
+        .executableTarget(
+            name: "PolicyExample", dependencies: ["Batching"], path: "examples/swift",
+            exclude: ["quickstart.expected", "engine.expected", "quickstart.swift", "engine.swift", "policy.expected"],
+            sources: ["policy.swift"]),
         .executableTarget(name: "Differential", dependencies: ["Batching"], path: "Tests/differential/swift"),
         .testTarget(name: "BatchingTests", dependencies: ["Batching"]),
         .testTarget(name: "ABITests", dependencies: ["Batching", "BatchingABI", "CBatching", "CBatchingSupport"]),

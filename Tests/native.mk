@@ -65,7 +65,8 @@ test-cpp: $(TESTS)/cpp17/tests $(TESTS)/cpp20/tests $(LIBRARY)
 
 # --- Examples ---------------------------------------------------------------------------------------------------------
 
-EXAMPLES := $(addprefix $(TESTS)/examples/,quickstart compare engine_c engine_cpp gateway router embed_python)
+EXAMPLES := $(addprefix $(TESTS)/examples/,quickstart compare engine_c engine_cpp policy_c policy_cpp gateway router \
+            embed_python)
 
 $(TESTS)/examples/quickstart: $(TESTS)/examples/c/quickstart.o | $(LIBRARY)
 	$(CC) $^ -o $@ $(NATIVE_LIBS)
@@ -78,6 +79,13 @@ $(TESTS)/examples/engine_c: $(TESTS)/examples/c/engine.o | $(LIBRARY)
 	$(CC) $^ -o $@ $(NATIVE_LIBS)
 
 $(TESTS)/examples/engine_cpp: $(TESTS)/cpp17/examples/cpp/engine.o | $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CXX) $^ -o $@ $(NATIVE_LIBS)
+
+$(TESTS)/examples/policy_c: $(TESTS)/examples/c/policy.o | $(LIBRARY)
+	$(CC) $^ -o $@ $(NATIVE_LIBS)
+
+$(TESTS)/examples/policy_cpp: $(TESTS)/cpp17/examples/cpp/policy.o | $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CXX) $^ -o $@ $(NATIVE_LIBS)
 
@@ -102,6 +110,8 @@ test-examples-native: $(EXAMPLES) $(LIBRARY) $(STAMPS)/venv-run
 	examples/compare_output.sh examples/cpp/compare.expected $(TESTS)/examples/compare
 	examples/compare_output.sh examples/c/engine.expected $(TESTS)/examples/engine_c
 	examples/compare_output.sh examples/cpp/engine.expected $(TESTS)/examples/engine_cpp
+	examples/compare_output.sh examples/c/policy.expected $(TESTS)/examples/policy_c
+	examples/compare_output.sh examples/cpp/policy.expected $(TESTS)/examples/policy_cpp
 	examples/compare_output.sh examples/c/gateway.expected $(TESTS)/examples/gateway
 	examples/compare_output.sh examples/c/router.expected $(TESTS)/examples/router
 	VIRTUAL_ENV=$(abspath $(VENV)) BATCHING_LIBRARY=$(abspath $(LIBRARY)) \
