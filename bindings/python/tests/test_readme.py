@@ -52,6 +52,7 @@ PYTHON = {
     "RecordedRequests(": r".*goodput 1\.333 requests/s, TTFT 745 ms at p99\n",
     # By hand: 10.25 - 10.0; one of two that ended; request 8.
     "live = Accumulator(": r"TTFT 0\.25 s, 50% good, 1 waiting\n",
+    "twins = {": r"0 to fast, [^\n]*\n1 to fast, [^\n]*\n(\d to (fast|slow), which takes \d\.\d\d s\n){4}",
     "generate_requests(": r"RequestColumns\(10000 requests, .*\)\n",
 }
 

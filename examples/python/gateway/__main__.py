@@ -57,7 +57,7 @@ async def demonstrate(requests: int) -> None:
     routings: tuple[Routing, ...] = ("round robin", "estimate")
     for routing in routings:
         async with gateway_with_replicas(routing) as (gateway, url, twins):
-            wrong = await load.send(url, requests, arrival_rate=30.0, max_tokens=32, seed=1)
+            wrong = await load.send(url, requests, arrival_rate=24.0, max_tokens=32, seed=1)
             metrics = gateway.accumulator.measure()
             print(f"{routing:11}  mean TTFT {metrics.ttft.mean:.3f} s, mean E2E {metrics.e2e.mean:.3f} s", end="; ")
             print(f"{metrics.completed} answers, {wrong} of them wrong", end="; ")
