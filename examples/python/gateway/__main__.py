@@ -1,0 +1,91 @@
+"""A gateway that keeps a twin of each of its replicas, and routes by what the twins say.
+
+    pip install aiohttp                              # all that it needs besides batching
+    python examples/python/gateway                   # ten seconds: in turn and by estimate, under the same load
+    python examples/python/gateway --serve 8000      # goes on serving: see what it prints
+
+Three replicas batch in real time, one of them three times as slow as the others. A gateway that takes them in turn
+overloads the slow one; one that asks its twins sends there what it can take.
+
+gateway.py is the server, twin.py what it knows of a replica, replica.py and load.py what it is tried with.
+"""
+
+import argparse
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+
+from aiohttp import web
+
+import load
+from batching import AffineTime
+from gateway import Gateway, Routing
+from replica import Replica
+from twin import Twin
+
+SLOTS = 8
+# Of an iteration of each replica: what it really takes, and what somebody who measured it might have found.
+REAL = [AffineTime(base * 1.02, 0.0002, 0.0005) for base in (0.020, 0.020, 0.060)]
+MEASURED = [AffineTime(base, 0.0002, 0.0005) for base in (0.020, 0.020, 0.060)]
+
+
+@asynccontextmanager
+async def served(application: web.Application, port: int = 0) -> AsyncIterator[str]:
+    """Serves an application; gives its URL. Port 0: one that is free."""
+    # handler_cancellation: a handler that waits for a token is told at once that its client has left.
+    runner = web.AppRunner(application, handler_cancellation=True, access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", port).start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+@asynccontextmanager
+async def gateway_with_replicas(routing: Routing, port: int = 0) -> AsyncIterator[tuple[Gateway, str, list[Twin]]]:
+    """Three replicas and the gateway in front of them; gives it, its URL and its twins."""
+    async with AsyncExitStack() as stack:
+        urls = [await stack.enter_async_context(served(Replica(time, SLOTS).application())) for time in REAL]
+        twins = [Twin(url, time, SLOTS) for url, time in zip(urls, MEASURED, strict=True)]
+        gateway = Gateway(twins, routing)
+        yield gateway, await stack.enter_async_context(served(gateway.application(), port)), twins
+
+
+async def demonstrate(requests: int) -> None:
+    """Sends the same load to a gateway of each kind, and prints what its accumulator has measured."""
+    routings: tuple[Routing, ...] = ("round robin", "estimate")
+    for routing in routings:
+        async with gateway_with_replicas(routing) as (gateway, url, twins):
+            wrong = await load.send(url, requests, arrival_rate=24.0, max_tokens=32, seed=1)
+            metrics = gateway.accumulator.measure()
+            print(f"{routing:11}  mean TTFT {metrics.ttft.mean:.3f} s, mean E2E {metrics.e2e.mean:.3f} s", end="; ")
+            print(f"{metrics.completed} answers, {wrong} of them wrong", end="; ")
+            print("to each replica:", *(twin.sent for twin in twins), flush=True)
+    print("To look at it: python examples/python/gateway --serve 8000")
+
+
+async def serve(routing: Routing, port: int) -> None:
+    """Serves until it is interrupted."""
+    async with gateway_with_replicas(routing, port) as (_, url, _):
+        print(f"Serving at {url}", flush=True)
+        print(f"""curl --no-buffer {url}/v1/completions --data '{{"prompt": "say this again", "max_tokens": 16}}'""")
+        print(f"curl {url}/replicas    # the twins")
+        print(f"curl {url}/metrics     # for Prometheus", flush=True)
+        await asyncio.Event().wait()
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description="A gateway that routes by what twins of its replicas estimate.")
+    parser.add_argument("--serve", type=int, metavar="PORT", help="go on serving; 0: at a port that is free")
+    parser.add_argument("--routing", choices=("estimate", "round robin"), default="estimate", help="with --serve")
+    parser.add_argument("--requests", type=int, default=80, help="of the demonstration (default: 80)")
+    options = parser.parse_args()
+    # Interrupting it is how it is ended.
+    with suppress(KeyboardInterrupt):
+        asyncio.run(demonstrate(options.requests) if options.serve is None else serve(options.routing, options.serve))
+
+
+if __name__ == "__main__":
+    main()

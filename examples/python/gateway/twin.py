@@ -1,0 +1,81 @@
+"""What the gateway knows of one replica: a twin of it, to which happens what happens to the replica."""
+
+import math
+from typing import Final
+
+from batching import AffineTime, Event, LiveEngine, LiveState
+
+_ENDS: Final = {Event.FINISHED, Event.ABORTED, Event.REJECTED}
+
+
+class Twin:
+    """A live engine beside the replica at `url`.
+
+    Every call says what time it is, and moves the clock there first: what is asked, submitted or corrected then is at
+    the clock, never before it, which the engine would refuse. The times have to come from one clock that does not go
+    back, in seconds from when the twin was made. (A time at which the clock is already changes nothing.)
+    """
+
+    def __init__(self, url: str, iteration_time: AffineTime, max_num_seqs: int) -> None:
+        self.url = url
+        self.sent = 0
+        # The replicas of this example batch so. For vLLM: no policy, and its max_num_seqs, max_num_batched_tokens and
+        # number of KV blocks, which it logs when it starts.
+        self._engine = LiveEngine(policy="continuous", max_num_seqs=max_num_seqs, iteration_time=iteration_time)
+        self._in_flight: set[int] = set()
+        self._ttft_errors = 0.0
+        self._first_tokens = 0
+
+    def estimated(self, now: float, prompt_length: int, output_length: int) -> tuple[float, float]:
+        """The TTFT and the E2E latency that a request would have here; infinity if it would never be served."""
+        self._advance(now)
+        estimate = self._engine.estimate(prompt_length=prompt_length, output_length=output_length)
+        return _or_infinity(estimate.ttft), _or_infinity(estimate.e2e)
+
+    def submit(self, now: float, request: int, prompt_length: int, output_length: int) -> None:
+        """The request was sent to the replica."""
+        self._advance(now)
+        self._engine.submit(request, prompt_length=prompt_length, output_length=output_length)
+        self._in_flight.add(request)
+        self.sent += 1
+
+    def compare(self, ttft: float, estimated_ttft: float) -> None:
+        """The first token came: how wrong was the estimate?"""
+        self._ttft_errors += ttft - estimated_ttft
+        self._first_tokens += 1
+
+    @property
+    def mean_ttft_error(self) -> float:
+        """Seconds by which first tokens come later than estimated. Far from 0: iteration_time is not the replica's."""
+        return self._ttft_errors / max(self._first_tokens, 1)
+
+    def finished(self, now: float, request: int) -> None:
+        """The replica has given the last token: the twin was told the most that there could be.
+
+        What the twin has by now is therefore all. The real count would do, too, if the twin kept pace exactly; but one
+        that is a little slow would be later with each request, until it shows a queue that the replica does not have.
+        """
+        self._advance(now)
+        # A twin that is a little fast is done already.
+        if request in self._in_flight:
+            self._engine.set_output_length(request, 1)
+
+    def aborted(self, now: float, request: int) -> None:
+        """The client has left, or the replica failed."""
+        self._advance(now)
+        if request in self._in_flight:
+            self._engine.abort(request)
+
+    def state(self, now: float) -> LiveState:
+        """What the twin holds now."""
+        self._advance(now)
+        return self._engine.state
+
+    def _advance(self, now: float) -> None:
+        self._engine.advance(now)
+        # Polled at once: events are kept until somebody takes them, and an id may be named only while it is in flight.
+        self._in_flight.difference_update(event.request for event in self._engine.poll() if event.event in _ENDS)
+
+
+def _or_infinity(seconds: float) -> float:
+    return math.inf if math.isnan(seconds) else seconds
