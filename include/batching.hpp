@@ -1289,13 +1289,13 @@ class borrowed_config {
         };
     }
 
-    void set_policy_callback(const custom_policy &decide, callback_guard &guard) {
-        policy_ = {&decide, &guard};
+    void set_policy_callback(const custom_policy &decide, callback_guard *guard) {
+        policy_ = {&decide, guard};
         borrowed_.policy_user_data = &policy_;
         borrowed_.policy_callback = [](const batching_policy_view *view, batching_policy_decision *decision,
                                        void *user_data) noexcept {
             const auto &guarded = *static_cast<const decltype(policy_) *>(user_data);
-            return guarded.guard->call("custom_policy", [&] {
+            return guarded.guard().call("custom_policy", [&] {
                 policy_decision decided(*decision);
                 return (*guarded.callback)(policy_view(*view), decided);
             });

@@ -80,6 +80,10 @@ class Gateway:
             # The client has left. Leaving _forward has closed the connection to the replica, which stops generating.
             exchange.failed("abort")
             raise
+        except Exception:
+            # Whatever it is, the twin must not go on with a request that nobody serves.
+            exchange.failed("error")
+            raise
 
     def _sent(self, prompt_length: int, max_tokens: int) -> "Exchange":
         now = self.now()
