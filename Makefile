@@ -16,7 +16,8 @@ VENV := .venv
 export BATCHING_DATA ?= $(abspath ../shared/data)
 
 SWIFT_SOURCES := $(shell find Sources include Package.swift -type f)
-SWIFT_FORMATTED := Package.swift Sources Tests/BatchingTests Tests/ABITests Tests/differential/swift examples/swift
+SWIFT_FORMATTED := Package.swift Sources Tests/BatchingTests Tests/ABITests Tests/differential/swift examples/swift \
+                   bindings/python/tests/other_runtime.swift
 
 # Two builds at once would share a folder, and a test that is timed out is no test.
 .NOTPARALLEL:

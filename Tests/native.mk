@@ -31,8 +31,10 @@ CMOCKA_TESTS := $(addprefix $(TESTS)/c/,textbook structs columns errors simulato
                 engine engine_ends engine_logs engine_callbacks engine_errors engine_policy engine_textbook \
                 attribution accumulator)
 HOSTILE_INPUTS := $(TESTS)/c/hostile_inputs
+# Not for valgrind: it runs one thread at a time, and a child has the memory of threads that it does not have.
+PROCESSES := $(TESTS)/c/processes
 
-$(CMOCKA_TESTS): $(TESTS)/c/%: $(TESTS)/Tests/c/%.o $(TESTS)/Tests/c/oracle.o | $(LIBRARY)
+$(CMOCKA_TESTS) $(PROCESSES): $(TESTS)/c/%: $(TESTS)/Tests/c/%.o $(TESTS)/Tests/c/oracle.o | $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $^ -o $@ $(NATIVE_LIBS) -lcmocka -lpthread -lm
 
@@ -43,8 +45,8 @@ $(HOSTILE_INPUTS): $(addprefix $(TESTS)/Tests/c/,hostile_inputs.o hostile_engine
 $(TESTS)/differential: $(TESTS)/Tests/differential/differential.o | $(LIBRARY)
 	$(CC) $^ -o $@ $(NATIVE_LIBS)
 
-test-c: $(CMOCKA_TESTS) $(HOSTILE_INPUTS) $(LIBRARY)
-	@for test in $(CMOCKA_TESTS) $(HOSTILE_INPUTS); do \
+test-c: $(CMOCKA_TESTS) $(HOSTILE_INPUTS) $(PROCESSES) $(LIBRARY)
+	@for test in $(CMOCKA_TESTS) $(HOSTILE_INPUTS) $(PROCESSES); do \
 	    $$test >$(TESTS)/c/log 2>&1 && tail -n 1 $(TESTS)/c/log | sed "s|^|$$test: |" || \
 	    { cat $(TESTS)/c/log; echo "$$test: failed"; exit 1; }; \
 	done

@@ -1,4 +1,4 @@
-/* The few lines of C that Swift lacks: text that belongs to a thread, text that stays for ever, and a lock. */
+/* The few lines of C that Swift lacks: text of a thread, text that stays for ever, a lock, and what makes it ready. */
 #ifndef CBATCHING_SUPPORT_H
 #define CBATCHING_SUPPORT_H
 
@@ -20,5 +20,12 @@ static inline int32_t cbatching_try_lock(int32_t *lock) {
 static inline void cbatching_unlock(int32_t *lock) {
     __atomic_store_n(lock, 0, __ATOMIC_RELEASE);
 }
+
+/*
+ * Calls the library's functions in every way that makes the Swift runtime make something: see ready.c. Written in
+ * Swift, so that a copy of the library calls itself and no other copy. `scratch`: room for the columns.
+ */
+enum { CBATCHING_SCRATCH_BYTES = 32768 };
+void cbatching_use_everything(void *scratch);
 
 #endif

@@ -1,0 +1,353 @@
+import Batching
+import CBatching
+import CBatchingSupport
+
+/// Every function on a few requests, with every choice that it has: so the Swift runtime has made whatever it makes at
+/// the first use. CBatchingSupport/ready.c says what for. What the functions return does not matter: errors are part
+/// of it. It takes some 3 ms.
+///
+/// Who adds a function or a choice adds it here; Tests/c/processes.c finds what is missing only by chance.
+@_cdecl("cbatching_use_everything")
+public func useEverything(_ memory: UnsafeMutableRawPointer) {
+    var scratch = Scratch(next: memory, left: Int(CBATCHING_SCRATCH_BYTES))
+    let few = Few(&scratch)
+    useWorkloads(few, &scratch)
+    useTextbook(few)
+    useEngine(few, &scratch)
+    useMetrics(few, &scratch)
+    useAccumulator(few, &scratch)
+    useCapacity()
+}
+
+/// Columns without an allocation, which could fail.
+private struct Scratch {
+    var next: UnsafeMutableRawPointer
+    var left: Int
+
+    mutating func column<Element: BitwiseCopyable>(
+        _ count: Int, _ value: (Int) -> Element
+    ) -> UnsafeMutablePointer<Element> {
+        // In steps of 16 bytes, so that every element is aligned.
+        let bytes = (count * MemoryLayout<Element>.stride + 15) & ~15
+        precondition(bytes <= left, "CBATCHING_SCRATCH_BYTES is too small")
+        let column = next.bindMemory(to: Element.self, capacity: count)
+        for i in 0..<count { column[i] = value(i) }
+        next += bytes
+        left -= bytes
+        return column
+    }
+}
+
+private func size<Struct>(_: Struct.Type) -> UInt32 { UInt32(MemoryLayout<Struct>.size) }
+
+/// A few requests, which contend for the memory of `useEngine`, and what becomes of them.
+private struct Few {
+    static let count = 16
+    static let blockSize = 4
+    var requests = batching_requests()
+    var results = batching_results()
+    var summary = batching_summary()
+    var recorded = batching_recorded()
+    var completed = batching_completed()
+    let status: UnsafeMutablePointer<Int32>
+
+    init(_ scratch: inout Scratch) {
+        let count = Few.count
+        let prompt = scratch.column(count) { Int32(1 + $0 % 9) }
+        let output = scratch.column(count) { Int32(2 + $0 * 7 % 11) }
+        // Not in order, so that they are sorted.
+        let arrival = scratch.column(count) { Double(($0 * 5) % count) * 0.015 }
+        let start = scratch.column(count) { _ in 0.0 }
+        let first = scratch.column(count) { _ in 0.0 }
+        let end = scratch.column(count) { _ in 0.0 }
+        status = scratch.column(count) { _ in 0 }
+        _ = batching_requests_init(&requests, size(batching_requests.self))
+        requests.count = Int64(count)
+        requests.prompt_length = UnsafePointer(prompt)
+        requests.output_length = UnsafePointer(output)
+        requests.arrival_time = UnsafePointer(arrival)
+        requests.priority = UnsafePointer(scratch.column(count) { Int32($0 % 3) })
+        requests.tie_break = UnsafePointer(scratch.column(count) { Int64(-$0) })
+        requests.hash_offsets = UnsafePointer(scratch.column(count + 1) { Int64(2 * $0) })
+        requests.hash_ids = UnsafePointer(scratch.column(2 * count) { Int64($0 % 6) })
+        requests.hash_block_size = Int32(Few.blockSize)
+        _ = batching_results_init(&results, size(batching_results.self))
+        results.capacity = Int64(count)
+        results.start_time = start
+        results.first_token_time = first
+        results.end_time = end
+        results.status = status
+        results.completion_order = scratch.column(count) { _ in 0 }
+        _ = batching_summary_init(&summary, size(batching_summary.self))
+        _ = batching_recorded_init(&recorded, size(batching_recorded.self))
+        recorded.count = Int64(count)
+        recorded.arrival_time = UnsafePointer(arrival)
+        recorded.start_time = UnsafePointer(start)
+        recorded.first_token_time = UnsafePointer(first)
+        recorded.end_time = UnsafePointer(end)
+        recorded.prompt_length = UnsafePointer(prompt)
+        recorded.output_length = UnsafePointer(output)
+        _ = batching_completed_init(&completed, size(batching_completed.self))
+        completed.count = Int64(count)
+        completed.arrival_time = UnsafePointer(arrival)
+        completed.start_time = UnsafePointer(start)
+        completed.first_token_time = UnsafePointer(first)
+        completed.end_time = UnsafePointer(end)
+        completed.tokens_generated = UnsafePointer(output)
+    }
+}
+
+private func useWorkloads(_ few: Few, _ scratch: inout Scratch) {
+    let count = Few.count
+    let prompt = scratch.column(count) { _ in Int32(0) }
+    let output = scratch.column(count) { _ in Int32(0) }
+    let arrival = scratch.column(count) { _ in 0.0 }
+    let offsets = scratch.column(count + 1) { _ in Int64(0) }
+    let ids = scratch.column(8 * count) { _ in Int64(0) }
+    func generate(_ arrivals: Int32, _ ramp: Int32, _ lengths: Int32, shared: Bool) {
+        var workload = batching_workload()
+        _ = batching_workload_init(&workload, size(batching_workload.self))
+        (workload.arrivals, workload.ramp) = (arrivals, ramp)
+        (workload.prompt_lengths, workload.output_lengths) = (lengths, lengths)
+        (workload.prompt_length_min, workload.prompt_length_max) = (1, 9)
+        (workload.output_length_min, workload.output_length_max) = (1, 9)
+        (workload.burstiness, workload.ramp_end_rate, workload.ramp_requests) = (0.5, 20, Int64(count))
+        (workload.prompt_length_median, workload.prompt_length_sigma, workload.prompt_length_exponent) = (4, 0.5, 1.5)
+        (workload.output_length_median, workload.output_length_sigma, workload.output_length_exponent) = (4, 0.5, 1.5)
+        if lengths == BATCHING_LENGTHS_EMPIRICAL {
+            workload.sample_count = Int64(count)
+            workload.sample_prompt_length = few.requests.prompt_length
+            workload.sample_output_length = few.requests.output_length
+        }
+        if shared {
+            (workload.prefix_groups, workload.prefix_length, workload.prefix_exponent) = (2, 8, 1)
+            (workload.turns_min, workload.turns_max, workload.think_time) = (1, 2, 1)
+            workload.hash_block_size = Int32(Few.blockSize)
+        } else if ramp == BATCHING_RAMP_NONE {
+            (workload.burst_size, workload.on_time, workload.off_time) = (2, 1, 1)
+        }
+        _ = batching_workload_generate(&workload, Int64(count), prompt, output, arrival)
+        var needed: Int64 = 0
+        _ = batching_workload_hashes_generate(&workload, Int64(count), offsets, Int64(8 * count), ids, &needed)
+    }
+    for shared in 0..<2 {
+        generate(BATCHING_ARRIVALS_POISSON, BATCHING_RAMP_NONE, BATCHING_LENGTHS_UNIFORM, shared: shared == 1)
+        generate(BATCHING_ARRIVALS_GAMMA, BATCHING_RAMP_LINEAR, BATCHING_LENGTHS_LOGNORMAL, shared: shared == 1)
+        generate(BATCHING_ARRIVALS_CONSTANT, BATCHING_RAMP_EXPONENTIAL, BATCHING_LENGTHS_ZIPF, shared: shared == 1)
+        generate(BATCHING_ARRIVALS_POISSON, BATCHING_RAMP_NONE, BATCHING_LENGTHS_EMPIRICAL, shared: shared == 1)
+    }
+}
+
+private func useTextbook(_ few: Few) {
+    var few = few
+    var comparison = batching_comparison()
+    _ = batching_comparison_init(&comparison, size(batching_comparison.self))
+    _ = batching_static_simulate(&few.requests, 3, 0.01, &few.results, &few.summary)
+    _ = batching_continuous_simulate(&few.requests, 3, 0.01, &few.results, &few.summary)
+    _ = batching_strategies_compare(&few.requests, 3, 0.01, &comparison)
+    // An error with numbers in its sentence, and one without.
+    _ = batching_continuous_simulate(&few.requests, -1, .nan, &few.results, &few.summary)
+    _ = batching_continuous_simulate(nil, 3, 0.01, nil, nil)
+}
+
+private func useEngine(_ few: Few, _ scratch: inout Scratch) {
+    var few = few
+    let rows = 64
+    var attribution = batching_attribution()
+    _ = batching_attribution_init(&attribution, size(batching_attribution.self))
+    attribution.capacity = Int64(Few.count)
+    attribution.waiting_for_slot = scratch.column(Few.count) { _ in 0 }
+    attribution.decode = scratch.column(Few.count) { _ in 0 }
+    var iterations = batching_iteration_log()
+    _ = batching_iteration_log_init(&iterations, size(batching_iteration_log.self))
+    iterations.capacity = Int64(rows)
+    iterations.time = scratch.column(rows) { _ in 0 }
+    iterations.callback = { _, _ in 0 }
+    var decisions = batching_decision_log()
+    _ = batching_decision_log_init(&decisions, size(batching_decision_log.self))
+    decisions.capacity = Int64(rows)
+    decisions.request = scratch.column(rows) { _ in 0 }
+    decisions.event = scratch.column(rows) { _ in 0 }
+    decisions.callback = { _, _ in 0 }
+    decisions.include_queues = 1
+    for policy in PolicyName.allCases.map(\.rawValue) {
+        for order in QueueOrder.allCases.map(\.rawValue) {
+            for choice in Int32(0)..<8 where policy == BATCHING_POLICY_VLLM || choice % 5 == 0 {
+                var config = batching_config()
+                _ = batching_config_init(&config, size(batching_config.self))
+                (config.policy, config.queue_order) = (policy, order)
+                (config.max_num_seqs, config.max_num_batched_tokens) = (4, 8)
+                // So few blocks that some are preempted.
+                (config.num_gpu_blocks, config.block_size) = (7, Int32(Few.blockSize))
+                if policy == BATCHING_POLICY_VLLM {
+                    config.async_scheduling = choice & 1
+                    config.enable_prefix_caching = choice >> 1 & 1
+                }
+                if policy == BATCHING_POLICY_DYNAMIC { config.max_queue_delay = 0.05 }
+                config.time_model = choice & 4 == 0 ? BATCHING_TIME_AFFINE : BATCHING_TIME_CALLBACK
+                (config.time_base, config.time_per_decode_token) = (0.01, 1e-5)
+                (config.time_per_context_token, config.time_per_prefill_context) = (1e-7, 1e-7)
+                config.time_callback = { _, seconds, _ in
+                    seconds?.pointee = 0.01
+                    return 0
+                }
+                config.progress_callback = { _, _ in 0 }
+                config.progress_interval = 3
+                withUnsafeMutablePointer(to: &iterations) { iterations in
+                    withUnsafeMutablePointer(to: &decisions) { decisions in
+                        withUnsafePointer(to: attribution) { attribution in
+                            if choice & 1 == 0 {
+                                config.iteration_log = iterations
+                                config.decision_log = decisions
+                                config.attribution = attribution
+                            }
+                            _ = batching_simulate(&config, &few.requests, &few.results, &few.summary)
+                        }
+                    }
+                }
+            }
+        }
+    }
+    var bands = batching_attribution_bands()
+    _ = batching_attribution_bands_init(&bands, size(batching_attribution_bands.self))
+    let edges = scratch.column(3) { Double($0 * 50) }
+    _ = batching_attribution_bands_calculate(&attribution, Int64(Few.count), few.status, edges, 2, &bands)
+}
+
+private func useMetrics(_ few: Few, _ scratch: inout Scratch) {
+    var few = few
+    // Of a run in which all finished.
+    _ = batching_continuous_simulate(&few.requests, 3, 0.01, &few.results, &few.summary)
+    var metrics = batching_batch_metrics()
+    _ = batching_batch_metrics_init(&metrics, size(batching_batch_metrics.self))
+    _ = batching_batch_metrics_calculate(&few.completed, 10, &metrics)
+    var latencies = batching_latencies()
+    _ = batching_latencies_init(&latencies, size(batching_latencies.self))
+    latencies.capacity = Int64(Few.count)
+    latencies.total_latency = scratch.column(Few.count) { _ in 0 }
+    _ = batching_latencies_calculate(&few.completed, &latencies)
+    let left = scratch.column(Few.count) { _ in Int32(0) }
+    _ = batching_remaining_tokens_calculate(
+        Int64(Few.count), few.requests.output_length, few.requests.prompt_length, left)
+
+    var load = batching_load()
+    var timeline = batching_load_timeline()
+    var loadConfig = batching_load_config()
+    _ = batching_load_init(&load, size(batching_load.self))
+    _ = batching_load_timeline_init(&timeline, size(batching_load_timeline.self))
+    _ = batching_load_config_init(&loadConfig, size(batching_load_config.self))
+    loadConfig.slots = 3
+    timeline.capacity = 64
+    timeline.time = scratch.column(64) { _ in 0 }
+    timeline.running = scratch.column(64) { _ in 0 }
+    for bins in Int64(0)..<2 {
+        timeline.bins = bins * 5
+        _ = batching_load_calculate(&few.recorded, &loadConfig, &load, &timeline)
+    }
+
+    let offsets = scratch.column(Few.count + 1) { Int64($0 * 2) }
+    let times = scratch.column(2 * Few.count) { Double($0 / 2) + Double($0 % 2) * 0.25 }
+    for withTokens in 0..<2 {
+        if withTokens == 1 {
+            few.recorded.token_times = UnsafePointer(times)
+            few.recorded.token_offsets = UnsafePointer(offsets)
+        }
+        for convention in MetricsConvention.allCases.map(\.rawValue) {
+            for method in PercentileMethod.allCases.map(\.rawValue) {
+                measure(&scratch, convention, method) { options, metrics in
+                    _ = batching_metrics_calculate(&few.recorded, options, metrics)
+                }
+            }
+        }
+    }
+}
+
+/// Calls `body` with options and metrics that want everything.
+private func measure(
+    _ scratch: inout Scratch, _ convention: Int32, _ method: Int32,
+    _ body: (UnsafePointer<batching_metrics_options>, UnsafeMutablePointer<batching_metrics>) -> Void
+) {
+    // What it takes is free again afterwards.
+    var scratch = scratch
+    var options = batching_metrics_options()
+    _ = batching_metrics_options_init(&options, size(batching_metrics_options.self))
+    (options.convention, options.percentile_method) = (convention, method)
+    options.percentiles = UnsafePointer(scratch.column(2) { Double(50 + 49 * $0) })
+    options.percentile_count = 2
+    (options.slo_ttft, options.slo_tpot, options.slo_itl, options.slo_e2e) = (1, 1, 1, 1)
+    var distribution = batching_distribution()
+    _ = batching_distribution_init(&distribution, size(batching_distribution.self))
+    let distributions = scratch.column(6) { _ in distribution }
+    for i in 0..<6 { distributions[i].percentiles = scratch.column(2) { _ in 0.0 } }
+    var metrics = batching_metrics()
+    _ = batching_metrics_init(&metrics, size(batching_metrics.self))
+    (metrics.ttft, metrics.tpot, metrics.itl) = (distributions, distributions + 1, distributions + 2)
+    (metrics.e2e, metrics.queue_time, metrics.normalized_latency) =
+        (distributions + 3, distributions + 4, distributions + 5)
+    body(&options, &metrics)
+    let values = scratch.column(5) { Double($0) }
+    _ = batching_distribution_calculate(5, values, &options, distributions)
+}
+
+private func useAccumulator(_ few: Few, _ scratch: inout Scratch) {
+    var config = batching_accumulator_config()
+    _ = batching_accumulator_config_init(&config, size(batching_accumulator_config.self))
+    // Small, so that it costs little.
+    (config.slot_count, config.max_requests, config.max_gaps, config.window) = (2, 8, 16, 10)
+    (config.slo_ttft, config.slo_tpot, config.slo_itl, config.slo_e2e) = (1, 1, 1, 1)
+    var live: OpaquePointer?
+    guard batching_accumulator_create(&config, &live) == BATCHING_OK else { return }
+    for request in Int64(0)..<8 {
+        let time = Double(request) * 3
+        _ = batching_accumulator_arrived(live, request, time, 5)
+        _ = batching_accumulator_started(live, request, time)
+        _ = batching_accumulator_tokens(live, request, time + 0.5, 1)
+        _ = batching_accumulator_tokens(live, request, time + 1, 2)
+        if request % 3 == 2 {
+            _ = batching_accumulator_failed(live, request, time + 1, BATCHING_FAILED_ERROR)
+        } else {
+            _ = batching_accumulator_finished(live, request, time + 1, BATCHING_FINISHED_STOP)
+        }
+    }
+    var events = batching_accumulator_events()
+    _ = batching_accumulator_events_init(&events, size(batching_accumulator_events.self))
+    events.count = 2
+    events.event = UnsafePointer(
+        scratch.column(2) { $0 == 0 ? BATCHING_ACCUMULATOR_ARRIVED : BATCHING_ACCUMULATOR_FAILED })
+    events.request = UnsafePointer(scratch.column(2) { _ in 100 })
+    events.time = UnsafePointer(scratch.column(2) { _ in 24 })
+    events.value = UnsafePointer(scratch.column(2) { Int32($0) * BATCHING_FAILED_ERROR })
+    var accepted: Int64 = 0
+    _ = batching_accumulator_add(live, &events, &accepted)
+    _ = batching_accumulator_advance(live, 25)
+    var state = batching_accumulator_state()
+    _ = batching_accumulator_state_init(&state, size(batching_accumulator_state.self))
+    _ = batching_accumulator_state_read(live, &state)
+    for method in PercentileMethod.allCases.map(\.rawValue) {
+        measure(&scratch, BATCHING_CONVENTION_VLLM, method) { options, metrics in
+            _ = batching_accumulator_measure(live, BATCHING_ACCUMULATOR_WINDOW, options, metrics)
+            _ = batching_accumulator_measure(live, BATCHING_ACCUMULATOR_START, options, metrics)
+        }
+    }
+    // Too small a buffer is an error that tells how much is needed.
+    var needed: Int64 = 0
+    _ = batching_accumulator_prometheus(live, "model", "0", 0, nil, 0, &needed)
+    _ = batching_accumulator_serialize(live, nil, 0, &needed)
+    if needed <= scratch.left {
+        let bytes = scratch.column(Int(needed)) { _ in UInt8(0) }
+        _ = batching_accumulator_serialize(live, bytes, needed, &needed)
+        var copy: OpaquePointer?
+        if batching_accumulator_deserialize(bytes, needed, &copy) == BATCHING_OK {
+            _ = batching_accumulator_merge(live, copy)
+            _ = batching_accumulator_destroy(copy)
+        }
+    }
+    _ = batching_accumulator_destroy(live)
+}
+
+private func useCapacity() {
+    var intensity = 0.0
+    _ = batching_arithmetic_intensity_calculate(4, 1e9, 2, &intensity)
+    var batchSize: Int64 = 0
+    _ = batching_optimal_batch_size_calculate(1e10, 1e9, 1e5, 1000, &batchSize)
+}
