@@ -24,7 +24,7 @@ enum {
     COMPARISON_SIZE = 56,
     WORKLOAD_SIZE = 216,
     WORKLOAD_FIRST_SIZE = 40,
-    CONFIG_SIZE = 224,
+    CONFIG_SIZE = 240,
     CONFIG_FIRST_SIZE = 216,
     ITERATION_LOG_SIZE = 128,
     DECISION_LOG_SIZE = 80,
@@ -36,6 +36,8 @@ enum {
     ACCUMULATOR_CONFIG_SIZE = 72,
     ACCUMULATOR_EVENTS_SIZE = 48,
     ACCUMULATOR_STATE_SIZE = 64,
+    ENGINE_EVENTS_SIZE = 64,
+    ENGINE_STATE_SIZE = 136,
     LARGEST_SIZE = 4096
 };
 
@@ -71,6 +73,8 @@ union any_struct {
     batching_accumulator_config accumulator_config;
     batching_accumulator_events accumulator_events;
     batching_accumulator_state accumulator_state;
+    batching_engine_events engine_events;
+    batching_engine_state engine_state;
     unsigned char bytes[LARGEST_SIZE + 8];
 };
 
@@ -103,6 +107,8 @@ INIT_OF(attribution_bands)
 INIT_OF(accumulator_config)
 INIT_OF(accumulator_events)
 INIT_OF(accumulator_state)
+INIT_OF(engine_events)
+INIT_OF(engine_state)
 
 /* Calls a function that uses the struct, everything else being in order. */
 typedef batching_status any_use(const union any_struct *);
@@ -291,6 +297,24 @@ static batching_status use_accumulator_state(const union any_struct *any) {
     return status;
 }
 
+static batching_status use_engine_events(const union any_struct *any) {
+    union any_struct copy = *any;
+    batching_engine *engine;
+    assert_succeeds(batching_engine_create(NULL, &engine));
+    batching_status status = batching_engine_poll(engine, &copy.engine_events);
+    assert_succeeds(batching_engine_destroy(engine));
+    return status;
+}
+
+static batching_status use_engine_state(const union any_struct *any) {
+    union any_struct copy = *any;
+    batching_engine *engine;
+    assert_succeeds(batching_engine_create(NULL, &engine));
+    batching_status status = batching_engine_observe(engine, &copy.engine_state);
+    assert_succeeds(batching_engine_destroy(engine));
+    return status;
+}
+
 static const struct kind {
     const char *argument;
     uint32_t size;
@@ -327,6 +351,8 @@ static const struct kind {
     {"config", ACCUMULATOR_CONFIG_SIZE, ACCUMULATOR_CONFIG_SIZE, accumulator_config_of_any, use_accumulator_config},
     {"events", ACCUMULATOR_EVENTS_SIZE, ACCUMULATOR_EVENTS_SIZE, accumulator_events_of_any, use_accumulator_events},
     {"state", ACCUMULATOR_STATE_SIZE, ACCUMULATOR_STATE_SIZE, accumulator_state_of_any, use_accumulator_state},
+    {"events", ENGINE_EVENTS_SIZE, ENGINE_EVENTS_SIZE, engine_events_of_any, use_engine_events},
+    {"state", ENGINE_STATE_SIZE, ENGINE_STATE_SIZE, engine_state_of_any, use_engine_state},
     {"bands", ATTRIBUTION_BANDS_SIZE, ATTRIBUTION_BANDS_SIZE, attribution_bands_of_any, use_attribution_bands},
 };
 
