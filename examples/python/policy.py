@@ -40,14 +40,15 @@ class VirtualTokenCounter:
         decision.decode_rest = True
         for row in running[uncomputed[running] > 1]:
             budget -= self.compute(decision, row, min(uncomputed[row], budget))
-        np.add.at(self.counters, owner[running], OUTPUT_WEIGHT)
+        np.add.at(self.counters, owner[running[uncomputed[running] == 1]], OUTPUT_WEIGHT)
         # Then the waiting, each time of the tenant with the least counter.
         queues = [list(waiting[owner[waiting] == number]) for number in (0, 1)]
         free = view.max_num_seqs - view.running_count
         while budget > 0 and free > 0 and any(queues):
             number = min((number for number in (0, 1) if queues[number]), key=lambda number: self.counters[number])
             row = queues[number].pop(0)
-            self.counters[number] += INPUT_WEIGHT * view.prompt_tokens[row]
+            # And for the first output token, which the prompt yields.
+            self.counters[number] += INPUT_WEIGHT * view.prompt_tokens[row] + OUTPUT_WEIGHT
             budget -= self.compute(decision, row, min(uncomputed[row], budget))
             free -= 1
 
