@@ -1,5 +1,5 @@
-"""The numbers that the examples of policies print, from a simulation of their own that walks every request through every
-iteration, and shares nothing with the library but the requests.
+"""The numbers that the examples of policies print, from a simulation of their own that walks every request through
+every iteration, and shares nothing with the library but the requests.
 """
 
 import re
@@ -51,6 +51,8 @@ Choose = Callable[[list[Walker], list[Walker]], tuple[Chosen, list[Walker]]]
 
 def walk(trace: RequestColumns, slots: int, seconds: tuple[float, float, float], choose: Choose) -> Outcome:
     base, per_prefill, per_decode = seconds
+    assert trace.arrival_time is not None
+    assert trace.prompt_length is not None
     columns = zip(trace.arrival_time.tolist(), trace.prompt_length.tolist(), trace.output_length.tolist(), strict=True)
     coming = [Walker(index, *column) for index, column in enumerate(columns)]
     requests = list(coming)
