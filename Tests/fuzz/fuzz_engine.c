@@ -34,7 +34,7 @@ static void require_within_limits(const struct run *run, int64_t running, int64_
     REQUIRE(running >= 0 && running <= limit(config->max_num_seqs, 256));
     REQUIRE(waiting >= 0 && running + waiting <= run->requests->count);
     REQUIRE(tokens >= 0);
-    if (config->policy == BATCHING_POLICY_VLLM) {
+    if (config->policy == BATCHING_POLICY_VLLM || config->policy == BATCHING_POLICY_CUSTOM) {
         REQUIRE(tokens <= limit(config->max_num_batched_tokens, 2048));
     }
     REQUIRE(kv_blocks_used >= 0);
@@ -117,6 +117,111 @@ static int32_t take_decisions(int64_t row_count, void *user_data) {
     return go_on_or_not(run);
 }
 
+/* What a policy is shown adds up, and all of it can be read. */
+static void require_a_view(const struct run *run, const batching_policy_view *view) {
+    REQUIRE(view->struct_size == sizeof *view && view->reserved == 0);
+    REQUIRE(view->iteration >= 0 && view->time >= 0.0);
+    REQUIRE(view->running_count >= 0 && view->running_count <= view->count && view->count > 0);
+    require_within_limits(run, view->running_count, view->count - view->running_count, 0, 0);
+    int64_t held = 0;
+    for (int64_t row = 0; row < view->count; row++) {
+        const int64_t known = (int64_t)view->prompt_tokens[row] + view->generated_tokens[row];
+        const int64_t computed = view->computed_tokens[row];
+        REQUIRE(view->request[row] >= 0 && view->request[row] < run->requests->count);
+        REQUIRE(view->arrival_time[row] >= 0.0 && view->arrival_time[row] <= view->time);
+        REQUIRE(view->prompt_tokens[row] >= 1 && view->generated_tokens[row] >= 0);
+        REQUIRE(view->generated_tokens[row] < view->oracle_output_tokens[row]);
+        REQUIRE(computed >= 0 && computed < known);
+        if (row < view->running_count) {
+            REQUIRE(view->kv_blocks[row] == (computed + view->block_size - 1) / view->block_size);
+        } else {
+            REQUIRE(view->kv_blocks[row] == 0);
+        }
+        REQUIRE(run->requests->priority == NULL ? view->priority[row] == 0
+                                                : view->priority[row] == run->requests->priority[view->request[row]]);
+        REQUIRE(view->tie_break[row] ==
+                (run->requests->tie_break == NULL ? view->request[row] : run->requests->tie_break[view->request[row]]));
+        held += view->kv_blocks[row];
+    }
+    REQUIRE(view->kv_blocks_usable == INT64_MAX ? view->kv_blocks_free == INT64_MAX
+                                                : view->kv_blocks_free == view->kv_blocks_usable - held);
+}
+
+/* First come, first served, as far as budget, slots and blocks go, with some left out, and some preempted. */
+static void decide_sensibly(struct input *input, const batching_policy_view *view, batching_policy_decision *decision) {
+    int64_t budget = view->max_num_batched_tokens, free_blocks = view->kv_blocks_free;
+    int64_t slots = view->max_num_seqs - view->running_count;
+    for (int64_t row = 0; row < view->count && budget > 0; row++) {
+        const int runs = row < view->running_count;
+        const int64_t left =
+            (int64_t)view->prompt_tokens[row] + view->generated_tokens[row] - view->computed_tokens[row];
+        if (runs && input_chance(input, 16)) {
+            decision->preempted_row[decision->preempted_count++] = row;
+            continue;
+        }
+        int64_t tokens = left < budget ? left : budget;
+        if (input_chance(input, 8)) {
+            tokens = 1 + input_byte(input) % tokens;
+        }
+        const int64_t grown = view->computed_tokens[row] + tokens;
+        const int64_t blocks = grown / view->block_size + (grown % view->block_size > 0) - view->kv_blocks[row];
+        if (blocks > free_blocks || (!runs && slots <= 0) || tokens > INT32_MAX || input_chance(input, 8)) {
+            continue;
+        }
+        slots -= !runs;
+        budget -= tokens;
+        free_blocks -= blocks;
+        decision->scheduled_row[decision->scheduled_count] = row;
+        decision->scheduled_tokens[decision->scheduled_count++] = (int32_t)tokens;
+    }
+    decision->decode_rest = input_chance(input, 4);
+    decision->until_change = input_chance(input, 4);
+}
+
+/* Whatever the bytes say, within the columns. */
+static void decide_anything(struct input *input, const batching_policy_view *view, batching_policy_decision *decision) {
+    for (int64_t at = 0; at < decision->capacity && at < 8; at++) {
+        decision->scheduled_row[at] = input_chance(input, 8) ? input_size(input) : input_byte(input) % view->count;
+        decision->scheduled_tokens[at] = input_chance(input, 8) ? (int32_t)input_word(input) : input_byte(input) % 16;
+        decision->preempted_row[at] = input_chance(input, 8) ? input_size(input) : input_byte(input) % view->count;
+    }
+    /* What is not written is not named: the rest of the columns is memory like any other. */
+    decision->scheduled_count = input_chance(input, 8) ? input_size(input) : input_byte(input) % 3;
+    decision->preempted_count = input_chance(input, 8) ? input_size(input) : input_byte(input) % 2;
+    if (decision->scheduled_count > 8 && decision->scheduled_count <= decision->capacity) {
+        decision->scheduled_count = 8;
+    }
+    if (decision->preempted_count > 8 && decision->preempted_count <= decision->capacity) {
+        decision->preempted_count = 8;
+    }
+    decision->decode_rest = input_chance(input, 16) ? (int32_t)input_word(input) : input_byte(input) & 1;
+    decision->until_change = input_chance(input, 16) ? (int32_t)input_word(input) : input_byte(input) & 1;
+    decision->short_of_memory = input_chance(input, 16) ? (int32_t)input_word(input) : input_byte(input) & 1;
+    decision->reserved_2 = input_chance(input, 32) ? (uint32_t)input_word(input) : 0;
+    if (input_chance(input, 4)) {
+        decision->wait_until = input_chance(input, 4) ? input_double(input) : view->time + 0.0625 * input_byte(input);
+    }
+    if (input_chance(input, 32)) {
+        decision->scheduled_row = decision->preempted_row = NULL;
+        decision->scheduled_tokens = NULL;
+        decision->capacity = INT64_MAX;
+    }
+}
+
+static int32_t decide(const batching_policy_view *view, batching_policy_decision *decision, void *user_data) {
+    struct run *run = user_data;
+    require_a_view(run, view);
+    REQUIRE(decision->struct_size == sizeof *decision && decision->reserved == 0 && decision->reserved_2 == 0);
+    REQUIRE(decision->capacity == view->count);
+    REQUIRE(decision->scheduled_count == 0 && decision->preempted_count == 0 && decision->wait_until == 0.0);
+    if (input_chance(run->input, 6)) {
+        decide_anything(run->input, view, decision);
+    } else {
+        decide_sensibly(run->input, view, decision);
+    }
+    return go_on_or_not(run);
+}
+
 /* 0 or 1, and now and then neither. */
 static int32_t input_switch(struct input *input) {
     uint8_t byte = input_byte(input);
@@ -140,12 +245,13 @@ static int64_t input_limit(struct input *input, int64_t most) {
 batching_config input_engine_config(struct input *input) {
     static const int32_t POLICIES[] = {BATCHING_POLICY_VLLM,       BATCHING_POLICY_VLLM,    BATCHING_POLICY_VLLM,
                                        BATCHING_POLICY_STATIC,     BATCHING_POLICY_DYNAMIC, BATCHING_POLICY_CONTINUOUS,
-                                       BATCHING_POLICY_CONTINUOUS, BATCHING_POLICY_ORCA};
+                                       BATCHING_POLICY_CONTINUOUS, BATCHING_POLICY_ORCA,    BATCHING_POLICY_CUSTOM,
+                                       BATCHING_POLICY_CUSTOM};
     static const int32_t ORDERS[] = {BATCHING_QUEUE_ARRIVAL, BATCHING_QUEUE_PRIORITY, BATCHING_QUEUE_SHORTEST_OUTPUT};
     static const int32_t MODELS[] = {BATCHING_TIME_CONSTANT, BATCHING_TIME_AFFINE, BATCHING_TIME_CALLBACK};
     batching_config config;
     REQUIRE(batching_config_init(&config, sizeof config) == BATCHING_OK);
-    config.policy = input_choice(input, POLICIES, 8);
+    config.policy = input_choice(input, POLICIES, 10);
     config.queue_order = input_choice(input, ORDERS, 3);
     config.max_num_seqs = input_limit(input, 12);
     config.max_num_batched_tokens = config.max_num_seqs == 0 || input_chance(input, 8)
@@ -179,6 +285,9 @@ batching_config input_engine_config(struct input *input) {
     /* Never 0, which is no limit. */
     config.iteration_limit = input_chance(input, 32) ? -1 - input_byte(input) : 1 + 4 * input_byte(input);
     config.progress_interval = input_limit(input, 64);
+    if (config.policy == BATCHING_POLICY_CUSTOM && !input_chance(input, 16)) {
+        config.queue_order = config.async_scheduling = config.enable_prefix_caching = 0;
+    }
     return config;
 }
 
@@ -482,7 +591,7 @@ static void see_what_was_kept(struct run *run) {
 /* Without outputs, logs and progress the same input gives the same summary. */
 static void require_the_same_again(const struct run *run, const batching_requests *requests,
                                    const batching_summary *summary) {
-    if (run->config.time_model == BATCHING_TIME_CALLBACK) {
+    if (run->config.time_model == BATCHING_TIME_CALLBACK || run->config.policy == BATCHING_POLICY_CUSTOM) {
         return;
     }
     batching_config config = run->config;
@@ -509,6 +618,8 @@ void fuzz_engine(struct input *input) {
     run.config.time_user_data = &run;
     run.config.progress_callback = input_chance(input, 2) ? see_progress : NULL;
     run.config.progress_user_data = &run;
+    run.config.policy_callback = input_chance(input, 32) ? NULL : decide;
+    run.config.policy_user_data = &run;
     input_logs(input, &run);
 
     int64_t columns = requests.count >= 0 && requests.count <= INT64_MAX / 8 ? requests.count : 0;

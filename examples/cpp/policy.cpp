@@ -36,8 +36,10 @@ class virtual_token_counter {
         auto budget = view->max_num_batched_tokens;
         decision->decode_rest = 1;
         for (std::int64_t row = 0; row < view->running_count; ++row) {
-            budget -= view.uncomputed_tokens(row) == 1 ? 1 : 0;
-            counters_[tenant_of(view->request[row])] += output_weight;
+            if (view.uncomputed_tokens(row) == 1) {
+                budget -= 1;
+                counters_[tenant_of(view->request[row])] += output_weight;
+            }
         }
         for (std::int64_t row = 0; row < view->running_count; ++row) {
             if (view.uncomputed_tokens(row) > 1) {
@@ -55,7 +57,8 @@ class virtual_token_counter {
             const std::size_t tenant = second ? 1 : 0;
             const auto row = queues[tenant].front();
             queues[tenant].pop_front();
-            counters_[tenant] += input_weight * view->prompt_tokens[row];
+            // And for the first output token, which the prompt yields.
+            counters_[tenant] += input_weight * view->prompt_tokens[row] + output_weight;
             budget -= compute(decision, row, std::min(view.uncomputed_tokens(row), budget));
         }
     }

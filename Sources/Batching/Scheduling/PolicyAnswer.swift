@@ -210,7 +210,8 @@ extension PolicyAnswer {
     @inline(never)
     static func shortOfBlocks(_ iteration: Int64, needed: Int, free: Int) -> BatchingError {
         invalid(
-            iteration, "the number of KV blocks needed", needed, "must be at most those that are free, which are \(free)")
+            iteration, "the number of KV blocks needed", needed,
+            "must be at most those that are free, which are \(free)")
     }
 
     private static func argument(_ name: String, _ iteration: Int64) -> String {

@@ -1,5 +1,5 @@
-"""vLLM's rules once more, as a policy of the caller's: each decision is made from what the view shows, request by request,
-and so must be that of the engine's own policy.
+"""vLLM's rules once more, as a policy of the caller's: each decision is made from what the view shows, request by
+request, and so must be that of the engine's own policy.
 """
 
 from collections.abc import Callable

@@ -37,7 +37,9 @@ PYTHON = {
     "static_batch_simulation,\n": re.escape(LESSON),
     # 260 tokens in the mean; the sum has a standard deviation of 139 x sqrt(10^7), under half a million.
     "generate_workload(10_000_000": r"Batch metrics\n  tokens +2,(599|600|601),\d\d\d,\d\d\d\n.*",
-    "policy=": r"vllm +TTFT[^\n]*\norca +TTFT[^\n]*\nstatic +TTFT[^\n]*\n",
+    '"orca", "static"': r"vllm +TTFT[^\n]*\norca +TTFT[^\n]*\nstatic +TTFT[^\n]*\n",
+    # Shortest first lets the mean wait less, whatever the lengths.
+    "shortest_prompt_first": r"vllm +mean TTFT \d+\.\d\d s\ncustom +mean TTFT \d+\.\d\d s\n",
     "attribution=True": (
         r"0 to 50%: [\d.]+ s, most of it decode\n50 to 90%: [^\n]*\n90 to 99%: [^\n]*\n"
         r"99 to 100%: [\d.]+ s, most of it slowed_by_prefill\n"

@@ -65,7 +65,7 @@ def simulate(
         requests: RequestColumns, or Request objects; in any order of arrival.
         policy: "vllm" decides what vLLM V1's scheduler decides; "continuous", "orca", "static" and "dynamic" are what
             to compare it with. Or a policy of your own: a function of a PolicyView and a PolicyDecision, called once
-            for each iteration. See "Your own policy" in section 6 of batching.h for what it may decide.
+            for each iteration. "Your own policy" in section 6 of batching.h says what it may decide.
         queue_order: in which order the waiting are admitted. By "priority", the least urgent is preempted first.
         max_num_seqs: the most requests that run at once; the batch of static and dynamic.
         max_num_batched_tokens: vllm: the most tokens in an iteration. None: 2048, or max_num_seqs if that is more.

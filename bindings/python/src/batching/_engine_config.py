@@ -72,7 +72,7 @@ def configured(
     config.queue_order = _choice(queue_order, "queue_order", _abi.QUEUE_ORDERS)
     if config.policy_callback and queue_order != "arrival":
         raise BatchingValueError(
-            f"queue_order is {shown(queue_order)}: must be 'arrival' with a policy of your own: that orders them"
+            f"queue_order is {shown(queue_order)}: must be 'arrival' with a policy of your own, which orders all"
         )
     config.max_num_seqs = positive(max_num_seqs, "max_num_seqs")
     if max_num_batched_tokens is None:

@@ -8,7 +8,6 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from batching import _abi
 from batching._arguments import INT32_MAX, INT32_MIN, number, shown
 from batching._calls import Float64Array, Int32Array, Int64Array
 from batching._errors import BatchingValueError
@@ -37,8 +36,8 @@ def _array(pointer: Any, count: int, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
 class PolicyView:
     """What a policy of your own is shown when an iteration is scheduled: a row for each request in the system.
 
-    The first `running_count` rows are those that run, in order of admission; the others wait: first those preempted, the
-    one preempted last before the others, then those that never ran, in order of arrival.
+    The first `running_count` rows are those that run, in order of admission; the others wait: first those preempted,
+    the one preempted last before the others, then those that never ran, in order of arrival.
 
     The columns are the library's memory, read-only, and end with the call: copy what you want to keep.
     """
@@ -147,7 +146,7 @@ class PolicyDecision:
     decode_rest: bool
     """Whether every other request that runs and decodes computes its one token, too."""
     until_change: bool
-    """Whether not to ask again while everyone who runs decodes, nobody arrives or finishes, and the KV blocks suffice."""
+    """Whether not to ask again while all who run decode, nobody arrives or finishes, and the KV blocks suffice."""
     short_of_memory: bool
     """Whether those who still wait lack KV blocks: only for `attribution`."""
     wait_until: float | None
