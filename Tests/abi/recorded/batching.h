@@ -20,6 +20,7 @@
  *   9. Capacity               arithmetic intensity, the largest batch that fits
  *  10. Workloads              seeded synthetic requests
  *  11. Accumulator            the metrics of live traffic, told event by event
+ *  12. Live engine            a twin of a running server: what has happened, and what would
  *
  * A first program: examples/c/quickstart.c.
  */
@@ -550,6 +551,67 @@ typedef int32_t (*batching_progress_callback)(const batching_progress *progress,
 typedef int32_t (*batching_log_callback)(int64_t row_count, void *user_data);
 
 /**
+ * What a policy of the caller's is shown when an iteration is scheduled: a row for each request in the system, and the
+ * limits. See "Your own policy" in section 6.
+ *
+ * The first running_count rows are those that run, in order of admission; the others wait: first those preempted, the
+ * one preempted last before the others, then those that never ran, in order of arrival. The columns are the library's:
+ * they are only read, and valid until the callback returns.
+ */
+typedef struct batching_policy_view {
+    uint32_t struct_size;            /**< sizeof(batching_policy_view) of the library. */
+    uint32_t reserved;               /**< 0. */
+    int64_t iteration;               /**< The iteration that is scheduled: 0, 1, 2, … */
+    double time;                     /**< Seconds: now. */
+    int64_t count;                   /**< Rows: requests that have arrived and are neither rejected nor finished. */
+    int64_t running_count;           /**< Those of them that run. */
+    const int64_t *request;          /**< [count] its index in the requests of the run. */
+    const double *arrival_time;      /**< [count] seconds. */
+    const int32_t *prompt_tokens;    /**< [count] at least 1. */
+    const int32_t *generated_tokens; /**< [count] tokens generated. With prompt_tokens: N, its known tokens. */
+    const int64_t *computed_tokens;  /**< [count] C, the known tokens whose KV is there: 0 while it waits, or N - 1 with
+                                          instant_prefill. */
+    const int64_t *kv_blocks; /**< [count] KV blocks that it holds: C / block_size, rounded up. 0 while it waits. */
+    const int32_t *priority;  /**< [count] as given; lower is more urgent. */
+    const int64_t *tie_break; /**< [count] as given; its index if none was given. */
+    const int32_t *oracle_output_tokens; /**< [count] tokens that it will have generated in the end. No real scheduler
+                                              knows them: whatever looks here is an oracle. */
+    int64_t max_num_seqs;                /**< The most requests that run at once. */
+    int64_t max_num_batched_tokens;      /**< The most tokens of an iteration. */
+    int64_t kv_blocks_free;              /**< KV blocks that nobody holds; INT64_MAX without a limit. */
+    int64_t kv_blocks_usable;            /**< KV blocks in all; INT64_MAX without a limit. */
+    int64_t block_size;                  /**< Tokens in a KV block. */
+} batching_policy_view;
+
+/**
+ * What the policy decides. Everything is 0 when it is asked; the columns are the library's, to be written, and an
+ * answer that is not valid ends the run: see "Your own policy" in section 6.
+ */
+typedef struct batching_policy_decision {
+    uint32_t struct_size; /**< sizeof(batching_policy_decision) of the library. */
+    uint32_t reserved;    /**< 0. */
+    int64_t capacity;     /**< Elements of each column: the view's count. No more may be written. */
+    int64_t
+        *scheduled_row; /**< [capacity] rows that compute, each once. Those that wait are admitted, in this order. */
+    int32_t *scheduled_tokens; /**< [capacity] how many tokens: from 1 to the N - C that it has yet to compute. */
+    int64_t *preempted_row;    /**< [capacity] rows, of those that run, that lose their KV blocks and wait again. */
+    int64_t scheduled_count;   /**< To be written: elements of scheduled_row and scheduled_tokens. */
+    int64_t preempted_count;   /**< To be written: elements of preempted_row. */
+    int32_t decode_rest;       /**< 1: every other request that runs and decodes computes its one token, too. */
+    int32_t until_change;      /**< 1: do not ask again while everyone who runs decodes, nobody arrives or finishes, and
+                                    the KV blocks suffice: each then computes its one token. */
+    int32_t short_of_memory;   /**< 1: those who still wait lack KV blocks. Only told on, to batching_attribution; if
+                                    somebody is preempted, they do anyway. */
+    uint32_t reserved_2;       /**< Must stay 0. */
+    double wait_until; /**< Seconds, after now: with nobody scheduled or preempted, no iteration happens before then,
+                            unless a request arrives. 0: nothing of the kind. */
+} batching_policy_decision;
+
+/** Decides who computes how many tokens in the iteration that the view shows. */
+typedef int32_t (*batching_policy_callback)(const batching_policy_view *view, batching_policy_decision *decision,
+                                            void *user_data);
+
+/**
  * What happened in each iteration: one row an iteration, in order.
  *
  * Rows go into the columns, which the caller owns; NULL columns are not wanted. Without a callback those beyond
@@ -715,6 +777,11 @@ typedef struct batching_config {
     /* Where the time of each request goes; costs nothing if not wanted */
 
     const batching_attribution *attribution; /**< Or NULL. Its columns are written as those of the results are. */
+
+    /* A policy of your own */
+
+    batching_policy_callback policy_callback; /**< custom: asked for each iteration. */
+    void *policy_user_data;                   /**< For policy_callback. */
 } batching_config;
 
 /** vLLM V1's scheduler. */
@@ -727,6 +794,8 @@ typedef struct batching_config {
 #define BATCHING_POLICY_CONTINUOUS 200
 /** As continuous, with KV memory reserved for prompt and output on admission: nothing is ever preempted. */
 #define BATCHING_POLICY_ORCA 210
+/** What policy_callback decides. */
+#define BATCHING_POLICY_CUSTOM 300
 
 /** First come, first served. */
 #define BATCHING_QUEUE_ARRIVAL 0
@@ -867,6 +936,8 @@ batching_status batching_strategies_compare(const batching_requests *requests, i
  *   dynamic     A batch forms when max_num_seqs requests wait, or the oldest of fewer has waited max_queue_delay. It
  *               then runs as with static.
  *
+ *   custom      What policy_callback decides: see "Your own policy".
+ *
  *   With constant iteration time and no memory limit, static and continuous give to the last bit what
  *   batching_static_simulate and batching_continuous_simulate give.
  *
@@ -888,6 +959,40 @@ batching_status batching_strategies_compare(const batching_requests *requests, i
  *   starts when batch k ends. So a request that finishes keeps its slot and its blocks for one more iteration, and
  *   one that arrives joins one iteration later. Where nothing can be scheduled, up to four empty batches of no
  *   duration follow.
+ *
+ * Your own policy (custom)
+ *
+ *   policy_callback is asked at the beginning of each iteration. It is shown a row for each request in the system, and
+ *   names the rows that compute and how many tokens each, and the rows that are preempted, in any order. A row that
+ * runs gets the KV blocks for its tokens. A row that waits and is given tokens is admitted, with blocks for them alone,
+ * and keeps its place among the running until it finishes or is preempted. Who is preempted loses its blocks, and waits
+ *   again to recompute all its tokens. Who is not named goes on running without a token, or waiting; but with
+ * decode_rest everyone who runs and decodes computes its one token unnamed: an iteration in which nothing happens is
+ * answered with one number.
+ *
+ *   The answer is checked. The run ends with BATCHING_ERROR_INVALID_ARGUMENT, and a sentence that names the iteration,
+ *   the element and the value, if
+ *     - a count is below 0, or above the rows that it can name; or a row is none of the view's;
+ *     - a row is named twice: scheduled, preempted, or one of each; or a row is preempted that does not run;
+ *     - a row is given less than 1 token, or more than it has yet to compute;
+ *     - all tokens together exceed max_num_batched_tokens, those of decode_rest included;
+ *     - more would run than max_num_seqs;
+ *     - more KV blocks are needed than are free once those preempted have given theirs back;
+ *     - a switch is neither 0 nor 1; or wait_until is no time after now, or stands beside anything else.
+ *   A callback that answers other than 0 stops the run: BATCHING_ERROR_CANCELLED.
+ *
+ *   Where nothing is scheduled and nobody preempted, nothing happens before the next arrival; if none is left, the run
+ *   ends with BATCHING_END_STUCK. Whoever waits by wait_until 1,000 times, and 100 times more for each request running,
+ *   without a token or an arrival in between, is taken to do so for ever, as is whoever preempts so often.
+ *
+ *   max_num_seqs, max_num_batched_tokens, max_model_len, num_gpu_blocks, block_size, admit_oversized and
+ * instant_prefill hold for a policy of your own, too; queue_order, async_scheduling and enable_prefix_caching must be
+ * 0; the other settings of vllm and dynamic are its own business. It is asked in the order of the iterations, once for
+ * each that it is asked for at all, and a run of the same answers gives the same bytes, with logs or without.
+ *
+ *   An answer costs the callback's own time, about 1 ns for each row that it names, and, since the columns are kept
+ * from one iteration to the next, about 0.2 ns for each request that runs; nothing for those that wait. Iterations that
+ *   until_change covers cost what they do with the other policies.
  *
  * Where the time of a request goes
  *
@@ -949,11 +1054,11 @@ batching_status batching_strategies_compare(const batching_requests *requests, i
  *   results   columns to fill, or NULL.
  *   summary   filled, or NULL.
  *
- * Errors: BATCHING_ERROR_NULL_POINTER if requests is NULL, hash_ids has no hash_offsets, or the time model is
- * BATCHING_TIME_CALLBACK without one; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_INVALID_ARGUMENT if a value is out of
- * its range, or two contradict each other; BATCHING_ERROR_CAPACITY if results->capacity is smaller than
- * requests->count; BATCHING_ERROR_OVERFLOW if the clock would pass BATCHING_TIME_MAX; BATCHING_ERROR_OUT_OF_MEMORY;
- * BATCHING_ERROR_CANCELLED if a callback stopped the run.
+ * Errors: BATCHING_ERROR_NULL_POINTER if requests is NULL, hash_ids has no hash_offsets, the time model is
+ * BATCHING_TIME_CALLBACK without one, or the policy is BATCHING_POLICY_CUSTOM without one; BATCHING_ERROR_STRUCT_SIZE;
+ * BATCHING_ERROR_INVALID_ARGUMENT if a value is out of its range, or two contradict each other; BATCHING_ERROR_CAPACITY
+ * if results->capacity is smaller than requests->count; BATCHING_ERROR_OVERFLOW if the clock would pass
+ * BATCHING_TIME_MAX; BATCHING_ERROR_OUT_OF_MEMORY; BATCHING_ERROR_CANCELLED if a callback stopped the run.
  *
  * A run that fails on its way (it is cancelled, a callback's answer is invalid, the clock passes its maximum, memory
  * runs out) may have written rows of logs and elements of results, but not the summary.
@@ -1499,6 +1604,187 @@ batching_status batching_accumulator_deserialize(const uint8_t *bytes, int64_t s
 batching_status batching_accumulator_prometheus(batching_accumulator *accumulator, const char *model_name,
                                                 const char *engine, int64_t max_model_len, char *buffer,
                                                 int64_t capacity, int64_t *needed);
+
+/* ================================================================================================================
+ * 12. Live engine
+ *
+ * An engine of section 6 that runs as its host's time goes by, as a twin of a real server: a router has one for each of
+ * its replicas. Requests are submitted while it runs, leave, or get another length; it tells what has happened, and,
+ * for a request that was not sent yet, what would.
+ *
+ *     batching_engine_submit(engine, &requests, NULL);   as requests arrive
+ *     batching_engine_advance(engine, now, 0);           as time goes by
+ *     batching_engine_poll(engine, &events);             who started, had a first token, finished
+ *     batching_engine_estimate(engine, &requests, &results);   and if I sent this one?
+ *
+ * The clock is where batching_engine_advance has moved it, and begins at 0. All that happens before it has been
+ * decided: an iteration that starts before the clock and ends after it is under way. What its end brings is told once
+ * the clock is there. Requests can be submitted in any order as long as none arrives before the clock: that is the
+ * horizon. A host whose requests reach it late keeps the clock so much behind.
+ *
+ * In whatever slices requests are submitted and the clock is moved, the decisions are those of batching_simulate with
+ * all of them, to the last bit. (Static batching starts a batch that is not full when nothing more will come: at
+ * batching_engine_advance to infinity.)
+ *
+ * Ids. The caller chooses what a request is called; an id is free again once its request has finished, was aborted or
+ * rejected.
+ *
+ * Events. They are kept until batching_engine_poll takes them, 32 bytes each. In order of time; at the same time in the
+ * order in which they happen.
+ *
+ * Output lengths. What a real server will generate is not known: submit what is expected, and correct it as the request
+ * finishes earlier, or goes on longer, with batching_engine_set_output_length. What is submitted, or corrected, is
+ * known to the engine; its policy does not look at it, but for those that section 6 names.
+ *
+ * Memory. About 200 bytes a request in flight, and what section 6 says; what was once needed is kept for those to come.
+ *
+ * Handles. One thread at a time uses a handle; a call on one that is in use, be it from one of its own callbacks,
+ * returns BATCHING_ERROR_BUSY, and does nothing. Different handles are independent. A call that fails for its arguments
+ * leaves the engine as it was. If time_callback or progress_callback stops batching_engine_advance, it can be called
+ * again, and goes on where it was; after BATCHING_ERROR_OVERFLOW or BATCHING_ERROR_OUT_OF_MEMORY in it, every call but
+ * destroy returns that error. A handle that was destroyed must not be used again, which cannot be noticed.
+ * ================================================================================================================ */
+
+/** A handle: see above. */
+typedef struct batching_engine batching_engine;
+
+/** It has its first token. (The other events are those of batching_decision_log.) */
+#define BATCHING_EVENT_FIRST_TOKEN 450
+/** It was aborted. */
+#define BATCHING_EVENT_ABORTED 610
+
+/** What happened: the first count rows are written. NULL columns are not wanted. */
+typedef struct batching_engine_events {
+    uint32_t struct_size; /**< sizeof(batching_engine_events) of the caller; set by the _init function. */
+    uint32_t reserved;    /**< Must be 0. */
+    int64_t capacity;     /**< Elements in each column; at least 0. */
+    int64_t count;        /**< Written: rows. */
+    int64_t remaining;    /**< Written: events that are kept for the next call. */
+    double *time;         /**< [capacity] seconds. */
+    int64_t *request;     /**< [capacity] the id of the request. */
+    int32_t *event;       /**< [capacity] BATCHING_EVENT_ADMITTED, _RESUMED, _PREEMPTED, _FIRST_TOKEN, _FINISHED,
+                               _ABORTED or _REJECTED. */
+    int32_t *tokens; /**< [capacity] admitted, resumed: found in the prefix cache; rejected: its BATCHING_REQUEST_...
+                          status; otherwise: tokens that it has generated. */
+} batching_engine_events;
+
+/** What an engine holds now, as of its clock. */
+typedef struct batching_engine_state {
+    uint32_t struct_size;     /**< sizeof(batching_engine_state) of the caller; set by the _init function. */
+    uint32_t reserved;        /**< Must be 0. */
+    double clock;             /**< Seconds. */
+    int64_t submitted;        /**< Requests ever submitted: the sum of the next six. */
+    int64_t pending;          /**< Requests that have not arrived yet. */
+    int64_t waiting;          /**< Requests that wait, those preempted included. */
+    int64_t running;          /**< Requests that run. */
+    int64_t finished;         /**< Requests that have finished. */
+    int64_t rejected;         /**< Requests that were rejected. */
+    int64_t aborted;          /**< Requests that were aborted. */
+    int64_t tokens_in_flight; /**< Tokens of the running whose KV is there; those of the iteration under way are not. */
+    int64_t kv_blocks_used;   /**< KV blocks in use, those for the iteration under way included. */
+    int64_t kv_blocks_usable; /**< KV blocks in all; -1: no limit. */
+    int64_t iterations;       /**< Iterations that have begun. */
+    int64_t preemptions;      /**< Preemptions so far. */
+    double next_iteration_end; /**< Seconds: when the iteration under way ends. NaN: none is. */
+    int32_t is_stuck;          /**< 1: there are requests, but nothing goes on until somebody comes or leaves. */
+    uint32_t reserved_2;       /**< 0. */
+    int64_t events;            /**< Events that were not polled. */
+} batching_engine_state;
+
+batching_status batching_engine_events_init(batching_engine_events *events, uint32_t struct_size);
+batching_status batching_engine_state_init(batching_engine_state *state, uint32_t struct_size);
+
+/**
+ * Makes an engine, with its clock at 0.
+ *
+ *   config  NULL: all defaults. Its callbacks are called by advance and estimate, for as long as the engine lives.
+ *           The policy must not be custom, time_limit and iteration_limit must be 0, and iteration_log, decision_log
+ * and attribution NULL. engine  written: the new handle, for batching_engine_destroy. Must not be NULL.
+ *
+ * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_INVALID_ARGUMENT;
+ * BATCHING_ERROR_OUT_OF_MEMORY.
+ */
+batching_status batching_engine_create(const batching_config *config, batching_engine **engine);
+
+/** Gives back what create or fork made. NULL is fine. BATCHING_ERROR_BUSY: it is in use, and still there. */
+batching_status batching_engine_destroy(batching_engine *engine);
+
+/**
+ * Requests come: all of them, or, with an error, none. One that can never be served is rejected when it arrives, which
+ * is an event and no error.
+ *
+ *   requests  copied. A NULL arrival_time means the clock, now. hash_block_size and hash_covers_output must be the same
+ *             for all that have hash_ids.
+ *   ids       [requests->count] any, but none that is in flight. NULL: each has the number of those submitted before
+ * it.
+ *
+ * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_BUSY; BATCHING_ERROR_INVALID_ARGUMENT
+ * if a value is out of its range, an id is in flight, or an arrival before the clock; BATCHING_ERROR_OUT_OF_MEMORY.
+ *
+ * Time: O(1) a request, and O(pending) for one that does not arrive last. Memory: see above; 8 bytes a hash id.
+ */
+batching_status batching_engine_submit(batching_engine *engine, const batching_requests *requests, const int64_t *ids);
+
+/**
+ * Moves the clock on, and does what happens until then.
+ *
+ *   time        seconds. If the clock is there already, nothing happens. INFINITY: until nothing is left to do, and
+ *               nobody else comes; the clock is then at the end of the last iteration.
+ *   iterations  the most iterations that it schedules; the clock is then where the next would be. 0: no limit.
+ *
+ * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_BUSY; BATCHING_ERROR_INVALID_ARGUMENT;
+ * BATCHING_ERROR_CANCELLED; BATCHING_ERROR_OVERFLOW; BATCHING_ERROR_OUT_OF_MEMORY.
+ *
+ * Time: as batching_simulate.
+ */
+batching_status batching_engine_advance(batching_engine *engine, double time, int64_t iterations);
+
+/** Takes the events that nobody has taken, as many as there is room for. events: see there; must not be NULL. */
+batching_status batching_engine_poll(batching_engine *engine, batching_engine_events *events);
+
+/**
+ * A request leaves, with all that it holds: its client is gone. If it runs, it leaves at the end of the iteration under
+ * way; if that gives its last token, it has finished instead. In a static or dynamic batch its place stays empty until
+ * the batch is done.
+ *
+ * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_BUSY; BATCHING_ERROR_INVALID_ARGUMENT if it is not in flight.
+ */
+batching_status batching_engine_abort(batching_engine *engine, int64_t request);
+
+/**
+ * How many tokens a request will have generated in the end; at least 1. If it has as many, it has finished: now, or, if
+ * it runs, at the end of the iteration under way, with what it has then. max_model_len holds.
+ *
+ * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_BUSY; BATCHING_ERROR_INVALID_ARGUMENT if it is not in flight,
+ * could never be served with so many, runs in a static or dynamic batch, or, with async_scheduling, has its last token
+ * on its way; BATCHING_ERROR_CAPACITY if orca cannot reserve more blocks for it.
+ */
+batching_status batching_engine_set_output_length(batching_engine *engine, int64_t request, int32_t output_length);
+
+/** What it holds now. state is filled; it must not be NULL. */
+batching_status batching_engine_observe(batching_engine *engine, batching_engine_state *state);
+
+/**
+ * What would become of each of `requests` if it, and nobody else, came; the engine stays as it is. TTFT is its
+ * first_token_time - its arrival.
+ *
+ *   requests  as for submit.
+ *   results   start_time, first_token_time, end_time, tokens_generated and status are written, if wanted.
+ *
+ * Errors: those of submit and advance, but that it leaves the engine usable; BATCHING_ERROR_CAPACITY.
+ *
+ * Time: a copy of what is in flight (with prefix caching also of the cache, 40 bytes a block), and what it takes to run
+ * that to the end of the request. Callbacks are called.
+ */
+batching_status batching_engine_estimate(batching_engine *engine, const batching_requests *requests,
+                                         const batching_results *results);
+
+/**
+ * Makes an independent copy, for a what-if. It has no events to tell yet. Its callbacks are the same.
+ *
+ *   copy  written: the new handle, for batching_engine_destroy. Must not be NULL.
+ */
+batching_status batching_engine_fork(batching_engine *engine, batching_engine **copy);
 
 #ifdef __cplusplus
 }

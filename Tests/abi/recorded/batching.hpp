@@ -663,6 +663,7 @@ enum class policy : std::int32_t {
     dynamic_batching = BATCHING_POLICY_DYNAMIC,
     continuous_batching = BATCHING_POLICY_CONTINUOUS,
     orca = BATCHING_POLICY_ORCA,
+    custom = BATCHING_POLICY_CUSTOM,
 };
 
 /// In which order the waiting are admitted.
@@ -689,7 +690,9 @@ enum class event : std::int32_t {
     scheduled = BATCHING_EVENT_SCHEDULED,
     running = BATCHING_EVENT_RUNNING,
     waiting = BATCHING_EVENT_WAITING,
+    first_token = BATCHING_EVENT_FIRST_TOKEN, ///< of a live engine
     finished = BATCHING_EVENT_FINISHED,
+    aborted = BATCHING_EVENT_ABORTED, ///< of a live engine
 };
 
 // What the functions of the caller are given: the structs of C.
@@ -705,10 +708,10 @@ using progress = ::batching_progress;
  */
 template <class Signature> class callback;
 
-template <class Answer, class Argument> class callback<Answer(Argument)> {
+template <class Answer, class... Arguments> class callback<Answer(Arguments...)> {
     template <class Callable> static constexpr bool accepts() {
-        using answer = std::invoke_result<Callable &, Argument>;
-        if constexpr (!std::is_invocable_v<Callable &, Argument>) {
+        using answer = std::invoke_result<Callable &, Arguments...>;
+        if constexpr (!std::is_invocable_v<Callable &, Arguments...>) {
             return false;
         } else if constexpr (std::is_same_v<Answer, bool>) {
             // No int: in C, 0 goes on.
@@ -728,21 +731,21 @@ template <class Answer, class Argument> class callback<Answer(Argument)> {
     callback(const callback &) = default;
     callback &operator=(const callback &) = default;
 
-    Answer operator()(Argument argument) const { return call_(function_.get(), argument); }
+    Answer operator()(Arguments... arguments) const { return call_(function_.get(), arguments...); }
 
   private:
-    template <class Stored> static Answer call(void *function, Argument argument) {
+    template <class Stored> static Answer call(void *function, Arguments... arguments) {
         auto &stored = *static_cast<Stored *>(function);
-        if constexpr (std::is_void_v<std::invoke_result_t<Stored &, Argument>>) {
-            std::invoke(stored, argument);
+        if constexpr (std::is_void_v<std::invoke_result_t<Stored &, Arguments...>>) {
+            std::invoke(stored, arguments...);
             return true;
         } else {
-            return static_cast<Answer>(std::invoke(stored, argument));
+            return static_cast<Answer>(std::invoke(stored, arguments...));
         }
     }
 
     std::shared_ptr<void> function_;
-    Answer (*call_)(void *, Argument);
+    Answer (*call_)(void *, Arguments...);
 };
 
 /// How long an iteration takes by BATCHING_TIME_AFFINE, in seconds: each at least 0.
@@ -754,6 +757,67 @@ struct affine_time {
     double per_prefill_context = 0.0; ///< x the sum over chunks of tokens x context
 };
 
+/// batching_policy_view: what a policy of your own is shown. Its columns are valid until the policy returns.
+struct policy_view {
+    explicit policy_view(const ::batching_policy_view &told) : told_(&told) {}
+
+    const ::batching_policy_view *operator->() const { return told_; }
+
+    /// Tokens that a row has yet to compute before it generates another: the most that it can be given.
+    std::int64_t uncomputed_tokens(std::int64_t row) const {
+        return std::int64_t{told_->prompt_tokens[row]} + told_->generated_tokens[row] - told_->computed_tokens[row];
+    }
+
+    /// KV blocks that a row needs, beyond those it holds, to compute so many tokens.
+    std::int64_t kv_blocks_needed(std::int64_t row, std::int64_t tokens) const {
+        return (told_->computed_tokens[row] + tokens + told_->block_size - 1) / told_->block_size -
+               told_->kv_blocks[row];
+    }
+
+  private:
+    const ::batching_policy_view *told_;
+};
+
+/// batching_policy_decision: what a policy of your own decides. Empty when it is asked.
+class policy_decision {
+  public:
+    explicit policy_decision(::batching_policy_decision &written) : written_(&written) {}
+
+    /// For the switches: decision->decode_rest = 1.
+    ::batching_policy_decision *operator->() { return written_; }
+
+    /// The row computes so many tokens. Throws invalid_argument if as many rows are scheduled as there are.
+    void schedule(std::int64_t row, std::int64_t tokens) {
+        check(written_->scheduled_count, "scheduled");
+        // What does not fit is more than any row has to compute, and is refused as such.
+        const auto least = std::int64_t{std::numeric_limits<std::int32_t>::min()};
+        const auto most = std::int64_t{std::numeric_limits<std::int32_t>::max()};
+        written_->scheduled_row[written_->scheduled_count] = row;
+        written_->scheduled_tokens[written_->scheduled_count++] =
+            static_cast<std::int32_t>(std::min(std::max(tokens, least), most));
+    }
+
+    /// The row, which runs, loses its KV blocks and waits again. Throws as schedule does.
+    void preempt(std::int64_t row) {
+        check(written_->preempted_count, "preempted");
+        written_->preempted_row[written_->preempted_count++] = row;
+    }
+
+  private:
+    void check(std::int64_t count, const char *what) const {
+        if (count < 0 || count >= written_->capacity) {
+            throw invalid_argument(BATCHING_ERROR_INVALID_ARGUMENT, "a row more than there are is " +
+                                                                        std::string(what) + ": must be at most " +
+                                                                        std::to_string(written_->capacity));
+        }
+    }
+
+    ::batching_policy_decision *written_;
+};
+
+/// A policy of your own: it looks at the view, and fills the decision. See "Your own policy" in batching.h.
+using custom_policy = callback<bool(const policy_view &, policy_decision &)>;
+
 /// Seconds; or an affine model; or a function that is asked once for each iteration that computes.
 using iteration_time_model = std::variant<double, affine_time, callback<double(const iteration &)>>;
 
@@ -763,6 +827,7 @@ struct config {
     // Scheduling
 
     batching::policy policy = batching::policy::vllm;
+    std::optional<batching::custom_policy> custom_policy; ///< custom: asked for each iteration
     batching::queue_order queue_order = batching::queue_order::arrival;
     std::int64_t max_num_seqs = 256;               ///< the most requests that run at once; the batch of static, dynamic
     std::int64_t max_num_batched_tokens = 2048;    ///< vllm: the most tokens in an iteration; at least max_num_seqs
@@ -970,6 +1035,12 @@ template <class... Kinds> overloaded(Kinds...) -> overloaded<Kinds...>;
 /// Calls functions of the caller from within the library: none of their exceptions may pass through it.
 class callback_guard {
   public:
+    /// That of the call that this thread has made, for callbacks that outlive it.
+    static callback_guard *&current() noexcept {
+        static thread_local callback_guard *guard = nullptr;
+        return guard;
+    }
+
     /// What a callback of the C interface returns, after it has called `function`, which is called `name`.
     template <class Function> std::int32_t call(const char *name, Function function) noexcept {
         try {
@@ -1110,7 +1181,9 @@ template <class Log> class borrowed_log {
 /// A callback of the caller together with the guard of the run, as user_data.
 template <class Callback> struct guarded_callback {
     const Callback *callback;
-    callback_guard *guard;
+    callback_guard *own_guard; ///< null: that of the call
+
+    callback_guard &guard() const noexcept { return own_guard != nullptr ? *own_guard : *callback_guard::current(); }
 };
 
 /// Throws if a value is 0, which would be a default in the C interface.
@@ -1129,7 +1202,8 @@ template <class Value> Value not_zero(const char *name, const std::optional<Valu
 /// A config of one run, as the library takes it.
 class borrowed_config {
   public:
-    borrowed_config(const config &given, callback_guard &guard) : borrowed_(initialized(batching_config_init)) {
+    /// `guard` is null if the config outlives the call.
+    borrowed_config(const config &given, callback_guard *guard) : borrowed_(initialized(batching_config_init)) {
         set_scheduling(given);
         set_memory(given);
         std::visit(overloaded{[this](double seconds) { set_constant_time(seconds); },
@@ -1141,6 +1215,9 @@ class borrowed_config {
         borrowed_.progress_interval = not_zero("progress_interval", given.progress_interval, "at least 1");
         if (given.progress) {
             set_progress_callback(*given.progress, guard);
+        }
+        if (given.custom_policy) {
+            set_policy_callback(*given.custom_policy, guard);
         }
     }
 
@@ -1190,29 +1267,43 @@ class borrowed_config {
         borrowed_.time_per_prefill_context = model.per_prefill_context;
     }
 
-    void set_time_callback(const callback<double(const iteration &)> &ask, callback_guard &guard) {
-        iteration_time_ = {&ask, &guard};
+    void set_time_callback(const callback<double(const iteration &)> &ask, callback_guard *guard) {
+        iteration_time_ = {&ask, guard};
         borrowed_.time_model = BATCHING_TIME_CALLBACK;
         borrowed_.time_user_data = &iteration_time_;
         borrowed_.time_callback = [](const iteration *iteration, double *seconds, void *user_data) noexcept {
             const auto &guarded = *static_cast<const decltype(iteration_time_) *>(user_data);
-            return guarded.guard->call("iteration_time", [&] {
+            return guarded.guard().call("iteration_time", [&] {
                 *seconds = (*guarded.callback)(*iteration);
                 return true;
             });
         };
     }
 
-    void set_progress_callback(const callback<bool(const progress &)> &tell, callback_guard &guard) {
-        progress_ = {&tell, &guard};
+    void set_progress_callback(const callback<bool(const progress &)> &tell, callback_guard *guard) {
+        progress_ = {&tell, guard};
         borrowed_.progress_user_data = &progress_;
         borrowed_.progress_callback = [](const progress *progress, void *user_data) noexcept {
             const auto &guarded = *static_cast<const decltype(progress_) *>(user_data);
-            return guarded.guard->call("progress", [&] { return (*guarded.callback)(*progress); });
+            return guarded.guard().call("progress", [&] { return (*guarded.callback)(*progress); });
+        };
+    }
+
+    void set_policy_callback(const custom_policy &decide, callback_guard *guard) {
+        policy_ = {&decide, guard};
+        borrowed_.policy_user_data = &policy_;
+        borrowed_.policy_callback = [](const batching_policy_view *view, batching_policy_decision *decision,
+                                       void *user_data) noexcept {
+            const auto &guarded = *static_cast<const decltype(policy_) *>(user_data);
+            return guarded.guard().call("custom_policy", [&] {
+                policy_decision decided(*decision);
+                return (*guarded.callback)(policy_view(*view), decided);
+            });
         };
     }
 
     batching_config borrowed_;
+    guarded_callback<custom_policy> policy_{};
     guarded_callback<callback<double(const iteration &)>> iteration_time_{};
     guarded_callback<callback<bool(const progress &)>> progress_{};
 };
@@ -1231,7 +1322,7 @@ inline engine_summary simulate_into(const requests_view &requests, const config 
     const auto borrowed_requests = detail::borrow(requests, sizes);
     const auto borrowed_results = detail::borrow(results, sizes);
     detail::callback_guard guard;
-    detail::borrowed_config borrowed_config(config, guard);
+    detail::borrowed_config borrowed_config(config, &guard);
     detail::borrowed_log<iteration_log> iterations("the iteration log's function", logs.iterations, guard);
     detail::borrowed_log<decision_log> decisions("the decision log's function", logs.decisions, guard);
     borrowed_config->iteration_log = iterations.get();
@@ -1884,6 +1975,173 @@ class accumulator {
     }
 
     std::unique_ptr<batching_accumulator, destroy> handle_;
+};
+
+/* ================================================================================================================
+ * 8. Live engine
+ * ================================================================================================================ */
+
+/// What happened to a request: a row of batching_engine_events.
+struct engine_event {
+    double time = 0.0;          ///< seconds
+    std::int64_t request = 0;   ///< its id
+    batching::event event = {}; ///< admitted, resumed, preempted, first_token, finished, aborted or rejected
+    std::int32_t tokens = 0;    ///< found in the prefix cache; the status, if rejected; otherwise generated
+};
+
+using engine_state = ::batching_engine_state;
+
+/// What would become of a request. Times are seconds; NaN where it would not get that far.
+struct engine_estimate {
+    double time_to_first_token = 0.0; ///< from its arrival
+    double end_to_end = 0.0;          ///< from its arrival
+    double start_time = 0.0;
+    double first_token_time = 0.0;
+    double end_time = 0.0;
+    request_status status = {};
+};
+
+/// A batching_engine, which it owns: see section 12 of batching.h. It can be moved; one that was moved from can only be
+/// assigned to or destroyed. The callbacks of its config are kept, and shared with its forks.
+class engine {
+  public:
+    explicit engine(const config &given = {}) : kept_(std::make_shared<kept>(given)) {
+        batching_engine *made = nullptr;
+        detail::check(batching_engine_create(kept_->borrowed.get(), &made));
+        handle_.reset(made);
+    }
+
+    /// Requests come. `ids` left out: each has the number of those submitted before it.
+    void submit(const requests_view &requests, const optional_column<const std::int64_t> &ids = {}) {
+        detail::column_sizes sizes;
+        const auto borrowed = detail::borrow(requests, sizes);
+        const auto *names = sizes.input("ids", ids);
+        detail::check(batching_engine_submit(handle_.get(), &borrowed, names));
+    }
+
+    /// One request comes, now or at `arrival_time`.
+    void submit(std::int64_t id, std::int32_t prompt_length, std::int32_t output_length,
+                const std::optional<double> &arrival_time = {}) {
+        const auto borrowed = single(prompt_length, output_length, arrival_time);
+        detail::check(batching_engine_submit(handle_.get(), &borrowed, &id));
+    }
+
+    /// Moves the clock on; infinity: until nothing is left to do. Throws what a callback throws, and can be called
+    /// again.
+    void advance(double time = std::numeric_limits<double>::infinity(),
+                 const std::optional<std::int64_t> &iterations = {}) {
+        const auto most = detail::not_zero("iterations", iterations, "at least 1");
+        guarded([&] { return batching_engine_advance(handle_.get(), time, most); });
+    }
+
+    /// What happened since it was last asked.
+    std::vector<engine_event> poll() {
+        const auto count = static_cast<std::size_t>(state().events);
+        std::vector<double> time(count);
+        std::vector<std::int64_t> request(count);
+        std::vector<std::int32_t> event(count), tokens(count);
+        auto told = detail::initialized(batching_engine_events_init);
+        told.capacity = static_cast<std::int64_t>(count);
+        told.time = time.data();
+        told.request = request.data();
+        told.event = event.data();
+        told.tokens = tokens.data();
+        detail::check(batching_engine_poll(handle_.get(), &told));
+        std::vector<engine_event> events(count);
+        for (std::size_t row = 0; row < count; ++row) {
+            events[row] = {time[row], request[row], static_cast<batching::event>(event[row]), tokens[row]};
+        }
+        return events;
+    }
+
+    void abort(std::int64_t request) { detail::check(batching_engine_abort(handle_.get(), request)); }
+
+    void set_output_length(std::int64_t request, std::int32_t output_length) {
+        detail::check(batching_engine_set_output_length(handle_.get(), request, output_length));
+    }
+
+    engine_state state() const {
+        auto told = detail::initialized(batching_engine_state_init);
+        detail::check(batching_engine_observe(handle_.get(), &told));
+        return told;
+    }
+
+    /// What would become of each of `requests` if it, and nobody else, came; into columns of the caller.
+    void estimate_into(const requests_view &requests, const results_view &results) const {
+        detail::column_sizes sizes;
+        const auto borrowed = detail::borrow(requests, sizes);
+        const auto columns = detail::borrow(results, sizes);
+        guarded([&] { return batching_engine_estimate(handle_.get(), &borrowed, &columns); });
+    }
+
+    /// What would become of one request if it, and nobody else, came.
+    engine_estimate estimate(std::int32_t prompt_length, std::int32_t output_length,
+                             const std::optional<double> &arrival_time = {}) const {
+        const double arrival = arrival_time ? *arrival_time : state().clock;
+        const std::optional<double> given = arrival;
+        const auto borrowed = single(prompt_length, output_length, given);
+        engine_estimate told;
+        std::int32_t status = 0;
+        auto results = detail::initialized(batching_results_init);
+        results.capacity = 1;
+        results.start_time = &told.start_time;
+        results.first_token_time = &told.first_token_time;
+        results.end_time = &told.end_time;
+        results.status = &status;
+        guarded([&] { return batching_engine_estimate(handle_.get(), &borrowed, &results); });
+        told.time_to_first_token = told.first_token_time - arrival;
+        told.end_to_end = told.end_time - arrival;
+        told.status = static_cast<request_status>(status);
+        return told;
+    }
+
+    /// An independent copy, which has no events to tell yet.
+    engine fork() const {
+        batching_engine *copy = nullptr;
+        detail::check(batching_engine_fork(handle_.get(), &copy));
+        return engine(copy, kept_);
+    }
+
+    /// The handle, for the C functions; it stays with this object.
+    batching_engine *get() const noexcept { return handle_.get(); }
+
+  private:
+    struct destroy {
+        void operator()(batching_engine *handle) const noexcept { batching_engine_destroy(handle); }
+    };
+
+    /// What the library keeps pointers to.
+    struct kept {
+        explicit kept(const config &config) : given(config), borrowed(given, nullptr) {}
+        config given;
+        detail::borrowed_config borrowed;
+    };
+
+    engine(batching_engine *handle, std::shared_ptr<kept> shared) noexcept
+        : kept_(std::move(shared)), handle_(handle) {}
+
+    /// Makes a call that may call back.
+    template <class Call> static void guarded(Call call) {
+        detail::callback_guard guard;
+        detail::callback_guard *const outer = std::exchange(detail::callback_guard::current(), &guard);
+        const batching_status status = call();
+        detail::callback_guard::current() = outer;
+        guard.check(status);
+    }
+
+    /// One request, as the library takes it, whose fields stay with the caller.
+    static batching_requests single(const std::int32_t &prompt_length, const std::int32_t &output_length,
+                                    const std::optional<double> &arrival_time) {
+        auto borrowed = detail::initialized(batching_requests_init);
+        borrowed.count = 1;
+        borrowed.prompt_length = &prompt_length;
+        borrowed.output_length = &output_length;
+        borrowed.arrival_time = arrival_time ? &*arrival_time : nullptr;
+        return borrowed;
+    }
+
+    std::shared_ptr<kept> kept_;
+    std::unique_ptr<batching_engine, destroy> handle_;
 };
 
 } // namespace batching
