@@ -1641,8 +1641,9 @@ batching_status batching_accumulator_prometheus(batching_accumulator *accumulato
  * Handles. One thread at a time uses a handle; a call on one that is in use, be it from one of its own callbacks,
  * returns BATCHING_ERROR_BUSY, and does nothing. Different handles are independent. A call that fails for its arguments
  * leaves the engine as it was. If time_callback or progress_callback stops batching_engine_advance, it can be called
- * again, and goes on where it was; after BATCHING_ERROR_OVERFLOW or BATCHING_ERROR_OUT_OF_MEMORY in it, every call but
- * destroy returns that error. A handle that was destroyed must not be used again, which cannot be noticed.
+ * again, and goes on where it was. After BATCHING_ERROR_OVERFLOW or BATCHING_ERROR_OUT_OF_MEMORY in it an engine can
+ * only be observed, polled and destroyed: every other call returns that error. A handle that was destroyed must not be
+ * used again, which cannot be noticed.
  * ================================================================================================================ */
 
 /** A handle: see above. */

@@ -111,7 +111,8 @@ extension LiveReplica where Memory: ~Copyable {
         if goal.time < clock { return }
         var goal = goal
         if let iterations {
-            let (last, overflows) = replica.iteration.addingReportingOverflow(iterations)
+            let begun = replica.iteration + (underWay == nil ? 0 : 1)
+            let (last, overflows) = begun.addingReportingOverflow(iterations)
             goal.iteration = overflows ? .max : last
         }
         try Memory.run(&self, goal)

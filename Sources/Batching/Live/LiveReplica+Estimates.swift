@@ -2,6 +2,7 @@
 extension LiveReplica where Memory: ~Copyable {
     /// An independent copy, in a place of its own, which has nothing to tell yet.
     func copy(keepsEvents: Bool) throws(BatchingError) -> UnsafeMutablePointer<LiveReplica> {
+        try check()
         let copy = try allocated(try LiveReplica(configuration, keepsEvents: keepsEvents))
         do throws(BatchingError) {
             try copy.pointee.assign(self)

@@ -23,7 +23,7 @@ extension LiveReplica where Memory: ~Copyable {
                 try runOn(policy, time, goal)
             }
         } catch {
-            if error.kind == .cancelled || isAskingForTime {
+            if error.kind == .cancelled || (isAskingForTime && error.kind == .invalidArgument) {
                 clock = max(clock, min(replica.now, goal.time))
             } else {
                 failure = error

@@ -6,7 +6,7 @@ extension LiveReplica where Memory: ~Copyable {
     ///   - ids: nil: each has the number of those submitted before it.
     mutating func submit(_ given: RequestColumns, ids: UnsafePointer<Int64>?) throws(BatchingError) {
         try check()
-        let requests = configuration.cachesPrefixes ? given : given.withoutHashes
+        let requests = prepared(given)
         let hashIDs = try checked(requests)
         // From here on columns may move, also if this fails on its way.
         defer { connect() }
@@ -37,7 +37,7 @@ extension LiveReplica where Memory: ~Copyable {
     /// Takes in one request of columns that have been checked, under an id that nobody has.
     /// - Returns: its row.
     mutating func submit(one index: Int, of given: RequestColumns) throws(BatchingError) -> Int {
-        let requests = configuration.cachesPrefixes ? given : given.withoutHashes
+        let requests = prepared(given)
         let hashIDs = requests.prefixHashes.map { Int($0.ends[index] - $0.begins[index]) } ?? 0
         try rows.reserve(1, hashIDs: hashIDs)
         try reservePositions(1)
@@ -51,10 +51,20 @@ extension LiveReplica where Memory: ~Copyable {
         return row
     }
 
+    /// The columns of which something is made here: hash ids of blocks whose size is told, or none.
+    private func prepared(_ given: RequestColumns) -> RequestColumns {
+        guard configuration.cachesPrefixes, let hashes = given.prefixHashes else { return given.with(nil) }
+        let blockSize = hashes.blockSize == 0 ? Int(configuration.blockSize) : hashes.blockSize
+        return given.with(
+            PrefixHashes(
+                ids: hashes.ids, begins: hashes.begins, ends: hashes.ends, blockSize: blockSize,
+                coversOutput: hashes.coversOutput))
+    }
+
     /// Checks every element, as `submit` does.
     func check(_ given: RequestColumns) throws(BatchingError) {
         try check()
-        _ = try checked(configuration.cachesPrefixes ? given : given.withoutHashes)
+        _ = try checked(prepared(given))
     }
 
     /// Checks every element.
@@ -308,10 +318,10 @@ extension LiveReplica where Memory: ~Copyable {
 }
 
 extension RequestColumns {
-    /// The same without what is in them.
-    fileprivate var withoutHashes: RequestColumns {
+    /// The same with these hashes.
+    fileprivate func with(_ prefixHashes: PrefixHashes?) -> RequestColumns {
         RequestColumns(
             count: count, promptLength: promptLength, outputLength: outputLength, arrivalTime: arrivalTime,
-            priority: priority, tieBreak: tieBreak)
+            priority: priority, tieBreak: tieBreak, prefixHashes: prefixHashes)
     }
 }
