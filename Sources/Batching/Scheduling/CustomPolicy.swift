@@ -4,14 +4,15 @@ enum CustomPolicy: SchedulingPolicy {
     static var reservesBlocks: Bool { false }
     static var padsBatch: Bool { false }
     static var schedulesAhead: Bool { false }
+    static var coastsBesideWaiting: Bool { true }
 
     @inline(__always)
-    static func canCoast<Memory: BlockMemory & ~Copyable, Attribution: AttributionChoice>(
+    static func mayCoast<Memory: BlockMemory & ~Copyable, Attribution: AttributionChoice>(
         _ replica: borrowing Replica<Memory, Attribution>
     ) -> Bool {
         // Coasting takes it that who waits does not wait for memory.
         if Attribution.isWanted, replica.ledger.isShortOfMemory { return false }
-        return replica.goesOnUnasked() && replica.canCoast(besideWaiting: true)
+        return replica.goesOnUnasked()
     }
 
     @inline(__always)

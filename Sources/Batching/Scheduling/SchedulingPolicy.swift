@@ -33,8 +33,10 @@ protocol SchedulingPolicy {
     /// Whether it can schedule an iteration before the output of the one before is known.
     static var schedulesAhead: Bool { get }
 
-    /// Whether the next iterations can be of the kind in which nothing happens, and need no scheduling.
-    static func canCoast<Memory: BlockMemory & ~Copyable, Attribution: AttributionChoice>(
+    /// Whether those who wait are not looked at while everyone who runs decodes.
+    static var coastsBesideWaiting: Bool { get }
+    /// Whether iterations in which nothing happens need no scheduling.
+    static func mayCoast<Memory: BlockMemory & ~Copyable, Attribution: AttributionChoice>(
         _ replica: borrowing Replica<Memory, Attribution>
     ) -> Bool
 
@@ -46,10 +48,12 @@ protocol SchedulingPolicy {
 }
 
 extension SchedulingPolicy {
+    static var coastsBesideWaiting: Bool { padsBatch }
+
     @inline(__always)
-    static func canCoast<Memory: BlockMemory & ~Copyable, Attribution: AttributionChoice>(
+    static func mayCoast<Memory: BlockMemory & ~Copyable, Attribution: AttributionChoice>(
         _ replica: borrowing Replica<Memory, Attribution>
     ) -> Bool {
-        replica.canCoast(besideWaiting: padsBatch)
+        true
     }
 }

@@ -14,7 +14,7 @@ enum EngineLoop<
                 replica.now = replica.nextArrival
                 continue
             }
-            if Policy.canCoast(replica) {
+            if Policy.mayCoast(replica), replica.canCoast(besideWaiting: Policy.coastsBesideWaiting) {
                 var start = replica.now
                 try replica.coast(limits, time, start: &start, isAhead: false)
                 if replica.nextArrival <= replica.now { continue }

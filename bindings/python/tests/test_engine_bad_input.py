@@ -122,7 +122,7 @@ def test_switches_are_true_or_false(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "known"),
     [
-        ("policy", "'vllm', 'static', 'dynamic', 'continuous', 'orca'"),
+        ("policy", "'vllm', 'static', 'dynamic', 'continuous', 'orca', or a function"),
         ("queue_order", "'arrival', 'priority', 'shortest_output'"),
     ],
 )
