@@ -35,9 +35,14 @@ import Testing
 
     @Test func `the choices of the core have the values of the header`() {
         #expect(
+            LiveEventKind.allCases.map(\.rawValue) == [
+                BATCHING_EVENT_REJECTED, BATCHING_EVENT_PREEMPTED, BATCHING_EVENT_ADMITTED, BATCHING_EVENT_RESUMED,
+                BATCHING_EVENT_FIRST_TOKEN, BATCHING_EVENT_FINISHED, BATCHING_EVENT_ABORTED,
+            ])
+        #expect(
             PolicyName.allCases.map(\.rawValue) == [
                 BATCHING_POLICY_VLLM, BATCHING_POLICY_STATIC, BATCHING_POLICY_DYNAMIC, BATCHING_POLICY_CONTINUOUS,
-                BATCHING_POLICY_ORCA,
+                BATCHING_POLICY_ORCA, BATCHING_POLICY_CUSTOM,
             ])
         #expect(
             QueueOrder.allCases.map(\.rawValue) == [
