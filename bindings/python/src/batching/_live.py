@@ -153,11 +153,11 @@ class LiveEngine:
     One thread at a time may use it: another, or a callback of it, gets a BatchingBusyError. If a function for
     iteration_time raises, `advance` raises that, and can be called again.
 
-    >>> engine = LiveEngine(max_num_seqs=2, iteration_time=0.01)
+    >>> engine = LiveEngine(max_num_seqs=2, iteration_time=0.25)
     >>> engine.submit(7, prompt_length=100, output_length=3, arrival_time=1.0)
-    >>> engine.advance(1.025)
+    >>> engine.advance(1.625)
     >>> engine.estimate(prompt_length=50, output_length=2).ttft
-    0.015
+    0.375
     >>> [event.event.name for event in engine.poll()]
     ['ADMITTED', 'FIRST_TOKEN']
     """
