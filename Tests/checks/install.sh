@@ -49,6 +49,28 @@ CMAKE
     examples/compare_output.sh examples/cpp/compare.expected "$work/$1/compare"
 }
 
+# fenced LANGUAGE: the program in that language that the README shows.
+fenced() {
+    sed -n "/^\`\`\`$1\$/,/^\`\`\`\$/{ /^\`\`\`/d; p; }" README.md
+}
+
+with_the_readme() {
+    command -v cmake >/dev/null || return 0
+    mkdir -p "$work/readme"
+    fenced cmake >"$work/readme/CMakeLists.txt"
+    fenced cpp >"$work/readme/program.cpp"
+    { cmake -S "$work/readme" -B "$work/readme/build" "-DCMAKE_PREFIX_PATH=$prefix" &&
+        cmake --build "$work/readme/build"; } >"$work/log" 2>&1 || {
+        cat "$work/log" >&2
+        exit 1
+    }
+    printed=$("$work/readme/build/program")
+    test "$printed" = "187.0 tokens/s, mean latency 1.275 s" || {
+        echo "install.sh: the README's program prints $printed" >&2
+        exit 1
+    }
+}
+
 uninstall_below() {
     ${MAKE:-make} --no-print-directory uninstall PREFIX="$prefix" LIBDIR="$1" DESTDIR= >/dev/null
     left=$(find "$prefix" ! -type d)
@@ -61,6 +83,7 @@ uninstall_below() {
 install_below lib
 with_pkg_config
 with_cmake build_lib ""
+with_the_readme
 uninstall_below lib
 
 install_below lib/x86_64-linux-gnu
