@@ -1,10 +1,10 @@
-/* Counts every byte that the program, the library included, takes from the C library's allocator. */
+/* Counts every byte that a thread, the library included, takes from the C library's allocator. */
 #ifndef ALLOCATIONS_H
 #define ALLOCATIONS_H
 
 #include <stdint.h>
 
-/** Bytes allocated now. */
+/** Bytes that this thread has allocated and not freed. */
 int64_t allocated_bytes(void);
 
 /** The most bytes allocated at one time since allocations_peak_reset. */

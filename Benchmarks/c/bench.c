@@ -38,6 +38,7 @@ int main(int arguments, char **argument) {
         metrics_section(count);
         scale_section(count * 10);
         accumulator_section(count);
+        threads_section(count / 10);
     }
     engine_section(count / 10, argument[2]);
     engine_scale_section(count / 10);

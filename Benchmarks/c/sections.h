@@ -36,4 +36,7 @@ void policy_section(int64_t count);
 /** Events a second of the accumulator, one call an event and in columns; and that they allocate nothing. */
 void accumulator_section(int64_t count);
 
+/** How engine runs and accumulators, one a thread, scale with the cores there are; `count` requests or events each. */
+void threads_section(int64_t count);
+
 #endif

@@ -65,7 +65,7 @@ NEWER := $(ABI_TESTS)/newer
 NEWER_HEADERS := $(NEWER)/include/batching.h $(NEWER)/include/batching.hpp
 # All C tests but those that compare with the sizes of this version.
 NEWER_TESTS := $(patsubst $(TESTS)/c/%,$(NEWER)/tests/%,\
-                 $(filter-out $(addprefix $(TESTS)/c/,structs engine_callbacks engine_policy),$(CMOCKA_TESTS))) $(NEWER)/newer_structs
+                 $(filter-out $(addprefix $(TESTS)/c/,structs engine_callbacks engine_policy live_engine),$(CMOCKA_TESTS))) $(NEWER)/newer_structs
 NEWER_PROGRAMS := $(patsubst examples/%,$(NEWER)/%,$(basename $(ABI_EXAMPLES)))
 
 $(NEWER)/include/batching.h: include/batching.h $(ABI)/grow_header.py

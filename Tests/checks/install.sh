@@ -164,6 +164,23 @@ CMAKE
     rm -rf "$work/project"
 }
 
+# with_the_readme PREFIX: the C++ program of the README, built by its CMake project.
+with_the_readme() {
+    mkdir -p "$work/readme"
+    fenced cmake >"$work/readme/CMakeLists.txt"
+    fenced cpp >"$work/readme/program.cpp"
+    quietly cmake -S "$work/readme" -B "$work/readme/build" "-DCMAKE_PREFIX_PATH=$1"
+    quietly cmake --build "$work/readme/build"
+    printed=$("$work/readme/build/program")
+    test "$printed" = "187.0 tokens/s, mean latency 1.275 s" || fail "the README's program prints $printed"
+    rm -rf "$work/readme"
+}
+
+# fenced LANGUAGE: the program in that language that the README shows.
+fenced() {
+    sed -n "/^\`\`\`$1\$/,/^\`\`\`\$/{ /^\`\`\`/d; p; }" "$root/README.md"
+}
+
 # --- Layouts ----------------------------------------------------------------------------------------------------------
 
 # The strangers know the examples, and are not in this tree.
@@ -177,6 +194,7 @@ layout() {
     install_into "$prefix" "$1" ""
     # shellcheck disable=SC2086 # several files
     (cd "$work" && with_pkg_config "$prefix" "$1" $4 && with_cmake "$3" "$(libdir_of "$prefix" "$1")" "$2" $4)
+    test "$1" != lib || with_the_readme "$prefix"
     uninstall_from "$prefix" "$1" ""
 }
 
