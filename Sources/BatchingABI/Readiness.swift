@@ -14,6 +14,7 @@ public func useEverything(_ memory: UnsafeMutableRawPointer) {
     useWorkloads(few, &scratch)
     useTextbook(few)
     useEngine(few, &scratch)
+    useLiveEngine(few, &scratch)
     useMetrics(few, &scratch)
     useAccumulator(few, &scratch)
     useCapacity()
@@ -150,6 +151,66 @@ private func useTextbook(_ few: Few) {
     _ = batching_continuous_simulate(nil, 3, 0.01, nil, nil)
 }
 
+/// Admits who waits, one at a time, and lets everyone decode.
+private let decideLittle: batching_policy_callback = { view, decision, _ in
+    guard let view, let decision else { return 1 }
+    decision.pointee.decode_rest = 1
+    guard view.pointee.running_count == 0, view.pointee.count > 0 else { return 0 }
+    decision.pointee.scheduled_row?[0] = 0
+    decision.pointee.scheduled_tokens?[0] = 1
+    decision.pointee.scheduled_count = 1
+    return 0
+}
+
+private func useLiveEngine(_ few: Few, _ scratch: inout Scratch) {
+    var few = few
+    let ids = scratch.column(Few.count) { Int64($0) }
+    var events = batching_engine_events()
+    _ = batching_engine_events_init(&events, size(batching_engine_events.self))
+    events.capacity = Int64(Few.count)
+    events.time = scratch.column(Few.count) { _ in 0 }
+    events.event = scratch.column(Few.count) { _ in 0 }
+    var state = batching_engine_state()
+    _ = batching_engine_state_init(&state, size(batching_engine_state.self))
+    for policy in PolicyName.allCases.map(\.rawValue) {
+        for choice in Int32(0)..<8 where policy == BATCHING_POLICY_VLLM || choice % 4 == 0 {
+            var config = batching_config()
+            _ = batching_config_init(&config, size(batching_config.self))
+            (config.policy, config.max_num_seqs, config.max_num_batched_tokens) = (policy, 4, 8)
+            (config.num_gpu_blocks, config.block_size) = (7, Int32(Few.blockSize))
+            if policy == BATCHING_POLICY_VLLM {
+                config.async_scheduling = choice & 1
+                config.enable_prefix_caching = choice >> 1 & 1
+            }
+            config.time_model = choice & 4 == 0 ? BATCHING_TIME_AFFINE : BATCHING_TIME_CALLBACK
+            (config.time_base, config.time_per_decode_token) = (0.01, 1e-5)
+            config.time_callback = { _, seconds, _ in
+                seconds?.pointee = 0.01
+                return 0
+            }
+            var (engine, copy): (OpaquePointer?, OpaquePointer?)
+            // A live engine has no policy of the caller's.
+            guard batching_engine_create(&config, &engine) == BATCHING_OK else { continue }
+            _ = batching_engine_submit(engine, &few.requests, ids)
+            _ = batching_engine_advance(engine, 0.035, 0)
+            let arrivals = few.requests.arrival_time
+            few.requests.arrival_time = nil
+            _ = batching_engine_estimate(engine, &few.requests, &few.results)
+            few.requests.arrival_time = arrivals
+            _ = batching_engine_fork(engine, &copy)
+            _ = batching_engine_set_output_length(engine, 0, 40)
+            _ = batching_engine_set_output_length(engine, 1, 1)
+            _ = batching_engine_abort(engine, 2)
+            _ = batching_engine_advance(engine, .infinity, 3)
+            _ = batching_engine_advance(engine, .infinity, 0)
+            _ = batching_engine_observe(engine, &state)
+            _ = batching_engine_poll(engine, &events)
+            _ = batching_engine_destroy(engine)
+            _ = batching_engine_destroy(copy)
+        }
+    }
+}
+
 private func useEngine(_ few: Few, _ scratch: inout Scratch) {
     var few = few
     let rows = 64
@@ -184,6 +245,7 @@ private func useEngine(_ few: Few, _ scratch: inout Scratch) {
                     config.enable_prefix_caching = choice >> 1 & 1
                 }
                 if policy == BATCHING_POLICY_DYNAMIC { config.max_queue_delay = 0.05 }
+                if policy == BATCHING_POLICY_CUSTOM { config.policy_callback = decideLittle }
                 config.time_model = choice & 4 == 0 ? BATCHING_TIME_AFFINE : BATCHING_TIME_CALLBACK
                 (config.time_base, config.time_per_decode_token) = (0.01, 1e-5)
                 (config.time_per_context_token, config.time_per_prefill_context) = (1e-7, 1e-7)
