@@ -36,4 +36,7 @@ void policy_section(int64_t count);
 /** Events a second of the accumulator, one call an event and in columns; and that they allocate nothing. */
 void accumulator_section(int64_t count);
 
+/** What a router asks of a live engine, what keeping one costs a request, and that its memory does not grow. */
+void live_section(int64_t count);
+
 #endif
