@@ -29,7 +29,7 @@ $(TESTS)/cpp20/%.o: %.cpp | $(STAMPS)/packages-test
 
 CMOCKA_TESTS := $(addprefix $(TESTS)/c/,textbook structs columns errors simulators capacity workload serving_metrics load \
                 engine engine_ends engine_logs engine_callbacks engine_errors engine_policy engine_textbook \
-                attribution accumulator live_engine)
+                attribution accumulator live_engine live_slices)
 HOSTILE_INPUTS := $(TESTS)/c/hostile_inputs
 # Not for valgrind: it runs one thread at a time, and a child has the memory of threads that it does not have.
 PROCESSES := $(TESTS)/c/processes
@@ -38,7 +38,8 @@ $(CMOCKA_TESTS) $(PROCESSES): $(TESTS)/c/%: $(TESTS)/Tests/c/%.o $(TESTS)/Tests/
 	@mkdir -p $(@D)
 	$(CC) $^ -o $@ $(NATIVE_LIBS) -lcmocka -lpthread -lm
 
-$(HOSTILE_INPUTS): $(addprefix $(TESTS)/Tests/c/,hostile_inputs.o hostile_engine.o hostile_accumulator.o) | $(LIBRARY)
+$(HOSTILE_INPUTS): $(addprefix $(TESTS)/Tests/c/,hostile_inputs.o hostile_engine.o hostile_accumulator.o \
+                    hostile_live_engine.o) | $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $^ -o $@ $(NATIVE_LIBS)
 

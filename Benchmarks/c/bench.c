@@ -43,5 +43,6 @@ int main(int arguments, char **argument) {
     engine_section(count / 10, argument[2]);
     engine_scale_section(count / 10);
     policy_section(count / 10);
+    live_section(count);
     return 0;
 }

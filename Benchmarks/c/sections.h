@@ -39,4 +39,7 @@ void accumulator_section(int64_t count);
 /** How engine runs and accumulators, one a thread, scale with the cores there are; `count` requests or events each. */
 void threads_section(int64_t count);
 
+/** What a router asks of a live engine, what keeping one costs a request, and that its memory does not grow. */
+void live_section(int64_t count);
+
 #endif

@@ -535,6 +535,7 @@ int main(int argument_count, char **arguments) {
     try_all(TABLES, sizeof TABLES / sizeof *TABLES);
     try_all(ENGINE_TABLES, ENGINE_TABLE_COUNT);
     try_all(ACCUMULATOR_TABLES, ACCUMULATOR_TABLE_COUNT);
+    try_all(LIVE_ENGINE_TABLES, LIVE_ENGINE_TABLE_COUNT);
     printf("hostile inputs: %d, failures: %d\n", inputs, failures);
     return failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -850,14 +850,17 @@ static void the_clock_has_an_end(void **state) {
     const batching_engine_state before = state_of(engine);
     assert_true(before.clock == 4e9);
     assert_fails(batching_engine_advance(engine, INFINITY, 0), BATCHING_ERROR_OVERFLOW, sentence);
-    /* It can be looked at, and no more. */
+    /* It can be looked at, and no more: the first iteration is over. */
     assert_int_equal(state_of(engine).running, 2);
+    assert_double_equal(state_of(engine).clock, 5e9);
     batching_engine *copy = NULL;
     assert_fails(batching_engine_abort(engine, 2), BATCHING_ERROR_OVERFLOW, sentence);
     assert_fails(batching_engine_set_output_length(engine, 0, 20), BATCHING_ERROR_OVERFLOW, sentence);
     assert_fails(batching_engine_advance(engine, 9e9, 0), BATCHING_ERROR_OVERFLOW, sentence);
     assert_fails(batching_engine_fork(engine, &copy), BATCHING_ERROR_OVERFLOW, sentence);
     assert_null(copy);
+    assert_tells(engine, {0.0, 0, ADMITTED, 0}, {0.0, 1, ADMITTED, 0}, {5e9, 0, FIRST_TOKEN, 1},
+                 {5e9, 1, FIRST_TOKEN, 1});
     assert_succeeds(batching_engine_destroy(engine));
 }
 

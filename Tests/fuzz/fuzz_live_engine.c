@@ -104,10 +104,11 @@ static batching_engine_state state_of(batching_engine *engine) {
 
 static void require_sense(batching_engine *engine, const batching_config *config, struct seen *seen) {
     const batching_engine_state state = state_of(engine);
+    REQUIRE(state.clock >= seen->clock);
+    seen->clock = state.clock;
     if (seen->is_broken) {
         return;
     }
-    REQUIRE(state.clock >= seen->clock);
     REQUIRE(state.pending >= 0 && state.waiting >= 0 && state.running >= 0);
     REQUIRE(state.submitted ==
             state.pending + state.waiting + state.running + state.finished + state.rejected + state.aborted);
@@ -116,7 +117,6 @@ static void require_sense(batching_engine *engine, const batching_config *config
     REQUIRE(state.kv_blocks_usable < 0 || state.kv_blocks_used <= state.kv_blocks_usable);
     REQUIRE(state.running > 0 || state.kv_blocks_used == 0);
     REQUIRE(isnan(state.next_iteration_end) || state.next_iteration_end >= state.clock);
-    seen->clock = state.clock;
 }
 
 static void poll(struct input *input, batching_engine *engine, struct seen *seen) {

@@ -23,11 +23,9 @@ extension LiveReplica where Memory: ~Copyable {
                 try runOn(policy, time, goal)
             }
         } catch {
-            if error.kind == .cancelled || (isAskingForTime && error.kind == .invalidArgument) {
-                clock = max(clock, min(replica.now, goal.time))
-            } else {
-                failure = error
-            }
+            // Also of an engine that can only be looked at from now on: nothing that it tells is after its clock.
+            clock = max(clock, min(replica.now, goal.time))
+            if error.kind != .cancelled, !(isAskingForTime && error.kind == .invalidArgument) { failure = error }
             throw error
         }
         let stopsEarly = goal.time == LiveGoal.forever || replica.iteration >= goal.iteration
@@ -164,12 +162,12 @@ extension LiveReplica where Memory: ~Copyable {
         replica.count(iteration.work, iteration.duration, end: end)
         let isFutile = !iteration.work.isAny && iteration.work.preemptions == 0
         try replica.complete(at: end)
+        replica.now = end
         for position in 0..<firstTokenCount { try tell(firstTokens.elements[position], at: end) }
         firstTokenCount = 0
         for position in 0..<replica.finishingCount {
             try finish(Int(replica.finishing.elements[position]), at: end, iteration: iteration.work.number)
         }
-        replica.now = end
         isStuck = isFutile || replica.isLivelocked
     }
 }

@@ -1,0 +1,316 @@
+/* Some thousand requests, fed to a live engine in slices: what happens is what batching_simulate says, to the last bit.
+ */
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include "engine_support.h"
+#include "random.h"
+
+enum { REQUESTS = 3000, MOST_AT_ONCE = 16, MOST_POLLED = 7, HASH_TOKENS = 16 };
+
+/* Requests that arrive as a Poisson process, in order, in columns of their own. */
+struct workload {
+    int32_t prompt_length[REQUESTS], output_length[REQUESTS], priority[REQUESTS];
+    double arrival_time[REQUESTS];
+    int64_t hash_offsets[REQUESTS + 1];
+    int64_t *hash_ids;
+};
+
+static struct workload *workload_made(double arrival_rate) {
+    struct workload *made = calloc(1, sizeof *made);
+    assert_non_null(made);
+    INITIALIZED(batching_workload, workload);
+    workload.prompt_length_min = 1;
+    workload.prompt_length_max = 200;
+    workload.output_length_min = 1;
+    workload.output_length_max = 60;
+    workload.arrival_rate = arrival_rate;
+    workload.prefix_groups = 20;
+    workload.prefix_length = 64;
+    assert_succeeds(
+        batching_workload_generate(&workload, REQUESTS, made->prompt_length, made->output_length, made->arrival_time));
+    int64_t needed = 0;
+    assert_succeeds(batching_workload_hashes_generate(&workload, REQUESTS, made->hash_offsets, 0, NULL, &needed));
+    assert_true(needed > REQUESTS);
+    made->hash_ids = calloc((size_t)needed, sizeof *made->hash_ids);
+    assert_non_null(made->hash_ids);
+    assert_succeeds(batching_workload_hashes_generate(&workload, REQUESTS, NULL, needed, made->hash_ids, &needed));
+    uint64_t random = 7;
+    for (int64_t index = 0; index < REQUESTS; index++) {
+        made->priority[index] = (int32_t)random_between(&random, -2, 2);
+    }
+    return made;
+}
+
+static void workload_free(struct workload *workload) {
+    free(workload->hash_ids);
+    free(workload);
+}
+
+/* Some of the requests: those from `first` on. */
+static batching_requests requests_of(const struct workload *workload, int64_t first, int64_t count, int64_t *offsets) {
+    INITIALIZED(batching_requests, requests);
+    requests.count = count;
+    requests.prompt_length = workload->prompt_length + first;
+    requests.output_length = workload->output_length + first;
+    requests.arrival_time = workload->arrival_time + first;
+    requests.priority = workload->priority + first;
+    for (int64_t index = 0; index <= count; index++) {
+        offsets[index] = workload->hash_offsets[first + index] - workload->hash_offsets[first];
+    }
+    requests.hash_ids = workload->hash_ids + workload->hash_offsets[first];
+    requests.hash_offsets = offsets;
+    requests.hash_block_size = HASH_TOKENS;
+    return requests;
+}
+
+/* What becomes of each request, as a run or as events tell it. */
+struct outcome {
+    double start_time[REQUESTS], first_token_time[REQUESTS], end_time[REQUESTS];
+    int32_t tokens_generated[REQUESTS], preemptions[REQUESTS], prefix_cached_tokens[REQUESTS], status[REQUESTS];
+    int64_t completion_order[REQUESTS];
+};
+
+static struct outcome *outcome_made(void) {
+    struct outcome *outcome = calloc(1, sizeof *outcome);
+    assert_non_null(outcome);
+    for (int64_t index = 0; index < REQUESTS; index++) {
+        outcome->start_time[index] = outcome->first_token_time[index] = outcome->end_time[index] = NAN;
+        outcome->completion_order[index] = -1;
+    }
+    return outcome;
+}
+
+static struct outcome *simulated(const batching_config *config, const struct workload *workload) {
+    struct outcome *outcome = outcome_made();
+    INITIALIZED(batching_results, results);
+    results.capacity = REQUESTS;
+    results.start_time = outcome->start_time;
+    results.first_token_time = outcome->first_token_time;
+    results.end_time = outcome->end_time;
+    results.tokens_generated = outcome->tokens_generated;
+    results.completion_order = outcome->completion_order;
+    results.preemptions = outcome->preemptions;
+    results.prefix_cached_tokens = outcome->prefix_cached_tokens;
+    results.status = outcome->status;
+    static int64_t offsets[REQUESTS + 1];
+    const batching_requests requests = requests_of(workload, 0, REQUESTS, offsets);
+    assert_succeeds(batching_simulate(config, &requests, &results, NULL));
+    return outcome;
+}
+
+/* Ids that tell the index, and are no small numbers. */
+static int64_t name_of(int64_t index) {
+    return -(index << 40) - index;
+}
+
+static int64_t index_of(int64_t name) {
+    return -name & (((int64_t)1 << 40) - 1);
+}
+
+/* Takes all events, a few at a time. */
+static void take_events(batching_engine *engine, struct outcome *outcome, int64_t *completed, double *last,
+                        uint64_t *random) {
+    double time[MOST_POLLED];
+    int64_t request[MOST_POLLED];
+    int32_t event[MOST_POLLED], tokens[MOST_POLLED];
+    INITIALIZED(batching_engine_events, events);
+    events.time = time;
+    events.request = request;
+    events.event = event;
+    events.tokens = tokens;
+    do {
+        events.capacity = random_between(random, 1, MOST_POLLED);
+        assert_succeeds(batching_engine_poll(engine, &events));
+        for (int64_t row = 0; row < events.count; row++) {
+            const int64_t index = index_of(request[row]);
+            assert_in_range(index, 0, REQUESTS - 1);
+            assert_true(time[row] >= *last);
+            *last = time[row];
+            switch (event[row]) {
+            case BATCHING_EVENT_ADMITTED:
+                outcome->start_time[index] = time[row];
+                outcome->prefix_cached_tokens[index] = tokens[row];
+                break;
+            case BATCHING_EVENT_FIRST_TOKEN:
+                outcome->first_token_time[index] = time[row];
+                break;
+            case BATCHING_EVENT_PREEMPTED:
+                outcome->preemptions[index]++;
+                break;
+            case BATCHING_EVENT_FINISHED:
+                outcome->end_time[index] = time[row];
+                outcome->tokens_generated[index] = tokens[row];
+                outcome->completion_order[(*completed)++] = index;
+                break;
+            case BATCHING_EVENT_REJECTED:
+                outcome->status[index] = tokens[row];
+                break;
+            default:
+                assert_int_equal(event[row], BATCHING_EVENT_RESUMED);
+            }
+        }
+    } while (events.remaining > 0);
+}
+
+/*
+ * Each slice submits a few requests, some of them long before they arrive, and moves the clock to any time up to the
+ * arrival of the next: in the middle of an iteration, at the end of one, or by a number of iterations.
+ */
+static struct outcome *lived(const batching_config *config, const struct workload *workload, uint64_t seed) {
+    struct outcome *outcome = outcome_made();
+    batching_engine *engine = NULL;
+    assert_succeeds(batching_engine_create(config, &engine));
+    uint64_t random = seed;
+    double clock = 0.0, last = 0.0;
+    int64_t completed = 0;
+    for (int64_t submitted = 0; submitted < REQUESTS;) {
+        const int64_t left = REQUESTS - submitted;
+        const int64_t most = random_between(&random, 1, MOST_AT_ONCE);
+        const int64_t count = most < left ? most : left;
+        int64_t names[MOST_AT_ONCE], offsets[MOST_AT_ONCE + 1];
+        for (int64_t index = 0; index < count; index++) {
+            names[index] = name_of(submitted + index);
+        }
+        const batching_requests requests = requests_of(workload, submitted, count, offsets);
+        assert_succeeds(batching_engine_submit(engine, &requests, names));
+        submitted += count;
+        /* The horizon: nobody who is still to be submitted arrives before it. */
+        const double horizon =
+            submitted < REQUESTS ? workload->arrival_time[submitted] : workload->arrival_time[REQUESTS - 1];
+        const double share = (double)random_between(&random, 0, 4) / 4.0;
+        const double target = clock + (horizon - clock) * share;
+        const int64_t iterations = random_between(&random, 0, 3) == 0 ? random_between(&random, 1, 5) : 0;
+        assert_succeeds(batching_engine_advance(engine, share == 1.0 ? horizon : target, iterations));
+        INITIALIZED(batching_engine_state, now);
+        assert_succeeds(batching_engine_observe(engine, &now));
+        assert_true(now.clock >= clock && now.clock <= horizon);
+        clock = now.clock;
+        if (random_between(&random, 0, 2) == 0) {
+            take_events(engine, outcome, &completed, &last, &random);
+        }
+    }
+    assert_succeeds(batching_engine_advance(engine, INFINITY, 0));
+    take_events(engine, outcome, &completed, &last, &random);
+    assert_succeeds(batching_engine_destroy(engine));
+    return outcome;
+}
+
+static int64_t sum_of(const int32_t *column) {
+    int64_t sum = 0;
+    for (int64_t index = 0; index < REQUESTS; index++) {
+        sum += column[index];
+    }
+    return sum;
+}
+
+static void assert_same_in_slices(const batching_config *config, double arrival_rate, bool preempts, bool caches) {
+    struct workload *workload = workload_made(arrival_rate);
+    struct outcome *expected = simulated(config, workload);
+    /* The run has what it is here for. */
+    assert_int_equal(sum_of(expected->preemptions) > 0, preempts);
+    assert_int_equal(sum_of(expected->prefix_cached_tokens) > 0, caches);
+    for (uint64_t seed = 1; seed <= 3; seed++) {
+        struct outcome *told = lived(config, workload, seed);
+        assert_doubles_equal(told->start_time, expected->start_time, REQUESTS);
+        assert_doubles_equal(told->first_token_time, expected->first_token_time, REQUESTS);
+        assert_doubles_equal(told->end_time, expected->end_time, REQUESTS);
+        assert_memory_equal(told->status, expected->status, sizeof told->status);
+        assert_memory_equal(told->tokens_generated, expected->tokens_generated, sizeof told->tokens_generated);
+        assert_memory_equal(told->preemptions, expected->preemptions, sizeof told->preemptions);
+        assert_memory_equal(told->prefix_cached_tokens, expected->prefix_cached_tokens,
+                            sizeof told->prefix_cached_tokens);
+        assert_memory_equal(told->completion_order, expected->completion_order, sizeof told->completion_order);
+        free(told);
+    }
+    free(expected);
+    workload_free(workload);
+}
+
+/* 16 at a time, which the arrivals keep busy. */
+static batching_config small_server(void) {
+    INITIALIZED(batching_config, config);
+    config.max_num_seqs = 16;
+    config.max_num_batched_tokens = 256;
+    config.time_model = BATCHING_TIME_AFFINE;
+    config.time_base = 5e-3;
+    config.time_per_prefill_token = 3e-5;
+    config.time_per_decode_token = 2e-5;
+    config.time_per_context_token = 4e-8;
+    return config;
+}
+
+static const double RATE = 60.0;
+
+static void in_order_of_arrival(void **state) {
+    (void)state;
+    batching_config config = small_server();
+    assert_same_in_slices(&config, RATE, false, false);
+    config.time_model = BATCHING_TIME_CONSTANT;
+    assert_same_in_slices(&config, RATE, false, false);
+}
+
+static void asynchronously(void **state) {
+    (void)state;
+    batching_config config = small_server();
+    config.async_scheduling = 1;
+    config.num_gpu_blocks = 120;
+    assert_same_in_slices(&config, RATE, true, false);
+}
+
+static void with_preemptions(void **state) {
+    (void)state;
+    batching_config config = small_server();
+    config.num_gpu_blocks = 120;
+    assert_same_in_slices(&config, RATE, true, false);
+    config.queue_order = BATCHING_QUEUE_PRIORITY;
+    assert_same_in_slices(&config, RATE, true, false);
+}
+
+static void the_shortest_first(void **state) {
+    (void)state;
+    batching_config config = small_server();
+    config.queue_order = BATCHING_QUEUE_SHORTEST_OUTPUT;
+    assert_same_in_slices(&config, RATE, false, false);
+}
+
+static void with_prefix_caching(void **state) {
+    (void)state;
+    batching_config config = small_server();
+    config.num_gpu_blocks = 120;
+    config.enable_prefix_caching = 1;
+    assert_same_in_slices(&config, RATE, true, true);
+}
+
+static void with_rejections(void **state) {
+    (void)state;
+    batching_config config = small_server();
+    config.max_model_len = 150;
+    assert_same_in_slices(&config, RATE, false, false);
+}
+
+static void with_the_other_policies(void **state) {
+    (void)state;
+    batching_config config = small_server();
+    config.num_gpu_blocks = 200;
+    config.policy = BATCHING_POLICY_ORCA;
+    assert_same_in_slices(&config, RATE, false, false);
+    config.policy = BATCHING_POLICY_DYNAMIC;
+    config.max_queue_delay = 0.05;
+    assert_same_in_slices(&config, RATE, false, false);
+    config.policy = BATCHING_POLICY_STATIC;
+    assert_same_in_slices(&config, RATE, false, false);
+    config.policy = BATCHING_POLICY_CONTINUOUS;
+    config.num_gpu_blocks = 120;
+    assert_same_in_slices(&config, RATE, true, false);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(in_order_of_arrival),     cmocka_unit_test(asynchronously),
+        cmocka_unit_test(with_preemptions),        cmocka_unit_test(the_shortest_first),
+        cmocka_unit_test(with_prefix_caching),     cmocka_unit_test(with_rejections),
+        cmocka_unit_test(with_the_other_policies),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,354 @@
+// Live engines: an owner of its handle, which says what the C functions say, and lets exceptions of callbacks through.
+#include "engine_cases.hpp"
+
+#include <doctest/doctest.h>
+
+#include <array>
+#include <atomic>
+#include <cmath>
+#include <stdexcept>
+#include <thread>
+#include <utility>
+
+namespace {
+
+/// A row of what an engine tells.
+struct told {
+    double time;
+    std::int64_t request;
+    batching::event event;
+    std::int32_t tokens;
+
+    bool operator==(const told &other) const {
+        return time == other.time && request == other.request && event == other.event && tokens == other.tokens;
+    }
+};
+
+std::vector<told> poll(batching::engine &engine) {
+    std::vector<told> rows;
+    for (const auto &event : engine.poll()) {
+        rows.push_back({event.time, event.request, event.event, event.tokens});
+    }
+    return rows;
+}
+
+using kind = batching::event;
+
+batching::config two_slots() {
+    batching::config config;
+    config.max_num_seqs = 2;
+    config.iteration_time = 0.25;
+    return config;
+}
+
+/// Two slots and three requests at 0.0, of 10, 4 and 5 tokens; an iteration takes 0.25 s.
+batching::engine lesson(const batching::config &config = two_slots()) {
+    batching::engine engine(config);
+    engine.submit(batching::requests{{10, 10, 10}, {10, 4, 5}, {0.0, 0.0, 0.0}});
+    return engine;
+}
+
+/// One token of prompt, three of output.
+batching::engine one_request(const batching::config &config) {
+    batching::engine engine(config);
+    engine.submit(7, 1, 3);
+    return engine;
+}
+
+} // namespace
+
+TEST_CASE("a live engine tells what happens as time goes by") {
+    auto engine = lesson();
+    engine.advance(0.6);
+    CHECK(poll(engine) == std::vector<told>{{0.0, 0, kind::admitted, 0},
+                                            {0.0, 1, kind::admitted, 0},
+                                            {0.25, 0, kind::first_token, 1},
+                                            {0.25, 1, kind::first_token, 1}});
+    const auto state = engine.state();
+    CHECK(state.clock == 0.6);
+    CHECK(state.running == 2);
+    CHECK(state.waiting == 1);
+    CHECK(state.iterations == 3);
+    CHECK(state.next_iteration_end == 0.75);
+    CHECK(state.events == 0);
+    engine.advance(9.0, 1);
+    CHECK(engine.state().clock == 1.0);
+    engine.advance();
+    CHECK(poll(engine) == std::vector<told>{{1.0, 1, kind::finished, 4},
+                                            {1.0, 2, kind::admitted, 0},
+                                            {1.25, 2, kind::first_token, 1},
+                                            {2.25, 2, kind::finished, 5},
+                                            {2.5, 0, kind::finished, 10}});
+    CHECK(engine.state().finished == 3);
+    CHECK(engine.poll().empty());
+}
+
+TEST_CASE("requests leave a live engine, and get another length") {
+    auto engine = lesson();
+    engine.advance(0.6);
+    engine.poll();
+    engine.abort(0);
+    engine.set_output_length(1, 6);
+    engine.advance();
+    // 0 leaves with the iteration under way; 2 takes its slot; 1 has its sixth token at 1.5.
+    CHECK(poll(engine) == std::vector<told>{{0.75, 0, kind::aborted, 3},
+                                            {0.75, 2, kind::admitted, 0},
+                                            {1.0, 2, kind::first_token, 1},
+                                            {1.5, 1, kind::finished, 6},
+                                            {2.0, 2, kind::finished, 5}});
+}
+
+TEST_CASE("requests are submitted one by one, in columns, and under names") {
+    batching::engine engine(two_slots());
+    engine.submit(-5, 1, 1, 2.0);
+    engine.advance(1.0);
+    // Without a time it comes now.
+    engine.submit(70, 1, 1);
+    const std::array<std::int32_t, 2> lengths{1, 1};
+    const std::array<std::int64_t, 2> names{8, 9};
+    engine.submit({lengths, lengths, {}}, names);
+    engine.submit({lengths, lengths, {}});
+    // The numbers of the last two are those of the fourth and fifth submitted.
+    CHECK(engine.state().submitted == 6);
+    engine.advance();
+    std::vector<std::pair<double, std::int64_t>> admitted;
+    for (const auto &event : engine.poll()) {
+        if (event.event == kind::admitted) {
+            admitted.emplace_back(event.time, event.request);
+        }
+    }
+    CHECK(admitted ==
+          std::vector<std::pair<double, std::int64_t>>{{1.0, 70}, {1.0, 8}, {1.25, 9}, {1.25, 4}, {1.5, 5}, {2.0, -5}});
+
+    const std::array<std::int64_t, 1> too_few{1};
+    CHECK_THROWS_AS(engine.submit({lengths, lengths, {}}, too_few), batching::invalid_argument);
+    const std::array<std::int32_t, 3> too_many{1, 1, 1};
+    CHECK_THROWS_AS(engine.submit({lengths, too_many, {}}), batching::invalid_argument);
+    CHECK(engine.state().submitted == 6);
+}
+
+TEST_CASE("an estimate is what happens if the request is sent") {
+    auto engine = lesson();
+    engine.advance(0.6);
+    const auto estimate = engine.estimate(10, 2);
+    // 2 has the slot of 1 from 1.0 to 2.25.
+    CHECK(estimate.start_time == 2.25);
+    CHECK(estimate.first_token_time == 2.5);
+    CHECK(estimate.end_time == 2.75);
+    CHECK(estimate.time_to_first_token == 2.5 - 0.6);
+    CHECK(estimate.end_to_end == 2.75 - 0.6);
+    CHECK(estimate.status == batching::request_status::finished);
+    const auto later = engine.estimate(10, 2, 5.0);
+    CHECK(later.time_to_first_token == 0.25);
+    CHECK(later.end_to_end == 0.5);
+
+    const std::array<std::int32_t, 2> prompts{10, 10}, outputs{2, 1};
+    std::array<double, 2> ends{};
+    std::array<batching::request_status, 2> statuses{};
+    batching::results_view columns{};
+    columns.end_time = ends;
+    columns.status = statuses;
+    engine.estimate_into({prompts, outputs, {}}, columns);
+    CHECK(ends == std::array<double, 2>{2.75, 2.5});
+    CHECK(statuses[1] == batching::request_status::finished);
+
+    engine.poll();
+    engine.submit(9, 10, 2);
+    engine.advance();
+    std::vector<told> of_it;
+    for (const auto &row : poll(engine)) {
+        if (row.request == 9) {
+            of_it.push_back(row);
+        }
+    }
+    CHECK(of_it == std::vector<told>{{estimate.start_time, 9, kind::admitted, 0},
+                                     {estimate.first_token_time, 9, kind::first_token, 1},
+                                     {estimate.end_time, 9, kind::finished, 2}});
+}
+
+TEST_CASE("an estimate of what can never be served has no times") {
+    auto config = two_slots();
+    config.max_model_len = 20;
+    const auto engine = lesson(config);
+    const auto estimate = engine.estimate(20, 1);
+    CHECK(estimate.status == batching::request_status::rejected_model_length);
+    CHECK(std::isnan(estimate.time_to_first_token));
+    CHECK(std::isnan(estimate.end_time));
+}
+
+TEST_CASE("what a function throws comes out of a live engine, which goes on where it was") {
+    std::vector<std::int64_t> asked;
+    bool throws = true;
+    batching::config config;
+    config.iteration_time = [&](const batching::iteration &iteration) {
+        asked.push_back(iteration.number);
+        if (iteration.number == 1 && throws) {
+            throw std::domain_error("once");
+        }
+        return 0.5;
+    };
+    auto engine = one_request(config);
+    CHECK_THROWS_WITH_AS(engine.estimate(1, 2), "once", std::domain_error);
+    CHECK_THROWS_WITH_AS(engine.advance(), "once", std::domain_error);
+    CHECK(engine.state().clock == 0.5);
+    throws = false;
+    engine.advance();
+    CHECK(asked == std::vector<std::int64_t>{0, 1, 0, 1, 1, 2});
+    CHECK(poll(engine) ==
+          std::vector<told>{{0.0, 7, kind::admitted, 0}, {0.5, 7, kind::first_token, 1}, {1.5, 7, kind::finished, 3}});
+}
+
+TEST_CASE("a live engine is stopped by its progress function, and goes on") {
+    auto config = two_slots();
+    int calls = 0;
+    config.progress = [&calls](const batching::progress &) { return ++calls > 1; };
+    config.progress_interval = 2;
+    auto engine = lesson(config);
+    CHECK_THROWS_AS(engine.advance(), batching::cancelled);
+    CHECK(engine.state().clock == 0.5);
+    engine.advance();
+    CHECK(engine.state().clock == 2.5);
+    CHECK(calls > 2);
+}
+
+TEST_CASE("a function cannot use the live engine that asks it") {
+    batching::engine *self = nullptr;
+    int refused = 0;
+    batching::config config;
+    config.iteration_time = [&](const batching::iteration &) {
+        CHECK_THROWS_AS(self->state(), batching::busy);
+        CHECK_THROWS_AS(self->advance(9.0), batching::busy);
+        CHECK_THROWS_AS(self->fork(), batching::busy);
+        CHECK_THROWS_AS(self->poll(), batching::busy);
+        ++refused;
+        return 0.25;
+    };
+    auto engine = one_request(config);
+    self = &engine;
+    engine.advance();
+    CHECK(refused == 3);
+    CHECK(engine.state().clock == 0.75);
+}
+
+TEST_CASE("a function may run another live engine, whose exceptions are its own") {
+    auto inner_config = two_slots();
+    inner_config.iteration_time = [](const batching::iteration &) -> double { throw std::domain_error("inner"); };
+    auto inner = one_request(inner_config);
+    batching::config config;
+    int caught = 0;
+    config.iteration_time = [&](const batching::iteration &iteration) {
+        try {
+            inner.advance();
+        } catch (const std::domain_error &) {
+            ++caught;
+        }
+        if (iteration.number == 2) {
+            throw std::out_of_range("outer");
+        }
+        return 0.25;
+    };
+    auto engine = one_request(config);
+    CHECK_THROWS_WITH_AS(engine.advance(), "outer", std::out_of_range);
+    CHECK(caught == 3);
+}
+
+TEST_CASE("a live engine can be moved, and what was moved from assigned to") {
+    auto engine = lesson();
+    engine.advance(0.6);
+    batching::engine moved = std::move(engine);
+    CHECK(moved.state().running == 2);
+    // It has no handle: every call says so, and none is harmful.
+    CHECK(engine.get() == nullptr); // NOLINT(bugprone-use-after-move)
+    CHECK_THROWS_AS(engine.state(), batching::invalid_argument);
+    CHECK_THROWS_AS(engine.advance(), batching::invalid_argument);
+    engine = std::move(moved);
+    engine.advance();
+    CHECK(engine.state().finished == 3);
+}
+
+TEST_CASE("copies in threads share a function, and keep apart what it throws") {
+    constexpr int threads = 2, rounds = 200;
+    std::atomic<int> asked{0};
+    const std::thread::id nobody;
+    std::array<std::thread::id, threads> thrown_in{};
+    std::array<int, threads> caught{};
+    {
+        batching::config config;
+        config.iteration_time = [&asked](const batching::iteration &iteration) {
+            ++asked;
+            if (iteration.number % 2 == 1) {
+                throw std::this_thread::get_id();
+            }
+            return 0.25;
+        };
+        std::vector<batching::engine> copies;
+        {
+            const auto engine = one_request(config);
+            for (int each = 0; each < threads; ++each) {
+                copies.push_back(engine.fork());
+            }
+        }
+        // What they were copied from, and the config, are gone.
+        config = {};
+        std::vector<std::thread> running;
+        for (std::size_t each = 0; each < threads; ++each) {
+            running.emplace_back([&, each] {
+                for (int round = 0; round < rounds; ++round) {
+                    auto copy = copies[each].fork();
+                    try {
+                        copy.advance();
+                    } catch (const std::thread::id &id) {
+                        thrown_in[each] = id;
+                        caught[each] += id == std::this_thread::get_id() ? 1 : 0;
+                    }
+                }
+            });
+        }
+        for (auto &each : running) {
+            each.join();
+        }
+    }
+    CHECK(caught == std::array<int, threads>{rounds, rounds});
+    const bool in_both = thrown_in[0] != nobody && thrown_in[0] != thrown_in[1];
+    CHECK(in_both);
+    CHECK(asked == threads * rounds * 2);
+}
+
+TEST_CASE("a copy of a live engine goes its own way") {
+    auto engine = lesson();
+    engine.advance(0.6);
+    auto copy = engine.fork();
+    CHECK(copy.poll().empty());
+    copy.abort(1);
+    copy.advance(0.8);
+    CHECK(poll(copy) == std::vector<told>{{0.75, 1, kind::aborted, 3}, {0.75, 2, kind::admitted, 0}});
+    CHECK(engine.state().waiting == 1);
+    CHECK(engine.state().aborted == 0);
+    CHECK(engine.poll().size() == 4);
+}
+
+TEST_CASE("errors of a live engine are exceptions that say why") {
+    auto engine = lesson();
+    engine.advance(0.5);
+    CHECK(refusal([&] { engine.submit(7, 1, 1, 0.25); }) ==
+          "arrival_time[0] is 0.25: must not be before the clock of the engine, which is at 0.5 seconds");
+    CHECK(refusal([&] { engine.submit(0, 1, 1); }) == "ids[0] is 0: must not be that of a request that is in flight");
+    CHECK(refusal([&] { engine.abort(7); }) == "request is 7: must be that of a request in flight");
+    CHECK(refusal([&] { engine.set_output_length(0, 0); }) == "output_length is 0: must be at least 1");
+    CHECK(refusal([&] { engine.advance(-1.0); }).find("time is -1.0: must be between 0") == 0);
+    CHECK(refusal([&] { engine.advance(1.0, 0); }).find("iterations is 0") == 0);
+    CHECK(refusal([&] { engine.estimate(1, 0); }) == "output_length[0] is 0: must be at least 1");
+    CHECK(engine.state().submitted == 3);
+    batching::config config;
+    config.iteration_limit = 5;
+    CHECK(refusal([&] { batching::engine{config}; }).find("iteration_limit is 5: must be 0 for a live engine") == 0);
+
+    // 2 x 5e9 s are beyond the clock; from then on it can only be looked at.
+    config = two_slots();
+    config.iteration_time = 5e9;
+    auto endless = lesson(config);
+    CHECK_THROWS_AS(endless.advance(), batching::overflow_error);
+    CHECK_THROWS_AS(endless.fork(), batching::overflow_error);
+    CHECK(endless.state().running == 2);
+    CHECK(endless.poll().size() == 4);
+}
