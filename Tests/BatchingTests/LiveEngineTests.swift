@@ -2,8 +2,8 @@ import Testing
 
 @testable import Batching
 
-/// Live engines in Swift, by hand and beside a run of all at once. On random cases they are compared with a slow engine in
-/// the tests of the Python package.
+/// Live engines in Swift, by hand and beside a run of all at once. On random cases they are compared with a slow engine,
+/// in the tests of the Python package.
 @Suite struct LiveEngineTests {
     /// A row of what an engine tells.
     struct Told: Equatable {
