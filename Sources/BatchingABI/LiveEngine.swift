@@ -56,7 +56,7 @@ public func batching_engine_poll(
             capacity: Int(told.capacity), time: told.time, request: told.request, event: told.event,
             tokens: told.tokens)
         told.count = Int64(engine.poll(into: columns))
-        told.remaining = engine.observe().events
+        told.remaining = Int64(engine.events)
         told.write(to: events)
     }
 }

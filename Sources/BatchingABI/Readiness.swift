@@ -4,19 +4,24 @@ import CBatchingSupport
 
 /// Every function on a few requests, with every choice that it has: so the Swift runtime has made whatever it makes at
 /// the first use. CBatchingSupport/ready.c says what for. What the functions return does not matter: errors are part
-/// of it. It takes some 3 ms.
+/// of it. It takes some 4 ms.
 ///
 /// Who adds a function or a choice adds it here; Tests/c/processes.c finds what is missing only by chance.
 @_cdecl("cbatching_use_everything")
 public func useEverything(_ memory: UnsafeMutableRawPointer) {
-    var scratch = Scratch(next: memory, left: Int(CBATCHING_SCRATCH_BYTES))
-    let few = Few(&scratch)
-    useWorkloads(few, &scratch)
+    // What there is no room for is not made ready.
+    try? useEverything(Scratch(next: memory, left: Int(CBATCHING_SCRATCH_BYTES)))
+}
+
+private func useEverything(_ room: Scratch) throws(BatchingError) {
+    var scratch = room
+    let few = try Few(&scratch)
+    try useWorkloads(few, &scratch)
     useTextbook(few)
-    useEngine(few, &scratch)
-    useLiveEngine(few, &scratch)
-    useMetrics(few, &scratch)
-    useAccumulator(few, &scratch)
+    try useEngine(few, &scratch)
+    try useLiveEngine(few, &scratch)
+    try useMetrics(few, &scratch)
+    try useAccumulator(few, &scratch)
     useCapacity()
 }
 
@@ -27,10 +32,10 @@ private struct Scratch {
 
     mutating func column<Element: BitwiseCopyable>(
         _ count: Int, _ value: (Int) -> Element
-    ) -> UnsafeMutablePointer<Element> {
+    ) throws(BatchingError) -> UnsafeMutablePointer<Element> {
         // In steps of 16 bytes, so that every element is aligned.
         let bytes = (count * MemoryLayout<Element>.stride + 15) & ~15
-        precondition(bytes <= left, "CBATCHING_SCRATCH_BYTES is too small")
+        if bytes > left { throw BatchingError(.outOfMemory, "CBATCHING_SCRATCH_BYTES is too small") }
         let column = next.bindMemory(to: Element.self, capacity: count)
         for i in 0..<count { column[i] = value(i) }
         next += bytes
@@ -52,25 +57,25 @@ private struct Few {
     var completed = batching_completed()
     let status: UnsafeMutablePointer<Int32>
 
-    init(_ scratch: inout Scratch) {
+    init(_ scratch: inout Scratch) throws(BatchingError) {
         let count = Few.count
-        let prompt = scratch.column(count) { Int32(1 + $0 % 9) }
-        let output = scratch.column(count) { Int32(2 + $0 * 7 % 11) }
+        let prompt = try scratch.column(count) { Int32(1 + $0 % 9) }
+        let output = try scratch.column(count) { Int32(2 + $0 * 7 % 11) }
         // Not in order, so that they are sorted.
-        let arrival = scratch.column(count) { Double(($0 * 5) % count) * 0.015 }
-        let start = scratch.column(count) { _ in 0.0 }
-        let first = scratch.column(count) { _ in 0.0 }
-        let end = scratch.column(count) { _ in 0.0 }
-        status = scratch.column(count) { _ in 0 }
+        let arrival = try scratch.column(count) { Double(($0 * 5) % count) * 0.015 }
+        let start = try scratch.column(count) { _ in 0.0 }
+        let first = try scratch.column(count) { _ in 0.0 }
+        let end = try scratch.column(count) { _ in 0.0 }
+        status = try scratch.column(count) { _ in 0 }
         _ = batching_requests_init(&requests, size(batching_requests.self))
         requests.count = Int64(count)
         requests.prompt_length = UnsafePointer(prompt)
         requests.output_length = UnsafePointer(output)
         requests.arrival_time = UnsafePointer(arrival)
-        requests.priority = UnsafePointer(scratch.column(count) { Int32($0 % 3) })
-        requests.tie_break = UnsafePointer(scratch.column(count) { Int64(-$0) })
-        requests.hash_offsets = UnsafePointer(scratch.column(count + 1) { Int64(2 * $0) })
-        requests.hash_ids = UnsafePointer(scratch.column(2 * count) { Int64($0 % 6) })
+        requests.priority = try UnsafePointer(scratch.column(count) { Int32($0 % 3) })
+        requests.tie_break = try UnsafePointer(scratch.column(count) { Int64(-$0) })
+        requests.hash_offsets = try UnsafePointer(scratch.column(count + 1) { Int64(2 * $0) })
+        requests.hash_ids = try UnsafePointer(scratch.column(2 * count) { Int64($0 % 6) })
         requests.hash_block_size = Int32(Few.blockSize)
         _ = batching_results_init(&results, size(batching_results.self))
         results.capacity = Int64(count)
@@ -78,7 +83,7 @@ private struct Few {
         results.first_token_time = first
         results.end_time = end
         results.status = status
-        results.completion_order = scratch.column(count) { _ in 0 }
+        results.completion_order = try scratch.column(count) { _ in 0 }
         _ = batching_summary_init(&summary, size(batching_summary.self))
         _ = batching_recorded_init(&recorded, size(batching_recorded.self))
         recorded.count = Int64(count)
@@ -98,13 +103,13 @@ private struct Few {
     }
 }
 
-private func useWorkloads(_ few: Few, _ scratch: inout Scratch) {
+private func useWorkloads(_ few: Few, _ scratch: inout Scratch) throws(BatchingError) {
     let count = Few.count
-    let prompt = scratch.column(count) { _ in Int32(0) }
-    let output = scratch.column(count) { _ in Int32(0) }
-    let arrival = scratch.column(count) { _ in 0.0 }
-    let offsets = scratch.column(count + 1) { _ in Int64(0) }
-    let ids = scratch.column(8 * count) { _ in Int64(0) }
+    let prompt = try scratch.column(count) { _ in Int32(0) }
+    let output = try scratch.column(count) { _ in Int32(0) }
+    let arrival = try scratch.column(count) { _ in 0.0 }
+    let offsets = try scratch.column(count + 1) { _ in Int64(0) }
+    let ids = try scratch.column(8 * count) { _ in Int64(0) }
     func generate(_ arrivals: Int32, _ ramp: Int32, _ lengths: Int32, shared: Bool) {
         var workload = batching_workload()
         _ = batching_workload_init(&workload, size(batching_workload.self))
@@ -162,14 +167,14 @@ private let decideLittle: batching_policy_callback = { view, decision, _ in
     return 0
 }
 
-private func useLiveEngine(_ few: Few, _ scratch: inout Scratch) {
+private func useLiveEngine(_ few: Few, _ scratch: inout Scratch) throws(BatchingError) {
     var few = few
-    let ids = scratch.column(Few.count) { Int64($0) }
+    let ids = try scratch.column(Few.count) { Int64($0) }
     var events = batching_engine_events()
     _ = batching_engine_events_init(&events, size(batching_engine_events.self))
     events.capacity = Int64(Few.count)
-    events.time = scratch.column(Few.count) { _ in 0 }
-    events.event = scratch.column(Few.count) { _ in 0 }
+    events.time = try scratch.column(Few.count) { _ in 0 }
+    events.event = try scratch.column(Few.count) { _ in 0 }
     var state = batching_engine_state()
     _ = batching_engine_state_init(&state, size(batching_engine_state.self))
     for policy in PolicyName.allCases.map(\.rawValue) {
@@ -211,29 +216,29 @@ private func useLiveEngine(_ few: Few, _ scratch: inout Scratch) {
     }
 }
 
-private func useEngine(_ few: Few, _ scratch: inout Scratch) {
+private func useEngine(_ few: Few, _ scratch: inout Scratch) throws(BatchingError) {
     var few = few
     let rows = 64
     var attribution = batching_attribution()
     _ = batching_attribution_init(&attribution, size(batching_attribution.self))
     attribution.capacity = Int64(Few.count)
-    attribution.waiting_for_slot = scratch.column(Few.count) { _ in 0 }
-    attribution.decode = scratch.column(Few.count) { _ in 0 }
+    attribution.waiting_for_slot = try scratch.column(Few.count) { _ in 0 }
+    attribution.decode = try scratch.column(Few.count) { _ in 0 }
     var iterations = batching_iteration_log()
     _ = batching_iteration_log_init(&iterations, size(batching_iteration_log.self))
     iterations.capacity = Int64(rows)
-    iterations.time = scratch.column(rows) { _ in 0 }
+    iterations.time = try scratch.column(rows) { _ in 0 }
     iterations.callback = { _, _ in 0 }
     var decisions = batching_decision_log()
     _ = batching_decision_log_init(&decisions, size(batching_decision_log.self))
     decisions.capacity = Int64(rows)
-    decisions.request = scratch.column(rows) { _ in 0 }
-    decisions.event = scratch.column(rows) { _ in 0 }
+    decisions.request = try scratch.column(rows) { _ in 0 }
+    decisions.event = try scratch.column(rows) { _ in 0 }
     decisions.callback = { _, _ in 0 }
     decisions.include_queues = 1
     for policy in PolicyName.allCases.map(\.rawValue) {
         for order in QueueOrder.allCases.map(\.rawValue) {
-            for choice in Int32(0)..<8 where policy == BATCHING_POLICY_VLLM || choice % 5 == 0 {
+            for choice in Int32(0)..<8 where (policy == BATCHING_POLICY_VLLM && order == 0) || choice % 5 == 0 {
                 var config = batching_config()
                 _ = batching_config_init(&config, size(batching_config.self))
                 (config.policy, config.queue_order) = (policy, order)
@@ -272,11 +277,11 @@ private func useEngine(_ few: Few, _ scratch: inout Scratch) {
     }
     var bands = batching_attribution_bands()
     _ = batching_attribution_bands_init(&bands, size(batching_attribution_bands.self))
-    let edges = scratch.column(3) { Double($0 * 50) }
+    let edges = try scratch.column(3) { Double($0 * 50) }
     _ = batching_attribution_bands_calculate(&attribution, Int64(Few.count), few.status, edges, 2, &bands)
 }
 
-private func useMetrics(_ few: Few, _ scratch: inout Scratch) {
+private func useMetrics(_ few: Few, _ scratch: inout Scratch) throws(BatchingError) {
     var few = few
     // Of a run in which all finished.
     _ = batching_continuous_simulate(&few.requests, 3, 0.01, &few.results, &few.summary)
@@ -286,9 +291,9 @@ private func useMetrics(_ few: Few, _ scratch: inout Scratch) {
     var latencies = batching_latencies()
     _ = batching_latencies_init(&latencies, size(batching_latencies.self))
     latencies.capacity = Int64(Few.count)
-    latencies.total_latency = scratch.column(Few.count) { _ in 0 }
+    latencies.total_latency = try scratch.column(Few.count) { _ in 0 }
     _ = batching_latencies_calculate(&few.completed, &latencies)
-    let left = scratch.column(Few.count) { _ in Int32(0) }
+    let left = try scratch.column(Few.count) { _ in Int32(0) }
     _ = batching_remaining_tokens_calculate(
         Int64(Few.count), few.requests.output_length, few.requests.prompt_length, left)
 
@@ -300,15 +305,15 @@ private func useMetrics(_ few: Few, _ scratch: inout Scratch) {
     _ = batching_load_config_init(&loadConfig, size(batching_load_config.self))
     loadConfig.slots = 3
     timeline.capacity = 64
-    timeline.time = scratch.column(64) { _ in 0 }
-    timeline.running = scratch.column(64) { _ in 0 }
+    timeline.time = try scratch.column(64) { _ in 0 }
+    timeline.running = try scratch.column(64) { _ in 0 }
     for bins in Int64(0)..<2 {
         timeline.bins = bins * 5
         _ = batching_load_calculate(&few.recorded, &loadConfig, &load, &timeline)
     }
 
-    let offsets = scratch.column(Few.count + 1) { Int64($0 * 2) }
-    let times = scratch.column(2 * Few.count) { Double($0 / 2) + Double($0 % 2) * 0.25 }
+    let offsets = try scratch.column(Few.count + 1) { Int64($0 * 2) }
+    let times = try scratch.column(2 * Few.count) { Double($0 / 2) + Double($0 % 2) * 0.25 }
     for withTokens in 0..<2 {
         if withTokens == 1 {
             few.recorded.token_times = UnsafePointer(times)
@@ -316,7 +321,7 @@ private func useMetrics(_ few: Few, _ scratch: inout Scratch) {
         }
         for convention in MetricsConvention.allCases.map(\.rawValue) {
             for method in PercentileMethod.allCases.map(\.rawValue) {
-                measure(&scratch, convention, method) { options, metrics in
+                try measure(&scratch, convention, method) { options, metrics in
                     _ = batching_metrics_calculate(&few.recorded, options, metrics)
                 }
             }
@@ -328,30 +333,30 @@ private func useMetrics(_ few: Few, _ scratch: inout Scratch) {
 private func measure(
     _ scratch: inout Scratch, _ convention: Int32, _ method: Int32,
     _ body: (UnsafePointer<batching_metrics_options>, UnsafeMutablePointer<batching_metrics>) -> Void
-) {
+) throws(BatchingError) {
     // What it takes is free again afterwards.
     var scratch = scratch
     var options = batching_metrics_options()
     _ = batching_metrics_options_init(&options, size(batching_metrics_options.self))
     (options.convention, options.percentile_method) = (convention, method)
-    options.percentiles = UnsafePointer(scratch.column(2) { Double(50 + 49 * $0) })
+    options.percentiles = try UnsafePointer(scratch.column(2) { Double(50 + 49 * $0) })
     options.percentile_count = 2
     (options.slo_ttft, options.slo_tpot, options.slo_itl, options.slo_e2e) = (1, 1, 1, 1)
     var distribution = batching_distribution()
     _ = batching_distribution_init(&distribution, size(batching_distribution.self))
-    let distributions = scratch.column(6) { _ in distribution }
-    for i in 0..<6 { distributions[i].percentiles = scratch.column(2) { _ in 0.0 } }
+    let distributions = try scratch.column(6) { _ in distribution }
+    for i in 0..<6 { distributions[i].percentiles = try scratch.column(2) { _ in 0.0 } }
     var metrics = batching_metrics()
     _ = batching_metrics_init(&metrics, size(batching_metrics.self))
     (metrics.ttft, metrics.tpot, metrics.itl) = (distributions, distributions + 1, distributions + 2)
     (metrics.e2e, metrics.queue_time, metrics.normalized_latency) =
         (distributions + 3, distributions + 4, distributions + 5)
     body(&options, &metrics)
-    let values = scratch.column(5) { Double($0) }
+    let values = try scratch.column(5) { Double($0) }
     _ = batching_distribution_calculate(5, values, &options, distributions)
 }
 
-private func useAccumulator(_ few: Few, _ scratch: inout Scratch) {
+private func useAccumulator(_ few: Few, _ scratch: inout Scratch) throws(BatchingError) {
     var config = batching_accumulator_config()
     _ = batching_accumulator_config_init(&config, size(batching_accumulator_config.self))
     // Small, so that it costs little.
@@ -375,10 +380,10 @@ private func useAccumulator(_ few: Few, _ scratch: inout Scratch) {
     _ = batching_accumulator_events_init(&events, size(batching_accumulator_events.self))
     events.count = 2
     events.event = UnsafePointer(
-        scratch.column(2) { $0 == 0 ? BATCHING_ACCUMULATOR_ARRIVED : BATCHING_ACCUMULATOR_FAILED })
-    events.request = UnsafePointer(scratch.column(2) { _ in 100 })
-    events.time = UnsafePointer(scratch.column(2) { _ in 24 })
-    events.value = UnsafePointer(scratch.column(2) { Int32($0) * BATCHING_FAILED_ERROR })
+        try scratch.column(2) { $0 == 0 ? BATCHING_ACCUMULATOR_ARRIVED : BATCHING_ACCUMULATOR_FAILED })
+    events.request = try UnsafePointer(scratch.column(2) { _ in 100 })
+    events.time = try UnsafePointer(scratch.column(2) { _ in 24 })
+    events.value = try UnsafePointer(scratch.column(2) { Int32($0) * BATCHING_FAILED_ERROR })
     var accepted: Int64 = 0
     _ = batching_accumulator_add(live, &events, &accepted)
     _ = batching_accumulator_advance(live, 25)
@@ -386,7 +391,7 @@ private func useAccumulator(_ few: Few, _ scratch: inout Scratch) {
     _ = batching_accumulator_state_init(&state, size(batching_accumulator_state.self))
     _ = batching_accumulator_state_read(live, &state)
     for method in PercentileMethod.allCases.map(\.rawValue) {
-        measure(&scratch, BATCHING_CONVENTION_VLLM, method) { options, metrics in
+        try measure(&scratch, BATCHING_CONVENTION_VLLM, method) { options, metrics in
             _ = batching_accumulator_measure(live, BATCHING_ACCUMULATOR_WINDOW, options, metrics)
             _ = batching_accumulator_measure(live, BATCHING_ACCUMULATOR_START, options, metrics)
         }
@@ -396,7 +401,7 @@ private func useAccumulator(_ few: Few, _ scratch: inout Scratch) {
     _ = batching_accumulator_prometheus(live, "model", "0", 0, nil, 0, &needed)
     _ = batching_accumulator_serialize(live, nil, 0, &needed)
     if needed <= scratch.left {
-        let bytes = scratch.column(Int(needed)) { _ in UInt8(0) }
+        let bytes = try scratch.column(Int(needed)) { _ in UInt8(0) }
         _ = batching_accumulator_serialize(live, bytes, needed, &needed)
         var copy: OpaquePointer?
         if batching_accumulator_deserialize(bytes, needed, &copy) == BATCHING_OK {

@@ -3,8 +3,13 @@
 ///
 /// One thread at a time uses it.
 public struct LiveEngine: ~Copyable {
-    private let counted: UnsafeMutablePointer<LiveReplica<CountedBlocks>>?
-    private let cached: UnsafeMutablePointer<LiveReplica<CachedBlocks>>?
+    /// The engine is compiled once for each kind of memory.
+    private enum Place {
+        case counted(UnsafeMutablePointer<LiveReplica<CountedBlocks>>)
+        case cached(UnsafeMutablePointer<LiveReplica<CachedBlocks>>)
+    }
+
+    private let place: Place
 
     /// - Parameter configuration: `timeLimit` and `iterationLimit` must be nil: `advance` says how far it runs.
     public init(_ configuration: EngineConfiguration) throws(BatchingError) {
@@ -19,89 +24,107 @@ public struct LiveEngine: ~Copyable {
             throw .invalid("policy", PolicyName.custom.rawValue, "must not be custom for a live engine")
         }
         if configuration.cachesPrefixes {
-            cached = try allocated(try LiveReplica(configuration, keepsEvents: true))
-            counted = nil
+            place = .cached(try allocated(try LiveReplica(configuration, keepsEvents: true)))
         } else {
-            counted = try allocated(try LiveReplica(configuration, keepsEvents: true))
-            cached = nil
+            place = .counted(try allocated(try LiveReplica(configuration, keepsEvents: true)))
         }
     }
 
-    private init(
-        counted: UnsafeMutablePointer<LiveReplica<CountedBlocks>>?,
-        cached: UnsafeMutablePointer<LiveReplica<CachedBlocks>>?
-    ) {
-        self.counted = counted
-        self.cached = cached
+    private init(_ place: Place) {
+        self.place = place
     }
 
     deinit {
-        deallocate(counted)
-        deallocate(cached)
+        switch place {
+        case .counted(let engine): deallocate(engine)
+        case .cached(let engine): deallocate(engine)
+        }
     }
 
-    /// Requests come, at or after the clock, in any order; all or none. One that can never be served is rejected when it arrives.
+    /// Requests come, at or after the clock, in any order; all or none. One that can never be served is rejected when it
+    /// arrives.
     /// - Parameters:
     ///   - requests: where they have no times, they arrive now.
     ///   - ids: what the caller calls each; nil: how many were submitted before it.
     /// - Complexity: O(1) a request, plus its hash ids; O(pending) for one that does not come last.
     public mutating func submit(_ requests: RequestColumns, ids: UnsafePointer<Int64>? = nil) throws(BatchingError) {
-        if let counted { try counted.pointee.submit(requests, ids: ids) }
-        if let cached { try cached.pointee.submit(requests, ids: ids) }
+        switch place {
+        case .counted(let engine): try engine.pointee.submit(requests, ids: ids)
+        case .cached(let engine): try engine.pointee.submit(requests, ids: ids)
+        }
     }
 
     /// Runs on.
     /// - Parameters:
     ///   - time: seconds: all that happens before it is decided; infinity: until nothing is left to do, and nobody else
     ///     comes. If the clock is there already, nothing happens.
-    ///   - iterations: the most iterations that it runs; nil: no limit.
+    ///   - iterations: the most iterations that it schedules; nil: no limit.
     public mutating func advance(to time: Double, iterations: Int64? = nil) throws(BatchingError) {
         var goal = LiveGoal(time: LiveGoal.forever)
         if time != .infinity { goal.time = try Nanoseconds(seconds: time, argument: "time") }
         if let iterations, iterations < 1 { throw .invalid("iterations", iterations, "must be at least 1") }
-        if let counted { try counted.pointee.advance(to: goal, iterations: iterations) }
-        if let cached { try cached.pointee.advance(to: goal, iterations: iterations) }
+        switch place {
+        case .counted(let engine): try engine.pointee.advance(to: goal, iterations: iterations)
+        case .cached(let engine): try engine.pointee.advance(to: goal, iterations: iterations)
+        }
+    }
+
+    /// How many events nobody has polled.
+    public var events: Int {
+        switch place {
+        case .counted(let engine): engine.pointee.events.count
+        case .cached(let engine): engine.pointee.events.count
+        }
     }
 
     /// Hands over the first of what happened since the last call, in order of time.
     /// - Returns: how many; as many as `columns` hold if there may be more.
     public mutating func poll(into columns: LiveEventColumns) -> Int {
-        if let counted { return counted.pointee.events.take(into: columns) }
-        if let cached { return cached.pointee.events.take(into: columns) }
-        return 0
+        switch place {
+        case .counted(let engine): engine.pointee.events.take(into: columns)
+        case .cached(let engine): engine.pointee.events.take(into: columns)
+        }
     }
 
     /// A request leaves; if it runs, once the iteration under way is over.
     public mutating func abort(_ request: Int64) throws(BatchingError) {
-        if let counted { try counted.pointee.abort(request) }
-        if let cached { try cached.pointee.abort(request) }
+        switch place {
+        case .counted(let engine): try engine.pointee.abort(request)
+        case .cached(let engine): try engine.pointee.abort(request)
+        }
     }
 
     /// The number of tokens that a request will have in the end; one that has as many has finished.
     public mutating func setOutputLength(_ request: Int64, _ outputLength: Int32) throws(BatchingError) {
-        if let counted { try counted.pointee.setOutputLength(request, outputLength) }
-        if let cached { try cached.pointee.setOutputLength(request, outputLength) }
+        switch place {
+        case .counted(let engine): try engine.pointee.setOutputLength(request, outputLength)
+        case .cached(let engine): try engine.pointee.setOutputLength(request, outputLength)
+        }
     }
 
     public func observe() -> LiveState {
-        if let counted { return LiveState(counted.pointee) }
-        if let cached { return LiveState(cached.pointee) }
-        return LiveState()
+        switch place {
+        case .counted(let engine): LiveState(engine.pointee)
+        case .cached(let engine): LiveState(engine.pointee)
+        }
     }
 
     /// What would become of each of `requests` if it, and nobody else, came: start, first token, end, tokens and status are
     /// written as a simulation would.
     /// - Complexity: O(running + waiting) to copy the engine, and what it takes to run that to the end of the request.
     public mutating func estimate(_ requests: RequestColumns, results: ResultColumns) throws(BatchingError) {
-        if let counted { try counted.pointee.estimate(requests, into: results) }
-        if let cached { try cached.pointee.estimate(requests, into: results) }
+        switch place {
+        case .counted(let engine): try engine.pointee.estimate(requests, into: results)
+        case .cached(let engine): try engine.pointee.estimate(requests, into: results)
+        }
     }
 
     /// An independent copy, which has nothing to tell yet.
     public borrowing func fork() throws(BatchingError) -> LiveEngine {
-        if let counted { return LiveEngine(counted: try counted.pointee.copy(keepsEvents: true), cached: nil) }
-        if let cached { return LiveEngine(counted: nil, cached: try cached.pointee.copy(keepsEvents: true)) }
-        throw BatchingError(.invalidArgument, "there is no engine")
+        switch place {
+        case .counted(let engine): LiveEngine(.counted(try engine.pointee.copy(keepsEvents: true)))
+        case .cached(let engine): LiveEngine(.cached(try engine.pointee.copy(keepsEvents: true)))
+        }
     }
 }
 

@@ -1,18 +1,14 @@
 /// The KV blocks of an engine that runs on. The loop is compiled once for each combination of memory, policy and model of
 /// iteration time: here is which there are.
 protocol LiveMemory: BlockMemory, ~Copyable {
-    init(live configuration: EngineConfiguration, reservesBlocks: Bool) throws(BatchingError)
+    init(
+        _ configuration: EngineConfiguration, requests: RequestColumns, reservesBlocks: Bool
+    ) throws(BatchingError)
 
     static func run(_ replica: inout LiveReplica<Self>, _ goal: LiveGoal) throws(BatchingError)
 }
 
 extension CountedBlocks: LiveMemory {
-    init(live configuration: EngineConfiguration, reservesBlocks: Bool) throws(BatchingError) {
-        try self.init(
-            usable: configuration.numGPUBlocks.map { Int($0) - 1 }, blockSize: configuration.blockSize,
-            isReserved: reservesBlocks)
-    }
-
     static func run(_ replica: inout LiveReplica<CountedBlocks>, _ goal: LiveGoal) throws(BatchingError) {
         switch replica.configuration.policy {
         case .vllm: try replica.run(VLLMPolicy.self, goal)
@@ -27,12 +23,6 @@ extension CountedBlocks: LiveMemory {
 }
 
 extension CachedBlocks: LiveMemory {
-    init(live configuration: EngineConfiguration, reservesBlocks: Bool) throws(BatchingError) {
-        try self.init(
-            usable: Int(configuration.numGPUBlocks ?? 1) - 1, blockSize: configuration.blockSize,
-            requests: RequestColumns(count: 0), isAsynchronous: configuration.isAsynchronous)
-    }
-
     /// Only vLLM's policy caches prefixes.
     static func run(_ replica: inout LiveReplica<CachedBlocks>, _ goal: LiveGoal) throws(BatchingError) {
         try replica.run(VLLMPolicy.self, goal)

@@ -15,7 +15,6 @@ extension LiveReplica where Memory: ~Copyable {
     mutating func run<Policy: SchedulingPolicy, Time: IterationTimeModel>(
         _ policy: Policy.Type, _ time: Time, _ goal: LiveGoal
     ) throws(BatchingError) {
-        try check()
         do throws(BatchingError) {
             if Policy.schedulesAhead, replica.settings.isAsynchronous {
                 try runAhead(policy, time, goal)
@@ -46,21 +45,14 @@ extension LiveReplica where Memory: ~Copyable {
                 let end = try self.end(time, limits)
                 if end > goal.time { return }
                 try land(end)
-                if watchedRow >= 0, !rows.end.elements[watchedRow].isNaN { return }
+                if isWatchOver { return }
             }
             if replica.now > goal.time { return }
             if leavingCount > 0 { try settleLeaving(at: replica.now) }
-            if isStuck {
-                guard replica.nextArrival < goal.time else { return }
-                replica.awaitArrival()
-                isStuck = false
-            }
+            if isStuck, !awaitArrival(before: goal) { return }
             try takeArrivals()
             if replica.isEmpty {
-                guard replica.nextArrival < goal.time, replica.hasArrivals, replica.iteration < goal.iteration else {
-                    return
-                }
-                replica.now = replica.nextArrival
+                guard replica.iteration < goal.iteration, awaitArrival(before: goal) else { return }
                 continue
             }
             if !Time.mayFail, replica.canCoast(besideWaiting: Policy.padsBatch) {
@@ -78,6 +70,20 @@ extension LiveReplica where Memory: ~Copyable {
             try noteSchedule(firstAdmission: firstAdmission)
             underWay = UnderWay(work: replica.measure())
         }
+    }
+
+    /// Whether the request whose end is waited for is done.
+    private var isWatchOver: Bool {
+        @inline(__always) get { watchedRow >= 0 && !rows.end.elements[watchedRow].isNaN }
+    }
+
+    /// Nothing happens before somebody arrives. False if that is not before the goal.
+    private mutating func awaitArrival(before goal: LiveGoal) -> Bool {
+        guard replica.nextArrival < goal.time else { return false }
+        replica.awaitArrival()
+        flight.futileBatches = 0
+        isStuck = false
+        return true
     }
 
     /// When the iteration under way ends.
@@ -101,19 +107,10 @@ extension LiveReplica where Memory: ~Copyable {
             let slot = Int(rows.slot.elements[row])
             try events.append(.preempted, rows.id.elements[row], at: replica.now, tokens: replica.generated(slot))
         }
-        let members = replica.members.elements
-        firstTokenCount = 0
-        var slot = replica.firstCatchingUp
-        while slot >= 0 {
-            let member = members[slot]
-            if member.generated == 0, member.chunk > 0, member.computed &+ Int64(member.chunk) == member.known {
-                try noteFirstToken(member.request)
-            }
-            slot = Int(member.nextOfKind)
-        }
-        for position in 0..<replica.firstTokenCount { try noteFirstToken(replica.firstTokens.elements[position]) }
+        if events.isWanted { try noteFirstTokens() }
         guard replica.admissions > firstAdmission else { return }
-        slot = replica.lastRunning
+        let members = replica.members.elements
+        var slot = replica.lastRunning
         while slot >= 0, members[slot].sequence > firstAdmission { slot = Int(members[slot].previous) }
         while slot >= 0 {
             let member = members[slot]
@@ -131,8 +128,21 @@ extension LiveReplica where Memory: ~Copyable {
         }
     }
 
+    private mutating func noteFirstTokens() throws(BatchingError) {
+        firstTokenCount = 0
+        let members = replica.members.elements
+        var slot = replica.firstCatchingUp
+        while slot >= 0 {
+            let member = members[slot]
+            if member.generated == 0, member.chunk > 0, member.computed &+ Int64(member.chunk) == member.known {
+                try noteFirstToken(member.request)
+            }
+            slot = Int(member.nextOfKind)
+        }
+        for position in 0..<replica.firstTokenCount { try noteFirstToken(replica.firstTokens.elements[position]) }
+    }
+
     private mutating func noteFirstToken(_ row: UInt32) throws(BatchingError) {
-        guard events.isWanted else { return }
         try firstTokens.reserve(firstTokenCount + 1)
         firstTokens.elements[firstTokenCount] = LiveFirstToken(row: row, rank: rows.rank.elements[Int(row)])
         firstTokenCount += 1
@@ -187,29 +197,21 @@ extension LiveReplica where Memory: ~Copyable {
                 if flight.end > goal.time { return }
                 try landFlight()
                 takeOff()
-                if watchedRow >= 0, !rows.end.elements[watchedRow].isNaN { return }
+                if isWatchOver { return }
                 isStuck = flight.futileBatches >= 4 || replica.isLivelocked
             }
             if replica.now > goal.time { return }
             if leavingCount > 0 { try settleLeaving(at: replica.now) }
-            if isStuck {
-                guard replica.nextArrival < goal.time else { return }
-                replica.awaitArrival()
-                flight.futileBatches = 0
-                isStuck = false
-            }
+            if isStuck, !awaitArrival(before: goal) { return }
             try takeArrivals()
             if replica.isEmpty {
                 if flight.isFlying {
                     if flight.end > goal.time { return }
                     try landFlight()
-                    if watchedRow >= 0, !rows.end.elements[watchedRow].isNaN { return }
+                    if isWatchOver { return }
                     continue
                 }
-                guard replica.nextArrival < goal.time, replica.hasArrivals, replica.iteration < goal.iteration else {
-                    return
-                }
-                replica.now = replica.nextArrival
+                guard replica.iteration < goal.iteration, awaitArrival(before: goal) else { return }
                 continue
             }
             if !Time.mayFail, flight.isFlying, flight.finishingCount == 0, flight.firstTokenCount == 0,

@@ -76,10 +76,12 @@ extension LiveReplica where Memory: ~Copyable {
                 "requests.count", requests.count, "must be at most \(RequestColumns.maximumCount - rows.count)")
         }
         if let times = requests.arrivalTime {
-            for index in 0..<requests.count where Nanoseconds(validSeconds: times[index]) < clock {
+            // As the caller is told it: a late clock has more digits than a double.
+            let now = clock.seconds
+            for index in 0..<requests.count where times[index] < now {
                 throw .invalid(
                     "arrival_time", index, times[index],
-                    "must not be before the clock of the engine, which is at \(clock.seconds) seconds")
+                    "must not be before the clock of the engine, which is at \(now) seconds")
             }
         }
         guard let hashes = requests.prefixHashes else { return 0 }
@@ -238,15 +240,10 @@ extension LiveReplica where Memory: ~Copyable {
     /// Somebody who never ran leaves.
     private mutating func removeUnserved(_ row: Int) {
         replica.memory.forget(row)
-        let start = replica.waiting.isByArrival ? replica.waiting.firstFresh : replica.arrived
-        var place = firstPosition(from: start, after: rows.arrivalTime(row))
-        while place > start, order.elements[place - 1] != UInt32(truncatingIfNeeded: row) { place -= 1 }
-        if place == start {
-            // It waits in a heap.
+        guard let place = position(of: row) else {
             replica.waiting.removeFromHeap(row)
             return
         }
-        place -= 1
         (order.elements + place).update(from: order.elements + place + 1, count: positions - place - 1)
         positions -= 1
         if place < replica.arrived {
@@ -300,20 +297,20 @@ extension LiveReplica where Memory: ~Copyable {
                 .capacity, "output_length is \(output): there are not enough free KV blocks to reserve for it")
         }
         rows.set(output: output, of: row)
-        let isWaiting = slot >= 0 ? replica.members.elements[slot].state == .waiting : !isPending(row)
-        if isWaiting, replica.waiting.order == .shortestOutput { try replica.waiting.renew(row, slot: slot) }
+        guard replica.waiting.order == .shortestOutput else { return }
+        let isWaiting = slot >= 0 ? replica.members.elements[slot].state == .waiting : position(of: row) == nil
+        if isWaiting { try replica.waiting.renew(row, slot: slot) }
     }
 
-    /// Whether a request that has no slot has not been taken into the queue.
-    private func isPending(_ row: Int) -> Bool {
-        let time = rows.arrivalTime(row)
-        if replica.nextArrival > time { return false }
-        var place = firstPosition(from: replica.arrived, after: time)
-        while place > replica.arrived, rows.arrivalTime(Int(order.elements[place - 1])) == time {
-            place -= 1
-            if order.elements[place] == UInt32(truncatingIfNeeded: row) { return true }
+    /// Where among those who wait and never ran, by arrival, and those who have not arrived a request is; nil if it waits
+    /// in a heap, or has run.
+    private func position(of row: Int) -> Int? {
+        // It costs no more than to close the gap that it leaves.
+        for place in firstPosition..<max(positions, firstPosition)
+        where order.elements[place] == UInt32(truncatingIfNeeded: row) {
+            return place
         }
-        return false
+        return nil
     }
 }
 

@@ -53,7 +53,8 @@ struct LiveReplica<Memory: LiveMemory & ~Copyable>: ~Copyable {
     /// - Parameter keepsEvents: whether anybody will want to know what happened.
     init(_ configuration: EngineConfiguration, keepsEvents: Bool) throws(BatchingError) {
         let policy = configuration.policy.policy
-        let memory = try Memory(live: configuration, reservesBlocks: policy.reservesBlocks)
+        let memory = try Memory(
+            configuration, requests: RequestColumns(count: 0), reservesBlocks: policy.reservesBlocks)
         let rows = try LiveRows()
         let order = try GrowableBuffer<UInt32>(capacity: 64, repeating: 0)
         let events = try LiveEvents(isWanted: keepsEvents)

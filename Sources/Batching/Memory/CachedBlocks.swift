@@ -70,6 +70,15 @@ struct CachedBlocks: BlockMemory, ~Copyable {
         blocksPerHash = BlockSize(max(1, hashBlockSize / blockSize))
     }
 
+    /// - Parameter reservesBlocks: no policy that does caches prefixes.
+    init(
+        _ configuration: EngineConfiguration, requests: RequestColumns, reservesBlocks: Bool = false
+    ) throws(BatchingError) {
+        try self.init(
+            usable: Int(configuration.numGPUBlocks ?? 1) - 1, blockSize: configuration.blockSize, requests: requests,
+            isAsynchronous: configuration.isAsynchronous)
+    }
+
     deinit {
         for slot in 0..<tables.capacity { deallocate(reallocated: tables.elements[slot].blocks) }
     }

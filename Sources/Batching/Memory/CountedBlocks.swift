@@ -27,6 +27,17 @@ struct CountedBlocks: BlockMemory, ~Copyable {
         countInPhase = isReserved ? 0 : 1
     }
 
+    /// - Parameters:
+    ///   - requests: not looked at.
+    ///   - reservesBlocks: see the other initializer.
+    init(
+        _ configuration: EngineConfiguration, requests: RequestColumns, reservesBlocks: Bool
+    ) throws(BatchingError) {
+        try self.init(
+            usable: configuration.numGPUBlocks.map { Int($0) - 1 }, blockSize: configuration.blockSize,
+            isReserved: reservesBlocks)
+    }
+
     @inline(__always)
     var neededByDecodes: Int { Int(phases.elements[current]) }
 

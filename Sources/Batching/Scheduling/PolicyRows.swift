@@ -224,21 +224,14 @@ struct PolicyRows: ~Copyable {
             places[next] = answer.preemptedRow[position]
             next &+= 1
         }
-        PolicyRows.sort(places, admitted)
-        PolicyRows.sort(places + admitted, preempted)
+        Heap.sort(places, count: admitted, by: <)
+        Heap.sort(places + admitted, count: preempted, by: <)
         if admitted > 0 {
             let last = Int(places[admitted &- 1])
             columns.closeUpwards(runningCount..<(last &+ 1), without: places, admitted)
         }
         if preempted > 0 { columns.closeDownwards(0..<runningCount, without: places + admitted, preempted) }
         columns.copy(moved, from: aside, at: 0, to: runningCount &- preempted)
-    }
-
-    private static func sort(_ places: UnsafeMutablePointer<Int64>, _ count: Int) {
-        if count > 1 {
-            var all = UnsafeMutableBufferPointer(start: places, count: count)
-            all.sort()
-        }
     }
 
     /// The window goes back to the beginning if at least half of the memory is free, and otherwise to more memory.

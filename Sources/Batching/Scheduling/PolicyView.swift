@@ -141,12 +141,12 @@ public struct PolicyDecision {
             // What does not fit is more than any row needs, and is refused as such.
             scheduledTokens[scheduledCount] = Int32(clamping: tokens)
         }
-        scheduledCount += 1
+        scheduledCount &+= 1
     }
 
     /// The row, which runs, loses its KV blocks and waits again. More than `capacity` calls make the decision invalid.
     @inlinable public mutating func preempt(_ row: Int) {
         if preemptedCount >= 0, preemptedCount < capacity { preemptedRow[preemptedCount] = Int64(row) }
-        preemptedCount += 1
+        preemptedCount &+= 1
     }
 }

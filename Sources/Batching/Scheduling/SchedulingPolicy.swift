@@ -1,5 +1,5 @@
-/// The policies. The raw values are those of the C header. A new one is a case here, its line in `Engine.run`, and a file
-/// of its own.
+/// The policies. The raw values are those of the C header. A new one is a case here, its lines in
+/// `PolicyName.policy`, `Engine.run` and `CountedBlocks.run`, and a file of its own.
 public enum PolicyName: Int32, CaseIterable, Sendable {
     case vllm = 0
     case `static` = 100

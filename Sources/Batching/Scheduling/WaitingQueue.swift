@@ -130,10 +130,11 @@ struct WaitingQueue: ~Copyable {
 
     /// Takes out a request, wherever it is. In any order but that of arrival.
     mutating func removeFromHeap(_ request: Int) {
-        count &-= 1
-        var position = 0
-        while Int(heap.elements[position].request) != request { position &+= 1 }
-        removeFromHeap(at: position)
+        for position in 0..<count where Int(heap.elements[position].request) == request {
+            count &-= 1
+            removeFromHeap(at: position)
+            return
+        }
     }
 
     /// The earliest arrival in the heap, which is not empty. It is looked for only after that one was taken out, and not

@@ -96,9 +96,7 @@ private struct EngineRun: ~Copyable {
     ) throws(BatchingError) -> EngineSummary {
         switch configuration.policy {
         case .vllm where configuration.cachesPrefixes:
-            let memory = try CachedBlocks(
-                usable: Int(configuration.numGPUBlocks ?? 1) - 1, blockSize: configuration.blockSize,
-                requests: requests, isAsynchronous: configuration.isAsynchronous)
+            let memory = try CachedBlocks(configuration, requests: requests)
             return try run(VLLMPolicy.self, memory, outputs, &iterationLog, &decisionLog)
         case .vllm: return try run(VLLMPolicy.self, outputs, &iterationLog, &decisionLog)
         case .static: return try run(StaticPolicy.self, outputs, &iterationLog, &decisionLog)
@@ -113,9 +111,7 @@ private struct EngineRun: ~Copyable {
         _ policy: Policy.Type, _ outputs: RunOutputs, _ iterationLog: inout IterationLog?,
         _ decisionLog: inout DecisionLog?
     ) throws(BatchingError) -> EngineSummary {
-        let memory = try CountedBlocks(
-            usable: configuration.numGPUBlocks.map { Int($0) - 1 }, blockSize: configuration.blockSize,
-            isReserved: Policy.reservesBlocks)
+        let memory = try CountedBlocks(configuration, requests: requests, reservesBlocks: Policy.reservesBlocks)
         return try run(policy, memory, outputs, &iterationLog, &decisionLog)
     }
 

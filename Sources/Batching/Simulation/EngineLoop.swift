@@ -89,11 +89,8 @@ struct RunLimits {
     private var nextCheck: Int64
 
     init(_ configuration: EngineConfiguration) {
-        time = configuration.timeLimit.map { Nanoseconds(validSeconds: $0) } ?? Nanoseconds(.max)
-        iterations = configuration.iterationLimit ?? .max
-        progress = configuration.progress
-        progressInterval = configuration.progressInterval
-        nextCheck = min(iterations, progress == nil ? .max : progressInterval)
+        let time = configuration.timeLimit.map { Nanoseconds(validSeconds: $0) } ?? Nanoseconds(.max)
+        self.init(configuration, until: time, from: 0, to: configuration.iterationLimit ?? .max)
     }
 
     /// Of an engine that runs on: up to a time, and to a number of iterations, `from` which it has run already.

@@ -154,8 +154,14 @@ extension Replica where Memory: ~Copyable {
     private mutating func sortFinishing() {
         let (slots, members) = (finishing.elements, members.elements)
         if finishingCount > 16 {
-            var all = UnsafeMutableBufferPointer(start: slots, count: finishingCount)
-            all.sort { members[Int($0)].sequence < members[Int($1)].sequence }
+            var sorted = 1
+            while sorted < finishingCount,
+                members[Int(slots[sorted &- 1])].sequence < members[Int(slots[sorted])].sequence
+            {
+                sorted &+= 1
+            }
+            if sorted == finishingCount { return }
+            Heap.sort(slots, count: finishingCount) { members[Int($0)].sequence < members[Int($1)].sequence }
             return
         }
         for position in 1..<finishingCount {

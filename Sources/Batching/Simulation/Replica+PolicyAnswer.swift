@@ -36,10 +36,7 @@ extension Replica where Memory: ~Copyable {
     }
 
     private mutating func preempt(_ answer: PolicyAnswer, _ columns: PolicyColumns) throws(BatchingError) {
-        if totals.progress != totals.tokensBeforeThem {
-            totals.tokensBeforeThem = totals.progress
-            totals.futilePreemptions = 0
-        }
+        totals.forgetFutilePreemptions()
         for position in 0..<answer.preemptedCount {
             let row = Int(answer.preemptedRow[position])
             let slot = Int(columns.slot[row])

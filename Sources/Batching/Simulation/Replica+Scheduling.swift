@@ -79,10 +79,7 @@ extension Replica where Memory: ~Copyable {
     /// The same, one of the running after the other, exactly as the real scheduler does it.
     @inline(never)
     private mutating func walkRunning(_ budget: inout Int64, _ threshold: Int64) throws(BatchingError) {
-        if totals.progress != totals.tokensBeforeThem {
-            totals.tokensBeforeThem = totals.progress
-            totals.futilePreemptions = 0
-        }
+        totals.forgetFutilePreemptions()
         var slot = firstRunning
         while slot >= 0, budget > 0 {
             let member = members.elements[slot]

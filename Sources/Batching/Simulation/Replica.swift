@@ -213,6 +213,14 @@ struct RunTotals {
         @inline(__always) get { decodeTokens &+ prefills }
     }
 
+    /// Preemptions before the last token were not in vain.
+    @inline(__always)
+    mutating func forgetFutilePreemptions() {
+        if progress == tokensBeforeThem { return }
+        tokensBeforeThem = progress
+        futilePreemptions = 0
+    }
+
     /// Adds an iteration, or several of the same requests, that took `duration` and ended at `end`.
     @inline(__always)
     mutating func add(_ work: IterationWork, _ duration: Nanoseconds, end: Nanoseconds) {
