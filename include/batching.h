@@ -1629,7 +1629,7 @@ batching_status batching_accumulator_prometheus(batching_accumulator *accumulato
  * Ids. The caller chooses what a request is called; an id is free again once its request has finished, was aborted or
  * rejected.
  *
- * Events. They are kept until batching_engine_poll takes them, 32 bytes each. In order of time; at the same time in the
+ * Events. They are kept until batching_engine_poll takes them, 24 bytes each. In order of time; at the same time in the
  * order in which they happen.
  *
  * Output lengths. What a real server will generate is not known: submit what is expected, and correct it as the request
@@ -1637,6 +1637,7 @@ batching_status batching_accumulator_prometheus(batching_accumulator *accumulato
  * known to the engine; its policy does not look at it, but for those that section 6 names.
  *
  * Memory. About 200 bytes a request in flight, and what section 6 says; what was once needed is kept for those to come.
+ * The first estimate makes a copy of all of it, which is kept as well.
  *
  * Handles. One thread at a time uses a handle; a call on one that is in use, be it from one of its own callbacks,
  * returns BATCHING_ERROR_BUSY, and does nothing. Different handles are independent. A call that fails for its arguments

@@ -1863,10 +1863,10 @@ class accumulator {
   public:
     explicit accumulator(const accumulator_config &given = {}) {
         auto config = detail::initialized(batching_accumulator_config_init);
-        config.window = not_zero("window", given.window);
-        config.slot_count = not_zero("slot_count", given.slot_count);
-        config.max_requests = not_zero("max_requests", given.max_requests);
-        config.max_gaps = given.max_gaps ? not_zero("max_gaps", *given.max_gaps) : 0;
+        config.window = detail::not_zero("window", given.window, "greater than 0");
+        config.slot_count = detail::not_zero("slot_count", given.slot_count, "greater than 0");
+        config.max_requests = detail::not_zero("max_requests", given.max_requests, "greater than 0");
+        config.max_gaps = detail::not_zero("max_gaps", given.max_gaps, "greater than 0");
         config.slo_ttft = detail::unless_left_out("slo_ttft", given.slo_ttft);
         config.slo_tpot = detail::unless_left_out("slo_tpot", given.slo_tpot);
         config.slo_itl = detail::unless_left_out("slo_itl", given.slo_itl);
@@ -1946,7 +1946,7 @@ class accumulator {
     /// The Prometheus text; `max_model_len` left out: buckets up to 2,000,000,000 tokens.
     std::string prometheus(const std::string &model_name, const std::string &engine = "0",
                            std::optional<std::int64_t> max_model_len = {}) const {
-        const std::int64_t longest = max_model_len ? not_zero("max_model_len", *max_model_len) : 0;
+        const auto longest = detail::not_zero("max_model_len", max_model_len, "greater than 0");
         std::int64_t needed = 0;
         detail::check(batching_accumulator_prometheus(handle_.get(), model_name.c_str(), engine.c_str(), longest,
                                                       nullptr, 0, &needed));
@@ -1966,13 +1966,6 @@ class accumulator {
     };
 
     explicit accumulator(batching_accumulator *handle) noexcept : handle_(handle) {}
-
-    template <class Number> static Number not_zero(const char *name, Number value) {
-        if (value == 0) {
-            detail::throw_error(BATCHING_ERROR_INVALID_ARGUMENT, std::string(name) + " is 0: must be greater than 0");
-        }
-        return value;
-    }
 
     std::unique_ptr<batching_accumulator, destroy> handle_;
 };

@@ -2,6 +2,7 @@
 
 import math
 import os
+import signal
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -343,6 +344,39 @@ def test_copies_in_threads_keep_their_exceptions_apart() -> None:
         thread.join()
     assert len(names) == 8
     assert all(said == name for said, name in names)
+
+
+def test_a_late_clock_is_told_as_it_is_taken() -> None:
+    # Seconds since 1970: a double holds them to a quarter of a microsecond, the clock to a nanosecond.
+    engine = LiveEngine(max_num_seqs=1, iteration_time=0.012345679)
+    for request in range(20):
+        engine.submit(request, prompt_length=1, output_length=3, arrival_time=1.7e9 + 0.01 * request)
+    for _ in range(30):
+        engine.advance(iterations=1)
+        now = engine.state.clock
+        engine.submit(100, prompt_length=1, output_length=2, arrival_time=now)
+        assert engine.estimate(prompt_length=1, output_length=2).status == RequestStatus.FINISHED
+        engine.abort(100)
+    engine.advance()
+    assert (engine.state.finished, engine.state.aborted) == (20, 30)
+
+
+def test_a_callback_may_use_a_copy_of_its_engine() -> None:
+    before = signal.getsignal(signal.SIGINT)
+
+    def time(iteration: Iteration) -> float:
+        if iteration.number == 1 and copies:
+            copies.pop().advance()
+        return 0.25
+
+    engine = LiveEngine(iteration_time=time)
+    engine.submit(1, prompt_length=1, output_length=3)
+    copies = [engine.fork()]
+    engine.advance()
+    assert told(engine)[-1] == (0.75, 1, "FINISHED", 3)
+    assert not copies
+    # Ctrl-C is again what it was.
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_memory_is_that_of_those_in_flight() -> None:

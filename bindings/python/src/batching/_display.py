@@ -1,6 +1,7 @@
 """How results print: one table, as text for a terminal and as HTML for a notebook."""
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -73,11 +74,11 @@ class Table:
         return "".join([*parts, "</tbody></table>"])
 
 
-class Displayed:
+class Displayed(ABC):
     """Prints as a table: `print(x)` in a terminal, `x` alone at the end of a notebook's cell. repr stays one line."""
 
-    def _table(self) -> Table:
-        raise NotImplementedError
+    @abstractmethod
+    def _table(self) -> Table: ...
 
     def __str__(self) -> str:
         return self._table().text()

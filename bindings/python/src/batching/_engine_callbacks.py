@@ -66,6 +66,7 @@ class Callbacks:
 
     def __init__(self) -> None:
         self._calls = threading.local()
+        self._depth = 0
         self._signal: tuple[int, FrameType | None] | None = None
         self._handler: Callable[[int, FrameType | None], Any] | None = None
 
@@ -120,19 +121,23 @@ class Callbacks:
 
     def __enter__(self) -> Self:
         self._calls.error = None
-        handler = signal.getsignal(signal.SIGINT)
-        if callable(handler) and threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGINT, self._note)
-            self._handler = handler
+        if threading.current_thread() is threading.main_thread():
+            # A callback may call a copy of its own engine, which has the same callbacks.
+            self._depth += 1
+            handler = signal.getsignal(signal.SIGINT)
+            if self._depth == 1 and callable(handler):
+                signal.signal(signal.SIGINT, self._note)
+                self._handler = handler
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self.handles_signals:
-            handler, noted = self._handler, self._signal
-            self._handler = self._signal = None
-            if handler is not None:
+        if threading.current_thread() is threading.main_thread():
+            self._depth -= 1
+            if self._depth == 0 and self._handler is not None:
+                handler, noted = self._handler, self._signal
+                self._handler = self._signal = None
                 signal.signal(signal.SIGINT, handler)
                 if noted is not None:
                     handler(*noted)

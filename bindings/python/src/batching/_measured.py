@@ -1,5 +1,6 @@
 """What can be asked of any run, whichever simulator made it."""
 
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from batching._display import Displayed
@@ -13,9 +14,9 @@ if TYPE_CHECKING:
 class MeasuredRun(Displayed):
     """A run that is measured and drawn."""
 
+    @abstractmethod
     def recorded(self) -> RecordedRequests:
         """The requests that have all their tokens, as a serving run: what `measure` takes."""
-        raise NotImplementedError
 
     def measure(self, **options: Any) -> ServingMetrics:
         """The metrics of the requests that have all their tokens: `measure(result.recorded(), **options)`."""
