@@ -2095,6 +2095,25 @@ class engine {
         return engine(copy, kept_);
     }
 
+    /// Everything but its callbacks, events that were not polled included: from_bytes makes an engine that goes on as
+    /// this one would, in this process or another.
+    std::vector<std::uint8_t> to_bytes() const {
+        std::int64_t needed = 0;
+        detail::check(batching_engine_save(handle_.get(), nullptr, 0, &needed));
+        std::vector<std::uint8_t> bytes(static_cast<std::size_t>(needed));
+        detail::check(batching_engine_save(handle_.get(), bytes.data(), needed, nullptr));
+        return bytes;
+    }
+
+    /// From what to_bytes gave. Of `callbacks` nothing is taken but the callbacks.
+    static engine from_bytes(column<const std::uint8_t> bytes, const config &callbacks = {}) {
+        auto shared = std::make_shared<kept>(callbacks);
+        batching_engine *made = nullptr;
+        detail::check(batching_engine_load(bytes.data(), static_cast<std::int64_t>(bytes.size()),
+                                           shared->borrowed.get(), &made));
+        return engine(made, std::move(shared));
+    }
+
     /// The handle, for the C functions; it stays with this object.
     batching_engine *get() const noexcept { return handle_.get(); }
 

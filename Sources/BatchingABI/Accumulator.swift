@@ -172,19 +172,6 @@ public func batching_accumulator_prometheus(
     }
 }
 
-/// Tells how many elements are needed. False if there is no buffer; throws if it is too small.
-private func hasRoom<Element>(
-    _ buffer: UnsafeMutablePointer<Element>?, _ capacity: Int64, for size: Int, _ needed: UnsafeMutablePointer<Int64>?
-) throws(BatchingError) -> Bool {
-    guard capacity >= 0 else { throw .invalid("capacity", capacity, "must be at least 0") }
-    needed?.pointee = Int64(size)
-    if buffer == nil { return false }
-    guard capacity >= Int64(size) else {
-        throw BatchingError(.capacity, "capacity is \(capacity): must be at least \(size)")
-    }
-    return true
-}
-
 /// A label: valid UTF-8.
 private func label(_ text: UnsafePointer<CChar>?, _ name: String) throws(BatchingError) -> String {
     guard let label = String(validatingCString: try required(text, name)) else {

@@ -33,6 +33,16 @@ extension batching_config: VersionedStruct {
         return configuration
     }
 
+    /// Nothing but the callbacks that there are.
+    func callbacks() throws(BatchingError) -> EngineConfiguration {
+        var configuration = EngineConfiguration()
+        if policy_callback != nil { configuration.customPolicy = try customScheduler() }
+        if time_callback != nil { configuration.iterationTime = try calledTime() }
+        configuration.progress = progress()
+        set(&configuration.progressInterval, progress_interval)
+        return configuration
+    }
+
     private func set(_ field: inout Int64, _ value: Int64) {
         if value != 0 { field = value }
     }
@@ -49,20 +59,23 @@ extension batching_config: VersionedStruct {
                 AffineTime(
                     base: time_base, perPrefillToken: time_per_prefill_token, perDecodeToken: time_per_decode_token,
                     perContextToken: time_per_context_token, perPrefillContext: time_per_prefill_context))
-        case BATCHING_TIME_CALLBACK:
-            let callback = try required(time_callback, "time_callback")
-            let userData = time_user_data
-            return .callback { (work: IterationWork) throws(BatchingError) -> Double in
-                var iteration = batching_iteration(work)
-                var seconds = Double.nan
-                try goOn(callback(&iteration, &seconds, userData), "time_callback")
-                return seconds
-            }
+        case BATCHING_TIME_CALLBACK: return try calledTime()
         default:
             throw BatchingError(
                 .invalidArgument,
                 "time_model is \(time_model): must be one of \(BATCHING_TIME_CONSTANT), \(BATCHING_TIME_AFFINE), "
                     + "\(BATCHING_TIME_CALLBACK)")
+        }
+    }
+
+    private func calledTime() throws(BatchingError) -> IterationTime {
+        let callback = try required(time_callback, "time_callback")
+        let userData = time_user_data
+        return .callback { (work: IterationWork) throws(BatchingError) -> Double in
+            var iteration = batching_iteration(work)
+            var seconds = Double.nan
+            try goOn(callback(&iteration, &seconds, userData), "time_callback")
+            return seconds
         }
     }
 

@@ -107,6 +107,32 @@ public func batching_engine_fork(
     }
 }
 
+@implementation @_cdecl("batching_engine_save")
+public func batching_engine_save(
+    _ engine: OpaquePointer!, _ buffer: UnsafeMutablePointer<UInt8>!, _ capacity: Int64,
+    _ needed: UnsafeMutablePointer<Int64>!
+) -> batching_status {
+    status(of: engine) { (engine: inout LiveEngine) throws(BatchingError) in
+        let size = try engine.savedSize()
+        if try hasRoom(buffer, capacity, for: size, needed) { try engine.save(into: buffer) }
+    }
+}
+
+@implementation @_cdecl("batching_engine_load")
+public func batching_engine_load(
+    _ bytes: UnsafePointer<UInt8>!, _ size: Int64, _ callbacks: UnsafePointer<batching_config>!,
+    _ engine: UnsafeMutablePointer<OpaquePointer?>!
+) -> batching_status {
+    status { () throws(BatchingError) in
+        let engine = try required(engine, "engine")
+        let bytes = try required(bytes, "bytes")
+        guard size >= 0 else { throw .invalid("size", size, "must be at least 0") }
+        let callbacks = callbacks == nil ? batching_config() : try batching_config.read(callbacks)
+        engine.pointee = try EngineHandle.create(
+            try LiveEngine.load(bytes, count: Int(size), callbacks: try callbacks.callbacks()))
+    }
+}
+
 extension batching_engine_events: VersionedStruct {
     static let argument = "events"
     static let firstSize = 64

@@ -7,10 +7,15 @@ import CBatchingSupport
 /// of it. It takes some 4 ms.
 ///
 /// Who adds a function or a choice adds it here; Tests/c/processes.c finds what is missing only by chance.
+/// - Returns: 0 if there was no room for all, so that the rest was not made ready.
 @_cdecl("cbatching_use_everything")
-public func useEverything(_ memory: UnsafeMutableRawPointer) {
-    // What there is no room for is not made ready.
-    try? useEverything(Scratch(next: memory, left: Int(CBATCHING_SCRATCH_BYTES)))
+public func useEverything(_ memory: UnsafeMutableRawPointer) -> Int32 {
+    do throws(BatchingError) {
+        try useEverything(Scratch(next: memory, left: Int(CBATCHING_SCRATCH_BYTES)))
+        return 1
+    } catch {
+        return 0
+    }
 }
 
 private func useEverything(_ room: Scratch) throws(BatchingError) {
@@ -203,6 +208,7 @@ private func useLiveEngine(_ few: Few, _ scratch: inout Scratch) throws(Batching
             _ = batching_engine_estimate(engine, &few.requests, &few.results)
             few.requests.arrival_time = arrivals
             _ = batching_engine_fork(engine, &copy)
+            try useBytes(of: engine, config, scratch)
             _ = batching_engine_set_output_length(engine, 0, 40)
             _ = batching_engine_set_output_length(engine, 1, 1)
             _ = batching_engine_abort(engine, 2)
@@ -214,6 +220,21 @@ private func useLiveEngine(_ few: Few, _ scratch: inout Scratch) throws(Batching
             _ = batching_engine_destroy(copy)
         }
     }
+}
+
+private func useBytes(
+    of engine: OpaquePointer?, _ config: batching_config, _ room: Scratch
+) throws(BatchingError) {
+    var (config, scratch) = (config, room)
+    var needed: Int64 = 0
+    _ = batching_engine_save(engine, nil, 0, &needed)
+    let bytes = try scratch.column(Int(needed)) { _ in UInt8(0) }
+    _ = batching_engine_save(engine, bytes, needed, nil)
+    var copy: OpaquePointer?
+    _ = batching_engine_load(bytes, needed, &config, &copy)
+    _ = batching_engine_destroy(copy)
+    // Too few.
+    _ = batching_engine_load(bytes, needed - 1, nil, &copy)
 }
 
 private func useEngine(_ few: Few, _ scratch: inout Scratch) throws(BatchingError) {
@@ -400,14 +421,12 @@ private func useAccumulator(_ few: Few, _ scratch: inout Scratch) throws(Batchin
     var needed: Int64 = 0
     _ = batching_accumulator_prometheus(live, "model", "0", 0, nil, 0, &needed)
     _ = batching_accumulator_serialize(live, nil, 0, &needed)
-    if needed <= scratch.left {
-        let bytes = try scratch.column(Int(needed)) { _ in UInt8(0) }
-        _ = batching_accumulator_serialize(live, bytes, needed, &needed)
-        var copy: OpaquePointer?
-        if batching_accumulator_deserialize(bytes, needed, &copy) == BATCHING_OK {
-            _ = batching_accumulator_merge(live, copy)
-            _ = batching_accumulator_destroy(copy)
-        }
+    let bytes = try scratch.column(Int(needed)) { _ in UInt8(0) }
+    _ = batching_accumulator_serialize(live, bytes, needed, &needed)
+    var copy: OpaquePointer?
+    if batching_accumulator_deserialize(bytes, needed, &copy) == BATCHING_OK {
+        _ = batching_accumulator_merge(live, copy)
+        _ = batching_accumulator_destroy(copy)
     }
     _ = batching_accumulator_destroy(live)
 }

@@ -57,3 +57,16 @@ func required<Pointer>(_ pointer: Pointer?, _ argument: String) throws(BatchingE
     guard let pointer else { throw BatchingError(.nullPointer, "\(argument) is NULL: it is required") }
     return pointer
 }
+
+/// Tells how many elements are needed. False if there is no buffer; throws if it is too small.
+func hasRoom<Element>(
+    _ buffer: UnsafeMutablePointer<Element>?, _ capacity: Int64, for size: Int, _ needed: UnsafeMutablePointer<Int64>?
+) throws(BatchingError) -> Bool {
+    guard capacity >= 0 else { throw .invalid("capacity", capacity, "must be at least 0") }
+    needed?.pointee = Int64(size)
+    if buffer == nil { return false }
+    guard capacity >= Int64(size) else {
+        throw BatchingError(.capacity, "capacity is \(capacity): must be at least \(size)")
+    }
+    return true
+}

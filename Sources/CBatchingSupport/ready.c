@@ -12,7 +12,7 @@
 static _Alignas(16) unsigned char scratch[CBATCHING_SCRATCH_BYTES];
 
 __attribute__((constructor)) static void make_ready(void) {
-    cbatching_use_everything(scratch);
+    (void)cbatching_use_everything(scratch);
     /* The thread that loads the library has made no error. */
     cbatching_set_error((const unsigned char *)"", 0);
 }

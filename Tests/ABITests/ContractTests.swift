@@ -20,6 +20,12 @@ import Testing
         #expect(RequestColumns.maximumCount == Int(BATCHING_COUNT_MAX))
     }
 
+    @Test func `the library has room to make everything ready as it is loaded`() {
+        let memory = UnsafeMutableRawPointer.allocate(byteCount: Int(CBATCHING_SCRATCH_BYTES), alignment: 16)
+        defer { memory.deallocate() }
+        #expect(cbatching_use_everything(memory) == 1)
+    }
+
     @Test func `every status has its name`() {
         let names: [(batching_status, String)] = [
             (BATCHING_OK, "BATCHING_OK"), (BATCHING_ERROR_INVALID_ARGUMENT, "BATCHING_ERROR_INVALID_ARGUMENT"),

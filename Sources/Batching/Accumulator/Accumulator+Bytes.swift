@@ -1,56 +1,30 @@
 /// The whole state as bytes, and back. The same state gives the same bytes: samples that are kept exactly are sorted, and
 /// so are the requests in flight. Everything is checked as it is read, as the checksum tells of accidents only.
 extension Accumulator {
-    private static let magic: UInt64 = 0x4343_4148_4354_4142  // "BATCHACC"
-    private static let version: UInt32 = 1
-    private static let headSize = 24
-    private static let checksumSize = 8
+    private static let envelope = ByteEnvelope(magic: 0x4343_4148_4354_4142, version: 1)  // "BATCHACC"
 
     /// How many bytes `serialize` writes.
     public mutating func serializedSize() -> Int {
         settle()
-        var writer = ByteWriter(buffer: nil)
-        write(to: &writer, size: 0)
-        return writer.count + Accumulator.checksumSize
+        return Accumulator.envelope.size { write(to: &$0) }
     }
 
     /// - Parameter buffer: room for `serializedSize()` bytes.
     public mutating func serialize(into buffer: UnsafeMutablePointer<UInt8>) {
-        let size = serializedSize()
-        var writer = ByteWriter(buffer: buffer)
-        write(to: &writer, size: size)
-        writer.write(writer.checksum)
+        Accumulator.envelope.write(into: buffer, size: serializedSize()) { write(to: &$0) }
     }
 
     public static func deserialized(
         _ bytes: UnsafePointer<UInt8>, count: Int
     ) throws(BatchingError) -> Accumulator {
-        guard count >= Accumulator.headSize + Accumulator.checksumSize else { throw .corrupt("they are too few") }
-        var reader = ByteReader(bytes: bytes, count: count - Accumulator.checksumSize)
-        guard try reader.read(UInt64.self) == Accumulator.magic else { throw .corrupt("they begin otherwise") }
-        let version = try reader.read(UInt32.self)
-        guard version == Accumulator.version else {
-            throw BatchingError(
-                .invalidArgument, "bytes have version \(version): this library reads version \(Accumulator.version)")
-        }
-        guard try reader.read(UInt32.self) == 0, try reader.integer(0...Int64.max) == Int64(count) else {
-            throw .corrupt("they are not as many as they say")
-        }
-        var tail = ByteReader(bytes: bytes + count - Accumulator.checksumSize, count: Accumulator.checksumSize)
-        guard try tail.read(UInt64.self) == ByteReader.checksum(bytes, count - Accumulator.checksumSize) else {
-            throw .corrupt("the checksum is wrong")
-        }
+        var reader = try envelope.open(bytes, count: count)
         var accumulator = try Accumulator(AccumulatorLimits(&reader))
         try accumulator.read(&reader)
         guard reader.isAtEnd else { throw .corrupt("something follows") }
         return accumulator
     }
 
-    private func write(to writer: inout ByteWriter, size: Int) {
-        writer.write(Accumulator.magic)
-        writer.write(Accumulator.version)
-        writer.write(UInt32(0))
-        writer.write(Int64(size))
+    private func write(to writer: inout ByteWriter) {
         limits.write(to: &writer)
         for value in [clock, firstArrival, arrivedCount] { writer.write(value) }
         served.write(to: &writer)

@@ -34,6 +34,35 @@ public struct LiveEngine: ~Copyable {
         self.place = place
     }
 
+    /// An engine as it was when it was saved.
+    /// - Parameters:
+    ///   - bytes: what `save` wrote.
+    ///   - callbacks: the time of an iteration and the policy, where the engine that was saved asked for them, and the
+    ///     progress; nothing else of it matters.
+    public static func load(
+        _ bytes: UnsafePointer<UInt8>, count: Int, callbacks: EngineConfiguration = EngineConfiguration()
+    ) throws(BatchingError) -> LiveEngine {
+        var reader = try envelope.open(bytes, count: count)
+        let interval = callbacks.progressInterval
+        guard interval >= 1 else { throw .invalid("progress_interval", interval, "must be at least 1") }
+        var configuration = callbacks
+        configuration.timeLimit = nil
+        configuration.iterationLimit = nil
+        try configuration.code(&reader)
+        do throws(BatchingError) {
+            try configuration.check()
+        } catch {
+            throw .corrupt(error.message)
+        }
+        let engine = try LiveEngine(configuration)
+        switch engine.place {
+        case .counted(let replica): try replica.pointee.read(&reader)
+        case .cached(let replica): try replica.pointee.read(&reader)
+        }
+        guard reader.isAtEnd else { throw .corrupt("something follows") }
+        return engine
+    }
+
     deinit {
         switch place {
         case .counted(let engine): deallocate(engine)
@@ -126,9 +155,39 @@ public struct LiveEngine: ~Copyable {
         case .cached(let engine): LiveEngine(.cached(try engine.pointee.copy(keepsEvents: true)))
         }
     }
+
+    private static let envelope = ByteEnvelope(magic: 0x474E_4548_4354_4142, version: 1)  // "BATCHENG"
+
+    /// How many bytes `save` writes.
+    public mutating func savedSize() throws(BatchingError) -> Int {
+        try LiveEngine.envelope.size { (writer: inout ByteWriter) throws(BatchingError) in try write(to: &writer) }
+    }
+
+    /// Everything but its callbacks, with what it has not told yet, as bytes: the same state gives the same bytes.
+    /// - Parameter buffer: room for `savedSize()` bytes.
+    public mutating func save(into buffer: UnsafeMutablePointer<UInt8>) throws(BatchingError) {
+        let size = try savedSize()
+        try LiveEngine.envelope.write(into: buffer, size: size) { (writer: inout ByteWriter) throws(BatchingError) in
+            try write(to: &writer)
+        }
+    }
+
+    private func write(to writer: inout ByteWriter) throws(BatchingError) {
+        switch place {
+        case .counted(let engine): try engine.pointee.save(to: &writer)
+        case .cached(let engine): try engine.pointee.save(to: &writer)
+        }
+    }
 }
 
 extension LiveReplica where Memory: ~Copyable {
+    fileprivate mutating func save(to writer: inout ByteWriter) throws(BatchingError) {
+        try check()
+        var configuration = configuration
+        try configuration.code(&writer)
+        try write(to: &writer)
+    }
+
     fileprivate mutating func advance(to goal: LiveGoal, iterations: Int64?) throws(BatchingError) {
         try check()
         if goal.time < clock { return }

@@ -30,7 +30,7 @@ struct LiveEvents: ~Copyable {
         }
     }
 
-    private mutating func push(_ event: LiveEvent) throws(BatchingError) {
+    mutating func push(_ event: LiveEvent) throws(BatchingError) {
         if end == events.capacity {
             // Those that were told are gone: if they are many, there is room.
             if first > end / 2 {
@@ -43,6 +43,11 @@ struct LiveEvents: ~Copyable {
         }
         events.elements[end] = event
         end += 1
+    }
+
+    /// Those that nobody has taken.
+    func forEach(_ body: (LiveEvent) throws(BatchingError) -> Void) throws(BatchingError) {
+        for position in first..<end { try body(events.elements[position]) }
     }
 
     /// Hands over the first, and forgets them.

@@ -6,6 +6,17 @@ protocol LiveMemory: BlockMemory, ~Copyable {
     ) throws(BatchingError)
 
     static func run(_ replica: inout LiveReplica<Self>, _ goal: LiveGoal) throws(BatchingError)
+
+    /// Writes what does not follow from the members that run.
+    /// - Parameter slot: of each of them, in order of admission.
+    func write(to writer: inout ByteWriter, members: Int, slot: (Int) -> Int) throws(BatchingError)
+    /// Reads it, and gives the members their blocks. It is new, but for those who decode, who have joined.
+    /// - Parameters:
+    ///   - running: members, in the first slots, in order of admission.
+    ///   - held: tokens for which each holds blocks.
+    mutating func read(
+        _ reader: inout ByteReader, _ members: UnsafePointer<Member>, running: Int, held: UnsafePointer<Int64>
+    ) throws(BatchingError)
 }
 
 extension CountedBlocks: LiveMemory {

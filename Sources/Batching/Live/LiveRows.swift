@@ -120,6 +120,18 @@ struct LiveRows: ~Copyable {
 
     /// Adds request `index` of `requests`, for which there is room.
     mutating func add(_ requests: RequestColumns, _ index: Int, id: Int64, arrival: Double) -> Int {
+        let row = add(
+            LiveRow(
+                id: id, rank: submitted, prompt: Int32(truncatingIfNeeded: requests.prompt(index)),
+                output: Int32(truncatingIfNeeded: requests.output(index)), arrival: arrival,
+                priority: requests.priority?[index] ?? 0, tieBreak: requests.tieBreak?[index] ?? 0))
+        submitted += 1
+        hashes.add(requests.prefixHashes, index, row: row)
+        return row
+    }
+
+    /// Adds a request under an id that nobody has, for which there is room; its hash ids have to follow.
+    mutating func add(_ request: LiveRow) -> Int {
         let row: Int
         if used > count {
             row = Int(free.elements[used - count - 1])
@@ -128,22 +140,27 @@ struct LiveRows: ~Copyable {
             used += 1
         }
         count += 1
-        self.id.elements[row] = id
-        rank.elements[row] = submitted
-        submitted += 1
-        prompt.elements[row] = Int32(truncatingIfNeeded: requests.prompt(index))
-        output.elements[row] = Int32(truncatingIfNeeded: requests.output(index))
-        self.arrival.elements[row] = arrival
-        priority.elements[row] = requests.priority?[index] ?? 0
-        tieBreak.elements[row] = requests.tieBreak?[index] ?? 0
+        id.elements[row] = request.id
+        rank.elements[row] = request.rank
+        prompt.elements[row] = request.prompt
+        output.elements[row] = request.output
+        arrival.elements[row] = request.arrival
+        priority.elements[row] = request.priority
+        tieBreak.elements[row] = request.tieBreak
         slot.elements[row] = -1
-        start.elements[row] = .nan
-        firstToken.elements[row] = .nan
+        start.elements[row] = request.start
+        firstToken.elements[row] = request.firstToken
         end.elements[row] = .nan
-        cachedTokens.elements[row] = 0
-        hashes.add(requests.prefixHashes, index, row: row)
+        cachedTokens.elements[row] = request.cachedTokens
         insert(UInt32(truncatingIfNeeded: row + 1))
         return row
+    }
+
+    subscript(row: Int) -> LiveRow {
+        LiveRow(
+            id: id.elements[row], rank: rank.elements[row], prompt: prompt.elements[row], output: output.elements[row],
+            arrival: arrival.elements[row], priority: priority.elements[row], tieBreak: tieBreak.elements[row],
+            start: start.elements[row], firstToken: firstToken.elements[row], cachedTokens: cachedTokens.elements[row])
     }
 
     /// A request is gone; its row may be used again, but what stands in it stays until then.
@@ -173,9 +190,19 @@ struct LiveRows: ~Copyable {
         hashes.coversOutput = coversOutput
     }
 
+    mutating func setSubmitted(_ count: Int64) { submitted = count }
+
     func set(slot: Int32, of row: Int) { self.slot.elements[row] = slot }
 
     func set(output: Int32, of row: Int) { self.output.elements[row] = output }
+
+    /// The hash ids of a row that was added last.
+    mutating func readHashes(_ reader: inout ByteReader, row: Int) throws(BatchingError) {
+        let count = Int(try reader.integer(0...Int64(reader.left / 8)))
+        guard count == 0 || hashes.blockSize != nil else { throw .corrupt("there are hash ids that cannot be") }
+        try hashes.reserve(rows: used, ids: count, used: used - 1)
+        try hashes.read(&reader, count: count, row: row)
+    }
 
     func arrivalTime(_ row: Int) -> Nanoseconds { Nanoseconds(validSeconds: arrival.elements[row]) }
 
@@ -275,6 +302,21 @@ struct LiveHashes: ~Copyable {
             top += count
             held += count
         }
+        ends.elements[row] = Int64(top)
+    }
+
+    func write(row: Int, to writer: inout ByteWriter) {
+        writer.write(ends.elements[row] - begins.elements[row])
+        for place in begins.elements[row]..<ends.elements[row] { writer.write(ids.elements[Int(place)]) }
+    }
+
+    /// Reads the ids of a row, for which there is room.
+    mutating func read(_ reader: inout ByteReader, count: Int, row: Int) throws(BatchingError) {
+        begins.elements[row] = Int64(top)
+        ends.elements[row] = Int64(top)
+        for place in top..<top + count { ids.elements[place] = try reader.read() }
+        top += count
+        held += count
         ends.elements[row] = Int64(top)
     }
 

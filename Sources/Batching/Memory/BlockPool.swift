@@ -57,11 +57,11 @@ struct BlockPool: ~Copyable {
     // one in the index has the head of its list, or itself while it is in none.
 
     /// The blocks, then `end`.
-    private let blocks: ScratchBuffer<Block>
+    let blocks: ScratchBuffer<Block>
     /// A node for each block, then the head of each list of the index.
-    private let nodes: ScratchBuffer<Node>
-    private let end: Int32
-    private let shift: UInt64
+    let nodes: ScratchBuffer<Node>
+    let end: Int32
+    let shift: UInt64
     private(set) var free: Int
 
     /// Of the blocks that are watched, how many nobody uses.

@@ -31,8 +31,8 @@ struct CachedBlocks: BlockMemory, ~Copyable {
     private let isAsynchronous: Bool
     /// Blocks in what one hash id stands for.
     private var blocksPerHash: BlockSize
-    private var pool: BlockPool
-    private var tables: GrowableBuffer<Table>
+    var pool: BlockPool
+    var tables: GrowableBuffer<Table>
     private let phases: ScratchBuffer<Phase>
     /// The phase of those whose blocks are all full.
     private var current = 0
@@ -336,7 +336,7 @@ extension CachedBlocks {
 
     /// Room for all the blocks that a member will ever have, so that nothing can fail later.
     @inline(__always)
-    private mutating func reserveTable(_ slot: Int, _ count: Int) throws(BatchingError) {
+    mutating func reserveTable(_ slot: Int, _ count: Int) throws(BatchingError) {
         if count > Int(tables.elements[slot].capacity) { try growTable(slot, count) }
     }
 

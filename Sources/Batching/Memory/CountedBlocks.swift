@@ -148,3 +148,17 @@ struct CountedBlocks: BlockMemory, ~Copyable {
         phases.elements.update(from: other.phases.elements, count: Int(blockSize.tokens))
     }
 }
+
+extension CountedBlocks {
+    func write(to writer: inout ByteWriter, members: Int, slot: (Int) -> Int) {}
+
+    mutating func read(
+        _ reader: inout ByteReader, _ members: UnsafePointer<Member>, running: Int, held: UnsafePointer<Int64>
+    ) throws(BatchingError) {
+        for slot in 0..<running {
+            let blocks = blockSize.holding(isReserved ? members[slot].longest : held[slot])
+            guard blocks <= free else { throw .corrupt("there are not as many KV blocks") }
+            free -= blocks
+        }
+    }
+}

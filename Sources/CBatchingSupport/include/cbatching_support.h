@@ -26,6 +26,6 @@ static inline void cbatching_unlock(int32_t *lock) {
  * Swift, so that a copy of the library calls itself and no other copy. `scratch`: room for the columns.
  */
 enum { CBATCHING_SCRATCH_BYTES = 32768 };
-void cbatching_use_everything(void *scratch);
+int32_t cbatching_use_everything(void *scratch);
 
 #endif

@@ -128,6 +128,8 @@ class Drive:
                 prompt_length=self.source.integer(0, 20), output_length=self.source.integer(1, 20), priority=1
             )
             assert repr(self.engine.state) == before
+        if self.source.integer(0, 2) == 0:
+            self.save_and_load()
         if self.source.choice([True, False]):
             self.take_events()
             if self.source.integer(0, 3) == 0:
@@ -137,6 +139,15 @@ class Drive:
                 if self.source.choice([True, False]):
                     self.engine, copy = copy, self.engine
                 copy.advance()
+
+    def save_and_load(self) -> None:
+        """The engine that goes on is another one."""
+        data = self.engine.to_bytes()
+        model = self.case.options.iteration_time
+        loaded = LiveEngine.from_bytes(data, iteration_time=model if callable(model) else None)
+        assert repr(loaded.state) == repr(self.engine.state)
+        assert loaded.to_bytes() == data
+        self.engine = loaded
 
     def take_events(self) -> None:
         indices = {self.name(index): index for index in range(len(self.arrival))}

@@ -930,6 +930,11 @@ FUNCTIONS: Final[dict[str, Signature]] = {
     "batching_engine_estimate": Signature(_status, [c_void_p, POINTER(Requests), POINTER(Results)]),
     # batching_status batching_engine_fork(batching_engine *engine, batching_engine **copy);
     "batching_engine_fork": Signature(_status, [c_void_p, POINTER(c_void_p)]),
+    # batching_status batching_engine_save(batching_engine *engine, uint8_t *buffer, int64_t capacity, int64_t *needed);
+    "batching_engine_save": Signature(_status, [c_void_p, POINTER(c_uint8), c_int64, POINTER(c_int64)]),
+    # batching_status batching_engine_load(const uint8_t *bytes, int64_t size, const batching_config *callbacks,
+    #     batching_engine **engine);
+    "batching_engine_load": Signature(_status, [POINTER(c_uint8), c_int64, POINTER(Config), POINTER(c_void_p)]),
 }
 
 

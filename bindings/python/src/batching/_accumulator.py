@@ -13,7 +13,8 @@ import numpy.typing as npt
 from batching import _abi
 from batching._arguments import check_same_length, float64_column, int32, int32_column, int64_column, integer, number
 from batching._arguments import shown as shown_value
-from batching._calls import UInt8Array, check, initialised, pointer
+from batching._bytes import byte_column, saved
+from batching._calls import check, initialised, pointer
 from batching._library import library
 from batching._serving import SLO, ServingMetrics, measured, metrics_options, positive, set_slo, word
 
@@ -233,11 +234,7 @@ class Accumulator:
 
     def to_bytes(self) -> bytes:
         """Everything, requests in flight included: the same state gives the same bytes."""
-        needed = ctypes.c_int64()
-        check(library.batching_accumulator_serialize(self._handle, None, 0, ctypes.byref(needed)))
-        buffer: UInt8Array = np.empty(needed.value, np.uint8)
-        check(library.batching_accumulator_serialize(self._handle, pointer(buffer), len(buffer), None))
-        return buffer.tobytes()
+        return saved(library.batching_accumulator_serialize, self._handle)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Accumulator":
@@ -247,11 +244,9 @@ class Accumulator:
             TypeError: no bytes.
             ValueError: they are not those of an accumulator, or were changed.
         """
-        if not isinstance(data, bytes | bytearray | memoryview):
-            raise TypeError(f"data is {shown_value(data)}: must be bytes")
-        buffer = np.frombuffer(bytes(data) or b"\0", np.uint8)
+        column = byte_column(data, "data")
         handle = ctypes.c_void_p()
-        check(library.batching_accumulator_deserialize(pointer(buffer), len(bytes(data)), ctypes.byref(handle)))
+        check(library.batching_accumulator_deserialize(pointer(column), len(column), ctypes.byref(handle)))
         self = cls.__new__(cls)
         self._own(handle)
         self._slo = self._read_slo()

@@ -19,7 +19,7 @@ QueueOrder = Literal["arrival", "priority", "shortest_output"]
 """In which order the waiting are admitted: see `simulate`."""
 
 # What the C interface calls otherwise.
-_NAMES: Final = {
+NAMES: Final = {
     "enable_prefix_caching is 1: must be 0": "enable_prefix_caching is True: must be False",
     "async_scheduling is 1: must be 0": "async_scheduling is True: must be False",
     "time_per_prefill_token": "iteration_time.per_prefill_token",
@@ -27,6 +27,8 @@ _NAMES: Final = {
     "time_per_context_token": "iteration_time.per_context_token",
     "time_per_prefill_context": "iteration_time.per_prefill_context",
     "time_callback's answer": "iteration_time's answer",
+    "time_callback is NULL": "iteration_time is None",
+    "policy_callback is NULL": "policy is None",
 }
 
 
@@ -92,7 +94,7 @@ def configured(
     config.admit_oversized = switch(admit_oversized, "admit_oversized")
     _set_iteration_time(config, iteration_time, callbacks)
     base = "iteration_time.base" if isinstance(iteration_time, AffineTime) else "iteration_time"
-    return config, {**_NAMES, "time_base": base}
+    return config, {**NAMES, "time_base": base}
 
 
 def _set_iteration_time(config: _abi.Config, model: Any, callbacks: Callbacks) -> None:

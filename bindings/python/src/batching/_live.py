@@ -12,11 +12,12 @@ import numpy.typing as npt
 
 from batching import _abi
 from batching._arguments import INT64_MAX, int32, int64_column, integer, number, shown
+from batching._bytes import byte_column, saved
 from batching._calls import Float64Array, Int32Array, Int64Array, check, initialised, pointer
 from batching._columns import RequestColumns, _Columns
 from batching._display import Displayed, Table, count, seconds, share
 from batching._engine_callbacks import Callbacks, Iteration
-from batching._engine_config import AffineTime, Policy, QueueOrder, configured
+from batching._engine_config import NAMES, AffineTime, Policy, QueueOrder, configured
 from batching._engine_words import Event, RequestStatus
 from batching._errors import BatchingValueError
 from batching._library import library
@@ -204,8 +205,7 @@ class LiveEngine:
             admit_oversized=admit_oversized,
             iteration_time=iteration_time,
         )
-        config.progress_callback = callbacks.progress(None)
-        config.progress_interval = _SIGNAL_INTERVAL
+        _watch_signals(config, callbacks)
         self._callbacks = callbacks
         # The library keeps the functions, not the struct.
         self._config = config
@@ -388,9 +388,51 @@ class LiveEngine:
         copy._own(handle)
         return copy
 
+    def to_bytes(self) -> bytes:
+        """Everything but its callbacks, events that were not polled included: the same state gives the same bytes.
+
+        From them `from_bytes` makes an engine that goes on as this one would, in this process or another.
+        """
+        return saved(library.batching_engine_save, self._handle)
+
+    @classmethod
+    def from_bytes(cls, data: bytes, *, iteration_time: Callable[[Iteration], float] | None = None) -> Self:
+        """An engine as it was when `to_bytes` gave these.
+
+        Args:
+            data: what to_bytes gave.
+            iteration_time: the function, if that one had one; it is asked from now on.
+
+        Raises:
+            TypeError: an argument is of the wrong type.
+            ValueError: they are not those of an engine of this version, or were changed; or a function is missing.
+            MemoryError: there is no memory.
+        """
+        column = byte_column(data, "data")
+        callbacks = Callbacks()
+        config = initialised(_abi.Config)
+        if iteration_time is not None:
+            if not callable(iteration_time):
+                raise TypeError(f"iteration_time is {shown(iteration_time)}: must be a function, or None")
+            config.time_callback = callbacks.iteration_time(iteration_time)
+        _watch_signals(config, callbacks)
+        self = cls.__new__(cls)
+        self._names, self._callbacks, self._config = NAMES, callbacks, config
+        self._asks_back = iteration_time is not None
+        handle = ctypes.c_void_p()
+        status = library.batching_engine_load(pointer(column), len(column), ctypes.byref(config), ctypes.byref(handle))
+        check(status, self._names)
+        self._own(handle)
+        return self
+
     def __repr__(self) -> str:
         state = self._observed()
         return f"LiveEngine(at {state.clock!r} s, {state.running} running, {state.waiting} waiting)"
+
+
+def _watch_signals(config: _abi.Config, callbacks: Callbacks) -> None:
+    config.progress_callback = callbacks.progress(None)
+    config.progress_interval = _SIGNAL_INTERVAL
 
 
 class _Question:

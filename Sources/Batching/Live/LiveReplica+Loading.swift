@@ -1,0 +1,304 @@
+// Bytes become an engine that runs on. Every number is checked: the checksum tells of accidents only.
+extension LiveReplica where Memory: ~Copyable {
+    /// What was written; `self` is new.
+    mutating func read(_ reader: inout ByteReader) throws(BatchingError) {
+        var counters = SavedCounters()
+        try counters.code(&reader)
+        try takeOver(counters)
+        try readRows(&reader, count: Int(counters.requests))
+        connect()
+        let members = Int(counters.running + counters.preempted)
+        for row in 0..<members {
+            try readMember(&reader, row, isRunning: row < Int(counters.running), isUnderWay: counters.isUnderWay)
+        }
+        try enqueue(counters)
+        try readDepartures(&reader)
+        firstTokenCount = try readCount(&reader)
+        try firstTokens.reserve(firstTokenCount)
+        try readFirstTokens(&reader, firstTokens.elements, firstTokenCount)
+        try readFlight(&reader)
+        if counters.isUnderWay { underWay = try readUnderWay(&reader) }
+        try readMemory(&reader, running: Int(counters.running))
+        try readEvents(&reader)
+    }
+
+    private mutating func takeOver(_ counters: SavedCounters) throws(BatchingError) {
+        guard counters.requests <= counters.submitted, counters.running <= replica.settings.maxNumSeqs else {
+            throw .corrupt("there are too many requests")
+        }
+        guard counters.hashBlockSize == 0 || Memory.findsPrefixes,
+            counters.hashBlockSize % configuration.blockSize == 0
+        else { throw .corrupt("there are hash ids that cannot be") }
+        clock = counters.clock
+        isStuck = counters.isStuck
+        rejected = counters.rejected
+        aborted = counters.aborted
+        replica.now = counters.now
+        replica.iteration = counters.iteration
+        replica.batchOutput = counters.batchOutput
+        replica.totals.finished = Int(counters.finished)
+        replica.totals.preemptions = counters.preemptions
+        replica.totals.prefills = counters.prefills
+        replica.totals.decodeTokens = counters.decodeTokens
+        replica.totals.futilePreemptions = Int(counters.futilePreemptions)
+        replica.totals.tokensBeforeThem = counters.tokensBeforeThem
+        rows.setSubmitted(counters.submitted)
+        rows.setHashKind(
+            counters.hashBlockSize == 0 ? nil : Int(counters.hashBlockSize), counters.hashesCoverOutput)
+    }
+
+    private mutating func readRows(_ reader: inout ByteReader, count: Int) throws(BatchingError) {
+        guard count <= reader.left / (LiveRow.size + 8) else { throw .corrupt("requests are missing") }
+        try rows.reserve(count, hashIDs: 0)
+        try order.reserve(count)
+        let ranks = try ScratchBuffer<Int64>(count: count, repeating: 0)
+        for position in 0..<count {
+            var request = LiveRow()
+            try request.code(&reader)
+            guard rows.row(of: request.id) == nil, request.rank < rows.submitted else {
+                throw .corrupt("a request has the number of another")
+            }
+            ranks.elements[position] = request.rank
+            // The rows are new, so that each has the number of its place.
+            let row = rows.add(request)
+            try rows.readHashes(&reader, row: row)
+        }
+        Heap.sort(ranks.elements, count: count, by: <)
+        for position in 1..<max(count, 1) where ranks.elements[position - 1] == ranks.elements[position] {
+            throw .corrupt("two requests have the same number")
+        }
+    }
+
+    private mutating func readMember(
+        _ reader: inout ByteReader, _ row: Int, isRunning: Bool, isUnderWay: Bool
+    ) throws(BatchingError) {
+        var saved = SavedMember()
+        try saved.code(&reader)
+        guard replica.rejection(row) == nil, isRunning == (saved.kind != .preempted),
+            isUnderWay || (saved.kind != .joining && saved.chunk == 0),
+            replica.isPossible(saved, prompt: replica.prompt(row), output: replica.output(row))
+        else { throw .corrupt("a request has tokens that it cannot have") }
+        let slot = try replica.enlist(saved, row)
+        rows.set(slot: Int32(truncatingIfNeeded: slot), of: row)
+    }
+
+    /// Those who wait, and those who have not arrived, take their places.
+    private mutating func enqueue(_ counters: SavedCounters) throws(BatchingError) {
+        let (running, preempted, waiting) = (Int(counters.running), Int(counters.preempted), Int(counters.waiting))
+        // The one put back last is the first.
+        for row in (running..<running + preempted).reversed() {
+            try replica.waiting.putBack(Int(rows.slot.elements[row]), replica.members.elements)
+        }
+        let first = running + preempted
+        for row in first..<Int(counters.requests) {
+            let isWaiting = row < first + waiting
+            if isWaiting {
+                guard replica.rejection(row) == nil else { throw .corrupt("a request waits that cannot be served") }
+                try replica.waiting.append(row)
+            } else if replica.rejection(row) != nil {
+                mayReject = true
+            }
+            if isWaiting, !replica.waiting.isByArrival { continue }
+            if positions > 0, rows.arrivalTime(row) < rows.arrivalTime(Int(order.elements[positions - 1])) {
+                throw .corrupt("requests are not in order of arrival")
+            }
+            order.elements[positions] = UInt32(truncatingIfNeeded: row)
+            positions += 1
+            if isWaiting { replica.arrived += 1 }
+        }
+        connect()
+    }
+
+    private mutating func readDepartures(_ reader: inout ByteReader) throws(BatchingError) {
+        let count = Int(try reader.integer(0...Int64(reader.left / 5)))
+        try leaving.reserve(count)
+        for position in 0..<count {
+            let row = try readRow(&reader)
+            var isFinished = false
+            try reader.code(&isFinished)
+            leaving.elements[position] = Departure(id: rows.id.elements[row], isFinished: isFinished)
+        }
+        leavingCount = count
+    }
+
+    private func readRow(_ reader: inout ByteReader) throws(BatchingError) -> Int {
+        var row: Int32 = 0
+        try reader.code(&row, from: 0, to: Int32(truncatingIfNeeded: rows.count - 1))
+        return Int(row)
+    }
+
+    /// How many rows follow.
+    private func readCount(_ reader: inout ByteReader) throws(BatchingError) -> Int {
+        Int(try reader.integer(0...Int64(reader.left / 4)))
+    }
+
+    private func readFirstTokens(
+        _ reader: inout ByteReader, _ tokens: UnsafeMutablePointer<LiveFirstToken>, _ count: Int
+    ) throws(BatchingError) {
+        for position in 0..<count {
+            let row = try readRow(&reader)
+            tokens[position] = LiveFirstToken(
+                row: UInt32(truncatingIfNeeded: row), rank: rows.rank.elements[row])
+        }
+    }
+
+    private mutating func readFlight(_ reader: inout ByteReader) throws(BatchingError) {
+        var saved = SavedFlight()
+        try saved.code(&reader)
+        guard replica.settings.isAsynchronous || !saved.isFlying, saved.isFlying || !saved.isFollowed else {
+            throw .corrupt("a batch is in flight that cannot be")
+        }
+        flight.isFlying = saved.isFlying
+        flight.isFollowed = saved.isFollowed
+        flight.number = saved.number
+        flight.end = saved.end
+        flight.deviceEnd = saved.deviceEnd
+        flight.futileBatches = Int(saved.futileBatches)
+        let marks = try ScratchBuffer(count: replica.slotCount, repeating: false)
+        var found = 0
+        if saved.isFlying {
+            flight.finishingCount = try readCount(&reader)
+            try flight.finishing.reserve(flight.finishingCount)
+            try readFinishing(&reader, flight.finishing.elements, flight.finishingCount, marks.elements)
+            found += flight.finishingCount
+            flight.firstTokenCount = try readCount(&reader)
+            try flight.firstTokens.reserve(flight.firstTokenCount)
+            try readFirstTokens(&reader, flight.firstTokens.elements, flight.firstTokenCount)
+        }
+        if saved.isFollowed {
+            replica.finishingCount = try readCount(&reader)
+            try replica.finishing.reserve(replica.finishingCount)
+            try readFinishing(&reader, replica.finishing.elements, replica.finishingCount, marks.elements)
+            found += replica.finishingCount
+        }
+        guard found == replica.completeMembers else {
+            throw .corrupt("a request has all its tokens, and is still there")
+        }
+    }
+
+    /// The slots of members that have all their tokens, each once.
+    private func readFinishing(
+        _ reader: inout ByteReader, _ slots: UnsafeMutablePointer<Int32>, _ count: Int,
+        _ marks: UnsafeMutablePointer<Bool>
+    ) throws(BatchingError) {
+        for position in 0..<count {
+            let slot = Int(rows.slot.elements[try readRow(&reader)])
+            guard slot >= 0, replica.isComplete(slot), !marks[slot] else {
+                throw .corrupt("a request finishes that cannot")
+            }
+            marks[slot] = true
+            slots[position] = Int32(truncatingIfNeeded: slot)
+        }
+    }
+
+    private func readUnderWay(_ reader: inout ByteReader) throws(BatchingError) -> UnderWay {
+        var underWay = UnderWay()
+        underWay.work.number = replica.iteration
+        underWay.work.time = replica.now
+        underWay.work.running = replica.runningCount
+        try underWay.work.code(&reader)
+        try underWay.code(&reader, from: replica.now)
+        return underWay
+    }
+
+    private mutating func readMemory(_ reader: inout ByteReader, running: Int) throws(BatchingError) {
+        // The running are in the first slots.
+        let held = try ScratchBuffer<Int64>(count: running, repeating: 0)
+        for slot in 0..<running { held.elements[slot] = replica.heldTokens(slot, isScheduled: underWay != nil) }
+        try replica.memory.read(&reader, replica.members.elements, running: running, held: held.elements)
+    }
+
+    private mutating func readEvents(_ reader: inout ByteReader) throws(BatchingError) {
+        let count = try reader.integer(0...Int64(reader.left / LiveEvent.size))
+        var event = LiveEvent()
+        for _ in 0..<count {
+            try event.code(&reader, from: event.time, to: clock)
+            try events.push(event)
+        }
+    }
+}
+
+extension Replica where Memory: ~Copyable {
+    /// Whether a member of a request can be like this.
+    fileprivate func isPossible(_ saved: SavedMember, prompt: Int64, output: Int64) -> Bool {
+        let known = prompt + Int64(saved.generated)
+        let target = settings.padsBatch ? max(Int64(batchOutput), output) : output
+        let isComplete = saved.generated == output
+        switch saved.kind {
+        case .catchingUp:
+            return Int64(saved.generated) < target && saved.computed + Int64(saved.chunk) <= known
+                && saved.computed < known
+        case .decoding: return saved.generated > 0 && Int64(saved.generated) < target
+        case .joining: return Int64(saved.generated) < target && !settings.padsBatch
+        case .finishing: return isComplete && settings.isAsynchronous
+        case .preempted: return saved.wasPreempted && (isComplete ? settings.isAsynchronous : saved.generated < output)
+        }
+    }
+
+    /// A member takes a slot, and its place among those who run, or will wait.
+    fileprivate mutating func enlist(_ saved: SavedMember, _ row: Int) throws(BatchingError) -> Int {
+        let slot = try takeSlot()
+        var member = Member()
+        member.request = UInt32(truncatingIfNeeded: row)
+        member.prompt = Int32(truncatingIfNeeded: prompt(row))
+        member.output = Int32(truncatingIfNeeded: output(row))
+        member.generated = saved.generated
+        member.wasPreempted = saved.wasPreempted
+        member.sequence = admissions
+        // But for those that catch up it has the KV of all its tokens but the newest.
+        member.computed = saved.kind == .catchingUp ? saved.computed : member.known - 1
+        members.elements[slot] = member
+        histories.elements[slot] = MemberHistory()
+        guard saved.kind != .preempted else {
+            members.elements[slot].computed = 0
+            members.elements[slot].state = .waiting
+            return slot
+        }
+        admissions += 1
+        appendRunning(slot)
+        switch saved.kind {
+        case .catchingUp:
+            members.elements[slot].chunk = saved.chunk
+            appendCatchingUp(slot)
+        case .decoding: joinDecoding(slot)
+        case .joining: try joinAfterwards(slot)
+        case .finishing, .preempted: members.elements[slot].state = .finishing
+        }
+        return slot
+    }
+
+    /// It decodes, but is counted there only once the iteration under way is over.
+    private mutating func joinAfterwards(_ slot: Int) throws(BatchingError) {
+        let member = members.elements[slot]
+        joinDecoding(slot)
+        decoding -= 1
+        decodingContext -= member.computed
+        joining.count += 1
+        joining.context += member.computed
+        guard member.generated == 0 else { return }
+        try firstTokens.reserve(firstTokenCount + 1)
+        firstTokens.elements[firstTokenCount] = member.request
+        firstTokenCount += 1
+    }
+
+    /// Whether a member has all its tokens, the last of which are on their way.
+    fileprivate func isComplete(_ slot: Int) -> Bool {
+        let member = members.elements[slot]
+        return member.state == .finishing || (member.state == .waiting && member.generated == member.output)
+    }
+
+    fileprivate var completeMembers: Int {
+        var count = 0
+        for slot in 0..<slotCount where isComplete(slot) { count += 1 }
+        return count
+    }
+
+    /// The tokens for which a member that runs holds KV blocks.
+    fileprivate func heldTokens(_ slot: Int, isScheduled: Bool) -> Int64 {
+        let member = members.elements[slot]
+        switch member.state {
+        case .decoding: return member.computed + iteration + (isScheduled ? 1 : 0)
+        default: return member.computed + Int64(member.chunk)
+        }
+    }
+}

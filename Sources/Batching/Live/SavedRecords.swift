@@ -1,0 +1,136 @@
+// What is saved of an engine that runs on, as records of numbers: each says once what it is made of.
+
+/// What an engine counts.
+struct SavedCounters {
+    var clock = Nanoseconds.zero
+    var now = Nanoseconds.zero
+    var iteration: Int64 = 0
+    var submitted: Int64 = 0
+    var rejected: Int64 = 0
+    var aborted: Int64 = 0
+    var finished: Int64 = 0
+    var preemptions: Int64 = 0
+    var prefills: Int64 = 0
+    var decodeTokens: Int64 = 0
+    var futilePreemptions: Int64 = 0
+    var tokensBeforeThem: Int64 = 0
+    var batchOutput: Int32 = 0
+    var isStuck = false
+    /// 0: no request ever had hash ids.
+    var hashBlockSize: Int64 = 0
+    var hashesCoverOutput = false
+    /// Requests, in this order, by where they are; the waiting are those that never ran.
+    var running: Int64 = 0
+    var preempted: Int64 = 0
+    var waiting: Int64 = 0
+    var pending: Int64 = 0
+    var isUnderWay = false
+
+    var requests: Int64 { running + preempted + waiting + pending }
+
+    mutating func code(_ coder: inout some ByteCoder) throws(BatchingError) {
+        // Far beyond any that can be reached, and far enough from the end of the numbers to be added to.
+        let most: Int64 = 1 << 62
+        try coder.code(&clock)
+        try coder.code(&now)
+        try coder.code(&iteration, from: 0, to: most)
+        try coder.code(&submitted, from: 0, to: most)
+        try coder.code(&rejected, from: 0, to: most)
+        try coder.code(&aborted, from: 0, to: most)
+        try coder.code(&finished, from: 0, to: most)
+        try coder.code(&preemptions, from: 0, to: most)
+        try coder.code(&prefills)
+        try coder.code(&decodeTokens)
+        try coder.code(&futilePreemptions, from: 0, to: most)
+        try coder.code(&tokensBeforeThem)
+        try coder.code(&batchOutput, from: 0, to: .max)
+        try coder.code(&isStuck)
+        try coder.code(&hashBlockSize, from: 0, to: Int64(Int32.max))
+        try coder.code(&hashesCoverOutput)
+        let largest = Int64(RequestColumns.maximumCount)
+        try coder.code(&running, from: 0, to: largest)
+        try coder.code(&preempted, from: 0, to: largest)
+        try coder.code(&waiting, from: 0, to: largest)
+        try coder.code(&pending, from: 0, to: largest)
+        try coder.code(&isUnderWay)
+    }
+}
+
+/// A request that runs, or was preempted.
+struct SavedMember {
+    enum Kind: UInt8 {
+        case catchingUp
+        case decoding
+        /// Admitted in the iteration under way, which completes its known tokens.
+        case joining
+        case finishing
+        case preempted
+    }
+
+    var kind = Kind.preempted
+    var wasPreempted = false
+    var generated: Int32 = 0
+    /// Of those that catch up: tokens whose KV is there, and those that the iteration under way computes.
+    var computed: Int64 = 0
+    var chunk: Int32 = 0
+
+    mutating func code(_ coder: inout some ByteCoder) throws(BatchingError) {
+        var raw = kind.rawValue
+        try coder.code(&raw, from: 0, to: Kind.preempted.rawValue)
+        kind = Kind(rawValue: raw) ?? .preempted
+        try coder.code(&wasPreempted)
+        try coder.code(&generated, from: 0, to: .max)
+        try coder.code(&computed, from: 0, to: Int64(1) << 33)
+        try coder.code(&chunk, from: 0, to: .max)
+    }
+}
+
+/// Asynchronously: the batch that runs.
+struct SavedFlight {
+    var isFlying = false
+    var isFollowed = false
+    var number: Int64 = 0
+    var end = Nanoseconds.zero
+    var deviceEnd = Nanoseconds.zero
+    var futileBatches: Int64 = 0
+
+    mutating func code(_ coder: inout some ByteCoder) throws(BatchingError) {
+        try coder.code(&isFlying)
+        try coder.code(&isFollowed)
+        try coder.code(&number)
+        try coder.code(&end)
+        try coder.code(&deviceEnd)
+        try coder.code(&futileBatches, from: 0, to: Int64(1) << 32)
+    }
+}
+
+extension IterationWork {
+    mutating func code(_ coder: inout some ByteCoder) throws(BatchingError) {
+        // Sums of so many tokens as there can be fit into 63 bits.
+        try coder.code(&prefillTokens, from: 0, to: .max)
+        try coder.code(&decodeTokens, from: 0, to: Int64(RequestColumns.maximumCount))
+        try coder.code(&contextTokens, from: 0, to: .max)
+        var bits = prefillContext.bitPattern
+        try coder.code(&bits)
+        prefillContext = Double(bitPattern: bits)
+        guard prefillContext >= 0, prefillContext < .infinity else { throw .corrupt("a sum is out of its range") }
+        try coder.code(&usedBlocks, from: 0, to: .max)
+        try coder.code(&preemptions, from: 0, to: RequestColumns.maximumCount)
+        try coder.code(&waiting, from: 0, to: RequestColumns.maximumCount)
+    }
+}
+
+extension LiveEvent {
+    /// Bytes of one.
+    static let size = 24
+
+    mutating func code(
+        _ coder: inout some ByteCoder, from earliest: Nanoseconds, to latest: Nanoseconds
+    ) throws(BatchingError) {
+        try coder.code(&time.count, from: earliest.count, to: latest.count)
+        try coder.code(&id)
+        try coder.code(&event)
+        guard LiveEventKind(rawValue: event) != nil else { throw .corrupt("an event is none of those there are") }
+        try coder.code(&tokens, from: 0, to: .max)
+    }
+}

@@ -1,0 +1,179 @@
+/// Bytes in one direction or the other, so that what a state is made of is said once: little-endian.
+protocol ByteCoder {
+    /// Writes a value; or reads one, and throws unless it is in its range.
+    mutating func code<Value: FixedWidthInteger>(
+        _ value: inout Value, from least: Value, to most: Value
+    ) throws(BatchingError)
+}
+
+extension ByteCoder {
+    mutating func code<Value: FixedWidthInteger>(_ value: inout Value) throws(BatchingError) {
+        try code(&value, from: .min, to: .max)
+    }
+
+    mutating func code(_ flag: inout Bool) throws(BatchingError) {
+        var byte: UInt8 = flag ? 1 : 0
+        try code(&byte, from: 0, to: 1)
+        flag = byte == 1
+    }
+
+    mutating func code(_ time: inout Nanoseconds, from least: Nanoseconds = .zero) throws(BatchingError) {
+        try code(&time.count, from: least.count, to: Nanoseconds.maximum.count)
+    }
+
+    /// A time in seconds, or, if that is allowed, not-a-number, of which there is one.
+    mutating func code(seconds: inout Double, orNaN mayBeNaN: Bool = false) throws(BatchingError) {
+        var bits = seconds.isNaN ? Double.nan.bitPattern : seconds.bitPattern
+        try code(&bits)
+        seconds = Double(bitPattern: bits)
+        guard Nanoseconds.holds(seconds) || (mayBeNaN && bits == Double.nan.bitPattern) else {
+            throw .corrupt("a time is out of its range")
+        }
+    }
+}
+
+/// Bytes out, with FNV-1a as checksum (Fowler, Noll and Vo, 64 bits; of two texts that differ in one byte it is never the
+/// same).
+struct ByteWriter: ByteCoder {
+    /// nil: the bytes are only counted.
+    let buffer: UnsafeMutablePointer<UInt8>?
+    private(set) var count = 0
+    private(set) var checksum: UInt64 = 0xcbf2_9ce4_8422_2325
+
+    init(buffer: UnsafeMutablePointer<UInt8>?) {
+        self.buffer = buffer
+    }
+
+    mutating func write(_ byte: UInt8) {
+        if let buffer {
+            buffer[count] = byte
+            checksum = (checksum ^ UInt64(byte)) &* 0x100_0000_01b3
+        }
+        count += 1
+    }
+
+    mutating func write(_ value: some FixedWidthInteger) {
+        var rest = value
+        for _ in 0..<(value.bitWidth / 8) {
+            write(UInt8(truncatingIfNeeded: rest))
+            rest >>= 8
+        }
+    }
+
+    mutating func code<Value: FixedWidthInteger>(_ value: inout Value, from least: Value, to most: Value) {
+        write(value)
+    }
+
+    mutating func write(_ value: Double) { write(value.bitPattern) }
+
+    mutating func write(_ text: String) { for byte in text.utf8 { write(byte) } }
+}
+
+struct ByteReader: ByteCoder {
+    private let bytes: UnsafePointer<UInt8>
+    private let count: Int
+    private var position = 0
+
+    init(bytes: UnsafePointer<UInt8>, count: Int) {
+        self.bytes = bytes
+        self.count = count
+    }
+
+    var isAtEnd: Bool { position == count }
+
+    /// Bytes that are left.
+    var left: Int { count - position }
+
+    mutating func read<Value: FixedWidthInteger>(_: Value.Type = Value.self) throws(BatchingError) -> Value {
+        let size = Value.bitWidth / 8
+        guard count - position >= size else { throw .corrupt("they end too early") }
+        var value: Value = 0
+        for index in 0..<size { value |= Value(truncatingIfNeeded: bytes[position + index]) << Value(8 * index) }
+        position += size
+        return value
+    }
+
+    mutating func code<Value: FixedWidthInteger>(
+        _ value: inout Value, from least: Value, to most: Value
+    ) throws(BatchingError) {
+        value = try read()
+        guard value >= least, value <= most else { throw .corrupt("a number is out of its range") }
+    }
+
+    /// An Int64 in a range.
+    mutating func integer(_ range: ClosedRange<Int64>) throws(BatchingError) -> Int64 {
+        let value = try read(Int64.self)
+        guard range.contains(value) else { throw .corrupt("a number is out of its range") }
+        return value
+    }
+
+    /// A latency in nanoseconds.
+    mutating func latency() throws(BatchingError) -> Double {
+        let value = Double(bitPattern: try read(UInt64.self))
+        guard value >= 0, value <= 0x1p63, value.sign == .plus else { throw .corrupt("a latency is out of its range") }
+        return value
+    }
+
+    static func checksum(_ bytes: UnsafePointer<UInt8>, _ count: Int) -> UInt64 {
+        var checksum: UInt64 = 0xcbf2_9ce4_8422_2325
+        for index in 0..<count { checksum = (checksum ^ UInt64(bytes[index])) &* 0x100_0000_01b3 }
+        return checksum
+    }
+}
+
+extension BatchingError {
+    static func corrupt(_ what: String) -> BatchingError {
+        BatchingError(.invalidArgument, "bytes are not what was saved, or were changed since: \(what)")
+    }
+}
+
+/// What stands around a state in bytes: what it is the state of, a version, their number, and in the end a checksum.
+struct ByteEnvelope {
+    /// Eight letters.
+    let magic: UInt64
+    let version: UInt32
+
+    private static let headSize = 24
+    private static let checksumSize = 8
+
+    /// How many bytes `write` writes for what the body does.
+    func size<Failure>(_ body: (inout ByteWriter) throws(Failure) -> Void) throws(Failure) -> Int {
+        var writer = ByteWriter(buffer: nil)
+        try body(&writer)
+        return ByteEnvelope.headSize + writer.count + ByteEnvelope.checksumSize
+    }
+
+    /// - Parameter size: what `size` said; so much room is in the buffer.
+    func write<Failure>(
+        into buffer: UnsafeMutablePointer<UInt8>, size: Int, _ body: (inout ByteWriter) throws(Failure) -> Void
+    ) throws(Failure) {
+        var writer = ByteWriter(buffer: buffer)
+        writer.write(magic)
+        writer.write(version)
+        writer.write(UInt32(0))
+        writer.write(Int64(size))
+        try body(&writer)
+        writer.write(writer.checksum)
+    }
+
+    /// What the body wrote, once all around it is found to be right.
+    func open(_ bytes: UnsafePointer<UInt8>, count: Int) throws(BatchingError) -> ByteReader {
+        let contentEnd = count - ByteEnvelope.checksumSize
+        guard contentEnd >= ByteEnvelope.headSize else { throw .corrupt("they are too few") }
+        var reader = ByteReader(bytes: bytes, count: contentEnd)
+        guard try reader.read(UInt64.self) == magic else { throw .corrupt("they begin otherwise") }
+        let given = try reader.read(UInt32.self)
+        guard given == version else {
+            throw BatchingError(
+                .invalidArgument, "bytes have version \(given): this library reads version \(version)")
+        }
+        guard try reader.read(UInt32.self) == 0, try reader.integer(0...Int64.max) == Int64(count) else {
+            throw .corrupt("they are not as many as they say")
+        }
+        var tail = ByteReader(bytes: bytes + contentEnd, count: ByteEnvelope.checksumSize)
+        guard try tail.read(UInt64.self) == ByteReader.checksum(bytes, contentEnd) else {
+            throw .corrupt("the checksum is wrong")
+        }
+        return reader
+    }
+}

@@ -1,0 +1,25 @@
+"""States as bytes: of what the library keeps behind a handle."""
+
+import ctypes
+from typing import Any
+
+import numpy as np
+
+from batching._arguments import shown
+from batching._calls import UInt8Array, check, pointer
+
+
+def saved(save: Any, handle: ctypes.c_void_p) -> bytes:
+    """What a C function writes of a handle, which is asked first how much that is."""
+    needed = ctypes.c_int64()
+    check(save(handle, None, 0, ctypes.byref(needed)))
+    buffer: UInt8Array = np.empty(needed.value, np.uint8)
+    check(save(handle, pointer(buffer), len(buffer), None))
+    return buffer.tobytes()
+
+
+def byte_column(data: object, name: str) -> UInt8Array:
+    """Bytes of the caller, not copied where they can be borrowed."""
+    if not isinstance(data, bytes | bytearray | memoryview):
+        raise TypeError(f"{name} is {shown(data)}: must be bytes")
+    return np.frombuffer(data, np.uint8)
