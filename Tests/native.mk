@@ -29,7 +29,7 @@ $(TESTS)/cpp20/%.o: %.cpp | $(STAMPS)/packages-test
 
 CMOCKA_TESTS := $(addprefix $(TESTS)/c/,textbook structs columns errors simulators capacity workload serving_metrics load \
                 engine engine_ends engine_logs engine_callbacks engine_errors engine_policy engine_textbook \
-                attribution accumulator live_engine live_slices)
+                attribution accumulator live_engine live_slices live_bytes)
 HOSTILE_INPUTS := $(TESTS)/c/hostile_inputs
 # Not for valgrind: it runs one thread at a time, and a child has the memory of threads that it does not have.
 PROCESSES := $(TESTS)/c/processes
@@ -153,8 +153,8 @@ $(FUZZ)/cbatching_support.o: Sources/CBatchingSupport/cbatching_support.c
 	@mkdir -p $(@D)
 	$(FUZZ_CC) -ISources/CBatchingSupport/include -c $< -o $@
 
-FUZZ_OBJECTS := $(addprefix $(FUZZ)/,fuzz_functions.o fuzz_engine.o fuzz_live_engine.o fuzz_load.o fuzz_accumulator.o input.o \
-                cbatching_support.o Batching.o BatchingABI.o)
+FUZZ_OBJECTS := $(addprefix $(FUZZ)/,fuzz_functions.o fuzz_engine.o fuzz_live_engine.o fuzz_engine_bytes.o fuzz_load.o \
+                fuzz_accumulator.o input.o cbatching_support.o Batching.o BatchingABI.o)
 
 $(FUZZ)/fuzz_functions: $(FUZZ_OBJECTS)
 	swiftc -sanitize=address,fuzzer -static-stdlib -use-ld=lld $^ -o $@

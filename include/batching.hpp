@@ -2109,8 +2109,8 @@ class engine {
     static engine from_bytes(column<const std::uint8_t> bytes, const config &callbacks = {}) {
         auto shared = std::make_shared<kept>(callbacks);
         batching_engine *made = nullptr;
-        detail::check(batching_engine_load(bytes.data(), static_cast<std::int64_t>(bytes.size()),
-                                           shared->borrowed.get(), &made));
+        detail::check(
+            batching_engine_load(bytes.data(), static_cast<std::int64_t>(bytes.size()), shared->borrowed.get(), &made));
         return engine(made, std::move(shared));
     }
 

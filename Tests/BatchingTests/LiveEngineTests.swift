@@ -160,6 +160,28 @@ import Testing
         #expect(after.finished == 1)
     }
 
+    @Test func `bytes are an engine that goes on`() throws {
+        // The lesson: 1 is done at 1.0, 2 at 2.25 and 0 at 2.5.
+        var engine = try lesson()
+        try engine.advance(to: 0.6)
+        _ = told(&engine)
+        var bytes = [UInt8](repeating: 0, count: try engine.savedSize())
+        try bytes.withUnsafeMutableBufferPointer { try engine.save(into: $0.baseAddress!) }
+        func loaded() throws -> LiveEngine {
+            try bytes.withUnsafeBufferPointer { try LiveEngine.load($0.baseAddress!, count: $0.count) }
+        }
+        var copy = try loaded()
+        #expect(copy.observe() == engine.observe())
+        try copy.advance(to: .infinity)
+        #expect(
+            told(&copy) == [
+                Told(1.0, 1, .finished, 4), Told(1.0, 2, .started), Told(1.25, 2, .firstToken, 1),
+                Told(2.25, 2, .finished, 5), Told(2.5, 0, .finished, 10),
+            ])
+        bytes[bytes.count / 2] ^= 4
+        #expect(throws: BatchingError.self) { _ = try loaded() }
+    }
+
     @Test func `an estimate says what would be, and changes nothing`() throws {
         var engine = try lesson()
         try engine.advance(to: 0.6)

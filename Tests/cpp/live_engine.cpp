@@ -327,6 +327,48 @@ TEST_CASE("a copy of a live engine goes its own way") {
     CHECK(engine.poll().size() == 4);
 }
 
+TEST_CASE("a live engine goes on from its bytes") {
+    // The lesson: 1 is done at 1.0, 2 at 2.25 and 0 at 2.5.
+    auto engine = lesson();
+    engine.advance(0.6);
+    auto bytes = engine.to_bytes();
+    auto loaded = batching::engine::from_bytes(bytes);
+    CHECK(loaded.to_bytes() == bytes);
+    CHECK(loaded.state().clock == 0.6);
+    CHECK(loaded.state().running == 2);
+    // Events that were not polled come along.
+    CHECK(poll(loaded) == poll(engine));
+    loaded.advance(2.3);
+    CHECK(poll(loaded) == std::vector<told>{{1.0, 1, kind::finished, 4},
+                                            {1.0, 2, kind::admitted, 0},
+                                            {1.25, 2, kind::first_token, 1},
+                                            {2.25, 2, kind::finished, 5}});
+    bytes.back() ^= 1;
+    CHECK_THROWS_WITH_AS(batching::engine::from_bytes(bytes),
+                         "bytes are not what was saved, or were changed since: the checksum is wrong",
+                         std::invalid_argument);
+}
+
+TEST_CASE("a live engine gets its function again with its bytes") {
+    auto config = two_slots();
+    config.iteration_time = [](const batching::iteration &) { return 0.25; };
+    auto engine = one_request(config);
+    engine.advance(0.3);
+    const auto bytes = engine.to_bytes();
+    CHECK_THROWS_WITH_AS(batching::engine::from_bytes(bytes),
+                         "time_callback is NULL: the engine that was saved has one, so it is required",
+                         std::invalid_argument);
+    // What the caller gave may go; the engine keeps it.
+    auto loaded = [&] {
+        batching::config slower;
+        slower.iteration_time = [](const batching::iteration &) { return 2.0; };
+        return batching::engine::from_bytes(bytes, slower);
+    }();
+    // The second iteration, under way, ends at 0.5, and the third takes as long as is said now.
+    loaded.advance();
+    CHECK(loaded.state().clock == 2.5);
+}
+
 TEST_CASE("errors of a live engine are exceptions that say why") {
     auto engine = lesson();
     engine.advance(0.5);

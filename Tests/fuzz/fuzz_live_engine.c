@@ -267,6 +267,10 @@ void fuzz_live_engine(struct input *input) {
             engine = forked(input, engine);
             /* What it has still to tell is new. */
         }
+        if (!seen.is_broken && input_chance(input, 16)) {
+            engine = fuzz_saved_engine(engine, &config);
+            fuzz_damaged_engine(input, engine, &config);
+        }
     }
     if (!seen.is_broken && config.time_model != BATCHING_TIME_CALLBACK && config.progress_callback == NULL) {
         /* In the end everybody is served, unless the clock ends before, or nothing can go on. */

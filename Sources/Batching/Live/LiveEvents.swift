@@ -45,10 +45,8 @@ struct LiveEvents: ~Copyable {
         end += 1
     }
 
-    /// Those that nobody has taken.
-    func forEach(_ body: (LiveEvent) throws(BatchingError) -> Void) throws(BatchingError) {
-        for position in first..<end { try body(events.elements[position]) }
-    }
+    /// One of those that nobody has taken.
+    subscript(position: Int) -> LiveEvent { events.elements[first + position] }
 
     /// Hands over the first, and forgets them.
     mutating func take(atMost capacity: Int, _ body: (Int, LiveEvent) -> Void) -> Int {

@@ -29,8 +29,8 @@ extension LiveReplica where Memory: ~Copyable {
         }
         try replica.memory.write(to: &writer, members: roll.running) { self.slot(roll, $0) }
         writer.write(Int64(events.count))
-        try events.forEach { (event: LiveEvent) throws(BatchingError) in
-            var event = event
+        for position in 0..<events.count {
+            var event = events[position]
             try event.code(&writer, from: .zero, to: clock)
         }
     }

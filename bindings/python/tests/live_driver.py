@@ -143,7 +143,7 @@ class Drive:
     def save_and_load(self) -> None:
         """The engine that goes on is another one."""
         data = self.engine.to_bytes()
-        model = self.case.options.iteration_time
+        model: Any = self.case.options.iteration_time
         loaded = LiveEngine.from_bytes(data, iteration_time=model if callable(model) else None)
         assert repr(loaded.state) == repr(self.engine.state)
         assert loaded.to_bytes() == data

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Final, Literal
 
-import numpy as np
 import numpy.typing as npt
 
 from batching import _abi
@@ -237,7 +236,7 @@ class Accumulator:
         return saved(library.batching_accumulator_serialize, self._handle)
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> "Accumulator":
+    def from_bytes(cls, data: bytes | bytearray | memoryview) -> "Accumulator":
         """An accumulator from what to_bytes gave.
 
         Raises:

@@ -396,7 +396,9 @@ class LiveEngine:
         return saved(library.batching_engine_save, self._handle)
 
     @classmethod
-    def from_bytes(cls, data: bytes, *, iteration_time: Callable[[Iteration], float] | None = None) -> Self:
+    def from_bytes(
+        cls, data: bytes | bytearray | memoryview, *, iteration_time: Callable[[Iteration], float] | None = None
+    ) -> Self:
         """An engine as it was when `to_bytes` gave these.
 
         Args:

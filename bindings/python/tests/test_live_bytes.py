@@ -1,0 +1,59 @@
+"""Live engines as bytes. That they go on to the last bit is tested with random cases in test_live_engine.py."""
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from batching import Event, Iteration, LiveEngine
+
+
+def test_bytes_go_on_in_another_process() -> None:
+    engine = LiveEngine(max_num_seqs=2, iteration_time=0.25)
+    for request, output_length in enumerate([10, 4, 5]):
+        engine.submit(request, prompt_length=10, output_length=output_length)
+    engine.advance(0.6)
+    program = (
+        "import sys; from batching import LiveEngine; engine = LiveEngine.from_bytes(sys.stdin.buffer.read());"
+        "engine.advance(); print([(event.time, event.request, int(event.event)) for event in engine.poll()])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], input=engine.to_bytes(), capture_output=True, check=True)
+    engine.advance()
+    told = [(event.time, event.request, int(event.event)) for event in engine.poll()]
+    assert done.stdout.decode().strip() == repr(told)
+    assert told[-1] == (2.5, 0, Event.FINISHED)
+
+
+def test_a_function_is_given_again_with_the_bytes() -> None:
+    engine = LiveEngine(max_num_seqs=2, iteration_time=lambda _: 0.25)
+    engine.submit(0, prompt_length=1, output_length=3)
+    engine.advance(0.3)
+    data = engine.to_bytes()
+    with pytest.raises(ValueError, match="iteration_time is None: the engine that was saved has one"):
+        LiveEngine.from_bytes(data)
+
+    def fail(_: Iteration) -> float:
+        raise LookupError("not known")
+
+    loaded = LiveEngine.from_bytes(data, iteration_time=fail)
+    # The second iteration is under way, and its time known.
+    loaded.advance(0.5)
+    with pytest.raises(LookupError, match="not known"):
+        loaded.advance()
+    assert LiveEngine.from_bytes(memoryview(data), iteration_time=lambda _: 0.5).estimate(
+        prompt_length=1, output_length=1
+    ).e2e == pytest.approx(0.7)
+
+
+@pytest.mark.parametrize(
+    ("data", "error", "sentence"),
+    [
+        ("text", TypeError, "data is 'text': must be bytes"),
+        (b"", ValueError, "they are too few"),
+        (b"BATCHACC" + bytes(40), ValueError, "they begin otherwise"),
+    ],
+)
+def test_bytes_that_are_no_engine(data: Any, error: type[Exception], sentence: str) -> None:
+    with pytest.raises(error, match=sentence):
+        LiveEngine.from_bytes(data)
