@@ -267,7 +267,7 @@ def lengths(asked: Any) -> tuple[int, int]:
     if not (isinstance(prompt, str) or (isinstance(prompt, list) and all(type(token) is int for token in prompt))):
         raise ValueError("prompt must be a text or a list of token ids")
     if type(max_tokens) is not int or not 1 <= max_tokens <= MAX_TOKENS:
-        raise ValueError(f"max_tokens must be an integer from 1 to {MAX_TOKENS}")
+        raise ValueError(f"max_tokens is {str(max_tokens)[:40]}: must be an integer from 1 to {MAX_TOKENS}")
     if asked.get("stream", True) is not True or asked.get("n", 1) != 1:
         raise ValueError("one answer, as a stream, is all that there is: stream must be true, and n must be 1")
     # Crude, but the tokenizer would take longer than the estimate: English has some four bytes a token.
