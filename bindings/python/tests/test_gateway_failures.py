@@ -229,7 +229,7 @@ def test_who_would_be_sent_to_a_replica_that_is_down_is_sent_to_another(routing:
 
 
 def test_if_all_are_down_it_says_so_at_once_and_tries_again_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(twin_file, "REST", 0.5)
+    monkeypatch.setattr(twin_file, "REST", 1.0)
 
     async def test() -> None:
         with closed_port() as first, closed_port() as second:
@@ -243,7 +243,7 @@ def test_if_all_are_down_it_says_so_at_once_and_tries_again_after_a_while(monkey
                 runner = web.AppRunner(application(answers(2)))
                 await runner.setup()
                 await web.SockSite(runner, second).start()
-                await asyncio.sleep(0.5)
+                await asyncio.sleep(1.0)
                 assert (await at.ask())[0] == 200
                 assert [twin.sent for twin in at.twins] == [2, 2]
                 await at.settled(error=2, stop=1)
@@ -415,6 +415,22 @@ def test_whom_no_twin_would_serve_is_told_so_and_sent_to_nobody() -> None:
             assert [twin.sent for twin in at.twins] == [0, 0]
             assert (await at.ask({"prompt": [1] * 99, "max_tokens": 1}))[0] == 200
             await at.settled(error=1, stop=1)
+
+    run(test())
+
+
+def test_who_comes_when_all_places_are_taken_is_told_to_come_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gateway_file, "MAX_IN_FLIGHT", 1)
+
+    async def test() -> None:
+        async with routed(Endless(event())) as at:
+            async with at.session.post(at.url + "/v1/completions", json=ASKED) as response:
+                assert response.status == 200
+                status, (answer,), headers = await at.ask()
+                assert (status, headers["Retry-After"]) == (503, "2")
+                assert "already 1 requests in flight" in answer["error"]["message"]
+                response.close()
+            await at.settled(abort=1)
 
     run(test())
 
