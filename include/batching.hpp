@@ -210,13 +210,13 @@ template <class Container> auto unless_empty(Container &elements) {
 
 } // namespace detail
 
-/// Requests that own their columns.
+/// Requests that own their columns. Those that are empty, other than output_length, are left out: their defaults hold.
 struct requests {
     std::vector<std::int32_t> prompt_length;
     std::vector<std::int32_t> output_length;
     std::vector<double> arrival_time;
 
-    // For the engine; empty: left out.
+    // For the engine.
     std::vector<std::int32_t> priority = {};
     std::vector<std::int64_t> tie_break = {};
     std::vector<std::int64_t> hash_ids = {};
@@ -225,9 +225,9 @@ struct requests {
     bool hash_covers_output = false;
 
     operator requests_view() const {
-        return {prompt_length,
+        return {detail::unless_empty(prompt_length),
                 output_length,
-                arrival_time,
+                detail::unless_empty(arrival_time),
                 detail::unless_empty(priority),
                 detail::unless_empty(tie_break),
                 detail::unless_empty(hash_ids),

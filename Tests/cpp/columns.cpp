@@ -53,6 +53,23 @@ TEST_CASE("a column sees the elements it was made from") {
 #endif
 }
 
+TEST_CASE("requests leave out the columns that they do not have") {
+    batching::requests requests;
+    requests.output_length = {3, 1};
+    // By hand: both at 0, one slot, 10 ms a token.
+    const auto run = batching::continuous_batch_simulation(requests, 1, 0.01);
+    CHECK(run.results.end_time == std::vector<double>{0.03, 0.04});
+    const auto metrics = batching::calculate_batch_metrics(run.completed(requests), run.summary.total_time);
+    CHECK(metrics.avg_latency == doctest::Approx(0.035));
+    batching::engine engine;
+    engine.submit(requests);
+    CHECK(engine.state().submitted == 2);
+    CHECK_NOTHROW(batching::static_batch_simulation(batching::requests{}, 1, 0.01));
+    requests.arrival_time = {0.0};
+    CHECK_THROWS_WITH(batching::continuous_batch_simulation(requests, 1, 0.01),
+                      "arrival_time has 1 elements, but output_length has 2");
+}
+
 TEST_CASE("simulators write into the caller's columns") {
     std::vector<double> end_time(4), start_time(9, -1.0);
     std::array<std::int64_t, 4> completion_order{};

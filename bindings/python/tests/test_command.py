@@ -169,6 +169,9 @@ def test_trace_info(trace: Path) -> None:
     printed = run("trace", "info", trace).stdout
     assert "not used: GeneratedTokens is no integer" in printed
     assert "CV of the gaps between arrivals" in printed
+    # The shortest and the longest output are whole numbers.
+    assert " 16 │" in printed
+    assert " 109 │" in printed
 
 
 def test_capacity() -> None:

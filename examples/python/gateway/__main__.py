@@ -7,7 +7,8 @@
 Three replicas batch in real time, one of them three times as slow as the others. A gateway that takes them in turn
 overloads the slow one; one that asks its twins sends there what it can take.
 
-gateway.py is the server, twin.py what it knows of a replica, replica.py and load.py what it is tried with.
+gateway.py is the server, twin.py what it knows of a replica, lengths.py what it expects of an answer; replica.py and
+load.py are what it is tried with.
 """
 
 import argparse
@@ -57,7 +58,8 @@ async def demonstrate(requests: int) -> None:
     routings: tuple[Routing, ...] = ("round robin", "estimate")
     for routing in routings:
         async with gateway_with_replicas(routing) as (gateway, url, twins):
-            wrong = await load.send(url, requests, arrival_rate=24.0, max_tokens=32, seed=1)
+            # As clients do, they ask for far more than they use.
+            wrong = await load.send(url, requests, arrival_rate=18.0, longest=64, max_tokens=1024, seed=1)
             metrics = gateway.accumulator.measure()
             print(f"{routing:11}  mean TTFT {metrics.ttft.mean:.3f} s, mean E2E {metrics.e2e.mean:.3f} s", end="; ")
             print(f"{metrics.completed} answers, {wrong} of them wrong", end="; ")

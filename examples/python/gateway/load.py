@@ -9,13 +9,15 @@ import aiohttp
 import batching
 
 
-async def send(url: str, count: int, *, arrival_rate: float, max_tokens: int, seed: int) -> int:
-    """Send so many requests, so many a second. Returns how many answers were not what the replicas should say."""
+async def send(url: str, count: int, *, arrival_rate: float, longest: int, max_tokens: int, seed: int) -> int:
+    """Send so many requests, so many a second, of up to so many words, which is also how long the answers are.
+
+    Returns how many answers were not what the replicas should say.
+    """
     workload = batching.generate_workload(count, arrival_rate=arrival_rate, seed=seed)
     random_number = random.Random(seed)  # noqa: S311 - a load, and no secret
     arrivals = [] if workload.arrival_time is None else workload.arrival_time.tolist()
-    # Half of the prompts are shorter than max_tokens: so are their answers.
-    prompts = [_prompt(random_number, random_number.randint(4, 2 * max_tokens)) for _ in range(count)]
+    prompts = [_prompt(random_number, random_number.randint(4, longest)) for _ in range(count)]
     loop = asyncio.get_running_loop()
     start = loop.time()
 

@@ -7,6 +7,10 @@ from batching import AffineTime, Event, LiveEngine, LiveState
 
 _ENDS: Final = {Event.FINISHED, Event.ABORTED, Event.REJECTED}
 
+# Seconds in which nobody is sent to a replica that failed. One that refuses at once is always free: without a rest it
+# would look like the best, and draw all requests to it.
+REST: Final = 2.0
+
 
 class Twin:
     """A live engine beside the replica at `url`.
@@ -19,6 +23,7 @@ class Twin:
     def __init__(self, url: str, iteration_time: AffineTime, max_num_seqs: int) -> None:
         self.url = url
         self.sent = 0
+        self._rests_until = -math.inf
         # The replicas of this example batch so. For vLLM: no policy, and its max_num_seqs, max_num_batched_tokens and
         # number of KV blocks, which it logs when it starts.
         self._engine = LiveEngine(policy="continuous", max_num_seqs=max_num_seqs, iteration_time=iteration_time)
@@ -27,8 +32,13 @@ class Twin:
         self._first_tokens = 0
 
     def estimated(self, now: float, prompt_length: int, output_length: int) -> tuple[float, float]:
-        """The TTFT and the E2E latency that a request would have here; infinity if it would never be served."""
+        """The TTFT and the E2E latency that a request would have here.
+
+        Infinity if it would never be served: because it is too long, or nobody may be sent to the replica now.
+        """
         self._advance(now)
+        if now < self._rests_until:
+            return math.inf, math.inf
         estimate = self._engine.estimate(prompt_length=prompt_length, output_length=output_length)
         return _or_infinity(estimate.ttft), _or_infinity(estimate.e2e)
 
@@ -38,6 +48,16 @@ class Twin:
         self._engine.submit(request, prompt_length=prompt_length, output_length=output_length)
         self._in_flight.add(request)
         self.sent += 1
+
+    def expect(self, now: float, request: int, output_length: int) -> None:
+        """The answer will be longer than was said when it was submitted."""
+        self._advance(now)
+        if request in self._in_flight:
+            self._engine.set_output_length(request, output_length)
+
+    def rest(self, now: float) -> None:
+        """The replica cannot be reached, broke off, or says that it is not available: nobody is sent there for now."""
+        self._rests_until = now + REST
 
     def compare(self, ttft: float, estimated_ttft: float) -> None:
         """The first token came: how wrong was the estimate?"""
@@ -50,10 +70,10 @@ class Twin:
         return self._ttft_errors / max(self._first_tokens, 1)
 
     def finished(self, now: float, request: int) -> None:
-        """The replica has given the last token: the twin was told the most that there could be.
+        """The replica has given the last token: what the twin has by now is all.
 
-        What the twin has by now is therefore all. The real count would do, too, if the twin kept pace exactly; but one
-        that is a little slow would be later with each request, until it shows a queue that the replica does not have.
+        The real count would do, too, if the twin kept pace exactly; but one that is a little slow would be later with
+        each request, until it shows a queue that the replica does not have.
         """
         self._advance(now)
         # A twin that is a little fast is done already.

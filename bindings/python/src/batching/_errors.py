@@ -38,9 +38,12 @@ class MissingExtraError(BatchingError, ImportError):
 
 
 def error_of(status: int, sentence: str, names: Mapping[str, str] | None = None) -> BatchingError:
-    """The exception for a failed call. `names` gives the Python name of a C argument that is called otherwise here."""
+    """The exception for a failed call. `names` gives the Python name of a C argument that is called otherwise here.
+
+    What it is in C is a regular expression.
+    """
     for c_name, name in (names or {}).items():
-        sentence = re.sub(rf"\b{c_name}\b", name, sentence)
+        sentence = re.sub(rf"\b{c_name}(?!\w)", name, sentence)
     if status == _abi.ERROR_OUT_OF_MEMORY:
         return BatchingMemoryError(sentence)
     if status == _abi.ERROR_CANCELLED:

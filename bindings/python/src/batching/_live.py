@@ -3,7 +3,7 @@
 import ctypes
 import math
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Final, NamedTuple, Self
 
@@ -24,6 +24,12 @@ from batching._library import library
 
 # Iterations between two looks for a signal: a millisecond or two.
 _SIGNAL_INTERVAL: Final = 65_536
+
+# Of one request, which goes to the library as columns of one, as the caller knows it.
+_OF_ONE: Final = {
+    r"ids\[0\]": "request",
+    **{rf"{name}\[0\]": name for name in ("prompt_length", "output_length", "arrival_time", "priority")},
+}
 
 
 class LiveEvent(NamedTuple):
@@ -254,7 +260,7 @@ class LiveEngine:
             hash_block_size=hash_block_size,
             hash_covers_output=hash_covers_output,
         )
-        self.submit_columns(columns, [integer(request, "request")])
+        self._submit(columns, int64_column([integer(request, "request")], "ids"), _OF_ONE)
 
     def submit_columns(self, requests: RequestColumns, ids: npt.ArrayLike | None = None) -> None:
         """Requests come, all or none.
@@ -272,8 +278,11 @@ class LiveEngine:
             raise BatchingValueError(
                 f"ids has {len(names)} elements: must have one for each of {len(requests)} requests"
             )
+        self._submit(requests, names)
+
+    def _submit(self, requests: RequestColumns, ids: Int64Array | None, names: Mapping[str, str] | None = None) -> None:
         structure = requests._structure()
-        check(library.batching_engine_submit(self._handle, ctypes.byref(structure), pointer(names)))
+        check(library.batching_engine_submit(self._handle, ctypes.byref(structure), pointer(ids)), names)
 
     def advance(self, time: float = math.inf, *, iterations: int | None = None) -> None:
         """Move the clock on, and do what happens until then.
@@ -366,10 +375,10 @@ class LiveEngine:
             with self._callbacks:
                 status = library.batching_engine_estimate(self._handle, *question.arguments)
                 if status != _abi.ERROR_CANCELLED:
-                    check(status, self._names)
+                    check(status, {**self._names, **_OF_ONE})
             check(status)
         else:
-            check(library.batching_engine_estimate(self._handle, *question.arguments))
+            check(library.batching_engine_estimate(self._handle, *question.arguments), _OF_ONE)
         return question.answer(arrival)
 
     def _clock(self) -> float:

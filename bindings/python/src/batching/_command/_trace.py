@@ -64,7 +64,7 @@ def info(
             ]
         show(out, Table("", ("", ""), rows), str(file))
         lengths = [
-            [name, *(rate(told[key][figure]) for figure in _LENGTH_FIGURES)]
+            [name, *((rate if figure in {"mean", "std"} else count)(told[key][figure]) for figure in _LENGTH_FIGURES)]
             for name, key in (("prompt", "prompt_length"), ("output", "output_length"))
             if told[key] is not None
         ]
