@@ -407,6 +407,43 @@ static void print_shaped(int number, const struct differential_case *given) {
     free_columns(columns);
 }
 
+static void print_live(int number, const struct differential_case *given, struct columns columns) {
+    static const int32_t prompt_length = 100, output_length = 50;
+    const batching_config config = engine_config(given);
+    batching_engine *engine;
+    batching_requests requests;
+    check(batching_requests_init(&requests, sizeof requests));
+    requests.count = given->count;
+    requests.prompt_length = columns.prompt_length;
+    requests.output_length = columns.output_length;
+    requests.arrival_time = columns.arrival_time;
+    check(batching_engine_create(&config, &engine));
+    check(batching_engine_submit(engine, &requests, NULL));
+    const double middle = given->count == 0 ? 0.0 : columns.arrival_time[given->count / 2];
+    check(batching_engine_advance(engine, middle + 1.0, 0));
+
+    int64_t size;
+    check(batching_engine_save(engine, NULL, 0, &size));
+    uint8_t *bytes = malloc((size_t)size);
+    check(batching_engine_save(engine, bytes, size, NULL));
+
+    double times[3];
+    batching_results results;
+    check(batching_results_init(&results, sizeof results));
+    requests.count = results.capacity = 1;
+    requests.prompt_length = &prompt_length;
+    requests.output_length = &output_length;
+    requests.arrival_time = NULL;
+    results.start_time = &times[0];
+    results.first_token_time = &times[1];
+    results.end_time = &times[2];
+    check(batching_engine_estimate(engine, &requests, &results));
+    printf("case %d live state=%016" PRIx64 " estimate=%016" PRIx64 "\n", number,
+           hash_column(FNV_OFFSET_BASIS, bytes, size, 1), hash_column(FNV_OFFSET_BASIS, times, 3, sizeof *times));
+    free(bytes);
+    check(batching_engine_destroy(engine));
+}
+
 static void run_case(int number, const struct differential_case *given) {
     struct columns columns = allocate_columns(given->count);
     generate(given, columns);
@@ -421,6 +458,7 @@ static void run_case(int number, const struct differential_case *given) {
     print_accumulator(number, given, columns);
     print_serving(number, given->count, columns);
     print_shaped(number, given);
+    print_live(number, given, columns);
     for (int part = 0; part < PARTS; part++) {
         free(parts[part]);
     }

@@ -19,20 +19,25 @@ private struct Run {
                 : try continuousBatchSimulation(requests, maxBatchSize: batchSize, timePerToken: timePerToken)
             (completedRequests, totalTime, throughput) = (run.completedRequests, run.totalTime, run.throughput)
         default:
-            var configuration = EngineConfiguration()
-            configuration.maxNumSeqs = Int64(batchSize)
-            configuration.isAsynchronous = kind == "async"
-            configuration.numGPUBlocks = 200
-            configuration.iterationTime = .affine(
-                AffineTime(
-                    base: timePerToken, perPrefillToken: 2e-5, perDecodeToken: 5e-5, perContextToken: 4e-8,
-                    perPrefillContext: 4.6e-10))
+            let configuration = engineConfiguration(kind: kind, batchSize: batchSize, timePerToken: timePerToken)
             let run = try Engine.simulate(requests, configuration: configuration)
             completedRequests = run.completedRequests
             (totalTime, throughput) = (run.summary.totalTime, run.summary.throughput)
             attribution = try attributed(requests, configuration)
         }
     }
+}
+
+private func engineConfiguration(kind: String, batchSize: Int, timePerToken: Double) -> EngineConfiguration {
+    var configuration = EngineConfiguration()
+    configuration.maxNumSeqs = Int64(batchSize)
+    configuration.isAsynchronous = kind == "async"
+    configuration.numGPUBlocks = 200
+    configuration.iterationTime = .affine(
+        AffineTime(
+            base: timePerToken, perPrefillToken: 2e-5, perDecodeToken: 5e-5, perContextToken: 4e-8,
+            perPrefillContext: 4.6e-10))
+    return configuration
 }
 
 /// Seven columns of so many elements, one after the other.
@@ -137,6 +142,10 @@ private func printCase(_ number: Int, kind: String, fields: [Substring]) throws 
 
     let shaped = try shapedHashes(count: count, seed: seed)
     print("case \(number) shaped workload=\(digits(shaped.workload)) hash_ids=\(digits(shaped.hashIDs))")
+
+    let configuration = engineConfiguration(kind: kind, batchSize: batchSize, timePerToken: timePerToken)
+    let live = try liveHashes(of: requests, configuration)
+    print("case \(number) live state=\(digits(live.state)) estimate=\(digits(live.estimate))")
 }
 
 let text = try String(contentsOfFile: CommandLine.arguments[1], encoding: .utf8)

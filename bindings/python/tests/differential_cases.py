@@ -16,6 +16,7 @@ from batching import (
     Accumulator,
     AffineTime,
     GammaArrivals,
+    LiveEngine,
     LognormalLengths,
     Ramp,
     RecordedRequests,
@@ -61,19 +62,11 @@ def simulated(kind: str, requests: RequestColumns, batch: int, time_per_token: f
     """What the simulator of a case tells."""
     if kind in {"static", "continuous"}:
         return {"static": simulate_static, "continuous": simulate_continuous}[kind](requests, batch, time_per_token)
-    time = AffineTime(time_per_token, 2e-5, 5e-5, 4e-8, 4.6e-10)
-    return simulate(
-        requests,
-        max_num_seqs=batch,
-        num_gpu_blocks=200,
-        async_scheduling={"vllm": False, "async": True}[kind],
-        iteration_time=time,
-        attribution=True,
-    )
+    return simulate(requests, attribution=True, **engine_options(kind, batch, time_per_token))
 
 
 def case_lines(number: int, line: str) -> list[str]:
-    """The seven lines that a case gives."""
+    """The eight lines that a case gives."""
     kind, seed, count, batch, time_per_token, rate = line.split(" ")
     requests = generate_workload(int(count), (50, 200), (1, 400), arrival_rate=float(rate), seed=int(seed))
     result = simulated(kind, requests, int(batch), float(time_per_token))
@@ -89,7 +82,19 @@ def case_lines(number: int, line: str) -> list[str]:
         f"case {number} accumulator {accumulator_fields(requests, result)}",
         f"case {number} serving {serving_fields(requests, result)}",
         f"case {number} shaped {shaped_fields(int(count), int(seed))}",
+        f"case {number} live {live_fields(kind, requests, int(batch), float(time_per_token))}",
     ]
+
+
+def engine_options(kind: str, batch: int, time_per_token: float) -> dict[str, Any]:
+    """The configuration of the engine in a case."""
+    time = AffineTime(time_per_token, 2e-5, 5e-5, 4e-8, 4.6e-10)
+    return {
+        "max_num_seqs": batch,
+        "num_gpu_blocks": 200,
+        "async_scheduling": kind == "async",
+        "iteration_time": time,
+    }
 
 
 def load_fields(requests: RequestColumns, result: SimulationResult | Result, slots: int) -> str:
@@ -190,6 +195,19 @@ def shaped_fields(count: int, seed: int) -> str:
     )
     workload = fnv1a(requests.prompt_length, requests.output_length, requests.arrival_time)
     return f"workload={workload:016x} hash_ids={fnv1a(requests.hash_offsets, requests.hash_ids):016x}"
+
+
+def live_fields(kind: str, requests: RequestColumns, batch: int, time_per_token: float) -> str:
+    """A live engine in the middle of its requests, and what would become of one more."""
+    engine = LiveEngine(**engine_options(kind, batch, time_per_token))
+    engine.submit_columns(requests)
+    assert requests.arrival_time is not None
+    middle = requests.arrival_time[len(requests) // 2] if len(requests) else 0.0
+    engine.advance(float(middle) + 1.0)
+    state = fnv1a(np.frombuffer(engine.to_bytes(), np.uint8))
+    estimate = engine.estimate(prompt_length=100, output_length=50)
+    times = np.array([estimate.start_time, estimate.first_token_time, estimate.end_time])
+    return f"state={state:016x} estimate={fnv1a(times):016x}"
 
 
 def _items(metrics: Any) -> list[tuple[str, float]]:
