@@ -9,7 +9,7 @@ NATIVE_CFLAGS := -std=c11 -D_GNU_SOURCE -O1 -g $(NATIVE_WARNINGS) $(NATIVE_INCLU
 NATIVE_CXXFLAGS := -O1 -g $(NATIVE_WARNINGS) -Wshadow -Wconversion $(NATIVE_INCLUDES) -MMD -MP
 NATIVE_LIBS := -L$(dir $(LIBRARY)) -lbatching -Wl,-rpath,$(abspath $(dir $(LIBRARY)))
 
-.PHONY: test-c test-cpp test-examples-native test-fuzz fuzz check-header check-layout check-exports check-library \
+.PHONY: test-c soak test-cpp test-examples-native test-fuzz fuzz check-header check-layout check-exports check-library \
         check-format-c check-valgrind check-install
 
 # A program needs the library to be there, and loads whatever version of it is there: no need to link it again.
@@ -30,11 +30,12 @@ $(TESTS)/cpp20/%.o: %.cpp | $(STAMPS)/packages-test
 CMOCKA_TESTS := $(addprefix $(TESTS)/c/,textbook structs columns errors simulators capacity workload serving_metrics load \
                 engine engine_ends engine_logs engine_callbacks engine_errors engine_policy engine_textbook \
                 attribution accumulator live_engine live_slices live_bytes)
+SOAK := $(TESTS)/c/soak
 HOSTILE_INPUTS := $(TESTS)/c/hostile_inputs
 # Not for valgrind: it runs one thread at a time, and a child has the memory of threads that it does not have.
 PROCESSES := $(TESTS)/c/processes
 
-$(CMOCKA_TESTS) $(PROCESSES): $(TESTS)/c/%: $(TESTS)/Tests/c/%.o $(TESTS)/Tests/c/oracle.o | $(LIBRARY)
+$(CMOCKA_TESTS) $(SOAK) $(PROCESSES): $(TESTS)/c/%: $(TESTS)/Tests/c/%.o $(TESTS)/Tests/c/oracle.o | $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $^ -o $@ $(NATIVE_LIBS) -lcmocka -lpthread -lm
 
@@ -46,11 +47,17 @@ $(HOSTILE_INPUTS): $(addprefix $(TESTS)/Tests/c/,hostile_inputs.o hostile_engine
 $(TESTS)/differential: $(TESTS)/Tests/differential/differential.o | $(LIBRARY)
 	$(CC) $^ -o $@ $(NATIVE_LIBS)
 
-test-c: $(CMOCKA_TESTS) $(HOSTILE_INPUTS) $(PROCESSES) $(LIBRARY)
-	@for test in $(CMOCKA_TESTS) $(HOSTILE_INPUTS) $(PROCESSES); do \
+test-c: $(CMOCKA_TESTS) $(SOAK) $(HOSTILE_INPUTS) $(PROCESSES) $(LIBRARY)
+	@for test in $(CMOCKA_TESTS) $(SOAK) $(HOSTILE_INPUTS) $(PROCESSES); do \
 	    $$test >$(TESTS)/c/log 2>&1 && tail -n 1 $(TESTS)/c/log | sed "s|^|$$test: |" || \
 	    { cat $(TESTS)/c/log; echo "$$test: failed"; exit 1; }; \
 	done
+
+# Hours of simulated traffic for each configuration of a live engine; `make test` has one.
+HOURS ?= 24
+
+soak: $(SOAK) $(LIBRARY)
+	$(SOAK) $(HOURS)
 
 # --- C++ --------------------------------------------------------------------------------------------------------------
 
@@ -192,8 +199,8 @@ check-format-c: | $(STAMPS)/packages-test
 VALGRIND := valgrind --quiet --error-exitcode=99 --leak-check=full --show-leak-kinds=definite \
             --errors-for-leak-kinds=definite
 
-check-valgrind: $(CMOCKA_TESTS) $(HOSTILE_INPUTS) $(LIBRARY)
-	@for test in $(CMOCKA_TESTS) "$(HOSTILE_INPUTS) --no-fork"; do \
+check-valgrind: $(CMOCKA_TESTS) $(SOAK) $(HOSTILE_INPUTS) $(LIBRARY)
+	@for test in $(CMOCKA_TESTS) "$(SOAK) 0.05" "$(HOSTILE_INPUTS) --no-fork"; do \
 	    $(VALGRIND) $$test >$(TESTS)/c/valgrind.log 2>&1 && echo "valgrind $$test: no errors" || \
 	    { cat $(TESTS)/c/valgrind.log; echo "valgrind $$test: failed"; exit 1; }; \
 	done

@@ -252,8 +252,7 @@ static void steady_print(int64_t count, int caches) {
 }
 
 /** Requests go through an engine for as long as it takes: what is allocated must not depend on how many there were. */
-static void memory_print(int64_t count, int caches) {
-    const batching_config config = live_config(caches);
+static void memory_print(const char *name, batching_config config, int64_t count) {
     const int64_t before = allocated_bytes();
     batching_engine *engine = engine_make(&config);
     one_request one;
@@ -271,9 +270,8 @@ static void memory_print(int64_t count, int caches) {
     }
     const int64_t after_all = allocated_bytes() - before;
     require_ok(batching_engine_destroy(engine), "batching_engine_destroy");
-    report_target(after_all == after_first, "%s%s bytes after %s requests, %s after %s (target: the same)",
-                  caches ? "prefix caching: " : "", grouped(after_first), grouped(first), grouped(after_all),
-                  grouped(count));
+    report_target(after_all == after_first, "%s: %s bytes after %s requests, %s after %s (target: the same)", name,
+                  grouped(after_first), grouped(first), grouped(after_all), grouped(count));
     if (allocated_bytes() != before) {
         fprintf(stderr, "bench: WRONG: %s bytes are left when an engine is gone\n",
                 grouped(allocated_bytes() - before));
@@ -296,6 +294,9 @@ void live_section(int64_t count) {
     steady_print(count / 10, 0);
     steady_print(count / 10, 1);
     printf("\n");
-    memory_print(count, 0);
-    memory_print(count, 1);
+    memory_print("live engine", live_config(0), 10 * count);
+    batching_config asynchronous = live_config(0);
+    asynchronous.async_scheduling = 1;
+    memory_print("asynchronous", asynchronous, count);
+    memory_print("prefix caching", live_config(1), count);
 }

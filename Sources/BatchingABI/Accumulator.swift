@@ -123,7 +123,7 @@ public func batching_accumulator_merge(
         defer { AccumulatorHandle.unlock(target) }
         let source = try AccumulatorHandle.lock(other, "other")
         defer { AccumulatorHandle.unlock(source) }
-        try target.pointee.value.merge(source.pointee.value)
+        try AccumulatorHandle.valuePlace(target).pointee.merge(AccumulatorHandle.valuePlace(source).pointee)
     }
 }
 

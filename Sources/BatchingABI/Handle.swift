@@ -26,7 +26,7 @@ struct Handle<Value: ~Copyable>: ~Copyable {
     ) throws(BatchingError) -> UnsafeMutablePointer<Handle> {
         guard let pointer else { throw missing(argument) }
         let handle = UnsafeMutablePointer<Handle>(pointer)
-        guard cbatching_try_lock(&handle.pointee.lock) != 0 else { throw busy(argument) }
+        guard cbatching_try_lock(lockPlace(handle)) != 0 else { throw busy(argument) }
         return handle
     }
 
@@ -43,7 +43,21 @@ struct Handle<Value: ~Copyable>: ~Copyable {
 
 extension Handle where Value: ~Copyable {
     @inline(__always)
-    static func unlock(_ handle: UnsafeMutablePointer<Handle>) { cbatching_unlock(&handle.pointee.lock) }
+    static func unlock(_ handle: UnsafeMutablePointer<Handle>) { cbatching_unlock(lockPlace(handle)) }
+
+    // Two places, and not two fields of `pointee`: whoever accesses a field accesses the whole, and other threads try
+    // the lock while one has the value.
+
+    @inline(__always)
+    private static func lockPlace(_ handle: UnsafeMutablePointer<Handle>) -> UnsafeMutablePointer<Int32> {
+        UnsafeMutableRawPointer(handle).assumingMemoryBound(to: Int32.self)
+    }
+
+    @inline(__always)
+    static func valuePlace(_ handle: UnsafeMutablePointer<Handle>) -> UnsafeMutablePointer<Value> {
+        let offset = max(MemoryLayout<Int32>.size, MemoryLayout<Value>.alignment)
+        return (UnsafeMutableRawPointer(handle) + offset).assumingMemoryBound(to: Value.self)
+    }
 }
 
 typealias AccumulatorHandle = Handle<Accumulator>
@@ -57,7 +71,7 @@ func status<Value: ~Copyable>(
     status { () throws(BatchingError) in
         let handle = try Handle<Value>.lock(pointer, argument)
         defer { Handle.unlock(handle) }
-        try body(&handle.pointee.value)
+        try body(&Handle.valuePlace(handle).pointee)
     }
 }
 

@@ -171,11 +171,11 @@ import Testing
     }
 }
 
-private struct CallFailed: Error {
+struct CallFailed: Error {
     let message: String
 }
 
-private func check(_ status: batching_status) throws {
+func check(_ status: batching_status) throws {
     if status != BATCHING_OK { throw CallFailed(message: String(cString: batching_last_error())) }
 }
 

@@ -47,7 +47,7 @@ extension LiveReplica where Memory: ~Copyable {
         results.firstTokenTime?[index] = rows.firstToken.elements[row]
         results.endTime?[index] = rows.end.elements[row]
         results.tokensGenerated?[index] =
-            isFinished ? Int32(truncatingIfNeeded: replica.output(row)) : slot >= 0 ? replica.generated(slot) : 0
+            isFinished ? Int32(truncatingIfNeeded: replica.output(row)) : slot >= 0 ? replica.outputGenerated(slot) : 0
         results.status?[index] = (rejection ?? (isFinished ? .finished : .stuck)).rawValue
     }
 }

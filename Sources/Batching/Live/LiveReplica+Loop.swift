@@ -215,7 +215,7 @@ extension LiveReplica where Memory: ~Copyable {
                 continue
             }
             if !Time.mayFail, flight.isFlying, flight.finishingCount == 0, flight.firstTokenCount == 0,
-                replica.canCoast(besideWaiting: Policy.padsBatch)
+                leavingCount == 0, replica.canCoast(besideWaiting: Policy.padsBatch)
             {
                 let first = replica.iteration
                 try replica.coast(limits, time, start: &flight.deviceEnd, isAhead: true)

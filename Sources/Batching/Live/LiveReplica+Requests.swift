@@ -208,14 +208,32 @@ extension LiveReplica where Memory: ~Copyable {
 
     /// The iteration that was under way is over: those who leave leave.
     mutating func settleLeaving(at time: Nanoseconds) throws(BatchingError) {
+        var left = 0
         for position in 0..<leavingCount {
             let departure = leaving.elements[position]
             guard let row = rows.row(of: departure.id), !hasLastTokenOnItsWay(Int(rows.slot.elements[row])) else {
                 continue
             }
-            try leave(row, at: time, isFinished: departure.isFinished)
+            if tokensLanded(row) < departure.output {
+                // Its last token is in the batch in flight.
+                leaving.elements[left] = departure
+                left += 1
+            } else {
+                try leave(row, at: time, isFinished: departure.output > 0)
+            }
         }
-        leavingCount = 0
+        leavingCount = left
+    }
+
+    /// How many tokens a request has. Asynchronously the batch in flight gives one more to everyone who decodes, and to
+    /// those whose first it is, be they preempted since.
+    private func tokensLanded(_ row: Int) -> Int32 {
+        let slot = Int(rows.slot.elements[row])
+        guard slot >= 0 else { return 0 }
+        let tokens = replica.outputGenerated(slot)
+        guard flight.isFlying else { return tokens }
+        let decodes = replica.members.elements[slot].state == .decoding
+        return decodes || flight.givesFirstToken(to: row, rows.rank.elements[row]) ? tokens - 1 : tokens
     }
 
     private mutating func leave(_ row: Int, at time: Nanoseconds, isFinished: Bool) throws(BatchingError) {
@@ -225,11 +243,12 @@ extension LiveReplica where Memory: ~Copyable {
         if slot < 0 {
             removeUnserved(row)
         } else if isFinished {
-            tokens = replica.generated(slot)
+            tokens = tokensLanded(row)
             try replica.endOutput(slot)
+            replica.members.elements[slot].output = tokens
             try replica.finish(slot, at: time, iteration: replica.iteration)
         } else {
-            tokens = replica.generated(slot)
+            tokens = tokensLanded(row)
             replica.withdraw(slot)
         }
         rows.remove(row)
@@ -283,7 +302,7 @@ extension LiveReplica where Memory: ~Copyable {
                 if isBetweenIterations || (replica.members.elements[slot].state == .waiting && !flight.isFlying) {
                     try leave(row, at: clock, isFinished: true)
                 } else {
-                    try leaveLater(Departure(id: id, isFinished: true))
+                    try leaveLater(Departure(id: id, output: Int32(truncatingIfNeeded: limited)))
                 }
                 if isStuck { unstick() }
                 return

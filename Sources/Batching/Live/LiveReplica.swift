@@ -44,7 +44,8 @@ struct LiveReplica<Memory: LiveMemory & ~Copyable>: ~Copyable {
 
     struct Departure: BitwiseCopyable {
         var id: Int64 = 0
-        var isFinished = false
+        /// As many tokens as it had to have to be finished; 0: it was aborted.
+        var output: Int32 = 0
     }
 
     /// The copy in which estimates run, made when the first is asked for.

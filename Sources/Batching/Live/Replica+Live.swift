@@ -32,7 +32,7 @@ extension Replica where Memory: ~Copyable {
 
     /// A member leaves between two iterations, without having all its tokens.
     mutating func withdraw(_ slot: Int) {
-        totals.tokens &+= Int64(generated(slot))
+        totals.tokens &+= Int64(outputGenerated(slot))
         if members.elements[slot].state == .waiting {
             memory.forget(Int(members.elements[slot].request))
             waiting.remove(slot, members.elements)

@@ -209,7 +209,7 @@ extension Replica where Memory: ~Copyable {
     mutating func close(_ status: RequestStatus) throws(BatchingError) {
         for slot in 0..<slotCount where members.elements[slot].state != .none {
             let member = members.elements[slot]
-            let tokens = min(generated(slot), member.output)
+            let tokens = outputGenerated(slot)
             let isPreempted = member.wasPreempted
             writeUnfinished(
                 Int(member.request), status, generated: tokens,

@@ -138,4 +138,7 @@ extension Replica where Memory: ~Copyable {
         if member.state != .decoding { return member.generated }
         return goal(slot) &- Int32(truncatingIfNeeded: member.due &- iteration &+ 1)
     }
+
+    /// How many of the tokens that it is to generate the member has: a padded batch goes on when it has them all.
+    func outputGenerated(_ slot: Int) -> Int32 { min(generated(slot), members.elements[slot].output) }
 }

@@ -237,6 +237,28 @@ def test_a_batch_is_not_changed_while_it_runs() -> None:
     ]  # fmt: skip
 
 
+def test_who_leaves_a_batch_has_no_more_tokens_than_it_was_to_have() -> None:
+    engine = lesson(policy="static")
+    engine.advance(1.6)
+    engine.poll()
+    # Request 1 had its four at 1.0; the batch goes on, for now in its seventh iteration.
+    engine.abort(1)
+    engine.advance(1.8)
+    assert told(engine) == [(1.75, 1, "ABORTED", 4)]
+
+
+@pytest.mark.parametrize("length", [1, 2])
+def test_asynchronously_a_corrected_request_finishes_as_its_last_token_is_there(length: int) -> None:
+    engine = lesson(async_scheduling=True)
+    engine.advance(0.1)
+    # Its first token comes at 0.25, and the batch behind that has been scheduled: it gives the second at 0.5.
+    engine.set_output_length(0, length)
+    engine.advance(0.6)
+    assert [event for event in told(engine) if event[1] == 0] == [
+        (0.0, 0, "ADMITTED", 0), (0.25, 0, "FIRST_TOKEN", 1), (0.25 * length, 0, "FINISHED", length)
+    ]  # fmt: skip
+
+
 def test_more_cannot_be_reserved_than_there_is() -> None:
     # Four blocks of 16 tokens: two for each of two.
     engine = lesson(policy="orca", num_gpu_blocks=5)
