@@ -469,6 +469,19 @@ static batching_engine *fork_of(batching_engine *engine) {
     return copy;
 }
 
+/* A copy that went through its bytes. */
+static batching_engine *loaded_from(batching_engine *engine) {
+    int64_t size = 0;
+    assert_succeeds(batching_engine_save(engine, NULL, 0, &size));
+    uint8_t *bytes = malloc((size_t)size);
+    assert_non_null(bytes);
+    assert_succeeds(batching_engine_save(engine, bytes, size, NULL));
+    batching_engine *copy = NULL;
+    assert_succeeds(batching_engine_load(bytes, size, NULL, &copy));
+    free(bytes);
+    return copy;
+}
+
 /* Sends it to a copy, to which nobody else comes. */
 static struct fate fate_in_a_copy(struct soak *soak, const struct few *few) {
     struct fate fate = {NAN, NAN, NAN, 0, BATCHING_REQUEST_UNFINISHED};
@@ -550,7 +563,7 @@ static void estimate(struct soak *soak) {
 /* From here on the same is done to a copy, for some time. */
 static void copy_begins(struct soak *soak) {
     take_events(soak);
-    soak->copy = fork_of(soak->engine);
+    soak->copy = one_in(soak, 2) ? fork_of(soak->engine) : loaded_from(soak->engine);
     soak->calls_until_copy_ends = random_between(&soak->random, 1, 200);
     soak->copies++;
 }

@@ -110,13 +110,13 @@ extension LiveReplica where Memory: ~Copyable {
     }
 
     private mutating func readDepartures(_ reader: inout ByteReader) throws(BatchingError) {
-        let count = Int(try reader.integer(0...Int64(reader.left / 5)))
+        let count = Int(try reader.integer(0...Int64(reader.left / 8)))
         try leaving.reserve(count)
         for position in 0..<count {
             let row = try readRow(&reader)
-            var isFinished = false
-            try reader.code(&isFinished)
-            leaving.elements[position] = Departure(id: rows.id.elements[row], isFinished: isFinished)
+            var output: Int32 = 0
+            try reader.code(&output, from: 0, to: .max)
+            leaving.elements[position] = Departure(id: rows.id.elements[row], output: output)
         }
         leavingCount = count
     }

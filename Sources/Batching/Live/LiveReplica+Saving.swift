@@ -58,7 +58,7 @@ extension LiveReplica where Memory: ~Copyable {
             let departure = leaving.elements[position]
             guard let row = rows.row(of: departure.id) else { continue }
             writer.write(roll.place(ofRow: row))
-            writer.write(UInt8(departure.isFinished ? 1 : 0))
+            writer.write(departure.output)
         }
     }
 
