@@ -20,9 +20,6 @@ public struct LiveEngine: ~Copyable {
         if let limit = configuration.iterationLimit {
             throw .invalid("iteration_limit", limit, "must be 0 for a live engine: advance says how far it runs")
         }
-        guard configuration.policy != .custom else {
-            throw .invalid("policy", PolicyName.custom.rawValue, "must not be custom for a live engine")
-        }
         if configuration.cachesPrefixes {
             place = .cached(try allocated(try LiveReplica(configuration, keepsEvents: true)))
         } else {

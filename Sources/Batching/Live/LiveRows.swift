@@ -129,13 +129,14 @@ struct LiveRows: ~Copyable {
         }
         count += 1
         self.id.elements[row] = id
-        rank.elements[row] = submitted
+        let number = submitted
+        rank.elements[row] = number
         submitted += 1
         prompt.elements[row] = Int32(truncatingIfNeeded: requests.prompt(index))
         output.elements[row] = Int32(truncatingIfNeeded: requests.output(index))
         self.arrival.elements[row] = arrival
         priority.elements[row] = requests.priority?[index] ?? 0
-        tieBreak.elements[row] = requests.tieBreak?[index] ?? 0
+        tieBreak.elements[row] = requests.tieBreak?[index] ?? number
         slot.elements[row] = -1
         start.elements[row] = .nan
         firstToken.elements[row] = .nan
@@ -187,6 +188,7 @@ struct LiveRows: ~Copyable {
             arrivalTime: UnsafePointer(arrival.elements), priority: UnsafePointer(priority.elements),
             tieBreak: UnsafePointer(tieBreak.elements), prefixHashes: hashes.columns)
         columns.rank = UnsafePointer(rank.elements)
+        columns.ids = UnsafePointer(id.elements)
         return columns
     }
 

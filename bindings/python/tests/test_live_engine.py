@@ -81,8 +81,8 @@ def test_corrected_output_lengths_give_the_bits_of_the_right_ones() -> None:
 class CorrectingDrive(Drive):
     """Expects other lengths, and corrects each before the request would be done."""
 
-    def __init__(self, case: Case, source: SeededSource, ends: list[float]) -> None:
-        super().__init__(case, source)
+    def __init__(self, case: Case, source: SeededSource, ends: list[float], **own: Any) -> None:
+        super().__init__(case, source, **own)
         self.ends = ends
         self.right = list(case.workload.output_length)
         self.wrong: set[int] = set()
