@@ -573,8 +573,8 @@ typedef struct batching_policy_view {
                                           instant_prefill. */
     const int64_t *kv_blocks; /**< [count] KV blocks that it holds: C / block_size, rounded up. 0 while it waits. */
     const int32_t *priority;  /**< [count] as given; lower is more urgent. */
-    const int64_t *tie_break; /**< [count] as given; if none was given its index, or, of a live engine, how many requests
-                                   were submitted before it. */
+    const int64_t *tie_break; /**< [count] as given; if none was given its index, or, of a live engine, how many were
+                                   submitted before it. */
     const int32_t *oracle_output_tokens; /**< [count] tokens that it will have generated in the end. No real scheduler
                                               knows them: whatever looks here is an oracle. */
     int64_t max_num_seqs;                /**< The most requests that run at once. */
@@ -1647,15 +1647,15 @@ batching_status batching_accumulator_prometheus(batching_accumulator *accumulato
  * apart: by setting aside what policy_user_data points to before it calls batching_engine_estimate, or advances a
  * copy, and putting it back afterwards. The same holds for the other callbacks.
  *
- * Memory. About 200 bytes a request in flight, and what section 6 says; what was once needed is kept for those to come.
- * The first estimate makes a copy of all of it, which is kept as well.
+ * Memory. About 200 bytes a request in flight, and what section 6 says; with policy_callback about 100 more for each
+ * that runs or waits. What was once needed is kept for those to come. The first estimate makes a copy of all of it, which is kept as well.
  *
  * Handles. One thread at a time uses a handle; a call on one that is in use, be it from one of its own callbacks,
  * returns BATCHING_ERROR_BUSY, and does nothing. Different handles are independent. A call that fails for its arguments
  * leaves the engine as it was. If a callback stops batching_engine_advance, or its answer is not valid, nothing is done
- * of that answer; advance can be called again, and goes on where it was by asking again. After BATCHING_ERROR_OVERFLOW or BATCHING_ERROR_OUT_OF_MEMORY in it an engine can
- * only be observed, polled and destroyed: every other call returns that error. A handle that was destroyed must not be
- * used again, which cannot be noticed.
+ * of that answer; advance can be called again, and goes on where it was by asking again. After BATCHING_ERROR_OVERFLOW
+ * or BATCHING_ERROR_OUT_OF_MEMORY in it an engine can only be observed, polled and destroyed: every other call returns
+ * that error. A handle that was destroyed must not be used again, which cannot be noticed.
  * ================================================================================================================ */
 
 /** A handle: see above. */
