@@ -1642,10 +1642,10 @@ batching_status batching_accumulator_prometheus(batching_accumulator *accumulato
  * clock stops: it is kept. What only a host can do is a change as an arrival is: whoever is aborted leaves its rows, a
  * corrected length stands in oracle_output_tokens, and both end until_change, wait_until and being stuck. Estimates and
  * copies made by batching_engine_fork ask the same policy_callback with the same policy_user_data, about what would be;
- * the request of an estimate has an id that no other has. A policy that decides by the view alone need not know. For one
- * that remembers something from one call to the next, such as the service counters of fair queueing, the host keeps the
- * two apart: it sets aside what policy_user_data points to before it calls batching_engine_estimate, or advances a copy,
- * and puts it back afterwards. The same holds for the other callbacks.
+ * the request of an estimate has an id that no other has. A policy that decides by the view alone need not know. For
+ * one that remembers something from one call to the next, such as the service counters of fair queueing, the host keeps
+ * the two apart: it sets aside what policy_user_data points to before it calls batching_engine_estimate, or advances a
+ * copy, and puts it back afterwards. The same holds for the other callbacks.
  *
  * Memory. About 200 bytes a request in flight, and what section 6 says; with policy_callback about 100 more for each
  * that runs or waits. What was once needed is kept for those to come. The first estimate makes a copy of all of it,
