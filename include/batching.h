@@ -1767,7 +1767,8 @@ batching_status batching_engine_abort(batching_engine *engine, int64_t request);
 
 /**
  * How many tokens a request will have generated in the end; at least 1. If it has as many, it has finished: now, or, if
- * it runs, at the end of the iteration under way, with what it has then. max_model_len holds.
+ * it runs, at the end of the iteration under way, with what it has then: of several calls until then the last holds.
+ * max_model_len holds.
  *
  * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_BUSY; BATCHING_ERROR_INVALID_ARGUMENT if it is not in flight,
  * could never be served with so many, runs in a static or dynamic batch, or, with async_scheduling, has its last token

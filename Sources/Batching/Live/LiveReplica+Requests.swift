@@ -213,14 +213,32 @@ extension LiveReplica where Memory: ~Copyable {
 
     /// The iteration that was under way is over: those who leave leave.
     mutating func settleLeaving(at time: Nanoseconds) throws(BatchingError) {
-        for position in 0..<leavingCount {
+        // Whoever has its last token has finished, even if it was aborted meanwhile.
+        try settleLeaving(at: time, asFinished: true)
+        try settleLeaving(at: time, asFinished: false)
+        leavingCount = 0
+    }
+
+    private mutating func settleLeaving(at time: Nanoseconds, asFinished: Bool) throws(BatchingError) {
+        for position in 0..<leavingCount where leaving.elements[position].isFinished == asFinished {
             let departure = leaving.elements[position]
             guard let row = rows.row(of: departure.id), !hasLastTokenOnItsWay(Int(rows.slot.elements[row])) else {
                 continue
             }
             try leave(row, at: time, isFinished: departure.isFinished)
         }
-        leavingCount = 0
+    }
+
+    /// A request goes on that was to leave as finished.
+    private mutating func stay(_ id: Int64) {
+        var kept = 0
+        for position in 0..<leavingCount {
+            let departure = leaving.elements[position]
+            if departure.id == id, departure.isFinished { continue }
+            leaving.elements[kept] = departure
+            kept += 1
+        }
+        leavingCount = kept
     }
 
     private mutating func leave(_ row: Int, at time: Nanoseconds, isFinished: Bool) throws(BatchingError) {
@@ -263,7 +281,7 @@ extension LiveReplica where Memory: ~Copyable {
         connect()
     }
 
-    /// Somebody has gone, so that what could not go on may now.
+    /// Somebody has gone, or has another length, so that what could not go on may now.
     private mutating func unstick() {
         isStuck = false
         flight.futileBatches = 0
@@ -307,6 +325,7 @@ extension LiveReplica where Memory: ~Copyable {
                 .capacity, "output_length is \(output): there are not enough free KV blocks to reserve for it")
         }
         rows.set(output: output, of: row)
+        stay(id)
         let shown = Int32(truncatingIfNeeded: limited)
         if replica.setPolicyRow(row, slot: slot, output: shown), isStuck { unstick() }
         guard replica.waiting.order == .shortestOutput else { return }

@@ -226,7 +226,6 @@ class Twins:
         policy = vllm_policy(options, style)
         self.custom = LiveEngine(**arguments, policy=policy if fault_seed is None else faulty(policy, fault_seed))
         self.names: list[int] = []
-        self.changed: set[int] = set()
 
     def advance(self, time: float) -> None:
         self.own.advance(time)
@@ -252,17 +251,11 @@ class Twins:
                 self.both("submit", {"request": name, **arguments})
             case 3 | 4 as what if self.names:
                 name, length = source.choice(self.names), source.integer(1, 40)
-                # Twice in one iteration, what holds depends on whether it is counted or looked at.
-                if name not in self.changed:
-                    self.changed.add(name)
-                    arguments = {"request": name} if what == 3 else {"request": name, "output_length": length}
-                    self.both("abort" if what == 3 else "set_output_length", arguments)
+                arguments = {"request": name} if what == 3 else {"request": name, "output_length": length}
+                self.both("abort" if what == 3 else "set_output_length", arguments)
             case _:
                 clock = nanoseconds(self.own.state.clock)
-                end = self.own.state.next_iteration_end or 0.0
                 self.advance(seconds(clock + source.choice([0, 1, STEP // 2, STEP, 3 * STEP])))
-                if self.own.state.clock >= end:
-                    self.changed.clear()
         assert repr(self.custom.state) == repr(self.own.state)
         assert self.custom.poll() == self.own.poll()
 
