@@ -565,7 +565,7 @@ typedef struct batching_policy_view {
     double time;                     /**< Seconds: now. */
     int64_t count;                   /**< Rows: requests that have arrived and are neither rejected nor finished. */
     int64_t running_count;           /**< Those of them that run. */
-    const int64_t *request;          /**< [count] its index in the requests of the run. */
+    const int64_t *request;          /**< [count] its index in the requests of the run; of a live engine, its id. */
     const double *arrival_time;      /**< [count] seconds. */
     const int32_t *prompt_tokens;    /**< [count] at least 1. */
     const int32_t *generated_tokens; /**< [count] tokens generated. With prompt_tokens: N, its known tokens. */
@@ -573,7 +573,8 @@ typedef struct batching_policy_view {
                                           instant_prefill. */
     const int64_t *kv_blocks; /**< [count] KV blocks that it holds: C / block_size, rounded up. 0 while it waits. */
     const int32_t *priority;  /**< [count] as given; lower is more urgent. */
-    const int64_t *tie_break; /**< [count] as given; its index if none was given. */
+    const int64_t *tie_break; /**< [count] as given; if none was given its index, or, of a live engine, how many were
+                                   submitted before it. */
     const int32_t *oracle_output_tokens; /**< [count] tokens that it will have generated in the end. No real scheduler
                                               knows them: whatever looks here is an oracle. */
     int64_t max_num_seqs;                /**< The most requests that run at once. */
@@ -585,7 +586,7 @@ typedef struct batching_policy_view {
 
 /**
  * What the policy decides. Everything is 0 when it is asked; the columns are the library's, to be written, and an
- * answer that is not valid ends the run: see "Your own policy" in section 6.
+ * answer that is not valid ends the run: see "Your own policy" in section 6. (It does not end a live engine.)
  */
 typedef struct batching_policy_decision {
     uint32_t struct_size; /**< sizeof(batching_policy_decision) of the library. */
@@ -1636,15 +1637,26 @@ batching_status batching_accumulator_prometheus(batching_accumulator *accumulato
  * finishes earlier, or goes on longer, with batching_engine_set_output_length. What is submitted, or corrected, is
  * known to the engine; its policy does not look at it, but for those that section 6 names.
  *
- * Memory. About 200 bytes a request in flight, and what section 6 says; what was once needed is kept for those to come.
- * The first estimate makes a copy of all of it, which is kept as well.
+ * Your own policy. policy_callback is asked when, and shown what, it would be in batching_simulate with the same
+ * requests, in whatever slices; but the column request has the ids of submit. A wait_until may lie beyond where the
+ * clock stops: it is kept. What only a host can do is a change as an arrival is: whoever is aborted leaves its rows, a
+ * corrected length stands in oracle_output_tokens, and both end until_change, wait_until and being stuck. Estimates and
+ * copies made by batching_engine_fork ask the same policy_callback with the same policy_user_data, about what would be;
+ * the request of an estimate has an id that no other has. A policy that decides by the view alone need not know. For
+ * one that remembers something from one call to the next, such as the service counters of fair queueing, the host keeps
+ * the two apart: it sets aside what policy_user_data points to before it calls batching_engine_estimate, or advances a
+ * copy, and puts it back afterwards. The same holds for the other callbacks.
+ *
+ * Memory. About 200 bytes a request in flight, and what section 6 says; with policy_callback about 100 more for each
+ * that runs or waits. What was once needed is kept for those to come. The first estimate makes a copy of all of it,
+ * which is kept as well.
  *
  * Handles. One thread at a time uses a handle; a call on one that is in use, be it from one of its own callbacks,
  * returns BATCHING_ERROR_BUSY, and does nothing. Different handles are independent. A call that fails for its arguments
- * leaves the engine as it was. If time_callback or progress_callback stops batching_engine_advance, it can be called
- * again, and goes on where it was. After BATCHING_ERROR_OVERFLOW or BATCHING_ERROR_OUT_OF_MEMORY in it an engine can
- * only be observed, polled and destroyed: every other call returns that error. A handle that was destroyed must not be
- * used again, which cannot be noticed.
+ * leaves the engine as it was. If a callback stops batching_engine_advance, or its answer is not valid, nothing is done
+ * of that answer; advance can be called again, and goes on where it was by asking again. After BATCHING_ERROR_OVERFLOW
+ * or BATCHING_ERROR_OUT_OF_MEMORY in it an engine can only be observed, polled and destroyed: every other call returns
+ * that error. A handle that was destroyed must not be used again, which cannot be noticed.
  * ================================================================================================================ */
 
 /** A handle: see above. */
@@ -1700,8 +1712,8 @@ batching_status batching_engine_state_init(batching_engine_state *state, uint32_
  * Makes an engine, with its clock at 0.
  *
  *   config  NULL: all defaults. Its callbacks are called by advance and estimate, for as long as the engine lives.
- *           The policy must not be custom, time_limit and iteration_limit must be 0, and iteration_log, decision_log
- * and attribution NULL. engine  written: the new handle, for batching_engine_destroy. Must not be NULL.
+ *           time_limit and iteration_limit must be 0, and iteration_log, decision_log and attribution NULL.
+ *   engine  written: the new handle, for batching_engine_destroy. Must not be NULL.
  *
  * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_INVALID_ARGUMENT;
  * BATCHING_ERROR_OUT_OF_MEMORY.
@@ -1755,7 +1767,8 @@ batching_status batching_engine_abort(batching_engine *engine, int64_t request);
 
 /**
  * How many tokens a request will have generated in the end; at least 1. If it has as many, it has finished: now, or, if
- * it runs, at the end of the iteration under way, with what it has then. max_model_len holds.
+ * it runs, at the end of the iteration under way, with what it has then: of several calls until then the last holds.
+ * max_model_len holds.
  *
  * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_BUSY; BATCHING_ERROR_INVALID_ARGUMENT if it is not in flight,
  * could never be served with so many, runs in a static or dynamic batch, or, with async_scheduling, has its last token

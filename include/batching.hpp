@@ -2019,8 +2019,8 @@ class engine {
         detail::check(batching_engine_submit(handle_.get(), &borrowed, &id));
     }
 
-    /// Moves the clock on; infinity: until nothing is left to do. Throws what a callback throws, and can be called
-    /// again.
+    /// Moves the clock on; infinity: until nothing is left to do. Throws what a callback throws, or invalid_argument
+    /// if what it answers is not valid; nothing is done of that, and it can be called again.
     void advance(double time = std::numeric_limits<double>::infinity(),
                  const std::optional<std::int64_t> &iterations = {}) {
         const auto most = detail::not_zero("iterations", iterations, "at least 1");

@@ -198,8 +198,8 @@ private func useLiveEngine(_ few: Few, _ scratch: inout Scratch) throws(Batching
                 seconds?.pointee = 0.01
                 return 0
             }
+            if policy == BATCHING_POLICY_CUSTOM { config.policy_callback = decideLittle }
             var (engine, copy): (OpaquePointer?, OpaquePointer?)
-            // A live engine has no policy of the caller's.
             guard batching_engine_create(&config, &engine) == BATCHING_OK else { continue }
             _ = batching_engine_submit(engine, &few.requests, ids)
             _ = batching_engine_advance(engine, 0.035, 0)

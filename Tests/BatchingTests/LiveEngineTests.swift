@@ -244,7 +244,7 @@ import Testing
         #expect(engine.observe().submitted == 4)
     }
 
-    @Test(arguments: [SchedulingChoice.vllm, .shortOfMemory, .asynchronous, .continuous, .orca])
+    @Test(arguments: SchedulingChoice.allCases)
     func `slices of any size give what a run of all at once does`(choice: SchedulingChoice) throws {
         var random = SplitMix64(state: 11)
         var run = EngineCase(prompts: [], outputs: [], arrivals: [])
@@ -291,9 +291,9 @@ import Testing
     }
 
     enum SchedulingChoice: CaseIterable, Sendable {
-        case vllm, shortOfMemory, asynchronous, continuous, orca
+        case vllm, shortOfMemory, asynchronous, continuous, orca, custom
 
-        var preempts: Bool { self == .shortOfMemory || self == .asynchronous }
+        var preempts: Bool { self == .shortOfMemory || self == .asynchronous || self == .custom }
 
         var configuration: EngineConfiguration {
             var configuration = EngineConfiguration()
@@ -310,8 +310,74 @@ import Testing
             case .orca:
                 configuration.policy = .orca
                 configuration.numGPUBlocks = 12
+            case .custom:
+                configuration.policy = .custom
+                configuration.numGPUBlocks = 12
+                configuration.customPolicy = { (view, decision) throws(BatchingError) in
+                    LiveEngineTests.decide(view, &decision)
+                }
             }
             return configuration
         }
+    }
+
+    /// First come, first served, the last of the running preempted if blocks run short; every fifth iteration begins at a
+    /// multiple of an eighth of a second, or when somebody arrives.
+    private static func decide(_ view: PolicyView, _ decision: inout PolicyDecision) {
+        let late = view.time.count % 125_000_000
+        if view.iteration % 5 == 4, late > 0 {
+            decision.waitUntil = Nanoseconds(view.time.count - late + 125_000_000).seconds
+            return
+        }
+        var (kept, free, budget) = (view.runningCount, Int64(view.freeKVBlocks), view.maxNumBatchedTokens)
+        while kept > 1, free < Int64(kept) * 4 {
+            kept -= 1
+            decision.preempt(kept)
+            free += view.kvBlocks[kept]
+        }
+        let rows = decision.preemptedCount > 0 ? 0..<kept : 0..<view.count
+        for row in rows {
+            let tokens = min(view.uncomputedTokens(row), budget)
+            let blocks = view.kvBlocksNeeded(row, tokens: tokens)
+            if tokens == 0 || blocks > free || (row >= view.runningCount && kept == view.maxNumSeqs) { return }
+            kept += row >= view.runningCount ? 1 : 0
+            budget -= tokens
+            free -= blocks
+            decision.schedule(row, tokens: tokens)
+        }
+    }
+
+    @Test func `a policy sees the ids, and what it throws or answers wrongly can be asked again`() throws {
+        var seen: [[Int64]] = []
+        var answers = ["all", "none", "twice", "all", "all"]
+        var configuration = Self.twoSlots()
+        configuration.policy = .custom
+        configuration.customPolicy = { (view, decision) throws(BatchingError) in
+            seen.append((0..<view.count).map { view.request[$0] })
+            switch answers.removeFirst() {
+            case "none": throw .cancelled("not now")
+            case "twice":
+                decision.preempt(0)
+                decision.preempt(0)
+            default:
+                for row in 0..<view.count { decision.schedule(row, tokens: view.uncomputedTokens(row)) }
+            }
+        }
+        var engine = try LiveEngine(configuration)
+        try submit(&engine, prompts: [1, 1], outputs: [3, 9], ids: [.min, 7])
+        #expect(throws: BatchingError.cancelled("not now")) { try engine.advance(to: 0.5) }
+        #expect {
+            try engine.advance(to: 0.5)
+        } throws: { error in
+            "\(error)" == "the policy's answer for iteration 1: preempted_row[1] is 0: that row is preempted already"
+        }
+        #expect(engine.observe().clock == 0.25)
+        #expect(engine.observe().preemptions == 0)
+        try engine.advance(to: 0.5)
+        try engine.abort(7)
+        try engine.advance(to: .infinity)
+        #expect(seen == [[.min, 7], [.min, 7], [.min, 7], [.min, 7], [.min]])
+        #expect(engine.observe().finished == 1)
+        #expect(engine.observe().clock == 0.75)
     }
 }

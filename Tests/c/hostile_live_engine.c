@@ -183,6 +183,84 @@ static const struct row CALLS[] = {
     BAD(ESTIMATE, 0, 2.0, -1),
 };
 
+/* Policies that do their worst. */
+static int32_t wait_in_vain(const batching_policy_view *view, batching_policy_decision *decision, void *user_data) {
+    (void)user_data;
+    decision->wait_until = view->time + 1e-9;
+    decision->until_change = 1;
+    return 0;
+}
+
+static int32_t wait_for_ever(const batching_policy_view *view, batching_policy_decision *decision, void *user_data) {
+    (void)view;
+    decision->wait_until = *(const double *)user_data;
+    return 0;
+}
+
+static int32_t decide_nothing(const batching_policy_view *view, batching_policy_decision *decision, void *user_data) {
+    (void)view, (void)decision, (void)user_data;
+    return 0;
+}
+
+static int32_t admit_first(const batching_policy_view *view, batching_policy_decision *decision, void *user_data) {
+    (void)user_data;
+    decision->decode_rest = decision->until_change = 1;
+    if (view->running_count == 0) {
+        decision->scheduled_count = 1;
+        decision->scheduled_row[0] = 0;
+        decision->scheduled_tokens[0] =
+            (int32_t)(view->prompt_tokens[0] + view->generated_tokens[0] - view->computed_tokens[0]);
+    }
+    return 0;
+}
+
+/* One runs, and is preempted for the next, for ever. */
+static int32_t take_turns(const batching_policy_view *view, batching_policy_decision *decision, void *user_data) {
+    (void)user_data;
+    if (view->running_count > 0) {
+        decision->preempted_count = 1;
+        decision->preempted_row[0] = 0;
+    } else {
+        decision->scheduled_count = 1;
+        decision->scheduled_row[0] = view->count - 1;
+        decision->scheduled_tokens[0] = 1;
+    }
+    return 0;
+}
+
+static int32_t name_too_many(const batching_policy_view *view, batching_policy_decision *decision, void *user_data) {
+    (void)view, (void)user_data;
+    decision->scheduled_count = INT64_MAX;
+    return 0;
+}
+
+static int32_t name_too_few(const batching_policy_view *view, batching_policy_decision *decision, void *user_data) {
+    (void)view, (void)user_data;
+    decision->preempted_count = INT64_MIN;
+    return 0;
+}
+
+static int32_t name_nobody(const batching_policy_view *view, batching_policy_decision *decision, void *user_data) {
+    (void)view, (void)user_data;
+    decision->scheduled_count = 1;
+    decision->scheduled_row[0] = INT64_MAX;
+    return 0;
+}
+
+static int32_t lose_the_columns(const batching_policy_view *view, batching_policy_decision *decision, void *user_data) {
+    admit_first(view, decision, user_data);
+    decision->scheduled_row = decision->preempted_row = NULL;
+    decision->scheduled_tokens = NULL;
+    decision->capacity = INT64_MIN;
+    return 0;
+}
+
+static int32_t refuse(const batching_policy_view *view, batching_policy_decision *decision, void *user_data) {
+    (void)view, (void)user_data;
+    decision->scheduled_count = INT64_MAX;
+    return INT32_MIN;
+}
+
 /* A live engine with the given settings serves the given requests until nothing is left to do. */
 static batching_status run_engine(const struct input *given) {
     batching_config config = given->config;
@@ -210,6 +288,9 @@ static batching_status run_engine(const struct input *given) {
     }
     if (status == BATCHING_OK) {
         status = look(engine);
+    } else if (config.policy == BATCHING_POLICY_CUSTOM && batching_engine_advance(engine, INFINITY, 0) != status) {
+        printf("the same answer is no longer refused\n");
+        status = -1;
     } else if (status == BATCHING_ERROR_OVERFLOW && batching_engine_fork(engine, &engine) != status) {
         printf("it goes on after an overflow\n");
         status = -1;
@@ -225,6 +306,9 @@ static batching_status run_engine(const struct input *given) {
         }                                                                                                              \
     }
 #define INVALID(...) ENGINE(ERROR_INVALID_ARGUMENT, __VA_ARGS__)
+#define CUSTOM(callback)                                                                                               \
+    .config.policy = BATCHING_POLICY_CUSTOM, .config.policy_callback = (callback), .output_length = LENGTHS(4, 3, 2, 1)
+#define WAITING(seconds) CUSTOM(wait_for_ever), .config.policy_user_data = (void *)DOUBLES(seconds)
 
 static const struct row ENGINES[] = {
     ENGINE(OK, .count = 0),
@@ -269,6 +353,34 @@ static const struct row ENGINES[] = {
             .config.enable_prefix_caching = 1, .config.num_gpu_blocks = 100),
     INVALID(.config.policy = INT32_MIN),
     ENGINE(ERROR_NULL_POINTER, .config.policy = BATCHING_POLICY_CUSTOM),
+    ENGINE(OK, CUSTOM(wait_in_vain)),
+    ENGINE(OK, CUSTOM(wait_in_vain), .arrival_time = DOUBLES(0.0, 1.0, 2.0, 1e6)),
+    ENGINE(OK, CUSTOM(decide_nothing)),
+    ENGINE(OK, CUSTOM(decide_nothing), .arrival_time = DOUBLES(0.0, 1.0, 2.0, BATCHING_TIME_MAX)),
+    ENGINE(OK, CUSTOM(admit_first)),
+    ENGINE(OK, CUSTOM(admit_first), .output_length = LENGTHS(4, 3, 2, INT32_MAX),
+           .prompt_length = LENGTHS(1, 0, 0, 2000)),
+    ENGINE(OK, CUSTOM(take_turns)),
+    ENGINE(OK, CUSTOM(take_turns), .prompt_length = LENGTHS(9, 9, INT32_MAX, 9), .config.num_gpu_blocks = 9),
+    ENGINE(OK, CUSTOM(lose_the_columns)),
+    ENGINE(ERROR_CANCELLED, CUSTOM(refuse)),
+    ENGINE(ERROR_OVERFLOW, CUSTOM(admit_first), .arrival_time = DOUBLES(0.0, 1.0, 2.0, BATCHING_TIME_MAX)),
+    INVALID(CUSTOM(admit_first), .prompt_length = LONGEST),
+    INVALID(CUSTOM(name_too_many)),
+    INVALID(CUSTOM(name_too_few)),
+    INVALID(CUSTOM(name_nobody)),
+    /* A nanosecond is nothing there. */
+    INVALID(CUSTOM(wait_in_vain), .arrival_time = DOUBLES(0.0, 1.0, 2.0, BATCHING_TIME_MAX - 1.0)),
+    INVALID(WAITING(-1.0)),
+    INVALID(WAITING(DBL_TRUE_MIN)),
+    INVALID(WAITING(NAN)),
+    INVALID(WAITING(INFINITY)),
+    INVALID(WAITING(DBL_MAX)),
+    INVALID(WAITING(BATCHING_TIME_MAX)),
+    INVALID(CUSTOM(admit_first), .config.async_scheduling = 1),
+    INVALID(CUSTOM(admit_first), .config.enable_prefix_caching = 1, .config.num_gpu_blocks = 100),
+    INVALID(CUSTOM(admit_first), .config.queue_order = BATCHING_QUEUE_PRIORITY),
+    INVALID(CUSTOM(admit_first), .config.time_limit = 1.0),
     INVALID(.config.queue_order = INT32_MAX),
     INVALID(.config.max_num_seqs = INT64_MIN),
     INVALID(.config.max_num_seqs = INT64_MAX),
@@ -292,7 +404,9 @@ static const struct row ENGINES[] = {
 
 static batching_status run_asynchronously(const struct input *given) {
     struct input input = *given;
-    input.config.async_scheduling = input.config.async_scheduling == 0 ? 1 : input.config.async_scheduling;
+    if (input.config.policy != BATCHING_POLICY_CUSTOM) {
+        input.config.async_scheduling = input.config.async_scheduling == 0 ? 1 : input.config.async_scheduling;
+    }
     return run_engine(&input);
 }
 
@@ -401,6 +515,32 @@ static batching_status run_advance_with_little_memory(const struct input *given)
     return status;
 }
 
+/* A million requests that a policy has been shown: they cannot be copied, and go on. */
+static batching_status run_policy_with_little_memory(const struct input *given) {
+    (void)given;
+    batching_config config;
+    batching_config_init(&config, sizeof config);
+    config.policy = BATCHING_POLICY_CUSTOM;
+    config.policy_callback = admit_first;
+    batching_engine *engine = engine_of_many(&config), *copy = NULL;
+    batching_engine_advance(engine, INFINITY, 1);
+    leave_little_memory();
+    const batching_requests requests = one_request(LENGTHS(10), NULL);
+    const batching_status status = batching_engine_estimate(engine, &requests, NULL);
+    batching_engine_state state;
+    batching_engine_state_init(&state, sizeof state);
+    if (batching_engine_estimate(engine, &requests, NULL) != status || batching_engine_fork(engine, &copy) != status ||
+        copy != NULL || batching_engine_abort(engine, MANY - 1) != BATCHING_OK ||
+        batching_engine_set_output_length(engine, MANY - 2, 7) != BATCHING_OK ||
+        batching_engine_advance(engine, INFINITY, 2) != BATCHING_OK ||
+        batching_engine_observe(engine, &state) != BATCHING_OK || state.finished != 3 || state.aborted != 1 ||
+        batching_engine_destroy(engine) != BATCHING_OK) {
+        printf("it does not go on: %s\n", batching_last_error());
+        return -1;
+    }
+    return status;
+}
+
 static const struct row MEMORY_IS_SHORT[] = {{"a million requests", BATCHING_ERROR_OUT_OF_MEMORY, {.count = 1}}};
 static const struct row CACHE_IS_LARGE[] = {
     {"a million blocks to make", BATCHING_ERROR_OUT_OF_MEMORY, {.count = 0}},
@@ -415,6 +555,7 @@ const struct table LIVE_ENGINE_TABLES[] = {
     {"engine_fork with little memory", run_fork_with_little_memory, ROWS(MEMORY_IS_SHORT), true},
     {"engine_estimate with little memory", run_estimate_with_little_memory, ROWS(MEMORY_IS_SHORT), true},
     {"engine_advance with little memory", run_advance_with_little_memory, ROWS(MEMORY_IS_SHORT), true},
+    {"a policy with little memory", run_policy_with_little_memory, ROWS(MEMORY_IS_SHORT), true},
     {"a cache with little memory", run_cache_with_little_memory, ROWS(CACHE_IS_LARGE), true},
 };
 const size_t LIVE_ENGINE_TABLE_COUNT = sizeof LIVE_ENGINE_TABLES / sizeof *LIVE_ENGINE_TABLES;

@@ -305,12 +305,105 @@ static void with_the_other_policies(void **state) {
     assert_same_in_slices(&config, RATE, true, false);
 }
 
+/* A policy of the caller's that keeps no state, and what all that it was shown adds up to. */
+struct asked {
+    int64_t calls;
+    uint64_t hash;
+    bool by_name;
+};
+
+static void note(struct asked *asked, int64_t value) {
+    asked->hash = (asked->hash ^ (uint64_t)value) * 0x9E3779B97F4A7C15u;
+    asked->hash ^= asked->hash >> 29;
+}
+
+/* First come, first served; whoever was admitted last is preempted. Now and then it waits, or leaves somebody out. */
+static int32_t decide(const batching_policy_view *view, batching_policy_decision *decision, void *user_data) {
+    struct asked *asked = user_data;
+    asked->calls++;
+    note(asked, view->iteration);
+    note(asked, (int64_t)(view->time * 1e9));
+    note(asked, view->count);
+    note(asked, view->running_count);
+    note(asked, view->kv_blocks_free);
+    for (int64_t row = 0; row < view->count; row++) {
+        note(asked, asked->by_name ? index_of(view->request[row]) : view->request[row]);
+        note(asked, view->computed_tokens[row] * 1000 + view->generated_tokens[row]);
+        note(asked, view->kv_blocks[row] * 1000 + view->oracle_output_tokens[row]);
+    }
+    const int64_t mood = view->iteration * 7919 % 101;
+    if (mood < 3) {
+        decision->wait_until = view->time + 1e-3 * (double)(1 + mood);
+        /* Only once in an iteration: then it goes on. */
+        if ((int64_t)(view->time * 1e9) % 4 != 0) {
+            return 0;
+        }
+        decision->wait_until = 0.0;
+    }
+    int64_t budget = view->max_num_batched_tokens, free_blocks = view->kv_blocks_free, kept = view->running_count;
+    while (kept > 1 && free_blocks < kept) {
+        kept--;
+        decision->preempted_row[decision->preempted_count++] = kept;
+        free_blocks += view->kv_blocks[kept];
+    }
+    int64_t slots = view->max_num_seqs - kept;
+    for (int64_t row = 0; row < view->count && budget > 0; row++) {
+        if (row == kept && decision->preempted_count > 0) {
+            break;
+        }
+        const int64_t left = view->prompt_tokens[row] + view->generated_tokens[row] - view->computed_tokens[row];
+        const int64_t tokens = left < budget ? left : budget;
+        const int64_t blocks = (view->computed_tokens[row] + tokens + view->block_size - 1) / view->block_size;
+        if (blocks - view->kv_blocks[row] > free_blocks || (row >= kept && slots == 0)) {
+            break;
+        }
+        if (row < kept && kept > 3 && (row + view->iteration) % 50 == 0) {
+            continue;
+        }
+        slots -= row >= kept;
+        free_blocks -= blocks - view->kv_blocks[row];
+        budget -= tokens;
+        decision->scheduled_row[decision->scheduled_count] = row;
+        decision->scheduled_tokens[decision->scheduled_count++] = (int32_t)tokens;
+    }
+    decision->until_change = decision->scheduled_count == view->running_count && decision->preempted_count == 0;
+    return 0;
+}
+
+/* It is asked the same questions in slices, so that it gives the same answers. */
+static void with_a_policy_of_the_callers(void **state) {
+    (void)state;
+    struct workload *workload = workload_made(RATE);
+    batching_config config = small_server();
+    config.num_gpu_blocks = 120;
+    config.policy = BATCHING_POLICY_CUSTOM;
+    config.policy_callback = decide;
+    struct asked whole = {.by_name = false};
+    config.policy_user_data = &whole;
+    struct outcome *expected = simulated(&config, workload);
+    assert_true(whole.calls > REQUESTS);
+    assert_true(sum_of(expected->preemptions) > 0);
+    for (uint64_t seed = 1; seed <= 3; seed++) {
+        struct asked slices = {.by_name = true};
+        config.policy_user_data = &slices;
+        struct outcome *told = lived(&config, workload, seed);
+        assert_int_equal(slices.calls, whole.calls);
+        assert_int_equal(slices.hash, whole.hash);
+        assert_doubles_equal(told->end_time, expected->end_time, REQUESTS);
+        assert_memory_equal(told->preemptions, expected->preemptions, sizeof told->preemptions);
+        assert_memory_equal(told->completion_order, expected->completion_order, sizeof told->completion_order);
+        free(told);
+    }
+    free(expected);
+    workload_free(workload);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(in_order_of_arrival),     cmocka_unit_test(asynchronously),
         cmocka_unit_test(with_preemptions),        cmocka_unit_test(the_shortest_first),
         cmocka_unit_test(with_prefix_caching),     cmocka_unit_test(with_rejections),
-        cmocka_unit_test(with_the_other_policies),
+        cmocka_unit_test(with_the_other_policies), cmocka_unit_test(with_a_policy_of_the_callers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -198,6 +198,68 @@ TEST_CASE("what a function throws comes out of a live engine, which goes on wher
           std::vector<told>{{0.0, 7, kind::admitted, 0}, {0.5, 7, kind::first_token, 1}, {1.5, 7, kind::finished, 3}});
 }
 
+namespace {
+
+/// Everyone, with all that there is to compute.
+void schedule_all(const batching::policy_view &view, batching::policy_decision &decision) {
+    for (std::int64_t row = 0; row < view->count; ++row) {
+        decision.schedule(row, view.uncomputed_tokens(row));
+    }
+}
+
+batching::config asking(batching::custom_policy policy) {
+    batching::config config;
+    config.policy = batching::policy::custom;
+    config.custom_policy = policy;
+    config.iteration_time = 0.25;
+    return config;
+}
+
+} // namespace
+
+TEST_CASE("a live engine asks a lambda, which sees the ids") {
+    std::vector<std::vector<std::int64_t>> seen;
+    auto engine = lesson(asking([&seen](const batching::policy_view &view, batching::policy_decision &decision) {
+        seen.emplace_back(view->request, view->request + view->count);
+        schedule_all(view, decision);
+    }));
+    engine.submit(-7, 1, 1, 0.5);
+    engine.advance(0.4);
+    engine.abort(1);
+    engine.advance(0.6);
+    CHECK(seen == std::vector<std::vector<std::int64_t>>{{0, 1, 2}, {0, 1, 2}, {0, 2, -7}});
+    const auto estimate = engine.estimate(1, 2);
+    CHECK(estimate.time_to_first_token == 0.4);
+    CHECK(seen.back().size() == 3);
+    engine.advance();
+    CHECK(engine.state().finished == 3);
+}
+
+TEST_CASE("what a policy throws comes out of a live engine, which goes on where it was") {
+    int calls = 0;
+    auto engine = one_request(asking([&calls](const batching::policy_view &view, batching::policy_decision &decision) {
+        switch (calls++) {
+        case 1:
+            throw std::runtime_error("enough");
+        case 2:
+            return false;
+        case 3:
+            decision.schedule(3, 1);
+            return true;
+        default:
+            schedule_all(view, decision);
+            return true;
+        }
+    }));
+    CHECK_THROWS_WITH_AS(engine.advance(), "enough", std::runtime_error);
+    CHECK_THROWS_WITH_AS(engine.advance(), "custom_policy returned false: the run was stopped", batching::cancelled);
+    CHECK(refusal([&] { engine.advance(); }) ==
+          "the policy's answer for iteration 1: scheduled_row[0] is 3: must be one of the 1 rows of the view");
+    engine.advance();
+    CHECK(poll(engine).back() == told{0.75, 7, kind::finished, 3});
+    CHECK(calls == 6);
+}
+
 TEST_CASE("a live engine is stopped by its progress function, and goes on") {
     auto config = two_slots();
     int calls = 0;

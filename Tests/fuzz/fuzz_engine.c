@@ -117,17 +117,15 @@ static int32_t take_decisions(int64_t row_count, void *user_data) {
     return go_on_or_not(run);
 }
 
-/* What a policy is shown adds up, and all of it can be read. */
-static void require_a_view(const struct run *run, const batching_policy_view *view) {
+void require_view(const batching_policy_view *view) {
     REQUIRE(view->struct_size == sizeof *view && view->reserved == 0);
     REQUIRE(view->iteration >= 0 && view->time >= 0.0);
     REQUIRE(view->running_count >= 0 && view->running_count <= view->count && view->count > 0);
-    require_within_limits(run, view->running_count, view->count - view->running_count, 0, 0);
+    REQUIRE(view->running_count <= view->max_num_seqs);
     int64_t held = 0;
     for (int64_t row = 0; row < view->count; row++) {
         const int64_t known = (int64_t)view->prompt_tokens[row] + view->generated_tokens[row];
         const int64_t computed = view->computed_tokens[row];
-        REQUIRE(view->request[row] >= 0 && view->request[row] < run->requests->count);
         REQUIRE(view->arrival_time[row] >= 0.0 && view->arrival_time[row] <= view->time);
         REQUIRE(view->prompt_tokens[row] >= 1 && view->generated_tokens[row] >= 0);
         REQUIRE(view->generated_tokens[row] < view->oracle_output_tokens[row]);
@@ -137,14 +135,23 @@ static void require_a_view(const struct run *run, const batching_policy_view *vi
         } else {
             REQUIRE(view->kv_blocks[row] == 0);
         }
-        REQUIRE(run->requests->priority == NULL ? view->priority[row] == 0
-                                                : view->priority[row] == run->requests->priority[view->request[row]]);
-        REQUIRE(view->tie_break[row] ==
-                (run->requests->tie_break == NULL ? view->request[row] : run->requests->tie_break[view->request[row]]));
         held += view->kv_blocks[row];
     }
     REQUIRE(view->kv_blocks_usable == INT64_MAX ? view->kv_blocks_free == INT64_MAX
                                                 : view->kv_blocks_free == view->kv_blocks_usable - held);
+}
+
+/* The columns are those of the run. */
+static void require_view_of(const struct run *run, const batching_policy_view *view) {
+    const batching_requests *requests = run->requests;
+    require_view(view);
+    require_within_limits(run, view->running_count, view->count - view->running_count, 0, 0);
+    for (int64_t row = 0; row < view->count; row++) {
+        const int64_t request = view->request[row];
+        REQUIRE(request >= 0 && request < requests->count);
+        REQUIRE(view->priority[row] == (requests->priority == NULL ? 0 : requests->priority[request]));
+        REQUIRE(view->tie_break[row] == (requests->tie_break == NULL ? request : requests->tie_break[request]));
+    }
 }
 
 /* First come, first served, as far as budget, slots and blocks go, with some left out, and some preempted. */
@@ -208,17 +215,21 @@ static void decide_anything(struct input *input, const batching_policy_view *vie
     }
 }
 
-static int32_t decide(const batching_policy_view *view, batching_policy_decision *decision, void *user_data) {
-    struct run *run = user_data;
-    require_a_view(run, view);
+void input_decision(struct input *input, const batching_policy_view *view, batching_policy_decision *decision) {
     REQUIRE(decision->struct_size == sizeof *decision && decision->reserved == 0 && decision->reserved_2 == 0);
     REQUIRE(decision->capacity == view->count);
     REQUIRE(decision->scheduled_count == 0 && decision->preempted_count == 0 && decision->wait_until == 0.0);
-    if (input_chance(run->input, 6)) {
-        decide_anything(run->input, view, decision);
+    if (input_chance(input, 6)) {
+        decide_anything(input, view, decision);
     } else {
-        decide_sensibly(run->input, view, decision);
+        decide_sensibly(input, view, decision);
     }
+}
+
+static int32_t decide(const batching_policy_view *view, batching_policy_decision *decision, void *user_data) {
+    struct run *run = user_data;
+    require_view_of(run, view);
+    input_decision(run->input, view, decision);
     return go_on_or_not(run);
 }
 

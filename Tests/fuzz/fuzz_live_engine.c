@@ -17,6 +17,20 @@ static int32_t answer_time(const batching_iteration *iteration, double *seconds,
     return input_chance(input, 32) ? (int32_t)input_word(input) : 0;
 }
 
+/* Nobody is shown who is not in flight, nor anybody twice; the ids are those of input_few, and of estimates. */
+static int32_t decide(const batching_policy_view *view, batching_policy_decision *decision, void *user_data) {
+    struct input *input = user_data;
+    require_view(view);
+    for (int64_t row = 0; row < view->count; row++) {
+        REQUIRE(view->request[row] >= -2 || view->request[row] < INT64_MIN + MOST_IDS);
+        for (int64_t other = 0; other < row && other < MOST_IDS; other++) {
+            REQUIRE(view->request[other] != view->request[row]);
+        }
+    }
+    input_decision(input, view, decision);
+    return input_chance(input, 64) ? (int32_t)input_word(input) : 0;
+}
+
 static int32_t see_progress(const batching_progress *progress, void *user_data) {
     REQUIRE(progress->finished >= 0 && progress->arrived >= 0);
     return input_chance(user_data, 16);
@@ -241,6 +255,8 @@ void fuzz_live_engine(struct input *input) {
     batching_config config = input_engine_config(input);
     config.time_callback = answer_time;
     config.time_user_data = input;
+    config.policy_callback = input_chance(input, 64) ? NULL : decide;
+    config.policy_user_data = input;
     config.progress_callback = input_chance(input, 4) ? see_progress : NULL;
     config.progress_user_data = input;
     if (!input_chance(input, 16)) {
@@ -272,7 +288,8 @@ void fuzz_live_engine(struct input *input) {
             fuzz_damaged_engine(input, engine, &config);
         }
     }
-    if (!seen.is_broken && config.time_model != BATCHING_TIME_CALLBACK && config.progress_callback == NULL) {
+    if (!seen.is_broken && config.time_model != BATCHING_TIME_CALLBACK && config.progress_callback == NULL &&
+        (config.policy != BATCHING_POLICY_CUSTOM || input->left == 0)) {
         /* In the end everybody is served, unless the clock ends before, or nothing can go on. */
         const batching_status last = batching_engine_advance(engine, INFINITY, 0);
         const batching_engine_state state = state_of(engine);

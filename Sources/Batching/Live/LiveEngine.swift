@@ -11,7 +11,8 @@ public struct LiveEngine: ~Copyable {
 
     private let place: Place
 
-    /// - Parameter configuration: `timeLimit` and `iterationLimit` must be nil: `advance` says how far it runs.
+    /// - Parameter configuration: `timeLimit` and `iterationLimit` must be nil: `advance` says how far it runs. Its closures
+    ///   are also asked by `estimate`, and by copies, about what would be.
     public init(_ configuration: EngineConfiguration) throws(BatchingError) {
         try configuration.check()
         if let limit = configuration.timeLimit {
@@ -19,9 +20,6 @@ public struct LiveEngine: ~Copyable {
         }
         if let limit = configuration.iterationLimit {
             throw .invalid("iteration_limit", limit, "must be 0 for a live engine: advance says how far it runs")
-        }
-        guard configuration.policy != .custom else {
-            throw .invalid("policy", PolicyName.custom.rawValue, "must not be custom for a live engine")
         }
         if configuration.cachesPrefixes {
             place = .cached(try allocated(try LiveReplica(configuration, keepsEvents: true)))
@@ -83,7 +81,8 @@ public struct LiveEngine: ~Copyable {
         }
     }
 
-    /// Runs on.
+    /// Runs on. If a closure of the configuration throws that the run is cancelled, or its answer is not valid, nothing is
+    /// done of that, and it can be called again.
     /// - Parameters:
     ///   - time: seconds: all that happens before it is decided; infinity: until nothing is left to do, and nobody else
     ///     comes. If the clock is there already, nothing happens.

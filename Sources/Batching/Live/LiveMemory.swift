@@ -27,8 +27,7 @@ extension CountedBlocks: LiveMemory {
         case .dynamic: try replica.run(DynamicPolicy.self, goal)
         case .continuous: try replica.run(ContinuousPolicy.self, goal)
         case .orca: try replica.run(OrcaPolicy.self, goal)
-        // No live engine is made with it.
-        case .custom: break
+        case .custom: try replica.run(CustomPolicy.self, goal)
         }
     }
 }

@@ -10,7 +10,8 @@ struct LiveGoal {
 
 // It makes the decisions of `EngineLoop.runSynchronously`, one after the other.
 extension LiveReplica where Memory: ~Copyable {
-    /// Runs on. If it throws because a callback did, it can be asked again; after anything else it is unusable.
+    /// Runs on. If it throws for a callback, or for what that answers, nothing has been done of it, and it can be asked
+    /// again; after anything else it is unusable.
     @inline(__always)
     mutating func run<Policy: SchedulingPolicy, Time: IterationTimeModel>(
         _ policy: Policy.Type, _ time: Time, _ goal: LiveGoal
@@ -24,15 +25,12 @@ extension LiveReplica where Memory: ~Copyable {
         } catch {
             // Also of an engine that can only be looked at from now on: nothing that it tells is after its clock.
             clock = max(clock, min(replica.now, goal.time))
-            if error.kind != .cancelled, !(isAskingForTime && error.kind == .invalidArgument) { failure = error }
+            if error.kind != .cancelled, error.kind != .invalidArgument { failure = error }
             throw error
         }
         let stopsEarly = goal.time == LiveGoal.forever || replica.iteration >= goal.iteration
         clock = max(clock, stopsEarly ? min(replica.now, goal.time) : goal.time)
     }
-
-    /// Whether an iteration is scheduled whose time is not known yet.
-    private var isAskingForTime: Bool { underWay.map { $0.end == nil } ?? false }
 
     @inline(__always)
     private mutating func runOn<Policy: SchedulingPolicy, Time: IterationTimeModel>(
@@ -55,7 +53,9 @@ extension LiveReplica where Memory: ~Copyable {
                 guard replica.iteration < goal.iteration, awaitArrival(before: goal) else { return }
                 continue
             }
-            if !Time.mayFail, replica.canCoast(besideWaiting: Policy.padsBatch) {
+            if !Time.mayFail, Policy.mayCoast(replica),
+                replica.canCoast(besideWaiting: Policy.coastsBesideWaiting)
+            {
                 var start = replica.now
                 try replica.coast(limits, time, start: &start, isAhead: false)
                 if replica.now > goal.time { return }

@@ -31,7 +31,6 @@ extension LiveReplica where Memory: ~Copyable {
         for index in 0..<requests.count {
             if let row = rows.row(of: ids?[index] ?? firstNumber + Int64(index)) { enter(row) }
         }
-        if isStuck { unstick() }
     }
 
     /// Takes in one request of columns that have been checked, under an id that nobody has.
@@ -47,7 +46,6 @@ extension LiveReplica where Memory: ~Copyable {
         connect()
         enter(row)
         connect()
-        if isStuck { unstick() }
         return row
     }
 
@@ -102,7 +100,7 @@ extension LiveReplica where Memory: ~Copyable {
     }
 
     /// The first position that matters.
-    var firstPosition: Int { replica.waiting.isByArrival ? replica.waiting.firstFresh : replica.arrived }
+    var firstPosition: Int { replica.keepsPositions ? replica.waiting.firstFresh : replica.arrived }
 
     /// Makes room for so many more positions, first by closing the gap in front of them.
     private mutating func reservePositions(_ more: Int) throws(BatchingError) {
@@ -112,7 +110,8 @@ extension LiveReplica where Memory: ~Copyable {
             order.elements.update(from: order.elements + gap, count: positions - gap)
             positions -= gap
             replica.arrived -= gap
-            if replica.waiting.isByArrival { replica.waiting.rebase(by: gap) }
+            replica.policyRows.taken = replica.arrived
+            if replica.keepsPositions { replica.waiting.rebase(by: gap) }
         }
         try order.reserve(positions + more)
     }
@@ -149,23 +148,27 @@ extension LiveReplica where Memory: ~Copyable {
     /// Takes in everyone who has arrived, but for those who can never be served.
     @inline(__always)
     mutating func takeArrivals() throws(BatchingError) {
-        if mayReject { try takeArrivalsOrReject() } else { try replica.takeArrivals() }
+        if mayReject || replica.policyRows.isUsed { try takeArrivalsOneByOne() } else { try replica.takeArrivals() }
     }
 
-    private mutating func takeArrivalsOrReject() throws(BatchingError) {
+    private mutating func takeArrivalsOneByOne() throws(BatchingError) {
         while replica.nextArrival <= replica.now {
             let row = Int(order.elements[replica.arrived])
             guard let reason = replica.rejection(row) else {
                 try replica.takeArrival()
+                // At once, since it may leave again before the policy is asked.
+                if replica.policyRows.isUsed { try replica.takeIntoPolicyRows() }
                 continue
             }
-            if replica.waiting.isByArrival {
+            if replica.keepsPositions {
                 // Those who wait close up: they are fewer than those to come.
                 let first = replica.waiting.firstFresh
                 (order.elements + first + 1).update(from: order.elements + first, count: replica.arrived - first)
                 replica.waiting.rebase(by: -1)
             }
             replica.arrived += 1
+            replica.policyRows.taken = replica.arrived
+            replica.policyRows.noteChange()
             replica.noteNextArrival()
             let id = rows.id.elements[row]
             rows.remove(row)
@@ -181,12 +184,14 @@ extension LiveReplica where Memory: ~Copyable {
         try check()
         let row = try row(id)
         let slot = Int(rows.slot.elements[row])
+        let toCome = positions - replica.arrived
         if slot >= 0, !isBetweenIterations, replica.members.elements[slot].state != .waiting || flight.isFlying {
             try leaveLater(Departure(id: id))
         } else {
             try leave(row, at: clock, isFinished: false)
         }
-        if isStuck { unstick() }
+        // Who has not come yet is missed by nobody.
+        if isStuck, positions - replica.arrived == toCome { unstick() }
     }
 
     /// Asynchronously: whether its last token has been scheduled, so that it will finish in any case.
@@ -208,21 +213,39 @@ extension LiveReplica where Memory: ~Copyable {
 
     /// The iteration that was under way is over: those who leave leave.
     mutating func settleLeaving(at time: Nanoseconds) throws(BatchingError) {
-        var left = 0
-        for position in 0..<leavingCount {
+        // Whoever has its last token has finished, even if it was aborted meanwhile.
+        try settleLeaving(at: time, asFinished: true)
+        try settleLeaving(at: time, asFinished: false)
+        // The others wait for their last token, which is in the batch in flight.
+        keepLeaving { $0.output > 0 && isHere($0) }
+    }
+
+    private mutating func settleLeaving(at time: Nanoseconds, asFinished: Bool) throws(BatchingError) {
+        for position in 0..<leavingCount where (leaving.elements[position].output > 0) == asFinished {
             let departure = leaving.elements[position]
-            guard let row = rows.row(of: departure.id), !hasLastTokenOnItsWay(Int(rows.slot.elements[row])) else {
+            guard isHere(departure), let row = rows.row(of: departure.id), tokensLanded(row) >= departure.output else {
                 continue
             }
-            if tokensLanded(row) < departure.output {
-                // Its last token is in the batch in flight.
-                leaving.elements[left] = departure
-                left += 1
-            } else {
-                try leave(row, at: time, isFinished: departure.output > 0)
-            }
+            try leave(row, at: time, isFinished: asFinished)
         }
-        leavingCount = left
+    }
+
+    /// Whether who is to leave has not gone, and will not finish in any case.
+    private func isHere(_ departure: Departure) -> Bool {
+        guard let row = rows.row(of: departure.id) else { return false }
+        return !hasLastTokenOnItsWay(Int(rows.slot.elements[row]))
+    }
+
+    /// A request goes on that was to leave as finished.
+    private mutating func stay(_ id: Int64) { keepLeaving { $0.id != id || $0.output == 0 } }
+
+    private mutating func keepLeaving(_ isKept: (Departure) -> Bool) {
+        var kept = 0
+        for position in 0..<leavingCount where isKept(leaving.elements[position]) {
+            leaving.elements[kept] = leaving.elements[position]
+            kept += 1
+        }
+        leavingCount = kept
     }
 
     /// How many tokens a request has. Asynchronously the batch in flight gives one more to everyone who decodes, and to
@@ -240,6 +263,7 @@ extension LiveReplica where Memory: ~Copyable {
         let id = rows.id.elements[row]
         let slot = Int(rows.slot.elements[row])
         var tokens: Int32 = 0
+        replica.removePolicyRow(row, slot: slot)
         if slot < 0 {
             removeUnserved(row)
         } else if isFinished {
@@ -260,7 +284,11 @@ extension LiveReplica where Memory: ~Copyable {
     private mutating func removeUnserved(_ row: Int) {
         replica.memory.forget(row)
         guard let place = position(of: row) else {
-            replica.waiting.removeFromHeap(row)
+            if replica.policyRows.isUsed {
+                replica.waiting.removeOne()
+            } else {
+                replica.waiting.removeFromHeap(row)
+            }
             return
         }
         (order.elements + place).update(from: order.elements + place + 1, count: positions - place - 1)
@@ -272,7 +300,7 @@ extension LiveReplica where Memory: ~Copyable {
         connect()
     }
 
-    /// Somebody has come or gone, so that what could not go on may now.
+    /// Somebody has gone, or has another length, so that what could not go on may now.
     private mutating func unstick() {
         isStuck = false
         flight.futileBatches = 0
@@ -316,6 +344,9 @@ extension LiveReplica where Memory: ~Copyable {
                 .capacity, "output_length is \(output): there are not enough free KV blocks to reserve for it")
         }
         rows.set(output: output, of: row)
+        stay(id)
+        let shown = Int32(truncatingIfNeeded: limited)
+        if replica.setPolicyRow(row, slot: slot, output: shown), isStuck { unstick() }
         guard replica.waiting.order == .shortestOutput else { return }
         let isWaiting = slot >= 0 ? replica.members.elements[slot].state == .waiting : position(of: row) == nil
         if isWaiting { try replica.waiting.renew(row, slot: slot) }

@@ -67,12 +67,14 @@ struct LiveReplica<Memory: LiveMemory & ~Copyable>: ~Copyable {
             totalTokens: 0, longestPrompt: 0, longestOutput: 1000, lastArrival: .zero, isInOrderOfArrival: true)
         let settings = ReplicaSettings(
             configuration, reservesBlocks: policy.reservesBlocks, padsBatch: policy.padsBatch)
-        replica = try Replica(
+        var replica = try Replica<Memory, Unattributed>(
             RequestColumns(count: 0), results: ResultColumns(), settings: settings,
             queueOrder: configuration.queueOrder, arrivalOrder: nil, survey: survey, memory: memory, attribution: nil,
             iterationLog: nil, decisionLog: nil)
         // Those who can never be served are turned away before the replica sees them.
         replica.mayReject = false
+        try replica.keepPolicyRows(configuration)
+        self.replica = replica
         self.configuration = configuration
         self.rows = rows
         self.order = order

@@ -124,7 +124,7 @@ struct LiveRows: ~Copyable {
             LiveRow(
                 id: id, rank: submitted, prompt: Int32(truncatingIfNeeded: requests.prompt(index)),
                 output: Int32(truncatingIfNeeded: requests.output(index)), arrival: arrival,
-                priority: requests.priority?[index] ?? 0, tieBreak: requests.tieBreak?[index] ?? 0))
+                priority: requests.priority?[index] ?? 0, tieBreak: requests.tieBreak?[index] ?? submitted))
         submitted += 1
         hashes.add(requests.prefixHashes, index, row: row)
         return row
@@ -214,6 +214,7 @@ struct LiveRows: ~Copyable {
             arrivalTime: UnsafePointer(arrival.elements), priority: UnsafePointer(priority.elements),
             tieBreak: UnsafePointer(tieBreak.elements), prefixHashes: hashes.columns)
         columns.rank = UnsafePointer(rank.elements)
+        columns.ids = UnsafePointer(id.elements)
         return columns
     }
 

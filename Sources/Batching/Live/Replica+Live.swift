@@ -35,7 +35,7 @@ extension Replica where Memory: ~Copyable {
         totals.tokens &+= Int64(outputGenerated(slot))
         if members.elements[slot].state == .waiting {
             memory.forget(Int(members.elements[slot].request))
-            waiting.remove(slot, members.elements)
+            removeWaiting(slot)
         } else {
             standApart(slot)
             let member = members.elements[slot]
@@ -62,6 +62,25 @@ extension Replica where Memory: ~Copyable {
         return true
     }
 
+    /// Whether those who wait are found by their positions in order of arrival. A custom policy has rows for them.
+    var keepsPositions: Bool { waiting.isByArrival && !policyRows.isUsed }
+
+    /// A request is in the rows of a custom policy no longer.
+    mutating func removePolicyRow(_ request: Int, slot: Int) {
+        guard let row = policyRows.row(request: request, slot: slot) else { return }
+        policyRows.remove(row)
+        policyRows.noteChange()
+    }
+
+    /// A request has another length in the rows of a custom policy.
+    /// - Returns: whether it is in the system.
+    mutating func setPolicyRow(_ request: Int, slot: Int, output: Int32) -> Bool {
+        guard let row = policyRows.row(request: request, slot: slot) else { return false }
+        policyRows.columns.oracleOutputTokens[row] = output
+        policyRows.noteChange()
+        return true
+    }
+
     /// Becomes equal to another replica of the same configuration, but for the columns.
     mutating func assign(_ other: borrowing Replica) throws(BatchingError) {
         try members.assign(other.members, count: other.slotCount)
@@ -70,6 +89,7 @@ extension Replica where Memory: ~Copyable {
         try memory.reserve(slots: members.capacity)
         try memory.assign(other.memory, slots: other.slotCount)
         try waiting.assign(other.waiting)
+        try policyRows.assign(other.policyRows)
         dueLists.assign(other.dueLists)
         try firstTokens.assign(other.firstTokens, count: other.firstTokenCount)
         try finishing.assign(other.finishing, count: other.finishingCount)

@@ -13,6 +13,8 @@ public struct RequestColumns {
     let prefixHashes: PrefixHashes?
     /// Which of the requests was there first, where indices are used again; nil: the index says it.
     var rank: UnsafePointer<Int64>?
+    /// What the caller calls each; nil: its index.
+    var ids: UnsafePointer<Int64>?
 
     /// - Parameters:
     ///   - count: elements of each column.
@@ -49,6 +51,11 @@ public struct RequestColumns {
     @inline(__always)
     func rank(_ index: Int) -> Int64 {
         if let rank { rank[index] } else { Int64(index) }
+    }
+
+    @inline(__always)
+    func id(_ index: Int) -> Int64 {
+        if let ids { ids[index] } else { Int64(index) }
     }
 
     @inline(__always)

@@ -24,24 +24,37 @@ enum CustomPolicy: SchedulingPolicy {
             return nil
         }
         try replica.updatePolicyRows()
+        // An engine that runs on may have stopped on the way there.
+        if replica.now < replica.policyRows.waitsUntil { return replica.policyRows.waitsUntil }
         var decision = replica.policyRows.emptyDecision
         let freeBlocks = replica.memory.isLimited ? replica.memory.free : Int.max
         try replica.policyRows.decide(now: replica.now, freeBlocks: freeBlocks, &decision)
-        replica.policyRows.holdsUntilChange = decision.holdsUntilChange
+        // From here on nothing is changed before all of the answer has been checked.
         var answer = PolicyAnswer(decision)
         if let wait = decision.waitUntil {
             let time = try answer.checkedWait(until: wait, decision, now: replica.now, replica.iteration)
+            replica.policyRows.holdsUntilChange = decision.holdsUntilChange
             replica.policyRows.waits &+= 1
             // Whoever waits so often, and for nothing, is taken to do so for ever: as with an empty answer.
-            if replica.policyRows.waits <= 1000 &+ 100 &* replica.runningCount { return time }
+            if replica.policyRows.waits <= 1000 &+ 100 &* replica.runningCount {
+                replica.policyRows.waitsUntil = time
+                return time
+            }
         }
         let limits = PolicyLimits(
             iteration: replica.iteration, count: replica.policyRows.count, runningCount: replica.runningCount,
             decoding: replica.decoding, catchingUp: replica.policyRows.catchingUp,
             maxNumSeqs: replica.settings.maxNumSeqs, maxNumBatchedTokens: replica.settings.maxNumBatchedTokens)
-        let sums = try answer.check(replica.policyRows.columns, limits, decodesRest: decision.decodesRest)
+        let sums: PolicySums
+        do throws(BatchingError) {
+            sums = try answer.check(replica.policyRows.columns, limits, decodesRest: decision.decodesRest)
+            try replica.carryOut(answer, sums, decodesRest: decision.decodesRest)
+        } catch {
+            replica.policyRows.clearMarks()
+            throw error
+        }
+        replica.policyRows.holdsUntilChange = decision.holdsUntilChange
         if sums.tokens > 0 { replica.policyRows.waits = 0 }
-        try replica.carryOut(answer, sums, decodesRest: decision.decodesRest)
         if Attribution.isWanted {
             replica.ledger.isShortOfMemory = answer.preemptedCount > 0 || decision.isShortOfMemory
         }

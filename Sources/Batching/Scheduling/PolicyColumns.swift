@@ -20,7 +20,7 @@ struct PolicyColumns: BitwiseCopyable {
     let generatedTokens: UnsafeMutablePointer<Int32>
     let priority: UnsafeMutablePointer<Int32>
     let oracleOutputTokens: UnsafeMutablePointer<Int32>
-    /// The slot of its member; -1 if it never ran.
+    /// The slot of its member; if it never ran, -1 - its index in the requests.
     let slot: UnsafeMutablePointer<Int32>
     /// Of the running: 1 unless it decodes and had its token in the last iteration, as most do.
     let catchesUp: UnsafeMutablePointer<UInt8>
@@ -63,6 +63,10 @@ struct PolicyColumns: BitwiseCopyable {
     func uncomputed(_ row: Int) -> Int64 {
         Int64(promptTokens[row]) &+ Int64(generatedTokens[row]) &- computedTokens[row]
     }
+
+    /// The index, in the requests, of a row that never ran.
+    @inline(__always)
+    func unserved(_ row: Int) -> Int { Int(~slot[row]) }
 
     /// Copies rows, which may overlap. Marks stay where they are.
     func copy(_ count: Int, from source: PolicyColumns, at row: Int, to target: Int) {

@@ -39,6 +39,8 @@ struct PolicyRows: ~Copyable {
     var holdsUntilChange = false
     /// How often it has waited since something was computed or somebody arrived.
     var waits = 0
+    /// Until when it waits, unless something happens before.
+    var waitsUntil = Nanoseconds.zero
 
     init() {
         scheduler = nil
@@ -109,14 +111,27 @@ struct PolicyRows: ~Copyable {
         try scheduler?(PolicyView(view), &decision)
     }
 
+    /// Something happens that the policy has to be asked about.
+    mutating func noteChange() {
+        holdsUntilChange = false
+        waits = 0
+        waitsUntil = .zero
+    }
+
+    /// The marks are 0 again after an answer that was not valid.
+    func clearMarks() { columns.mark.update(repeating: 0, count: count) }
+
     /// A request that never ran begins to wait, behind all others.
+    /// - Parameters:
+    ///   - request: its index in the requests.
+    ///   - id: what the caller calls it.
     mutating func append(
-        request: Int, arrival: Nanoseconds, prompt: Int64, output: Int64, computed: Int64, priority: Int32,
-        tieBreak: Int64
+        request: Int, id: Int64, arrival: Nanoseconds, prompt: Int64, output: Int64, computed: Int64,
+        priority: Int32, tieBreak: Int64
     ) throws(BatchingError) {
         if start &+ count == capacity { try makeRoom() }
         let (columns, row) = (columns, count)
-        columns.request[row] = Int64(request)
+        columns.request[row] = id
         columns.arrivalTime[row] = arrival.seconds
         columns.computedTokens[row] = computed
         columns.kvBlocks[row] = 0
@@ -125,7 +140,7 @@ struct PolicyRows: ~Copyable {
         columns.generatedTokens[row] = 0
         columns.priority[row] = priority
         columns.oracleOutputTokens[row] = Int32(truncatingIfNeeded: output)
-        columns.slot[row] = -1
+        columns.slot[row] = ~Int32(truncatingIfNeeded: request)
         columns.catchesUp[row] = 0
         columns.mark[row] = 0
         count &+= 1
@@ -249,6 +264,13 @@ struct PolicyRows: ~Copyable {
 
     private mutating func grow(to rows: Int) throws(BatchingError) {
         let larger = try PolicyRows.allocate(rows, PolicyColumns.rowSize)
+        let answer: UnsafeMutableRawPointer
+        do throws(BatchingError) {
+            answer = try PolicyRows.allocate(rows, 3 * 8 + 4)
+        } catch {
+            free(larger)
+            throw error
+        }
         if count > 0 {
             let target = PolicyColumns(larger, capacity: rows, first: 0)
             target.copy(count, from: columns, at: 0, to: 0)
@@ -259,8 +281,7 @@ struct PolicyRows: ~Copyable {
         capacity = rows
         moveWindow(to: 0)
         free(answerBlock)
-        answerBlock = nil
-        answerBlock = try PolicyRows.allocate(rows, 3 * 8 + 4)
+        answerBlock = answer
     }
 
     private mutating func reserveAside(_ rows: Int) throws(BatchingError) {
@@ -272,6 +293,47 @@ struct PolicyRows: ~Copyable {
         let needed = (max(rows, 32) &+ 7) & ~7
         asideBlock = try PolicyRows.allocate(needed, PolicyColumns.rowSize)
         asideCapacity = needed
+    }
+
+    // For an engine that runs on
+
+    /// The row of a member, by its slot, or of a request that never ran; nil if it is not in the system.
+    func row(request: Int, slot: Int) -> Int? {
+        let key = slot >= 0 ? Int32(truncatingIfNeeded: slot) : ~Int32(truncatingIfNeeded: request)
+        for row in 0..<count where columns.slot[row] == key { return row }
+        return nil
+    }
+
+    /// A row leaves without having finished; the fewer of the others close up.
+    mutating func remove(_ row: Int) {
+        if row < runningCount {
+            catchingUp &-= Int(columns.catchesUp[row])
+            runningCount &-= 1
+        }
+        count &-= 1
+        if row < count &- row {
+            columns.copy(row, from: columns, at: 0, to: 1)
+            moveWindow(to: start &+ 1)
+        } else {
+            columns.copy(count &- row, from: columns, at: row &+ 1, to: row)
+        }
+    }
+
+    /// Becomes equal to other rows of the same configuration.
+    mutating func assign(_ other: borrowing PolicyRows) throws(BatchingError) {
+        if !isUsed { return }
+        count = 0
+        if other.count > capacity { try grow(to: other.capacity) } else { moveWindow(to: 0) }
+        columns.copy(other.count, from: other.columns, at: 0, to: 0)
+        count = other.count
+        clearMarks()
+        runningCount = other.runningCount
+        taken = other.taken
+        iteration = other.iteration
+        catchingUp = other.catchingUp
+        holdsUntilChange = other.holdsUntilChange
+        waits = other.waits
+        waitsUntil = other.waitsUntil
     }
 
     private static func allocate(_ rows: Int, _ rowSize: Int) throws(BatchingError) -> UnsafeMutableRawPointer {

@@ -59,7 +59,7 @@ public struct PolicyView {
     /// Those of them that run.
     @inlinable public var runningCount: Int { contents.pointee.runningCount }
 
-    /// The index of each in the requests of the run.
+    /// The index of each in the requests of the run; of a live engine, the id under which it was submitted.
     @inlinable public var request: UnsafePointer<Int64> { contents.pointee.request }
     /// Seconds.
     @inlinable public var arrivalTime: UnsafePointer<Double> { contents.pointee.arrivalTime }

@@ -142,15 +142,7 @@ private struct EngineRun: ~Copyable {
             requests, results: outputs.results, settings: settings, queueOrder: configuration.queueOrder,
             arrivalOrder: order, survey: survey, memory: memory, attribution: outputs.attribution,
             iterationLog: iterationLog, decisionLog: decisionLog)
-        if configuration.policy == .custom, let scheduler = configuration.customPolicy {
-            var limits = PolicyView.Contents(PolicyColumns.none)
-            limits.maxNumSeqs = settings.maxNumSeqs
-            limits.maxNumBatchedTokens = settings.maxNumBatchedTokens
-            limits.usableKVBlocks = replica.memory.usable
-            limits.blockSize = configuration.blockSize
-            replica.policyRows = try PolicyRows(
-                scheduler, blockSize: replica.memory.blockSize, limits: limits)
-        }
+        try replica.keepPolicyRows(configuration)
         var limits = RunLimits(configuration)
         let reason: EngineSummary.EndReason
         switch configuration.iterationTime {

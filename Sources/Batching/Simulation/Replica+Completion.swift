@@ -192,7 +192,7 @@ extension Replica where Memory: ~Copyable {
         totals.lastCompletion = end
         if member.state == .waiting {
             // Asynchronously it may have been preempted while its last token was on its way.
-            waiting.remove(slot, members.elements)
+            removeWaiting(slot)
         } else {
             if member.wasPreempted { noteRecomputed(slot) }
             memory.settle(slot, member, computed: member.computed)

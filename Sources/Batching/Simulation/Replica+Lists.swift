@@ -59,6 +59,11 @@ extension Replica where Memory: ~Copyable {
         runningCount &-= 1
     }
 
+    /// A preempted member no longer waits.
+    mutating func removeWaiting(_ slot: Int) {
+        if policyRows.isUsed { waiting.removeOne() } else { waiting.remove(slot, members.elements) }
+    }
+
     @inline(__always)
     mutating func appendCatchingUp(_ slot: Int) {
         let members = members.elements

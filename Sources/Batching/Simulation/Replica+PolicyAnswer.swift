@@ -21,18 +21,41 @@ extension Replica where Memory: ~Copyable {
         _ answer: PolicyAnswer, _ sums: PolicySums, decodesRest: Bool
     ) throws(BatchingError) {
         let columns = policyRows.columns
-        if answer.preemptedCount > 0 { try preempt(answer, columns) }
-        if sums.rest > 0, !decodesRest { leaveOut(columns) }
-        var needed = memory.neededByDecodes
+        let leavesOut = sums.rest > 0 && !decodesRest
+        var (needed, free) = (memory.neededByDecodes, memory.free)
+        if answer.preemptedCount > 0 { giveBack(answer, columns, needed: &needed, free: &free) }
+        if leavesOut { needed &-= blocksOfLeftOut(columns) }
         if sums.hasOthers { needed &+= blocksBesideDecodes(answer, columns) }
-        if needed > memory.free {
-            throw PolicyAnswer.shortOfBlocks(iteration, needed: needed, free: memory.free)
-        }
+        if needed > free { throw PolicyAnswer.shortOfBlocks(iteration, needed: needed, free: free) }
+        if answer.preemptedCount > 0 { try preempt(answer, columns) }
+        if leavesOut { leaveOut(columns) }
         if sums.hasOthers, policyRows.catchingUp > 0 { try growCatchingUp(answer, columns) }
         memory.growDecodes(members.elements, admittedBefore: .max)
         if sums.admitted > 0 { try admit(answer, columns) }
         answer.clearMarks(columns)
         if sums.admitted &+ answer.preemptedCount > 0 { try policyRows.move(answer, admitted: sums.admitted) }
+    }
+
+    /// What those preempted will give back, and no longer need.
+    private func giveBack(
+        _ answer: PolicyAnswer, _ columns: PolicyColumns, needed: inout Int, free: inout Int
+    ) {
+        for position in 0..<answer.preemptedCount {
+            let row = Int(answer.preemptedRow[position])
+            let computed = columns.computedTokens[row]
+            free &+= memory.blockSize.holding(computed)
+            if columns.catchesUp[row] == 0 { needed &-= memory.needed(from: computed, to: computed &+ 1) }
+        }
+    }
+
+    /// KV blocks that those who decode, but get no token, do not need.
+    private func blocksOfLeftOut(_ columns: PolicyColumns) -> Int {
+        var needed = 0
+        for row in 0..<policyRows.runningCount where columns.catchesUp[row] == 0 && columns.mark[row] == 0 {
+            let computed = columns.computedTokens[row]
+            needed &+= memory.needed(from: computed, to: computed &+ 1)
+        }
+        return needed
     }
 
     private mutating func preempt(_ answer: PolicyAnswer, _ columns: PolicyColumns) throws(BatchingError) {
@@ -102,7 +125,11 @@ extension Replica where Memory: ~Copyable {
             if row < policyRows.runningCount { continue }
             let tokens = Int64(answer.scheduledTokens[position])
             let computed = columns.computedTokens[row]
-            let candidate = Candidate(request: Int(columns.request[row]), slot: Int(columns.slot[row]))
+            let before = Int(columns.slot[row])
+            let candidate =
+                before >= 0
+                ? Candidate(request: Int(members.elements[before].request), slot: before)
+                : Candidate(request: columns.unserved(row), slot: -1)
             waiting.removeOne()
             let slot = try join(
                 candidate, PrefixHit(), computed: computed, tokens: tokens, room: computed &+ tokens)

@@ -1,5 +1,16 @@
 // What a custom policy is shown is kept up to date.
 extension Replica where Memory: ~Copyable {
+    /// Keeps rows for a custom policy, if there is one.
+    mutating func keepPolicyRows(_ configuration: EngineConfiguration) throws(BatchingError) {
+        guard configuration.policy == .custom, let scheduler = configuration.customPolicy else { return }
+        var limits = PolicyView.Contents(PolicyColumns.none)
+        limits.maxNumSeqs = settings.maxNumSeqs
+        limits.maxNumBatchedTokens = settings.maxNumBatchedTokens
+        limits.usableKVBlocks = memory.usable
+        limits.blockSize = configuration.blockSize
+        policyRows = try PolicyRows(scheduler, blockSize: memory.blockSize, limits: limits)
+    }
+
     /// Brings the rows to where the requests are now.
     @inline(__always)
     mutating func updatePolicyRows() throws(BatchingError) {
@@ -41,17 +52,17 @@ extension Replica where Memory: ~Copyable {
     }
 
     @inline(never)
-    private mutating func takeIntoPolicyRows() throws(BatchingError) {
-        policyRows.waits = 0
+    mutating func takeIntoPolicyRows() throws(BatchingError) {
+        policyRows.noteChange()
         while policyRows.taken < arrived {
             let request = index(at: policyRows.taken)
             policyRows.taken &+= 1
             if mayReject, rejection(request) != nil { continue }
             let prompt = prompt(request)
             try policyRows.append(
-                request: request, arrival: requests.arrival(request), prompt: prompt, output: output(request),
-                computed: settings.hasInstantPrefill ? prompt &- 1 : 0, priority: requests.priority?[request] ?? 0,
-                tieBreak: requests.tieBreak?[request] ?? Int64(request))
+                request: request, id: requests.id(request), arrival: requests.arrival(request), prompt: prompt,
+                output: output(request), computed: settings.hasInstantPrefill ? prompt &- 1 : 0,
+                priority: requests.priority?[request] ?? 0, tieBreak: requests.tieBreak?[request] ?? Int64(request))
         }
     }
 
@@ -59,7 +70,8 @@ extension Replica where Memory: ~Copyable {
     @inline(__always)
     func goesOnUnasked() -> Bool {
         policyRows.holdsUntilChange && runningCount > 0 && decoding == runningCount && finishingCount == 0
-            && policyRows.taken == arrived && dueLists.isEmpty(iteration) && memory.neededByDecodes <= memory.free
+            && policyRows.taken == arrived && policyRows.waitsUntil <= now && dueLists.isEmpty(iteration)
+            && memory.neededByDecodes <= memory.free
     }
 
     /// Requests that wait and never ran, in the order of the rows: for the end of a run.
@@ -67,7 +79,7 @@ extension Replica where Memory: ~Copyable {
         try updatePolicyRows()
         let columns = policyRows.columns
         for row in policyRows.runningCount..<policyRows.count where columns.slot[row] < 0 {
-            writeUnserved(Int(columns.request[row]), status)
+            writeUnserved(columns.unserved(row), status)
         }
     }
 

@@ -59,11 +59,11 @@ def rows_of(case: Case, indices: list[int]) -> RequestColumns:
 class Drive:
     """One run of a case through a live engine."""
 
-    def __init__(self, case: Case, source: SeededSource) -> None:
+    def __init__(self, case: Case, source: SeededSource, **own: Any) -> None:
         count = len(case.workload.output_length)
         self.case = case
         self.source = source
-        self.engine = LiveEngine(**live_arguments(case))
+        self.engine = LiveEngine(**{**live_arguments(case), **own})
         self.told = Told(
             start_time=[math.nan] * count,
             first_token_time=[math.nan] * count,

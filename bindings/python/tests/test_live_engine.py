@@ -81,8 +81,8 @@ def test_corrected_output_lengths_give_the_bits_of_the_right_ones() -> None:
 class CorrectingDrive(Drive):
     """Expects other lengths, and corrects each before the request would be done."""
 
-    def __init__(self, case: Case, source: SeededSource, ends: list[float]) -> None:
-        super().__init__(case, source)
+    def __init__(self, case: Case, source: SeededSource, ends: list[float], **own: Any) -> None:
+        super().__init__(case, source, **own)
         self.ends = ends
         self.right = list(case.workload.output_length)
         self.wrong: set[int] = set()
@@ -220,6 +220,22 @@ def test_a_request_goes_on_longer_than_expected() -> None:
     engine.advance()
     assert [event[:3] for event in told(engine) if event[2] == "FINISHED"] == [
         (1.5, 1, "FINISHED"), (2.5, 0, "FINISHED"), (2.75, 2, "FINISHED")
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("iteration_time", [0.25, lambda _: 0.25])
+def test_of_several_lengths_the_last_holds(iteration_time: Any) -> None:
+    engine = LiveEngine(max_num_seqs=2, iteration_time=iteration_time)
+    engine.submit_columns(RequestColumns([10, 4], [10, 10]))
+    engine.advance(0.6)
+    # They have two tokens, and a third is under way.
+    for request, lengths in ((0, (3, 2, 6)), (1, (9, 3))):
+        for length in lengths:
+            engine.set_output_length(request, length)
+    engine.abort(1)
+    engine.advance()
+    assert [event[:3] for event in told(engine) if event[2] in {"FINISHED", "ABORTED"}] == [
+        (0.75, 1, "FINISHED"), (1.5, 0, "FINISHED")
     ]  # fmt: skip
 
 

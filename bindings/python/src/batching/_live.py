@@ -21,6 +21,7 @@ from batching._engine_config import NAMES, AffineTime, Policy, QueueOrder, confi
 from batching._engine_words import Event, RequestStatus
 from batching._errors import BatchingValueError
 from batching._library import library
+from batching._policy import CustomPolicy
 
 # Iterations between two looks for a signal: a millisecond or two.
 _SIGNAL_INTERVAL: Final = 65_536
@@ -157,8 +158,13 @@ class LiveEngine:
         ValueError: a value is out of its range, or two contradict each other.
         MemoryError: there is no memory.
 
-    One thread at a time may use it: another, or a callback of it, gets a BatchingBusyError. If a function for
-    iteration_time raises, `advance` raises that, and can be called again.
+    One thread at a time may use it: another, or a callback of it, gets a BatchingBusyError. If a function for policy or
+    iteration_time raises, `advance` raises that, as it raises a ValueError if what one answers is not valid. Nothing
+    was done of that answer: it can be called again, and asks again.
+
+    A policy of your own sees as `request` of a row what you called it in `submit`. `estimate` and copies ask the same
+    function, about what would be: if it remembers anything from one call to the next, as fair queueing does, put that
+    aside meanwhile.
 
     >>> engine = LiveEngine(max_num_seqs=2, iteration_time=0.25)
     >>> engine.submit(7, prompt_length=100, output_length=3, arrival_time=1.0)
@@ -172,7 +178,7 @@ class LiveEngine:
     def __init__(
         self,
         *,
-        policy: Policy = "vllm",
+        policy: Policy | CustomPolicy = "vllm",
         queue_order: QueueOrder = "arrival",
         max_num_seqs: int = 256,
         max_num_batched_tokens: int | None = None,
@@ -215,7 +221,7 @@ class LiveEngine:
         self._callbacks = callbacks
         # The library keeps the functions, not the struct.
         self._config = config
-        self._asks_back = callable(iteration_time)
+        self._asks_back = callable(iteration_time) or callable(policy)
         handle = ctypes.c_void_p()
         check(library.batching_engine_create(ctypes.byref(config), ctypes.byref(handle)), self._names)
         self._own(handle)
@@ -293,7 +299,8 @@ class LiveEngine:
             iterations: the most iterations that it schedules; the clock is then where the next would be. None: no
                 limit.
 
-        Raises: what a function for iteration_time raises; KeyboardInterrupt, too. It can be called again then.
+        Raises: what a function for policy or iteration_time raises; KeyboardInterrupt, too. It can be called again
+            then.
         """
         most = 0 if iterations is None else integer(iterations, "iterations", 1, INT64_MAX)
         until = time if isinstance(time, float) and time == math.inf else number(time, "time")
@@ -388,7 +395,7 @@ class LiveEngine:
         return clock
 
     def fork(self) -> Self:
-        """An independent copy, for a what-if. It has no events to tell yet."""
+        """An independent copy, for a what-if. It has no events to tell yet, and its functions are the same."""
         handle = ctypes.c_void_p()
         check(library.batching_engine_fork(self._handle, ctypes.byref(handle)))
         copy = type(self).__new__(type(self))

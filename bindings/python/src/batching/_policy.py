@@ -66,7 +66,7 @@ class PolicyView:
 
     @cached_property
     def request(self) -> Int64Array:
-        """The index of each in the requests of the run."""
+        """The index of each in the requests of the run; of a live engine, what you called it."""
         return self._column("request", _INT64)
 
     @cached_property
@@ -101,7 +101,7 @@ class PolicyView:
 
     @cached_property
     def tie_break(self) -> Int64Array:
-        """As given; the index if none was given."""
+        """As given; otherwise the index, or, of a live engine, how many were submitted before it."""
         return self._column("tie_break", _INT64)
 
     @cached_property
