@@ -12,6 +12,7 @@ extension LiveReplica where Memory: ~Copyable {
             try readMember(&reader, row, isRunning: row < Int(counters.running), isUnderWay: counters.isUnderWay)
         }
         try enqueue(counters)
+        if replica.policyRows.isUsed { try readPolicyRows(&reader, counters) }
         try readDepartures(&reader)
         firstTokenCount = try readCount(&reader)
         try firstTokens.reserve(firstTokenCount)
@@ -98,7 +99,7 @@ extension LiveReplica where Memory: ~Copyable {
             } else if replica.rejection(row) != nil {
                 mayReject = true
             }
-            if isWaiting, !replica.waiting.isByArrival { continue }
+            if isWaiting, !replica.keepsPositions { continue }
             if positions > 0, rows.arrivalTime(row) < rows.arrivalTime(Int(order.elements[positions - 1])) {
                 throw .corrupt("requests are not in order of arrival")
             }
@@ -107,6 +108,25 @@ extension LiveReplica where Memory: ~Copyable {
             if isWaiting { replica.arrived += 1 }
         }
         connect()
+    }
+
+    private mutating func readPolicyRows(
+        _ reader: inout ByteReader, _ counters: SavedCounters
+    ) throws(BatchingError) {
+        var saved = SavedPolicyState()
+        try saved.code(&reader)
+        let (running, members) = (Int(counters.running), Int(counters.running + counters.preempted))
+        var decoding = 0
+        for row in 0..<members + Int(counters.waiting) {
+            try replica.appendPolicyRow(row)
+            if row < members { replica.setPolicyMember(Int(rows.slot.elements[row]), isRunning: row < running, &decoding) }
+        }
+        replica.policyRows.iteration = replica.iteration
+        replica.policyRows.holdsUntilChange = saved.holdsUntilChange
+        replica.policyRows.waits = Int(saved.waits)
+        replica.policyRows.waitsUntil = saved.waitsUntil
+        // Who it was does not matter: their rows are gone.
+        replica.finishingCount = saved.hasFinished ? 1 : 0
     }
 
     private mutating func readDepartures(_ reader: inout ByteReader) throws(BatchingError) {
@@ -279,6 +299,19 @@ extension Replica where Memory: ~Copyable {
         try firstTokens.reserve(firstTokenCount + 1)
         firstTokens.elements[firstTokenCount] = member.request
         firstTokenCount += 1
+    }
+
+    /// The row that was appended last is that of a member.
+    /// - Parameter decoding: how many decode so far; those admitted in the iteration under way come last.
+    fileprivate mutating func setPolicyMember(_ slot: Int, isRunning: Bool, _ decoding: inout Int) {
+        let member = members.elements[slot]
+        let decodes = member.state == .decoding
+        if decodes { decoding += 1 }
+        let computed = decodes ? member.computed + iteration : member.computed
+        policyRows.setMember(
+            slot: slot, member,
+            computed: isRunning ? computed : settings.hasInstantPrefill ? member.known - 1 : 0,
+            isRunning: isRunning, catchesUp: isRunning && (!decodes || decoding > self.decoding))
     }
 
     /// Whether a member has all its tokens, the last of which are on their way.

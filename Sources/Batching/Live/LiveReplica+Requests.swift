@@ -217,7 +217,12 @@ extension LiveReplica where Memory: ~Copyable {
         try settleLeaving(at: time, asFinished: true)
         try settleLeaving(at: time, asFinished: false)
         // The others wait for their last token, which is in the batch in flight.
-        keepLeaving { $0.output > 0 && isHere($0) }
+        var kept = 0
+        for position in 0..<leavingCount {
+            let departure = leaving.elements[position]
+            if departure.output > 0, isHere(departure) { keepLeaving(departure, &kept) }
+        }
+        leavingCount = kept
     }
 
     private mutating func settleLeaving(at time: Nanoseconds, asFinished: Bool) throws(BatchingError) {
@@ -237,15 +242,18 @@ extension LiveReplica where Memory: ~Copyable {
     }
 
     /// A request goes on that was to leave as finished.
-    private mutating func stay(_ id: Int64) { keepLeaving { $0.id != id || $0.output == 0 } }
-
-    private mutating func keepLeaving(_ isKept: (Departure) -> Bool) {
+    private mutating func stay(_ id: Int64) {
         var kept = 0
-        for position in 0..<leavingCount where isKept(leaving.elements[position]) {
-            leaving.elements[kept] = leaving.elements[position]
-            kept += 1
+        for position in 0..<leavingCount {
+            let departure = leaving.elements[position]
+            if departure.id != id || departure.output == 0 { keepLeaving(departure, &kept) }
         }
         leavingCount = kept
+    }
+
+    private mutating func keepLeaving(_ departure: Departure, _ kept: inout Int) {
+        leaving.elements[kept] = departure
+        kept += 1
     }
 
     /// How many tokens a request has. Asynchronously the batch in flight gives one more to everyone who decodes, and to

@@ -2,6 +2,7 @@
 // came about. So, whatever bytes are read, if each number is in its range they make a state that an engine can be in.
 extension LiveReplica where Memory: ~Copyable {
     mutating func write(to writer: inout ByteWriter) throws(BatchingError) {
+        if replica.policyRows.isUsed { try replica.updatePolicyRows() }
         let roll = try LiveRoll.of(self)
         var counters = counters(roll)
         try counters.code(&writer)
@@ -19,6 +20,10 @@ extension LiveReplica where Memory: ~Copyable {
                 decoding += 1
             }
             try member.code(&writer)
+        }
+        if replica.policyRows.isUsed {
+            var policy = replica.savedPolicyState
+            try policy.code(&writer)
         }
         writeDepartures(to: &writer, roll)
         writeFirstTokens(firstTokens.elements, firstTokenCount, to: &writer, roll)
@@ -114,6 +119,12 @@ extension LiveReplica.UnderWay where Memory: ~Copyable {
 }
 
 extension Replica where Memory: ~Copyable {
+    fileprivate var savedPolicyState: SavedPolicyState {
+        SavedPolicyState(
+            holdsUntilChange: policyRows.holdsUntilChange, waits: Int64(policyRows.waits),
+            waitsUntil: policyRows.waitsUntil, hasFinished: finishingCount > 0)
+    }
+
     fileprivate func savedMember(_ slot: Int) -> SavedMember {
         let member = members.elements[slot]
         var saved = SavedMember()

@@ -40,7 +40,15 @@ struct LiveRoll: ~Copyable {
         _ engine: borrowing LiveReplica<Memory>
     ) throws(BatchingError) {
         let members = engine.replica.members.elements
-        if engine.replica.waiting.isByArrival {
+        if engine.replica.policyRows.isUsed {
+            // The preempted are in front there, too.
+            let columns = engine.replica.policyRows.columns
+            for row in engine.replica.policyRows.runningCount..<engine.replica.policyRows.count {
+                let slot = Int(columns.slot[row])
+                add(slot >= 0 ? members[slot].request : UInt32(truncatingIfNeeded: columns.unserved(row)))
+                if slot >= 0 { preempted += 1 }
+            }
+        } else if engine.replica.waiting.isByArrival {
             var slot = engine.replica.waiting.firstPreempted
             while slot >= 0 {
                 add(members[slot].request)

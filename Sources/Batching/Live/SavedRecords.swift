@@ -85,6 +85,22 @@ struct SavedMember {
     }
 }
 
+/// Whether a custom policy is to be asked.
+struct SavedPolicyState {
+    var holdsUntilChange = false
+    var waits: Int64 = 0
+    var waitsUntil = Nanoseconds.zero
+    /// Whether anybody finished in the last iteration.
+    var hasFinished = false
+
+    mutating func code(_ coder: inout some ByteCoder) throws(BatchingError) {
+        try coder.code(&holdsUntilChange)
+        try coder.code(&waits, from: 0, to: Int64(1) << 62)
+        try coder.code(&waitsUntil)
+        try coder.code(&hasFinished)
+    }
+}
+
 /// Asynchronously: the batch that runs.
 struct SavedFlight {
     var isFlying = false

@@ -146,6 +146,18 @@ struct PolicyRows: ~Copyable {
         count &+= 1
     }
 
+    /// The row that was appended last belongs to a member.
+    mutating func setMember(slot: Int, _ member: Member, computed: Int64, isRunning: Bool, catchesUp: Bool) {
+        let (columns, row) = (columns, count &- 1)
+        columns.computedTokens[row] = computed
+        columns.kvBlocks[row] = isRunning ? Int64(truncatingIfNeeded: blockSize.holding(computed)) : 0
+        columns.generatedTokens[row] = member.generated
+        columns.slot[row] = Int32(truncatingIfNeeded: slot)
+        columns.catchesUp[row] = catchesUp ? 1 : 0
+        if isRunning { runningCount &+= 1 }
+        if catchesUp { catchingUp &+= 1 }
+    }
+
     /// Every one of the running has computed and generated a token in each of so many iterations, and holds the blocks for
     /// them. Those for whom that is not so are set right afterwards.
     @inline(__always)

@@ -58,12 +58,17 @@ extension Replica where Memory: ~Copyable {
             let request = index(at: policyRows.taken)
             policyRows.taken &+= 1
             if mayReject, rejection(request) != nil { continue }
-            let prompt = prompt(request)
-            try policyRows.append(
-                request: request, id: requests.id(request), arrival: requests.arrival(request), prompt: prompt,
-                output: output(request), computed: settings.hasInstantPrefill ? prompt &- 1 : 0,
-                priority: requests.priority?[request] ?? 0, tieBreak: requests.tieBreak?[request] ?? Int64(request))
+            try appendPolicyRow(request)
         }
+    }
+
+    /// A request that never ran has a row.
+    mutating func appendPolicyRow(_ request: Int) throws(BatchingError) {
+        let prompt = prompt(request)
+        try policyRows.append(
+            request: request, id: requests.id(request), arrival: requests.arrival(request), prompt: prompt,
+            output: output(request), computed: settings.hasInstantPrefill ? prompt &- 1 : 0,
+            priority: requests.priority?[request] ?? 0, tieBreak: requests.tieBreak?[request] ?? Int64(request))
     }
 
     /// Whether everyone who runs decodes, nothing has happened since the policy was asked, and it need not be asked then.

@@ -64,6 +64,7 @@ class Drive:
         self.case = case
         self.source = source
         self.engine = LiveEngine(**{**live_arguments(case), **own})
+        self.policy = own.get("policy")
         self.told = Told(
             start_time=[math.nan] * count,
             first_token_time=[math.nan] * count,
@@ -144,7 +145,7 @@ class Drive:
         """The engine that goes on is another one."""
         data = self.engine.to_bytes()
         model: Any = self.case.options.iteration_time
-        loaded = LiveEngine.from_bytes(data, iteration_time=model if callable(model) else None)
+        loaded = LiveEngine.from_bytes(data, policy=self.policy, iteration_time=model if callable(model) else None)
         assert repr(loaded.state) == repr(self.engine.state)
         assert loaded.to_bytes() == data
         self.engine = loaded

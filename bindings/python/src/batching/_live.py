@@ -413,13 +413,18 @@ class LiveEngine:
 
     @classmethod
     def from_bytes(
-        cls, data: bytes | bytearray | memoryview, *, iteration_time: Callable[[Iteration], float] | None = None
+        cls,
+        data: bytes | bytearray | memoryview,
+        *,
+        policy: CustomPolicy | None = None,
+        iteration_time: Callable[[Iteration], float] | None = None,
     ) -> Self:
         """An engine as it was when `to_bytes` gave these.
 
         Args:
             data: what to_bytes gave.
-            iteration_time: the function, if that one had one; it is asked from now on.
+            policy: the function, if that one had one; it is asked from now on.
+            iteration_time: likewise.
 
         Raises:
             TypeError: an argument is of the wrong type.
@@ -429,14 +434,17 @@ class LiveEngine:
         column = byte_column(data, "data")
         callbacks = Callbacks()
         config = initialised(_abi.Config)
+        for name, function in (("policy", policy), ("iteration_time", iteration_time)):
+            if function is not None and not callable(function):
+                raise TypeError(f"{name} is {shown(function)}: must be a function, or None")
+        if policy is not None:
+            config.policy_callback = callbacks.policy(policy)
         if iteration_time is not None:
-            if not callable(iteration_time):
-                raise TypeError(f"iteration_time is {shown(iteration_time)}: must be a function, or None")
             config.time_callback = callbacks.iteration_time(iteration_time)
         _watch_signals(config, callbacks)
         self = cls.__new__(cls)
         self._names, self._callbacks, self._config = NAMES, callbacks, config
-        self._asks_back = iteration_time is not None
+        self._asks_back = iteration_time is not None or policy is not None
         handle = ctypes.c_void_p()
         status = library.batching_engine_load(pointer(column), len(column), ctypes.byref(config), ctypes.byref(handle))
         check(status, self._names)
