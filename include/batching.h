@@ -1648,8 +1648,9 @@ batching_status batching_accumulator_prometheus(batching_accumulator *accumulato
  * copy, and puts it back afterwards. The same holds for the other callbacks.
  *
  * Memory. About 200 bytes a request in flight, and what section 6 says; with policy_callback about 100 more for each
- * that runs or waits. What was once needed is kept for those to come. The first estimate makes a copy of all of it,
- * which is kept as well.
+ * that runs or waits. What was once needed is kept for those to come. The first estimate makes a copy of all of it but
+ * the prefix cache, which is kept as well, with room to note what it changes in that: up to 84 bytes a KV block, of
+ * which only those are touched that an estimate has needed.
  *
  * Handles. One thread at a time uses a handle; a call on one that is in use, be it from one of its own callbacks,
  * returns BATCHING_ERROR_BUSY, and does nothing. Different handles are independent. A call that fails for its arguments
@@ -1788,8 +1789,11 @@ batching_status batching_engine_observe(batching_engine *engine, batching_engine
  *
  * Errors: those of submit and advance, but that it leaves the engine usable; BATCHING_ERROR_CAPACITY.
  *
- * Time: a copy of what is in flight (with prefix caching also of the cache, 40 bytes a block), and what it takes to run
- * that to the end of the request. Callbacks are called.
+ * Time: a copy of what is in flight, and what it takes to run that to the end of the request. With prefix caching the
+ * cache is not copied: what the run changes in it is undone. As long as anybody waits, or is to come, it is run as
+ * batching_engine_advance would; from then on, unless KV blocks run out or time_callback is asked, blocks are only
+ * counted, as without a cache. Callbacks are called; where blocks run out after all, progress_callback for the same
+ * iterations again.
  */
 batching_status batching_engine_estimate(batching_engine *engine, const batching_requests *requests,
                                          const batching_results *results);
@@ -1798,6 +1802,8 @@ batching_status batching_engine_estimate(batching_engine *engine, const batching
  * Makes an independent copy, for a what-if. It has no events to tell yet. Its callbacks are the same.
  *
  *   copy  written: the new handle, for batching_engine_destroy. Must not be NULL.
+ *
+ * Time: a copy of what is in flight, and with prefix caching of the cache, 40 bytes a KV block, at the speed of memory.
  */
 batching_status batching_engine_fork(batching_engine *engine, batching_engine **copy);
 

@@ -22,6 +22,9 @@ enum {
     estimated_output = 1000,
     poll_capacity = 64,
     memory_first = 100000,
+    router_output = 224,
+    cache_fillers = 1000,
+    first_filler = 2000000,
 };
 
 #define TARGET_ESTIMATE_MICROSECONDS 20.0
@@ -76,13 +79,28 @@ static void one_request_set(one_request *one, int64_t index, int32_t output_leng
     one->requests.hash_block_size = tokens_per_hash;
 }
 
-/** An engine in which so many decode, each of them for another 800 iterations or some more. */
+/** Serves requests whose prompts are more than a cache of 28,000 blocks holds. */
+static void cache_fill(batching_engine *engine) {
+    one_request one;
+    for (int64_t i = 0; i < cache_fillers; i++) {
+        one_request_set(&one, first_filler + i, 1, engine_observe(engine).clock);
+        require_ok(batching_engine_submit(engine, &one.requests, NULL), "batching_engine_submit");
+        require_ok(batching_engine_advance(engine, INFINITY, 0), "batching_engine_advance");
+    }
+}
+
+/** An engine in which so many decode, each of them for another 800 iterations or some more; if it caches prefixes, with
+ *  content in every block. */
 static batching_engine *busy_engine_make(int64_t running, int caches) {
     const batching_config config = live_config(caches);
     batching_engine *engine = engine_make(&config);
+    if (caches) {
+        cache_fill(engine);
+    }
+    const double start = engine_observe(engine).clock;
     one_request one;
     for (int64_t i = 0; i < running; i++) {
-        one_request_set(&one, i, (int32_t)(800 + i), 0.0);
+        one_request_set(&one, i, (int32_t)(800 + i), start);
         require_ok(batching_engine_submit(engine, &one.requests, NULL), "batching_engine_submit");
     }
     /* Their prompts take a quarter of an iteration each. */
@@ -100,15 +118,17 @@ typedef struct live_work {
     double end_time;
 } live_work;
 
-static void estimate_run(void *context) {
-    live_work *work = context;
+static void estimate_ask(live_work *work) {
     batching_results results;
     require_ok(batching_results_init(&results, sizeof results), "batching_results_init");
     results.capacity = 1;
     results.end_time = &work->end_time;
+    require_ok(batching_engine_estimate(work->engine, &work->question.requests, &results), "batching_engine_estimate");
+}
+
+static void estimate_run(void *context) {
     for (int i = 0; i < calls; i++) {
-        require_ok(batching_engine_estimate(work->engine, &work->question.requests, &results),
-                   "batching_engine_estimate");
+        estimate_ask(context);
     }
 }
 
@@ -251,6 +271,49 @@ static void steady_print(int64_t count, int caches) {
     engine_requests_free(&requests);
 }
 
+/** A router: each request is submitted, the clock moved to its arrival, and the events taken; then, or not, it is asked
+ *  what the next one would meet here. */
+typedef struct router_work {
+    int64_t count;
+    int caches;
+    int asks;
+    int64_t running;
+} router_work;
+
+static void router_run(void *context) {
+    router_work *work = context;
+    const batching_config config = live_config(work->caches);
+    live_work asked = {.engine = engine_make(&config)};
+    one_request one;
+    int64_t running = 0;
+    for (int64_t i = 0; i < work->count; i++) {
+        one_request_set(&one, i, router_output, (double)i / ARRIVAL_RATE);
+        require_ok(batching_engine_submit(asked.engine, &one.requests, NULL), "batching_engine_submit");
+        require_ok(batching_engine_advance(asked.engine, one.arrival_time, 0), "batching_engine_advance");
+        events_take(asked.engine, NULL);
+        if (work->asks) {
+            one_request_set(&asked.question, i + 1, estimated_output, one.arrival_time);
+            estimate_ask(&asked);
+        } else if (i % 100 == 99) {
+            running += engine_observe(asked.engine).running;
+        }
+    }
+    work->running = running / (work->count / 100);
+    require_ok(batching_engine_destroy(asked.engine), "batching_engine_destroy");
+}
+
+static void router_print(int64_t count, int caches) {
+    router_work silent = {count, caches, 0, 0};
+    router_work asking = {count, caches, 1, 0};
+    const measurement_pair measured =
+        measure_in_turn(router_run, &silent, router_run, &asking, steady_repetitions, count);
+    const double best = (measured.second.best - measured.first.best) / 1e3;
+    const double median = (measured.second.median - measured.first.median) / 1e3;
+    printf("%-14s %8s %8.1f /%6.1f\n", caches ? "prefix caching" : "none", grouped(silent.running), best, median);
+    report_target(median <= TARGET_ESTIMATE_MICROSECONDS, "estimate after each request%s: %.1f us, at most %.0f",
+                  caches ? ", prefix caching" : "", median, TARGET_ESTIMATE_MICROSECONDS);
+}
+
 /** Requests go through an engine for as long as it takes: what is allocated must not depend on how many there were. */
 static void memory_print(const char *name, batching_config config, int64_t count) {
     const int64_t before = allocated_bytes();
@@ -287,6 +350,12 @@ void live_section(int64_t count) {
         questions_print(64, caches);
         questions_print(256, caches);
     }
+    report_heading("Live engine, an estimate of %d output tokens after each of %s requests, 512 + %d tokens, 20/s: "
+                   "microseconds it adds, best / median of %d",
+                   estimated_output, grouped(count / 100), router_output, steady_repetitions);
+    printf("caching         running         estimate\n");
+    router_print(count / 100, 0);
+    router_print(count / 100, 1);
     report_heading("Live engine, %s requests one by one, 512 + 128 tokens, 20/s: nanoseconds a request, best / median "
                    "of %d",
                    grouped(count / 10), steady_repetitions);

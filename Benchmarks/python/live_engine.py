@@ -16,13 +16,18 @@ CALLS = 200
 PROMPT_TOKENS = 512
 OUTPUT_TOKENS = 1000
 TOKENS_PER_HASH = 16
+CACHE_FILLERS = 1000
+FIRST_FILLER = 10**9
 TARGET_MICROSECONDS = 20.0
 # That of c/engine_workloads.c.
 ITERATION_TIME = AffineTime(5.5e-3, 2.8e-5, 2.0e-5, 4.0e-8, 4.6e-10)
 
 
 def busy_engine(running: int, *, caches: bool) -> LiveEngine:
-    """An engine in which so many decode, each for another 800 iterations or some more, as in c/live.c."""
+    """An engine in which so many decode, each for another 800 iterations or some more. As in c/live.c.
+
+    If it caches prefixes, there is content in every block.
+    """
     engine = LiveEngine(
         max_num_seqs=512,
         max_num_batched_tokens=2048,
@@ -31,6 +36,10 @@ def busy_engine(running: int, *, caches: bool) -> LiveEngine:
         iteration_time=ITERATION_TIME,
     )
     hashes = PROMPT_TOKENS // TOKENS_PER_HASH
+    for filler in range(CACHE_FILLERS if caches else 0):
+        first = FIRST_FILLER + filler * hashes
+        engine.submit(filler, prompt_length=PROMPT_TOKENS, output_length=1, hash_ids=range(first, first + hashes))
+        engine.advance()
     for index in range(running):
         ids = range(index * hashes, (index + 1) * hashes) if caches else None
         engine.submit(index, prompt_length=PROMPT_TOKENS, output_length=800 + index, hash_ids=ids)

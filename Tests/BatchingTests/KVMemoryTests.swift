@@ -50,6 +50,41 @@ import Testing
         #expect(pool.find(.unique(5, 4)) == -1)
     }
 
+    @Test func `what a trial changes is undone`() throws {
+        var pool = try BlockPool(count: 4)
+        let used = pool.take()
+        let idle = pool.take()
+        pool.publish(used, content(1))
+        pool.publish(idle, content(2))
+        pool.release(idle)
+        pool.watch(idle)
+        pool.awaited = content(3)
+        // Twice: what the first noted is not what the second notes.
+        for _ in 0..<2 {
+            try pool.beginTrial()
+            pool.use(idle)
+            let taken = pool.take()
+            pool.publish(taken, content(3))
+            #expect(pool.watchIsStale && pool.free == 1)
+            pool.releaseEmpty(pool.take())
+            pool.release(idle)
+            pool.release(used)
+            pool.release(taken)
+            pool.endWatch([idle], count: 1)
+            // All content goes.
+            for _ in 0..<4 { _ = pool.take() }
+            #expect(pool.find(content(1)) == -1 && pool.free == 0)
+            pool.endTrial()
+            #expect(pool.free == 3 && pool.idleWatched == 1 && !pool.watchIsStale && pool.awaited == content(3))
+            #expect(pool.find(content(1)) == used && pool.find(content(2)) == idle && pool.find(content(3)) == -1)
+        }
+        // The two that were never used, then the idle one.
+        #expect([pool.take(), pool.take(), pool.take()] == [2, 3, idle])
+        #expect(pool.watchIsStale && pool.free == 0 && pool.find(content(2)) == -1)
+        pool.release(used)
+        #expect(pool.take() == used)
+    }
+
     @Test func `a watch counts the idle, and is stale once one is evicted or the awaited published`() throws {
         var pool = try BlockPool(count: 3)
         let (first, second) = (pool.take(), pool.take())

@@ -729,6 +729,81 @@ static void what_a_progress_callback_has_stopped_goes_on(void **state) {
     assert_succeeds(batching_engine_destroy(engine));
 }
 
+enum { MOST_TOLD = 64 };
+
+/* What is told of progress, and at which time that it is told it stops; 0: never. */
+struct watcher {
+    int64_t iterations[MOST_TOLD];
+    double time[MOST_TOLD];
+    int64_t finished[MOST_TOLD];
+    int told;
+    int stop;
+};
+
+static int32_t watch(const batching_progress *progress, void *user_data) {
+    struct watcher *watcher = user_data;
+    assert_in_range(watcher->told, 0, MOST_TOLD - 1);
+    watcher->iterations[watcher->told] = progress->iterations;
+    watcher->time[watcher->told] = progress->time;
+    watcher->finished[watcher->told] = progress->finished;
+    watcher->told++;
+    return watcher->told == watcher->stop;
+}
+
+/* With a prefix cache an estimate runs in two parts, which nobody may notice. */
+static void an_estimate_tells_of_progress_with_a_cache_as_without(void **state) {
+    (void)state;
+    const int32_t *prompt = LENGTHS(10), *output = LENGTHS(40);
+    for (int64_t interval = 1; interval <= 5; interval++) {
+        for (int asynchronous = 0; asynchronous <= 1; asynchronous++) {
+            struct watcher watchers[2] = {{{0}, {0}, {0}, 0, 0}, {{0}, {0}, {0}, 0, 0}};
+            batching_engine *engines[2];
+            double ends[2];
+            for (int caches = 0; caches <= 1; caches++) {
+                batching_config config = two_slots();
+                config.max_num_seqs = 4;
+                config.async_scheduling = asynchronous;
+                config.enable_prefix_caching = caches;
+                config.progress_callback = watch;
+                config.progress_user_data = &watchers[caches];
+                config.progress_interval = interval;
+                engines[caches] = created(&config);
+                submit_lesson(engines[caches]);
+                assert_succeeds(batching_engine_advance(engines[caches], 0.6, 0));
+                memset(&watchers[caches], 0, sizeof watchers[caches]);
+                const batching_requests requests = one_request(prompt, output, NULL);
+                struct estimate estimate;
+                estimate_init(&estimate);
+                assert_succeeds(batching_engine_estimate(engines[caches], &requests, &estimate.results));
+                ends[caches] = estimate.end_time[0];
+            }
+            assert_double_equal(ends[0], ends[1]);
+            assert_in_range(watchers[0].told, 40 / interval - 1, 40 / interval + 2);
+            assert_memory_equal(&watchers[0], &watchers[1], sizeof watchers[0]);
+            /* Wherever it is stopped, the engine stays as it is. */
+            const batching_engine_state before = state_of(engines[1]);
+            const int told = watchers[1].told;
+            for (int stop = 1; stop <= told + 1; stop++) {
+                memset(&watchers[1], 0, sizeof watchers[1]);
+                watchers[1].stop = stop <= told ? stop : 0;
+                const batching_requests requests = one_request(prompt, output, NULL);
+                struct estimate estimate;
+                estimate_init(&estimate);
+                const batching_status status = batching_engine_estimate(engines[1], &requests, &estimate.results);
+                assert_int_equal(status, stop <= told ? BATCHING_ERROR_CANCELLED : BATCHING_OK);
+                assert_int_equal(watchers[1].told, stop <= told ? stop : told);
+                const batching_engine_state after = state_of(engines[1]);
+                assert_same_state(&before, &after);
+                if (stop > told) {
+                    assert_double_equal(estimate.end_time[0], ends[1]);
+                }
+            }
+            assert_succeeds(batching_engine_destroy(engines[0]));
+            assert_succeeds(batching_engine_destroy(engines[1]));
+        }
+    }
+}
+
 enum { CALLS_ON_A_HANDLE = 9 };
 
 /* Every call on one handle, one after the other; what each came to. */
@@ -886,6 +961,7 @@ int main(void) {
         cmocka_unit_test(what_a_callback_has_stopped_goes_on),
         cmocka_unit_test(an_estimate_that_a_callback_stops_changes_nothing),
         cmocka_unit_test(what_a_progress_callback_has_stopped_goes_on),
+        cmocka_unit_test(an_estimate_tells_of_progress_with_a_cache_as_without),
         cmocka_unit_test(a_callback_cannot_use_its_own_engine),
         cmocka_unit_test(another_thread_cannot_use_an_engine_in_use),
         cmocka_unit_test(the_clock_has_an_end),

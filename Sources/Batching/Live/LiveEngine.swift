@@ -139,7 +139,8 @@ public struct LiveEngine: ~Copyable {
 
     /// What would become of each of `requests` if it, and nobody else, came: start, first token, end, tokens and status are
     /// written as a simulation would.
-    /// - Complexity: O(running + waiting) to copy the engine, and what it takes to run that to the end of the request.
+    /// - Complexity: O(running + waiting) to copy the engine without what is cached, and what it takes to run that to the
+    ///   end of the request.
     public mutating func estimate(_ requests: RequestColumns, results: ResultColumns) throws(BatchingError) {
         switch place {
         case .counted(let engine): try engine.pointee.estimate(requests, into: results)
@@ -148,10 +149,11 @@ public struct LiveEngine: ~Copyable {
     }
 
     /// An independent copy, which has nothing to tell yet.
+    /// - Complexity: O(running + waiting), and with a prefix cache O(KV blocks), at the speed of memory.
     public borrowing func fork() throws(BatchingError) -> LiveEngine {
         switch place {
-        case .counted(let engine): LiveEngine(.counted(try engine.pointee.copy(keepsEvents: true)))
-        case .cached(let engine): LiveEngine(.cached(try engine.pointee.copy(keepsEvents: true)))
+        case .counted(let engine): LiveEngine(.counted(try engine.pointee.copy()))
+        case .cached(let engine): LiveEngine(.cached(try engine.pointee.copy()))
         }
     }
 

@@ -2,7 +2,7 @@
 /// iteration time: here is which there are.
 protocol LiveMemory: BlockMemory, ~Copyable {
     init(
-        _ configuration: EngineConfiguration, requests: RequestColumns, reservesBlocks: Bool
+        _ configuration: EngineConfiguration, requests: RequestColumns, reservesBlocks: Bool, ownsBlocks: Bool
     ) throws(BatchingError)
 
     static func run(_ replica: inout LiveReplica<Self>, _ goal: LiveGoal) throws(BatchingError)
@@ -17,6 +17,20 @@ protocol LiveMemory: BlockMemory, ~Copyable {
     mutating func read(
         _ reader: inout ByteReader, _ members: UnsafePointer<Member>, running: Int, held: UnsafePointer<Int64>
     ) throws(BatchingError)
+
+    /// Takes over, from an otherwise equal memory, what is cached.
+    mutating func copyCache(_ other: borrowing Self) throws(BatchingError)
+    /// Has an otherwise equal memory use, and change, what is cached here.
+    mutating func lendCache(to other: inout Self) throws(BatchingError)
+    /// What is cached is again as it was when it was lent.
+    mutating func takeCacheBack(from other: inout Self)
+
+    /// Whether there seemed to be too few blocks where more are counted than there may be.
+    var wasShort: Bool { get }
+    /// Blocks that members hold: those that several do, for each.
+    func held(slots: Int) -> Int
+    /// How many of those who decode have so many tokens in their last block, if it is not full.
+    func decoding(withRest rest: Int) -> Int32
 }
 
 extension CountedBlocks: LiveMemory {

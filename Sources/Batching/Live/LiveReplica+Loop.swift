@@ -4,6 +4,8 @@ struct LiveGoal {
     var time: Nanoseconds
     /// The number of the iteration that is not run any more.
     var iteration = Int64.max
+    /// From which iteration on the caller is told of progress; nil: from the next.
+    var begin: Int64?
 
     static var forever: Nanoseconds { Nanoseconds(.max) }
 }
@@ -36,7 +38,8 @@ extension LiveReplica where Memory: ~Copyable {
     private mutating func runOn<Policy: SchedulingPolicy, Time: IterationTimeModel>(
         _ policy: Policy.Type, _ time: Time, _ goal: LiveGoal
     ) throws(BatchingError) {
-        var limits = RunLimits(configuration, until: goal.time, from: replica.iteration, to: goal.iteration)
+        var limits = RunLimits(
+            configuration, until: goal.time, from: goal.begin ?? replica.iteration, to: goal.iteration)
         replica.isOpen = goal.time != LiveGoal.forever
         while true {
             if underWay != nil {
@@ -72,10 +75,17 @@ extension LiveReplica where Memory: ~Copyable {
         }
     }
 
-    /// Whether the request whose end is waited for is done.
+    /// Whether what is waited for has happened.
     private var isWatchOver: Bool {
-        @inline(__always) get { watchedRow >= 0 && !rows.end.elements[watchedRow].isNaN }
+        @inline(__always) get {
+            watchedRow >= 0
+                && (!rows.end.elements[watchedRow].isNaN || replica.memory.wasShort
+                    || (endsOnceCountable && isCountable))
+        }
     }
+
+    /// Whether, unless blocks run out, nobody looks for anything in the cache any more: nobody waits, or will come.
+    var isCountable: Bool { replica.waiting.count == 0 && !replica.hasArrivals }
 
     /// Nothing happens before somebody arrives. False if that is not before the goal.
     private mutating func awaitArrival(before goal: LiveGoal) -> Bool {
@@ -189,7 +199,8 @@ extension LiveReplica where Memory: ~Copyable {
     private mutating func runAhead<Policy: SchedulingPolicy, Time: IterationTimeModel>(
         _ policy: Policy.Type, _ time: Time, _ goal: LiveGoal
     ) throws(BatchingError) {
-        var limits = RunLimits(configuration, until: goal.time, from: replica.iteration, to: goal.iteration)
+        var limits = RunLimits(
+            configuration, until: goal.time, from: goal.begin ?? replica.iteration, to: goal.iteration)
         replica.isOpen = goal.time != LiveGoal.forever
         while true {
             if underWay != nil { try dispatch(time, limits) }
@@ -197,8 +208,8 @@ extension LiveReplica where Memory: ~Copyable {
                 if flight.end > goal.time { return }
                 try landFlight()
                 takeOff()
-                if isWatchOver { return }
                 isStuck = flight.futileBatches >= 4 || replica.isLivelocked
+                if isWatchOver { return }
             }
             if replica.now > goal.time { return }
             if leavingCount > 0 { try settleLeaving(at: replica.now) }

@@ -106,7 +106,7 @@ extension LiveReplica where Memory: ~Copyable {
     }
 }
 
-extension LiveReplica.UnderWay where Memory: ~Copyable {
+extension LiveIteration {
     /// What is not in its work.
     mutating func code(_ coder: inout some ByteCoder, from start: Nanoseconds) throws(BatchingError) {
         try coder.code(&duration)

@@ -4,13 +4,8 @@
 /// An iteration that ends after that time has been scheduled, and is under way. What its end brings (tokens, who finishes)
 /// is told to nobody before the clock gets there, and what the host wants of the running meanwhile happens at its end.
 struct LiveReplica<Memory: LiveMemory & ~Copyable>: ~Copyable {
-    /// The iteration that is under way.
-    struct UnderWay {
-        var work = IterationWork()
-        var duration = Nanoseconds.zero
-        /// nil: how long it takes was asked, but not answered.
-        var end: Nanoseconds?
-    }
+    typealias UnderWay = LiveIteration
+    typealias Departure = LiveDeparture
 
     let configuration: EngineConfiguration
     var replica: Replica<Memory, Unattributed>
@@ -41,21 +36,24 @@ struct LiveReplica<Memory: LiveMemory & ~Copyable>: ~Copyable {
     var aborted: Int64 = 0
     /// The row whose end is waited for; -1: none.
     var watchedRow = -1
-
-    struct Departure: BitwiseCopyable {
-        var id: Int64 = 0
-        /// As many tokens as it had to have to be finished; 0: it was aborted.
-        var output: Int32 = 0
-    }
+    /// Whether the wait is over, too, once blocks need only be counted.
+    var endsOnceCountable = false
 
     /// The copy in which estimates run, made when the first is asked for.
     var twin: UnsafeMutablePointer<LiveReplica<Memory>>?
+    /// With a prefix cache: the copy in which they go on once blocks need only be counted.
+    var countedTwin: UnsafeMutablePointer<LiveReplica<CountedBlocks>>?
 
-    /// - Parameter keepsEvents: whether anybody will want to know what happened.
-    init(_ configuration: EngineConfiguration, keepsEvents: Bool) throws(BatchingError) {
+    /// - Parameters:
+    ///   - keepsEvents: whether anybody will want to know what happened.
+    ///   - ownsBlocks: whether it has a cache of its own from the start.
+    init(
+        _ configuration: EngineConfiguration, keepsEvents: Bool, ownsBlocks: Bool = true
+    ) throws(BatchingError) {
         let policy = configuration.policy.policy
         let memory = try Memory(
-            configuration, requests: RequestColumns(count: 0), reservesBlocks: policy.reservesBlocks)
+            configuration, requests: RequestColumns(count: 0), reservesBlocks: policy.reservesBlocks,
+            ownsBlocks: ownsBlocks)
         let rows = try LiveRows()
         let order = try GrowableBuffer<UInt32>(capacity: 64, repeating: 0)
         let events = try LiveEvents(isWanted: keepsEvents)
@@ -87,6 +85,7 @@ struct LiveReplica<Memory: LiveMemory & ~Copyable>: ~Copyable {
 
     deinit {
         deallocate(twin)
+        deallocate(countedTwin)
     }
 
     /// Tells the replica where the columns are, which may have moved, and who comes next.
@@ -108,9 +107,10 @@ struct LiveReplica<Memory: LiveMemory & ~Copyable>: ~Copyable {
         if let failure { throw failure }
     }
 
-    /// Becomes equal to another replica of the same configuration, but for what that has still to tell.
-    mutating func assign(_ other: borrowing LiveReplica) throws(BatchingError) {
-        try rows.assign(other.rows)
+    /// Becomes equal to another replica of the same configuration, but for what that has still to tell, and for the KV
+    /// blocks.
+    mutating func assign<Other: ~Copyable>(_ other: borrowing LiveReplica<Other>) throws(BatchingError) {
+        try rows.assign(other.rows, copiesHashIDs: Memory.findsPrefixes)
         try order.reserve(other.positions)
         let first = other.firstPosition
         (order.elements + first).update(from: other.order.elements + first, count: other.positions - first)
@@ -130,4 +130,19 @@ struct LiveReplica<Memory: LiveMemory & ~Copyable>: ~Copyable {
         aborted = other.aborted
         connect()
     }
+}
+
+/// The iteration that is under way.
+struct LiveIteration {
+    var work = IterationWork()
+    var duration = Nanoseconds.zero
+    /// nil: how long it takes was asked, but not answered.
+    var end: Nanoseconds?
+}
+
+/// A running request that leaves once the iteration under way is over.
+struct LiveDeparture: BitwiseCopyable {
+    var id: Int64 = 0
+    /// As many tokens as it had to have to be finished; 0: it was aborted.
+    var output: Int32 = 0
 }

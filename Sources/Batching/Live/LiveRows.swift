@@ -225,7 +225,8 @@ struct LiveRows: ~Copyable {
     }
 
     /// Becomes equal to other rows.
-    mutating func assign(_ other: borrowing LiveRows) throws(BatchingError) {
+    /// - Parameter copiesHashIDs: false: nobody will look at them, or add any.
+    mutating func assign(_ other: borrowing LiveRows, copiesHashIDs: Bool) throws(BatchingError) {
         let rows = other.used
         try id.assign(other.id, count: rows)
         try rank.assign(other.rank, count: rows)
@@ -241,7 +242,7 @@ struct LiveRows: ~Copyable {
         try cachedTokens.assign(other.cachedTokens, count: rows)
         try free.reserve(rows)
         free.elements.update(from: other.free.elements, count: rows - other.count)
-        try hashes.assign(other.hashes, rows: rows)
+        try hashes.assign(other.hashes, rows: rows, copiesIDs: copiesHashIDs)
         try places.assign(other.places, count: other.mask + 1)
         mask = other.mask
         used = rows
@@ -334,8 +335,8 @@ struct LiveHashes: ~Copyable {
             ends: UnsafePointer(ends.elements), blockSize: blockSize, coversOutput: coversOutput)
     }
 
-    mutating func assign(_ other: borrowing LiveHashes, rows: Int) throws(BatchingError) {
-        try ids.assign(other.ids, count: other.top)
+    mutating func assign(_ other: borrowing LiveHashes, rows: Int, copiesIDs: Bool) throws(BatchingError) {
+        if copiesIDs { try ids.assign(other.ids, count: other.top) }
         try begins.assign(other.begins, count: rows)
         try ends.assign(other.ends, count: rows)
         top = other.top

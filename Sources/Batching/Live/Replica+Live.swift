@@ -81,13 +81,14 @@ extension Replica where Memory: ~Copyable {
         return true
     }
 
-    /// Becomes equal to another replica of the same configuration, but for the columns.
-    mutating func assign(_ other: borrowing Replica) throws(BatchingError) {
+    /// Becomes equal to another replica of the same configuration, but for the columns and the KV blocks.
+    mutating func assign<Other: BlockMemory & ~Copyable>(
+        _ other: borrowing Replica<Other, Attribution>
+    ) throws(BatchingError) {
         try members.assign(other.members, count: other.slotCount)
         try histories.reserve(members.capacity)
         histories.elements.update(from: other.histories.elements, count: other.slotCount)
         try memory.reserve(slots: members.capacity)
-        try memory.assign(other.memory, slots: other.slotCount)
         try waiting.assign(other.waiting)
         try policyRows.assign(other.policyRows)
         dueLists.assign(other.dueLists)

@@ -42,6 +42,8 @@ protocol BlockMemory: ~Copyable {
     mutating func admit(_ slot: Int, _ member: Member, _ hit: PrefixHit, to grown: Int64) throws(BatchingError)
     /// What was known of the member's tokens only now: those up to `computed` can be found in the cache.
     mutating func settle(_ slot: Int, _ member: Member, computed: Int64)
+    /// A decision is made because there seem to be too few blocks.
+    mutating func noteShortage()
     /// Takes back the blocks of a member.
     mutating func release(_ slot: Int, _ member: Member, computed: Int64, isPreempted: Bool)
 
@@ -57,7 +59,7 @@ protocol BlockMemory: ~Copyable {
     /// A member will have another number of tokens in the end. False, and nothing is changed, if that takes more blocks
     /// than are free.
     mutating func resize(_ slot: Int, _ member: Member, to longest: Int64) throws(BatchingError) -> Bool
-    /// Becomes equal to another memory of the same configuration, as far as that has slots.
+    /// Becomes equal to another memory of the same configuration, as far as that has slots, but for what is cached.
     mutating func assign(_ other: borrowing Self, slots: Int) throws(BatchingError)
 }
 

@@ -71,6 +71,10 @@ struct BlockPool: ~Copyable {
     /// The content whose publication makes it so.
     var awaited = Content.none
 
+    /// What undoes the changes of a trial; made for the first.
+    private var journal: UnsafeMutablePointer<BlockJournal>?
+    private var isOnTrial = false
+
     init(count: Int) throws(BatchingError) {
         let end = Int32(truncatingIfNeeded: count)
         let blocks = try ScratchBuffer(count: count + 1, repeating: Block())
@@ -93,10 +97,36 @@ struct BlockPool: ~Copyable {
         free = count
     }
 
+    /// An independent copy.
+    /// - Complexity: O(blocks), at the speed of memory.
+    init(_ other: borrowing BlockPool) throws(BatchingError) {
+        let blocks = try ScratchBuffer<Block>(uninitialized: other.blockCount)
+        let nodes = try ScratchBuffer<Node>(uninitialized: other.nodeCount)
+        blocks.elements.update(from: other.blocks.elements, count: other.blockCount)
+        nodes.elements.update(from: other.nodes.elements, count: other.nodeCount)
+        self.blocks = blocks
+        self.nodes = nodes
+        end = other.end
+        shift = other.shift
+        free = other.free
+        idleWatched = other.idleWatched
+        watchIsStale = other.watchIsStale
+        awaited = other.awaited
+    }
+
+    deinit {
+        deallocate(journal)
+    }
+
+    /// The blocks and `end`.
+    private var blockCount: Int { Int(end) + 1 }
+    private var nodeCount: Int { Int(end) + 1 << Int(64 - shift) }
+
     /// Takes a block from the front of the free ones, which are not none; whatever was in it is gone.
     @inline(__always)
     mutating func take() -> Int32 {
         let block = blocks.elements[Int(end)].nextFree
+        if isOnTrial { noteTaking(block) }
         removeFromFree(block)
         removeFromIndex(block)
         let element = blocks.elements + Int(block)
@@ -113,6 +143,7 @@ struct BlockPool: ~Copyable {
     @inline(__always)
     mutating func use(_ block: Int32) {
         let element = blocks.elements + Int(block)
+        if isOnTrial { noteBlockAndNeighbours(block) }
         if !element.pointee.isUsed {
             removeFromFree(block)
             if element.pointee.isWatched { idleWatched &-= 1 }
@@ -124,6 +155,7 @@ struct BlockPool: ~Copyable {
     @inline(__always)
     mutating func release(_ block: Int32) {
         let element = blocks.elements + Int(block)
+        if isOnTrial { noteReleasing(block) }
         element.pointee.users &-= 1
         if element.pointee.isUsed { return }
         if element.pointee.isWatched { idleWatched &+= 1 }
@@ -133,6 +165,7 @@ struct BlockPool: ~Copyable {
     /// Nobody uses any more a block without content: it is the first to be taken.
     @inline(__always)
     mutating func releaseEmpty(_ block: Int32) {
+        if isOnTrial { noteReleasing(block) }
         blocks.elements[Int(block)].users = 0
         addToFree(block, after: end, before: blocks.elements[Int(end)].nextFree)
     }
@@ -158,6 +191,7 @@ struct BlockPool: ~Copyable {
     @inline(__always)
     mutating func publish(_ block: Int32, _ content: Content) {
         let element = blocks.elements + Int(block)
+        if isOnTrial { noteBlock(block) }
         element.pointee.id = content.id
         element.pointee.place = content.place
         if !content.isUnique { addToIndex(block, content) }
@@ -184,6 +218,7 @@ struct BlockPool: ~Copyable {
         if content == awaited { watchIsStale = true }
         let head = head(content)
         let last = nodes.elements[Int(head)].previous
+        if isOnTrial { noteNodes(block, last, head) }
         nodes.elements[Int(block)] = Node(next: head, previous: last)
         nodes.elements[Int(last)].next = block
         nodes.elements[Int(head)].previous = block
@@ -210,30 +245,91 @@ struct BlockPool: ~Copyable {
         return -1
     }
 
-    /// Becomes equal to another pool with as many blocks.
-    mutating func assign(_ other: borrowing BlockPool) {
-        let count = Int(end) + 1
-        blocks.elements.update(from: other.blocks.elements, count: count)
-        nodes.elements.update(from: other.nodes.elements, count: count - 1 + 1 << Int(64 - shift))
-        free = other.free
-        idleWatched = other.idleWatched
-        watchIsStale = other.watchIsStale
-        awaited = other.awaited
-    }
-
     /// From now on `idleWatched` counts this block while nobody uses it.
     @inline(__always)
     mutating func watch(_ block: Int32) {
         let element = blocks.elements + Int(block)
+        if isOnTrial { noteBlock(block) }
         if !element.pointee.isUsed { idleWatched &+= 1 }
         element.pointee.users |= Block.watched
     }
 
     /// Watches nothing any more.
     mutating func endWatch(_ watched: UnsafePointer<Int32>, count: Int) {
-        for position in 0..<count { blocks.elements[Int(watched[position])].users &= ~Block.watched }
+        for position in 0..<count {
+            if isOnTrial { noteBlock(watched[position]) }
+            blocks.elements[Int(watched[position])].users &= ~Block.watched
+        }
         idleWatched = 0
         watchIsStale = false
         awaited = .none
+    }
+}
+
+// MARK: - A trial
+
+extension BlockPool {
+    /// All changes from here on will be undone.
+    mutating func beginTrial() throws(BatchingError) {
+        if journal == nil {
+            journal = try allocated(try BlockJournal(blocks: blockCount, nodes: nodeCount))
+        }
+        journal?.pointee.begin(
+            BlockJournal.Counters(
+                free: free, idleWatched: idleWatched, watchIsStale: watchIsStale, awaited: awaited))
+        isOnTrial = true
+    }
+
+    /// - Complexity: O(what was changed).
+    mutating func endTrial() {
+        guard isOnTrial, let journal else { return }
+        isOnTrial = false
+        journal.pointee.restore(blocks.elements, nodes.elements)
+        let counters = journal.pointee.counters
+        free = counters.free
+        idleWatched = counters.idleWatched
+        watchIsStale = counters.watchIsStale
+        awaited = counters.awaited
+    }
+
+    @inline(__always)
+    private func noteBlock(_ block: Int32) { journal?.pointee.note(block: block, blocks.elements) }
+
+    @inline(__always)
+    private func noteNode(_ node: Int32) { journal?.pointee.note(node: node, nodes.elements) }
+
+    /// One that may be free, and is no longer to be.
+    @inline(never)
+    private func noteBlockAndNeighbours(_ block: Int32) {
+        let element = blocks.elements[Int(block)]
+        noteBlock(block)
+        if !element.isUsed {
+            noteBlock(element.previousFree)
+            noteBlock(element.nextFree)
+        }
+    }
+
+    @inline(never)
+    private func noteTaking(_ block: Int32) {
+        noteBlockAndNeighbours(block)
+        let node = nodes.elements[Int(block)]
+        noteNodes(block, node.previous, node.next)
+    }
+
+    /// It may go to either end of the free ones.
+    @inline(never)
+    private func noteReleasing(_ block: Int32) {
+        let element = blocks.elements[Int(end)]
+        noteBlock(block)
+        noteBlock(end)
+        noteBlock(element.previousFree)
+        noteBlock(element.nextFree)
+    }
+
+    @inline(never)
+    private func noteNodes(_ block: Int32, _ previous: Int32, _ next: Int32) {
+        noteNode(block)
+        noteNode(previous)
+        noteNode(next)
     }
 }

@@ -47,15 +47,16 @@ struct CachedBlocks: BlockMemory, ~Copyable {
     private var watched: GrowableBuffer<Int32>
     private var watchedCount = 0
 
+    /// - Parameter ownsBlocks: false: those of another memory are to be borrowed, or copied.
     init(
-        usable: Int, blockSize: Int64, requests: RequestColumns, isAsynchronous: Bool
+        usable: Int, blockSize: Int64, requests: RequestColumns, isAsynchronous: Bool, ownsBlocks: Bool = true
     ) throws(BatchingError) {
         let hashBlockSize = Int64(requests.prefixHashes?.blockSize ?? 0)
         guard hashBlockSize >= 0, hashBlockSize % blockSize == 0 else {
             throw .invalid(
                 "hash_block_size", hashBlockSize, "must be a multiple of block_size, which is \(blockSize)")
         }
-        let pool = try BlockPool(count: usable)
+        let pool = try BlockPool(count: ownsBlocks ? usable : 0)
         let tables = try GrowableBuffer(capacity: 0, repeating: Table())
         let phases = try ScratchBuffer(count: Int(blockSize), repeating: Phase())
         let watched = try GrowableBuffer<Int32>(capacity: 64, repeating: 0)
@@ -72,11 +73,12 @@ struct CachedBlocks: BlockMemory, ~Copyable {
 
     /// - Parameter reservesBlocks: no policy that does caches prefixes.
     init(
-        _ configuration: EngineConfiguration, requests: RequestColumns, reservesBlocks: Bool = false
+        _ configuration: EngineConfiguration, requests: RequestColumns, reservesBlocks: Bool = false,
+        ownsBlocks: Bool = true
     ) throws(BatchingError) {
         try self.init(
             usable: Int(configuration.numGPUBlocks ?? 1) - 1, blockSize: configuration.blockSize, requests: requests,
-            isAsynchronous: configuration.isAsynchronous)
+            isAsynchronous: configuration.isAsynchronous, ownsBlocks: ownsBlocks)
     }
 
     deinit {
@@ -245,6 +247,9 @@ extension CachedBlocks {
     }
 
     @inline(__always)
+    func noteShortage() {}
+
+    @inline(__always)
     mutating func release(_ slot: Int, _ member: Member, computed: Int64, isPreempted: Bool) {
         let table = tables.elements + slot
         guard let blocks = table.pointee.blocks else { return }
@@ -385,12 +390,46 @@ extension CachedBlocks {
         watchedCount = other.watchedCount
         watchedRequest = other.watchedRequest
         watchedTokens = other.watchedTokens
-        pool.assign(other.pool)
         phases.elements.update(from: other.phases.elements, count: Int(blockSize.tokens))
         current = other.current
         nextToGrow = other.nextToGrow
         nextToPublish = other.nextToPublish
         isGrowing = other.isGrowing
         blocksPerHash = other.blocksPerHash
+    }
+}
+
+// MARK: - An estimate
+
+extension CachedBlocks {
+    mutating func copyCache(_ other: borrowing CachedBlocks) throws(BatchingError) {
+        pool = try BlockPool(other.pool)
+    }
+
+    mutating func lendCache(to other: inout CachedBlocks) throws(BatchingError) {
+        try pool.beginTrial()
+        swap(&pool, &other.pool)
+    }
+
+    mutating func takeCacheBack(from other: inout CachedBlocks) {
+        swap(&pool, &other.pool)
+        pool.endTrial()
+    }
+
+    @inline(__always)
+    var wasShort: Bool { false }
+
+    /// Blocks that members hold: those that several do, for each.
+    func held(slots: Int) -> Int {
+        var held = 0
+        for slot in 0..<slots { held &+= Int(tables.elements[slot].count) }
+        return held
+    }
+
+    /// How many of those who decode have so many tokens in their last block, if it is not full.
+    func decoding(withRest rest: Int) -> Int32 {
+        let phase = rest &+ current
+        let size = Int(truncatingIfNeeded: blockSize.tokens)
+        return phases.elements[phase >= size ? phase &- size : phase].count
     }
 }

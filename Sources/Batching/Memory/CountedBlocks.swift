@@ -13,6 +13,10 @@ struct CountedBlocks: BlockMemory, ~Copyable {
     /// How many of those who decode are in each phase. One in phase `current` has only full blocks.
     private let phases: ScratchBuffer<Int32>
     private var current = 0
+    /// Whether more blocks are counted than there may be, so that nothing can be decided once they seem too few; and
+    /// whether that has happened.
+    private var countsTooMany = false
+    private(set) var wasShort = false
 
     /// - Parameters:
     ///   - usable: nil: there is no limit, and more than all requests could ever take can be used.
@@ -30,8 +34,9 @@ struct CountedBlocks: BlockMemory, ~Copyable {
     /// - Parameters:
     ///   - requests: not looked at.
     ///   - reservesBlocks: see the other initializer.
+    ///   - ownsBlocks: nothing is cached.
     init(
-        _ configuration: EngineConfiguration, requests: RequestColumns, reservesBlocks: Bool
+        _ configuration: EngineConfiguration, requests: RequestColumns, reservesBlocks: Bool, ownsBlocks: Bool = true
     ) throws(BatchingError) {
         try self.init(
             usable: configuration.numGPUBlocks.map { Int($0) - 1 }, blockSize: configuration.blockSize,
@@ -123,6 +128,9 @@ struct CountedBlocks: BlockMemory, ~Copyable {
     func settle(_ slot: Int, _ member: Member, computed: Int64) {}
 
     @inline(__always)
+    mutating func noteShortage() { wasShort = countsTooMany }
+
+    @inline(__always)
     mutating func release(_ slot: Int, _ member: Member, computed: Int64, isPreempted: Bool) {
         free &+= blockSize.holding(isReserved ? member.longest : computed)
     }
@@ -146,6 +154,30 @@ struct CountedBlocks: BlockMemory, ~Copyable {
         free = other.free
         current = other.current
         phases.elements.update(from: other.phases.elements, count: Int(blockSize.tokens))
+    }
+
+    // An estimate
+
+    mutating func copyCache(_ other: borrowing CountedBlocks) {}
+
+    mutating func lendCache(to other: inout CountedBlocks) {}
+
+    mutating func takeCacheBack(from other: inout CountedBlocks) {}
+
+    func held(slots: Int) -> Int { usable &- free }
+
+    func decoding(withRest rest: Int) -> Int32 { phases.elements[phase(Int64(rest))] }
+
+    /// Has as many blocks in use as another memory of the same configuration if it counts those that several members
+    /// hold for each of them. So from here on no more are free than there really are.
+    mutating func count<Memory: LiveMemory & ~Copyable>(_ other: borrowing Memory, slots: Int) {
+        free = usable &- other.held(slots: slots)
+        current = 0
+        for rest in 0..<Int(truncatingIfNeeded: blockSize.tokens) {
+            phases.elements[rest] = other.decoding(withRest: rest)
+        }
+        countsTooMany = true
+        wasShort = false
     }
 }
 

@@ -42,6 +42,7 @@ enum VLLMPolicy: SchedulingPolicy {
         let grown = settings.reservesFullPrompt ? known : computed &+ tokens
         let needed = blockSize.holding(grown) &- hit.blocks &+ hit.idle &+ watermark
         if needed > replica.memory.free {
+            replica.memory.noteShortage()
             if Attribution.isWanted { replica.ledger.isShortOfMemory = true }
             return false
         }

@@ -36,6 +36,11 @@ public struct EngineConfiguration {
     public var progressInterval: Int64 = 4096
 
     public init() {}
+
+    /// Whether the caller is asked how long iterations take.
+    var asksForTime: Bool {
+        if case .callback = iterationTime { true } else { false }
+    }
 }
 
 /// How long an iteration takes.

@@ -92,6 +92,7 @@ extension Replica where Memory: ~Copyable {
             let tokens = isDecoding ? 1 : min(member.known &- computed, threshold, budget)
             var wasPreempted = false
             while memory.needed(from: computed, to: computed &+ tokens) > memory.free {
+                memory.noteShortage()
                 let victim = leastUrgent()
                 if victim == slot {
                     wasPreempted = true

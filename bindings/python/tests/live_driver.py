@@ -116,7 +116,7 @@ class Drive:
 
     @staticmethod
     def name(index: int) -> int:
-        return -(index**3) * 2**40 - index
+        return -(index**3) * 2**38 - index
 
     def look(self) -> None:
         """Nothing that is asked, and no copy, changes anything."""
