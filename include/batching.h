@@ -537,7 +537,7 @@ typedef struct batching_progress {
     double time;          /**< Seconds on the clock of the run. */
     int64_t arrived;      /**< Requests that have arrived, rejected ones included. */
     int64_t finished;     /**< Requests that have all their tokens. */
-    int64_t count;        /**< Requests in all. */
+    int64_t count;        /**< Requests in all; of a live engine, those submitted so far. */
 } batching_progress;
 
 /** Writes how many seconds the iteration takes: finite, at least 0, rounded to whole nanoseconds. */

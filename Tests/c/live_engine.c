@@ -804,6 +804,35 @@ static void an_estimate_tells_of_progress_with_a_cache_as_without(void **state) 
     }
 }
 
+static int32_t keep_progress(const batching_progress *progress, void *user_data) {
+    *(batching_progress *)user_data = *progress;
+    return 0;
+}
+
+static void progress_counts_those_who_are_gone(void **state) {
+    (void)state;
+    batching_progress last = {.count = 0};
+    batching_config config = two_slots();
+    config.progress_callback = keep_progress;
+    config.progress_user_data = &last;
+    config.progress_interval = 1;
+    batching_engine *engine = created(&config);
+    submit_lesson(engine);
+    /* 1 is done at 1.0. 2 leaves while it waits, and two others come, one of them much later. */
+    assert_succeeds(batching_engine_advance(engine, 0.6, 0));
+    assert_succeeds(batching_engine_abort(engine, 2));
+    INITIALIZED(batching_requests, requests);
+    requests.count = 2;
+    requests.output_length = LENGTHS(2, 2);
+    requests.arrival_time = TIMES(1.2, 50.0);
+    assert_succeeds(batching_engine_submit(engine, &requests, IDS(8, 9)));
+    assert_succeeds(batching_engine_advance(engine, 2.3, 0));
+    assert_int_equal(last.arrived, 4);
+    assert_int_equal(last.finished, 2);
+    assert_int_equal(last.count, 5);
+    assert_succeeds(batching_engine_destroy(engine));
+}
+
 enum { CALLS_ON_A_HANDLE = 9 };
 
 /* Every call on one handle, one after the other; what each came to. */
@@ -962,6 +991,7 @@ int main(void) {
         cmocka_unit_test(an_estimate_that_a_callback_stops_changes_nothing),
         cmocka_unit_test(what_a_progress_callback_has_stopped_goes_on),
         cmocka_unit_test(an_estimate_tells_of_progress_with_a_cache_as_without),
+        cmocka_unit_test(progress_counts_those_who_are_gone),
         cmocka_unit_test(a_callback_cannot_use_its_own_engine),
         cmocka_unit_test(another_thread_cannot_use_an_engine_in_use),
         cmocka_unit_test(the_clock_has_an_end),

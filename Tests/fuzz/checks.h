@@ -140,7 +140,7 @@ void fuzz_live_engine(struct input *input);
 /* The same engine, saved and loaded: see fuzz_engine_bytes.c. The one that is given is gone. */
 batching_engine *fuzz_saved_engine(batching_engine *engine, const batching_config *callbacks);
 /* What becomes of its bytes when they are damaged; the engine itself stays as it is. */
-void fuzz_damaged_engine(struct input *input, batching_engine *engine, const batching_config *callbacks);
+void fuzz_damaged_engine(struct input *input, batching_engine *engine, const batching_config *given);
 
 /* batching_load_calculate and batching_attribution_bands_calculate: see fuzz_load.c. */
 void fuzz_load(struct input *input);

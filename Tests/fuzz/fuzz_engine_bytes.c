@@ -89,11 +89,20 @@ static void damage(struct input *input, struct bytes *bytes) {
     set_checksum(*bytes);
 }
 
-void fuzz_damaged_engine(struct input *input, batching_engine *engine, const batching_config *callbacks) {
+/* Ids may be any in damaged bytes; all else adds up. */
+static int32_t decide(const batching_policy_view *view, batching_policy_decision *decision, void *user_data) {
+    require_view(view);
+    input_decision(user_data, view, decision);
+    return 0;
+}
+
+void fuzz_damaged_engine(struct input *input, batching_engine *engine, const batching_config *given) {
+    batching_config callbacks = *given;
+    callbacks.policy_callback = decide;
     struct bytes bytes = saved(engine);
     damage(input, &bytes);
     batching_engine *loaded = NULL, *copy = NULL;
-    const batching_status status = batching_engine_load(bytes.bytes, bytes.size, callbacks, &loaded);
+    const batching_status status = batching_engine_load(bytes.bytes, bytes.size, &callbacks, &loaded);
     free(bytes.bytes);
     if (!succeeded(status)) {
         REQUIRE(status == BATCHING_ERROR_INVALID_ARGUMENT && loaded == NULL);

@@ -75,12 +75,17 @@ extension LiveReplica where Memory: ~Copyable {
     ) throws(BatchingError) {
         var saved = SavedMember()
         try saved.code(&reader)
-        guard replica.rejection(row) == nil, isRunning == (saved.kind != .preempted),
+        guard canBeServed(row), isRunning == (saved.kind != .preempted),
             isUnderWay || (saved.kind != .joining && saved.chunk == 0),
             replica.isPossible(saved, prompt: replica.prompt(row), output: replica.output(row))
         else { throw .corrupt("a request has tokens that it cannot have") }
         let slot = try replica.enlist(saved, row)
         rows.set(slot: Int32(truncatingIfNeeded: slot), of: row)
+    }
+
+    /// Whether a request can have come, and be served.
+    private func canBeServed(_ row: Int) -> Bool {
+        rows.arrivalTime(row) <= replica.now && replica.rejection(row) == nil
     }
 
     /// Those who wait, and those who have not arrived, take their places.
@@ -94,7 +99,7 @@ extension LiveReplica where Memory: ~Copyable {
         for row in first..<Int(counters.requests) {
             let isWaiting = row < first + waiting
             if isWaiting {
-                guard replica.rejection(row) == nil else { throw .corrupt("a request waits that cannot be served") }
+                guard canBeServed(row) else { throw .corrupt("a request waits that cannot be served") }
                 try replica.waiting.append(row)
             } else if replica.rejection(row) != nil {
                 mayReject = true

@@ -34,12 +34,17 @@ extension LiveReplica where Memory: ~Copyable {
         clock = max(clock, stopsEarly ? min(replica.now, goal.time) : goal.time)
     }
 
+    private func limits(_ goal: LiveGoal) -> RunLimits {
+        RunLimits(
+            configuration, until: goal.time, from: goal.begin ?? replica.iteration, to: goal.iteration,
+            gone: Int(truncatingIfNeeded: rows.submitted) &- positions)
+    }
+
     @inline(__always)
     private mutating func runOn<Policy: SchedulingPolicy, Time: IterationTimeModel>(
         _ policy: Policy.Type, _ time: Time, _ goal: LiveGoal
     ) throws(BatchingError) {
-        var limits = RunLimits(
-            configuration, until: goal.time, from: goal.begin ?? replica.iteration, to: goal.iteration)
+        var limits = limits(goal)
         replica.isOpen = goal.time != LiveGoal.forever
         while true {
             if underWay != nil {
@@ -199,8 +204,7 @@ extension LiveReplica where Memory: ~Copyable {
     private mutating func runAhead<Policy: SchedulingPolicy, Time: IterationTimeModel>(
         _ policy: Policy.Type, _ time: Time, _ goal: LiveGoal
     ) throws(BatchingError) {
-        var limits = RunLimits(
-            configuration, until: goal.time, from: goal.begin ?? replica.iteration, to: goal.iteration)
+        var limits = limits(goal)
         replica.isOpen = goal.time != LiveGoal.forever
         while true {
             if underWay != nil { try dispatch(time, limits) }

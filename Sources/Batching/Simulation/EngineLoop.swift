@@ -85,6 +85,8 @@ struct RunLimits {
     private let iterations: Int64
     private let progress: ((EngineProgress) throws(BatchingError) -> Void)?
     private let progressInterval: Int64
+    /// Requests that are in no column any more.
+    private let gone: Int
     /// The iteration before which there is something to do.
     private var nextCheck: Int64
 
@@ -94,8 +96,11 @@ struct RunLimits {
     }
 
     /// Of an engine that runs on: up to a time, and to a number of iterations, `from` which it has run already.
-    init(_ configuration: EngineConfiguration, until time: Nanoseconds, from first: Int64, to last: Int64) {
+    init(
+        _ configuration: EngineConfiguration, until time: Nanoseconds, from first: Int64, to last: Int64, gone: Int = 0
+    ) {
         self.time = time
+        self.gone = gone
         iterations = last
         progress = configuration.progress
         progressInterval = configuration.progressInterval
@@ -112,8 +117,8 @@ struct RunLimits {
             if replica.iteration >= iterations { return .iterationLimit }
             try report(
                 EngineProgress(
-                    iterations: replica.iteration, time: replica.now, arrived: replica.arrived,
-                    finished: replica.totals.finished, count: replica.requests.count))
+                    iterations: replica.iteration, time: replica.now, arrived: gone &+ replica.arrived,
+                    finished: replica.totals.finished, count: gone &+ replica.requests.count))
         }
         return replica.now >= time ? .timeLimit : nil
     }

@@ -537,7 +537,7 @@ typedef struct batching_progress {
     double time;          /**< Seconds on the clock of the run. */
     int64_t arrived;      /**< Requests that have arrived, rejected ones included. */
     int64_t finished;     /**< Requests that have all their tokens. */
-    int64_t count;        /**< Requests in all. */
+    int64_t count;        /**< Requests in all; of a live engine, those submitted so far. */
 } batching_progress;
 
 /** Writes how many seconds the iteration takes: finite, at least 0, rounded to whole nanoseconds. */
@@ -565,7 +565,7 @@ typedef struct batching_policy_view {
     double time;                     /**< Seconds: now. */
     int64_t count;                   /**< Rows: requests that have arrived and are neither rejected nor finished. */
     int64_t running_count;           /**< Those of them that run. */
-    const int64_t *request;          /**< [count] its index in the requests of the run. */
+    const int64_t *request;          /**< [count] its index in the requests of the run; of a live engine, its id. */
     const double *arrival_time;      /**< [count] seconds. */
     const int32_t *prompt_tokens;    /**< [count] at least 1. */
     const int32_t *generated_tokens; /**< [count] tokens generated. With prompt_tokens: N, its known tokens. */
@@ -573,7 +573,8 @@ typedef struct batching_policy_view {
                                           instant_prefill. */
     const int64_t *kv_blocks; /**< [count] KV blocks that it holds: C / block_size, rounded up. 0 while it waits. */
     const int32_t *priority;  /**< [count] as given; lower is more urgent. */
-    const int64_t *tie_break; /**< [count] as given; its index if none was given. */
+    const int64_t *tie_break; /**< [count] as given; if none was given its index, or, of a live engine, how many were
+                                   submitted before it. */
     const int32_t *oracle_output_tokens; /**< [count] tokens that it will have generated in the end. No real scheduler
                                               knows them: whatever looks here is an oracle. */
     int64_t max_num_seqs;                /**< The most requests that run at once. */
@@ -585,7 +586,7 @@ typedef struct batching_policy_view {
 
 /**
  * What the policy decides. Everything is 0 when it is asked; the columns are the library's, to be written, and an
- * answer that is not valid ends the run: see "Your own policy" in section 6.
+ * answer that is not valid ends the run: see "Your own policy" in section 6. (It does not end a live engine.)
  */
 typedef struct batching_policy_decision {
     uint32_t struct_size; /**< sizeof(batching_policy_decision) of the library. */
@@ -990,9 +991,9 @@ batching_status batching_strategies_compare(const batching_requests *requests, i
  * 0; the other settings of vllm and dynamic are its own business. It is asked in the order of the iterations, once for
  * each that it is asked for at all, and a run of the same answers gives the same bytes, with logs or without.
  *
- *   An answer costs the callback's own time, about 1 ns for each row that it names, and, since the columns are kept
- * from one iteration to the next, about 0.2 ns for each request that runs; nothing for those that wait. Iterations that
- *   until_change covers cost what they do with the other policies.
+ *   Asking costs about 40 ns beside the callback's own time, and, since the columns are kept from one iteration to the
+ *   next, 0.3 ns for each request that runs and nothing for those that wait; an answer about 3 ns for each row that it
+ *   names. Iterations that until_change covers cost what they do with the other policies.
  *
  * Where the time of a request goes
  *
@@ -1629,20 +1630,34 @@ batching_status batching_accumulator_prometheus(batching_accumulator *accumulato
  * Ids. The caller chooses what a request is called; an id is free again once its request has finished, was aborted or
  * rejected.
  *
- * Events. They are kept until batching_engine_poll takes them, 32 bytes each. In order of time; at the same time in the
+ * Events. They are kept until batching_engine_poll takes them, 24 bytes each. In order of time; at the same time in the
  * order in which they happen.
  *
  * Output lengths. What a real server will generate is not known: submit what is expected, and correct it as the request
  * finishes earlier, or goes on longer, with batching_engine_set_output_length. What is submitted, or corrected, is
  * known to the engine; its policy does not look at it, but for those that section 6 names.
  *
- * Memory. About 200 bytes a request in flight, and what section 6 says; what was once needed is kept for those to come.
+ * Your own policy. policy_callback is asked when, and shown what, it would be in batching_simulate with the same
+ * requests, in whatever slices; but the column request has the ids of submit. A wait_until may lie beyond where the
+ * clock stops: it is kept. What only a host can do is a change as an arrival is: whoever is aborted leaves its rows, a
+ * corrected length stands in oracle_output_tokens, and both end until_change, wait_until and being stuck. Estimates and
+ * copies made by batching_engine_fork ask the same policy_callback with the same policy_user_data, about what would be;
+ * the request of an estimate has an id that no other has. A policy that decides by the view alone need not know. For
+ * one that remembers something from one call to the next, such as the service counters of fair queueing, the host keeps
+ * the two apart: it sets aside what policy_user_data points to before it calls batching_engine_estimate, or advances a
+ * copy, and puts it back afterwards. The same holds for the other callbacks.
+ *
+ * Memory. About 200 bytes a request in flight, and what section 6 says; with policy_callback about 100 more for each
+ * that runs or waits. What was once needed is kept for those to come. The first estimate makes a copy of all of it but
+ * the prefix cache, which is kept as well, with room to note what it changes in that: up to 84 bytes a KV block, of
+ * which only those are touched that an estimate has needed.
  *
  * Handles. One thread at a time uses a handle; a call on one that is in use, be it from one of its own callbacks,
  * returns BATCHING_ERROR_BUSY, and does nothing. Different handles are independent. A call that fails for its arguments
- * leaves the engine as it was. If time_callback or progress_callback stops batching_engine_advance, it can be called
- * again, and goes on where it was; after BATCHING_ERROR_OVERFLOW or BATCHING_ERROR_OUT_OF_MEMORY in it, every call but
- * destroy returns that error. A handle that was destroyed must not be used again, which cannot be noticed.
+ * leaves the engine as it was. If a callback stops batching_engine_advance, or its answer is not valid, nothing is done
+ * of that answer; advance can be called again, and goes on where it was by asking again. After BATCHING_ERROR_OVERFLOW
+ * or BATCHING_ERROR_OUT_OF_MEMORY in it an engine can only be observed, polled and destroyed: every other call returns
+ * that error. A handle that was destroyed must not be used again, which cannot be noticed.
  * ================================================================================================================ */
 
 /** A handle: see above. */
@@ -1698,15 +1713,15 @@ batching_status batching_engine_state_init(batching_engine_state *state, uint32_
  * Makes an engine, with its clock at 0.
  *
  *   config  NULL: all defaults. Its callbacks are called by advance and estimate, for as long as the engine lives.
- *           The policy must not be custom, time_limit and iteration_limit must be 0, and iteration_log, decision_log
- * and attribution NULL. engine  written: the new handle, for batching_engine_destroy. Must not be NULL.
+ *           time_limit and iteration_limit must be 0, and iteration_log, decision_log and attribution NULL.
+ *   engine  written: the new handle, for batching_engine_destroy. Must not be NULL.
  *
  * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_INVALID_ARGUMENT;
  * BATCHING_ERROR_OUT_OF_MEMORY.
  */
 batching_status batching_engine_create(const batching_config *config, batching_engine **engine);
 
-/** Gives back what create or fork made. NULL is fine. BATCHING_ERROR_BUSY: it is in use, and still there. */
+/** Gives back what create, fork or load made. NULL is fine. BATCHING_ERROR_BUSY: it is in use, and still there. */
 batching_status batching_engine_destroy(batching_engine *engine);
 
 /**
@@ -1753,7 +1768,8 @@ batching_status batching_engine_abort(batching_engine *engine, int64_t request);
 
 /**
  * How many tokens a request will have generated in the end; at least 1. If it has as many, it has finished: now, or, if
- * it runs, at the end of the iteration under way, with what it has then. max_model_len holds.
+ * it runs, at the end of the iteration under way, with what it has then: of several calls until then the last holds.
+ * max_model_len holds.
  *
  * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_BUSY; BATCHING_ERROR_INVALID_ARGUMENT if it is not in flight,
  * could never be served with so many, runs in a static or dynamic batch, or, with async_scheduling, has its last token
@@ -1773,8 +1789,11 @@ batching_status batching_engine_observe(batching_engine *engine, batching_engine
  *
  * Errors: those of submit and advance, but that it leaves the engine usable; BATCHING_ERROR_CAPACITY.
  *
- * Time: a copy of what is in flight (with prefix caching also of the cache, 40 bytes a block), and what it takes to run
- * that to the end of the request. Callbacks are called.
+ * Time: a copy of what is in flight, and what it takes to run that to the end of the request. With prefix caching the
+ * cache is not copied: what the run changes in it is undone. As long as anybody waits, or is to come, it is run as
+ * batching_engine_advance would; from then on, unless KV blocks run out or time_callback is asked, blocks are only
+ * counted, as without a cache. Callbacks are called; where blocks run out after all, progress_callback for the same
+ * iterations again.
  */
 batching_status batching_engine_estimate(batching_engine *engine, const batching_requests *requests,
                                          const batching_results *results);
@@ -1783,8 +1802,41 @@ batching_status batching_engine_estimate(batching_engine *engine, const batching
  * Makes an independent copy, for a what-if. It has no events to tell yet. Its callbacks are the same.
  *
  *   copy  written: the new handle, for batching_engine_destroy. Must not be NULL.
+ *
+ * Time: a copy of what is in flight, and with prefix caching of the cache, 40 bytes a KV block, at the speed of memory.
  */
 batching_status batching_engine_fork(batching_engine *engine, batching_engine **copy);
+
+/**
+ * The whole engine as bytes: its configuration, all that is in flight or in the prefix cache, and the events that were
+ * not polled. The same state gives the same bytes, in whatever process; they are little-endian, and carry a version and
+ * a checksum. Callbacks and their user_data are not among them.
+ *
+ *   buffer    [capacity] written, or NULL.
+ *   capacity  bytes; at least 0.
+ *   needed    written, also when capacity is too small: how many bytes there are. NULL: not wanted.
+ *
+ * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_BUSY; BATCHING_ERROR_CAPACITY if they do not fit; with a NULL
+ * buffer only needed is written, and that is no error. BATCHING_ERROR_OUT_OF_MEMORY.
+ *
+ * Size: about 90 bytes a request in flight, 24 an event, 8 a hash id; 4 a KV block in use, and 16 one with content,
+ * with prefix caching. Time: O(that).
+ */
+batching_status batching_engine_save(batching_engine *engine, uint8_t *buffer, int64_t capacity, int64_t *needed);
+
+/**
+ * Makes an engine that goes on as the one that was saved would have, to the last bit.
+ *
+ *   bytes      [size] what batching_engine_save wrote. It may lie anywhere; it is not needed afterwards.
+ *   callbacks  of it are taken: time_callback and policy_callback, which are required where the engine that was saved
+ *              had them, and progress_callback with progress_interval; nothing else of it is looked at. NULL: none.
+ *   engine     written: the new handle, for batching_engine_destroy. Must not be NULL.
+ *
+ * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_INVALID_ARGUMENT if they are not what
+ * batching_engine_save of this version wrote, or were changed since; BATCHING_ERROR_OUT_OF_MEMORY.
+ */
+batching_status batching_engine_load(const uint8_t *bytes, int64_t size, const batching_config *callbacks,
+                                     batching_engine **engine);
 
 #ifdef __cplusplus
 }

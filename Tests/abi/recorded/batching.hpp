@@ -210,13 +210,13 @@ template <class Container> auto unless_empty(Container &elements) {
 
 } // namespace detail
 
-/// Requests that own their columns.
+/// Requests that own their columns. Those that are empty, other than output_length, are left out: their defaults hold.
 struct requests {
     std::vector<std::int32_t> prompt_length;
     std::vector<std::int32_t> output_length;
     std::vector<double> arrival_time;
 
-    // For the engine; empty: left out.
+    // For the engine.
     std::vector<std::int32_t> priority = {};
     std::vector<std::int64_t> tie_break = {};
     std::vector<std::int64_t> hash_ids = {};
@@ -225,9 +225,9 @@ struct requests {
     bool hash_covers_output = false;
 
     operator requests_view() const {
-        return {prompt_length,
+        return {detail::unless_empty(prompt_length),
                 output_length,
-                arrival_time,
+                detail::unless_empty(arrival_time),
                 detail::unless_empty(priority),
                 detail::unless_empty(tie_break),
                 detail::unless_empty(hash_ids),
@@ -1863,10 +1863,10 @@ class accumulator {
   public:
     explicit accumulator(const accumulator_config &given = {}) {
         auto config = detail::initialized(batching_accumulator_config_init);
-        config.window = not_zero("window", given.window);
-        config.slot_count = not_zero("slot_count", given.slot_count);
-        config.max_requests = not_zero("max_requests", given.max_requests);
-        config.max_gaps = given.max_gaps ? not_zero("max_gaps", *given.max_gaps) : 0;
+        config.window = detail::not_zero("window", given.window, "greater than 0");
+        config.slot_count = detail::not_zero("slot_count", given.slot_count, "greater than 0");
+        config.max_requests = detail::not_zero("max_requests", given.max_requests, "greater than 0");
+        config.max_gaps = detail::not_zero("max_gaps", given.max_gaps, "greater than 0");
         config.slo_ttft = detail::unless_left_out("slo_ttft", given.slo_ttft);
         config.slo_tpot = detail::unless_left_out("slo_tpot", given.slo_tpot);
         config.slo_itl = detail::unless_left_out("slo_itl", given.slo_itl);
@@ -1946,7 +1946,7 @@ class accumulator {
     /// The Prometheus text; `max_model_len` left out: buckets up to 2,000,000,000 tokens.
     std::string prometheus(const std::string &model_name, const std::string &engine = "0",
                            std::optional<std::int64_t> max_model_len = {}) const {
-        const std::int64_t longest = max_model_len ? not_zero("max_model_len", *max_model_len) : 0;
+        const auto longest = detail::not_zero("max_model_len", max_model_len, "greater than 0");
         std::int64_t needed = 0;
         detail::check(batching_accumulator_prometheus(handle_.get(), model_name.c_str(), engine.c_str(), longest,
                                                       nullptr, 0, &needed));
@@ -1966,13 +1966,6 @@ class accumulator {
     };
 
     explicit accumulator(batching_accumulator *handle) noexcept : handle_(handle) {}
-
-    template <class Number> static Number not_zero(const char *name, Number value) {
-        if (value == 0) {
-            detail::throw_error(BATCHING_ERROR_INVALID_ARGUMENT, std::string(name) + " is 0: must be greater than 0");
-        }
-        return value;
-    }
 
     std::unique_ptr<batching_accumulator, destroy> handle_;
 };
@@ -2026,8 +2019,8 @@ class engine {
         detail::check(batching_engine_submit(handle_.get(), &borrowed, &id));
     }
 
-    /// Moves the clock on; infinity: until nothing is left to do. Throws what a callback throws, and can be called
-    /// again.
+    /// Moves the clock on; infinity: until nothing is left to do. Throws what a callback throws, or invalid_argument
+    /// if what it answers is not valid; nothing is done of that, and it can be called again.
     void advance(double time = std::numeric_limits<double>::infinity(),
                  const std::optional<std::int64_t> &iterations = {}) {
         const auto most = detail::not_zero("iterations", iterations, "at least 1");
@@ -2100,6 +2093,25 @@ class engine {
         batching_engine *copy = nullptr;
         detail::check(batching_engine_fork(handle_.get(), &copy));
         return engine(copy, kept_);
+    }
+
+    /// Everything but its callbacks, events that were not polled included: from_bytes makes an engine that goes on as
+    /// this one would, in this process or another.
+    std::vector<std::uint8_t> to_bytes() const {
+        std::int64_t needed = 0;
+        detail::check(batching_engine_save(handle_.get(), nullptr, 0, &needed));
+        std::vector<std::uint8_t> bytes(static_cast<std::size_t>(needed));
+        detail::check(batching_engine_save(handle_.get(), bytes.data(), needed, nullptr));
+        return bytes;
+    }
+
+    /// From what to_bytes gave. Of `callbacks` nothing is taken but the callbacks.
+    static engine from_bytes(column<const std::uint8_t> bytes, const config &callbacks = {}) {
+        auto shared = std::make_shared<kept>(callbacks);
+        batching_engine *made = nullptr;
+        detail::check(
+            batching_engine_load(bytes.data(), static_cast<std::int64_t>(bytes.size()), shared->borrowed.get(), &made));
+        return engine(made, std::move(shared));
     }
 
     /// The handle, for the C functions; it stays with this object.
