@@ -124,7 +124,9 @@ extension LiveReplica where Memory: ~Copyable {
         var decoding = 0
         for row in 0..<members + Int(counters.waiting) {
             try replica.appendPolicyRow(row)
-            if row < members { replica.setPolicyMember(Int(rows.slot.elements[row]), isRunning: row < running, &decoding) }
+            if row < members {
+                replica.setPolicyMember(Int(rows.slot.elements[row]), isRunning: row < running, &decoding)
+            }
         }
         replica.policyRows.iteration = replica.iteration
         replica.policyRows.holdsUntilChange = saved.holdsUntilChange

@@ -48,8 +48,8 @@ extern "C" {
  * 0.2 microseconds.
  *
  * Errors. Every function that can fail returns a batching_status. Unless it is BATCHING_OK, no output was written,
- * and batching_last_error() says why in one sentence; sections 6 and 11 have the exceptions: runs that fail on their
- * way, and how much was taken or is needed.
+ * and batching_last_error() says why in one sentence; sections 6, 11 and 12 have the exceptions: runs that fail on
+ * their way, and how much was taken or is needed.
  * No input, however broken, stops the process, as long as each pointer is NULL or points to as many elements as its
  * count says.
  *
@@ -64,6 +64,9 @@ extern "C" {
  *
  * Threads. All functions may be called from any number of threads at once, as long as no two calls write the same
  * column. The text of the last error is kept for each thread.
+ *
+ * Processes. After fork() the child may call anything, whatever the threads of its parent were at; its handles are
+ * copies. One that another thread was using just then stays BATCHING_ERROR_BUSY in the child.
  *
  * Determinism. The same input gives the same bytes: in every thread, process, language and machine.
  * ================================================================================================================ */
