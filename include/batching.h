@@ -1634,7 +1634,8 @@ batching_status batching_accumulator_prometheus(batching_accumulator *accumulato
  * rejected.
  *
  * Events. They are kept until batching_engine_poll takes them, 24 bytes each. In order of time; at the same time in the
- * order in which they happen.
+ * order in which they happen. With async_scheduling the tokens of a request that is preempted, or that leaves after it
+ * was, may count the one that is on its way.
  *
  * Output lengths. What a real server will generate is not known: submit what is expected, and correct it as the request
  * finishes earlier, or goes on longer, with batching_engine_set_output_length. What is submitted, or corrected, is

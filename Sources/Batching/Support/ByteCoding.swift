@@ -53,6 +53,10 @@ struct ByteWriter: ByteCoder {
     }
 
     mutating func write(_ value: some FixedWidthInteger) {
+        if buffer == nil {
+            count += value.bitWidth / 8
+            return
+        }
         var rest = value
         for _ in 0..<(value.bitWidth / 8) {
             write(UInt8(truncatingIfNeeded: rest))
