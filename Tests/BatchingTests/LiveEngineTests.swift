@@ -165,12 +165,8 @@ import Testing
         var engine = try lesson()
         try engine.advance(to: 0.6)
         _ = told(&engine)
-        var bytes = [UInt8](repeating: 0, count: try engine.savedSize())
-        try bytes.withUnsafeMutableBufferPointer { try engine.save(into: $0.baseAddress!) }
-        func loaded() throws -> LiveEngine {
-            try bytes.withUnsafeBufferPointer { try LiveEngine.load($0.baseAddress!, count: $0.count) }
-        }
-        var copy = try loaded()
+        var bytes = try engine.saved()
+        var copy = try LiveEngine.load(bytes)
         #expect(copy.observe() == engine.observe())
         try copy.advance(to: .infinity)
         #expect(
@@ -179,7 +175,8 @@ import Testing
                 Told(2.25, 2, .finished, 5), Told(2.5, 0, .finished, 10),
             ])
         bytes[bytes.count / 2] ^= 4
-        #expect(throws: BatchingError.self) { _ = try loaded() }
+        #expect(throws: BatchingError.self) { _ = try LiveEngine.load(bytes) }
+        #expect(throws: BatchingError.self) { _ = try LiveEngine.load([]) }
     }
 
     @Test func `an estimate says what would be, and changes nothing`() throws {

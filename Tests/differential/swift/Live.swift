@@ -12,8 +12,7 @@ func liveHashes(
     let middle = requests.isEmpty ? 0.0 : arrivals[requests.count / 2]
     try engine.advance(to: middle + 1.0)
 
-    var bytes = [UInt8](repeating: 0, count: try engine.savedSize())
-    try bytes.withUnsafeMutableBufferPointer { try engine.save(into: $0.baseAddress!) }
+    let bytes = try engine.saved()
     var times = [Double](repeating: -1, count: 3)
     try times.withUnsafeMutableBufferPointer { times in
         let first = times.baseAddress!
