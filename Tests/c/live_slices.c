@@ -227,19 +227,6 @@ static void assert_same_in_slices(const batching_config *config, double arrival_
     workload_free(workload);
 }
 
-/* 16 at a time, which the arrivals keep busy. */
-static batching_config small_server(void) {
-    INITIALIZED(batching_config, config);
-    config.max_num_seqs = 16;
-    config.max_num_batched_tokens = 256;
-    config.time_model = BATCHING_TIME_AFFINE;
-    config.time_base = 5e-3;
-    config.time_per_prefill_token = 3e-5;
-    config.time_per_decode_token = 2e-5;
-    config.time_per_context_token = 4e-8;
-    return config;
-}
-
 static const double RATE = 60.0;
 
 static void in_order_of_arrival(void **state) {

@@ -27,6 +27,13 @@ static inline bool succeeded(batching_status status) {
     return false;
 }
 
+static inline batching_engine_state state_of(batching_engine *engine) {
+    batching_engine_state state;
+    REQUIRE(batching_engine_state_init(&state, sizeof state) == BATCHING_OK);
+    REQUIRE(batching_engine_observe(engine, &state) == BATCHING_OK);
+    return state;
+}
+
 /* A struct for an output: its first bytes as given, so that the library finds its size, and a copy to compare with. */
 struct output_struct {
     void *value;

@@ -31,13 +31,6 @@ static struct bytes saved(batching_engine *engine) {
     return saved;
 }
 
-static batching_engine_state state_of(batching_engine *engine) {
-    batching_engine_state state;
-    REQUIRE(batching_engine_state_init(&state, sizeof state) == BATCHING_OK);
-    REQUIRE(batching_engine_observe(engine, &state) == BATCHING_OK);
-    return state;
-}
-
 batching_engine *fuzz_saved_engine(batching_engine *engine, const batching_config *callbacks) {
     const struct bytes first = saved(engine);
     batching_engine *loaded = NULL;

@@ -111,13 +111,6 @@ struct seen {
     bool is_broken;
 };
 
-static batching_engine_state state_of(batching_engine *engine) {
-    batching_engine_state state;
-    REQUIRE(batching_engine_state_init(&state, sizeof state) == BATCHING_OK);
-    REQUIRE(batching_engine_observe(engine, &state) == BATCHING_OK);
-    return state;
-}
-
 static void require_sense(batching_engine *engine, const batching_config *config, struct seen *seen) {
     const batching_engine_state state = state_of(engine);
     REQUIRE(state.clock >= seen->clock);
