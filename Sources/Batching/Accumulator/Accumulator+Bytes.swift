@@ -11,7 +11,8 @@ extension Accumulator {
 
     /// - Parameter buffer: room for `serializedSize()` bytes.
     public mutating func serialize(into buffer: UnsafeMutablePointer<UInt8>) {
-        Accumulator.envelope.write(into: buffer, size: serializedSize()) { write(to: &$0) }
+        settle()
+        Accumulator.envelope.write(into: buffer) { write(to: &$0) }
     }
 
     public static func deserialized(

@@ -167,8 +167,7 @@ public struct LiveEngine: ~Copyable {
     /// Everything but its callbacks, with what it has not told yet, as bytes: the same state gives the same bytes.
     /// - Parameter buffer: room for `savedSize()` bytes.
     public mutating func save(into buffer: UnsafeMutablePointer<UInt8>) throws(BatchingError) {
-        let size = try savedSize()
-        try LiveEngine.envelope.write(into: buffer, size: size) { (writer: inout ByteWriter) throws(BatchingError) in
+        try LiveEngine.envelope.write(into: buffer) { (writer: inout ByteWriter) throws(BatchingError) in
             try write(to: &writer)
         }
     }

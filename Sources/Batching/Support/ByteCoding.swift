@@ -32,23 +32,18 @@ extension ByteCoder {
     }
 }
 
-/// Bytes out, with FNV-1a as checksum (Fowler, Noll and Vo, 64 bits; of two texts that differ in one byte it is never the
-/// same).
+/// Bytes out.
 struct ByteWriter: ByteCoder {
     /// nil: the bytes are only counted.
     let buffer: UnsafeMutablePointer<UInt8>?
     private(set) var count = 0
-    private(set) var checksum: UInt64 = 0xcbf2_9ce4_8422_2325
 
     init(buffer: UnsafeMutablePointer<UInt8>?) {
         self.buffer = buffer
     }
 
     mutating func write(_ byte: UInt8) {
-        if let buffer {
-            buffer[count] = byte
-            checksum = (checksum ^ UInt64(byte)) &* 0x100_0000_01b3
-        }
+        if let buffer { buffer[count] = byte }
         count += 1
     }
 
@@ -118,6 +113,7 @@ struct ByteReader: ByteCoder {
         return value
     }
 
+    /// FNV-1a (Fowler, Noll and Vo, 64 bits): of two texts that differ in one byte it is never the same.
     static func checksum(_ bytes: UnsafePointer<UInt8>, _ count: Int) -> UInt64 {
         var checksum: UInt64 = 0xcbf2_9ce4_8422_2325
         for index in 0..<count { checksum = (checksum ^ UInt64(bytes[index])) &* 0x100_0000_01b3 }
@@ -147,17 +143,21 @@ struct ByteEnvelope {
         return ByteEnvelope.headSize + writer.count + ByteEnvelope.checksumSize
     }
 
-    /// - Parameter size: what `size` said; so much room is in the buffer.
+    /// - Parameter buffer: room for as many bytes as `size` says.
     func write<Failure>(
-        into buffer: UnsafeMutablePointer<UInt8>, size: Int, _ body: (inout ByteWriter) throws(Failure) -> Void
+        into buffer: UnsafeMutablePointer<UInt8>, _ body: (inout ByteWriter) throws(Failure) -> Void
     ) throws(Failure) {
-        var writer = ByteWriter(buffer: buffer)
-        writer.write(magic)
-        writer.write(version)
-        writer.write(UInt32(0))
-        writer.write(Int64(size))
-        try body(&writer)
-        writer.write(writer.checksum)
+        var content = ByteWriter(buffer: buffer + ByteEnvelope.headSize)
+        try body(&content)
+        // How many they are is known only now.
+        let contentEnd = ByteEnvelope.headSize + content.count
+        var head = ByteWriter(buffer: buffer)
+        head.write(magic)
+        head.write(version)
+        head.write(UInt32(0))
+        head.write(Int64(contentEnd + ByteEnvelope.checksumSize))
+        var tail = ByteWriter(buffer: buffer + contentEnd)
+        tail.write(ByteReader.checksum(buffer, contentEnd))
     }
 
     /// What the body wrote, once all around it is found to be right.
