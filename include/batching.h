@@ -156,7 +156,8 @@ typedef struct batching_requests {
     const int64_t *hash_ids;     /**< [hash_offsets[count]] see "Prefix caching". NULL: nothing is shared. */
     const int64_t *hash_offsets; /**< [count + 1] from 0, never falling: request i has hash_ids[hash_offsets[i]] to
                                       hash_ids[hash_offsets[i + 1] - 1]. Required with hash_ids. */
-    int32_t hash_block_size;     /**< Tokens that one hash id stands for: a multiple of block_size. 0: block_size. */
+    int32_t hash_block_size;     /**< Tokens that one hash id stands for: a multiple of block_size, or one that divides
+                                      it. 0: block_size. */
     int32_t hash_covers_output;  /**< 0: the hash ids are those of the prompt. 1: of prompt and output. */
 } batching_requests;
 
@@ -452,7 +453,8 @@ typedef struct batching_workload {
 
     int32_t arrivals;      /**< BATCHING_ARRIVALS_...: how the gaps between arrivals vary. 0: Poisson. */
     int32_t ramp;          /**< BATCHING_RAMP_...: how the rate changes. 0: it does not. */
-    double burstiness;     /**< gamma: the shape of the gaps, above 0; their CV is 1 / sqrt(burstiness). 0: 1.0. */
+    double burstiness;     /**< gamma: the shape of the gaps, above 0; their CV is 1 / sqrt(burstiness). 0: 1.0.
+                                Infinity: all gaps are equal, as with constant. */
     double ramp_end_rate;  /**< ramp: requests per second at its end, above 0 and finite. */
     int64_t ramp_requests; /**< ramp: requests over which the rate goes from arrival_rate to ramp_end_rate; then it
                                 stays. At least 2. */
@@ -950,7 +952,9 @@ batching_status batching_strategies_compare(const batching_requests *requests, i
  *   A full KV block is found again by its content, that is by all tokens from the start of the request to the end of
  *   the block. A request tells its content by hash ids, one for each hash_block_size tokens, chained: two requests have
  *   the same id at the same place only if all their tokens up to the end of that place are the same (hash_ids in
- *   Mooncake's traces). A last id may stand for fewer tokens; ids beyond the request's tokens are ignored. With
+ *   Mooncake's traces). Where an id stands for several KV blocks, they are shared with it; where a KV block has several
+ *   ids, its last one names it, since they are chained. A last id may stand for fewer tokens; ids beyond the request's
+ *   tokens are ignored. With
  *   hash_covers_output the ids go on over the output, so that a later turn of a conversation finds what an earlier one
  *   generated. Tokens without an id are unlike any other request's, but a preempted request finds its own again.
  *   Blocks that nobody uses stay until they are needed; the least recently released goes first, a request's tail

@@ -620,7 +620,10 @@ void fuzz_engine(struct input *input) {
     struct run run = {.input = input, .config = input_engine_config(input)};
     batching_requests requests = input_engine_requests(input);
     if (run.config.block_size > 0 && !input_chance(input, 16)) {
-        requests.hash_block_size = run.config.block_size <= 65536 ? run.config.block_size * (input_byte(input) % 4) : 0;
+        int factor = input_byte(input) % 6;
+        requests.hash_block_size = run.config.block_size > 65536 ? 0
+                                   : factor < 4                  ? run.config.block_size * factor
+                                                                 : run.config.block_size / (factor - 2);
     } else {
         requests.hash_block_size = (int32_t)input_word(input);
     }

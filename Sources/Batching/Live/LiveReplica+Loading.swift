@@ -28,7 +28,7 @@ extension LiveReplica where Memory: ~Copyable {
             throw .corrupt("there are too many requests")
         }
         guard counters.hashBlockSize == 0 || Memory.findsPrefixes,
-            counters.hashBlockSize % configuration.blockSize == 0
+            PrefixHashes.fits(blockSize: counters.hashBlockSize, kvBlockSize: configuration.blockSize)
         else { throw .corrupt("there are hash ids that cannot be") }
         clock = counters.clock
         isStuck = counters.isStuck

@@ -84,11 +84,7 @@ extension LiveReplica where Memory: ~Copyable {
         }
         guard let hashes = requests.prefixHashes else { return 0 }
         try hashes.check(count: requests.count)
-        guard Int64(hashes.blockSize) % configuration.blockSize == 0 else {
-            throw .invalid(
-                "hash_block_size", hashes.blockSize,
-                "must be a multiple of block_size, which is \(configuration.blockSize)")
-        }
+        try PrefixHashes.check(blockSize: Int64(hashes.blockSize), kvBlockSize: configuration.blockSize)
         if let blockSize = rows.hashes.blockSize {
             guard blockSize == hashes.blockSize, rows.hashes.coversOutput == hashes.coversOutput else {
                 throw .invalid(

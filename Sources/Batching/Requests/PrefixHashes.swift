@@ -9,6 +9,18 @@ public struct PrefixHashes {
     let blockSize: Int
     let coversOutput: Bool
 
+    /// Whether an id stands for whole KV blocks, or a KV block has whole ids.
+    static func fits(blockSize: Int64, kvBlockSize: Int64) -> Bool {
+        blockSize == 0 || blockSize > 0 && (blockSize % kvBlockSize == 0 || kvBlockSize % blockSize == 0)
+    }
+
+    static func check(blockSize: Int64, kvBlockSize: Int64) throws(BatchingError) {
+        guard fits(blockSize: blockSize, kvBlockSize: kvBlockSize) else {
+            throw .invalid(
+                "hash_block_size", blockSize, "must be a multiple of block_size, which is \(kvBlockSize), or divide it")
+        }
+    }
+
     /// - Parameters:
     ///   - ids: those of all requests, one after the other: `offsets[count]` elements.
     ///   - offsets: `count + 1` elements from 0, never falling: where the ids of each request begin.

@@ -164,7 +164,8 @@ def _workload(source: Source, options: SlowOptions, longest: tuple[int, int], co
 def _share_prefixes(source: Source, workload: SlowWorkload, block_size: int, longest: tuple[int, int]) -> None:
     """Families of requests with the same first tokens: some as long as a turn of a conversation, some in part."""
     workload.hash_covers_output = source.choice([True, False])
-    workload.hash_block_size = source.choice([0, block_size, 2 * block_size, 3 * block_size])
+    finer = [tokens for tokens in (1, 2, 3, 4, 8) if tokens < block_size and block_size % tokens == 0]
+    workload.hash_block_size = source.choice([0, block_size, 2 * block_size, 3 * block_size, *finer])
     tokens_per_hash = workload.hash_block_size or block_size
     places = blocks_for(sum(longest), tokens_per_hash) + 1
     # An id says nothing without its place: one family has the same at all of them.

@@ -66,7 +66,8 @@ class SlowRequest:
 
     def content(self, block: int, block_size: int) -> Hashable:
         """What is in a full block of this request, equal to that of another exactly where the tokens are said to be."""
-        place = block * block_size // self.tokens_per_hash
+        # That which the last token of the block is in: chained, it tells all tokens before, too.
+        place = ((block + 1) * block_size - 1) // self.tokens_per_hash
         if place < len(self.hash_ids) and (block + 1) * block_size <= self.hashed_tokens:
             return ("shared", block, self.hash_ids[place])
         return ("own", block, self.index)

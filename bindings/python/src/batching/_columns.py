@@ -52,7 +52,8 @@ class RequestColumns(_Columns):
             have the same id at the same place only if all their tokens up to its end are the same. None: nothing is
             shared.
         hash_offsets: where in hash_ids those of each request begin: count + 1 integers from 0 to len(hash_ids).
-        hash_block_size: tokens that one id stands for, a multiple of the engine's block_size. None: its block_size.
+        hash_block_size: tokens that one id stands for: a multiple of the engine's block_size, or a number that divides
+            it, so that the last of a block's ids names it. None: its block_size.
         hash_covers_output: whether the ids go on over the output, so that a later turn finds what this one generated.
 
     Raises:

@@ -65,7 +65,7 @@ class GammaArrivals(Arrivals):
     rate: float = 10.0
     """Requests per second."""
     burstiness: float = 1.0
-    """The shape of the distribution, in [0.001, 1e9]."""
+    """The shape of the distribution, in [0.001, 1e9]; infinity: equal gaps, as vLLM's bench serve has it."""
 
 
 @dataclass(frozen=True)

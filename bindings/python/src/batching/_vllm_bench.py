@@ -69,7 +69,7 @@ def vllm_bench_json(
         model_id: what to call the model.
         label: what to call the run.
         request_rate: told as it is; infinity becomes "inf", as in vLLM's files.
-        burstiness: told as it is.
+        burstiness: told as it is; infinity becomes "inf".
         max_concurrency: told as it is.
         slo: what counts for request_goodput, which is null without.
         metadata: more fields; none may be one of those here.
@@ -101,7 +101,7 @@ def vllm_bench_json(
         "tokenizer_id": model_id,
         "num_prompts": len(result),
         "request_rate": "inf" if math.isinf(rate) else rate,
-        "burstiness": burstiness,
+        "burstiness": "inf" if math.isinf(burstiness) else burstiness,
         "max_concurrency": max_concurrency,
         "token_times": _EVENLY if tokens is None else _LOGGED,
     }
