@@ -166,7 +166,8 @@ struct requests_view {
     optional_column<const std::int64_t> tie_break = {};    ///< lower goes first where priority and arrival are equal
     optional_column<const std::int64_t> hash_ids = {};     ///< those of all requests, one request after the other
     optional_column<const std::int64_t> hash_offsets = {}; ///< where the ids of each begin, and the last end
-    std::int32_t hash_block_size = 0;                      ///< tokens that one hash id stands for; 0: block_size
+    std::int32_t hash_block_size = 0;                      ///< tokens that one hash id stands for, a multiple of
+                                                           ///< block_size or a divisor; 0: block_size
     bool hash_covers_output = false;                       ///< whether the hash ids go on over the output
 };
 

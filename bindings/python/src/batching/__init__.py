@@ -70,7 +70,7 @@ from batching._tools import (
     sglang_steady_state,
     vllm_metrics,
 )
-from batching._traces import TRACE_FORMATS, AzureTrace, Trace, TraceError, read_azure_trace, read_trace
+from batching._traces import TRACE_FORMATS, AzureTrace, Trace, TraceError, read_azure_trace, read_runs, read_trace
 from batching._version import __version__
 from batching._vllm_bench import vllm_bench_json, write_vllm_bench
 from batching._workloads import generate_workload
@@ -157,6 +157,7 @@ __all__ = [
     "plot_comparison",
     "plot_runs",
     "read_azure_trace",
+    "read_runs",
     "read_trace",
     "remaining_tokens",
     "request_latencies",

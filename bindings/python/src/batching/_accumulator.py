@@ -10,12 +10,21 @@ from typing import Any, Final, Literal
 import numpy.typing as npt
 
 from batching import _abi
-from batching._arguments import check_same_length, float64_column, int32, int32_column, int64_column, integer, number
+from batching._arguments import (
+    check_same_length,
+    float64_column,
+    int32,
+    int32_column,
+    int64_column,
+    integer,
+    number,
+    positive,
+)
 from batching._arguments import shown as shown_value
 from batching._bytes import byte_column, saved
 from batching._calls import check, initialised, pointer
 from batching._library import library
-from batching._serving import SLO, ServingMetrics, measured, metrics_options, positive, set_slo, word
+from batching._serving import SLO, ServingMetrics, measured, metrics_options, set_slo, word
 
 _NAMES: Final = {"prompt_tokens": "prompt_length", "tokens": "count"}
 

@@ -94,7 +94,7 @@ def generated(num_requests: int, seed: int) -> WorkloadSource:
     return WorkloadSource(requests, f"generated after the Azure conversation trace of 2023, seed {seed}")
 
 
-def replayed(trace: Path, progress: Callable[[int, int], None]) -> WorkloadSource:
+def replayed(trace: Path, progress: Callable[[int, int], None], run: int | None = None) -> WorkloadSource:
     """The requests of a trace file."""
-    read = read_trace(trace, progress=progress)
+    read = read_trace(trace, progress=progress, run=run)
     return WorkloadSource(read.requests, f"replayed from {trace}", read.skipped, read.format)
