@@ -45,8 +45,8 @@ def test_mean_and_deviation_are_those_of_rational_numbers(name: str) -> None:
     assert distribution.mean == pytest.approx(mean, rel=1e-14, abs=5e-324)
     assert distribution.std == pytest.approx(deviation, rel=1e-13, abs=5e-324)
     assert all(map(math.isfinite, distribution.percentiles.values()))
-    total = sum(map(Fraction, values.tolist()))
-    if abs(total) <= Fraction(LARGEST):
+    total = sum(map(Fraction, values.tolist()), Fraction(0))
+    if -LARGEST <= total <= LARGEST:
         assert distribution.sum == pytest.approx(float(total), rel=1e-14, abs=5e-324)
     else:
         assert distribution.sum == math.inf
