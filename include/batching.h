@@ -69,6 +69,11 @@ extern "C" {
  * copies. One that another thread was using just then stays BATCHING_ERROR_BUSY in the child.
  *
  * Determinism. The same input gives the same bytes: in every thread, process, language and machine.
+ *
+ * Floating-point mode. Every call computes in the standard mode (to nearest, subnormal numbers kept, no exception
+ * trapped), whatever rounding (fesetround) or flushing of subnormal numbers (-ffast-math) the calling thread has set. A
+ * callback runs in the thread's own mode, which it has again when the call returns. A call may raise the status flags
+ * of exceptions, as any arithmetic does, and clears none.
  * ================================================================================================================ */
 
 /** The longest time, in seconds, that the clock can hold: about 292 years in nanoseconds. */
@@ -1250,7 +1255,8 @@ batching_status batching_metrics_calculate(const batching_recorded *recorded, co
  *   options       for its percentiles; the rest is not looked at. NULL: none.
  *   distribution  written; must not be NULL.
  *
- * Where a value is infinite, so are mean and sum, and std is NaN. Errors, time and memory as
+ * Where a value is infinite, so are mean and sum (NaN where values of both signs are), and std is NaN. A sum beyond a
+ * double is infinite; mean, std and percentiles of finite values are finite. Errors, time and memory as
  * batching_metrics_calculate.
  */
 batching_status batching_distribution_calculate(int64_t count, const double *values,

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from batching._arguments import INT64_MAX, INT64_MIN
 from batching._calls import Float64Array, Int64Array
+from batching._clock import nanosecond_column
 from batching._trace_formats.rows import LONGEST, NANOSECONDS, BoolArray
 
 _INTEGER: Final = r"^-?[0-9]{1,18}(\.0*)?$"
@@ -100,7 +101,7 @@ def nanoseconds_of(values: Float64Array, present: BoolArray, per_unit: int) -> t
     """Nanoseconds from doubles, and where there is one from 0 to the longest time."""
     with np.errstate(invalid="ignore", over="ignore"):
         are_times = present & (values >= 0) & (values * per_unit <= LONGEST)
-    return np.rint(np.where(are_times, values, 0) * per_unit).astype(np.int64), are_times
+    return nanosecond_column(np.where(are_times, values, 0.0), per_unit), are_times
 
 
 def dates(column: Any) -> tuple[Int64Array, BoolArray]:

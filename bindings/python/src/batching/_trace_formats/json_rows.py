@@ -11,6 +11,7 @@ import numpy as np
 
 from batching._arguments import INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN
 from batching._calls import Int64Array
+from batching._clock import nanosecond_count
 from batching._trace_formats import time_texts
 from batching._trace_formats.json_values import BROKEN, NOT_JSON, NOT_OBJECT, values
 from batching._trace_formats.recordings import trace_of
@@ -231,7 +232,7 @@ def nanoseconds(value: object, per_unit: int) -> int | None:
     if type(value) is int:
         return value * per_unit if 0 <= value <= LONGEST // per_unit else None
     if type(value) is float and value >= 0 and value * per_unit <= LONGEST:
-        return round(value * per_unit)
+        return nanosecond_count(value, per_unit)
     return None
 
 

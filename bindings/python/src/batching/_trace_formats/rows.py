@@ -8,14 +8,16 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from batching import _clock
 from batching._arguments import INT32_MAX
 from batching._calls import Float64Array, Int64Array
+from batching._clock import second_column
 from batching._columns import RequestColumns
 from batching._trace_formats.source import Source
 
 BoolArray = npt.NDArray[np.bool_]
 
-NANOSECONDS: Final = 10**9
+NANOSECONDS: Final = _clock.NANOSECONDS
 LONGEST: Final = 9_223_372_036 * NANOSECONDS
 """The longest time that the library takes, in nanoseconds."""
 
@@ -148,7 +150,7 @@ class Rows:
 
 def seconds(nanoseconds: Int64Array) -> Float64Array:
     """Doubles, as the library takes them."""
-    return nanoseconds / float(NANOSECONDS)
+    return second_column(nanoseconds)
 
 
 Check = tuple[str, BoolArray]
