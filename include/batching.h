@@ -158,6 +158,10 @@ typedef struct batching_requests {
                                       hash_ids[hash_offsets[i + 1] - 1]. Required with hash_ids. */
     int32_t hash_block_size;     /**< Tokens that one hash id stands for: a multiple of block_size. 0: block_size. */
     int32_t hash_covers_output;  /**< 0: the hash ids are those of the prompt. 1: of prompt and output. */
+    const int32_t *max_tokens;   /**< [count] tokens that the client asked for, each at least output_length: see "Ends of
+                                      answers". NULL: output_length. */
+    const double *abort_time;    /**< [count] seconds at which the client leaves, each not before its arrival_time; NaN:
+                                      never. NULL: all NaN. */
 } batching_requests;
 
 /**
@@ -184,6 +188,8 @@ typedef struct batching_results {
 #define BATCHING_REQUEST_UNFINISHED 100
 /** It was waiting or running when the run could make no more progress: see section 6. */
 #define BATCHING_REQUEST_STUCK 110
+/** Its client left, at abort_time, before it had all its tokens: end_time says when that was taken. */
+#define BATCHING_REQUEST_ABORTED 120
 /** Rejected on arrival: prompt_length is not below max_model_len. Its times are NaN. */
 #define BATCHING_REQUEST_REJECTED_MODEL_LENGTH 200
 /** Rejected on arrival: it needs more KV blocks than there are. Its times are NaN. */
@@ -208,7 +214,7 @@ typedef struct batching_summary {
     uint32_t reserved_2;          /**< 0. */
     int64_t finished;             /**< Requests that have all their tokens. */
     int64_t rejected;             /**< Requests that were rejected on arrival. */
-    int64_t unfinished;           /**< Requests that are neither: those left at a limit, or stuck. */
+    int64_t unfinished;           /**< Requests that are none of these, nor aborted: those left at a limit, or stuck. */
     int64_t prefill_tokens;       /**< Tokens computed in prefills, recomputed ones included. */
     int64_t decode_tokens;        /**< Sequences decoded, summed over the iterations. */
     int64_t preemptions;          /**< How often a request was preempted. */
@@ -220,6 +226,7 @@ typedef struct batching_summary {
     double peak_kv_use;           /**< The largest share of KV blocks in use after scheduling. 0.0 without a limit. */
     int64_t prefix_cache_queries; /**< Tokens looked up in the prefix cache: N of each first admission. */
     int64_t prefix_cache_hits;    /**< Tokens found there. */
+    int64_t aborted;              /**< Requests whose clients left before they had all their tokens. */
 } batching_summary;
 
 /** Nothing is left to do: every request has finished or was rejected. */

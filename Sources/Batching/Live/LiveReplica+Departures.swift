@@ -107,7 +107,7 @@ extension LiveReplica where Memory: ~Copyable {
             try replica.finish(slot, at: time, iteration: replica.iteration)
         } else {
             tokens = tokensLanded(row)
-            replica.withdraw(slot)
+            replica.withdraw(slot, tokens: tokens)
         }
         rows.remove(row)
         aborted += isFinished ? 0 : 1

@@ -22,6 +22,7 @@ extension EngineLoop where Memory: ~Copyable {
         while true {
             if Attribution.isWanted { replica.ledger.advance(to: max(replica.now, deviceEnd)) }
             try replica.takeArrivals()
+            try replica.takeAborts()
             if replica.isEmpty {
                 if isFlying {
                     try land(&replica, &flight)
@@ -42,6 +43,7 @@ extension EngineLoop where Memory: ~Copyable {
                 }
                 if replica.nextArrival <= replica.now { continue }
             }
+            if Attribution.isWanted, isFlying { replica.attributeAborts(by: flight.end) }
             if let reason = try limits.reached(replica) {
                 if isFlying { try land(&replica, &flight) }
                 return reason
@@ -63,6 +65,7 @@ extension EngineLoop where Memory: ~Copyable {
             if isFlying { try land(&replica, &flight) }
             swap(&flight.finishing, &replica.finishing)
             flight.finishingCount = replica.finishingCount
+            replica.finishingCount = 0
             flight.number = work.number
             if replica.logsIterations {
                 flight.iteration = CompletedIteration(work: work, start: start, duration: duration)
@@ -71,7 +74,7 @@ extension EngineLoop where Memory: ~Copyable {
             isFlying = true
             guard hadFlight else { continue }
             if futileBatches >= 4 || replica.isLivelocked {
-                guard replica.expectsArrivals else {
+                guard replica.expectsChange else {
                     try land(&replica, &flight)
                     return .stuck
                 }
@@ -87,6 +90,10 @@ extension EngineLoop where Memory: ~Copyable {
         _ replica: inout Replica<Memory, Attribution>, _ flight: inout Flight
     ) throws(BatchingError) {
         replica.now = max(replica.now, flight.end)
+        if replica.aborts.nextTime <= replica.now {
+            try replica.takeAborts(at: replica.now, landing: flight.number)
+            flight.finishingCount = replica.present(flight.finishing.elements, flight.finishingCount)
+        }
         var position = 0
         while position < flight.finishingCount {
             try replica.finish(Int(flight.finishing.elements[position]), at: flight.end, iteration: flight.number)

@@ -105,6 +105,12 @@ struct AttributionLedger: ~Copyable {
         writeRan(request, AttributedTime())
     }
 
+    /// Writes the parts of a request that never ran, and waited until now, when its client leaves.
+    func writeWaiting(_ request: Int, arrival: Nanoseconds, toEnd end: Nanoseconds) {
+        writeWaiting(request, arrival: arrival, until: end, memoryTime)
+        writeRan(request, AttributedTime())
+    }
+
     /// Writes the parts of a request that arrived too late to be taken into the queue, or after the end of the run.
     func writeLate(_ request: Int, arrival: Nanoseconds, toEndOfRun end: Nanoseconds) {
         columns.waitingForSlot?[request] = max(.zero, end - arrival).seconds
