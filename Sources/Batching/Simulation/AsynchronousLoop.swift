@@ -43,8 +43,8 @@ extension EngineLoop where Memory: ~Copyable {
                 }
                 if replica.nextArrival <= replica.now { continue }
             }
-            if Attribution.isWanted, isFlying { replica.attributeAborts(by: flight.end) }
             if let reason = try limits.reached(replica) {
+                if Attribution.isWanted, isFlying { replica.attributeAborts(by: flight.end) }
                 if isFlying { try land(&replica, &flight) }
                 return reason
             }
@@ -54,6 +54,7 @@ extension EngineLoop where Memory: ~Copyable {
             let duration = work.isAny ? try time.duration(of: work) : .zero
             let start = max(replica.now, deviceEnd)
             deviceEnd = try limits.end(of: duration, from: start, work)
+            if Attribution.isWanted, isFlying { replica.attributeAborts(by: flight.end) }
             replica.count(work, duration, end: deviceEnd)
             if Attribution.isWanted { try attribute(&replica, work, duration, end: deviceEnd, time) }
             if replica.logsDecisions { try replica.logDecisions(firstAdmission: firstAdmission) }

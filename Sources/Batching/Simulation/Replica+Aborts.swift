@@ -52,6 +52,7 @@ extension Replica where Memory: ~Copyable {
             return
         }
         let slot = aborts.slot(request)
+        let tokens = slot >= 0 ? self.tokens(slot, before: firstLost) : 0
         let wasAttributed = settings.isAsynchronous && firstLost != .max
         if Attribution.isWanted, !wasAttributed { attributeAborted(request, at: time) }
         aborts.noteEnd(request)
@@ -59,9 +60,7 @@ extension Replica where Memory: ~Copyable {
         // It may have come, and left, after the last iteration.
         totals.duration = max(totals.duration, time)
         removePolicyRow(request, slot: slot)
-        var tokens: Int32 = 0
         if slot >= 0 {
-            tokens = self.tokens(slot, before: firstLost)
             let member = members.elements[slot]
             writeUnfinished(
                 request, .aborted, generated: tokens,

@@ -47,7 +47,8 @@ class Result(MeasuredRun, _Columns):
     first_token_time: Float64Array
     """Seconds at which its first token was there. NaN: never."""
     end_time: Float64Array
-    """Seconds at which it had its last token, in a static or dynamic batch: at which the batch ended. NaN: never."""
+    """Seconds at which it had its last token, in a static or dynamic batch: at which the batch ended; of one that was
+    aborted: at which that was taken. NaN: never."""
     tokens_generated: Int32Array
     """Tokens generated."""
     completion_order: Int64Array
@@ -70,15 +71,17 @@ class Result(MeasuredRun, _Columns):
     busy_time: float
     """Seconds in which an iteration was running."""
     duration: float
-    """Seconds: the end of the last iteration."""
+    """Seconds: the end of the last iteration, or when the last request was aborted."""
     end_reason: EndReason
     """Why the run ended."""
     finished: int
     """Requests that have all their tokens."""
     rejected: int
     """Requests that were rejected on arrival."""
+    aborted: int
+    """Requests whose clients left before they had all their tokens."""
     unfinished: int
-    """Requests that are neither."""
+    """Requests that are none of these."""
     prefill_tokens: int
     """Tokens computed in prefills, recomputed ones included."""
     decode_tokens: int
