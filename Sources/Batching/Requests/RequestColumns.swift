@@ -58,10 +58,10 @@ public struct RequestColumns {
         if let outputLength { Int64(outputLength[index]) } else { 1 }
     }
 
-    /// Tokens that the client asked for.
+    /// Tokens that the client asked for. A row that says fewer than it will have says nothing.
     @inline(__always)
     func maxTokens(_ index: Int) -> Int64 {
-        if let maxTokens { Int64(maxTokens[index]) } else { output(index) }
+        if let maxTokens { max(Int64(maxTokens[index]), output(index)) } else { output(index) }
     }
 
     @inline(__always)

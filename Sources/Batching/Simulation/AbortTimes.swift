@@ -115,8 +115,8 @@ struct AbortTimes: ~Copyable {
 /// The iterations, one after the other, that gave a member its newest tokens: some of them may still be on their way.
 struct TokenRun: BitwiseCopyable {
     var first: Int64 = 0
-    /// Not kept up to date while it decodes.
-    var newest: Int64 = -1
+    /// Not kept up to date while it decodes. -2: no iteration has given it any.
+    var newest: Int64 = -2
 
     /// An iteration gives it a token.
     @inline(__always)

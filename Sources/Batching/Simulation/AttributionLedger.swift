@@ -45,7 +45,7 @@ struct AttributionLedger: ~Copyable {
     private var slowedTime = Nanoseconds.zero
     /// How long the waiting could not be admitted for want of KV blocks.
     private var memoryTime = Nanoseconds.zero
-    /// The same up to the end of the last iteration.
+    /// The same up to the end of the run as far as it is known.
     private var memoryTimeAtEnd = Nanoseconds.zero
     /// Whether they cannot be now.
     var isShortOfMemory = false
@@ -81,6 +81,9 @@ struct AttributionLedger: ~Copyable {
         advance(to: end)
         memoryTimeAtEnd = memoryTime
     }
+
+    /// The run goes on to `clock`, though no iteration does.
+    mutating func extend() { memoryTimeAtEnd = memoryTime }
 
     // The waiting
 

@@ -57,8 +57,11 @@ extension Replica where Memory: ~Copyable {
         if Attribution.isWanted, !wasAttributed { attributeAborted(request, at: time) }
         aborts.noteEnd(request)
         totals.aborted &+= 1
-        // It may have come, and left, after the last iteration.
-        totals.duration = max(totals.duration, time)
+        if time > totals.duration {
+            // After the last iteration: the run goes on to here.
+            totals.duration = time
+            if Attribution.isWanted { ledger.extend() }
+        }
         removePolicyRow(request, slot: slot)
         if slot >= 0 {
             let member = members.elements[slot]
@@ -91,10 +94,15 @@ extension Replica where Memory: ~Copyable {
 
     /// How many tokens a member had before an iteration: those that this one or a later one gave it do not count.
     func tokens(_ slot: Int, before firstLost: Int64) -> Int32 {
+        let lost = Int32(truncatingIfNeeded: recentTokens(slot, from: firstLost))
+        return min(generated(slot) &- lost, members.elements[slot].output)
+    }
+
+    /// How many of the newest tokens of a member an iteration, or those after it, gave it.
+    func recentTokens(_ slot: Int, from first: Int64) -> Int64 {
         let run = tokenRuns.elements[slot]
         let newest = members.elements[slot].state == .decoding ? iteration &- 1 : run.newest
-        let lost = max(0, newest &- max(run.first, firstLost) &+ 1)
-        return min(generated(slot) &- Int32(truncatingIfNeeded: lost), members.elements[slot].output)
+        return max(0, newest &- max(run.first, first) &+ 1)
     }
 
     /// A member leaves between two iterations, without having all its tokens, or without having been told so.
