@@ -174,7 +174,7 @@ typedef struct batching_results {
     double *start_time;        /**< [capacity] seconds at which the request joins a batch. */
     double *first_token_time;  /**< [capacity] seconds at which its first token is there. */
     double *end_time;          /**< [capacity] seconds at which it leaves the batch. */
-    int32_t *tokens_generated; /**< [capacity] tokens generated: its output_length. */
+    int32_t *tokens_generated; /**< [capacity] tokens generated: its output_length; fewer if it did not finish. */
     int64_t *completion_order; /**< [capacity] indices of the requests in order of completion; ties: of admission. -1
                                     for as many as do not complete, at the end. */
     int32_t *preemptions;      /**< [capacity] how often it was preempted. */
@@ -209,7 +209,7 @@ typedef struct batching_summary {
 
     /* What follows is filled by batching_simulate; the other simulators leave it 0. */
 
-    double duration;              /**< Seconds: the clock at the end of the run. Not before total_time. */
+    double duration;              /**< Seconds: the clock at the end of the run. Not before total_time or an abort. */
     int32_t end_reason;           /**< Why the run ended: BATCHING_END_... */
     uint32_t reserved_2;          /**< 0. */
     int64_t finished;             /**< Requests that have all their tokens. */
@@ -687,6 +687,8 @@ typedef struct batching_decision_log {
 #define BATCHING_EVENT_WAITING 510
 /** It has its last token; tokens: how many it generated. */
 #define BATCHING_EVENT_FINISHED 600
+/** Its client left; tokens: how many it generated. The iteration is the one that was over, or is scheduled next. */
+#define BATCHING_EVENT_ABORTED 610
 
 /**
  * Into which parts the time of each request falls, in the order of the requests: see "Where the time of a request goes"
@@ -951,6 +953,21 @@ batching_status batching_strategies_compare(const batching_requests *requests, i
  *
  *   With constant iteration time and no memory limit, static and continuous give to the last bit what
  *   batching_static_simulate and batching_continuous_simulate give.
+ *
+ * Ends of answers
+ *
+ *   max_tokens   What the client asked for; output_length is where the answer ends. With async_scheduling (vllm) the next
+ *                batch is scheduled before it is known that the token under way is the last. So an answer that ends before
+ *                max_tokens is in one batch more: that token counts in the budget and in the time of the batch, may take
+ *                a KV block, and may have another request preempted for it. It is in no answer. When the last token is
+ *                there, the request gives back its slot and all blocks. Nothing else looks at max_tokens: policies that
+ *                reserve KV blocks reserve them for output_length.
+ *   abort_time   When the client leaves. As in vLLM that is taken between the arrivals and the scheduling of an iteration,
+ *                and when an iteration is over, before its output is processed. So the token under way is lost, also if
+ *                it was the last one, and slot and KV blocks are free for the iteration that is scheduled next. That
+ *                holds in every policy; in a static or dynamic batch the place stays empty until the batch is done, which
+ *                runs on as it was formed. The request is marked BATCHING_REQUEST_ABORTED, with the tokens that it got,
+ *                and end_time when it was taken; it is no answer: for every SLO it has failed.
  *
  * Prefix caching (vllm)
  *
@@ -1676,8 +1693,6 @@ typedef struct batching_engine batching_engine;
 
 /** It has its first token. (The other events are those of batching_decision_log.) */
 #define BATCHING_EVENT_FIRST_TOKEN 450
-/** It was aborted. */
-#define BATCHING_EVENT_ABORTED 610
 
 /** What happened: the first count rows are written. NULL columns are not wanted. */
 typedef struct batching_engine_events {
@@ -1740,7 +1755,8 @@ batching_status batching_engine_destroy(batching_engine *engine);
  * is an event and no error.
  *
  *   requests  copied. A NULL arrival_time means the clock, now. hash_block_size and hash_covers_output must be the same
- *             for all that have hash_ids.
+ *             for all that have hash_ids. Where there is an abort_time, all must be NaN: batching_engine_abort says who
+ *             leaves. Without max_tokens they are always the output length, also once that was corrected.
  *   ids       [requests->count] any, but none that is in flight. NULL: each has the number of those submitted before
  * it.
  *
@@ -1770,8 +1786,9 @@ batching_status batching_engine_poll(batching_engine *engine, batching_engine_ev
 
 /**
  * A request leaves, with all that it holds: its client is gone. If it runs, it leaves at the end of the iteration under
- * way; if that gives its last token, it has finished instead. In a static or dynamic batch its place stays empty until
- * the batch is done.
+ * way, before the output of that is processed: the token under way is lost, also if it is the last, and slot and KV
+ * blocks are free for the iteration that is scheduled next. If it waits, it leaves at once. In a static or dynamic batch
+ * its place stays empty until the batch is done.
  *
  * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_BUSY; BATCHING_ERROR_INVALID_ARGUMENT if it is not in flight.
  */
@@ -1783,8 +1800,8 @@ batching_status batching_engine_abort(batching_engine *engine, int64_t request);
  * max_model_len holds.
  *
  * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_BUSY; BATCHING_ERROR_INVALID_ARGUMENT if it is not in flight,
- * could never be served with so many, runs in a static or dynamic batch, or, with async_scheduling, has its last token
- * on its way; BATCHING_ERROR_CAPACITY if orca cannot reserve more blocks for it.
+ * could never be served with so many, was given fewer max_tokens, runs in a static or dynamic batch, or, with
+ * async_scheduling, has its last token on its way; BATCHING_ERROR_CAPACITY if orca cannot reserve more blocks for it.
  */
 batching_status batching_engine_set_output_length(batching_engine *engine, int64_t request, int32_t output_length);
 

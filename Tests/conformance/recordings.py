@@ -15,7 +15,7 @@ from typing import Any
 SUFFIXES = (".json", ".json.gz", ".jsonl.gz")
 KEYS = {"config", "workload", "iterations"}
 
-# What is replayed. A recording with any other key, unless its value means that nothing is different, is left out.
+# What is replayed. A recording with any other key is left out, unless its value says that the feature is off.
 CONFIG_KEYS = {
     "policy",
     "max_num_seqs",
@@ -32,6 +32,7 @@ CONFIG_KEYS = {
     "max_iters",
     "step_time",
 }
+OFF = {"pipeline_parallel_size": 1, "prefill_schedule_interval": 1}
 STEP_TIME_KEYS = {"base", "per_prefill_token", "per_decode_seq"}
 WORKLOAD_KEYS = {"id", "arrival", "prompt_len", "output_len", "priority", "segs", "out_seg", "max_tokens", "abort"}
 QUEUE_ORDERS = {"fcfs": "arrival", "priority": "priority"}
@@ -65,10 +66,15 @@ class Recording:
 
 def unknown_keys(recording: Recording) -> list[str]:
     """The keys of the config and of the workload that are not known here, sorted: features that are not replayed."""
-    unknown = {f"config.{key}" for key in recording.config.keys() - CONFIG_KEYS}
-    unknown |= {f"config.step_time.{key}" for key in recording.config["step_time"].keys() - STEP_TIME_KEYS}
-    unknown |= {f"workload.{key}" for entry in recording.workload for key in entry.keys() - WORKLOAD_KEYS}
+    unknown = {f"config.{key}" for key in _others(recording.config, CONFIG_KEYS)}
+    unknown |= {f"config.step_time.{key}" for key in _others(recording.config.get("step_time", {}), STEP_TIME_KEYS)}
+    unknown |= {f"workload.{key}" for entry in recording.workload for key in _others(entry, WORKLOAD_KEYS)}
     return sorted(unknown)
+
+
+def _others(values: dict[str, Any], known: set[str]) -> list[str]:
+    """The keys that are not known, and whose values do not say that a feature is off."""
+    return [key for key in values.keys() - known if values[key] and values[key] != OFF.get(key)]
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,15 @@ import recordings
 from recordings import Recording, microseconds
 
 # Of include/batching.h.
-STATUSES = {0: "finished", 100: "unfinished", 110: "stuck", 120: "aborted", 200: "rejected", 210: "rejected", 220: "rejected"}
+STATUSES = {
+    0: "finished",
+    100: "unfinished",
+    110: "stuck",
+    120: "aborted",
+    200: "rejected",
+    210: "rejected",
+    220: "rejected",
+}
 END_ITERATION_LIMIT, END_STUCK = 110, 200
 PREEMPTED, ADMITTED, RESUMED, SCHEDULED, RUNNING, WAITING, FINISHED, ABORTED = 200, 300, 310, 400, 500, 510, 600, 610
 FIELD_OF_EVENT = {PREEMPTED: "pre", ADMITTED: "new", RESUMED: "res", RUNNING: "run", WAITING: "wait", FINISHED: "fin"}

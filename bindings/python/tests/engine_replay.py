@@ -53,6 +53,10 @@ class Replay:
                 self._state_of(row.iteration).told_running.append(row.request)
             case Event.WAITING:
                 self._state_of(row.iteration).told_waiting.append(row.request)
+            case Event.ABORTED:
+                if row.request in self._running:
+                    self._running.remove(row.request)
+                self._held[row.request] = 0
             case Event.FINISHED:
                 if row.request in self._running:
                     self._running.remove(row.request)

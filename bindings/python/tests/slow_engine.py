@@ -174,9 +174,7 @@ class _Run:
         self.requests = [self._request(index) for index in range(self.count)]
         self.to_come = sorted(self.requests, key=lambda request: (request.arrival, request.index))
         self.aborts = sorted(
-            (nanoseconds(time), index)
-            for index, time in enumerate(workload.abort_time or [])
-            if not math.isnan(time)
+            (nanoseconds(time), index) for index, time in enumerate(workload.abort_time or []) if not math.isnan(time)
         )
         self.time_limit = None if options.time_limit is None else nanoseconds(options.time_limit)
 
@@ -341,9 +339,9 @@ class _Run:
                 continue
             flight = self._schedule()
             self._process(flight)
-            if self._is_livelocked() or (not flight.batch.tokens and not flight.batch.preempted):
-                if not self._await_change():
-                    return END_STUCK
+            is_blocked = self._is_livelocked() or (not flight.batch.tokens and not flight.batch.preempted)
+            if is_blocked and not self._await_change():
+                return END_STUCK
 
     def run_asynchronously(self) -> int:
         """As vLLM's EngineCore.step_with_batch_queue, with two batches in flight."""
@@ -547,7 +545,9 @@ class _Run:
 
         rows = self.iterations
         ends = {
-            status: max((end for end, other in zip(self.end, self.status, strict=True) if end and other == status), default=0)
+            status: max(
+                (end for end, other in zip(self.end, self.status, strict=True) if end and other == status), default=0
+            )
             for status in (FINISHED, ABORTED)
         }
         total_time = ends[FINISHED]

@@ -48,8 +48,8 @@ def assert_same_in_slices(seed: int) -> None:
     expected = run_slow(case)
     told = Drive(case, source).run()
     for index, abort_time in enumerate(case.workload.abort_time or []):
-        # One that waits leaves a live engine at once, and not at the end of the iteration under way: so it is not rejected
-        # then either.
+        # One that waits leaves a live engine at once, and not at the end of the iteration under way: nor is it rejected
+        # then.
         left_at_once = told.status[index] == RequestStatus.ABORTED and math.isnan(told.start_time[index])
         if left_at_once or (not math.isnan(abort_time) and told.end_time[index] == seconds(nanoseconds(abort_time))):
             assert expected.status[index] >= RequestStatus.ABORTED
