@@ -158,10 +158,10 @@ typedef struct batching_requests {
                                       hash_ids[hash_offsets[i + 1] - 1]. Required with hash_ids. */
     int32_t hash_block_size;     /**< Tokens that one hash id stands for: a multiple of block_size. 0: block_size. */
     int32_t hash_covers_output;  /**< 0: the hash ids are those of the prompt. 1: of prompt and output. */
-    const int32_t *max_tokens;   /**< [count] tokens that the client asked for, each at least output_length: see "Ends of
-                                      answers". NULL: output_length. */
-    const double *abort_time;    /**< [count] seconds at which the client leaves, each not before its arrival_time; NaN:
-                                      never. NULL: all NaN. */
+    const int32_t *max_tokens; /**< [count] tokens that the client asked for, each at least output_length: see "Ends of
+                                    answers". NULL: output_length. */
+    const double *abort_time;  /**< [count] seconds at which the client leaves, each not before its arrival_time; NaN:
+                                    never. NULL: all NaN. */
 } batching_requests;
 
 /**
@@ -956,18 +956,17 @@ batching_status batching_strategies_compare(const batching_requests *requests, i
  *
  * Ends of answers
  *
- *   max_tokens   What the client asked for; output_length is where the answer ends. With async_scheduling (vllm) the next
- *                batch is scheduled before it is known that the token under way is the last. So an answer that ends before
- *                max_tokens is in one batch more: that token counts in the budget and in the time of the batch, may take
- *                a KV block, and may have another request preempted for it. It is in no answer. When the last token is
- *                there, the request gives back its slot and all blocks. Nothing else looks at max_tokens: policies that
- *                reserve KV blocks reserve them for output_length.
- *   abort_time   When the client leaves. As in vLLM that is taken between the arrivals and the scheduling of an iteration,
- *                and when an iteration is over, before its output is processed. So the token under way is lost, also if
- *                it was the last one, and slot and KV blocks are free for the iteration that is scheduled next. That
- *                holds in every policy; in a static or dynamic batch the place stays empty until the batch is done, which
- *                runs on as it was formed. The request is marked BATCHING_REQUEST_ABORTED, with the tokens that it got,
- *                and end_time when it was taken; it is no answer: for every SLO it has failed.
+ *   max_tokens   What the client asked for; output_length is where the answer ends. With async_scheduling (vllm) the
+ * next batch is scheduled before it is known that the token under way is the last. So an answer that ends before
+ *                max_tokens is in one batch more: that token counts in the budget and in the time of the batch, may
+ * take a KV block, and may have another request preempted for it. It is in no answer. When the last token is there, the
+ * request gives back its slot and all blocks. Nothing else looks at max_tokens: policies that reserve KV blocks reserve
+ * them for output_length. abort_time   When the client leaves. As in vLLM that is taken between the arrivals and the
+ * scheduling of an iteration, and when an iteration is over, before its output is processed. So the token under way is
+ * lost, also if it was the last one, and slot and KV blocks are free for the iteration that is scheduled next. That
+ *                holds in every policy; in a static or dynamic batch the place stays empty until the batch is done,
+ * which runs on as it was formed. The request is marked BATCHING_REQUEST_ABORTED, with the tokens that it got, and
+ * end_time when it was taken; it is no answer: for every SLO it has failed.
  *
  * Prefix caching (vllm)
  *
@@ -1787,8 +1786,8 @@ batching_status batching_engine_poll(batching_engine *engine, batching_engine_ev
 /**
  * A request leaves, with all that it holds: its client is gone. If it runs, it leaves at the end of the iteration under
  * way, before the output of that is processed: the token under way is lost, also if it is the last, and slot and KV
- * blocks are free for the iteration that is scheduled next. If it waits, it leaves at once. In a static or dynamic batch
- * its place stays empty until the batch is done.
+ * blocks are free for the iteration that is scheduled next. If it waits, it leaves at once. In a static or dynamic
+ * batch its place stays empty until the batch is done.
  *
  * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_BUSY; BATCHING_ERROR_INVALID_ARGUMENT if it is not in flight.
  */

@@ -127,7 +127,7 @@ def print_left_out(left_out: Counter[tuple[Path, tuple[str, ...]]]) -> None:
         print(f"{directory}: left out {sum(reasons.values())}, for keys that are not known here: {', '.join(keys)}")
 
 
-def check_metrics(paths: Sequence[Path]) -> tuple[int, int, int]:
+def check_metrics(paths: list[Path]) -> tuple[int, int, int]:
     """The same for what benchmark tools said: recordings, those that agree, and those that cannot be compared."""
     total = agreeing = unreadable = 0
     inputs = metric_recordings.Inputs(paths)

@@ -25,7 +25,9 @@ struct LiveRow: BitwiseCopyable {
         try coder.code(&prompt, from: 0, to: .max)
         try coder.code(&output, from: 1, to: .max)
         try coder.code(&maxTokens, from: 0, to: .max)
-        guard maxTokens == 0 || maxTokens >= output else { throw .corrupt("a request has more tokens than were asked for") }
+        guard maxTokens == 0 || maxTokens >= output else {
+            throw .corrupt("a request has more tokens than were asked for")
+        }
         try coder.code(seconds: &arrival)
         try coder.code(&priority)
         try coder.code(&tieBreak)

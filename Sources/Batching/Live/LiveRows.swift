@@ -165,7 +165,8 @@ struct LiveRows: ~Copyable {
     subscript(row: Int) -> LiveRow {
         LiveRow(
             id: id.elements[row], rank: rank.elements[row], prompt: prompt.elements[row], output: output.elements[row],
-            maxTokens: maxTokens.elements[row], arrival: arrival.elements[row], priority: priority.elements[row], tieBreak: tieBreak.elements[row],
+            maxTokens: maxTokens.elements[row], arrival: arrival.elements[row], priority: priority.elements[row],
+            tieBreak: tieBreak.elements[row],
             start: start.elements[row], firstToken: firstToken.elements[row], cachedTokens: cachedTokens.elements[row])
     }
 

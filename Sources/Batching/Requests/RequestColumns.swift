@@ -94,7 +94,9 @@ extension RequestColumns {
         if let abortTime {
             for index in 0..<count where !abortTime[index].isNaN {
                 let time = abortTime[index]
-                guard Nanoseconds.holds(time) else { throw .invalid("abort_time", index, time, Nanoseconds.requirement) }
+                guard Nanoseconds.holds(time) else {
+                    throw .invalid("abort_time", index, time, Nanoseconds.requirement)
+                }
                 guard Nanoseconds(validSeconds: time) >= arrival(index) else {
                     throw .invalid(
                         "abort_time", index, time,

@@ -5,7 +5,9 @@ extension Replica where Memory: ~Copyable {
     /// Those that arrived only to leave, and those that have left by now, when no output is there to be processed.
     @inline(__always)
     mutating func takeAborts() throws(BatchingError) {
-        if aborts.nextTime <= now || aborts.earlyCount > 0 { try takeAborts(at: now, iteration: iteration, firstLost: .max) }
+        if aborts.nextTime <= now || aborts.earlyCount > 0 {
+            try takeAborts(at: now, iteration: iteration, firstLost: .max)
+        }
     }
 
     /// Those that have left by `end`, when the iteration `number` is over, and before its output is processed. They are not

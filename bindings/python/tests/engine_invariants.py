@@ -185,7 +185,8 @@ def no_replica_idles_while_a_request_waits(told: Told) -> None:
         if row.time > free_at:
             # Whoever came before it is gone: an iteration after a pause is for one who comes just then.
             for index, arrival in enumerate(told.arrival):
-                assert arrival >= row.time or ends[index] <= free_at or told.status[index] in REJECTED
+                has_ended = ends[index] <= max(free_at, arrival) or told.status[index] in REJECTED
+                assert arrival >= row.time or has_ended
         free_at = max(free_at, row.start_time + row.duration)
         assert told.is_asynchronous or row.prefill_tokens + row.decode_tokens > 0
         # One who waits though there is memory without end waits for a slot, or for tokens of the budget.

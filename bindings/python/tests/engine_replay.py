@@ -77,7 +77,10 @@ class Replay:
     def _compute(self, row: Decision) -> None:
         request = row.request
         if self.generated[request] == self._told.output(request):
-            # Padding of a batch.
+            # Padding of a batch; or a token in vain, which may have taken a block all the same.
+            if self._told.is_asynchronous:
+                in_vain = blocks_for(self._computed[request] + row.tokens, self._told.options.block_size)
+                self._held[request] = max(self._held[request], in_vain)
             return
         self._computed[request] += row.tokens
         blocks = blocks_for(self._computed[request], self._told.options.block_size)
