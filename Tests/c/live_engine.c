@@ -396,7 +396,7 @@ static void a_copy_goes_its_own_way(void **state) {
     /* In the copy 1 leaves at 0.75, and 2 runs from then to 2.0. */
     assert_succeeds(batching_engine_abort(copy, 1));
     assert_succeeds(batching_engine_advance(copy, 2.0, 0));
-    assert_tells(copy, {0.75, 1, ABORTED, 3}, {0.75, 2, ADMITTED, 0}, {1.0, 2, FIRST_TOKEN, 1}, {2.0, 2, FINISHED, 5});
+    assert_tells(copy, {0.75, 1, ABORTED, 2}, {0.75, 2, ADMITTED, 0}, {1.0, 2, FIRST_TOKEN, 1}, {2.0, 2, FINISHED, 5});
     now = state_of(engine);
     assert_same_state(&now, &before);
     drop_events(engine);

@@ -1,5 +1,5 @@
-"""Answers that end before max_tokens, and clients that leave: by hand, in every policy. The recordings and the slow engine
-say the rest.
+"""Answers that end before max_tokens, and clients that leave: by hand, in every policy. The recordings and the slow
+engine say the rest.
 """
 
 import math
