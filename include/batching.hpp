@@ -150,6 +150,7 @@ enum class request_status : std::int32_t {
     finished = BATCHING_REQUEST_FINISHED,
     unfinished = BATCHING_REQUEST_UNFINISHED,
     stuck = BATCHING_REQUEST_STUCK,
+    aborted = BATCHING_REQUEST_ABORTED,
     rejected_model_length = BATCHING_REQUEST_REJECTED_MODEL_LENGTH,
     rejected_kv_memory = BATCHING_REQUEST_REJECTED_KV_MEMORY,
     rejected_token_budget = BATCHING_REQUEST_REJECTED_TOKEN_BUDGET,
@@ -169,6 +170,8 @@ struct requests_view {
     std::int32_t hash_block_size = 0;                      ///< tokens that one hash id stands for, a multiple of
                                                            ///< block_size or a divisor; 0: block_size
     bool hash_covers_output = false;                       ///< whether the hash ids go on over the output
+    optional_column<const std::int32_t> max_tokens = {};   ///< tokens asked for, each at least its output_length
+    optional_column<const double> abort_time = {};         ///< seconds at which the client leaves; NaN: never
 };
 
 /// batching_results: columns of the caller with at least as many elements as there are requests.
@@ -224,6 +227,8 @@ struct requests {
     std::vector<std::int64_t> hash_offsets = {};
     std::int32_t hash_block_size = 0;
     bool hash_covers_output = false;
+    std::vector<std::int32_t> max_tokens = {};
+    std::vector<double> abort_time = {};
 
     operator requests_view() const {
         return {detail::unless_empty(prompt_length),
@@ -234,7 +239,9 @@ struct requests {
                 detail::unless_empty(hash_ids),
                 detail::unless_empty(hash_offsets),
                 hash_block_size,
-                hash_covers_output};
+                hash_covers_output,
+                detail::unless_empty(max_tokens),
+                detail::unless_empty(abort_time)};
     }
 };
 
@@ -467,6 +474,8 @@ inline batching_requests borrow(const requests_view &view, column_sizes &sizes) 
     borrowed.arrival_time = sizes.input("arrival_time", view.arrival_time);
     borrowed.priority = sizes.input("priority", view.priority);
     borrowed.tie_break = sizes.input("tie_break", view.tie_break);
+    borrowed.max_tokens = sizes.input("max_tokens", view.max_tokens);
+    borrowed.abort_time = sizes.input("abort_time", view.abort_time);
     borrowed.hash_offsets = sizes.offsets("hash_offsets", view.hash_offsets);
     check_hashes(view);
     borrowed.hash_ids = view.hash_ids ? view.hash_ids->data() : nullptr;
@@ -693,7 +702,7 @@ enum class event : std::int32_t {
     waiting = BATCHING_EVENT_WAITING,
     first_token = BATCHING_EVENT_FIRST_TOKEN, ///< of a live engine
     finished = BATCHING_EVENT_FINISHED,
-    aborted = BATCHING_EVENT_ABORTED, ///< of a live engine
+    aborted = BATCHING_EVENT_ABORTED,
 };
 
 // What the functions of the caller are given: the structs of C.

@@ -77,7 +77,9 @@ extension LiveReplica where Memory: ~Copyable {
         try saved.code(&reader)
         guard canBeServed(row), isRunning == (saved.kind != .preempted),
             isUnderWay || (saved.kind != .joining && saved.chunk == 0),
-            replica.isPossible(saved, prompt: replica.prompt(row), output: replica.output(row))
+            replica.isPossible(
+                saved, prompt: replica.prompt(row), output: replica.output(row),
+                isUnforeseen: replica.settings.isAsynchronous && replica.ending(row) == .unforeseen)
         else { throw .corrupt("a request has tokens that it cannot have") }
         let slot = try replica.enlist(saved, row)
         rows.set(slot: Int32(truncatingIfNeeded: slot), of: row)

@@ -82,6 +82,12 @@ extension LiveReplica where Memory: ~Copyable {
                     "must not be before the clock of the engine, which is at \(now) seconds")
             }
         }
+        try requests.checkEnds()
+        if let times = requests.abortTime {
+            for index in 0..<requests.count where !times[index].isNaN {
+                throw .invalid("abort_time", index, times[index], "must be NaN: a live engine is told as clients leave")
+            }
+        }
         guard let hashes = requests.prefixHashes else { return 0 }
         try hashes.check(count: requests.count)
         try PrefixHashes.check(blockSize: Int64(hashes.blockSize), kvBlockSize: configuration.blockSize)
@@ -174,6 +180,7 @@ extension RequestColumns {
     fileprivate func with(_ prefixHashes: PrefixHashes?) -> RequestColumns {
         RequestColumns(
             count: count, promptLength: promptLength, outputLength: outputLength, arrivalTime: arrivalTime,
-            priority: priority, tieBreak: tieBreak, prefixHashes: prefixHashes)
+            priority: priority, tieBreak: tieBreak, prefixHashes: prefixHashes, maxTokens: maxTokens,
+            abortTime: abortTime)
     }
 }

@@ -130,6 +130,7 @@ extension Replica where Memory: ~Copyable {
         var saved = SavedMember()
         saved.wasPreempted = member.wasPreempted
         saved.generated = generated(slot)
+        saved.recent = recentTokens(slot)
         switch member.state {
         case .catchingUp:
             saved.kind = .catchingUp

@@ -9,6 +9,7 @@ enum EngineLoop<
         while true {
             if Attribution.isWanted { replica.ledger.advance(to: replica.now) }
             try replica.takeArrivals()
+            try replica.takeAborts()
             if replica.isEmpty {
                 if let reason = limits.endOfIdleness(replica) { return reason }
                 replica.now = replica.nextArrival
@@ -17,13 +18,17 @@ enum EngineLoop<
             if Policy.mayCoast(replica), replica.canCoast(besideWaiting: Policy.coastsBesideWaiting) {
                 var start = replica.now
                 try replica.coast(limits, time, start: &start, isAhead: false)
+                if replica.aborts.nextTime <= replica.now {
+                    try replica.takeAborts(at: replica.now, landing: replica.iteration &- 1)
+                    continue
+                }
                 if replica.nextArrival <= replica.now { continue }
             }
             if let reason = try limits.reached(replica) { return reason }
             let firstAdmission = replica.admissions
             if let latest = try Policy.schedule(&replica) {
                 if Attribution.isWanted { replica.ledger.isShortOfMemory = false }
-                replica.now = min(latest, replica.nextArrival)
+                replica.now = min(latest, replica.nextArrival, replica.aborts.nextTime)
                 continue
             }
             let work = replica.measure()
@@ -34,6 +39,7 @@ enum EngineLoop<
             if replica.logsDecisions { try replica.logDecisions(firstAdmission: firstAdmission) }
             let isFutile = !work.isAny && work.preemptions == 0
             try replica.complete(at: end)
+            if replica.aborts.nextTime <= end { try replica.takeAborts(at: end, landing: work.number) }
             var position = 0
             while position < replica.finishingCount {
                 try replica.finish(Int(replica.finishing.elements[position]), at: end, iteration: work.number)
@@ -42,7 +48,7 @@ enum EngineLoop<
             if replica.logsIterations { try log(&replica, work, duration) }
             replica.now = end
             if isFutile || replica.isLivelocked {
-                guard replica.expectsArrivals else { return .stuck }
+                guard replica.expectsChange else { return .stuck }
                 replica.awaitArrival()
             }
         }

@@ -46,7 +46,7 @@ extension Replica where Memory: ~Copyable {
             }
             for position in waiting.firstFresh..<max(arrived, waiting.firstFresh) {
                 let request = index(at: position)
-                if rejection(request) == nil {
+                if isInQueue(request) {
                     try decisionLog?.append(.waiting, request, iteration: iteration)
                 }
             }

@@ -2,6 +2,7 @@
 budgets cut, priorities tie, prefixes are shared, arrivals fall on the ends of iterations.
 """
 
+import math
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -158,7 +159,19 @@ def _workload(source: Source, options: SlowOptions, longest: tuple[int, int], co
         workload.tie_break = [source.integer(-2, 2) for _ in range(count)]
     if options.enable_prefix_caching and source.choice([True, True, True, False]):
         _share_prefixes(source, workload, options.block_size, longest)
+    if source.choice([True, True, False]):
+        workload.max_tokens = [length + source.choice([0, 0, 1, 2, 30]) for length in workload.output_length]
+    if source.choice([True, False]):
+        workload.abort_time = [_abort_time(source, arrival, longest_output) for arrival in arrivals]
     return workload
+
+
+def _abort_time(source: Source, arrival: int, longest_output: int) -> float:
+    """Never; with the arrival; as an iteration ends, or about then; in the middle of one."""
+    if source.choice([True, False]):
+        return math.nan
+    stays = source.integer(0, longest_output) * STEP
+    return seconds(max(arrival, arrival + stays + source.choice([0, 0, 1, -1, STEP // 2, STEP // 3])))
 
 
 def _share_prefixes(source: Source, workload: SlowWorkload, block_size: int, longest: tuple[int, int]) -> None:

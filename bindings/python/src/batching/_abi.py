@@ -51,6 +51,8 @@ class Requests(VersionedStructure):
         ("hash_offsets", POINTER(c_int64)),
         ("hash_block_size", c_int32),
         ("hash_covers_output", c_int32),
+        ("max_tokens", POINTER(c_int32)),
+        ("abort_time", POINTER(c_double)),
     ]
 
 
@@ -102,6 +104,7 @@ class Summary(VersionedStructure):
         ("peak_kv_use", c_double),
         ("prefix_cache_queries", c_int64),
         ("prefix_cache_hits", c_int64),
+        ("aborted", c_int64),
     ]
 
 

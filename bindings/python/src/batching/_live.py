@@ -242,6 +242,7 @@ class LiveEngine:
         hash_ids: npt.ArrayLike | None = None,
         hash_block_size: int | None = None,
         hash_covers_output: bool = False,
+        max_tokens: int | None = None,
     ) -> None:
         """One request comes. If it can never be served, it is rejected when it arrives, which is an event.
 
@@ -254,6 +255,8 @@ class LiveEngine:
             hash_ids: with prefix caching: the chained hashes of its blocks.
             hash_block_size: tokens that one of them stands for; None: a KV block. The same for all requests.
             hash_covers_output: whether they go on over the output. The same for all requests.
+            max_tokens: tokens that the client asked for, at least output_length; asynchronous scheduling plans with
+                them. None: always output_length.
 
         Time: microseconds; `submit_columns` takes many at once.
         """
@@ -265,6 +268,7 @@ class LiveEngine:
             hash_ids=None if hash_ids is None else [hash_ids],
             hash_block_size=hash_block_size,
             hash_covers_output=hash_covers_output,
+            max_tokens=None if max_tokens is None else [int32(max_tokens, "max_tokens")],
         )
         self._submit(columns, int64_column([integer(request, "request")], "ids"), _OF_ONE)
 

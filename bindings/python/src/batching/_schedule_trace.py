@@ -174,7 +174,7 @@ def _waiting(result: Run, running: _Stays, times: RunTimes, end: int) -> _Stays:
         (stays.request[first], times.arrival[stays.request[first]], stays.begin[first], False),
         (stays.request[back], stays.end[back - 1], stays.begin[back], True),
         (stays.request[lost], stays.end[lost], ends[stays.request[lost]], True),
-        (never, times.arrival[never], np.full(len(never), end), False),
+        (never, times.arrival[never], ends[never], False),
     ]
     request, begins, stops = (np.concatenate([part[column] for part in parts]) for column in range(3))
     again = np.repeat([part[3] for part in parts], [len(part[0]) for part in parts])
