@@ -32,7 +32,7 @@ import Testing
                 request.withUnsafeMutableBufferPointer { request in
                     event.withUnsafeMutableBufferPointer { event in
                         tokens.withUnsafeMutableBufferPointer { tokens in
-                            engine.poll(
+                            try engine.poll(
                                 into: LiveEventColumns(
                                     capacity: capacity, time: time.baseAddress, request: request.baseAddress,
                                     event: event.baseAddress, tokens: tokens.baseAddress))

@@ -68,9 +68,9 @@ extension Distribution {
         let middle = RankPosition(0.5, count, .linear)
         let selection = try ValueSelection(positions + [middle])
 
-        let extent = Extent(values, count)
+        let extent = try Extent(values, count)
         let center = extent.sum / Double(count)
-        let squares = center.isFinite ? Extent.squares(values, count, around: center) : .nan
+        let squares = center.isFinite ? try Extent.squares(values, count, around: center) : .nan
         self.count = Int64(count)
         // Rounding may carry the mean of equal values beyond them.
         mean = min(max(center, extent.smallest), extent.largest) / divisor
@@ -80,7 +80,7 @@ extension Distribution {
         minimum = extent.smallest / divisor
         maximum = extent.largest / divisor
 
-        selection.select(values, count: count, smallest: extent.smallest, largest: extent.largest)
+        try selection.select(values, count: count, smallest: extent.smallest, largest: extent.largest)
         median = selection.value(middle) / divisor
         for (index, position) in positions.enumerated() { results?[index] = selection.value(position) / divisor }
     }
@@ -94,11 +94,13 @@ extension Distribution {
     ) throws(BatchingError) {
         try Validation.count(count, "count")
         try wanted.validate()
-        for index in 0..<count where values[index].isNaN {
+        for index in 0..<count {
+            try Work.row(index)
+            guard values[index].isNaN else { continue }
             throw .invalid("values", index, values[index], "must be a number")
         }
         let copy = try ScratchBuffer<Double>(uninitialized: count)
-        copy.elements.update(from: values, count: count)
+        try copy.elements.copy(values, count: count)
         try self.init(of: copy.elements, count: count, dividedBy: 1, wanted, into: results)
     }
 }
@@ -113,10 +115,10 @@ private struct Extent {
     var largest: Double
 
     /// - Parameter values: at least one.
-    init(_ values: UnsafePointer<Double>, _ count: Int) {
+    init(_ values: UnsafePointer<Double>, _ count: Int) throws(BatchingError) {
         var low = Lanes(repeating: values[0])
         var high = low
-        sum = Extent.sum(values, count) { lanes in
+        sum = try Extent.sum(values, count) { lanes in
             low.replace(with: lanes, where: lanes .< low)
             high.replace(with: lanes, where: lanes .> high)
             return lanes
@@ -125,13 +127,17 @@ private struct Extent {
         largest = high.max()
     }
 
-    static func squares(_ values: UnsafePointer<Double>, _ count: Int, around center: Double) -> Double {
-        sum(values, count) { lanes in (lanes - center) * (lanes - center) }
+    static func squares(
+        _ values: UnsafePointer<Double>, _ count: Int, around center: Double
+    ) throws(BatchingError) -> Double {
+        try sum(values, count) { lanes in (lanes - center) * (lanes - center) }
     }
 
     /// - Parameter term: of eight values; of those that are left over, of each by itself.
     @inline(__always)
-    private static func sum(_ values: UnsafePointer<Double>, _ count: Int, _ term: (Lanes) -> Lanes) -> Double {
+    private static func sum(
+        _ values: UnsafePointer<Double>, _ count: Int, _ term: (Lanes) -> Lanes
+    ) throws(BatchingError) -> Double {
         var total = 0.0
         var start = 0
         while start < count {
@@ -148,6 +154,7 @@ private struct Extent {
                 index += 1
             }
             total += block
+            try Work.done(Int64(end - start))
             start = end
         }
         return total
