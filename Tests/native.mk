@@ -27,8 +27,8 @@ $(TESTS)/cpp20/%.o: %.cpp | $(STAMPS)/packages-test
 
 # --- C ----------------------------------------------------------------------------------------------------------------
 
-CMOCKA_TESTS := $(addprefix $(TESTS)/c/,textbook structs columns errors simulators capacity workload serving_metrics load \
-                engine engine_ends engine_logs engine_callbacks engine_errors engine_policy engine_textbook \
+CMOCKA_TESTS := $(addprefix $(TESTS)/c/,textbook structs columns errors interrupt simulators capacity workload serving_metrics \
+                load engine engine_ends engine_logs engine_callbacks engine_errors engine_policy engine_textbook \
                 attribution accumulator live_engine live_policy live_slices live_bytes)
 SOAK := $(TESTS)/c/soak
 HOSTILE_INPUTS := $(TESTS)/c/hostile_inputs

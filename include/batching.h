@@ -146,12 +146,11 @@ typedef int32_t (*batching_interrupt_callback)(void *user_data);
  * every few milliseconds. What a call writes does not depend on it. A host whose signals, deadlines or users may end a
  * call sets it before, and sets NULL after.
  *
- *   callback   NULL: none. If it returns anything but 0, the call returns BATCHING_ERROR_CANCELLED. Such a call may have
- *              written some of its output columns; a handle is as before the call, but that batching_engine_advance has
- *              come some of the way, and batching_accumulator_add has taken the events that it counts in accepted.
- *              While it runs, its thread has no such callback. It may call the library, but not with the handle of the
- *              call that asks: that returns BATCHING_ERROR_BUSY.
- *   user_data  for callback.
+ *   callback   NULL: none. If it returns anything but 0, the call returns BATCHING_ERROR_CANCELLED. Such a call may
+ * have written some of its output columns; a handle is as before the call, but that batching_engine_advance has come
+ * some of the way, and batching_accumulator_add has taken the events that it counts in accepted. While it runs, its
+ * thread has no such callback. It may call the library, but not with the handle of the call that asks: that returns
+ * BATCHING_ERROR_BUSY. user_data  for callback.
  *
  * Calls that only take constant time do not ask, nor does what can neither be undone nor left half done, such as
  * batching_accumulator_merge. Returns the callback that was set before, or NULL.

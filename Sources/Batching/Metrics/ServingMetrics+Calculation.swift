@@ -136,7 +136,8 @@ extension RecordedColumns {
     }
 
     /// Writes a sample of the answered requests, in nanoseconds. Returns how many values it has.
-    fileprivate func fill(_ values: UnsafeMutablePointer<Double>, _ sample: ServingSample) throws(BatchingError) -> Int {
+    fileprivate func fill(_ values: UnsafeMutablePointer<Double>, _ sample: ServingSample) throws(BatchingError) -> Int
+    {
         switch sample {
         case .ttft: try fill(values) { since($0.arrival, $0.firstToken) }
         case .tpot:
@@ -153,7 +154,9 @@ extension RecordedColumns {
     }
 
     @inline(__always)
-    private func fill(_ values: UnsafeMutablePointer<Double>, _ value: (AnsweredRequest) -> Double?) throws(BatchingError) -> Int {
+    private func fill(_ values: UnsafeMutablePointer<Double>, _ value: (AnsweredRequest) -> Double?)
+        throws(BatchingError) -> Int
+    {
         var count = 0
         for index in 0..<self.count {
             try Work.row(index)
