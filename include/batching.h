@@ -60,7 +60,8 @@ extern "C" {
  *
  * Callbacks. Every callback takes, last, the user_data that stands beside it, and returns an int32_t: 0 goes on,
  * anything else stops the run, which then returns BATCHING_ERROR_CANCELLED. What it is given is valid until it returns.
- * What it answers is checked like any other input. It must return: no longjmp, no exception.
+ * What it answers is checked like any other input. It must return: no longjmp, no exception. batching_interrupt_set has
+ * one for the calls of a thread that take long.
  *
  * Threads. All functions may be called from any number of threads at once, as long as no two calls write the same
  * column. The text of the last error is kept for each thread.
@@ -140,6 +141,26 @@ const char *batching_status_name(batching_status status);
  * it as it is. Never NULL; valid until the next call of this thread fails, or the thread ends. UTF-8.
  */
 const char *batching_last_error(void);
+
+/** Whether a call goes on: 0, or anything else to stop it. */
+typedef int32_t (*batching_interrupt_callback)(void *user_data);
+
+/**
+ * Lets the calling thread stop its calls on their way, of whatever function: from now on its calls ask `callback` after
+ * a bounded amount of work, which is counted in requests, iterations, blocks and bytes, not in time; on usual machines
+ * every few milliseconds. What a call writes does not depend on it. A host whose signals, deadlines or users may end a
+ * call sets it before, and sets NULL after.
+ *
+ *   callback   NULL: none. If it returns anything but 0, the call returns BATCHING_ERROR_CANCELLED. Such a call may
+ * have written some of its output columns; a handle is as before the call, but that batching_engine_advance has come
+ * some of the way, and batching_accumulator_add has taken the events that it counts in accepted. While it runs, its
+ * thread has no such callback. It may call the library, but not with the handle of the call that asks: that returns
+ * BATCHING_ERROR_BUSY. user_data  for callback.
+ *
+ * Calls that only take constant time do not ask, nor does what can neither be undone nor left half done, such as
+ * batching_accumulator_merge. Returns the callback that was set before, or NULL.
+ */
+batching_interrupt_callback batching_interrupt_set(batching_interrupt_callback callback, void *user_data);
 
 /* ================================================================================================================
  * 4. Columns

@@ -32,10 +32,11 @@ import Testing
                 request.withUnsafeMutableBufferPointer { request in
                     event.withUnsafeMutableBufferPointer { event in
                         tokens.withUnsafeMutableBufferPointer { tokens in
-                            engine.poll(
-                                into: LiveEventColumns(
-                                    capacity: capacity, time: time.baseAddress, request: request.baseAddress,
-                                    event: event.baseAddress, tokens: tokens.baseAddress))
+                            let columns = LiveEventColumns(
+                                capacity: capacity, time: time.baseAddress, request: request.baseAddress,
+                                event: event.baseAddress, tokens: tokens.baseAddress)
+                            // It throws only where a callback of the thread wants it to.
+                            return (try? engine.poll(into: columns)) ?? 0
                         }
                     }
                 }

@@ -428,6 +428,7 @@ FIELD(policy_decision, wait_until, 72, double);
 /* What a callback is. */
 #define CALLBACK(type, ...)                                                                                            \
     static_assert(_Generic((batching_##type)0, int32_t(*)(__VA_ARGS__) : 1, default : 0), "type of batching_" #type)
+CALLBACK(interrupt_callback, void *);
 CALLBACK(iteration_time_callback, const batching_iteration *, double *, void *);
 CALLBACK(progress_callback, const batching_progress *, void *);
 CALLBACK(log_callback, int64_t, void *);

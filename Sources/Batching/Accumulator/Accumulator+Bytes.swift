@@ -105,6 +105,7 @@ extension Accumulator {
         else { throw .corrupt("requests are missing") }
         var previous = Int64.min
         for index in 0..<count {
+            try Work.row(Int(index))
             previous = try readRequest(&reader, after: index == 0 ? nil : previous)
         }
     }

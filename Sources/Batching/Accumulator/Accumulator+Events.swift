@@ -129,6 +129,7 @@ extension Accumulator {
         accepted = 0
         try Validation.count(events.count, "events.count")
         for index in 0..<events.count {
+            try Work.row(index)
             let (id, time) = (events.request[index], events.time[index])
             let value = events.value?[index] ?? 1
             let event = events.event?[index] ?? AccumulatorEvent.tokens.rawValue

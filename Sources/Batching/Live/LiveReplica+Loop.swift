@@ -37,7 +37,7 @@ extension LiveReplica where Memory: ~Copyable {
     private func limits(_ goal: LiveGoal) -> RunLimits {
         RunLimits(
             configuration, until: goal.time, from: goal.begin ?? replica.iteration, to: goal.iteration,
-            gone: Int(truncatingIfNeeded: rows.submitted) &- positions)
+            gone: Int(truncatingIfNeeded: rows.submitted) &- positions, walked: replica.walked)
     }
 
     @inline(__always)

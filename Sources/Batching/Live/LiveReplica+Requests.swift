@@ -16,13 +16,18 @@ extension LiveReplica where Memory: ~Copyable {
         let kind = (rows.hashes.blockSize, rows.hashes.coversOutput)
         for index in 0..<requests.count {
             let id = ids?[index] ?? firstNumber + Int64(index)
-            guard rows.row(of: id) == nil else {
+            do throws(BatchingError) {
+                try Work.row(index)
+                guard rows.row(of: id) == nil else {
+                    throw .invalid(
+                        ids == nil ? "the number of request \(index)" : "ids[\(index)]", id,
+                        "must not be that of a request that is in flight")
+                }
+            } catch {
                 // Those before it go again, as if they had never come.
                 for earlier in (0..<index).reversed() { rows.takeBack(ids?[earlier] ?? firstNumber + Int64(earlier)) }
                 rows.setHashKind(kind.0, kind.1)
-                throw .invalid(
-                    ids == nil ? "the number of request \(index)" : "ids[\(index)]", id,
-                    "must not be that of a request that is in flight")
+                throw error
             }
             _ = rows.add(requests, index, id: id, arrival: requests.arrivalTime?[index] ?? clock.seconds)
         }
@@ -76,7 +81,9 @@ extension LiveReplica where Memory: ~Copyable {
         if let times = requests.arrivalTime {
             // As the caller is told it: a late clock has more digits than a double.
             let now = clock.seconds
-            for index in 0..<requests.count where times[index] < now {
+            for index in 0..<requests.count {
+                try Work.row(index)
+                guard times[index] < now else { continue }
                 throw .invalid(
                     "arrival_time", index, times[index],
                     "must not be before the clock of the engine, which is at \(now) seconds")
@@ -150,6 +157,7 @@ extension LiveReplica where Memory: ~Copyable {
 
     private mutating func takeArrivalsOneByOne() throws(BatchingError) {
         while replica.nextArrival <= replica.now {
+            try Work.row(replica.arrived)
             let row = Int(order.elements[replica.arrived])
             guard let reason = replica.rejection(row) else {
                 try replica.takeArrival()

@@ -377,6 +377,7 @@ extension CachedBlocks {
     mutating func assign(_ other: borrowing CachedBlocks, slots: Int) throws(BatchingError) {
         try tables.reserve(slots)
         for slot in 0..<slots {
+            try Work.row(slot)
             let source = other.tables.elements[slot]
             let blocks = Int(source.count)
             // Room for what it may take later, too, which must not fail then.

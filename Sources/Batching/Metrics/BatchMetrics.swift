@@ -34,7 +34,7 @@ extension BatchMetrics {
 
         let positions = [0.50, 0.95, 0.99].map { RankPosition($0, count, .linear) }
         let statistics = try OrderStatistics(positions)
-        statistics.select(
+        try statistics.select(
             LatencyColumn(completed: completed), count: count, smallest: sums.shortestLatency,
             largest: sums.longestLatency)
         let busy = try BusyTime.ofUnion(

@@ -68,8 +68,8 @@ extension Distribution {
         let middle = RankPosition(0.5, count, .linear)
         let selection = try ValueSelection(positions + [middle])
 
-        let extent = Extent(values, count)
-        let spread = Spread(values, count, extent)
+        let extent = try Extent(values, count)
+        let spread = try Spread(values, count, extent)
         self.count = Int64(count)
         mean = spread.mean / divisor
         standardDeviation = spread.standardDeviation / divisor
@@ -77,7 +77,7 @@ extension Distribution {
         minimum = extent.smallest / divisor
         maximum = extent.largest / divisor
 
-        selection.select(values, count: count, smallest: extent.smallest, largest: extent.largest)
+        try selection.select(values, count: count, smallest: extent.smallest, largest: extent.largest)
         median = selection.value(middle) / divisor
         for (index, position) in positions.enumerated() { results?[index] = selection.value(position) / divisor }
     }
@@ -91,11 +91,13 @@ extension Distribution {
     ) throws(BatchingError) {
         try Validation.count(count, "count")
         try wanted.validate()
-        for index in 0..<count where values[index].isNaN {
+        for index in 0..<count {
+            try Work.row(index)
+            guard values[index].isNaN else { continue }
             throw .invalid("values", index, values[index], "must be a number")
         }
         let copy = try ScratchBuffer<Double>(uninitialized: count)
-        copy.elements.update(from: values, count: count)
+        try copy.elements.copy(values, count: count)
         try self.init(of: copy.elements, count: count, dividedBy: 1, wanted, into: results)
     }
 }

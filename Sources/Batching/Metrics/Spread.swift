@@ -27,11 +27,11 @@ struct Extent {
     let largest: Double
 
     /// - Parameter values: at least one.
-    init(_ values: UnsafePointer<Double>, _ count: Int) {
+    init(_ values: UnsafePointer<Double>, _ count: Int) throws(BatchingError) {
         var low = Lanes(repeating: values[0])
         var high = low
         var total = CompensatedSum()
-        forEachBlock(values, count) { block in
+        try forEachBlock(values, count) { block in
             var lanes = Lanes.zero
             var rest = 0.0
             block.forEach { values in
@@ -64,7 +64,7 @@ struct Spread {
     /// Of the population.
     let standardDeviation: Double
 
-    init(_ values: UnsafePointer<Double>, _ count: Int, _ extent: Extent) {
+    init(_ values: UnsafePointer<Double>, _ count: Int, _ extent: Extent) throws(BatchingError) {
         let (smallest, largest) = (extent.smallest, extent.largest)
         let number = Double(count)
         guard smallest.isFinite, largest.isFinite else {
@@ -84,11 +84,11 @@ struct Spread {
         // Rounding may carry a mean beyond the values.
         func within(_ value: Double) -> Double { min(max(value, smallest), largest) }
         var center = extent.sum.isFinite ? within(extent.sum / number) : smallest / 2 + largest / 2
-        var differences = Differences(values, count, from: center, scale)
+        var differences = try Differences(values, count, from: center, scale)
         if !extent.sum.isFinite {
             // The middle may be far from the mean.
             center = within((center * scale + differences.sum / number) / scale)
-            differences = Differences(values, count, from: center, scale)
+            differences = try Differences(values, count, from: center, scale)
         }
         let off = differences.sum / number
         mean = within((center * scale + off) / scale)
@@ -110,10 +110,12 @@ private struct Differences {
     let sum: Double
     let squares: Double
 
-    init(_ values: UnsafePointer<Double>, _ count: Int, from unscaledCenter: Double, _ scale: Double) {
+    init(
+        _ values: UnsafePointer<Double>, _ count: Int, from unscaledCenter: Double, _ scale: Double
+    ) throws(BatchingError) {
         let center = unscaledCenter * scale
         var (sum, squares) = (CompensatedSum(), CompensatedSum())
-        forEachBlock(values, count) { block in
+        try forEachBlock(values, count) { block in
             var (sums, sumsOfSquares) = (Lanes.zero, Lanes.zero)
             var (rest, restOfSquares) = (0.0, 0.0)
             block.forEach { values in
@@ -155,11 +157,14 @@ private struct Block {
 }
 
 @inline(__always)
-private func forEachBlock(_ values: UnsafePointer<Double>, _ count: Int, _ body: (Block) -> Void) {
+private func forEachBlock(
+    _ values: UnsafePointer<Double>, _ count: Int, _ body: (Block) -> Void
+) throws(BatchingError) {
     var start = 0
     while start < count {
         let size = min(4096, count &- start)
         body(Block(values: values + start, count: size))
+        try Work.done(Int64(size))
         start &+= size
     }
 }

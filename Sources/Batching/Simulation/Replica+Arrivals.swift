@@ -4,7 +4,10 @@ extension Replica where Memory: ~Copyable {
     @inline(__always)
     mutating func takeArrivals() throws(BatchingError) {
         // The clock never comes to the time that stands for no arrival.
-        while nextArrival <= now { try takeArrival() }
+        while nextArrival <= now {
+            try Work.row(arrived)
+            try takeArrival()
+        }
     }
 
     /// Takes in the next one.

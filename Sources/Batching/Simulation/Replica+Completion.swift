@@ -70,6 +70,7 @@ extension Replica where Memory: ~Copyable {
         memory.advance()
         iteration &+= 1
         preempted = 0
+        walked &+= Int64(2 &* catchingUp &+ 16 &* finishingCount)
         var slot = firstCatchingUp
         while slot >= 0 {
             let next = Int(members.elements[slot].nextOfKind)
@@ -240,7 +241,9 @@ extension Replica where Memory: ~Copyable {
 
     /// Writes the results of everyone who has not all its tokens, and ends the logs.
     mutating func close(_ status: RequestStatus) throws(BatchingError) {
-        for slot in 0..<slotCount where members.elements[slot].state != .none {
+        for slot in 0..<slotCount {
+            try Work.row(slot)
+            if members.elements[slot].state == .none { continue }
             let member = members.elements[slot]
             let tokens = outputGenerated(slot)
             let isPreempted = member.wasPreempted
@@ -258,6 +261,7 @@ extension Replica where Memory: ~Copyable {
             try writeWaitingRows(status)
         } else if waiting.isByArrival {
             for position in waiting.firstFresh..<max(arrived, waiting.firstFresh) {
+                try Work.row(position)
                 let request = index(at: position)
                 if isInQueue(request) { writeUnserved(request, status) }
             }
@@ -267,6 +271,7 @@ extension Replica where Memory: ~Copyable {
             }
         }
         for position in arrived..<requests.count {
+            try Work.row(position)
             writeUnserved(index(at: position), .unfinished, hasArrived: false)
         }
         if let column = results.completionOrder {

@@ -32,6 +32,7 @@ extension Replica where Memory: ~Copyable {
                 slot = Int(members[slot].next)
             }
         }
+        walked &+= Int64(2 &* (behind &+ catchingUp))
         var left = budget &- Int64(decoding &- behind)
         var needed = memory.neededByDecodes
         var isShort = false
@@ -80,6 +81,7 @@ extension Replica where Memory: ~Copyable {
     @inline(never)
     private mutating func walkRunning(_ budget: inout Int64, _ threshold: Int64) throws(BatchingError) {
         totals.forgetFutilePreemptions()
+        walked &+= Int64(2 &* runningCount)
         var slot = firstRunning
         while slot >= 0, budget > 0 {
             let member = members.elements[slot]
@@ -143,6 +145,7 @@ extension Replica where Memory: ~Copyable {
     /// arrival), the first of the running among equals.
     private mutating func leastUrgent() -> Int {
         guard waiting.order == .priority else { return lastRunning }
+        walked &+= Int64(runningCount)
         var worst = firstRunning
         var slot = Int(members.elements[worst].next)
         while slot >= 0 {

@@ -111,6 +111,9 @@ struct Replica<Memory: BlockMemory & ~Copyable, Attribution: AttributionChoice>:
     /// What a custom policy is shown; empty for any other.
     var policyRows = PolicyRows()
 
+    /// Rows that were looked at one after the other, where not only what changes was: see `Work`.
+    var walked: Int64 = 0
+
     var totals = RunTotals()
     /// Kept up to date only if `Attribution.isWanted`.
     var ledger: AttributionLedger

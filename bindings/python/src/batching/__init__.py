@@ -26,7 +26,8 @@ from batching._errors import (
     BatchingValueError,
     MissingExtraError,
 )
-from batching._live import Estimate, LiveEngine, LiveEvent, LiveEventColumns, LiveState
+from batching._estimates import Estimate, EstimateColumns
+from batching._live import LiveEngine, LiveEvent, LiveEventColumns, LiveState
 from batching._load import Load, LoadTimeline, load_over_time
 from batching._metrics import BatchMetrics, LatencyColumns, remaining_tokens, request_latencies
 from batching._plot import plot_comparison, plot_runs
@@ -102,6 +103,7 @@ __all__ = [
     "EmpiricalLengths",
     "EndReason",
     "Estimate",
+    "EstimateColumns",
     "Event",
     "FixedLengths",
     "GammaArrivals",

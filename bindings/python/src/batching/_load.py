@@ -16,6 +16,7 @@ from batching._errors import BatchingValueError
 from batching._library import library
 from batching._memory import allocated
 from batching._recorded import RecordedRequests
+from batching._signals import interruptible
 
 _TIMELINE_COLUMNS: Final[dict[str, type[np.generic]]] = {
     "time": np.float64,
@@ -191,7 +192,8 @@ def _calculate(
     load = initialised(_abi.Load)
     structure = recorded._structure()
     check(
-        library.batching_load_calculate(
+        interruptible(
+            library.batching_load_calculate,
             ctypes.byref(structure),
             ctypes.byref(config),
             ctypes.byref(load),

@@ -15,6 +15,7 @@ from batching._display import Table, count, rate, seconds, share
 from batching._errors import BatchingValueError
 from batching._library import library
 from batching._recorded import RecordedRequests
+from batching._signals import interruptible
 
 Convention = Literal["vllm", "sglang", "aiperf"]
 """Whose definitions hold where tools differ."""
@@ -207,8 +208,8 @@ def measure(
     structure = recorded._structure()
 
     def calculate(metrics: _abi.ServingMetrics) -> int:
-        status: int = library.batching_metrics_calculate(
-            ctypes.byref(structure), ctypes.byref(options), ctypes.byref(metrics)
+        status: int = interruptible(
+            library.batching_metrics_calculate, ctypes.byref(structure), ctypes.byref(options), ctypes.byref(metrics)
         )
         return status
 
@@ -279,8 +280,12 @@ def distribution(
     options, wanted = metrics_options("vllm", percentiles, percentile_method)
     part = _Wanted(len(wanted))
     check(
-        library.batching_distribution_calculate(
-            len(column), pointer(column), ctypes.byref(options), ctypes.byref(part.structure)
+        interruptible(
+            library.batching_distribution_calculate,
+            len(column),
+            pointer(column),
+            ctypes.byref(options),
+            ctypes.byref(part.structure),
         )
     )
     return part.distribution(wanted)

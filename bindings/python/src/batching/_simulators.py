@@ -18,6 +18,7 @@ from batching._measured import MeasuredRun
 from batching._memory import allocated, check_fits
 from batching._metrics import BatchMetrics, batch_metrics, latency_rows, throughput_row
 from batching._recorded import RecordedRequests, recorded_of
+from batching._signals import interruptible
 
 Strategy = Literal["static", "continuous"]
 
@@ -188,7 +189,7 @@ def _simulate(strategy: Strategy, columns: RequestColumns, batch_size: int, time
     summary = initialised(_abi.Summary)
     requests = columns._structure()
     run = library.batching_static_simulate if strategy == "static" else library.batching_continuous_simulate
-    check(run(ctypes.byref(requests), batch_size, step, ctypes.byref(results), ctypes.byref(summary)))
+    check(interruptible(run, ctypes.byref(requests), batch_size, step, ctypes.byref(results), ctypes.byref(summary)))
     return SimulationResult(
         strategy=strategy,
         batch_size=batch_size,
