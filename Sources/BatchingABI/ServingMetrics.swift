@@ -2,7 +2,7 @@ import Batching
 import CBatching
 
 extension batching_recorded: VersionedStruct {
-    static let argument = "recorded"
+    static let argument: StaticString = "recorded"
     static let firstSize = 88
 
     /// The columns of `recorded`. Those that are required may be NULL where there is nothing to read.
@@ -24,7 +24,7 @@ extension batching_recorded: VersionedStruct {
 }
 
 extension batching_distribution: VersionedStruct {
-    static let argument = "distribution"
+    static let argument: StaticString = "distribution"
     static let firstSize = 72
 
     mutating func set(_ distribution: Distribution) {
@@ -52,7 +52,7 @@ extension batching_distribution: VersionedStruct {
 }
 
 extension batching_metrics_options: VersionedStruct {
-    static let argument = "options"
+    static let argument: StaticString = "options"
     static let firstSize = 72
 
     /// The options at `pointer`; NULL: the defaults.
@@ -76,7 +76,7 @@ extension batching_metrics_options: VersionedStruct {
 }
 
 extension batching_metrics: VersionedStruct {
-    static let argument = "metrics"
+    static let argument: StaticString = "metrics"
     static let firstSize = 192
 
     func wanted() throws(BatchingError) -> ServingMetrics.Wanted {

@@ -247,13 +247,21 @@ extension AttributedRequests {
 
     @inline(never)
     private func describedDefect(_ index: Int, _ sum: Double) -> BatchingError {
-        for (name, column) in [
-            ("waiting_for_slot", parts.waitingForSlot), ("waiting_for_memory", parts.waitingForMemory),
-            ("prefill", parts.prefill), ("decode", parts.decode),
-            ("slowed_by_prefill", parts.slowedByPrefill), ("preempted", parts.preempted),
-            ("held_in_batch", parts.heldInBatch),
-        ] where !column[index].isNaN && !Nanoseconds.holds(column[index]) {
-            return .invalid(name, index, column[index], Nanoseconds.requirement)
+        func check(_ column: UnsafePointer<Double>, _ name: StaticString) throws(BatchingError) {
+            if !column[index].isNaN, !Nanoseconds.holds(column[index]) {
+                throw .invalid("\(name)", index, column[index], Nanoseconds.requirement)
+            }
+        }
+        do throws(BatchingError) {
+            try check(parts.waitingForSlot, "waiting_for_slot")
+            try check(parts.waitingForMemory, "waiting_for_memory")
+            try check(parts.prefill, "prefill")
+            try check(parts.decode, "decode")
+            try check(parts.slowedByPrefill, "slowed_by_prefill")
+            try check(parts.preempted, "preempted")
+            try check(parts.heldInBatch, "held_in_batch")
+        } catch {
+            return error
         }
         return BatchingError(
             .invalidArgument,
