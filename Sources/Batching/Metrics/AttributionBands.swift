@@ -141,18 +141,22 @@ public enum AttributionBands {
         _ requests: AttributedRequests, _ percentiles: UnsafeBufferPointer<Double>, _ survey: Survey
     ) throws(BatchingError) -> ScratchBuffer<Int64> {
         let edges = try ScratchBuffer<Int64>(count: percentiles.count, repeating: -1)
-        var ranks: [Int] = []
+        let ranks = try ScratchBuffer<Int>(uninitialized: percentiles.count)
+        var sought = 0
         for percentile in percentiles where percentile > 0 {
             let rank = (Double(survey.included) * percentile / 100).rounded(.up)
-            ranks.append(min(Int(rank), survey.included) - 1)
+            ranks.elements[sought] = min(Int(rank), survey.included) - 1
+            sought += 1
         }
-        let statistics = try OrderStatistics(ranks: ranks)
+        let statistics = try OrderStatistics(ranks: UnsafeBufferPointer(start: ranks.elements, count: sought))
         // Those left out are put behind all others, where no rank is looked for.
         statistics.select(
             Totals(requests: requests, leftOut: survey.largest), count: requests.count, smallest: survey.smallest,
             largest: survey.largest)
-        let first = percentiles.count - ranks.count
-        for (number, rank) in ranks.enumerated() { edges.elements[first + number] = statistics.value(rank: rank) }
+        let first = percentiles.count - sought
+        for number in 0..<sought {
+            edges.elements[first + number] = statistics.value(rank: ranks.elements[number])
+        }
         return edges
     }
 

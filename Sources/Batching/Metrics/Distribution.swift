@@ -59,14 +59,16 @@ extension Distribution {
             results?.update(repeating: 0, count: wanted.count)
             return
         }
-        var positions: [RankPosition] = []
+        // The median, then the percentiles.
+        let positions = try ScratchBuffer(count: 1 + wanted.count, repeating: RankPosition(0.5, count, .linear))
+        var sought = 1
         if let percentiles = wanted.percentiles, results != nil {
             for index in 0..<wanted.count {
-                positions.append(RankPosition(percentiles[index] / 100, count, wanted.method))
+                positions.elements[1 + index] = RankPosition(percentiles[index] / 100, count, wanted.method)
             }
+            sought += wanted.count
         }
-        let middle = RankPosition(0.5, count, .linear)
-        let selection = try ValueSelection(positions + [middle])
+        let selection = try ValueSelection(UnsafeBufferPointer(start: positions.elements, count: sought))
 
         let extent = Extent(values, count)
         let center = extent.sum / Double(count)
@@ -81,8 +83,8 @@ extension Distribution {
         maximum = extent.largest / divisor
 
         selection.select(values, count: count, smallest: extent.smallest, largest: extent.largest)
-        median = selection.value(middle) / divisor
-        for (index, position) in positions.enumerated() { results?[index] = selection.value(position) / divisor }
+        median = selection.value(positions.elements[0]) / divisor
+        for index in 1..<sought { results?[index - 1] = selection.value(positions.elements[index]) / divisor }
     }
 
     /// The distribution of a column that stays as it is.
@@ -155,7 +157,7 @@ private struct Extent {
 }
 
 /// Between which ranks a percentile lies.
-struct RankPosition {
+struct RankPosition: BitwiseCopyable {
     let lower: Int
     let upper: Int
     /// From the lower to the upper, in 0..<1.
