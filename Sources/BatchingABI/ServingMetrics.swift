@@ -43,10 +43,9 @@ extension batching_distribution: VersionedStruct {
     ) throws(BatchingError) -> WantedDistribution? {
         guard let pointer else { return nil }
         let given = try read(pointer)
-        return WantedDistribution(percentiles: given.percentiles) { distribution in
-            var written = given
-            written.set(distribution)
-            written.write(to: pointer)
+        return WantedDistribution(percentiles: given.percentiles, place: pointer) { distribution, place in
+            // All fields that are set were there from the first version on.
+            place?.assumingMemoryBound(to: batching_distribution.self).pointee.set(distribution)
         }
     }
 }

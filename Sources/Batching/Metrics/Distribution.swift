@@ -9,7 +9,7 @@ public enum PercentileMethod: Int32, CaseIterable, Sendable {
 }
 
 /// What a sample of values looks like. All are 0 if there are no values.
-public struct Distribution: Equatable, Sendable {
+public struct Distribution: BitwiseCopyable, Equatable, Sendable {
     public var count: Int64 = 0
     public var mean = 0.0
     public var median = 0.0
