@@ -49,8 +49,7 @@ func status(of body: () throws(BatchingError) -> Void) -> batching_status {
         try body()
         return BATCHING_OK
     } catch {
-        var message = error.message
-        message.withUTF8 { cbatching_set_error($0.baseAddress, $0.count) }
+        error.text.withUTF8 { cbatching_set_error($0.baseAddress, $0.count) }
         return error.status
     }
 }
@@ -64,7 +63,7 @@ func calling(_ callback: () -> Int32) -> Int32 {
 }
 
 /// A pointer that must not be NULL.
-func required<Pointer>(_ pointer: Pointer?, _ argument: String) throws(BatchingError) -> Pointer {
+func required<Pointer>(_ pointer: Pointer?, _ argument: StaticString) throws(BatchingError) -> Pointer {
     guard let pointer else { throw BatchingError(.nullPointer, "\(argument) is NULL: it is required") }
     return pointer
 }

@@ -140,7 +140,7 @@ extension Accumulator {
                     try add(event, id, time, value)
                 }
             } catch {
-                throw BatchingError(error.kind, "event[\(index)]: \(error.message)")
+                throw BatchingError(error.kind, "event[\(index)]: \(error.text)")
             }
             accepted = index &+ 1
         }

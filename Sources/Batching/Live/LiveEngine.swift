@@ -50,7 +50,7 @@ public struct LiveEngine: ~Copyable {
         do throws(BatchingError) {
             try configuration.check()
         } catch {
-            throw .corrupt(error.message)
+            throw .corrupt(error.text)
         }
         let engine = try LiveEngine(configuration)
         switch engine.place {

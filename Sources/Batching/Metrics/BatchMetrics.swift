@@ -32,8 +32,10 @@ extension BatchMetrics {
             throw .invalid("total_time", totalTime, "must be greater than 0 where there are requests")
         }
 
-        let positions = [0.50, 0.95, 0.99].map { RankPosition($0, count, .linear) }
-        let statistics = try OrderStatistics(positions)
+        let positions = try ScratchBuffer(count: 3, repeating: RankPosition(0.50, count, .linear))
+        positions.elements[1] = RankPosition(0.95, count, .linear)
+        positions.elements[2] = RankPosition(0.99, count, .linear)
+        let statistics = try OrderStatistics(UnsafeBufferPointer(start: positions.elements, count: 3))
         try statistics.select(
             LatencyColumn(completed: completed), count: count, smallest: sums.shortestLatency,
             largest: sums.longestLatency)
@@ -43,9 +45,9 @@ extension BatchMetrics {
         throughput = Double(sums.tokens) / totalTime
         totalTokens = sums.tokens
         averageLatency = Double(sums.latency) / Double(count) / 1e9
-        p50Latency = statistics.value(positions[0]) / 1e9
-        p95Latency = statistics.value(positions[1]) / 1e9
-        p99Latency = statistics.value(positions[2]) / 1e9
+        p50Latency = statistics.value(positions.elements[0]) / 1e9
+        p95Latency = statistics.value(positions.elements[1]) / 1e9
+        p99Latency = statistics.value(positions.elements[2]) / 1e9
         averageQueueTime = Double(sums.queueTime) / Double(count) / 1e9
         averageTimeToFirstToken = sums.timeToFirstToken / Double(count) / 1e9
         gpuUtilization = total > .zero ? Double(busy.count) / Double(total.count) : 0

@@ -9,7 +9,7 @@ public enum PercentileMethod: Int32, CaseIterable, Sendable {
 }
 
 /// What a sample of values looks like. All are 0 if there are no values.
-public struct Distribution: Equatable, Sendable {
+public struct Distribution: BitwiseCopyable, Equatable, Sendable {
     public var count: Int64 = 0
     public var mean = 0.0
     public var median = 0.0
@@ -59,14 +59,16 @@ extension Distribution {
             results?.update(repeating: 0, count: wanted.count)
             return
         }
-        var positions: [RankPosition] = []
+        // The median, then the percentiles.
+        let positions = try ScratchBuffer(count: 1 + wanted.count, repeating: RankPosition(0.5, count, .linear))
+        var sought = 1
         if let percentiles = wanted.percentiles, results != nil {
             for index in 0..<wanted.count {
-                positions.append(RankPosition(percentiles[index] / 100, count, wanted.method))
+                positions.elements[1 + index] = RankPosition(percentiles[index] / 100, count, wanted.method)
             }
+            sought += wanted.count
         }
-        let middle = RankPosition(0.5, count, .linear)
-        let selection = try ValueSelection(positions + [middle])
+        let selection = try ValueSelection(UnsafeBufferPointer(start: positions.elements, count: sought))
 
         let extent = try Extent(values, count)
         let spread = try Spread(values, count, extent)
@@ -78,8 +80,8 @@ extension Distribution {
         maximum = extent.largest / divisor
 
         try selection.select(values, count: count, smallest: extent.smallest, largest: extent.largest)
-        median = selection.value(middle) / divisor
-        for (index, position) in positions.enumerated() { results?[index] = selection.value(position) / divisor }
+        median = selection.value(positions.elements[0]) / divisor
+        for index in 1..<sought { results?[index - 1] = selection.value(positions.elements[index]) / divisor }
     }
 
     /// The distribution of a column that stays as it is.
@@ -103,7 +105,7 @@ extension Distribution {
 }
 
 /// Between which ranks a percentile lies.
-struct RankPosition {
+struct RankPosition: BitwiseCopyable {
     let lower: Int
     let upper: Int
     /// From the lower to the upper, in 0..<1.

@@ -44,17 +44,15 @@ struct OrderStatistics: ~Copyable {
     private let rankCount: Int
 
     /// - Parameter sought: ranks from 0, that of the smallest value, in any order.
-    init(ranks sought: [Int]) throws(BatchingError) {
-        var distinctRanks: [Int] = []
-        for rank in sought.sorted() where distinctRanks.last != rank { distinctRanks.append(rank) }
-        let count = distinctRanks.count
+    init(ranks sought: some Collection<Int>) throws(BatchingError) {
+        let ranks = try ScratchBuffer<Int>(uninitialized: sought.count)
+        var count = 0
+        for rank in sought { OrderStatistics.insert(rank, ranks.elements, &count) }
         let whole = Interval(lowest: 0, bits: 0, before: 0)
-        let ranks = try ScratchBuffer(count: count, repeating: 0)
         let intervals = try ScratchBuffer(count: count, repeating: whole)
         let distinct = try ScratchBuffer(count: count, repeating: whole)
         let counts = try ScratchBuffer<UInt32>(count: count * OrderStatistics.bins, repeating: 0)
         let wanted = try ScratchBuffer<UInt8>(count: OrderStatistics.bins, repeating: 0)
-        for (number, rank) in distinctRanks.enumerated() { ranks.elements[number] = rank }
         self.ranks = ranks
         self.intervals = intervals
         self.distinct = distinct
@@ -63,8 +61,26 @@ struct OrderStatistics: ~Copyable {
         rankCount = count
     }
 
-    init(_ positions: [RankPosition]) throws(BatchingError) {
-        try self.init(ranks: positions.flatMap { [$0.lower, $0.upper] })
+    init(_ positions: some Collection<RankPosition>) throws(BatchingError) {
+        let ranks = try ScratchBuffer<Int>(uninitialized: 2 * positions.count)
+        var count = 0
+        for position in positions {
+            ranks.elements[count] = position.lower
+            ranks.elements[count + 1] = position.upper
+            count += 2
+        }
+        try self.init(ranks: UnsafeBufferPointer(start: ranks.elements, count: count))
+    }
+
+    /// Puts a rank in its place among those that ascend, unless it is there. Ranks mostly come in order, so that there is
+    /// nothing to move.
+    private static func insert(_ rank: Int, _ ranks: UnsafeMutablePointer<Int>, _ count: inout Int) {
+        var place = count
+        while place > 0, ranks[place - 1] > rank { place -= 1 }
+        if place > 0, ranks[place - 1] == rank { return }
+        for moved in stride(from: count, to: place, by: -1) { ranks[moved] = ranks[moved - 1] }
+        ranks[place] = rank
+        count += 1
     }
 
     /// The value with one of the ranks, once they have been selected.

@@ -6,7 +6,7 @@ struct ServiceLimits: BitwiseCopyable, Equatable {
     var e2e: Int64?
 
     init(_ levels: ServiceLevels) throws(BatchingError) {
-        func limit(_ seconds: Double?, _ name: String) throws(BatchingError) -> Int64? {
+        func limit(_ seconds: Double?, _ name: StaticString) throws(BatchingError) -> Int64? {
             guard let seconds else { return nil }
             return try Nanoseconds(seconds: seconds, argument: name).count
         }

@@ -49,18 +49,19 @@ extension ServingMetrics {
         // Nothing is written before all is known: memory may run out on the way.
         let percentileCount = options.percentiles.count
         let percentiles = try ScratchBuffer<Double>(uninitialized: ServingSample.allCases.count * percentileCount)
-        var results: [(WantedDistribution, Distribution, UnsafeMutablePointer<Double>)] = []
+        let results = try ScratchBuffer<Distribution>(count: ServingSample.allCases.count, repeating: Distribution())
         for (number, sample) in ServingSample.allCases.enumerated() {
-            guard let distribution = wanted[sample] else { continue }
+            if wanted[sample] == nil { continue }
             let count = try recorded.fill(values.elements, sample)
             let place = percentiles.elements + number * percentileCount
-            let result = try Distribution(
+            results.elements[number] = try Distribution(
                 of: values.elements, count: count, dividedBy: 1e9, options.percentiles, into: place)
-            results.append((distribution, result, place))
         }
-        for (distribution, result, place) in results {
+        for (number, sample) in ServingSample.allCases.enumerated() {
+            guard let distribution = wanted[sample] else { continue }
+            let place = percentiles.elements + number * percentileCount
             distribution.percentiles?.update(from: place, count: percentileCount)
-            distribution.write(result)
+            distribution.write(results.elements[number])
         }
     }
 }

@@ -3,7 +3,7 @@
 struct ValueSelection: ~Copyable {
     private let statistics: OrderStatistics
 
-    init(_ positions: [RankPosition]) throws(BatchingError) {
+    init(_ positions: some Collection<RankPosition>) throws(BatchingError) {
         statistics = try OrderStatistics(positions)
     }
 

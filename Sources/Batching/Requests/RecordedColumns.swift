@@ -162,17 +162,22 @@ extension RecordedColumns {
         if let promptLength, promptLength[index] < 0 {
             return .invalid("prompt_length", index, promptLength[index], "must be at least 0")
         }
-        var latest = ("arrival_time", arrival)
-        for (name, time) in [("start_time", startTime?[index] ?? .nan), ("first_token_time", firstTokenTime(index))]
-        where !time.isNaN {
-            if !Nanoseconds.holds(time) { return .invalid(name, index, time, Nanoseconds.requirement) }
-            if Nanoseconds(validSeconds: time) < Nanoseconds(validSeconds: latest.1) {
-                return .invalid(name, index, time, "must not be before \(latest.0)[\(index)], which is \(latest.1)")
+        var latest: (name: StaticString, time: Double) = ("arrival_time", arrival)
+        func check(_ time: Double, _ name: StaticString) throws(BatchingError) {
+            if time.isNaN { return }
+            if !Nanoseconds.holds(time) { throw .invalid("\(name)", index, time, Nanoseconds.requirement) }
+            if Nanoseconds(validSeconds: time) < Nanoseconds(validSeconds: latest.time) {
+                throw .invalid(
+                    "\(name)", index, time, "must not be before \(latest.name)[\(index)], which is \(latest.time)")
             }
             latest = (name, time)
         }
-        if Nanoseconds(validSeconds: end) < Nanoseconds(validSeconds: latest.1) {
-            return .invalid("end_time", index, end, "must not be before \(latest.0)[\(index)], which is \(latest.1)")
+        do throws(BatchingError) {
+            try check(startTime?[index] ?? .nan, "start_time")
+            try check(firstTokenTime(index), "first_token_time")
+            try check(end, "end_time")
+        } catch {
+            return error
         }
         let tokens = tokens(index)
         for position in tokens {

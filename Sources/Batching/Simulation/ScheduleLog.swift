@@ -29,7 +29,7 @@ public struct LogRows {
         filled = 0
     }
 
-    func check(_ name: String) throws(BatchingError) {
+    func check(_ name: StaticString) throws(BatchingError) {
         guard capacity >= 0 else { throw .invalid("\(name).capacity", capacity, "must be at least 0") }
         guard capacity > 0 || flush == nil else {
             throw .invalid("\(name).capacity", capacity, "must be at least 1 with a callback")

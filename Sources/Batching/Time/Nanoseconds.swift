@@ -53,14 +53,14 @@ public struct Nanoseconds: BitwiseCopyable, Equatable, Comparable, Sendable {
     }
 
     /// A time given by a caller. Throws unless it is finite and in range.
-    init(seconds: Double, argument: String) throws(BatchingError) {
+    init(seconds: Double, argument: StaticString) throws(BatchingError) {
         guard Nanoseconds.holds(seconds) else {
-            throw .invalid(argument, seconds, Nanoseconds.requirement)
+            throw .invalid("\(argument)", seconds, Nanoseconds.requirement)
         }
         self.init(validSeconds: seconds)
     }
 
-    static let requirement = "must be between 0 and 9223372036 seconds"
+    static var requirement: ErrorText { "must be between 0 and 9223372036 seconds" }
 
     /// The double nearest to this many nanoseconds. It never decreases as `count` grows, and `Nanoseconds` of it is this
     /// again wherever doubles are close enough together to tell one nanosecond from the next.

@@ -140,7 +140,7 @@ public struct LengthSamples {
         }
     }
 
-    private static func missing(_ name: String) -> BatchingError {
+    private static func missing(_ name: StaticString) -> BatchingError {
         BatchingError(.nullPointer, "\(name) is NULL: it is required where the length is empirical")
     }
 }
