@@ -109,6 +109,7 @@ extension LiveReplica where Memory: ~Copyable {
                 throw .corrupt("requests are not in order of arrival")
             }
             order.elements[positions] = UInt32(truncatingIfNeeded: row)
+            rows.set(position: positions, of: row)
             positions += 1
             if isWaiting { replica.arrived += 1 }
         }

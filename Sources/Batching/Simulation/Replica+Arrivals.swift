@@ -23,6 +23,10 @@ extension Replica where Memory: ~Copyable {
 
     @inline(__always)
     mutating func noteNextArrival() {
+        while hasArrivals, requests.isGone(index(at: arrived)) {
+            if policyRows.taken == arrived { policyRows.taken &+= 1 }
+            arrived &+= 1
+        }
         nextArrival = hasArrivals ? requests.arrival(index(at: arrived)) : Nanoseconds(.max)
     }
 
@@ -119,7 +123,9 @@ extension Replica where Memory: ~Copyable {
         if slot >= 0 { return Candidate(request: Int(members.elements[slot].request), slot: slot) }
         while true {
             let request = index(at: waiting.firstFresh)
-            if totals.rejected == 0 || rejection(request) == nil { return Candidate(request: request, slot: -1) }
+            if !requests.isGone(request), totals.rejected == 0 || rejection(request) == nil {
+                return Candidate(request: request, slot: -1)
+            }
             waiting.skipFresh()
         }
     }
