@@ -84,7 +84,8 @@ extension LiveReplica where Memory: ~Copyable {
         let tokens = replica.outputGenerated(slot)
         guard flight.isFlying else { return tokens }
         let decodes = replica.members.elements[slot].state == .decoding
-        return decodes || (tokens == 1 && flight.givesFirstToken(to: row, rows.rank.elements[row])) ? tokens - 1 : tokens
+        let isLanding = decodes || (tokens == 1 && flight.givesFirstToken(to: row, rows.rank.elements[row]))
+        return isLanding ? tokens - 1 : tokens
     }
 
     private mutating func leave(_ row: Int, at time: Nanoseconds, isFinished: Bool) throws(BatchingError) {
