@@ -93,7 +93,7 @@ extension LiveReplica where Memory: ~Copyable {
         let (running, preempted, waiting) = (Int(counters.running), Int(counters.preempted), Int(counters.waiting))
         // The one put back last is the first.
         for row in (running..<running + preempted).reversed() {
-            try replica.waiting.putBack(Int(rows.slot.elements[row]), replica.members.elements)
+            try replica.putBack(Int(rows.slot.elements[row]))
         }
         let first = running + preempted
         for row in first..<Int(counters.requests) {

@@ -56,7 +56,7 @@ struct WaitingQueue: ~Copyable {
 
     private var keepsPlaces: Bool { requests.rank != nil }
 
-    /// By arrival: the next request in the caller's columns arrives.
+    /// By arrival: the next request in the caller's columns arrives; or somebody waits whom a policy keeps by itself.
     @inline(__always)
     mutating func appendNext() { count &+= 1 }
 
@@ -70,7 +70,7 @@ struct WaitingQueue: ~Copyable {
         }
     }
 
-    /// A preempted request waits again: by arrival before all others.
+    /// A preempted request waits again: by arrival before all others. Not for a policy that keeps the queue by itself.
     mutating func putBack(_ slot: Int, _ members: UnsafeMutablePointer<Member>) throws(BatchingError) {
         if isByArrival {
             members[slot].previous = -1

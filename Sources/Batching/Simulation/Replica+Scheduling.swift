@@ -184,7 +184,7 @@ extension Replica where Memory: ~Copyable {
         members[slot].computed = 0
         members[slot].state = .waiting
         removeRunning(slot)
-        try waiting.putBack(slot, members)
+        try putBack(slot)
         try victims.reserve(preempted &+ 1)
         victims.elements[preempted] = members[slot].request
         preempted &+= 1
