@@ -355,9 +355,10 @@ extension CachedBlocks {
     }
 
     /// What the watched request has at a position.
+    /// - Parameter hashed: its blocks whose content is told by hash ids.
     @inline(__always)
-    private func watchedContent(_ position: Int) -> BlockPool.Content {
-        if let hashes = requests.prefixHashes, position < hashedBlocks(watchedRequest) {
+    private func watchedContent(_ position: Int, hashed: Int) -> BlockPool.Content {
+        if position < hashed, let hashes = requests.prefixHashes {
             return content(hashes.ids + Int(hashes.begins[watchedRequest]), position)
         }
         return .unique(requests.rank(watchedRequest), position)
@@ -367,8 +368,9 @@ extension CachedBlocks {
     @inline(never)
     private mutating func watchOn() {
         pool.await(.none)
+        let hashed = hashedBlocks(watchedRequest)
         while watchedCount < watchedLimit {
-            let content = watchedContent(watchedCount)
+            let content = watchedContent(watchedCount, hashed: hashed)
             let block = pool.find(content)
             if block < 0 {
                 pool.await(content)
@@ -383,7 +385,7 @@ extension CachedBlocks {
     /// A watched block was evicted: another has the same content, or the chain ends before it.
     @inline(never)
     private mutating func mendWatch(_ position: Int) {
-        let content = watchedContent(position)
+        let content = watchedContent(position, hashed: hashedBlocks(watchedRequest))
         let block = pool.find(content)
         if block >= 0 {
             pool.watch(block)
