@@ -9,7 +9,7 @@ NATIVE_CFLAGS := -std=c11 -D_GNU_SOURCE -O1 -g $(NATIVE_WARNINGS) $(NATIVE_INCLU
 NATIVE_CXXFLAGS := -O1 -g $(NATIVE_WARNINGS) -Wshadow -Wconversion $(NATIVE_INCLUDES) -MMD -MP
 NATIVE_LIBS := -L$(dir $(LIBRARY)) -lbatching -Wl,-rpath,$(abspath $(dir $(LIBRARY)))
 
-.PHONY: test-c soak test-cpp test-examples-native test-fuzz fuzz check-header check-layout check-exports check-library \
+.PHONY: test-c test-complexity soak test-cpp test-examples-native test-fuzz fuzz check-header check-layout check-exports check-library \
         check-format-c check-valgrind check-install
 
 # A program needs the library to be there, and loads whatever version of it is there: no need to link it again.
@@ -74,6 +74,20 @@ $(TESTS)/cpp20/tests: $(DOCTEST_SOURCES:%.cpp=$(TESTS)/cpp20/%.o) | $(LIBRARY)
 test-cpp: $(TESTS)/cpp17/tests $(TESTS)/cpp20/tests $(LIBRARY)
 	$(TESTS)/cpp17/tests
 	$(TESTS)/cpp20/tests
+
+# --- Complexity -------------------------------------------------------------------------------------------------------
+
+# Instructions are counted by callgrind: the same on any machine, and however busy that is.
+COMPLEXITY := $(TESTS)/complexity
+count-work = valgrind --quiet --tool=callgrind --collect-atstart=no --callgrind-out-file=$(COMPLEXITY)/work \
+             $(1) $(COMPLEXITY)/work
+
+$(COMPLEXITY)/complexity: $(addprefix $(TESTS)/Tests/complexity/,complexity.o work.o) | $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $^ -o $@ $(NATIVE_LIBS)
+
+test-complexity: $(COMPLEXITY)/complexity $(LIBRARY)
+	@$(call count-work,$<) >$(COMPLEXITY)/log 2>&1 && tail -n 1 $(COMPLEXITY)/log || { cat $(COMPLEXITY)/log; exit 1; }
 
 # --- Examples ---------------------------------------------------------------------------------------------------------
 

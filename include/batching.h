@@ -1120,12 +1120,15 @@ batching_status batching_strategies_compare(const batching_requests *requests, i
  * A run that fails on its way (it is cancelled, a callback's answer is invalid, the clock passes its maximum, memory
  * runs out) may have written rows of logs and elements of results, but not the summary.
  *
- * Time: O(1) for each iteration and each request, however many are running, and O(running) for an iteration in which
- * KV blocks or the token budget run short, or that is logged with its decisions; with prefix caching O(1) a KV block
- * more. A queue other than by arrival costs O(log(waiting)) a request.
+ * Time: O(1) for each iteration and each request, and for each request that prefills in an iteration, however many are
+ * running; O(running) for an iteration in which KV blocks or the token budget run short, or that is logged with its
+ * decisions, and by priority for each preemption; with prefix caching O(1) a KV block that is taken, published or given
+ * back, and for each that a request finds in the cache whenever it becomes the first of the waiting. A queue other than
+ * by arrival costs O(log(waiting)) a request. None of this depends on what the hash ids are: an index in which they
+ * collide takes another hash.
  * Memory: about 100 bytes for each request that is running or preempted, and with prefix caching 48 for each KV block
- * and 4 for each block of those running; 32 for each one waiting in a queue that is not by arrival. Requests that are
- * not given in order of arrival cost 24 bytes a request more, and a sort.
+ * that was ever in use, and 4 for each block of those running; 48 for each one waiting in a queue that is not by
+ * arrival. Requests that are not given in order of arrival cost 24 bytes a request more, and a sort.
  */
 batching_status batching_simulate(const batching_config *config, const batching_requests *requests,
                                   const batching_results *results, batching_summary *summary);
@@ -1530,7 +1533,7 @@ batching_status batching_accumulator_state_init(batching_accumulator_state *stat
  * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_INVALID_ARGUMENT;
  * BATCHING_ERROR_OUT_OF_MEMORY.
  *
- * Memory: 730 kB a slot, 1.6 MB, 400 to 530 bytes for each of max_requests, and 8 for each of max_gaps. It is
+ * Memory: 730 kB a slot, 1.6 MB, about 340 bytes for each of max_requests, and 8 for each of max_gaps. It is
  * zeroed by the system: what no request has touched takes address space only. Slots whose latencies lie within
  * few powers of two take some 10 to 100 kB.
  */
@@ -1548,7 +1551,8 @@ batching_status batching_accumulator_destroy(batching_accumulator *accumulator);
  * (tokens); BATCHING_ERROR_OVERFLOW if there would be more than 2^62 tokens or 2^40 requests in all (arrived), or more
  * than 4294967295 samples in one slot (finished).
  *
- * Time: O(1), and O(1) more for each of its gaps when a request finishes. Allocates nothing.
+ * Time: O(1), and O(1) more for each of its gaps when a request finishes, and for each slot of the window that ended
+ * since the last one did. Allocates nothing.
  */
 
 /** A request arrived. prompt_tokens: at least 0. */
@@ -1625,6 +1629,8 @@ batching_status batching_accumulator_serialize(batching_accumulator *accumulator
 /**
  * Makes an accumulator from bytes. What batching_accumulator_serialize did not write, or was changed since, is
  * BATCHING_ERROR_INVALID_ARGUMENT.
+ *
+ * Time: O(size). Memory: as for batching_accumulator_create, of which no more is touched than the bytes fill.
  */
 batching_status batching_accumulator_deserialize(const uint8_t *bytes, int64_t size,
                                                  batching_accumulator **accumulator);
@@ -1706,7 +1712,8 @@ batching_status batching_accumulator_prometheus(batching_accumulator *accumulato
  * copy, and puts it back afterwards. The same holds for the other callbacks.
  *
  * Memory. About 200 bytes a request in flight, and what section 6 says; with policy_callback about 100 more for each
- * that runs or waits. What was once needed is kept for those to come. The first estimate makes a copy of all of it but
+ * that runs or waits. What was once needed is kept for those to come. KV blocks that were never in use take address
+ * space only. The first estimate makes a copy of all of it but
  * the prefix cache, which is kept as well, with room to note what it changes in that: up to 84 bytes a KV block, of
  * which only those are touched that an estimate has needed.
  *
@@ -1820,7 +1827,11 @@ batching_status batching_engine_poll(batching_engine *engine, batching_engine_ev
  * blocks are free for the iteration that is scheduled next. If it waits, it leaves at once. In a static or dynamic
  * batch its place stays empty until the batch is done.
  *
- * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_BUSY; BATCHING_ERROR_INVALID_ARGUMENT if it is not in flight.
+ * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_BUSY; BATCHING_ERROR_INVALID_ARGUMENT if it is not in flight;
+ * BATCHING_ERROR_OUT_OF_MEMORY.
+ *
+ * Time: O(1), and O(1) a KV block that it holds; O(log(waiting)) in a queue other than by arrival; O(pending) if it
+ * arrives after the clock; O(running + waiting) with policy_callback.
  */
 batching_status batching_engine_abort(batching_engine *engine, int64_t request);
 
@@ -1832,6 +1843,8 @@ batching_status batching_engine_abort(batching_engine *engine, int64_t request);
  * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_BUSY; BATCHING_ERROR_INVALID_ARGUMENT if it is not in flight,
  * could never be served with so many, was given fewer max_tokens, runs in a static or dynamic batch, or, with
  * async_scheduling, has its last token on its way; BATCHING_ERROR_CAPACITY if orca cannot reserve more blocks for it.
+ *
+ * Time: as batching_engine_abort, and O(1) for each request that leaves at the end of the iteration under way.
  */
 batching_status batching_engine_set_output_length(batching_engine *engine, int64_t request, int32_t output_length);
 
@@ -1861,7 +1874,8 @@ batching_status batching_engine_estimate(batching_engine *engine, const batching
  *
  *   copy  written: the new handle, for batching_engine_destroy. Must not be NULL.
  *
- * Time: a copy of what is in flight, and with prefix caching of the cache, 40 bytes a KV block, at the speed of memory.
+ * Time: a copy of what is in flight, and with prefix caching of the cache, 40 bytes for each KV block that was ever in
+ * use, at the speed of memory.
  */
 batching_status batching_engine_fork(batching_engine *engine, batching_engine **copy);
 
@@ -1892,6 +1906,9 @@ batching_status batching_engine_save(batching_engine *engine, uint8_t *buffer, i
  *
  * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_INVALID_ARGUMENT if they are not what
  * batching_engine_save of this version wrote, or were changed since; BATCHING_ERROR_OUT_OF_MEMORY.
+ *
+ * Time and memory: O(size), and at most 1 MB for block_size, whatever the bytes say; address space as
+ * batching_engine_create.
  */
 batching_status batching_engine_load(const uint8_t *bytes, int64_t size, const batching_config *callbacks,
                                      batching_engine **engine);

@@ -10,17 +10,17 @@ struct LiveRequest: BitwiseCopyable {
     var promptTokens: Int32 = 0
     var tokens: Int32 = 0
     var gapCount: UInt32 = 0
-    /// Blocks of its gaps; meaningless while it has none.
+    /// Blocks of its gaps; meaningless while it has none. Of a place that is free again: the next of those.
     var firstBlock: UInt32 = 0
     var lastBlock: UInt32 = 0
-    /// 0 for a place of the table that nobody has.
+    /// 0 for a place that no request has.
     var isUsed: UInt32 = 0
 
     var isWaiting: Bool { start < 0 && firstToken < 0 }
 }
 
-/// The requests in flight, by id: an open-addressing table with linear probing, at most half full, whose size is fixed; and
-/// the gaps between their tokens, in lists of blocks from a pool whose size is fixed.
+/// The requests in flight, by id, in places whose number is fixed; and the gaps between their tokens, in lists of blocks from
+/// a pool whose size is fixed. A request stays in its place.
 struct LiveRequests: ~Copyable {
     private static let blockBits: UInt32 = 5
     private static let blockSize = 1 << Int(blockBits)
@@ -29,8 +29,12 @@ struct LiveRequests: ~Copyable {
     let maxGaps: Int
     private(set) var count = 0
     private(set) var gapCount = 0
-    private let table: ZeroedBuffer<LiveRequest>
-    private let mask: Int
+    private let requests: ZeroedBuffer<LiveRequest>
+    private var index: IdIndex
+    /// Places given back, in a list through `firstBlock` that ends with UInt32.max; from `touchedPlaces` on none was ever
+    /// taken.
+    private var freePlace = UInt32.max
+    private var touchedPlaces = 0
     private let gaps: ZeroedBuffer<Int64>
     private let nextBlock: ZeroedBuffer<UInt32>
     /// Blocks given back, in a list through `nextBlock` that ends with UInt32.max; beyond `touchedBlocks` none was ever taken.
@@ -38,40 +42,45 @@ struct LiveRequests: ~Copyable {
     private var touchedBlocks: UInt32 = 0
 
     init(maxRequests: Int, maxGaps: Int) throws(BatchingError) {
-        let places = 1 << (Int.bitWidth - (2 * maxRequests - 1).leadingZeroBitCount)
         // Each request has at most one block that is not full.
         let blocks = maxGaps / LiveRequests.blockSize + maxRequests
-        let table = try ZeroedBuffer<LiveRequest>(count: places)
+        let requests = try ZeroedBuffer<LiveRequest>(count: maxRequests)
+        let index = try IdIndex(count: maxRequests)
         let gaps = try ZeroedBuffer<Int64>(count: blocks * LiveRequests.blockSize)
         let nextBlock = try ZeroedBuffer<UInt32>(count: blocks)
         self.maxRequests = maxRequests
         self.maxGaps = maxGaps
-        mask = places - 1
-        self.table = table
+        self.requests = requests
+        self.index = index
         self.gaps = gaps
         self.nextBlock = nextBlock
     }
 
-    /// The request, until one is added or removed.
+    /// The request, until it is removed.
     @inline(__always)
     func find(_ id: Int64) -> UnsafeMutablePointer<LiveRequest>? {
-        var place = OpenAddressing.home(id, mask: mask)
-        while table.elements[place].isUsed != 0 {
-            if table.elements[place].id == id { return table.elements + place }
-            place = (place &+ 1) & mask
-        }
-        return nil
+        let elements = requests.elements
+        let place = index.number(of: id) { elements[$0].id }
+        return place < 0 ? nil : elements + place
     }
 
     /// Adds one that is not there, while there is room.
     @discardableResult
     mutating func insert(_ request: LiveRequest) -> UnsafeMutablePointer<LiveRequest> {
-        var place = OpenAddressing.home(request.id, mask: mask)
-        while table.elements[place].isUsed != 0 { place = (place &+ 1) & mask }
-        table.elements[place] = request
-        table.elements[place].isUsed = 1
+        let elements = requests.elements
+        let place: Int
+        if freePlace != UInt32.max {
+            place = Int(freePlace)
+            freePlace = elements[place].firstBlock
+        } else {
+            place = touchedPlaces
+            touchedPlaces &+= 1
+        }
+        elements[place] = request
+        elements[place].isUsed = 1
+        index.insert(place, count: touchedPlaces, isUsed: { elements[$0].isUsed != 0 }, { elements[$0].id })
         count &+= 1
-        return table.elements + place
+        return elements + place
     }
 
     /// Removes one and gives its gaps back.
@@ -82,11 +91,12 @@ struct LiveRequests: ~Copyable {
             gapCount &-= Int(request.pointee.gapCount)
         }
         count &-= 1
-        let elements = table.elements
-        let hole = OpenAddressing.close(
-            request - elements, mask: mask, id: { elements[$0].isUsed == 0 ? nil : elements[$0].id },
-            move: { elements[$0] = elements[$1] })
-        elements[hole].isUsed = 0
+        let elements = requests.elements
+        let place = request - elements
+        request.pointee.isUsed = 0
+        index.remove(place, count: touchedPlaces, isUsed: { elements[$0].isUsed != 0 }, { elements[$0].id })
+        request.pointee.firstBlock = freePlace
+        freePlace = UInt32(truncatingIfNeeded: place)
     }
 
     /// Adds a gap while there are fewer than `maxGaps`.
@@ -130,11 +140,12 @@ struct LiveRequests: ~Copyable {
         }
     }
 
-    var placeCount: Int { mask + 1 }
+    /// Places that were ever taken.
+    var placeCount: Int { touchedPlaces }
 
-    /// The request at a place of the table, if there is one. Places are in no order that means anything.
+    /// The request at a place, if there is one. Places are in no order that means anything.
     func used(_ place: Int) -> UnsafeMutablePointer<LiveRequest>? {
-        table.elements[place].isUsed == 0 ? nil : table.elements + place
+        requests.elements[place].isUsed == 0 ? nil : requests.elements + place
     }
 
     /// Adds the gaps of a request of another table.
@@ -148,13 +159,13 @@ struct LiveRequests: ~Copyable {
     /// Writes the places of all into `places`, by id.
     func sort(into places: UnsafeMutablePointer<UInt32>) {
         var found = 0
-        for place in 0...mask where table.elements[place].isUsed != 0 {
+        for place in 0..<touchedPlaces where requests.elements[place].isUsed != 0 {
             places[found] = UInt32(truncatingIfNeeded: place)
             found += 1
         }
-        let elements = table.elements
+        let elements = requests.elements
         Heap.sort(places, count: found) { elements[Int($0)].id < elements[Int($1)].id }
     }
 
-    func at(_ place: UInt32) -> UnsafeMutablePointer<LiveRequest> { table.elements + Int(place) }
+    func at(_ place: UInt32) -> UnsafeMutablePointer<LiveRequest> { requests.elements + Int(place) }
 }

@@ -27,13 +27,6 @@ struct LiveFlight: ~Copyable {
         self.firstTokens = firstTokens
     }
 
-    /// Whether it gives the last token of a member.
-    func finishes(_ slot: Int) -> Bool {
-        guard isFlying else { return false }
-        for position in 0..<finishingCount where Int(finishing.elements[position]) == slot { return true }
-        return false
-    }
-
     /// Whether it gives the first token of a request.
     func givesFirstToken(to row: Int, _ rank: Int64) -> Bool {
         guard isFlying else { return false }

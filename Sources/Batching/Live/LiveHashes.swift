@@ -20,13 +20,13 @@ struct LiveHashes: ~Copyable {
     }
 
     /// Makes room for so many rows, of which `used` are, and so many more ids: where the gaps are half of all, by closing
-    /// them.
+    /// them. There is room for as many ids as rows, so that this takes no more steps than ids were added since.
     mutating func reserve(rows: Int, ids more: Int, used: Int) throws(BatchingError) {
         try begins.reserve(rows)
         try ends.reserve(rows)
         if top + more <= ids.capacity { return }
         var packed = try GrowableBuffer<Int64>(
-            capacity: max(held + more, 2 * held > top ? 2 * ids.capacity : ids.capacity), repeating: 0)
+            capacity: max(held + more, used, 2 * held > top ? 2 * ids.capacity : ids.capacity), repeating: 0)
         var place = 0
         for row in 0..<used {
             let (begin, end) = (Int(begins.elements[row]), Int(ends.elements[row]))

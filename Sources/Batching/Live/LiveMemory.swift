@@ -9,7 +9,7 @@ protocol LiveMemory: BlockMemory, ~Copyable {
 
     /// Writes what does not follow from the members that run.
     /// - Parameter slot: of each of them, in order of admission.
-    func write(to writer: inout ByteWriter, members: Int, slot: (Int) -> Int) throws(BatchingError)
+    mutating func write(to writer: inout ByteWriter, members: Int, slot: (Int) -> Int) throws(BatchingError)
     /// Reads it, and gives the members their blocks. It is new, but for those who decode, who have joined.
     /// - Parameters:
     ///   - running: members, in the first slots, in order of admission.

@@ -5,14 +5,14 @@ extension LiveReplica where Memory: ~Copyable {
         try check()
         let row = try row(id)
         let slot = Int(rows.slot.elements[row])
-        let toCome = positions - replica.arrived
+        let isToCome = slot < 0 && position(of: row) ?? -1 >= replica.arrived
         if slot >= 0, !isBetweenIterations, replica.members.elements[slot].state != .waiting || flight.isFlying {
             try leaveLater(Departure(id: id))
         } else {
             try leave(row, at: clock, isFinished: false, firstLost: .max)
         }
         // Who has not come yet is missed by nobody.
-        if isStuck, positions - replica.arrived == toCome { unstick() }
+        if isStuck, !isToCome { unstick() }
     }
 
     private func row(_ id: Int64) throws(BatchingError) -> Int {
@@ -22,13 +22,7 @@ extension LiveReplica where Memory: ~Copyable {
 
     /// Asynchronously: whether its last token has been scheduled, so that it will finish in any case.
     private func hasLastTokenOnItsWay(_ slot: Int) -> Bool {
-        if slot < 0 { return false }
-        if flight.finishes(slot) { return true }
-        guard flight.isFollowed else { return false }
-        for position in 0..<replica.finishingCount where Int(replica.finishing.elements[position]) == slot {
-            return true
-        }
-        return false
+        slot >= 0 && replica.settings.isAsynchronous && replica.isComplete(slot)
     }
 
     private mutating func leaveLater(_ departure: Departure) throws(BatchingError) {
@@ -112,37 +106,40 @@ extension LiveReplica where Memory: ~Copyable {
         let tokens = tokens(row, before: firstLost)
         replica.removePolicyRow(row, slot: slot)
         if slot < 0 {
-            removeUnserved(row)
+            try removeUnserved(row)
         } else if isFinished {
             try replica.endOutput(slot)
             replica.members.elements[slot].output = tokens
             try replica.finish(slot, at: time, iteration: replica.iteration)
+            rows.remove(row)
         } else {
             replica.withdraw(slot, tokens: tokens)
+            rows.remove(row)
         }
-        rows.remove(row)
         aborted += isFinished ? 0 : 1
         try events.append(isFinished ? .finished : .aborted, id, at: time, tokens: tokens)
     }
 
     /// Somebody who never ran leaves.
-    private mutating func removeUnserved(_ row: Int) {
+    private mutating func removeUnserved(_ row: Int) throws(BatchingError) {
         replica.memory.forget(row)
-        guard let place = position(of: row) else {
+        if let position = position(of: row) {
+            if position < replica.arrived { replica.waiting.removeFresh() }
+            if rows.arrivalTime(row) <= clock {
+                try vacate(row)
+            } else {
+                close(position)
+                rows.remove(row)
+            }
+            connect()
+        } else {
             if replica.policyRows.isUsed {
                 replica.waiting.removeOne()
             } else {
                 replica.waiting.removeFromHeap(row)
             }
-            return
+            rows.remove(row)
         }
-        (order.elements + place).update(from: order.elements + place + 1, count: positions - place - 1)
-        positions -= 1
-        if place < replica.arrived {
-            replica.arrived -= 1
-            replica.waiting.removeFresh()
-        }
-        connect()
     }
 
     /// Somebody has gone, or has another length, so that what could not go on may now.
@@ -199,16 +196,5 @@ extension LiveReplica where Memory: ~Copyable {
         guard replica.waiting.order == .shortestOutput else { return }
         let isWaiting = slot >= 0 ? replica.members.elements[slot].state == .waiting : position(of: row) == nil
         if isWaiting { try replica.waiting.renew(row, slot: slot) }
-    }
-
-    /// Where among those who wait and never ran, by arrival, and those who have not arrived a request is; nil if it waits
-    /// in a heap, or has run.
-    private func position(of row: Int) -> Int? {
-        // It costs no more than to close the gap that it leaves.
-        for place in firstPosition..<max(positions, firstPosition)
-        where order.elements[place] == UInt32(truncatingIfNeeded: row) {
-            return place
-        }
-        return nil
     }
 }

@@ -97,7 +97,7 @@ extension LiveReplica where Memory: ~Copyable {
         let (running, preempted, waiting) = (Int(counters.running), Int(counters.preempted), Int(counters.waiting))
         // The one put back last is the first.
         for row in (running..<running + preempted).reversed() {
-            try replica.waiting.putBack(Int(rows.slot.elements[row]), replica.members.elements)
+            try replica.putBack(Int(rows.slot.elements[row]))
         }
         let first = running + preempted
         for row in first..<Int(counters.requests) {
@@ -114,6 +114,7 @@ extension LiveReplica where Memory: ~Copyable {
                 throw .corrupt("requests are not in order of arrival")
             }
             order.elements[positions] = UInt32(truncatingIfNeeded: row)
+            rows.set(position: positions, of: row)
             positions += 1
             if isWaiting { replica.arrived += 1 }
         }

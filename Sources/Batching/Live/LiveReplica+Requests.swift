@@ -111,27 +111,73 @@ extension LiveReplica where Memory: ~Copyable {
     /// The first position that matters.
     var firstPosition: Int { replica.keepsPositions ? replica.waiting.firstFresh : replica.arrived }
 
-    /// Makes room for so many more positions, first by closing the gap in front of them.
+    /// Makes room for so many more positions, first by closing the gaps.
     private mutating func reservePositions(_ more: Int) throws(BatchingError) {
         if positions + more <= order.capacity { return }
-        let gap = firstPosition
-        if gap >= order.capacity / 2, gap > 0 {
-            order.elements.update(from: order.elements + gap, count: positions - gap)
-            positions -= gap
-            replica.arrived -= gap
-            replica.policyRows.taken = replica.arrived
-            if replica.keepsPositions { replica.waiting.rebase(by: gap) }
-        }
+        if firstPosition + vacatedCount >= order.capacity / 2 { packOrder() }
         try order.reserve(positions + more)
+    }
+
+    /// Closes the gap in front of those that matter, and those between them.
+    /// - Complexity: O(positions).
+    private mutating func packOrder() {
+        let first = firstPosition
+        var (packed, waiting) = (0, 0)
+        for position in first..<max(positions, first) {
+            let row = Int(order.elements[position])
+            if rows.rank.elements[row] < 0 { continue }
+            if position < replica.arrived { waiting += 1 }
+            order.elements[packed] = UInt32(truncatingIfNeeded: row)
+            rows.set(position: packed, of: row)
+            packed += 1
+        }
+        positions = packed
+        replica.arrived = waiting
+        replica.policyRows.taken = waiting
+        if replica.keepsPositions { replica.waiting.rebase(by: first) }
+        for place in 0..<vacatedCount { rows.release(Int(vacated.elements[place])) }
+        vacatedCount = 0
+    }
+
+    /// A request leaves whose place in the order of arrival stays until that is packed.
+    mutating func vacate(_ row: Int) throws(BatchingError) {
+        try vacated.reserve(vacatedCount + 1)
+        vacated.elements[vacatedCount] = UInt32(truncatingIfNeeded: row)
+        vacatedCount += 1
+        rows.vacate(row)
+        if vacatedCount > 64, vacatedCount > rows.count { packOrder() }
     }
 
     /// A request is entered in order of arrival, behind those that arrive at the same time.
     private mutating func enter(_ row: Int) {
         if replica.rejection(row) != nil { mayReject = true }
         let place = firstPosition(from: replica.arrived, after: rows.arrivalTime(row))
-        (order.elements + place + 1).update(from: order.elements + place, count: positions - place)
-        order.elements[place] = UInt32(truncatingIfNeeded: row)
+        var position = positions
+        while position > place {
+            move(Int(order.elements[position - 1]), to: position)
+            position -= 1
+        }
+        move(row, to: place)
         positions += 1
+    }
+
+    private mutating func move(_ row: Int, to position: Int) {
+        order.elements[position] = UInt32(truncatingIfNeeded: row)
+        rows.set(position: position, of: row)
+    }
+
+    /// Where among those who wait and never ran, by arrival, and those who have not been taken in a request is; nil if it
+    /// waits in a heap, or has run.
+    func position(of row: Int) -> Int? {
+        let position = Int(rows.position.elements[row])
+        guard position >= firstPosition, position < positions, Int(order.elements[position]) == row else { return nil }
+        return position
+    }
+
+    /// One that has not arrived by now leaves: those behind it close up.
+    mutating func close(_ position: Int) {
+        for next in position + 1..<max(positions, position + 1) { move(Int(order.elements[next]), to: next - 1) }
+        positions -= 1
     }
 
     /// The first position whose request arrives after `time`.
@@ -165,18 +211,12 @@ extension LiveReplica where Memory: ~Copyable {
                 if replica.policyRows.isUsed { try replica.takeIntoPolicyRows() }
                 continue
             }
-            if replica.keepsPositions {
-                // Those who wait close up: they are fewer than those to come.
-                let first = replica.waiting.firstFresh
-                (order.elements + first + 1).update(from: order.elements + first, count: replica.arrived - first)
-                replica.waiting.rebase(by: -1)
-            }
             replica.arrived += 1
             replica.policyRows.taken = replica.arrived
             replica.policyRows.noteChange()
-            replica.noteNextArrival()
             let id = rows.id.elements[row]
-            rows.remove(row)
+            try vacate(row)
+            connect()
             rejected += 1
             try events.append(.rejected, id, at: replica.now, tokens: reason.rawValue)
         }

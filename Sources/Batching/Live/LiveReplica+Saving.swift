@@ -34,7 +34,8 @@ extension LiveReplica where Memory: ~Copyable {
             try underWay.work.code(&writer)
             try underWay.code(&writer, from: replica.now)
         }
-        try replica.memory.write(to: &writer, members: roll.running) { self.slot(roll, $0) }
+        let slots = rows.slot.elements
+        try replica.memory.write(to: &writer, members: roll.running) { Int(slots[roll.row(at: $0)]) }
         writer.write(Int64(events.count))
         for position in 0..<events.count {
             try Work.row(position)

@@ -13,10 +13,13 @@ struct LiveReplica<Memory: LiveMemory & ~Copyable>: ~Copyable {
     var events: LiveEvents
     /// Up to here everything has happened.
     var clock = Nanoseconds.zero
-    /// The rows in order of arrival: those who wait and never ran, then those who have not arrived. In front of them,
-    /// and behind `positions`, nothing that matters.
+    /// The rows in order of arrival: those who wait and never ran, then those who have not arrived; between them some of
+    /// those who have left. In front of them, and behind `positions`, nothing that matters.
     var order: GrowableBuffer<UInt32>
     var positions = 0
+    /// Rows of those who left while they waited, or were rejected: they are not used again before `order` is packed.
+    var vacated: GrowableBuffer<UInt32>
+    var vacatedCount = 0
     var underWay: UnderWay?
     /// Whose first token the iteration under way gives.
     var firstTokens: GrowableBuffer<LiveFirstToken>
@@ -56,6 +59,7 @@ struct LiveReplica<Memory: LiveMemory & ~Copyable>: ~Copyable {
             ownsBlocks: ownsBlocks)
         let rows = try LiveRows()
         let order = try GrowableBuffer<UInt32>(capacity: 64, repeating: 0)
+        let vacated = try GrowableBuffer<UInt32>(capacity: 64, repeating: 0)
         let events = try LiveEvents(isWanted: keepsEvents)
         let firstTokens = try GrowableBuffer(capacity: 64, repeating: LiveFirstToken())
         let flight = try LiveFlight()
@@ -76,6 +80,7 @@ struct LiveReplica<Memory: LiveMemory & ~Copyable>: ~Copyable {
         self.configuration = configuration
         self.rows = rows
         self.order = order
+        self.vacated = vacated
         self.events = events
         self.firstTokens = firstTokens
         self.flight = flight
@@ -115,6 +120,8 @@ struct LiveReplica<Memory: LiveMemory & ~Copyable>: ~Copyable {
         let first = other.firstPosition
         (order.elements + first).update(from: other.order.elements + first, count: other.positions - first)
         positions = other.positions
+        try vacated.assign(other.vacated, count: other.vacatedCount)
+        vacatedCount = other.vacatedCount
         try replica.assign(other.replica)
         clock = other.clock
         underWay = other.underWay

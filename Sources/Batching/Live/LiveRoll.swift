@@ -29,7 +29,8 @@ struct LiveRoll: ~Copyable {
         }
         roll.running = roll.count
         try roll.addWaiting(engine)
-        for position in engine.replica.arrived..<max(engine.positions, engine.replica.arrived) {
+        for position in engine.replica.arrived..<max(engine.positions, engine.replica.arrived)
+        where !engine.replica.requests.isGone(Int(engine.order.elements[position])) {
             roll.add(engine.order.elements[position])
         }
         roll.pending = roll.count - roll.running - roll.preempted - roll.waiting
@@ -55,7 +56,8 @@ struct LiveRoll: ~Copyable {
                 slot = Int(members[slot].next)
             }
             preempted = count - running
-            for position in engine.firstPosition..<max(engine.replica.arrived, engine.firstPosition) {
+            for position in engine.firstPosition..<max(engine.replica.arrived, engine.firstPosition)
+            where !engine.replica.requests.isGone(Int(engine.order.elements[position])) {
                 add(engine.order.elements[position])
             }
         } else {

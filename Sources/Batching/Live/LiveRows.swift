@@ -17,6 +17,8 @@ struct LiveRows: ~Copyable {
     private(set) var tieBreak: GrowableBuffer<Int64>
     /// The slot of a request that runs, or was preempted; otherwise -1.
     private(set) var slot: GrowableBuffer<Int32>
+    /// Where it was put in the order of arrival.
+    private(set) var position: GrowableBuffer<Int32>
     private(set) var hashes: LiveHashes
     // Written by the replica.
     private(set) var start: GrowableBuffer<Double>
@@ -25,9 +27,8 @@ struct LiveRows: ~Copyable {
     private(set) var cachedTokens: GrowableBuffer<Int32>
 
     private var free: GrowableBuffer<UInt32>
-    /// Rows + 1 by id; 0: nobody.
-    private var places: GrowableBuffer<UInt32>
-    private var mask: Int
+    private var freeCount = 0
+    private var index: IdIndex
 
     private static let firstCapacity = 64
 
@@ -42,13 +43,14 @@ struct LiveRows: ~Copyable {
         let priority = try GrowableBuffer<Int32>(capacity: rows, repeating: 0)
         let tieBreak = try GrowableBuffer<Int64>(capacity: rows, repeating: 0)
         let slot = try GrowableBuffer<Int32>(capacity: rows, repeating: -1)
+        let position = try GrowableBuffer<Int32>(capacity: rows, repeating: -1)
         let hashes = try LiveHashes(rows: rows)
         let start = try GrowableBuffer(capacity: rows, repeating: Double.nan)
         let firstToken = try GrowableBuffer(capacity: rows, repeating: Double.nan)
         let end = try GrowableBuffer(capacity: rows, repeating: Double.nan)
         let cachedTokens = try GrowableBuffer<Int32>(capacity: rows, repeating: 0)
         let free = try GrowableBuffer<UInt32>(capacity: rows, repeating: 0)
-        let places = try GrowableBuffer<UInt32>(capacity: 4 * rows, repeating: 0)
+        let index = try IdIndex(count: 2 * rows)
         self.id = id
         self.rank = rank
         self.prompt = prompt
@@ -58,19 +60,19 @@ struct LiveRows: ~Copyable {
         self.priority = priority
         self.tieBreak = tieBreak
         self.slot = slot
+        self.position = position
         self.hashes = hashes
         self.start = start
         self.firstToken = firstToken
         self.end = end
         self.cachedTokens = cachedTokens
         self.free = free
-        self.places = places
-        mask = 4 * rows - 1
+        self.index = index
     }
 
     /// Makes room for so many more requests, with so many hash ids, so that adding them cannot fail.
     mutating func reserve(_ more: Int, hashIDs: Int) throws(BatchingError) {
-        let rows = max(used, count + more)
+        let rows = used + max(0, more - freeCount)
         try id.reserve(rows)
         try rank.reserve(rows)
         try prompt.reserve(rows)
@@ -80,46 +82,22 @@ struct LiveRows: ~Copyable {
         try priority.reserve(rows)
         try tieBreak.reserve(rows)
         try slot.reserve(rows)
+        try position.reserve(rows)
         try start.reserve(rows)
         try firstToken.reserve(rows)
         try end.reserve(rows)
         try cachedTokens.reserve(rows)
         try free.reserve(rows)
         try hashes.reserve(rows: rows, ids: hashIDs, used: used)
-        if 2 * (count + more) > mask { try rehash(for: count + more) }
-    }
-
-    private mutating func rehash(for count: Int) throws(BatchingError) {
-        var size = 2 * (mask + 1)
-        while 2 * count > size { size *= 2 }
-        var larger = try GrowableBuffer<UInt32>(capacity: size, repeating: 0)
-        swap(&places, &larger)
-        let before = mask
-        mask = size - 1
-        for place in 0...before where larger.elements[place] != 0 {
-            insert(larger.elements[place])
-        }
-    }
-
-    private mutating func insert(_ row: UInt32) {
-        var place = OpenAddressing.home(id.elements[Int(row) - 1], mask: mask)
-        while places.elements[place] != 0 { place = (place &+ 1) & mask }
-        places.elements[place] = row
-    }
-
-    private func place(of id: Int64) -> Int {
-        var place = OpenAddressing.home(id, mask: mask)
-        while true {
-            let row = Int(places.elements[place])
-            if row == 0 || self.id.elements[row - 1] == id { return place }
-            place = (place &+ 1) & mask
-        }
+        let ids = id.elements
+        try index.reserve(count + more) { ids[$0] }
     }
 
     /// The row of a request; nil if it has none.
     func row(of id: Int64) -> Int? {
-        let row = Int(places.elements[place(of: id)])
-        return row == 0 ? nil : row - 1
+        let ids = self.id.elements
+        let row = index.number(of: id) { ids[$0] }
+        return row < 0 ? nil : row
     }
 
     /// Adds request `index` of `requests`, for which there is room.
@@ -138,8 +116,9 @@ struct LiveRows: ~Copyable {
     /// Adds a request under an id that nobody has, for which there is room; its hash ids have to follow.
     mutating func add(_ request: LiveRow) -> Int {
         let row: Int
-        if used > count {
-            row = Int(free.elements[used - count - 1])
+        if freeCount > 0 {
+            freeCount -= 1
+            row = Int(free.elements[freeCount])
         } else {
             row = used
             used += 1
@@ -158,7 +137,8 @@ struct LiveRows: ~Copyable {
         firstToken.elements[row] = request.firstToken
         end.elements[row] = .nan
         cachedTokens.elements[row] = request.cachedTokens
-        insert(UInt32(truncatingIfNeeded: row + 1))
+        let (ids, ranks) = (id.elements, rank.elements)
+        index.insert(row, count: used, isUsed: { ranks[$0] >= 0 }, { ids[$0] })
         return row
     }
 
@@ -172,16 +152,22 @@ struct LiveRows: ~Copyable {
 
     /// A request is gone; its row may be used again, but what stands in it stays until then.
     mutating func remove(_ row: Int) {
-        let place = place(of: id.elements[row])
-        let (table, ids) = (places.elements, id.elements)
-        let hole = OpenAddressing.close(
-            place, mask: mask, id: { table[$0] == 0 ? nil : ids[Int(table[$0]) - 1] },
-            move: { table[$0] = table[$1] })
-        table[hole] = 0
-        hashes.remove(row: row)
+        vacate(row)
+        release(row)
+    }
+
+    /// A request is gone, but its row is not to be used again before it is released.
+    mutating func vacate(_ row: Int) {
         rank.elements[row] = -1
-        free.elements[used - count] = UInt32(truncatingIfNeeded: row)
+        let (ids, ranks) = (id.elements, rank.elements)
+        index.remove(row, count: used, isUsed: { ranks[$0] >= 0 }, { ids[$0] })
+        hashes.remove(row: row)
         count -= 1
+    }
+
+    mutating func release(_ row: Int) {
+        free.elements[freeCount] = UInt32(truncatingIfNeeded: row)
+        freeCount += 1
     }
 
     /// The request that was added last, or after this one only others that were taken back, was never there.
@@ -210,6 +196,8 @@ struct LiveRows: ~Copyable {
         try hashes.reserve(rows: used, ids: count, used: used - 1)
         try hashes.read(&reader, count: count, row: row)
     }
+
+    func set(position: Int, of row: Int) { self.position.elements[row] = Int32(truncatingIfNeeded: position) }
 
     func arrivalTime(_ row: Int) -> Nanoseconds { Nanoseconds(validSeconds: arrival.elements[row]) }
 
@@ -245,15 +233,16 @@ struct LiveRows: ~Copyable {
         try priority.assign(other.priority, count: rows)
         try tieBreak.assign(other.tieBreak, count: rows)
         try slot.assign(other.slot, count: rows)
+        try position.assign(other.position, count: rows)
         try start.assign(other.start, count: rows)
         try firstToken.assign(other.firstToken, count: rows)
         try end.assign(other.end, count: rows)
         try cachedTokens.assign(other.cachedTokens, count: rows)
         try free.reserve(rows)
-        free.elements.update(from: other.free.elements, count: rows - other.count)
+        free.elements.update(from: other.free.elements, count: other.freeCount)
+        freeCount = other.freeCount
         try hashes.assign(other.hashes, rows: rows, copiesIDs: copiesHashIDs)
-        try places.assign(other.places, count: other.mask + 1)
-        mask = other.mask
+        try index.assign(other.index)
         used = rows
         count = other.count
         submitted = other.submitted

@@ -3,9 +3,11 @@
 struct BlockJournal: ~Copyable {
     struct Counters {
         var free = 0
+        var fresh: Int32 = 0
+        var key = HashKey()
         var idleWatched = 0
-        var watchIsStale = false
         var awaited = BlockPool.Content.none
+        var awaitedIsThere = false
     }
 
     private struct BlockBefore: BitwiseCopyable {

@@ -3,6 +3,9 @@
 /// The free ones are a list. They are taken from its front; those without content go back to its front, those with
 /// content to its end, where they stay until they are needed: so the least recently released content goes first. The
 /// index finds a block by its content; where several have the same, the one published first.
+///
+/// Blocks are taken in order of their numbers, so that those never taken need no memory yet: `fresh`, the first of them,
+/// stands in the list for all.
 struct BlockPool: ~Copyable {
     /// What is in a full block: its hash id, and its place in the requests that have it.
     struct Content: Equatable {
@@ -46,7 +49,8 @@ struct BlockPool: ~Copyable {
         var isWatched: Bool { users & Block.watched != 0 }
     }
 
-    /// A place in a list of the index, which is a ring.
+    /// A place in a list of the index, which is a ring. Both are kept as the exclusive or with its own number: zeroed
+    /// memory is rings of one.
     struct Node: BitwiseCopyable {
         var next: Int32
         var previous: Int32
@@ -59,17 +63,21 @@ struct BlockPool: ~Copyable {
     /// The blocks, then `end`.
     let blocks: ScratchBuffer<Block>
     /// A node for each block, then the head of each list of the index.
-    let nodes: ScratchBuffer<Node>
+    let nodes: ZeroedBuffer<Node>
     let end: Int32
     let shift: UInt64
+    /// The first block that was never taken; `end` if there is none.
+    private(set) var fresh: Int32 = 0
+    private var key = HashKey()
     private(set) var free: Int
 
     /// Of the blocks that are watched, how many nobody uses.
     private(set) var idleWatched = 0
-    /// Whether what is watched is no longer all that would be found.
-    private(set) var watchIsStale = false
-    /// The content whose publication makes it so.
-    var awaited = Content.none
+    /// Where the watched block was that `take` evicted last; -1 once that has been dealt with.
+    private(set) var evictedWatch = -1
+    /// The content that ends what is watched, and whether it has been published since.
+    private(set) var awaited = Content.none
+    private(set) var awaitedIsThere = false
 
     /// What undoes the changes of a trial; made for the first.
     private var journal: UnsafeMutablePointer<BlockJournal>?
@@ -77,41 +85,48 @@ struct BlockPool: ~Copyable {
 
     init(count: Int) throws(BatchingError) {
         let end = Int32(truncatingIfNeeded: count)
-        let blocks = try ScratchBuffer(count: count + 1, repeating: Block())
+        let blocks = try ScratchBuffer<Block>(uninitialized: count + 1)
         var bits: UInt64 = 6
         // As many lists as blocks, unless 32 bits could not tell so many nodes apart.
         while 1 << bits < count, count + 2 << bits <= Int32.max { bits += 1 }
-        let nodes = try ScratchBuffer(count: count + 1 << Int(bits), repeating: Node(next: 0, previous: 0))
-        for node in 0..<count + 1 << Int(bits) {
-            let itself = Int32(truncatingIfNeeded: node)
-            nodes.elements[node] = Node(next: itself, previous: itself)
-        }
-        for block in 0...count {
-            blocks.elements[block].previousFree = block == 0 ? end : Int32(truncatingIfNeeded: block - 1)
-            blocks.elements[block].nextFree = block == count ? 0 : Int32(truncatingIfNeeded: block + 1)
-        }
+        nodes = try ZeroedBuffer(count: count + 1 << Int(bits))
+        blocks.elements[count] = Block(previousFree: 0, nextFree: 0)
+        blocks.elements[0] = Block(previousFree: end, nextFree: end)
         self.blocks = blocks
-        self.nodes = nodes
         self.end = end
         shift = 64 - bits
         free = count
     }
 
     /// An independent copy.
-    /// - Complexity: O(blocks), at the speed of memory.
+    /// - Complexity: O(blocks that were ever taken), at the speed of memory.
     init(_ other: borrowing BlockPool) throws(BatchingError) {
         let blocks = try ScratchBuffer<Block>(uninitialized: other.blockCount)
-        let nodes = try ScratchBuffer<Node>(uninitialized: other.nodeCount)
-        try blocks.elements.copy(other.blocks.elements, count: other.blockCount)
-        try nodes.elements.copy(other.nodes.elements, count: other.nodeCount)
+        let nodes = try ZeroedBuffer<Node>(count: other.nodeCount)
+        let taken = Int(other.fresh)
+        try blocks.elements.copy(other.blocks.elements, count: min(taken + 1, other.blockCount))
+        blocks.elements[Int(other.end)] = other.blocks.elements[Int(other.end)]
+        if taken > other.nodeCount / 16 {
+            try nodes.elements.copy(other.nodes.elements, count: other.nodeCount)
+        } else {
+            try nodes.elements.copy(other.nodes.elements, count: taken)
+            // The head of a list that is not empty is the neighbour of a block.
+            for block in 0..<other.fresh {
+                let (next, previous) = (other.next(block), other.previous(block))
+                if next >= other.end { nodes.elements[Int(next)] = other.nodes.elements[Int(next)] }
+                if previous >= other.end { nodes.elements[Int(previous)] = other.nodes.elements[Int(previous)] }
+            }
+        }
         self.blocks = blocks
         self.nodes = nodes
         end = other.end
         shift = other.shift
+        fresh = other.fresh
+        key = other.key
         free = other.free
         idleWatched = other.idleWatched
-        watchIsStale = other.watchIsStale
         awaited = other.awaited
+        awaitedIsThere = other.awaitedIsThere
     }
 
     deinit {
@@ -127,16 +142,30 @@ struct BlockPool: ~Copyable {
     mutating func take() -> Int32 {
         let block = blocks.elements[Int(end)].nextFree
         if isOnTrial { noteTaking(block) }
+        if block == fresh { advanceFresh() }
         removeFromFree(block)
         removeFromIndex(block)
         let element = blocks.elements + Int(block)
         if element.pointee.isWatched {
-            watchIsStale = true
+            // What all blocks of a chain have in common with those of the same content: their place.
+            evictedWatch = Int(element.pointee.place & ~Content.uniqueBit)
             idleWatched &-= 1
         }
         element.pointee.place = .max
         element.pointee.users = 1
         return block
+    }
+
+    /// The first block that was never taken is about to be: the next one follows it in the list.
+    @inline(__always)
+    private mutating func advanceFresh() {
+        let block = fresh
+        fresh &+= 1
+        if fresh == end { return }
+        let after = blocks.elements[Int(block)].nextFree
+        blocks.elements[Int(fresh)] = Block(previousFree: block, nextFree: after)
+        blocks.elements[Int(block)].nextFree = fresh
+        blocks.elements[Int(after)].previousFree = fresh
     }
 
     /// One more uses a block that has been found.
@@ -199,12 +228,27 @@ struct BlockPool: ~Copyable {
 
     /// Makes sure that a block with content can be found.
     mutating func addToIndexIfMissing(_ block: Int32) {
-        if nodes.elements[Int(block)].next == block { addToIndex(block, blocks.elements[Int(block)].content) }
+        if !isInIndex(block) { addToIndex(block, blocks.elements[Int(block)].content) }
+    }
+
+    func isInIndex(_ block: Int32) -> Bool { next(block) != block }
+
+    @inline(__always)
+    func next(_ node: Int32) -> Int32 { nodes.elements[Int(node)].next ^ node }
+
+    @inline(__always)
+    private func previous(_ node: Int32) -> Int32 { nodes.elements[Int(node)].previous ^ node }
+
+    @inline(__always)
+    private func link(_ node: Int32, _ next: Int32) {
+        nodes.elements[Int(node)].next = next ^ node
+        nodes.elements[Int(next)].previous = node ^ next
     }
 
     /// The head of the list of a content.
     @inline(__always)
     private func head(_ content: Content) -> Int32 {
+        if key.isSet { return keyedHead(content) }
         // Fibonacci hashing of both words, folded once: neighbouring places of an id spread over the lists.
         var hash = UInt64(bitPattern: content.id) &* 0x9E37_79B9_7F4A_7C15
         hash ^= hash &>> 32
@@ -212,37 +256,82 @@ struct BlockPool: ~Copyable {
         return end &+ Int32(truncatingIfNeeded: hash &>> shift)
     }
 
+    @inline(never)
+    private func keyedHead(_ content: Content) -> Int32 {
+        var hash = SipHash(key)
+        hash.add(UInt64(bitPattern: content.id))
+        hash.add(UInt64(content.place))
+        return end &+ Int32(truncatingIfNeeded: hash.finish() &>> shift)
+    }
+
     /// Adds a block to the end of its list.
     @inline(__always)
     private mutating func addToIndex(_ block: Int32, _ content: Content) {
-        if content == awaited { watchIsStale = true }
-        let head = head(content)
-        let last = nodes.elements[Int(head)].previous
+        if content == awaited { awaitedIsThere = true }
+        append(block, to: head(content))
+    }
+
+    @inline(__always)
+    private func append(_ block: Int32, to head: Int32) {
+        let last = previous(head)
         if isOnTrial { noteNodes(block, last, head) }
-        nodes.elements[Int(block)] = Node(next: head, previous: last)
-        nodes.elements[Int(last)].next = block
-        nodes.elements[Int(head)].previous = block
+        link(last, block)
+        link(block, head)
     }
 
     /// Takes a block out of its list, if it is in one.
     @inline(__always)
     private mutating func removeFromIndex(_ block: Int32) {
-        let node = nodes.elements[Int(block)]
-        nodes.elements[Int(node.previous)].next = node.next
-        nodes.elements[Int(node.next)].previous = node.previous
-        nodes.elements[Int(block)] = Node(next: block, previous: block)
+        link(previous(block), next(block))
+        nodes.elements[Int(block)] = Node(next: 0, previous: 0)
     }
 
     /// The block with this content that was published first; -1 if there is none.
     @inline(__always)
-    func find(_ content: Content) -> Int32 {
+    mutating func find(_ content: Content) -> Int32 {
         let head = head(content)
-        var block = nodes.elements[Int(head)].next
-        while block != head {
-            if blocks.elements[Int(block)].content == content { return block }
-            block = nodes.elements[Int(block)].next
+        var block = next(head)
+        var steps = 0
+        while block != head, blocks.elements[Int(block)].content != content {
+            block = next(block)
+            steps &+= 1
         }
-        return -1
+        if steps > HashKey.longSearch { noteLongSearch(steps) }
+        return block == head ? -1 : block
+    }
+
+    @inline(never)
+    private mutating func noteLongSearch(_ steps: Int) {
+        if key.isWornOut(by: steps, size: Int(fresh)) { renewKey() }
+    }
+
+    /// Spreads all that is in the index over other lists; blocks with the same content stay in their order.
+    private mutating func renewKey() {
+        // All lists become one chain. The first block of a list knows its head; what is chained already still does.
+        var (first, last) = (Int32(-1), Int32(-1))
+        for block in 0..<fresh where isInIndex(block) && previous(block) >= end {
+            let head = previous(block)
+            if first < 0 { first = block } else { nodes.elements[Int(last)].next = block ^ last }
+            last = previous(head)
+            if isOnTrial { noteList(head) }
+            nodes.elements[Int(head)] = Node(next: 0, previous: 0)
+        }
+        if first < 0 { return }
+        nodes.elements[Int(last)].next = end ^ last
+        var hash = SipHash(key)
+        var block = first
+        while block != end {
+            hash.add(UInt64(bitPattern: blocks.elements[Int(block)].id))
+            hash.add(UInt64(blocks.elements[Int(block)].place))
+            block = next(block)
+        }
+        key.renew(hash)
+        block = first
+        while block != end {
+            let following = next(block)
+            append(block, to: head(blocks.elements[Int(block)].content))
+            block = following
+        }
     }
 
     /// From now on `idleWatched` counts this block while nobody uses it.
@@ -254,16 +343,23 @@ struct BlockPool: ~Copyable {
         element.pointee.users |= Block.watched
     }
 
-    /// Watches nothing any more.
-    mutating func endWatch(_ watched: UnsafePointer<Int32>, count: Int) {
-        for position in 0..<count {
-            if isOnTrial { noteBlock(watched[position]) }
-            blocks.elements[Int(watched[position])].users &= ~Block.watched
-        }
-        idleWatched = 0
-        watchIsStale = false
-        awaited = .none
+    /// No longer watches a block.
+    mutating func unwatch(_ block: Int32) {
+        let element = blocks.elements + Int(block)
+        if isOnTrial { noteBlock(block) }
+        if !element.pointee.isUsed { idleWatched &-= 1 }
+        element.pointee.users &= ~Block.watched
     }
+
+    /// What is watched ends before this content, which is in no block; `.none`: whatever is published.
+    mutating func await(_ content: Content) {
+        awaited = content
+        awaitedIsThere = false
+        evictedWatch = -1
+    }
+
+    /// The block that was evicted has another in its place.
+    mutating func noteEvictedWatchReplaced() { evictedWatch = -1 }
 }
 
 // MARK: - A trial
@@ -276,7 +372,8 @@ extension BlockPool {
         }
         journal?.pointee.begin(
             BlockJournal.Counters(
-                free: free, idleWatched: idleWatched, watchIsStale: watchIsStale, awaited: awaited))
+                free: free, fresh: fresh, key: key, idleWatched: idleWatched, awaited: awaited,
+                awaitedIsThere: awaitedIsThere))
         isOnTrial = true
     }
 
@@ -287,9 +384,14 @@ extension BlockPool {
         journal.pointee.restore(blocks.elements, nodes.elements)
         let counters = journal.pointee.counters
         free = counters.free
+        fresh = counters.fresh
         idleWatched = counters.idleWatched
-        watchIsStale = counters.watchIsStale
         awaited = counters.awaited
+        awaitedIsThere = counters.awaitedIsThere
+        if key.isNewer(than: counters.key) {
+            key = counters.key
+            renewKey()
+        }
     }
 
     @inline(__always)
@@ -312,8 +414,18 @@ extension BlockPool {
     @inline(never)
     private func noteTaking(_ block: Int32) {
         noteBlockAndNeighbours(block)
-        let node = nodes.elements[Int(block)]
-        noteNodes(block, node.previous, node.next)
+        noteNodes(block, previous(block), next(block))
+    }
+
+    /// All of a list.
+    @inline(never)
+    private func noteList(_ head: Int32) {
+        noteNode(head)
+        var node = next(head)
+        while node != head {
+            noteNode(node)
+            node = next(node)
+        }
     }
 
     /// It may go to either end of the free ones.

@@ -1,8 +1,8 @@
 // The blocks and what is in them, as bytes and back. A block is known by a number of its own: first those in use, as they
 // first come up in the tables of the members, then the free ones with content, in the order in which they will be taken.
 extension CachedBlocks {
-    func write(to writer: inout ByteWriter, members: Int, slot: (Int) -> Int) throws(BatchingError) {
-        var numbers = try BlockNumbering(count: usable)
+    mutating func write(to writer: inout ByteWriter, members: Int, slot: (Int) -> Int) throws(BatchingError) {
+        var numbers = try BlockNumbering(count: Int(pool.fresh))
         for place in 0..<members {
             let table = tables.elements[slot(place)]
             writer.write(table.published)
@@ -59,24 +59,26 @@ extension CachedBlocks {
 
 /// Numbers for the blocks of a pool, as they are asked for.
 struct BlockNumbering: ~Copyable {
-    private let numbers: ScratchBuffer<Int32>
+    /// The number of each block + 1; 0: none yet.
+    private let numbers: ZeroedBuffer<Int32>
     private let blocks: ScratchBuffer<Int32>
     private(set) var count = 0
 
+    /// - Parameter count: of blocks that were ever taken.
     init(count: Int) throws(BatchingError) {
-        let numbers = try ScratchBuffer<Int32>(count: count, repeating: -1)
-        let blocks = try ScratchBuffer<Int32>(count: count, repeating: 0)
+        let numbers = try ZeroedBuffer<Int32>(count: count)
+        let blocks = try ScratchBuffer<Int32>(uninitialized: count)
         self.numbers = numbers
         self.blocks = blocks
     }
 
     mutating func number(_ block: Int32) -> Int32 {
-        if numbers.elements[Int(block)] >= 0 { return numbers.elements[Int(block)] }
-        let number = Int32(truncatingIfNeeded: count)
-        numbers.elements[Int(block)] = number
-        blocks.elements[count] = block
-        count += 1
-        return number
+        if numbers.elements[Int(block)] == 0 {
+            blocks.elements[count] = block
+            count += 1
+            numbers.elements[Int(block)] = Int32(truncatingIfNeeded: count)
+        }
+        return numbers.elements[Int(block)] - 1
     }
 
     func block(_ number: Int) -> Int32 { blocks.elements[number] }
@@ -87,7 +89,7 @@ extension BlockPool {
     var used: Int { Int(end) - free }
 
     /// The content of all blocks that have any, and in which order they can be found.
-    func write(to writer: inout ByteWriter, _ numbers: inout BlockNumbering) {
+    mutating func write(to writer: inout ByteWriter, _ numbers: inout BlockNumbering) {
         let used = numbers.count
         // Those without content come first.
         var block = blocks.elements[Int(end)].nextFree
@@ -101,7 +103,17 @@ extension BlockPool {
             writer.write(element.place)
             if element.place != BlockPool.Content.none.place { writer.write(element.id) }
         }
-        forEachInIndex { writer.write(numbers.number($0)) }
+        for number in 0..<numbers.count {
+            let first = numbers.block(number)
+            let content = blocks.elements[Int(first)].content
+            guard isInIndex(first), find(content) == first else { continue }
+            // Those with the same content follow it, in the order in which they are found.
+            var block = first
+            while block < end {
+                if blocks.elements[Int(block)].content == content { writer.write(numbers.number(block)) }
+                block = next(block)
+            }
+        }
         writer.write(Int32(-1))
     }
 
@@ -140,19 +152,5 @@ extension BlockPool {
     private mutating func set(_ content: Content, of block: Int32) {
         blocks.elements[Int(block)].id = content.id
         blocks.elements[Int(block)].place = content.place
-    }
-
-    private func isInIndex(_ block: Int32) -> Bool { nodes.elements[Int(block)].next != block }
-
-    /// List by list, and in each in the order in which they are looked at.
-    private func forEachInIndex(_ body: (Int32) -> Void) {
-        for list in 0..<1 << Int(64 - shift) {
-            let head = end + Int32(truncatingIfNeeded: list)
-            var block = nodes.elements[Int(head)].next
-            while block != head {
-                body(block)
-                block = nodes.elements[Int(block)].next
-            }
-        }
     }
 }

@@ -21,6 +21,9 @@ struct CachedBlocks: BlockMemory, ~Copyable {
         var first: Int32 = -1
         var last: Int32 = -1
         var count: Int32 = 0
+        /// Whether somebody joined behind one that was admitted later: they are put in order when their turn comes, and
+        /// not one by one.
+        var isOutOfOrder = false
     }
 
     static var findsPrefixes: Bool { true }
@@ -45,6 +48,8 @@ struct CachedBlocks: BlockMemory, ~Copyable {
     /// The blocks that the first of the waiting found: for which request, how many tokens, and which.
     private var watchedRequest = -1
     private var watchedTokens: Int64 = 0
+    /// The most blocks that it can find.
+    private var watchedLimit = 0
     private var watched: GrowableBuffer<Int32>
     private var watchedCount = 0
 
@@ -116,8 +121,8 @@ extension CachedBlocks {
     mutating func growDecodes(_ members: UnsafePointer<Member>, admittedBefore bound: Int64) {
         if !isGrowing {
             isGrowing = true
-            nextToGrow = phases.elements[current].first
-            nextToPublish = isAsynchronous ? -1 : phases.elements[phase(missing: 1)].first
+            nextToGrow = firstInOrder(current, members)
+            nextToPublish = isAsynchronous ? -1 : firstInOrder(phase(missing: 1), members)
         }
         while nextToGrow >= 0 {
             let slot = Int(nextToGrow)
@@ -155,18 +160,69 @@ extension CachedBlocks {
         }
         let phase = phases.elements + number
         let tables = tables.elements
-        var previous = phase.pointee.last
-        while previous >= 0, members[Int(previous)].sequence > members[slot].sequence {
-            previous = tables[Int(previous)].previous
-        }
-        let next = previous >= 0 ? tables[Int(previous)].next : phase.pointee.first
+        let last = phase.pointee.last
         tables[slot].phase = Int32(truncatingIfNeeded: number)
-        tables[slot].previous = previous
-        tables[slot].next = next
-        let slot = Int32(truncatingIfNeeded: slot)
-        if previous >= 0 { tables[Int(previous)].next = slot } else { phase.pointee.first = slot }
-        if next >= 0 { tables[Int(next)].previous = slot } else { phase.pointee.last = slot }
+        tables[slot].previous = last
+        tables[slot].next = -1
+        if last >= 0 {
+            if members[Int(last)].sequence > members[slot].sequence { phase.pointee.isOutOfOrder = true }
+            tables[Int(last)].next = Int32(truncatingIfNeeded: slot)
+        } else {
+            phase.pointee.first = Int32(truncatingIfNeeded: slot)
+        }
+        phase.pointee.last = Int32(truncatingIfNeeded: slot)
         phase.pointee.count &+= 1
+    }
+
+    /// The first of those in a phase, who are then in order of admission.
+    @inline(__always)
+    private func firstInOrder(_ number: Int, _ members: UnsafePointer<Member>) -> Int32 {
+        if phases.elements[number].isOutOfOrder { sort(phases.elements + number, members) }
+        return phases.elements[number].first
+    }
+
+    /// Merges stretches that are in order, two by two, until there is one: most often there are few.
+    /// - Complexity: O(count log(stretches)), where each of the `count` gets a block, or publishes one, next.
+    @inline(never)
+    private func sort(_ phase: UnsafeMutablePointer<Phase>, _ members: UnsafePointer<Member>) {
+        let tables = tables.elements
+        /// Cuts off the stretch that begins with a slot; returns what follows it.
+        func cut(_ first: Int32) -> Int32 {
+            var slot = first
+            while true {
+                let next = tables[Int(slot)].next
+                if next < 0 || members[Int(next)].sequence < members[Int(slot)].sequence {
+                    tables[Int(slot)].next = -1
+                    return next
+                }
+                slot = next
+            }
+        }
+        var stretches = 0
+        repeat {
+            stretches = 0
+            var rest = phase.pointee.first
+            phase.pointee.first = -1
+            phase.pointee.last = -1
+            while rest >= 0 {
+                var left = rest
+                var right = cut(left)
+                rest = right < 0 ? -1 : cut(right)
+                stretches &+= 1
+                while left >= 0 || right >= 0 {
+                    let takesLeft =
+                        right < 0 || (left >= 0 && members[Int(left)].sequence < members[Int(right)].sequence)
+                    let slot = takesLeft ? left : right
+                    if takesLeft { left = tables[Int(slot)].next } else { right = tables[Int(slot)].next }
+                    let last = phase.pointee.last
+                    tables[Int(slot)].previous = last
+                    if last >= 0 { tables[Int(last)].next = slot } else { phase.pointee.first = slot }
+                    phase.pointee.last = slot
+                }
+                tables[Int(phase.pointee.last)].next = -1
+            }
+        } while stretches > 1
+        phase.pointee.isOutOfOrder = false
     }
 
     @inline(__always)
@@ -196,6 +252,7 @@ extension CachedBlocks {
         let table = tables.elements + slot
         table.pointee.blocks.unsafelyUnwrapped[Int(table.pointee.count)] = pool.take()
         table.pointee.count &+= 1
+        if pool.evictedWatch >= 0 { mendWatch(pool.evictedWatch) }
     }
 
     /// Publishes the first so many blocks of a member, as far as they are not yet.
@@ -274,37 +331,49 @@ extension CachedBlocks {
 extension CachedBlocks {
     /// The longest chain of cached blocks at the start of the request, which leaves at least one token to compute.
     ///
-    /// The blocks found are watched, so that the next question about the same request is answered by a counter, unless
-    /// one of them was evicted or the next one published.
+    /// The blocks found are watched, so that the next question about the same request is answered by a counter. Each
+    /// that is evicted is looked for again, alone; and once what ended the chain is published, it goes on from there.
     mutating func lookUp(_ candidate: Candidate, tokens: Int64) throws(BatchingError) -> PrefixHit {
         let hashed = hashedBlocks(candidate.request)
         if hashed == 0, candidate.slot < 0 { return PrefixHit() }
-        if watchedRequest != candidate.request || watchedTokens != tokens || pool.watchIsStale {
-            try search(candidate.request, hashed: hashed, tokens: tokens)
+        if watchedRequest != candidate.request || watchedTokens != tokens {
+            try beginWatch(candidate.request, tokens: tokens)
+            watchOn()
+        } else if pool.awaitedIsThere {
+            watchOn()
         }
         return PrefixHit(blocks: watchedCount, idle: pool.idleWatched)
     }
 
     @inline(never)
-    private mutating func search(_ request: Int, hashed: Int, tokens: Int64) throws(BatchingError) {
+    private mutating func beginWatch(_ request: Int, tokens: Int64) throws(BatchingError) {
         endWatch()
-        let limit = min(blockSize.full(tokens &- 1), usable)
-        try watched.reserve(limit)
+        watchedLimit = min(blockSize.full(tokens &- 1), usable)
+        try watched.reserve(watchedLimit)
         watchedRequest = request
         watchedTokens = tokens
-        var ids: UnsafePointer<Int64>?
-        if let hashes = requests.prefixHashes { ids = hashes.ids + Int(hashes.begins[request]) }
-        let rank = requests.rank(request)
-        while watchedCount < limit {
-            let content: BlockPool.Content
-            if let ids, watchedCount < hashed {
-                content = self.content(ids, watchedCount)
-            } else {
-                content = .unique(rank, watchedCount)
-            }
+    }
+
+    /// What the watched request has at a position.
+    /// - Parameter hashed: its blocks whose content is told by hash ids.
+    @inline(__always)
+    private func watchedContent(_ position: Int, hashed: Int) -> BlockPool.Content {
+        if position < hashed, let hashes = requests.prefixHashes {
+            return content(hashes.ids + Int(hashes.begins[watchedRequest]), position)
+        }
+        return .unique(requests.rank(watchedRequest), position)
+    }
+
+    /// Watches what follows in the cache on what is watched.
+    @inline(never)
+    private mutating func watchOn() {
+        pool.await(.none)
+        let hashed = hashedBlocks(watchedRequest)
+        while watchedCount < watchedLimit {
+            let content = watchedContent(watchedCount, hashed: hashed)
             let block = pool.find(content)
             if block < 0 {
-                pool.awaited = content
+                pool.await(content)
                 return
             }
             pool.watch(block)
@@ -313,8 +382,25 @@ extension CachedBlocks {
         }
     }
 
+    /// A watched block was evicted: another has the same content, or the chain ends before it.
+    @inline(never)
+    private mutating func mendWatch(_ position: Int) {
+        let content = watchedContent(position, hashed: hashedBlocks(watchedRequest))
+        let block = pool.find(content)
+        if block >= 0 {
+            pool.watch(block)
+            watched.elements[position] = block
+            pool.noteEvictedWatchReplaced()
+            return
+        }
+        for position in position &+ 1..<watchedCount { pool.unwatch(watched.elements[position]) }
+        watchedCount = position
+        pool.await(content)
+    }
+
     private mutating func endWatch() {
-        pool.endWatch(watched.elements, count: watchedCount)
+        for position in 0..<watchedCount { pool.unwatch(watched.elements[position]) }
+        pool.await(.none)
         watchedCount = 0
         watchedRequest = -1
     }
@@ -388,11 +474,12 @@ extension CachedBlocks {
             tables.elements[slot].blocks = own.blocks
             tables.elements[slot].capacity = own.capacity
         }
-        try watched.reserve(other.watchedCount)
+        try watched.reserve(other.watchedLimit)
         watched.elements.update(from: other.watched.elements, count: other.watchedCount)
         watchedCount = other.watchedCount
         watchedRequest = other.watchedRequest
         watchedTokens = other.watchedTokens
+        watchedLimit = other.watchedLimit
         phases.elements.update(from: other.phases.elements, count: Int(blockSize.tokens))
         current = other.current
         nextToGrow = other.nextToGrow

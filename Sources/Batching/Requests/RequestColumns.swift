@@ -69,6 +69,12 @@ public struct RequestColumns {
         if let rank { rank[index] } else { Int64(index) }
     }
 
+    /// Whether the request has left, and only its place in the order of arrival is still there.
+    @inline(__always)
+    func isGone(_ index: Int) -> Bool {
+        if let rank { rank[index] < 0 } else { false }
+    }
+
     @inline(__always)
     func id(_ index: Int) -> Int64 {
         if let ids { ids[index] } else { Int64(index) }

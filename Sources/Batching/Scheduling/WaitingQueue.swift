@@ -36,12 +36,17 @@ struct WaitingQueue: ~Copyable {
     private(set) var firstFresh = 0
     /// In any other order.
     private var heap: GrowableBuffer<Entry>
+    /// Where in it each request is; kept only for an engine that runs on, from which any may leave.
+    private var places: GrowableBuffer<UInt32>
     /// In any other order: the earliest arrival among those who wait; negative if it has to be looked for.
     private var earliest: Int64 = -1
     private(set) var count = 0
 
     init(_ requests: RequestColumns, order: QueueOrder) throws(BatchingError) {
-        heap = try GrowableBuffer(capacity: order == .arrival ? 0 : 64, repeating: Entry())
+        let heap = try GrowableBuffer(capacity: order == .arrival ? 0 : 64, repeating: Entry())
+        let places = try GrowableBuffer<UInt32>(capacity: 0, repeating: 0)
+        self.heap = heap
+        self.places = places
         self.requests = requests
         self.order = order
     }
@@ -49,7 +54,9 @@ struct WaitingQueue: ~Copyable {
     @inline(__always)
     var isByArrival: Bool { order == .arrival }
 
-    /// By arrival: the next request in the caller's columns arrives.
+    private var keepsPlaces: Bool { requests.rank != nil }
+
+    /// By arrival: the next request in the caller's columns arrives; or somebody waits whom a policy keeps by itself.
     @inline(__always)
     mutating func appendNext() { count &+= 1 }
 
@@ -63,10 +70,12 @@ struct WaitingQueue: ~Copyable {
         }
     }
 
-    /// A preempted request waits again: by arrival before all others.
+    /// A preempted request waits again: by arrival before all others. Not for a policy that keeps the queue by itself.
     mutating func putBack(_ slot: Int, _ members: UnsafeMutablePointer<Member>) throws(BatchingError) {
         if isByArrival {
+            members[slot].previous = -1
             members[slot].next = Int32(truncatingIfNeeded: lastPreempted)
+            if lastPreempted >= 0 { members[lastPreempted].previous = Int32(truncatingIfNeeded: slot) }
             lastPreempted = slot
             count &+= 1
         } else {
@@ -99,7 +108,7 @@ struct WaitingQueue: ~Copyable {
         count &-= 1
         if isByArrival {
             if lastPreempted >= 0 {
-                lastPreempted = Int(members[lastPreempted].next)
+                unlink(lastPreempted, members)
             } else {
                 firstFresh &+= 1
             }
@@ -112,28 +121,56 @@ struct WaitingQueue: ~Copyable {
     @inline(__always)
     mutating func removeOne() { count &-= 1 }
 
-    /// Takes out a preempted request, which is among the last preempted, wherever it is.
+    /// Takes out a preempted request, wherever it is.
     mutating func remove(_ slot: Int, _ members: UnsafeMutablePointer<Member>) {
         guard isByArrival else {
             removeFromHeap(Int(members[slot].request))
             return
         }
         count &-= 1
-        if lastPreempted == slot {
-            lastPreempted = Int(members[slot].next)
-            return
-        }
-        var before = lastPreempted
-        while Int(members[before].next) != slot { before = Int(members[before].next) }
-        members[before].next = members[slot].next
+        unlink(slot, members)
+    }
+
+    /// By arrival: a slot is no longer among those preempted.
+    @inline(__always)
+    private mutating func unlink(_ slot: Int, _ members: UnsafeMutablePointer<Member>) {
+        let (previous, next) = (members[slot].previous, members[slot].next)
+        if previous >= 0 { members[Int(previous)].next = next } else { lastPreempted = Int(next) }
+        if next >= 0 { members[Int(next)].previous = previous }
     }
 
     /// Takes out a request, wherever it is. In any order but that of arrival.
     mutating func removeFromHeap(_ request: Int) {
-        for position in 0..<count where Int(heap.elements[position].request) == request {
-            count &-= 1
-            removeFromHeap(at: position)
-            return
+        guard let position = position(of: request) else { return }
+        count &-= 1
+        removeFromHeap(at: position)
+    }
+
+    /// Where in the heap a request is. Without places it is one that finishes asynchronously, after it was preempted.
+    private func position(of request: Int) -> Int? {
+        guard keepsPlaces else {
+            for position in 0..<count where Int(heap.elements[position].request) == request { return position }
+            return nil
+        }
+        return Int(places.elements[request])
+    }
+
+    /// Puts an entry in its place in the heap, from a position on upwards, or downwards.
+    private mutating func place(_ entry: Entry, from position: Int, upwards: Bool) {
+        if keepsPlaces {
+            let places = places.elements
+            let note = { (entry: Entry, position: Int) in
+                places[Int(entry.request)] = UInt32(truncatingIfNeeded: position)
+            }
+            if upwards {
+                Heap.siftUp(entry, from: position, heap.elements, placed: note) { $0.precedes($1) }
+            } else {
+                Heap.siftDown(entry, from: position, heap.elements, count: count, placed: note) { $0.precedes($1) }
+            }
+        } else if upwards {
+            Heap.siftUp(entry, from: position, heap.elements) { $0.precedes($1) }
+        } else {
+            Heap.siftDown(entry, from: position, heap.elements, count: count) { $0.precedes($1) }
         }
     }
 
@@ -154,6 +191,7 @@ struct WaitingQueue: ~Copyable {
         var copy = try WaitingQueue(requests, order: order)
         try copy.heap.reserve(count)
         copy.heap.elements.update(from: heap.elements, count: count)
+        try copy.places.assign(places, count: places.capacity)
         copy.count = count
         return copy
     }
@@ -161,6 +199,7 @@ struct WaitingQueue: ~Copyable {
     @inline(never)
     private mutating func push(_ request: Int, slot: Int) throws(BatchingError) {
         try heap.reserve(count &+ 1)
+        if keepsPlaces { try places.reserve(request &+ 1) }
         let entry = Entry(
             key: order == .priority ? Int64(requests.priority?[request] ?? 0) : requests.output(request),
             arrival: requests.arrival(request).count, tieBreak: requests.tieBreak?[request] ?? 0,
@@ -169,7 +208,7 @@ struct WaitingQueue: ~Copyable {
         // What is not known stays so.
         earliest = count == 0 ? entry.arrival : min(earliest, entry.arrival)
         count &+= 1
-        Heap.siftUp(entry, from: count &- 1, heap.elements) { $0.precedes($1) }
+        place(entry, from: count &- 1, upwards: true)
     }
 
     /// Takes out one entry; `count` no longer counts it.
@@ -178,11 +217,8 @@ struct WaitingQueue: ~Copyable {
         if heap.elements[position].arrival == earliest { earliest = -1 }
         let last = heap.elements[count]
         if position == count { return }
-        if position > 0, last.precedes(heap.elements[(position &- 1) / 2]) {
-            Heap.siftUp(last, from: position, heap.elements) { $0.precedes($1) }
-        } else {
-            Heap.siftDown(last, from: position, heap.elements, count: count) { $0.precedes($1) }
-        }
+        let isUrgent = position > 0 && last.precedes(heap.elements[(position &- 1) / 2])
+        place(last, from: position, upwards: isUrgent)
     }
 
     // For an engine that runs on
@@ -207,6 +243,7 @@ struct WaitingQueue: ~Copyable {
         if !isByArrival {
             try heap.reserve(other.count)
             heap.elements.update(from: other.heap.elements, count: other.count)
+            try places.assign(other.places, count: other.places.capacity)
         }
         lastPreempted = other.lastPreempted
         firstFresh = other.firstFresh

@@ -39,7 +39,7 @@ struct Member: BitwiseCopyable {
     var generated: Int32 = 0
     /// Tokens that it computes in this iteration, while it catches up.
     var chunk: Int32 = 0
-    /// Neighbours among the running, in order of admission. `next` also links free slots, and those preempted.
+    /// Neighbours among the running, in order of admission. They also link those preempted, and `next` free slots.
     var previous: Int32 = -1
     var next: Int32 = -1
     /// Neighbours among those due in the same iteration, or among those catching up.

@@ -26,6 +26,10 @@ extension Replica where Memory: ~Copyable {
 
     @inline(__always)
     mutating func noteNextArrival() {
+        while hasArrivals, requests.isGone(index(at: arrived)) {
+            if policyRows.taken == arrived { policyRows.taken &+= 1 }
+            arrived &+= 1
+        }
         nextArrival = hasArrivals ? requests.arrival(index(at: arrived)) : Nanoseconds(.max)
     }
 
@@ -124,7 +128,8 @@ extension Replica where Memory: ~Copyable {
     /// Whether a request that has arrived, and never ran, waits: by arrival the others are still in its columns.
     @inline(__always)
     func isInQueue(_ request: Int) -> Bool {
-        (totals.rejected == 0 || rejection(request) == nil) && !(aborts.isUsed && aborts.hasEnded(request))
+        !requests.isGone(request) && (totals.rejected == 0 || rejection(request) == nil)
+            && !(aborts.isUsed && aborts.hasEnded(request))
     }
 
     /// The first of the waiting, who are not none.

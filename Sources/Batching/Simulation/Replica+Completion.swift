@@ -213,6 +213,7 @@ extension Replica where Memory: ~Copyable {
         totals.lastCompletion = end
         if member.state == .waiting {
             // Asynchronously it may have been preempted while its last token was on its way.
+            memory.forget(request)
             removeWaiting(slot)
         } else {
             if member.ending == .reached { standApart(slot) }

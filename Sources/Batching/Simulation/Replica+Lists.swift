@@ -60,6 +60,11 @@ extension Replica where Memory: ~Copyable {
         runningCount &-= 1
     }
 
+    /// A preempted member waits again.
+    mutating func putBack(_ slot: Int) throws(BatchingError) {
+        if policyRows.isUsed { waiting.appendNext() } else { try waiting.putBack(slot, members.elements) }
+    }
+
     /// A preempted member no longer waits.
     mutating func removeWaiting(_ slot: Int) {
         if policyRows.isUsed { waiting.removeOne() } else { waiting.remove(slot, members.elements) }

@@ -19,39 +19,30 @@ extension Replica where Memory: ~Copyable {
 
     /// The same where somebody catches up, if neither the budget cuts into those who decode nor blocks run out. Otherwise
     /// nothing is changed.
+    /// - Complexity: O(those who catch up).
     private mutating func scheduleWithoutShortage(
         _ budget: inout Int64, _ threshold: Int64
     ) throws(BatchingError) -> Bool {
         let members = members.elements
-        // Those who decode and were admitted before the first who catches up come first, and each gets its token.
-        var behind = 0
-        var slot = firstCatchingUp
-        if catchingUp > 1 || lastRunning != slot {
-            while slot >= 0 {
-                if members[slot].state == .decoding { behind &+= 1 }
-                slot = Int(members[slot].next)
-            }
-        }
-        walked &+= Int64(2 &* (behind &+ catchingUp))
-        var left = budget &- Int64(decoding &- behind)
+        walked &+= Int64(2 &* catchingUp)
+        // Each who decodes gets its token, wherever it stands. So what is left is for those who catch up, in order; and who
+        // gets less of it than it would take must have nobody who decodes behind it.
+        var left = budget &- Int64(decoding)
         var needed = memory.neededByDecodes
-        var isShort = false
-        slot = firstCatchingUp
+        var (isCut, isShort) = (false, false)
+        var slot = firstCatchingUp
         while slot >= 0 {
-            if members[slot].state == .catchingUp {
-                let tokens = min(members[slot].known &- members[slot].computed, threshold, left)
-                members[slot].chunk = Int32(truncatingIfNeeded: tokens)
-                needed &+= memory.needed(
-                    from: members[slot].computed, to: members[slot].computed &+ tokens)
-                left &-= tokens
-            } else if members[slot].state == .decoding {
-                if left == 0 {
-                    isShort = true
-                    break
-                }
-                left &-= 1
+            let wanted = min(members[slot].known &- members[slot].computed, threshold)
+            if wanted > left, !isCut {
+                isCut = true
+                isShort = decodesBehind(slot)
+                if isShort { break }
             }
-            slot = Int(members[slot].next)
+            let tokens = min(wanted, left)
+            members[slot].chunk = Int32(truncatingIfNeeded: tokens)
+            needed &+= memory.needed(from: members[slot].computed, to: members[slot].computed &+ tokens)
+            left &-= tokens
+            slot = Int(members[slot].nextOfKind)
         }
         if isShort || needed > memory.free {
             slot = firstCatchingUp
@@ -75,6 +66,15 @@ extension Replica where Memory: ~Copyable {
         memory.growDecodes(members, admittedBefore: .max)
         budget = left
         return true
+    }
+
+    /// Whether anyone who decodes was admitted after a member.
+    /// - Complexity: O(those behind the last who decodes), who catch up, or have their last token on its way.
+    private func decodesBehind(_ slot: Int) -> Bool {
+        let members = members.elements
+        var last = lastRunning
+        while last >= 0, members[last].state != .decoding { last = Int(members[last].previous) }
+        return last >= 0 && members[last].sequence > members[slot].sequence
     }
 
     /// The same, one of the running after the other, exactly as the real scheduler does it.
@@ -187,7 +187,7 @@ extension Replica where Memory: ~Copyable {
         members[slot].computed = 0
         members[slot].state = .waiting
         removeRunning(slot)
-        try waiting.putBack(slot, members)
+        try putBack(slot)
         try victims.reserve(preempted &+ 1)
         victims.elements[preempted] = members[slot].request
         preempted &+= 1

@@ -1,26 +1,30 @@
 /// A binary heap in memory of the caller, whose first element is the one that precedes all others.
 enum Heap {
     /// Puts an element in its place, at `start` or above, where there is room for it.
+    /// - Parameter placed: told of each element that moves, and where it is then.
     @inline(__always)
     static func siftUp<Element>(
         _ element: Element, from start: Int, _ elements: UnsafeMutablePointer<Element>,
-        by precedes: (Element, Element) -> Bool
+        placed: (Element, Int) -> Void = { _, _ in }, by precedes: (Element, Element) -> Bool
     ) {
         var position = start
         while position > 0 {
             let parent = (position &- 1) / 2
             if !precedes(element, elements[parent]) { break }
             elements[position] = elements[parent]
+            placed(elements[position], position)
             position = parent
         }
         elements[position] = element
+        placed(element, position)
     }
 
     /// Puts an element in its place, at `start` or below, where there is room for it.
+    /// - Parameter placed: told of each element that moves, and where it is then.
     @inline(__always)
     static func siftDown<Element>(
         _ element: Element, from start: Int, _ elements: UnsafeMutablePointer<Element>, count: Int,
-        by precedes: (Element, Element) -> Bool
+        placed: (Element, Int) -> Void = { _, _ in }, by precedes: (Element, Element) -> Bool
     ) {
         var position = start
         while true {
@@ -29,9 +33,11 @@ enum Heap {
             if child &+ 1 < count, precedes(elements[child &+ 1], elements[child]) { child &+= 1 }
             if !precedes(elements[child], element) { break }
             elements[position] = elements[child]
+            placed(elements[position], position)
             position = child
         }
         elements[position] = element
+        placed(element, position)
     }
 
     /// Sorts in place, without memory: what the standard library's sort does not promise.

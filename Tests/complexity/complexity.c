@@ -1,0 +1,468 @@
+/*
+ * Inputs that are as bad as can be for the documented complexity. Each is run at three sizes; the work is counted.
+ */
+#include "work.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- Whole runs --------------------------------------------------------------------------------------------------- */
+
+static void simulate(const batching_config *config, const batching_requests *requests) {
+    work_begin();
+    require(batching_simulate(config, requests, NULL, NULL));
+    work_end();
+}
+
+/* A prompt of n blocks is left in the cache, another request decodes and evicts one of them an iteration, and the
+ * third, which shares the prompt, waits for memory and is looked up in each iteration. */
+static void evicted_chain(int64_t n, int32_t is_asynchronous) {
+    int64_t *ids = allocate(16 * (size_t)n), offsets[] = {0, n, n, 2 * n};
+    for (int64_t i = 0; i < 2 * n; i++)
+        ids[i] = i % n * 1000003 + 17;
+    int32_t prompts[] = {(int32_t)n, (int32_t)n + 8, (int32_t)n}, outputs[] = {1, (int32_t)n - 16, 1};
+    double arrivals[] = {0, 10, 20};
+    batching_requests requests;
+    batching_requests_init(&requests, sizeof requests);
+    requests.count = 3;
+    requests.prompt_length = prompts;
+    requests.output_length = outputs;
+    requests.arrival_time = arrivals;
+    requests.hash_ids = ids;
+    requests.hash_offsets = offsets;
+    batching_config config;
+    batching_config_init(&config, sizeof config);
+    config.num_gpu_blocks = 2 * n + 1;
+    config.block_size = 1;
+    config.enable_prefix_caching = 1;
+    config.max_num_batched_tokens = 1 << 30;
+    config.async_scheduling = is_asynchronous;
+    simulate(&config, &requests);
+    free(ids);
+}
+
+static void evicted_chain_synchronously(int64_t n) {
+    evicted_chain(n, 0);
+}
+static void evicted_chain_asynchronously(int64_t n) {
+    evicted_chain(n, 1);
+}
+
+/* Half of the members end their prefill after the other half, which were admitted later, decode already. */
+static void join_out_of_order(int64_t n) {
+    int32_t *prompts = allocate(4 * (size_t)n), *outputs = allocate(4 * (size_t)n);
+    for (int64_t i = 0; i < n; i++) {
+        prompts[i] = i < n / 2 ? 2 : 1;
+        outputs[i] = 3;
+    }
+    batching_requests requests;
+    batching_requests_init(&requests, sizeof requests);
+    requests.count = n;
+    requests.prompt_length = prompts;
+    requests.output_length = outputs;
+    batching_config config;
+    batching_config_init(&config, sizeof config);
+    config.num_gpu_blocks = 8 * n + 2;
+    config.block_size = 1;
+    config.enable_prefix_caching = 1;
+    config.max_num_batched_tokens = 1 << 30;
+    config.max_num_seqs = n;
+    config.long_prefill_token_threshold = 1;
+    simulate(&config, &requests);
+    free(prompts);
+    free(outputs);
+}
+
+/* A prompt that takes n iterations, admitted before n members that decode in each of them. */
+static void chunks_ahead_of_decodes(int64_t n) {
+    int32_t *prompts = allocate(4 * (size_t)n), *outputs = allocate(4 * (size_t)n);
+    for (int64_t i = 0; i < n; i++) {
+        prompts[i] = i == 0 ? (int32_t)n : 1;
+        outputs[i] = i == 0 ? 1 : (int32_t)n;
+    }
+    batching_requests requests;
+    batching_requests_init(&requests, sizeof requests);
+    requests.count = n;
+    requests.prompt_length = prompts;
+    requests.output_length = outputs;
+    batching_config config;
+    batching_config_init(&config, sizeof config);
+    config.max_num_batched_tokens = 4 * n;
+    config.max_num_seqs = n;
+    config.long_prefill_token_threshold = 1;
+    simulate(&config, &requests);
+    free(prompts);
+    free(outputs);
+}
+
+/* --- What is chosen to collide ------------------------------------------------------------------------------------ */
+
+/* The inverse modulo 2^64, by Newton's iteration. */
+static uint64_t inverse(uint64_t odd) {
+    uint64_t x = odd;
+    for (int i = 0; i < 6; i++)
+        x *= 2 - odd * x;
+    return x;
+}
+
+/* The hash id that the index of the prefix cache, before it takes a key, puts in its first list at a place: `number`
+ * says which of them. The hash is ((fold(id * a) + place) * b), by its highest bits; fold undoes itself. */
+static int64_t colliding_hash_id(uint64_t place, uint64_t number) {
+    uint64_t folded = number * inverse(0xD6E8FEB86659FD93u) - place;
+    return (int64_t)((folded ^ folded >> 32) * inverse(0x9E3779B97F4A7C15u));
+}
+
+static void colliding_hashes(int64_t n, batching_requests *requests, int64_t *ids, int64_t *offsets, int32_t *prompts,
+                             double *arrivals) {
+    for (int64_t i = 0; i < 2 * n; i++)
+        ids[i] = colliding_hash_id((uint64_t)(i % n), (uint64_t)(i % n));
+    batching_requests_init(requests, sizeof *requests);
+    for (int64_t i = 0; i < 3; i++)
+        offsets[i] = i * n;
+    for (int64_t i = 0; i < 2; i++) {
+        prompts[i] = (int32_t)n + 1;
+        arrivals[i] = (double)i;
+    }
+    requests->count = 2;
+    requests->prompt_length = prompts;
+    requests->arrival_time = arrivals;
+    requests->hash_ids = ids;
+    requests->hash_offsets = offsets;
+}
+
+static void caching_config(batching_config *config, int64_t blocks) {
+    batching_config_init(config, sizeof *config);
+    config->num_gpu_blocks = blocks;
+    config->block_size = 1;
+    config->enable_prefix_caching = 1;
+    config->max_num_batched_tokens = 1 << 30;
+}
+
+/* The second request looks for each block of the first. */
+static void colliding_hash_ids(int64_t n) {
+    int64_t *ids = allocate(16 * (size_t)n), offsets[3];
+    int32_t prompts[2];
+    double arrivals[2];
+    batching_requests requests;
+    batching_config config;
+    colliding_hashes(n, &requests, ids, offsets, prompts, arrivals);
+    caching_config(&config, 3 * n);
+    simulate(&config, &requests);
+    free(ids);
+}
+
+/* The same in a live engine, first in an estimate, whose changes to the cache are undone; and the cache is saved. */
+static void colliding_hash_ids_live(int64_t n) {
+    int64_t *ids = allocate(16 * (size_t)n), offsets[3], needed = 0;
+    int32_t prompts[2];
+    double arrivals[2];
+    batching_requests requests;
+    batching_config config;
+    batching_engine *engine = NULL;
+    colliding_hashes(n, &requests, ids, offsets, prompts, arrivals);
+    caching_config(&config, 3 * n);
+    require(batching_engine_create(&config, &engine));
+    requests.count = 1;
+    work_begin();
+    require(batching_engine_submit(engine, &requests, NULL));
+    require(batching_engine_advance(engine, 0.5, 0));
+    requests.arrival_time = NULL;
+    double end[2];
+    batching_results results;
+    batching_results_init(&results, sizeof results);
+    results.capacity = 1;
+    results.end_time = end;
+    require(batching_engine_estimate(engine, &requests, &results));
+    require(batching_engine_estimate(engine, &requests, &results));
+    require(batching_engine_save(engine, NULL, 0, &needed));
+    require(batching_engine_submit(engine, &requests, NULL));
+    require(batching_engine_advance(engine, INFINITY, 0));
+    work_end();
+    batching_engine_destroy(engine);
+    free(ids);
+}
+
+__extension__ typedef unsigned __int128 wide;
+
+/* Where the search for a request's id begins in a table of this many places, before it takes a key. */
+static uint64_t home(int64_t id, uint64_t places) {
+    wide product = (wide)((uint64_t)id ^ 0x9E3779B97F4A7C15u) * 0xD6E8FEB86659FD93u;
+    return ((uint64_t)(product >> 64) ^ (uint64_t)product) & (places - 1);
+}
+
+/* n ids of which all begin at the same few places, or, in a row, each where no other does. */
+static int64_t *colliding_ids(int64_t n, int in_a_row) {
+    int64_t *ids = allocate(8 * (size_t)n), found = 0;
+    uint8_t *taken = allocate((size_t)n);
+    for (int64_t id = 0; found < n; id++) {
+        uint64_t place = home(id, 16384);
+        if (in_a_row ? place < (uint64_t)n && !taken[place] : place < 16) {
+            if (in_a_row)
+                taken[place] = 1;
+            ids[in_a_row ? (int64_t)place : found] = id;
+            found++;
+        }
+    }
+    free(taken);
+    return ids;
+}
+
+static void submit_and_abort(int64_t n, int in_a_row) {
+    int64_t *ids = colliding_ids(n, in_a_row);
+    batching_requests requests;
+    batching_engine *engine = NULL;
+    batching_requests_init(&requests, sizeof requests);
+    requests.count = n;
+    require(batching_engine_create(NULL, &engine));
+    work_begin();
+    require(batching_engine_submit(engine, &requests, ids));
+    for (int64_t i = 0; i < n; i++)
+        require(batching_engine_abort(engine, ids[i]));
+    work_end();
+    batching_engine_destroy(engine);
+    free(ids);
+}
+
+static void colliding_request_ids(int64_t n) {
+    submit_and_abort(n, 0);
+}
+static void request_ids_in_a_row(int64_t n) {
+    submit_and_abort(n, 1);
+}
+
+static void accumulate(int64_t n, int in_a_row) {
+    int64_t *ids = colliding_ids(n, in_a_row);
+    batching_accumulator_config config;
+    batching_accumulator *accumulator = NULL;
+    batching_accumulator_config_init(&config, sizeof config);
+    config.max_requests = 8192;
+    require(batching_accumulator_create(&config, &accumulator));
+    work_begin();
+    for (int64_t i = 0; i < n; i++)
+        require(batching_accumulator_arrived(accumulator, ids[i], 1, 1));
+    for (int64_t i = 0; i < n; i++)
+        require(batching_accumulator_tokens(accumulator, ids[i], 2, 1));
+    for (int64_t i = 0; i < n; i++)
+        require(batching_accumulator_finished(accumulator, ids[i], 2, 0));
+    work_end();
+    batching_accumulator_destroy(accumulator);
+    free(ids);
+}
+
+static void colliding_accumulator_ids(int64_t n) {
+    accumulate(n, 0);
+}
+static void accumulator_ids_in_a_row(int64_t n) {
+    accumulate(n, 1);
+}
+
+/* --- Who leaves a live engine ------------------------------------------------------------------------------------- */
+
+/* n requests, of which `running` run at once for a long time; then all that wait leave. */
+static void abort_waiting(int64_t n, const batching_config *config, int is_backwards, double time) {
+    int32_t *outputs = allocate(4 * (size_t)n);
+    for (int64_t i = 0; i < n; i++)
+        outputs[i] = 1000 + (int32_t)(i * 7919 % n);
+    batching_requests requests;
+    batching_engine *engine = NULL;
+    batching_requests_init(&requests, sizeof requests);
+    requests.count = n;
+    requests.output_length = outputs;
+    requests.priority = outputs;
+    require(batching_engine_create(config, &engine));
+    require(batching_engine_submit(engine, &requests, NULL));
+    require(batching_engine_advance(engine, time, 0));
+    work_begin();
+    for (int64_t i = 0; i < n; i++)
+        require(batching_engine_abort(engine, is_backwards ? n - 1 - i : i));
+    require(batching_engine_advance(engine, time + 1, 0));
+    work_end();
+    batching_engine_destroy(engine);
+    free(outputs);
+}
+
+static void abort_those_who_wait(int64_t n) {
+    abort_waiting(n, NULL, 0, 0.1);
+}
+static void abort_those_who_wait_backwards(int64_t n) {
+    abort_waiting(n, NULL, 1, 0.1);
+}
+static void abort_before_anything_happens(int64_t n) {
+    abort_waiting(n, NULL, 0, 0);
+}
+
+static void abort_by_priority(int64_t n) {
+    batching_config config;
+    batching_config_init(&config, sizeof config);
+    config.queue_order = BATCHING_QUEUE_PRIORITY;
+    abort_waiting(n, &config, 0, 0.1);
+}
+
+/* All have their last token on its way when they are aborted. */
+static void abort_those_who_finish(int64_t n) {
+    batching_config config;
+    batching_config_init(&config, sizeof config);
+    config.async_scheduling = 1;
+    config.max_num_seqs = n;
+    config.max_num_batched_tokens = 4 * n;
+    batching_requests requests;
+    batching_engine *engine = NULL;
+    batching_requests_init(&requests, sizeof requests);
+    requests.count = n;
+    require(batching_engine_create(&config, &engine));
+    require(batching_engine_submit(engine, &requests, NULL));
+    require(batching_engine_advance(engine, 0.005, 0));
+    work_begin();
+    for (int64_t i = 0; i < n; i++)
+        require(batching_engine_abort(engine, i));
+    require(batching_engine_advance(engine, 1, 0));
+    work_end();
+    batching_engine_destroy(engine);
+}
+
+/* n requests wait, while n others arrive one by one that can never be served. */
+static void reject_beside_those_who_wait(int64_t n) {
+    int32_t *prompts = allocate(8 * (size_t)n), *outputs = allocate(8 * (size_t)n);
+    double *arrivals = allocate(16 * (size_t)n);
+    for (int64_t i = 0; i < 2 * n; i++) {
+        prompts[i] = i < n ? 1 : 2000;
+        outputs[i] = 500;
+        arrivals[i] = i < n ? 0 : (double)i / (double)n;
+    }
+    batching_config config;
+    batching_config_init(&config, sizeof config);
+    config.max_num_seqs = 1;
+    config.max_model_len = 1000;
+    batching_requests requests;
+    batching_engine *engine = NULL;
+    batching_requests_init(&requests, sizeof requests);
+    requests.count = 2 * n;
+    requests.prompt_length = prompts;
+    requests.output_length = outputs;
+    requests.arrival_time = arrivals;
+    require(batching_engine_create(&config, &engine));
+    require(batching_engine_submit(engine, &requests, NULL));
+    work_begin();
+    require(batching_engine_advance(engine, 3, 0));
+    work_end();
+    batching_engine_destroy(engine);
+    free(prompts);
+    free(outputs);
+    free(arrivals);
+}
+
+/* n requests without hash ids are in flight, while n others come and go that have one each. */
+static void hash_ids_come_and_go(int64_t n) {
+    batching_config config;
+    caching_config(&config, 100);
+    config.max_num_seqs = 1;
+    batching_requests requests;
+    batching_engine *engine = NULL;
+    batching_requests_init(&requests, sizeof requests);
+    requests.count = n;
+    require(batching_engine_create(&config, &engine));
+    require(batching_engine_submit(engine, &requests, NULL));
+    int64_t hash = 1, offsets[] = {0, 1};
+    requests.count = 1;
+    requests.hash_ids = &hash;
+    requests.hash_offsets = offsets;
+    work_begin();
+    require(batching_engine_submit(engine, &requests, NULL));
+    for (int64_t i = 0; i < n; i++) {
+        require(batching_engine_submit(engine, &requests, NULL));
+        require(batching_engine_abort(engine, n + i));
+    }
+    work_end();
+    batching_engine_destroy(engine);
+}
+
+/* --- What is not used --------------------------------------------------------------------------------------------- */
+
+/* An idle engine with this many KV blocks is made, saved, loaded, copied and asked. */
+static void idle_engine(int64_t blocks) {
+    batching_config config;
+    caching_config(&config, blocks);
+    int64_t needed = 0;
+    int32_t length = 4;
+    batching_requests requests;
+    batching_results results;
+    batching_engine *engine = NULL, *loaded = NULL, *copy = NULL;
+    batching_requests_init(&requests, sizeof requests);
+    requests.count = 1;
+    requests.output_length = &length;
+    batching_results_init(&results, sizeof results);
+    results.capacity = 1;
+    work_begin();
+    require(batching_engine_create(&config, &engine));
+    require(batching_engine_save(engine, NULL, 0, &needed));
+    uint8_t *bytes = allocate((size_t)needed);
+    require(batching_engine_save(engine, bytes, needed, &needed));
+    require(batching_engine_load(bytes, needed, NULL, &loaded));
+    require(batching_engine_fork(loaded, &copy));
+    require(batching_engine_estimate(copy, &requests, &results));
+    work_end();
+    batching_engine_destroy(engine);
+    batching_engine_destroy(loaded);
+    batching_engine_destroy(copy);
+    free(bytes);
+}
+
+/* An accumulator for this many requests, of which one is in flight, becomes bytes, and back. */
+static void idle_accumulator(int64_t max_requests) {
+    batching_accumulator_config config;
+    batching_accumulator *accumulator = NULL, *loaded = NULL, *sum = NULL;
+    int64_t needed = 0;
+    batching_accumulator_config_init(&config, sizeof config);
+    config.max_requests = max_requests;
+    config.max_gaps = 1000;
+    config.slot_count = 1;
+    work_begin();
+    require(batching_accumulator_create(&config, &accumulator));
+    require(batching_accumulator_arrived(accumulator, 5, 1, 1));
+    require(batching_accumulator_serialize(accumulator, NULL, 0, &needed));
+    uint8_t *bytes = allocate((size_t)needed);
+    require(batching_accumulator_serialize(accumulator, bytes, needed, &needed));
+    require(batching_accumulator_deserialize(bytes, needed, &loaded));
+    require(batching_accumulator_create(&config, &sum));
+    require(batching_accumulator_merge(sum, loaded));
+    work_end();
+    batching_accumulator_destroy(accumulator);
+    batching_accumulator_destroy(loaded);
+    batching_accumulator_destroy(sum);
+    free(bytes);
+}
+
+static const struct scenario scenarios[] = {
+    {"a chain in the cache is evicted block by block", evicted_chain_synchronously, 2000, LINEAR},
+    {"the same asynchronously", evicted_chain_asynchronously, 2000, LINEAR},
+    {"members join those who decode out of order", join_out_of_order, 500, LINEAR},
+    {"chunks of a prompt ahead of those who decode", chunks_ahead_of_decodes, 500, LINEAR},
+    {"hash ids that collide", colliding_hash_ids, 500, LINEAR},
+    {"hash ids that collide, in a live engine", colliding_hash_ids_live, 500, LINEAR},
+    {"request ids that collide", colliding_request_ids, 500, LINEAR},
+    {"request ids in a row", request_ids_in_a_row, 500, LINEAR},
+    {"request ids of an accumulator that collide", colliding_accumulator_ids, 500, LINEAR},
+    {"request ids of an accumulator in a row", accumulator_ids_in_a_row, 500, LINEAR},
+    {"all who wait are aborted", abort_those_who_wait, 1000, LINEAR},
+    {"all who wait are aborted, the last first", abort_those_who_wait_backwards, 1000, LINEAR},
+    {"all are aborted before anything happens", abort_before_anything_happens, 1000, LINEAR},
+    {"all who wait by priority are aborted", abort_by_priority, 1000, LINEAR},
+    {"all whose last token is on its way are aborted", abort_those_who_finish, 500, LINEAR},
+    {"many are rejected while others wait", reject_beside_those_who_wait, 1000, LINEAR},
+    {"hash ids come and go", hash_ids_come_and_go, 500, LINEAR},
+    {"an idle engine with many KV blocks", idle_engine, 4000000, CONSTANT},
+    {"an idle accumulator for many requests", idle_accumulator, 1000000, CONSTANT},
+};
+
+int main(int argc, char **argv) {
+    int failures = 0;
+    if (argc != 2)
+        return 2;
+    work_files(argv[1]);
+    for (size_t i = 0; i < sizeof scenarios / sizeof *scenarios; i++)
+        failures += scenario_check(&scenarios[i]);
+    printf("%d of %zu scenarios grow faster than documented\n", failures, sizeof scenarios / sizeof *scenarios);
+    return failures > 0;
+}
