@@ -45,6 +45,8 @@ class Figure(NamedTuple):
     key: str
     write: Callable[[float], str]
     better: Literal["more", "less"]
+    of_same_work: bool = False
+    """Whether runs can only be compared in it that have finished the same requests."""
 
 
 def _rate(unit: str) -> Callable[[float], str]:
@@ -64,9 +66,11 @@ FIGURES: Final = (
     Figure("p95 E2E latency", "p95_e2e", _display.seconds, "less"),
     Figure("p99 E2E latency", "p99_e2e", _display.seconds, "less"),
     Figure("Mean queue time", "mean_queue_time", _display.seconds, "less"),
-    Figure("GPU busy", "gpu_utilization", _display.share, "more"),
-    Figure("Preemptions", "preemptions", _display.count, "less"),
-    Figure("Total time", "total_time", _display.seconds, "less"),
+    # For the same work it is better to need the GPU less.
+    Figure("GPU busy", "gpu_utilization", _display.share, "less", of_same_work=True),
+    Figure("Slot-time wasted", "wasted_slot_share", _display.share, "less"),
+    Figure("Preemptions", "preemptions", _display.count, "less", of_same_work=True),
+    Figure("Total time", "total_time", _display.seconds, "less", of_same_work=True),
 )
 
 
@@ -104,6 +108,8 @@ def improvement(figure: Figure, first: Run, other: Run) -> float | None:
 
 def best(figure: Figure, runs: Sequence[Run]) -> set[int]:
     """Which runs are the best; none if there is nothing to choose."""
+    if figure.of_same_work and len({run.result.total_tokens for run in runs}) > 1:
+        return set()
     values = [run.figures[figure.key] for run in runs]
     known = [value for value in values if math.isfinite(value)]
     if not known or len(runs) < 2:
@@ -159,6 +165,7 @@ def _figures(result: Result, values: dict[str, Float64Array]) -> dict[str, float
                 told[f"{name}_{key}"] = value
     return told | {
         "gpu_utilization": metrics["gpu_utilization"],
+        "wasted_slot_share": result.load().wasted_slot_share,
         "preemptions": float(result.total_preemptions),
         "total_time": result.total_time,
     }
