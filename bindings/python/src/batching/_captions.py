@@ -80,6 +80,8 @@ def written(value: Any, name: str = "") -> str:
             (value.per_prefill_context, " a prefill token and token of its context"),
         ]
         return " + ".join([seconds(value.base), *(f"{seconds(factor)}{of}" for factor, of in terms if factor)])
+    if isinstance(value, str):
+        return value
     if callable(value):
         return f"by the function {getattr(value, '__name__', type(value).__name__)}"
     if name in {"iteration_time", "time_per_token", "time_limit", "max_queue_delay"}:

@@ -57,6 +57,8 @@ class Table:
     title: str
     headings: Sequence[str]
     rows: Sequence[Sequence[str]]
+    keys: int = 1
+    """How many of the first columns tell what a row is about."""
 
     def text(self) -> str:
         """Lines for a terminal, in columns of equal width."""

@@ -10,7 +10,8 @@ import typer
 from batching._command import _options as options
 from batching._command._errors import one_sentence_errors
 from batching._command._progress import long_work
-from batching._command._tables import console, show
+from batching._command._tables import console, say, show
+from batching._display import counted
 from batching._errors import BatchingValueError
 from batching._serving import Convention, PercentileMethod, measure
 from batching._traces import read_trace
@@ -23,7 +24,7 @@ _EXAMPLES: Final = """Examples:
   batching metrics run.csv --percentile-method nearest --json"""
 
 
-def metrics(  # noqa: PLR0917  (options, which nobody passes by position)
+def metrics(  # noqa: PLR0917  (options, which are not passed by position)
     file: Annotated[
         Path,
         typer.Argument(
@@ -69,14 +70,14 @@ def metrics(  # noqa: PLR0917  (options, which nobody passes by position)
             print(json_text.dumps(told | measured.to_dict(), indent=2, allow_nan=False))
             return
         out = console()
-        out.print(f"{file}: {trace.format}, {len(trace.recorded):,} requests", markup=False)
+        say(out, f"{file}: {trace.format}, {counted(len(trace.recorded), 'request')}")
         for reason, number in trace.skipped.items():
-            out.print(f"Not used: {number:,} rows ({reason})", markup=False)
+            say(out, f"Not used: {counted(number, 'row')} ({reason})")
         for table in measured.tables():
             out.print()
             show(out, table, table.title)
         if not measured.itl.count:
-            out.print("The times of single tokens are not in the file, so that there is no ITL.")
+            say(out, "The times of single tokens are not in the file, so that there is no ITL.")
 
 
 metrics.__doc__ = f"{cleandoc(metrics.__doc__ or '')}\n\n{_EXAMPLES}"

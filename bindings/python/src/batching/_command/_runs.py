@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
@@ -14,6 +14,7 @@ from batching._command._settings import Plan
 from batching._command._workload import WorkloadSource
 from batching._engine import simulate
 from batching._engine_callbacks import Progress
+from batching._engine_config import AffineTime
 from batching._engine_result import Result
 from batching._serving import distribution
 from batching._timeline import latencies
@@ -133,7 +134,9 @@ def described(values: Float64Array) -> dict[str, float]:
 
 def as_json(run: Run) -> dict[str, Any]:
     """The settings and the figures of a run; null for what is not known."""
-    settings = {name: value for name, value in run.plan.settings.items() if name != "iteration_time"}
+    settings = {
+        name: asdict(value) if isinstance(value, AffineTime) else value for name, value in run.result.settings.items()
+    }
     return {
         "name": run.name,
         "settings": settings,
