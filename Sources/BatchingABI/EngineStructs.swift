@@ -74,7 +74,7 @@ extension batching_config: VersionedStruct {
         return .callback { (work: IterationWork) throws(BatchingError) -> Double in
             var iteration = batching_iteration(work)
             var seconds = Double.nan
-            try goOn(callback(&iteration, &seconds, userData), "time_callback")
+            try goOn(calling { callback(&iteration, &seconds, userData) }, "time_callback")
             return seconds
         }
     }
@@ -84,7 +84,7 @@ extension batching_config: VersionedStruct {
         let userData = progress_user_data
         return { (progress: EngineProgress) throws(BatchingError) in
             var progress = batching_progress(progress)
-            try goOn(callback(&progress, userData), "progress_callback")
+            try goOn(calling { callback(&progress, userData) }, "progress_callback")
         }
     }
 }
@@ -129,7 +129,7 @@ private func rows(
 ) -> LogRows {
     guard let callback else { return LogRows(capacity: Int(capacity)) }
     return LogRows(capacity: Int(capacity)) { (filled: Int) throws(BatchingError) in
-        try goOn(callback(Int64(filled), userData), "the callback of the \(name)")
+        try goOn(calling { callback(Int64(filled), userData) }, "the callback of the \(name)")
     }
 }
 

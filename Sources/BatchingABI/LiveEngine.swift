@@ -55,7 +55,7 @@ public func batching_engine_poll(
         let columns = LiveEventColumns(
             capacity: Int(told.capacity), time: told.time, request: told.request, event: told.event,
             tokens: told.tokens)
-        told.count = Int64(engine.poll(into: columns))
+        told.count = Int64(try engine.poll(into: columns))
         told.remaining = Int64(engine.events)
         told.write(to: events)
     }

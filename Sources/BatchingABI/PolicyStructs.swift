@@ -9,7 +9,7 @@ extension batching_config {
         return { (view: PolicyView, decision: inout PolicyDecision) throws(BatchingError) in
             var shown = batching_policy_view(view)
             var answer = batching_policy_decision(decision)
-            let status = callback(&shown, &answer, userData)
+            let status = calling { callback(&shown, &answer, userData) }
             if status != 0 { try goOn(status, "policy_callback") }
             try answer.read(into: &decision, iteration: view.iteration)
         }

@@ -14,7 +14,8 @@ extension batching_requests: VersionedStruct {
     func engineColumns() throws(BatchingError) -> RequestColumns {
         RequestColumns(
             count: Int(count), promptLength: prompt_length, outputLength: output_length, arrivalTime: arrival_time,
-            priority: priority, tieBreak: tie_break, prefixHashes: try prefixHashes())
+            priority: priority, tieBreak: tie_break, prefixHashes: try prefixHashes(), maxTokens: max_tokens,
+            abortTime: abort_time)
     }
 
     private func prefixHashes() throws(BatchingError) -> PrefixHashes? {
@@ -83,6 +84,7 @@ extension batching_summary: VersionedStruct {
         peak_kv_use = summary.peakKVUse
         prefix_cache_queries = summary.prefixCacheQueries
         prefix_cache_hits = summary.prefixCacheHits
+        aborted = summary.aborted
     }
 }
 

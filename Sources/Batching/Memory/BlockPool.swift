@@ -102,8 +102,8 @@ struct BlockPool: ~Copyable {
     init(_ other: borrowing BlockPool) throws(BatchingError) {
         let blocks = try ScratchBuffer<Block>(uninitialized: other.blockCount)
         let nodes = try ScratchBuffer<Node>(uninitialized: other.nodeCount)
-        blocks.elements.update(from: other.blocks.elements, count: other.blockCount)
-        nodes.elements.update(from: other.nodes.elements, count: other.nodeCount)
+        try blocks.elements.copy(other.blocks.elements, count: other.blockCount)
+        try nodes.elements.copy(other.nodes.elements, count: other.nodeCount)
         self.blocks = blocks
         self.nodes = nodes
         end = other.end

@@ -92,6 +92,7 @@ public enum AttributionBands {
         let edges = try edges(requests, percentiles, summary)
         let sums = try ScratchBuffer(count: bandCount, repeating: BandSums())
         for index in 0..<requests.count {
+            try Work.row(index)
             guard let total = requests.total(index), let band = band(of: total, edges.elements, bandCount) else {
                 continue
             }
@@ -126,6 +127,7 @@ public enum AttributionBands {
     private static func survey(_ requests: AttributedRequests) throws(BatchingError) -> Survey {
         var survey = Survey()
         for index in 0..<requests.count {
+            try Work.row(index)
             if let defect = requests.defect(index) { throw defect }
             guard let total = requests.total(index) else { continue }
             survey.included += 1
@@ -148,7 +150,7 @@ public enum AttributionBands {
         }
         let statistics = try OrderStatistics(ranks: ranks)
         // Those left out are put behind all others, where no rank is looked for.
-        statistics.select(
+        try statistics.select(
             Totals(requests: requests, leftOut: survey.largest), count: requests.count, smallest: survey.smallest,
             largest: survey.largest)
         let first = percentiles.count - ranks.count

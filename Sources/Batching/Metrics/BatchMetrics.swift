@@ -34,7 +34,7 @@ extension BatchMetrics {
 
         let positions = [0.50, 0.95, 0.99].map { RankPosition($0, count, .linear) }
         let statistics = try OrderStatistics(positions)
-        statistics.select(
+        try statistics.select(
             LatencyColumn(completed: completed), count: count, smallest: sums.shortestLatency,
             largest: sums.longestLatency)
         let busy = try BusyTime.ofUnion(
@@ -67,14 +67,14 @@ private struct LatencySums {
     var latency: Int128 = 0
     var queueTime: Int128 = 0
     /// Nanoseconds. Exact where the first token times are known; equal steps have fractions.
-    var timeToFirstToken: Double { Double(knownTimeToFirstToken) + estimatedTimeToFirstToken }
+    var timeToFirstToken: Double { Double(knownTimeToFirstToken) + estimatedTimeToFirstToken.value }
     var shortestLatency = Int64.max
     var longestLatency: Int64 = 0
     var startsAreInOrder = true
     var endsAreInOrder = true
 
     private var knownTimeToFirstToken: Int128 = 0
-    private var estimatedTimeToFirstToken = 0.0
+    private var estimatedTimeToFirstToken = CompensatedSum()
 
     init(_ completed: CompletedColumns) throws(BatchingError) {
         var sums = LatencySums()
@@ -88,7 +88,7 @@ private struct LatencySums {
             if let firstToken = request.firstToken {
                 sums.knownTimeToFirstToken &+= Int128((firstToken - request.arrival).count)
             } else {
-                sums.estimatedTimeToFirstToken += request.timeToFirstToken
+                sums.estimatedTimeToFirstToken.add(request.timeToFirstToken)
             }
             sums.shortestLatency = min(sums.shortestLatency, latency)
             sums.longestLatency = max(sums.longestLatency, latency)

@@ -82,22 +82,24 @@ struct OrderStatistics: ~Copyable {
     /// Finds the value of every rank.
     /// - Parameters:
     ///   - column: `count` values, all within `smallest...largest`; count is more than every rank, at most `UInt32.max`.
-    func select(_ column: some IntegerColumn, count: Int, smallest: Int64, largest: Int64) {
+    func select(_ column: some IntegerColumn, count: Int, smallest: Int64, largest: Int64) throws(BatchingError) {
         var bits = begin(smallest: smallest, largest: largest)
-        while bits > 0 { bits = advance(column, count: count, bits: bits) }
+        while bits > 0 { bits = try advance(column, count: count, bits: bits) }
     }
 
     /// The same for values that may be overwritten: those in no interval are dropped after each round.
     /// - Parameter values: `count` values, all within `smallest...largest`; count is more than every rank, at most
     ///   `UInt32.max`.
-    func select(consuming values: UnsafeMutablePointer<Int64>, count: Int, smallest: Int64, largest: Int64) {
+    func select(
+        consuming values: UnsafeMutablePointer<Int64>, count: Int, smallest: Int64, largest: Int64
+    ) throws(BatchingError) {
         var bits = begin(smallest: smallest, largest: largest)
         // All values lie in it; and in the later rounds not all in one of theirs, since bins are dropped between them.
         var alone: Interval? = rankCount > 0 ? intervals.elements[0] : nil
         var left = count
         while bits > 0 {
-            bits = advance(StoredIntegers(values: values), count: left, bits: bits)
-            if bits > 0 { left = drop(values, count: left, findDistinct(), alone: alone) }
+            bits = try advance(StoredIntegers(values: values), count: left, bits: bits)
+            if bits > 0 { left = try drop(values, count: left, findDistinct(), alone: alone) }
             alone = nil
         }
     }
@@ -111,9 +113,9 @@ struct OrderStatistics: ~Copyable {
     }
 
     /// One round. Returns the bits that are not known then.
-    private func advance(_ column: some IntegerColumn, count: Int, bits: Int) -> Int {
+    private func advance(_ column: some IntegerColumn, count: Int, bits: Int) throws(BatchingError) -> Int {
         let distinctCount = findDistinct()
-        tally(column, count: count, distinctCount: distinctCount)
+        try tally(column, count: count, distinctCount: distinctCount)
         narrow(distinctCount: distinctCount)
         return max(bits - OrderStatistics.binBits, 0)
     }
@@ -122,7 +124,7 @@ struct OrderStatistics: ~Copyable {
     /// - Parameter alone: the interval of the round before, if all values lie in it.
     private func drop(
         _ values: UnsafeMutablePointer<Int64>, count: Int, _ distinctCount: Int, alone: Interval?
-    ) -> Int {
+    ) throws(BatchingError) -> Int {
         var kept = 0
         if let alone {
             // The intervals are bins of the one before, so that a table tells.
@@ -132,6 +134,7 @@ struct OrderStatistics: ~Copyable {
                 wanted.elements[Int(truncatingIfNeeded: offset >> UInt64(alone.shift))] = 1
             }
             for index in 0..<count {
+                try Work.row(index)
                 let value = values[index]
                 let offset = UInt64(bitPattern: value &- alone.lowest)
                 values[kept] = value
@@ -140,6 +143,7 @@ struct OrderStatistics: ~Copyable {
             return kept
         }
         for index in 0..<count {
+            try Work.row(index)
             let value = values[index]
             values[kept] = value
             kept &+= interval(of: value, distinctCount) == nil ? 0 : 1
@@ -173,19 +177,20 @@ struct OrderStatistics: ~Copyable {
         return found
     }
 
-    private func tally(_ column: some IntegerColumn, count: Int, distinctCount: Int) {
+    private func tally(_ column: some IntegerColumn, count: Int, distinctCount: Int) throws(BatchingError) {
         counts.elements.update(repeating: 0, count: distinctCount << OrderStatistics.binBits)
         // The first round, and any in which one is left, without a search.
         if distinctCount == 1 {
-            tally(column, count: count) { value in interval(of: value, 1) }
+            try tally(column, count: count) { value in interval(of: value, 1) }
         } else {
-            tally(column, count: count) { value in interval(of: value, distinctCount) }
+            try tally(column, count: count) { value in interval(of: value, distinctCount) }
         }
     }
 
     @inline(__always)
-    private func tally(_ column: some IntegerColumn, count: Int, _ interval: (Int64) -> Int?) {
+    private func tally(_ column: some IntegerColumn, count: Int, _ interval: (Int64) -> Int?) throws(BatchingError) {
         for index in 0..<count {
+            try Work.row(index)
             let value = column[index]
             guard let number = interval(value) else { continue }
             let found = distinct.elements[number]

@@ -121,7 +121,9 @@ extension ServingMetrics {
             requestThroughput = Double(completed) / duration
             inputThroughput = Double(totalInputTokens) / duration
             outputThroughput = Double(totalOutputTokens) / duration
-            totalTokenThroughput = Double(totalInputTokens + totalOutputTokens) / duration
+            // Unsigned: of an accumulator each may be a little above 2^62.
+            let tokens = UInt64(bitPattern: totalInputTokens) &+ UInt64(bitPattern: totalOutputTokens)
+            totalTokenThroughput = Double(tokens) / duration
             concurrency = latency / duration
         }
         if limits.areNone { return }

@@ -14,11 +14,13 @@ enum Validation {
         var sum: Int64 = 0
         var smallest = Int32.max
         var largest = Int32.min
-        for index in 0..<count {
-            let length = column[index]
-            sum &+= Int64(length)
-            smallest = min(smallest, length)
-            largest = max(largest, length)
+        try Work.inPieces(of: count) { piece in
+            for index in piece {
+                let length = column[index]
+                sum &+= Int64(length)
+                smallest = min(smallest, length)
+                largest = max(largest, length)
+            }
         }
         if smallest < minimum {
             for index in 0..<count where column[index] < minimum {
@@ -35,15 +37,18 @@ enum Validation {
         if count == 0 { return (0, true) }
         // Not-a-number fails every comparison: if the times are in order, the first and the last bound all of them.
         var areInOrder = true
-        for index in 1..<count {
-            let isInOrder = column[index - 1] <= column[index]
-            areInOrder = areInOrder && isInOrder
+        try Work.inPieces(of: count - 1) { piece in
+            for index in piece {
+                let isInOrder = column[index] <= column[index + 1]
+                areInOrder = areInOrder && isInOrder
+            }
         }
         if areInOrder, Nanoseconds.holds(column[0]), Nanoseconds.holds(column[count - 1]) {
             return (column[count - 1], true)
         }
         var largest = 0.0
         for index in 0..<count {
+            try Work.row(index)
             let time = column[index]
             guard Nanoseconds.holds(time) else { throw .invalid(name, index, time, Nanoseconds.requirement) }
             largest = max(largest, time)

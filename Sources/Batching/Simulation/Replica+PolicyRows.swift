@@ -57,7 +57,7 @@ extension Replica where Memory: ~Copyable {
         while policyRows.taken < arrived {
             let request = index(at: policyRows.taken)
             policyRows.taken &+= 1
-            if mayReject, rejection(request) != nil { continue }
+            if !isInQueue(request) { continue }
             try appendPolicyRow(request)
         }
     }

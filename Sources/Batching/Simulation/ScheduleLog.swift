@@ -90,6 +90,7 @@ public enum DecisionEvent: Int32, CaseIterable, Sendable {
     case running = 500
     case waiting = 510
     case finished = 600
+    case aborted = 610
 }
 
 /// Who got what: one row an event, in the order in which things happen. nil columns are not wanted.

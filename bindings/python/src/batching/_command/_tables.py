@@ -121,6 +121,10 @@ def remarks(runs: Sequence[Run], workload: WorkloadSource) -> list[str]:
         if result.rejected:
             were = "was rejected, and is" if result.rejected == 1 else "were rejected, and are"
             lines.append(f"{run.name}: {counted(result.rejected, 'request')} {were} in none of the figures.")
+        if result.aborted:
+            lines.append(
+                f"{run.name}: the clients of {counted(result.aborted, 'request')} left before the answer was there."
+            )
         if result.unfinished:
             lines.append(
                 f"{run.name}: {counted(result.unfinished, 'request')} did not finish (ended by "
