@@ -47,6 +47,19 @@ RUN_PACKAGES := libpython3-dev python3-venv binutils
 TEST_PACKAGES := $(RUN_PACKAGES) gcc g++ pkgconf cmake valgrind clang-format libcmocka-dev doctest-dev chromium \
                  abigail-tools
 
+# What cannot be installed here is looked for before anything else is.
+define check-machine
+	@command -v $(firstword $(SWIFT)) >/dev/null || { \
+	    echo '$(SWIFT) is not there: install Swift 6.3 or newer, https://www.swift.org/install/linux/' >&2; exit 1; }
+	@version=$$($(SWIFT) --version 2>/dev/null | sed -nE 's/.*Swift version ([0-9]+)\.([0-9]+).*/\1 \2/p'); \
+	    set -- $$version; if [ "$${1:-0}" -lt 6 ] || { [ "$$1" -eq 6 ] && [ "$${2:-0}" -lt 3 ]; }; then \
+	    echo '$(SWIFT) is too old: install Swift 6.3 or newer, https://www.swift.org/install/linux/' >&2; exit 1; fi
+	@command -v git >/dev/null || { \
+	    echo 'git is not there, which Swift needs: install it, https://git-scm.com/downloads/linux' >&2; exit 1; }
+	@command -v $(firstword $(PYTHON)) >/dev/null || { \
+	    echo '$(PYTHON) is not there: install Python 3.11 or newer, https://www.python.org/downloads/' >&2; exit 1; }
+endef
+
 # Installs what is missing of the packages named. `apt-get update` only if something is.
 define install-packages
 	@missing=$$(for package in $(1); do \
@@ -54,6 +67,8 @@ define install-packages
 	if [ -n "$$missing" ]; then \
 	    echo "installing: " $$missing; \
 	    if [ "$$(id -u)" = 0 ]; then root=; else root=sudo; fi; \
+	    command -v apt-get >/dev/null && { [ -z "$$root" ] || command -v sudo >/dev/null; } || { \
+	        echo "needs apt-get as root or through sudo; or install by hand: $$missing" >&2; exit 1; }; \
 	    $$root apt-get update -q && \
 	    DEBIAN_FRONTEND=noninteractive $$root apt-get install -q -y --no-install-recommends $$missing; \
 	fi
@@ -61,6 +76,7 @@ define install-packages
 endef
 
 $(STAMPS)/packages-run: Makefile
+	$(check-machine)
 	$(call install-packages,$(RUN_PACKAGES))
 
 $(STAMPS)/packages-test: Makefile
@@ -97,9 +113,9 @@ build: setup-run $(LIBRARY)
 
 # --- The main job -----------------------------------------------------------------------------------------------------
 
-# Ten slots, which the generated requests nearly fill: what static batching wastes is then to be seen.
+# With the defaults of the command, which it prints.
 run: build
-	$(VENV)/bin/batching compare $(if $(TRACE),--trace '$(TRACE)',--max-num-seqs 10) --plot $(BUILD)/comparison.png \
+	$(VENV)/bin/batching compare $(if $(TRACE),--trace '$(TRACE)') --plot $(BUILD)/comparison.png \
 	    --report $(BUILD)/report.html
 
 # --- Tests ------------------------------------------------------------------------------------------------------------

@@ -140,7 +140,7 @@ def test_a_trace_is_replayed(trace: Path, gz: bool) -> None:
     assert workload["mean_prompt_length"] == (374 + 396 + 91) / 3
     assert workload["origin"] == f"replayed from {trace}"
     assert workload["skipped_rows"] == {"GeneratedTokens is no integer from 1 to 2147483647": 1}
-    assert "Not used: 1 rows (GeneratedTokens is no integer" in run("compare", "--trace", trace).stdout
+    assert "Not used: 1 row (GeneratedTokens is no integer" in run("compare", "--trace", trace).stdout
 
 
 def test_the_rate_of_arrivals_can_be_changed(trace: Path) -> None:
@@ -349,3 +349,96 @@ def test_a_run_alone_has_no_improvement() -> None:
     assert math.isfinite(
         as_json("compare", "--policy", "vllm", "--num-requests", "50")["runs"][0]["metrics"]["p99_ttft"]
     )
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 200])
+@pytest.mark.parametrize(
+    "options",
+    [
+        [part for policy in ("static", "continuous", "vllm", "orca", "dynamic") for part in ("--policy", policy)],
+        ["--policy", "vllm", "--setting", "max_num_batched_tokens=512,2048", "--setting", "watermark=0,0.0123456"],
+        ["--iteration-time", "123456.5"],
+    ],
+)
+def test_a_table_fits_and_nothing_in_it_is_cut(width: int, options: list[str]) -> None:
+    arguments = ["compare", "--num-requests", "30", *options]
+    printed = CliRunner().invoke(application, arguments, env={"COLUMNS": str(width)}).stdout
+    wide = CliRunner().invoke(application, arguments, env={"COLUMNS": "400"}).stdout
+    assert "…" not in printed
+    lines = [line for line in printed.splitlines() if line and line[0] in "┏┃┡│└"]
+    assert max(map(len, lines)) <= width
+    figures = [sorted({cell.strip() for line in text.splitlines() if line[:1] == "│" for cell in line[1:-1].split("│")})
+               for text in (printed, wide)]  # fmt: skip
+    assert figures[0] == figures[1]
+
+
+def test_settings_have_a_row_each_and_what_is_the_same_stands_above() -> None:
+    printed = run("compare", "--policy", "vllm", "--num-requests", "30", "--setting", "max_num_seqs=4,8").stdout
+    assert "\npolicy vllm, iteration time base=5.5e-3" in printed
+    assert "max_num_seqs 32" not in printed
+    assert [line.split("│")[1].strip() for line in printed.splitlines() if line[:1] == "│"][:3] == [
+        "4", "8", "best / first",
+    ]  # fmt: skip
+
+
+def test_less_gpu_time_for_the_same_work_is_better() -> None:
+    printed = run("compare", "--policy", "static", "--policy", "vllm", "--num-requests", "300").stdout
+    (line,) = [line for line in printed.splitlines() if " GPU busy " in line]
+    static, vllm = (cell.strip() for cell in line.split("│")[2:4])
+    told = as_json("compare", "--policy", "static", "--policy", "vllm", "--num-requests", "300")["runs"]
+    shares = [each["metrics"]["gpu_utilization"] for each in told]
+    assert static.endswith("*") == (shares[0] < shares[1])
+    assert vllm.endswith("*") == (shares[1] < shares[0])
+    cut = run("compare", "--policy", "static", "--policy", "vllm", "--num-requests", "300", "--setting", "time_limit=9")
+    assert "*" not in next(line for line in cut.stdout.splitlines() if " GPU busy " in line)
+
+
+def test_every_setting_is_told() -> None:
+    (told,) = as_json("compare", "--policy", "vllm", "--num-requests", "5")["runs"]
+    assert set(told["settings"]) == set(simulate.__kwdefaults__ or {}) - {
+        "progress", "progress_interval", "log_iterations", "log_decisions", "log_queues", "attribution",
+    }  # fmt: skip
+    assert told["settings"]["max_num_batched_tokens"] == 2048
+    assert told["settings"]["iteration_time"]["base"] == 5.5e-3
+
+
+def test_short_options() -> None:
+    assert run("-h").stdout == run("--help").stdout
+    assert run("compare", "-h").stdout == run("compare", "--help").stdout
+    assert run("--version").stdout.startswith("batching ")
+
+
+@pytest.mark.parametrize("arguments", ["compare --seed 1 --seed 2", "simulate --batch-size 3 --max-num-seqs 4"])
+def test_an_option_with_one_value_is_given_once(arguments: str) -> None:
+    result = run(*arguments.split())
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.endswith(" is given twice\n")
+
+
+@pytest.mark.parametrize("arguments", ["compare --num-requests 5", "compare --num-requests 5 --json",
+                                       "simulate --num-requests 5", "--help", " ".join(CAPACITY)])  # fmt: skip
+def test_a_broken_pipe_ends_it_silently(arguments: str) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    ended = subprocess.run(
+        [sys.executable, "-m", "batching", *arguments.split()], stdout=writing, stderr=subprocess.PIPE, check=False
+    )
+    os.close(writing)
+    assert (ended.returncode, ended.stderr) == (141, b"")
+
+
+def test_ctrl_c_while_the_command_is_loaded_has_no_traceback() -> None:
+    program = (
+        "import os, signal, sys\n"
+        "class Interrupting:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == sys.argv[1]: os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Interrupting())\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "sys.argv[0] = 'batching'\n"
+        "from batching._command import main\n"
+        "main()\n"
+    )
+    for module in ("numpy", "rich"):
+        ended = subprocess.run([sys.executable, "-c", program, module], capture_output=True, text=True, check=False)
+        assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "interrupted\n"), module

@@ -1,5 +1,6 @@
 """The programs in the README at the top run as they stand."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -115,3 +116,21 @@ def test_swift() -> None:
     printed = output_of("swift", "run", "--quiet", folder=folder)
     # By hand: 430 tokens in 2.3 s.
     assert printed == "186.95652173913044 tokens/s, mean latency 1.275 s\n"
+
+
+def test_the_command() -> None:
+    """The session of a shell: what is printed is what the command prints."""
+    pytest.importorskip("typer")
+    pytest.importorskip("rich")
+    (block,) = re.findall(
+        r"^    \$ batching (.*)\n((?:    .*\n|\n)+)", README.read_text(encoding="utf-8"), re.MULTILINE
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    ended = subprocess.run(
+        [sys.executable, "-m", "batching", *block[0].split()],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environment,
+    )
+    assert ended.stdout.strip() == re.sub("^    ", "", block[1], flags=re.MULTILINE).strip()

@@ -6,6 +6,7 @@ serving engine: vLLM's scheduler with its paged KV cache, and policies to compar
 are tokens. Same input, same bytes out, in every thread, process and machine.
 """
 
+from batching import _interruption
 from batching._accumulator import Accumulator, AccumulatorEvent, AccumulatorState
 from batching._attribution import Attribution, AttributionBand, AttributionParts
 from batching._capacity import calculate_arithmetic_intensity_with_batch, optimal_batch_size
@@ -176,3 +177,5 @@ __all__ = [
     "write_schedule_trace",
     "write_vllm_bench",
 ]
+
+_interruption.end()

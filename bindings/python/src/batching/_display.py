@@ -8,6 +8,8 @@ from html import escape
 from typing import Any, Final
 
 _MINUTE: Final = 60.0
+# The clock counts whole nanoseconds: what is left of less is what subtracting doubles leaves.
+_NOTHING: Final = 0.5e-9
 
 
 def seconds(value: float) -> str:
@@ -15,7 +17,7 @@ def seconds(value: float) -> str:
     if not math.isfinite(value):
         return "-"
     size = abs(value)
-    if size == 0:
+    if size < _NOTHING:
         return "0 s"
     if size < 1e-3:
         return f"{value * 1e6:,.4g} µs"
@@ -29,6 +31,11 @@ def seconds(value: float) -> str:
 def count(value: float) -> str:
     """A whole number with its thousands apart."""
     return f"{value:,.0f}" if math.isfinite(value) else "-"
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things: "1 request", "2,000 requests"."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def rate(value: float) -> str:
@@ -50,6 +57,8 @@ class Table:
     title: str
     headings: Sequence[str]
     rows: Sequence[Sequence[str]]
+    keys: int = 1
+    """How many of the first columns tell what a row is about."""
 
     def text(self) -> str:
         """Lines for a terminal, in columns of equal width."""

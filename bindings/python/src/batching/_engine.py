@@ -4,17 +4,18 @@ import ctypes
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+import numpy as np
 import numpy.typing as npt
 
 from batching import _abi
 from batching._arguments import number, shown
 from batching._attribution import Attribution, attributed_columns
-from batching._calls import check, initialised, pointer
+from batching._calls import Float64Array, check, initialised, pointer
 from batching._columns import RequestColumns
 from batching._engine_callbacks import Callbacks, Iteration, Progress
 from batching._engine_config import AffineTime, Policy, QueueOrder, configured, positive, positive_or_none, switch
 from batching._engine_logs import DecisionLog, IterationLog, LogCollector, decision_collector, iteration_collector
-from batching._engine_result import COLUMNS, Result
+from batching._engine_result import COLUMNS, PADDED_POLICIES, Result
 from batching._errors import BatchingValueError
 from batching._library import library
 from batching._memory import allocated, check_fits
@@ -102,26 +103,26 @@ def simulate(
     """
     columns = requests if isinstance(requests, RequestColumns) else request_columns(rows(requests, "requests"))
     callbacks = Callbacks()
-    config, names = configured(
-        callbacks,
-        policy=policy,
-        queue_order=queue_order,
-        max_num_seqs=max_num_seqs,
-        max_num_batched_tokens=max_num_batched_tokens,
-        long_prefill_token_threshold=long_prefill_token_threshold,
-        max_model_len=max_model_len,
-        enable_chunked_prefill=enable_chunked_prefill,
-        scheduler_reserve_full_isl=scheduler_reserve_full_isl,
-        async_scheduling=async_scheduling,
-        instant_prefill=instant_prefill,
-        max_queue_delay=max_queue_delay,
-        num_gpu_blocks=num_gpu_blocks,
-        block_size=block_size,
-        enable_prefix_caching=enable_prefix_caching,
-        watermark=watermark,
-        admit_oversized=admit_oversized,
-        iteration_time=iteration_time,
-    )
+    settings: dict[str, Any] = {
+        "policy": policy,
+        "queue_order": queue_order,
+        "max_num_seqs": max_num_seqs,
+        "max_num_batched_tokens": max_num_batched_tokens,
+        "long_prefill_token_threshold": long_prefill_token_threshold,
+        "max_model_len": max_model_len,
+        "enable_chunked_prefill": enable_chunked_prefill,
+        "scheduler_reserve_full_isl": scheduler_reserve_full_isl,
+        "async_scheduling": async_scheduling,
+        "instant_prefill": instant_prefill,
+        "max_queue_delay": max_queue_delay,
+        "num_gpu_blocks": num_gpu_blocks,
+        "block_size": block_size,
+        "enable_prefix_caching": enable_prefix_caching,
+        "watermark": watermark,
+        "admit_oversized": admit_oversized,
+        "iteration_time": iteration_time,
+    }
+    config, names = configured(callbacks, **settings)
     config.iteration_limit = positive_or_none(iteration_limit, "iteration_limit")
     config.progress_interval = positive(progress_interval, "progress_interval")
     config.time_limit = _time_limit(time_limit)
@@ -139,17 +140,35 @@ def simulate(
         decisions = decision_collector(callbacks, include_queues=bool(log_queues))
         config.decision_log = ctypes.pointer(decisions.log)
     attributed = attributed_columns(len(columns)) if switch(attribution, "attribution") else None
-    outputs, summary = _run(config, columns, callbacks, attributed, names)
+    held: Float64Array | None = None
+    if attributed is not None:
+        held = attributed["held_in_batch"]
+    elif policy in PADDED_POLICIES and callable(iteration_time):
+        # Later it cannot be had: the function need not answer the same once more.
+        held = allocated(len(columns), np.float64, "the number of requests")
+    outputs, summary = _run(config, columns, callbacks, attributed or _only_held(held), names)
     return Result(
         requests=columns,
         policy=policy if isinstance(policy, str) else "custom",
         max_num_seqs=config.max_num_seqs,
+        settings=settings
+        | {
+            "max_num_batched_tokens": config.max_num_batched_tokens,
+            "time_limit": time_limit,
+            "iteration_limit": iteration_limit,
+        },
         columns=outputs,
         summary=summary,
         iteration_log=None if iterations is None else IterationLog(iterations.columns()),
         decision_log=None if decisions is None else DecisionLog(decisions.columns()),
         attribution=None if attributed is None else Attribution(attributed, outputs["status"]),
+        held_in_batch=held,
     )
+
+
+def _only_held(held: Float64Array | None) -> dict[str, npt.NDArray[Any]] | None:
+    """Of the parts of the attribution, the one that tells how well the slots of a batch were used."""
+    return None if held is None else {"held_in_batch": held}
 
 
 def _run(

@@ -1,7 +1,6 @@
 """What the engine found out."""
 
-import math
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -30,6 +29,9 @@ COLUMNS: Final[dict[str, type[np.generic]]] = {
     "status": np.int32,
 }
 
+PADDED_POLICIES: Final = frozenset({"static", "dynamic"})
+"""Whose requests keep their slots until all of their batch are done."""
+
 _NOT_TOLD: Final = {"struct_size", "reserved", "reserved_2", "end_reason", "preemptions"}
 
 
@@ -42,6 +44,8 @@ class Result(MeasuredRun, _Columns):
     """Which policy decided."""
     max_num_seqs: int
     """The most requests that could run at once."""
+    settings: Mapping[str, Any]
+    """What `simulate` was told, by the names of its arguments: also the defaults, but no logs and no progress."""
     start_time: Float64Array
     """Seconds at which each request was first admitted. NaN: never."""
     first_token_time: Float64Array
@@ -111,6 +115,7 @@ class Result(MeasuredRun, _Columns):
     """One row an event; None unless log_decisions or log_queues was given."""
     attribution: Attribution | None
     """Into which parts the time of each request falls; None unless attribution was given."""
+    _held_in_batch: Float64Array | None
 
     def __init__(
         self,
@@ -118,11 +123,13 @@ class Result(MeasuredRun, _Columns):
         requests: RequestColumns,
         policy: str,
         max_num_seqs: int,
+        settings: dict[str, Any],
         columns: dict[str, npt.NDArray[Any]],
         summary: _abi.Summary,
         iteration_log: IterationLog | None,
         decision_log: DecisionLog | None,
         attribution: Attribution | None,
+        held_in_batch: Float64Array | None,
     ) -> None:
         self._keep(**columns)
         told = [field[0] for field in _abi.Summary._fields_ if field[0] not in _NOT_TOLD]
@@ -131,11 +138,13 @@ class Result(MeasuredRun, _Columns):
             requests=requests,
             policy=policy,
             max_num_seqs=max_num_seqs,
+            settings=settings,
             end_reason=EndReason(summary.end_reason),
             total_preemptions=summary.preemptions,
             iteration_log=iteration_log,
             decision_log=decision_log,
             attribution=attribution,
+            _held_in_batch=held_in_batch,
         )
 
     def __len__(self) -> int:
@@ -174,9 +183,9 @@ class Result(MeasuredRun, _Columns):
         """How many requests ran and waited from 0 to `duration`, and how well the slots were used: `load_over_time`.
 
         A request that was preempted counts as running until its end. One that did not end runs, or waits, to the end of
-        the run, with the tokens that it has generated; one that was rejected is left out. How long requests were held
-        after their last token in a static or dynamic batch is only known with `attribution`: without it, held_slot_time
-        and wasted_slot_share are NaN.
+        the run, with the tokens that it has generated; one that was rejected is left out. How long the requests of a
+        static or dynamic batch were held after their last token is part of the attribution: the first call on a run
+        without it takes as long as the run once more.
 
         Args:
             slots: requests that can run at once. None: the max_num_seqs of the run.
@@ -197,20 +206,28 @@ class Result(MeasuredRun, _Columns):
             start_time=start,
             prompt_length=None if prompts is None else prompts[chosen],
         )
-        is_padded = self.policy in {"static", "dynamic"}
-        last = None
-        if is_padded and self.attribution is not None:
-            last = last_tokens(start, end, self.attribution.held_in_batch[chosen])
-        load = load_over_time(
+        held = self.held_in_batch()
+        return load_over_time(
             recorded,
             slots=self.max_num_seqs if slots is None else slots,
             window=(0.0, self.duration) if self.duration > 0 else None,
-            last_token_time=last,
+            last_token_time=None if held is None else last_tokens(start, end, held[chosen]),
             timeline=timeline,
         )
-        if is_padded and last is None:
-            return replace(load, held_slot_time=math.nan, wasted_slot_share=math.nan)
-        return load
+
+    def held_in_batch(self) -> Float64Array | None:
+        """Seconds for which each request kept its slot after its own last token, because its static or dynamic batch
+        was not done: as in the attribution. None under the other policies, which hold no request.
+        """
+        if self.policy not in PADDED_POLICIES:
+            return None
+        if self._held_in_batch is None:
+            from batching._engine import simulate  # noqa: PLC0415  (which knows this class)
+
+            # The same input gives the same run.
+            again = simulate(self.requests, **self.settings, attribution=True)
+            self.__dict__["_held_in_batch"] = again._held_in_batch
+        return self._held_in_batch
 
     def metrics(self) -> BatchMetrics:
         """The metrics of the requests that have all their tokens, over total_time."""

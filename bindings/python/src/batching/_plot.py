@@ -21,8 +21,9 @@ def plot_comparison(
     """Draw two runs of the same requests, one below the other, and their latencies.
 
     Above: who held which slot, over a window of time that both share. Blue is work, one bar a request; vermilion is
-    a slot held by a request that has all its tokens; pale is a slot that is free while others run. The shares in the
-    titles are those of the whole run. Below: the share of requests that took at most so long.
+    a slot held by a request that has all its tokens; pale is a slot that is free while a request waits. The shares in
+    the titles are those of the whole run, as its `load()` counts them. Below: the share of
+    requests that took at most so long.
 
     Args:
         static: what simulate_static returned.

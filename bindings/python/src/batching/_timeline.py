@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from batching._calls import Float64Array
 from batching._engine_result import Result
+from batching._intervals import nanoseconds
 from batching._schedule import Run
 
 _MOST_BINS: Final = 700
@@ -99,20 +100,26 @@ def latencies(run: Run) -> dict[str, Float64Array]:
     if first is None:
         first = np.full(len(completed), np.nan)
     several = completed.tokens_generated > 1
-    tpot = (completed.end_time - first)[several] / (completed.tokens_generated[several] - 1)
     return {
-        "ttft": first - arrivals,
-        "tpot": tpot,
-        "e2e": completed.end_time - arrivals,
-        "queue_time": completed.start_time - arrivals,
+        "ttft": _between(arrivals, first),
+        "tpot": _between(first, completed.end_time)[several] / (completed.tokens_generated[several] - 1),
+        "e2e": _between(arrivals, completed.end_time),
+        "queue_time": _between(arrivals, completed.start_time),
     }
 
 
+def _between(begin: Float64Array, end: Float64Array) -> Float64Array:
+    """Seconds. 0.0 within a nanosecond, of which subtracting doubles leaves a rest of either sign."""
+    return np.where(nanoseconds(begin) == nanoseconds(end), 0.0 * end, end - begin)
+
+
 def distribution(values: Float64Array) -> tuple[Float64Array, Float64Array]:
-    """Points of the cumulative distribution: values, and the share that is not above each; closer in the tail."""
+    """Points of the cumulative distribution: values, and the share of the way from the smallest to the largest at which
+    each stands, as percentiles are counted; closer in the tail.
+    """
     count = len(values)
     if count <= _MOST_CURVE_POINTS:
-        return np.sort(values), np.arange(1, count + 1) / max(count, 1)
+        return np.sort(values), np.linspace(0.0, 1.0, count) if count > 1 else np.ones(count)
     tail = 1.0 - np.geomspace(0.05, 1.0 / count, _MOST_CURVE_POINTS // 4)
-    shares = np.unique(np.concatenate([np.linspace(0.0, 0.95, 3 * _MOST_CURVE_POINTS // 4), tail, [1.0]]))
+    shares = np.unique(np.concatenate([np.linspace(0.0, 0.95, 3 * _MOST_CURVE_POINTS // 4), tail, [0.5, 1.0]]))
     return np.quantile(values, shares), shares

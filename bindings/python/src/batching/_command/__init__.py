@@ -4,11 +4,13 @@
 
 import sys
 
+from batching import _interruption
 from batching._errors import MissingExtraError
 
 
 def main() -> None:
     """Run the command with the arguments of the process."""
+    _interruption.begin()
     try:
         import rich  # noqa: F401, PLC0415
         import typer  # noqa: F401, PLC0415
@@ -17,4 +19,5 @@ def main() -> None:
         raise SystemExit(2) from None
     from batching._command._application import application  # noqa: PLC0415  (needs both)
 
+    _interruption.end()
     application(prog_name="batching")

@@ -8,19 +8,31 @@ import numpy as np
 import numpy.typing as npt
 
 from batching._attribution import PARTS
+from batching._calls import Float64Array, Int64Array
 from batching._command._runs import Run
 from batching._display import seconds
-from batching._schedule import busy_spans, middle_window, schedule_of, slot_use
+from batching._engine_result import Result
+from batching._palette import FREE, GENERATING, HELD, PREFILL, run_line
+from batching._palette import PARTS as PART_COLOURS
+from batching._schedule import (
+    SlotUse,
+    arrivals_in,
+    drawn_slots,
+    free_slots,
+    middle_window,
+    schedule_of,
+    slot_time,
+    slot_use,
+)
 from batching._timeline import LATENCIES, Curve, distribution, load_curves
 
-# The palette of Okabe and Ito (2008), which the colour-blind can tell apart, less its yellow as a line.
-_RUN_COLOURS: Final = ("#CC79A7", "#009E73", "#E69F00", "#0072B2", "#D55E00", "#56B4E9", "#7A7A7A", "#8A6D00")
-_DASHES: Final = ("dash", "solid", "dashdot", "dot")
-_PART_COLOURS: Final = dict(
-    zip(PARTS, ("#D55E00", "#CC79A7", "#F0E442", "#0072B2", "#E69F00", "#7A7A7A", "#F2B38C"), strict=True)
-)
+_DASHES: Final = ("solid", "dash", "dashdot", "dot")
 _MOST_SCHEDULES: Final = 4
 _MOST_SCHEDULED: Final = 400
+# So few requests have their numbers, and marks where they arrive.
+_MOST_NUMBERED: Final = 19
+# Seen on white as on black.
+_MARK: Final = "#C2185B"
 _THINNED: Final = "Of each stretch of time its lowest and highest value are drawn, so no peak is lost. Drag to zoom."
 
 
@@ -96,7 +108,7 @@ def _load_charts(runs: Sequence[Run]) -> list[Chart]:
             curve: Curve | None = getattr(load, key)
             if curve is not None:
                 line = _line(run.name, index, curve.time, curve.value)
-                line["line"] |= {"shape": "hv", "width": 1.3, "dash": "solid"}
+                line["line"] |= {"shape": "hv", "width": 0.5 * run_line(index).width}
                 traces.append(line | {"hovertemplate": "%{y:,.0f} at %{x:.4g} s"})
         layout = {
             "xaxis": {"title": {"text": "time, seconds"}},
@@ -113,49 +125,90 @@ def _schedule_charts(runs: Sequence[Run]) -> list[Chart]:
     window = middle_window([run.result for run in runs], _MOST_SCHEDULED)
     made = []
     for index, run in enumerate(runs):
-        use = slot_use(run.result, window)
-        slots = schedule_of(run.result).slots
+        result = run.result
+        use = slot_use(result, window)
+        free = free_slots(result, use, window)
+        slots, drawn = schedule_of(result).slots, drawn_slots(result, use, free)
         first = np.clip(use.first_token_time, use.start_time, use.done_time)
-        bars = [
-            ("prefill", use.start_time, first, "#F0E442"),
-            ("generating tokens", first, use.done_time, "#0072B2"),
-            ("held by a finished request", use.done_time, use.end_time, "#D55E00"),
-        ]
-        traces = []
-        for name, begin, end, colour in bars:
-            there = end > begin
-            traces.append(
-                {
-                    "type": "bar",
-                    "orientation": "h",
-                    "name": name,
-                    "base": _numbers(begin[there]),
-                    "x": _numbers(end[there] - begin[there]),
-                    "y": (use.slot[there] + 1).tolist(),
-                    "marker": {"color": colour, "line": {"width": 0.5, "color": "rgba(255,255,255,0.8)"}},
-                    "hovertemplate": f"slot %{{y}}: {name}, %{{x:.4g}} s from %{{base:.4f}} s<extra></extra>",
-                }
-            )
-        shapes = [
-            {"type": "rect", "layer": "below", "x0": begin, "x1": end, "y0": 0.5, "y1": slots + 0.5,
-             "fillcolor": "rgba(213,94,0,0.16)", "line": {"width": 0}}
-            for begin, end in busy_spans(run.result, window)[:500]
+        middle = use.slot + 1.0
+        bars: list[tuple[str, str, Float64Array, Float64Array, npt.NDArray[Any], Any, Int64Array | None]] = [
+            ("prefill", PREFILL, use.start_time, first, middle, 0.88, use.request),
+            ("generating tokens", GENERATING, first, use.done_time, middle, 0.88, use.request),
+            ("held by a finished request", HELD, use.done_time, use.end_time, middle, 0.88, use.request),
+            ("free while a request waits", FREE, free.begin, free.end, free.first + 0.5 + free.count / 2, free.count,
+             None),
         ]  # fmt: skip
-        layout = {
+        traces = []
+        for name, colour, begin, end, place, height, requests in bars:
+            there = end > begin
+            if not there.any():
+                continue
+            bar: dict[str, Any] = {
+                "type": "bar",
+                "orientation": "h",
+                "name": name,
+                "base": _numbers(begin[there]),
+                "x": _numbers(end[there] - begin[there]),
+                "y": place[there].tolist(),
+                "width": np.broadcast_to(height, len(there))[there].tolist(),
+                "marker": {"color": colour, "line": {"width": 0.5, "color": "rgba(255,255,255,0.8)"}},
+                "hovertemplate": f"{name}, %{{x:.4g}} s from %{{base:.4f}} s<extra></extra>",
+            }
+            if requests is not None:
+                bar["customdata"] = requests[there].tolist()
+                bar["hovertemplate"] = "request %{customdata}, slot %{y}: " + str(bar["hovertemplate"])
+            traces.append(bar)
+        layout: dict[str, Any] = {
             "barmode": "overlay",
-            "bargap": 0.12,
-            "shapes": shapes,
             "xaxis": {"title": {"text": "time, seconds"}, "range": list(window)},
-            "yaxis": {"title": {"text": "slot"}, "range": [slots + 0.5, 0.5], "tickformat": "d"},
+            "yaxis": {"title": {"text": "slot"}, "range": [drawn + 0.5, 0.5], "tickformat": "d"},
             "showlegend": True,
         }
+        if 0 < len(result) <= _MOST_NUMBERED:
+            layout["yaxis"]["range"] = [drawn + 0.5, -0.3]
+            traces += _numbered(result, use, window)
+        share = slot_time(result)
         says = (
-            "A window from the middle of the run: each bar is a request in its slot. Pale is a slot that is free while "
-            "others run. Drag to zoom, double-click to see all of the window."
+            f"{share.wasted:.1%} of the slot-time of the whole run is wasted: {share.held:.1%} held by finished "
+            f"requests, {share.free:.1%} free while a request waits. "
         )
+        if drawn != slots:
+            says += f"{drawn:,} of {slots:,} slots are drawn: the others stay free. "
+        says += "A window from the middle of the run: each bar is a request in its slot. Drag to zoom."
         figure = {"data": traces, "layout": layout}
-        made.append(Chart(f"schedule-{index}", f"Schedule: {run.name}", says, figure, min(560, 200 + 9 * slots)))
+        made.append(Chart(f"schedule-{index}", f"Schedule: {run.name}", says, figure, min(560, 200 + 9 * drawn)))
     return made
+
+
+def _numbered(run: Result, use: SlotUse, window: tuple[float, float]) -> list[dict[str, Any]]:
+    """The number of each request in its bar, and a mark with it where it arrives."""
+    marks = arrivals_in(run, window)
+    return [
+        {
+            "type": "scatter",
+            "mode": "text",
+            "name": "request",
+            "x": _numbers(np.maximum(use.start_time, window[0])),
+            "y": (use.slot + 1.0).tolist(),
+            "text": [f" {request}" for request in use.request.tolist()],
+            "textposition": "middle right",
+            "textfont": {"color": "white", "shadow": "0 0 3px black, 0 0 3px black"},
+            "hoverinfo": "skip",
+            "showlegend": False,
+        },
+        {
+            "type": "scatter",
+            "mode": "markers+text",
+            "name": "arrival",
+            "x": [time for time, _ in marks],
+            "y": [0.2] * len(marks),
+            "text": [", ".join(map(str, requests)) for _, requests in marks],
+            "textposition": "top center",
+            "marker": {"symbol": "triangle-down", "size": 9, "color": _MARK},
+            "hovertemplate": "request %{text} arrives at %{x:.4f} s<extra></extra>",
+            "cliponaxis": False,
+        },
+    ]
 
 
 def _attribution_chart(runs: Sequence[Run]) -> Chart | None:
@@ -180,7 +233,7 @@ def _attribution_chart(runs: Sequence[Run]) -> Chart | None:
             "name": name.replace("_", " "),
             "y": labels,
             "x": values,
-            "marker": {"color": _PART_COLOURS[name]},
+            "marker": {"color": PART_COLOURS[name]},
             "hovertemplate": f"%{{x:.1f}}% {name.replace('_', ' ')}<extra></extra>",
         }
         for name, values in parts.items()
@@ -207,9 +260,9 @@ def _line(name: str, index: int, x: npt.NDArray[np.float64], y: npt.NDArray[np.f
         "x": _numbers(x),
         "y": _numbers(y),
         "line": {
-            "color": _RUN_COLOURS[index % len(_RUN_COLOURS)],
-            "dash": _DASHES[index % len(_DASHES)],
-            "width": 2.2,
+            "color": run_line(index).colour,
+            "dash": _DASHES[run_line(index).dash],
+            "width": run_line(index).width,
         },
     }
 

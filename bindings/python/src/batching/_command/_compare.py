@@ -12,7 +12,7 @@ from batching._command._progress import long_work
 from batching._command._runs import FIGURES, Run, as_json, improvement, run_all
 from batching._command._settings import iteration_time as parsed_time
 from batching._command._settings import plans
-from batching._command._tables import comparison, console, remarks, show, workload_lines
+from batching._command._tables import comparison, console, remarks, say, settings_line, show, workload_lines
 from batching._command._workload import WorkloadSource, workload_of
 from batching._errors import BatchingValueError
 from batching._plot import plot_runs
@@ -27,7 +27,7 @@ _EXAMPLES: Final = """Examples:
   batching compare --policy vllm --request-rate 8 --setting max_num_batched_tokens=512,2048,8192 --json"""
 
 
-def compare(  # noqa: PLR0917  (options, which nobody passes by position)
+def compare(  # noqa: PLR0917  (options, which are not passed by position)
     policy: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME", help="vllm, continuous, orca, static or dynamic. May be repeated."),
@@ -47,9 +47,9 @@ def compare(  # noqa: PLR0917  (options, which nobody passes by position)
 ) -> None:
     """Compare policies, or settings, on the same requests.
 
-    One column a run; the best of each line is marked, and the last column tells how many times better it is than the
-    first run. Without --trace the requests are generated after the published statistics of the Azure conversation
-    trace of 2023.
+    Policies have a column each, combinations of settings a row; the best is marked, and the last column or row tells
+    how many times better it is than the first run. Without --trace the requests are generated after the published
+    statistics of the Azure conversation trace of 2023.
     """
     with one_sentence_errors():
         options.check_output("--plot", plot, (".png", ".svg"))
@@ -81,14 +81,14 @@ def compare(  # noqa: PLR0917  (options, which nobody passes by position)
             return
         out = console()
         for line in workload_lines(workload):
-            out.print(line, markup=False)
+            say(out, line)
         out.print()
-        show(out, comparison(runs), f"max_num_seqs {max_num_seqs:,}, iteration time {iteration_time}")
+        show(out, comparison(runs), settings_line(runs, iteration_time))
         for line in remarks(runs, workload):
-            out.print(line, markup=False)
+            say(out, line)
         for name, path in (("Picture", plot), ("Report", report)):
             if path is not None:
-                out.print(f"{name}: {path}", markup=False)
+                say(out, f"{name}: {path}")
 
 
 compare.__doc__ = f"{cleandoc(compare.__doc__ or '')}\n\n{_EXAMPLES}"

@@ -10,7 +10,8 @@ import typer
 from batching._command import _options as options
 from batching._command._errors import one_sentence_errors
 from batching._command._progress import long_work
-from batching._command._tables import console, show
+from batching._command._tables import console, say, show
+from batching._display import counted
 from batching._errors import BatchingValueError
 from batching._serving import Convention, PercentileMethod, ServingMetrics, measure
 from batching._trace_formats.rows import FAILED
@@ -24,7 +25,7 @@ _EXAMPLES: Final = """Examples:
   batching metrics run.csv --percentile-method nearest --json"""
 
 
-def metrics(  # noqa: PLR0917  (options, which nobody passes by position)
+def metrics(  # noqa: PLR0917  (options, which are not passed by position)
     file: Annotated[
         Path,
         typer.Argument(
@@ -94,15 +95,15 @@ def metrics(  # noqa: PLR0917  (options, which nobody passes by position)
 
 def _print(name: str, trace: Trace, metrics: ServingMetrics) -> None:
     out = console()
-    out.print(f"{name}: {trace.format}, {metrics.completed + metrics.failed:,} requests", markup=False)
+    say(out, f"{name}: {trace.format}, {counted(metrics.completed + metrics.failed, 'request')}")
     for reason, number in trace.skipped.items():
         if reason != FAILED:
-            out.print(f"Not used: {number:,} rows ({reason})", markup=False)
+            say(out, f"Not used: {counted(number, 'row')} ({reason})")
     for table in metrics.tables():
         out.print()
         show(out, table, table.title)
     if not metrics.itl.count:
-        out.print("The times of single tokens are not in the file, so that there is no ITL.")
+        say(out, "The times of single tokens are not in the file, so that there is no ITL.")
 
 
 metrics.__doc__ = f"{cleandoc(metrics.__doc__ or '')}\n\n{_EXAMPLES}"

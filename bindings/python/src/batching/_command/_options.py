@@ -8,6 +8,13 @@ import typer
 from batching._errors import BatchingError
 from batching._serving import SLO
 
+# The engine of the README.
+USUAL_MODEL: Final = "about an 8B model on an H100"
+USUAL_ITERATION_TIME: Final = "base=5.5e-3,prefill=2.8e-5,decode=2e-5,context=4e-8"
+USUAL_NUM_REQUESTS: Final = 2000
+USUAL_SEED: Final = 42
+USUAL_MAX_NUM_SEQS: Final = 32
+
 Trace = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Replay this trace, gzipped or not, instead of generating requests.")
 ]
@@ -39,7 +46,7 @@ IterationTime = Annotated[
     typer.Option(
         metavar="TIME",
         help="Seconds that an iteration takes: one number, or base=S,prefill=S,decode=S,context=S: in all, for each "
-        "prefill token, decoding sequence and token of its context.",
+        f"prefill token, decoding sequence and token of its context. The default is {USUAL_MODEL}.",
     ),
 ]
 Setting = Annotated[
@@ -67,12 +74,6 @@ SLOE2E = Annotated[
     float | None, typer.Option("--slo-e2e", metavar="S", help="Seconds: the longest good end-to-end latency.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables; times in seconds.")]
-
-# The engine of the README: about an 8B model on an H100.
-USUAL_ITERATION_TIME: Final = "base=5.5e-3,prefill=2.8e-5,decode=2e-5,context=4e-8"
-USUAL_NUM_REQUESTS: Final = 2000
-USUAL_SEED: Final = 42
-USUAL_MAX_NUM_SEQS: Final = 32
 
 
 def check_output(option: str, path: Path | None, suffixes: tuple[str, ...]) -> None:

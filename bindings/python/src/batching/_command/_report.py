@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from batching._captions import written
 from batching._command._charts import charts
 from batching._command._runs import Run
-from batching._command._tables import comparison, distributions, remarks, workload_lines
+from batching._command._tables import comparison, distributions, remarks, settings_line, workload_lines
 from batching._command._workload import WorkloadSource
 from batching._errors import MissingExtraError
 from batching._version import __version__
@@ -34,7 +35,8 @@ def report(workload: WorkloadSource, runs: Sequence[Run], iteration_time: str) -
     return page.render(
         title=" against ".join(run.name for run in runs) if len(runs) <= 4 else f"{len(runs)} runs",
         version=__version__,
-        workload=workload_lines(workload),
+        workload=[*workload_lines(workload), settings_line(runs, iteration_time)],
+        by_setting=bool(runs[0].plan.varied),
         settings=_settings(runs, iteration_time),
         comparison=comparison(runs),
         distributions=[(run.name, distributions(run)) for run in runs],
@@ -46,12 +48,10 @@ def report(workload: WorkloadSource, runs: Sequence[Run], iteration_time: str) -
 
 
 def _settings(runs: Sequence[Run], iteration_time: str) -> list[tuple[str, list[str]]]:
-    """What each run was told: one line a setting."""
-    names = dict.fromkeys(name for run in runs for name in run.plan.settings)
+    """What each run was told, and the defaults of all else: one line a setting."""
     lines = []
-    for name in names:
-        values = [run.plan.settings.get(name) for run in runs]
-        told = ["no limit" if value is None else str(value) for value in values]
+    for name in runs[0].result.settings:
+        told = [written(run.result.settings[name], name) for run in runs]
         lines.append((name, [iteration_time] * len(runs) if name == "iteration_time" else told))
     return lines
 

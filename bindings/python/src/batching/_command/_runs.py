@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
@@ -14,6 +14,7 @@ from batching._command._settings import Plan
 from batching._command._workload import WorkloadSource
 from batching._engine import simulate
 from batching._engine_callbacks import Progress
+from batching._engine_config import AffineTime
 from batching._engine_result import Result
 from batching._serving import distribution
 from batching._timeline import latencies
@@ -45,6 +46,8 @@ class Figure(NamedTuple):
     key: str
     write: Callable[[float], str]
     better: Literal["more", "less"]
+    of_same_work: bool = False
+    """Whether runs can only be compared in it that have finished the same requests."""
 
 
 def _rate(unit: str) -> Callable[[float], str]:
@@ -64,9 +67,11 @@ FIGURES: Final = (
     Figure("p95 E2E latency", "p95_e2e", _display.seconds, "less"),
     Figure("p99 E2E latency", "p99_e2e", _display.seconds, "less"),
     Figure("Mean queue time", "mean_queue_time", _display.seconds, "less"),
-    Figure("GPU busy", "gpu_utilization", _display.share, "more"),
-    Figure("Preemptions", "preemptions", _display.count, "less"),
-    Figure("Total time", "total_time", _display.seconds, "less"),
+    # For the same work it is better to need the GPU less.
+    Figure("GPU busy", "gpu_utilization", _display.share, "less", of_same_work=True),
+    Figure("Slot-time wasted", "wasted_slot_share", _display.share, "less"),
+    Figure("Preemptions", "preemptions", _display.count, "less", of_same_work=True),
+    Figure("Total time", "total_time", _display.seconds, "less", of_same_work=True),
 )
 
 
@@ -104,6 +109,8 @@ def improvement(figure: Figure, first: Run, other: Run) -> float | None:
 
 def best(figure: Figure, runs: Sequence[Run]) -> set[int]:
     """Which runs are the best; none if there is nothing to choose."""
+    if figure.of_same_work and len({run.result.total_tokens for run in runs}) > 1:
+        return set()
     values = [run.figures[figure.key] for run in runs]
     known = [value for value in values if math.isfinite(value)]
     if not known or len(runs) < 2:
@@ -127,7 +134,9 @@ def described(values: Float64Array) -> dict[str, float]:
 
 def as_json(run: Run) -> dict[str, Any]:
     """The settings and the figures of a run; null for what is not known."""
-    settings = {name: value for name, value in run.plan.settings.items() if name != "iteration_time"}
+    settings = {
+        name: asdict(value) if isinstance(value, AffineTime) else value for name, value in run.result.settings.items()
+    }
     return {
         "name": run.name,
         "settings": settings,
@@ -160,6 +169,7 @@ def _figures(result: Result, values: dict[str, Float64Array]) -> dict[str, float
                 told[f"{name}_{key}"] = value
     return told | {
         "gpu_utilization": metrics["gpu_utilization"],
+        "wasted_slot_share": result.load().wasted_slot_share,
         "preemptions": float(result.total_preemptions),
         "total_time": result.total_time,
     }

@@ -21,6 +21,8 @@ class Plan:
     """What tells it from the others."""
     settings: dict[str, Any]
     """Arguments of batching.simulate."""
+    varied: dict[str, str]
+    """Those of them that are not the same in all runs, as they are written; empty if only the policy differs."""
 
 
 def plans(policies: Sequence[str], common: dict[str, Any], settings: Sequence[str]) -> list[Plan]:
@@ -45,7 +47,9 @@ def plans(policies: Sequence[str], common: dict[str, Any], settings: Sequence[st
             own = dict(zip(varied, chosen, strict=True))
             words = [policy] if len(policies) > 1 or not several else []
             words += [f"{name}={_written(own[name])}" for name in several]
-            made.append(Plan(", ".join(words), {"policy": policy, **common, **own}))
+            fields = {"policy": policy} if several and len(policies) > 1 else {}
+            fields |= {name: _written(own[name]) for name in several}
+            made.append(Plan(", ".join(words), {"policy": policy, **common, **own}, fields))
     return made
 
 

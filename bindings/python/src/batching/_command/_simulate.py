@@ -13,7 +13,7 @@ from batching._command._progress import long_work
 from batching._command._runs import as_json, run_all
 from batching._command._settings import iteration_time as parsed_time
 from batching._command._settings import plans
-from batching._command._tables import console, distributions, remarks, show, workload_lines
+from batching._command._tables import console, distributions, remarks, say, settings_line, show, workload_lines
 from batching._command._workload import workload_of
 from batching._errors import BatchingValueError
 from batching._results_file import write_results
@@ -97,7 +97,8 @@ def simulate_one(  # noqa: PLR0912, PLR0917  (options, which nobody passes by po
             return
         out = console()
         for line in workload_lines(workload):
-            out.print(line, markup=False)
+            say(out, line)
+        say(out, f"Engine: policy {policy}, {settings_line([run], iteration_time)}")
         out.print()
         out.print(str(run.result), markup=False)
         out.print()
@@ -109,7 +110,7 @@ def simulate_one(  # noqa: PLR0912, PLR0917  (options, which nobody passes by po
             out.print()
             show(out, run.result.attribution._table(), "Where their time went, by percentiles of E2E")
         for line in remarks([run], workload):
-            out.print(line, markup=False)
+            say(out, line)
         for name, path in (
             ("Picture", plot),
             ("Report", report),
@@ -117,7 +118,7 @@ def simulate_one(  # noqa: PLR0912, PLR0917  (options, which nobody passes by po
             ("Schedule", schedule_trace),
         ):
             if path is not None:
-                out.print(f"{name}: {path}", markup=False)
+                say(out, f"{name}: {path}")
 
 
 simulate_one.__doc__ = f"{cleandoc(simulate_one.__doc__ or '')}\n\n{_EXAMPLES}"

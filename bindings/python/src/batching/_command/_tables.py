@@ -1,33 +1,56 @@
 """The tables that the command prints and that its report shows."""
 
+import os
+import re
+import textwrap
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final, Literal
 
 from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from batching._captions import described as settings_described
+from batching._captions import shared
+from batching._command._options import USUAL_ITERATION_TIME, USUAL_MODEL
 from batching._command._runs import FIGURES, Run, best, described, improvement
 from batching._command._workload import WorkloadSource
-from batching._display import Table, count, seconds
+from batching._display import Table, count, counted, seconds
 from batching._timeline import LATENCIES
 
 _BEST: Final = "*"
 _WIDTH: Final = 240
+_NARROW: Final = 16
+
+
+class _Output(Console):
+    """Rich ends the process with 1 when what reads its output has enough."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
 
 
 def console() -> Console:
-    """Standard output; lines are as long as they are, and into a file or a pipe tables are not broken either."""
-    out = Console(highlight=False, soft_wrap=True)
-    if not out.is_terminal:
+    """Standard output. Into a file or a pipe nothing is broken, unless COLUMNS says how wide it is."""
+    out = _Output(highlight=False, soft_wrap=True)
+    if not (out.is_terminal or os.environ.get("COLUMNS")):
         out.width = max(out.width, _WIDTH)
     return out
 
 
+def say(out: Console, line: str) -> None:
+    """Print a line; where it does not fit it is broken between words."""
+    out.print(Text(line), soft_wrap=not (out.is_terminal or os.environ.get("COLUMNS")))
+
+
 def comparison(runs: Sequence[Run]) -> Table:
-    """One column a run, the best of each line marked, and how many times better it is than the first run."""
+    """The figures of each run, the best ones marked, and how many times better those are than the first run's.
+
+    Runs that differ in their policy alone have a column each. Others have a row each, with the settings in which they
+    differ in its first columns.
+    """
     several = len(runs) > 1
-    rows = []
+    lines = []
     for figure in FIGURES:
         chosen = best(figure, runs)
         cells = [
@@ -37,9 +60,27 @@ def comparison(runs: Sequence[Run]) -> Table:
         if several:
             factors = [improvement(figure, runs[0], runs[index]) for index in sorted(chosen)][:1]
             cells.append("-" if not factors or factors[0] is None else f"{factors[0]:,.2f}x")
-        rows.append([figure.label, *cells])
-    headings = ["", *(run.name for run in runs), *([f"best / {runs[0].name}"] if several else [])]
-    return Table("", headings, rows)
+        lines.append(cells)
+    fields = runs[0].plan.varied
+    if not fields:
+        headings = ["", *(run.name for run in runs), *([f"best / {runs[0].name}"] if several else [])]
+        rows = [[figure.label, *cells] for figure, cells in zip(FIGURES, lines, strict=True)]
+        return Table("", headings, rows)
+    keys = [[*run.plan.varied.values()] for run in runs]
+    keys.append(["best / first", *[""] * (len(fields) - 1)])
+    rows = [[*key, *(cells[index] for cells in lines)] for index, key in enumerate(keys)]
+    return Table("", [*fields, *(figure.label for figure in FIGURES)], rows, keys=len(fields))
+
+
+def settings_line(runs: Sequence[Run], iteration_time: str) -> str:
+    """What is the same in all runs."""
+    same: dict[str, Any] = shared([run.result.settings for run in runs])
+    if "iteration_time" in same:
+        same["iteration_time"] = iteration_time
+        if iteration_time == USUAL_ITERATION_TIME:
+            same["iteration_time"] += f" ({USUAL_MODEL})"
+    line = settings_described(same)
+    return f"policy {same['policy']}, {line}" if len(runs) > 1 and "policy" in same else line
 
 
 def distributions(run: Run) -> Table:
@@ -57,11 +98,12 @@ def workload_lines(workload: WorkloadSource) -> list[str]:
     rate = workload.rate()
     arrivals = "all at once" if rate is None else f"{rate:,.2f} requests/s"
     told = (
-        f"Workload: {len(workload.requests):,} requests, {arrivals}, mean prompt {workload.mean_prompt_length():,.1f} "
-        f"tokens, mean output {workload.mean_output_length():,.1f} tokens; {workload.origin}"
+        f"Workload: {counted(len(workload.requests), 'request')}, {arrivals}, mean prompt "
+        f"{workload.mean_prompt_length():,.1f} tokens, mean output {workload.mean_output_length():,.1f} tokens; "
+        f"{workload.origin}"
     )
     lines = [told]
-    lines += [f"Not used: {number:,} rows ({reason})" for reason, number in workload.skipped.items()]
+    lines += [f"Not used: {counted(number, 'row')} ({reason})" for reason, number in workload.skipped.items()]
     return lines
 
 
@@ -77,24 +119,84 @@ def remarks(runs: Sequence[Run], workload: WorkloadSource) -> list[str]:
                 "as the run lasts."
             )
         if result.rejected:
-            lines.append(f"{run.name}: {result.rejected:,} requests were rejected, and are in none of the figures.")
+            were = "was rejected, and is" if result.rejected == 1 else "were rejected, and are"
+            lines.append(f"{run.name}: {counted(result.rejected, 'request')} {were} in none of the figures.")
         if result.aborted:
             lines.append(
-                f"{run.name}: the clients of {result.aborted:,} requests left before their answers were there."
+                f"{run.name}: the clients of {counted(result.aborted, 'request')} left before the answer was there."
             )
         if result.unfinished:
             lines.append(
-                f"{run.name}: {result.unfinished:,} requests did not finish "
-                f"(ended by {result.end_reason.name.lower().replace('_', ' ')}), and are in none of the figures."
+                f"{run.name}: {counted(result.unfinished, 'request')} did not finish (ended by "
+                f"{result.end_reason.name.lower().replace('_', ' ')}), and "
+                f"{'is' if result.unfinished == 1 else 'are'} in none of the figures."
             )
     return lines
 
 
 def show(out: Console, table: Table, title: str) -> None:
-    """Print a table; the best figures, which have their mark, in bold green."""
-    printed = RichTable(title=Text(title), title_justify="left", title_style="bold")
-    for position, heading in enumerate(table.headings):
-        printed.add_column(Text(heading), justify="right" if position else "left")
-    for row in table.rows:
-        printed.add_row(*(Text(cell, "bold green" if cell.endswith(_BEST) else "") for cell in row))
-    out.print(printed)
+    """Print a table; the best figures, which have their mark, in bold green.
+
+    What is too wide is not cut: headings are broken, and then the table is, into several with the same first columns.
+    """
+    if title:
+        say(out, title)
+    for part in _fitted(table, out.width):
+        printed = RichTable(show_header=any(part.headings))
+        for position, (heading, width) in enumerate(zip(part.headings, _widths(part), strict=True)):
+            side: Literal["left", "right"] = "right" if position else "left"
+            printed.add_column(Text(heading), justify=side, no_wrap=True, width=width)
+        for row in part.rows:
+            printed.add_row(*(Text(cell, "bold green" if cell.endswith(_BEST) else "") for cell in row))
+        # Otherwise rich would cut what it takes for too wide.
+        printed.width = _width(_widths(part))
+        out.print(printed)
+
+
+def _fitted(table: Table, width: int) -> list[Table]:
+    """Parts of a table that are no wider, as far as that can be without cutting a figure."""
+    if _width(_widths(table)) <= width:
+        return [table]
+    cells = [max(map(len, column), default=0) for column in zip(*table.rows, strict=True)] or [0] * len(table.headings)
+    headings = [_broken(heading, cell) for heading, cell in zip(table.headings, cells, strict=True)]
+    rows = [list(row) for row in table.rows]
+    table = Table("", headings, rows, table.keys)
+    widest = max(_widths(table)[table.keys :], default=0)
+    room = width - _width([*_widths(table)[1 : table.keys], widest]) - 3
+    if _widths(table)[0] > room:
+        # What stands in front is words, which can be broken.
+        rows = [["\n".join(textwrap.wrap(row[0], max(room, _NARROW))), *row[1:]] for row in rows]
+        table = Table("", headings, rows, table.keys)
+    widths = _widths(table)
+    parts: list[list[int]] = [[]]
+    for position in range(table.keys, len(widths)):
+        taken = [*range(table.keys), *parts[-1], position]
+        if parts[-1] and _width([widths[index] for index in taken]) > width:
+            parts.append([])
+        parts[-1].append(position)
+    chosen = [[*range(table.keys), *part] for part in parts]
+    return [
+        Table("", [headings[i] for i in part], [[row[i] for i in part] for row in rows], table.keys) for part in chosen
+    ]
+
+
+def _broken(heading: str, width: int) -> str:
+    """A heading in lines no longer than a width, or than its longest word."""
+    words = [word for word in re.split(r"(?<=[_=/ ])", heading) if word]
+    width = max([width, *(len(word.rstrip()) for word in words)])
+    lines = [""]
+    for word in words:
+        if len((lines[-1] + word).rstrip()) > width:
+            lines.append("")
+        lines[-1] += word
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _widths(table: Table) -> list[int]:
+    columns = zip(table.headings, *table.rows, strict=True)
+    return [max(len(line) for cell in column for line in cell.split("\n")) for column in columns]
+
+
+def _width(widths: Sequence[int]) -> int:
+    """Of a table with its lines and the room beside them."""
+    return sum(widths) + 3 * len(widths) + 1

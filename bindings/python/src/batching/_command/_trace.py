@@ -11,12 +11,13 @@ import typer
 
 from batching._columns import RequestColumns
 from batching._command import _options as options
-from batching._command._errors import one_sentence_errors
+from batching._command._errors import OneValue, one_sentence_errors
 from batching._command._progress import long_work
 from batching._command._runs import described
 from batching._command._tables import console, show
 from batching._command._workload import WorkloadSource, replayed
 from batching._display import Table, count, rate, seconds, share
+from batching._intervals import nanoseconds
 
 _EXAMPLES: Final = """Example:
 
@@ -73,7 +74,7 @@ def info(
 
 
 info.__doc__ = f"{cleandoc(info.__doc__ or '')}\n\n{_EXAMPLES}"
-trace_application.command("info")(info)
+trace_application.command("info", cls=OneValue)(info)
 
 _LENGTH_FIGURES: Final = ("mean", "std", "min", "p50", "p90", "p95", "p99", "max")
 
@@ -99,7 +100,8 @@ def _arrivals(workload: WorkloadSource) -> dict[str, float | None]:
     if arrivals is None or rate_told is None:
         return {"span": 0.0, "requests_per_second": None, "gap_cv": None}
     ordered = np.sort(arrivals)
-    gaps = np.diff(ordered)
+    # Whole nanoseconds, so that equal gaps are equal.
+    gaps = np.diff(nanoseconds(ordered)) / 1e9
     return {
         "span": float(ordered[-1] - ordered[0]),
         "requests_per_second": rate_told,

@@ -1,0 +1,49 @@
+"""The colours of all pictures, on paper and in the report: one colour has one meaning on a page.
+
+What time and slots are used for has the colours of Okabe and Ito (2008), which the colour-blind can tell apart; runs
+have others, and are told apart by dashes and widths, too.
+"""
+
+from typing import Final, NamedTuple
+
+GENERATING: Final = "#0072B2"
+NEXT_REQUEST: Final = "#56B4E9"
+PREFILL: Final = "#F0E442"
+HELD: Final = "#D55E00"
+FREE: Final = "#F6CFB4"
+WAITING: Final = "#8A8A8A"
+WAITING_FOR_MEMORY: Final = "#6A6A9E"
+SLOWED_BY_PREFILL: Final = "#B5A642"
+PREEMPTED: Final = "#8B1A1A"
+RUNNING: Final = "#1B7F5C"
+KV_MEMORY: Final = "#7A5CC7"
+
+PARTS: Final = {
+    "waiting_for_slot": WAITING,
+    "waiting_for_memory": WAITING_FOR_MEMORY,
+    "prefill": PREFILL,
+    "decode": GENERATING,
+    "slowed_by_prefill": SLOWED_BY_PREFILL,
+    "preempted": PREEMPTED,
+    "held_in_batch": HELD,
+}
+"""Of each part of the time of a request, as the attribution calls it. Decoding is generating tokens."""
+
+_RUNS: Final = ("#CC79A7", "#009E73", "#E69F00", "#9467BD", "#8C564B", "#17A2B8", "#C2185B", "#6B8E23")
+_DASHES: Final = 4
+
+
+class RunLine(NamedTuple):
+    """How the curves of a run are drawn."""
+
+    colour: str
+    dash: int
+    """Which of four: 0 is solid."""
+    width: float
+    """Points. The later a run, and the higher its curve lies, the narrower: so the one below is seen on both sides."""
+
+
+def run_line(index: int) -> RunLine:
+    """That of the run with this index. The first 32 differ in colour or dashes."""
+    dash = (index + index // len(_RUNS)) % _DASHES
+    return RunLine(_RUNS[index % len(_RUNS)], dash, max(1.6, 4.0 - 0.8 * index))
