@@ -23,7 +23,7 @@ extension Replica where Memory: ~Copyable {
 
     @inline(__always)
     mutating func noteNextArrival() {
-        while hasArrivals, requests.isGone(index(at: arrived)) {
+        while hasGaps, hasArrivals, requests.isGone(index(at: arrived)) {
             if policyRows.taken == arrived { policyRows.taken &+= 1 }
             arrived &+= 1
         }
@@ -123,7 +123,7 @@ extension Replica where Memory: ~Copyable {
         if slot >= 0 { return Candidate(request: Int(members.elements[slot].request), slot: slot) }
         while true {
             let request = index(at: waiting.firstFresh)
-            if !requests.isGone(request), totals.rejected == 0 || rejection(request) == nil {
+            if !(hasGaps && requests.isGone(request)), totals.rejected == 0 || rejection(request) == nil {
                 return Candidate(request: request, slot: -1)
             }
             waiting.skipFresh()
