@@ -14,6 +14,7 @@ STAMPS := $(BUILD)/stamps
 LIBRARY := $(BUILD)/lib/libbatching.so
 VENV := .venv
 export BATCHING_DATA ?= $(abspath ../shared/data)
+export BATCHING_RECORDINGS ?= $(abspath ../shared/recordings)
 
 SWIFT_SOURCES := $(shell find Sources include Package.swift -type f)
 SWIFT_FORMATTED := Package.swift Sources Tests/BatchingTests Tests/ABITests Tests/differential/swift examples/swift \
@@ -110,15 +111,17 @@ test: setup-test $(LIBRARY) check test-conformance test-swift test-c test-cpp te
       test-examples test-differential test-fuzz test-wheel
 	@echo 'make test: everything passed'
 
-# Where the recordings are: any folder, searched with all below it.
-DATA ?= $(BATCHING_DATA)
+# Where the recordings are: any folders, searched with all below them.
+DATA ?= $(BATCHING_DATA) $(wildcard $(BATCHING_RECORDINGS))
 
 conformance: $(STAMPS)/venv-test $(LIBRARY)
-	$(VENV)/bin/python Tests/conformance/conformance.py '$(DATA)'
+	$(VENV)/bin/python Tests/conformance/conformance.py $(DATA)
 
 test-conformance: setup-test $(LIBRARY)
-	@if [ -d '$(DATA)' ]; then $(MAKE) --no-print-directory conformance; else \
+	@if [ -d '$(firstword $(DATA))' ]; then $(MAKE) --no-print-directory conformance; else \
 	    echo 'SKIPPED: no recordings of the real scheduler: $(DATA) is not there (set BATCHING_DATA or DATA)'; fi
+	@[ -d '$(BATCHING_RECORDINGS)' ] || \
+	    echo 'SKIPPED: recordings of more features: $(BATCHING_RECORDINGS) is not there (set BATCHING_RECORDINGS)'
 
 test-swift:
 	$(SWIFT_TEST) $(BUILD)/swift-tests

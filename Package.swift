@@ -12,7 +12,8 @@ let package = Package(
     targets: [
         .systemLibrary(name: "CBatching", path: "include"),
         .target(name: "CBatchingSupport"),
-        .target(name: "Batching"),
+        .target(name: "CBatchingInterrupt"),
+        .target(name: "Batching", dependencies: ["CBatchingInterrupt"]),
         .target(
             name: "BatchingABI", dependencies: ["Batching", "CBatching", "CBatchingSupport"], exclude: ["exports.map"]),
         .executableTarget(

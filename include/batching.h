@@ -60,7 +60,8 @@ extern "C" {
  *
  * Callbacks. Every callback takes, last, the user_data that stands beside it, and returns an int32_t: 0 goes on,
  * anything else stops the run, which then returns BATCHING_ERROR_CANCELLED. What it is given is valid until it returns.
- * What it answers is checked like any other input. It must return: no longjmp, no exception.
+ * What it answers is checked like any other input. It must return: no longjmp, no exception. batching_interrupt_set has
+ * one for the calls of a thread that take long.
  *
  * Threads. All functions may be called from any number of threads at once, as long as no two calls write the same
  * column. The text of the last error is kept for each thread.
@@ -69,6 +70,11 @@ extern "C" {
  * copies. One that another thread was using just then stays BATCHING_ERROR_BUSY in the child.
  *
  * Determinism. The same input gives the same bytes: in every thread, process, language and machine.
+ *
+ * Floating-point mode. Every call computes in the standard mode (to nearest, subnormal numbers kept, no exception
+ * trapped), whatever rounding (fesetround) or flushing of subnormal numbers (-ffast-math) the calling thread has set. A
+ * callback runs in the thread's own mode, which it has again when the call returns. A call may raise the status flags
+ * of exceptions, as any arithmetic does, and clears none.
  * ================================================================================================================ */
 
 /** The longest time, in seconds, that the clock can hold: about 292 years in nanoseconds. */
@@ -136,6 +142,26 @@ const char *batching_status_name(batching_status status);
  */
 const char *batching_last_error(void);
 
+/** Whether a call goes on: 0, or anything else to stop it. */
+typedef int32_t (*batching_interrupt_callback)(void *user_data);
+
+/**
+ * Lets the calling thread stop its calls on their way, of whatever function: from now on its calls ask `callback` after
+ * a bounded amount of work, which is counted in requests, iterations, blocks and bytes, not in time; on usual machines
+ * every few milliseconds. What a call writes does not depend on it. A host whose signals, deadlines or users may end a
+ * call sets it before, and sets NULL after.
+ *
+ *   callback   NULL: none. If it returns anything but 0, the call returns BATCHING_ERROR_CANCELLED. Such a call may
+ * have written some of its output columns; a handle is as before the call, but that batching_engine_advance has come
+ * some of the way, and batching_accumulator_add has taken the events that it counts in accepted. While it runs, its
+ * thread has no such callback. It may call the library, but not with the handle of the call that asks: that returns
+ * BATCHING_ERROR_BUSY. user_data  for callback.
+ *
+ * Calls that only take constant time do not ask, nor does what can neither be undone nor left half done, such as
+ * batching_accumulator_merge. Returns the callback that was set before, or NULL.
+ */
+batching_interrupt_callback batching_interrupt_set(batching_interrupt_callback callback, void *user_data);
+
 /* ================================================================================================================
  * 4. Columns
  * ================================================================================================================ */
@@ -156,8 +182,13 @@ typedef struct batching_requests {
     const int64_t *hash_ids;     /**< [hash_offsets[count]] see "Prefix caching". NULL: nothing is shared. */
     const int64_t *hash_offsets; /**< [count + 1] from 0, never falling: request i has hash_ids[hash_offsets[i]] to
                                       hash_ids[hash_offsets[i + 1] - 1]. Required with hash_ids. */
-    int32_t hash_block_size;     /**< Tokens that one hash id stands for: a multiple of block_size. 0: block_size. */
+    int32_t hash_block_size;     /**< Tokens that one hash id stands for: a multiple of block_size, or one that divides
+                                      it. 0: block_size. */
     int32_t hash_covers_output;  /**< 0: the hash ids are those of the prompt. 1: of prompt and output. */
+    const int32_t *max_tokens; /**< [count] tokens that the client asked for, each at least output_length: see "Ends of
+                                    answers". NULL: output_length. */
+    const double *abort_time;  /**< [count] seconds at which the client leaves, each not before its arrival_time; NaN:
+                                    never. NULL: all NaN. */
 } batching_requests;
 
 /**
@@ -170,7 +201,7 @@ typedef struct batching_results {
     double *start_time;        /**< [capacity] seconds at which the request joins a batch. */
     double *first_token_time;  /**< [capacity] seconds at which its first token is there. */
     double *end_time;          /**< [capacity] seconds at which it leaves the batch. */
-    int32_t *tokens_generated; /**< [capacity] tokens generated: its output_length. */
+    int32_t *tokens_generated; /**< [capacity] tokens generated: its output_length; fewer if it did not finish. */
     int64_t *completion_order; /**< [capacity] indices of the requests in order of completion; ties: of admission. -1
                                     for as many as do not complete, at the end. */
     int32_t *preemptions;      /**< [capacity] how often it was preempted. */
@@ -184,6 +215,8 @@ typedef struct batching_results {
 #define BATCHING_REQUEST_UNFINISHED 100
 /** It was waiting or running when the run could make no more progress: see section 6. */
 #define BATCHING_REQUEST_STUCK 110
+/** Its client left, at abort_time, before it had all its tokens: end_time says when that was taken. */
+#define BATCHING_REQUEST_ABORTED 120
 /** Rejected on arrival: prompt_length is not below max_model_len. Its times are NaN. */
 #define BATCHING_REQUEST_REJECTED_MODEL_LENGTH 200
 /** Rejected on arrival: it needs more KV blocks than there are. Its times are NaN. */
@@ -203,12 +236,12 @@ typedef struct batching_summary {
 
     /* What follows is filled by batching_simulate; the other simulators leave it 0. */
 
-    double duration;              /**< Seconds: the clock at the end of the run. Not before total_time. */
+    double duration;              /**< Seconds: the clock at the end of the run. Not before total_time or an abort. */
     int32_t end_reason;           /**< Why the run ended: BATCHING_END_... */
     uint32_t reserved_2;          /**< 0. */
     int64_t finished;             /**< Requests that have all their tokens. */
     int64_t rejected;             /**< Requests that were rejected on arrival. */
-    int64_t unfinished;           /**< Requests that are neither: those left at a limit, or stuck. */
+    int64_t unfinished;           /**< Requests that are none of these, nor aborted: those left at a limit, or stuck. */
     int64_t prefill_tokens;       /**< Tokens computed in prefills, recomputed ones included. */
     int64_t decode_tokens;        /**< Sequences decoded, summed over the iterations. */
     int64_t preemptions;          /**< How often a request was preempted. */
@@ -220,6 +253,7 @@ typedef struct batching_summary {
     double peak_kv_use;           /**< The largest share of KV blocks in use after scheduling. 0.0 without a limit. */
     int64_t prefix_cache_queries; /**< Tokens looked up in the prefix cache: N of each first admission. */
     int64_t prefix_cache_hits;    /**< Tokens found there. */
+    int64_t aborted;              /**< Requests whose clients left before they had all their tokens. */
 } batching_summary;
 
 /** Nothing is left to do: every request has finished or was rejected. */
@@ -452,7 +486,8 @@ typedef struct batching_workload {
 
     int32_t arrivals;      /**< BATCHING_ARRIVALS_...: how the gaps between arrivals vary. 0: Poisson. */
     int32_t ramp;          /**< BATCHING_RAMP_...: how the rate changes. 0: it does not. */
-    double burstiness;     /**< gamma: the shape of the gaps, above 0; their CV is 1 / sqrt(burstiness). 0: 1.0. */
+    double burstiness;     /**< gamma: the shape of the gaps, above 0; their CV is 1 / sqrt(burstiness). 0: 1.0.
+                                Infinity: all gaps are equal, as with constant. */
     double ramp_end_rate;  /**< ramp: requests per second at its end, above 0 and finite. */
     int64_t ramp_requests; /**< ramp: requests over which the rate goes from arrival_rate to ramp_end_rate; then it
                                 stays. At least 2. */
@@ -680,6 +715,8 @@ typedef struct batching_decision_log {
 #define BATCHING_EVENT_WAITING 510
 /** It has its last token; tokens: how many it generated. */
 #define BATCHING_EVENT_FINISHED 600
+/** Its client left; tokens: how many it generated. The iteration is the one that was over, or is scheduled next. */
+#define BATCHING_EVENT_ABORTED 610
 
 /**
  * Into which parts the time of each request falls, in the order of the requests: see "Where the time of a request goes"
@@ -945,12 +982,28 @@ batching_status batching_strategies_compare(const batching_requests *requests, i
  *   With constant iteration time and no memory limit, static and continuous give to the last bit what
  *   batching_static_simulate and batching_continuous_simulate give.
  *
+ * Ends of answers
+ *
+ *   max_tokens   What the client asked for; output_length is where the answer ends. With async_scheduling (vllm) the
+ * next batch is scheduled before it is known that the token under way is the last. So an answer that ends before
+ *                max_tokens is in one batch more: that token counts in the budget and in the time of the batch, may
+ * take a KV block, and may have another request preempted for it. It is in no answer. When the last token is there, the
+ * request gives back its slot and all blocks. Nothing else looks at max_tokens: policies that reserve KV blocks reserve
+ * them for output_length. abort_time   When the client leaves. As in vLLM that is taken between the arrivals and the
+ * scheduling of an iteration, and when an iteration is over, before its output is processed. So the token under way is
+ * lost, also if it was the last one, and slot and KV blocks are free for the iteration that is scheduled next. That
+ *                holds in every policy; in a static or dynamic batch the place stays empty until the batch is done,
+ * which runs on as it was formed. The request is marked BATCHING_REQUEST_ABORTED, with the tokens that it got, and
+ * end_time when it was taken; it is no answer: for every SLO it has failed.
+ *
  * Prefix caching (vllm)
  *
  *   A full KV block is found again by its content, that is by all tokens from the start of the request to the end of
  *   the block. A request tells its content by hash ids, one for each hash_block_size tokens, chained: two requests have
  *   the same id at the same place only if all their tokens up to the end of that place are the same (hash_ids in
- *   Mooncake's traces). A last id may stand for fewer tokens; ids beyond the request's tokens are ignored. With
+ *   Mooncake's traces). Where an id stands for several KV blocks, they are shared with it; where a KV block has several
+ *   ids, its last one names it, since they are chained. A last id may stand for fewer tokens; ids beyond the request's
+ *   tokens are ignored. With
  *   hash_covers_output the ids go on over the output, so that a later turn of a conversation finds what an earlier one
  *   generated. Tokens without an id are unlike any other request's, but a preempted request finds its own again.
  *   Blocks that nobody uses stay until they are needed; the least recently released goes first, a request's tail
@@ -1249,7 +1302,8 @@ batching_status batching_metrics_calculate(const batching_recorded *recorded, co
  *   options       for its percentiles; the rest is not looked at. NULL: none.
  *   distribution  written; must not be NULL.
  *
- * Where a value is infinite, so are mean and sum, and std is NaN. Errors, time and memory as
+ * Where a value is infinite, so are mean and sum (NaN where values of both signs are), and std is NaN. A sum beyond a
+ * double is infinite; mean, std and percentiles of finite values are finite. Errors, time and memory as
  * batching_metrics_calculate.
  */
 batching_status batching_distribution_calculate(int64_t count, const double *values,
@@ -1676,8 +1730,6 @@ typedef struct batching_engine batching_engine;
 
 /** It has its first token. (The other events are those of batching_decision_log.) */
 #define BATCHING_EVENT_FIRST_TOKEN 450
-/** It was aborted. */
-#define BATCHING_EVENT_ABORTED 610
 
 /** What happened: the first count rows are written. NULL columns are not wanted. */
 typedef struct batching_engine_events {
@@ -1740,7 +1792,8 @@ batching_status batching_engine_destroy(batching_engine *engine);
  * is an event and no error.
  *
  *   requests  copied. A NULL arrival_time means the clock, now. hash_block_size and hash_covers_output must be the same
- *             for all that have hash_ids.
+ *             for all that have hash_ids. Where there is an abort_time, all must be NaN: batching_engine_abort says who
+ *             leaves. Without max_tokens they are always the output length, also once that was corrected.
  *   ids       [requests->count] any, but none that is in flight. NULL: each has the number of those submitted before
  * it.
  *
@@ -1770,8 +1823,9 @@ batching_status batching_engine_poll(batching_engine *engine, batching_engine_ev
 
 /**
  * A request leaves, with all that it holds: its client is gone. If it runs, it leaves at the end of the iteration under
- * way; if that gives its last token, it has finished instead. In a static or dynamic batch its place stays empty until
- * the batch is done.
+ * way, before the output of that is processed: the token under way is lost, also if it is the last, and slot and KV
+ * blocks are free for the iteration that is scheduled next. If it waits, it leaves at once. In a static or dynamic
+ * batch its place stays empty until the batch is done.
  *
  * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_BUSY; BATCHING_ERROR_INVALID_ARGUMENT if it is not in flight;
  * BATCHING_ERROR_OUT_OF_MEMORY.
@@ -1787,8 +1841,8 @@ batching_status batching_engine_abort(batching_engine *engine, int64_t request);
  * max_model_len holds.
  *
  * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_BUSY; BATCHING_ERROR_INVALID_ARGUMENT if it is not in flight,
- * could never be served with so many, runs in a static or dynamic batch, or, with async_scheduling, has its last token
- * on its way; BATCHING_ERROR_CAPACITY if orca cannot reserve more blocks for it.
+ * could never be served with so many, was given fewer max_tokens, runs in a static or dynamic batch, or, with
+ * async_scheduling, has its last token on its way; BATCHING_ERROR_CAPACITY if orca cannot reserve more blocks for it.
  *
  * Time: as batching_engine_abort, and O(1) for each request that leaves at the end of the iteration under way.
  */

@@ -150,6 +150,7 @@ enum class request_status : std::int32_t {
     finished = BATCHING_REQUEST_FINISHED,
     unfinished = BATCHING_REQUEST_UNFINISHED,
     stuck = BATCHING_REQUEST_STUCK,
+    aborted = BATCHING_REQUEST_ABORTED,
     rejected_model_length = BATCHING_REQUEST_REJECTED_MODEL_LENGTH,
     rejected_kv_memory = BATCHING_REQUEST_REJECTED_KV_MEMORY,
     rejected_token_budget = BATCHING_REQUEST_REJECTED_TOKEN_BUDGET,
@@ -166,8 +167,11 @@ struct requests_view {
     optional_column<const std::int64_t> tie_break = {};    ///< lower goes first where priority and arrival are equal
     optional_column<const std::int64_t> hash_ids = {};     ///< those of all requests, one request after the other
     optional_column<const std::int64_t> hash_offsets = {}; ///< where the ids of each begin, and the last end
-    std::int32_t hash_block_size = 0;                      ///< tokens that one hash id stands for; 0: block_size
+    std::int32_t hash_block_size = 0;                      ///< tokens that one hash id stands for, a multiple of
+                                                           ///< block_size or a divisor; 0: block_size
     bool hash_covers_output = false;                       ///< whether the hash ids go on over the output
+    optional_column<const std::int32_t> max_tokens = {};   ///< tokens asked for, each at least its output_length
+    optional_column<const double> abort_time = {};         ///< seconds at which the client leaves; NaN: never
 };
 
 /// batching_results: columns of the caller with at least as many elements as there are requests.
@@ -223,6 +227,8 @@ struct requests {
     std::vector<std::int64_t> hash_offsets = {};
     std::int32_t hash_block_size = 0;
     bool hash_covers_output = false;
+    std::vector<std::int32_t> max_tokens = {};
+    std::vector<double> abort_time = {};
 
     operator requests_view() const {
         return {detail::unless_empty(prompt_length),
@@ -233,7 +239,9 @@ struct requests {
                 detail::unless_empty(hash_ids),
                 detail::unless_empty(hash_offsets),
                 hash_block_size,
-                hash_covers_output};
+                hash_covers_output,
+                detail::unless_empty(max_tokens),
+                detail::unless_empty(abort_time)};
     }
 };
 
@@ -466,6 +474,8 @@ inline batching_requests borrow(const requests_view &view, column_sizes &sizes) 
     borrowed.arrival_time = sizes.input("arrival_time", view.arrival_time);
     borrowed.priority = sizes.input("priority", view.priority);
     borrowed.tie_break = sizes.input("tie_break", view.tie_break);
+    borrowed.max_tokens = sizes.input("max_tokens", view.max_tokens);
+    borrowed.abort_time = sizes.input("abort_time", view.abort_time);
     borrowed.hash_offsets = sizes.offsets("hash_offsets", view.hash_offsets);
     check_hashes(view);
     borrowed.hash_ids = view.hash_ids ? view.hash_ids->data() : nullptr;
@@ -692,7 +702,7 @@ enum class event : std::int32_t {
     waiting = BATCHING_EVENT_WAITING,
     first_token = BATCHING_EVENT_FIRST_TOKEN, ///< of a live engine
     finished = BATCHING_EVENT_FINISHED,
-    aborted = BATCHING_EVENT_ABORTED, ///< of a live engine
+    aborted = BATCHING_EVENT_ABORTED,
 };
 
 // What the functions of the caller are given: the structs of C.
@@ -2040,8 +2050,9 @@ class engine {
         told.event = event.data();
         told.tokens = tokens.data();
         detail::check(batching_engine_poll(handle_.get(), &told));
-        std::vector<engine_event> events(count);
-        for (std::size_t row = 0; row < count; ++row) {
+        // Another thread may have taken some since they were counted.
+        std::vector<engine_event> events(static_cast<std::size_t>(told.count));
+        for (std::size_t row = 0; row < events.size(); ++row) {
             events[row] = {time[row], request[row], static_cast<batching::event>(event[row]), tokens[row]};
         }
         return events;
@@ -2085,6 +2096,34 @@ class engine {
         told.time_to_first_token = told.first_token_time - arrival;
         told.end_to_end = told.end_time - arrival;
         told.status = static_cast<request_status>(status);
+        return told;
+    }
+
+    /// What would become of each of `requests`, with their hash ids, if it, and nobody else, came: in one call.
+    std::vector<engine_estimate> estimate(const requests_view &requests) const {
+        detail::column_sizes sizes;
+        auto borrowed = detail::borrow(requests, sizes);
+        const auto count = static_cast<std::size_t>(borrowed.count);
+        std::vector<double> now;
+        if (borrowed.arrival_time == nullptr) {
+            now.assign(count, state().clock);
+            borrowed.arrival_time = now.data();
+        }
+        std::vector<double> start(count), first_token(count), end(count);
+        std::vector<std::int32_t> status(count);
+        auto results = detail::initialized(batching_results_init);
+        results.capacity = borrowed.count;
+        results.start_time = start.data();
+        results.first_token_time = first_token.data();
+        results.end_time = end.data();
+        results.status = status.data();
+        guarded([&] { return batching_engine_estimate(handle_.get(), &borrowed, &results); });
+        std::vector<engine_estimate> told(count);
+        for (std::size_t row = 0; row < count; ++row) {
+            const double arrival = borrowed.arrival_time[row];
+            told[row] = {first_token[row] - arrival, end[row] - arrival, start[row],
+                         first_token[row],           end[row],           static_cast<request_status>(status[row])};
+        }
         return told;
     }
 

@@ -173,7 +173,7 @@ public func batching_accumulator_prometheus(
 }
 
 /// A label: valid UTF-8.
-private func label(_ text: UnsafePointer<CChar>?, _ name: String) throws(BatchingError) -> String {
+private func label(_ text: UnsafePointer<CChar>?, _ name: StaticString) throws(BatchingError) -> String {
     guard let label = String(validatingCString: try required(text, name)) else {
         throw BatchingError(.invalidArgument, "\(name) is not UTF-8: must be")
     }
@@ -181,7 +181,7 @@ private func label(_ text: UnsafePointer<CChar>?, _ name: String) throws(Batchin
 }
 
 extension batching_accumulator_config: VersionedStruct {
-    static let argument = "config"
+    static let argument: StaticString = "config"
     static let firstSize = 72
 
     var configuration: AccumulatorConfiguration {
@@ -205,7 +205,7 @@ extension batching_accumulator_config: VersionedStruct {
 }
 
 extension batching_accumulator_events: VersionedStruct {
-    static let argument = "events"
+    static let argument: StaticString = "events"
     static let firstSize = 48
 
     static func columns(
@@ -221,7 +221,7 @@ extension batching_accumulator_events: VersionedStruct {
 }
 
 extension batching_accumulator_state: VersionedStruct {
-    static let argument = "state"
+    static let argument: StaticString = "state"
     static let firstSize = 64
 
     init(_ state: AccumulatorState) {

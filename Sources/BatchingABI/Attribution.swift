@@ -20,7 +20,7 @@ public func batching_attribution_bands_calculate(
 }
 
 extension batching_attribution: VersionedStruct {
-    static let argument = "attribution"
+    static let argument: StaticString = "attribution"
     static let firstSize = 72
 
     /// The columns for a run to fill.
@@ -38,9 +38,13 @@ extension batching_attribution: VersionedStruct {
         guard count >= 0 else { throw BatchingError(.invalidArgument, "count is \(count): must be at least 0") }
         try checkCapacity(capacity, batching_attribution.argument, holding: count, "count")
         func column(
-            _ pointer: UnsafeMutablePointer<Double>?, _ name: String
+            _ pointer: UnsafeMutablePointer<Double>?, _ name: StaticString
         ) throws(BatchingError) -> UnsafePointer<Double> {
-            UnsafePointer(count == 0 ? placeholder() : try required(pointer, "attribution.\(name)"))
+            if count == 0 { return UnsafePointer(placeholder()) }
+            guard let pointer else {
+                throw BatchingError(.nullPointer, "attribution.\(name) is NULL: it is required")
+            }
+            return UnsafePointer(pointer)
         }
         return AttributedRequests(
             count: Int(count),
@@ -56,7 +60,7 @@ extension batching_attribution: VersionedStruct {
 }
 
 extension batching_attribution_bands: VersionedStruct {
-    static let argument = "bands"
+    static let argument: StaticString = "bands"
     static let firstSize = 104
 
     fileprivate func write(_ index: Int, _ band: AttributionBands.Band) {

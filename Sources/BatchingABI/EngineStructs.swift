@@ -2,7 +2,7 @@ import Batching
 import CBatching
 
 extension batching_config: VersionedStruct {
-    static let argument = "config"
+    static let argument: StaticString = "config"
     static let firstSize = 216
 
     /// The configuration that the struct describes: what is 0 or NULL is its default.
@@ -74,7 +74,7 @@ extension batching_config: VersionedStruct {
         return .callback { (work: IterationWork) throws(BatchingError) -> Double in
             var iteration = batching_iteration(work)
             var seconds = Double.nan
-            try goOn(callback(&iteration, &seconds, userData), "time_callback")
+            try goOn(calling { callback(&iteration, &seconds, userData) }, "time_callback")
             return seconds
         }
     }
@@ -84,13 +84,13 @@ extension batching_config: VersionedStruct {
         let userData = progress_user_data
         return { (progress: EngineProgress) throws(BatchingError) in
             var progress = batching_progress(progress)
-            try goOn(callback(&progress, userData), "progress_callback")
+            try goOn(calling { callback(&progress, userData) }, "progress_callback")
         }
     }
 }
 
 /// Throws unless a callback returned 0.
-func goOn(_ answer: Int32, _ name: String) throws(BatchingError) {
+func goOn(_ answer: Int32, _ name: StaticString) throws(BatchingError) {
     guard answer == 0 else { throw BatchingError(.cancelled, "\(name) returned \(answer): the run was stopped") }
 }
 
@@ -125,20 +125,20 @@ extension batching_progress {
 
 /// The rows of a log of the caller.
 private func rows(
-    _ capacity: Int64, _ callback: batching_log_callback?, _ userData: UnsafeMutableRawPointer?, _ name: String
+    _ capacity: Int64, _ callback: batching_log_callback?, _ userData: UnsafeMutableRawPointer?, _ name: StaticString
 ) -> LogRows {
     guard let callback else { return LogRows(capacity: Int(capacity)) }
     return LogRows(capacity: Int(capacity)) { (filled: Int) throws(BatchingError) in
-        try goOn(callback(Int64(filled), userData), "the callback of the \(name)")
+        try goOn(calling { callback(Int64(filled), userData) }, name)
     }
 }
 
 extension batching_iteration_log: VersionedStruct {
-    static let argument = "iteration_log"
+    static let argument: StaticString = "iteration_log"
     static let firstSize = 128
 
     var log: IterationLog {
-        var log = IterationLog(rows: rows(capacity, callback, user_data, "iteration log"))
+        var log = IterationLog(rows: rows(capacity, callback, user_data, "the callback of the iteration log"))
         log.time = time
         log.startTime = start_time
         log.duration = duration
@@ -155,14 +155,14 @@ extension batching_iteration_log: VersionedStruct {
 }
 
 extension batching_decision_log: VersionedStruct {
-    static let argument = "decision_log"
+    static let argument: StaticString = "decision_log"
     static let firstSize = 80
 
     func log() throws(BatchingError) -> DecisionLog {
         guard reserved_2 == 0 else {
             throw BatchingError(.invalidArgument, "decision_log.reserved_2 is \(reserved_2): must be 0")
         }
-        var log = DecisionLog(rows: rows(capacity, callback, user_data, "decision log"))
+        var log = DecisionLog(rows: rows(capacity, callback, user_data, "the callback of the decision log"))
         log.iteration = iteration
         log.request = request
         log.event = event

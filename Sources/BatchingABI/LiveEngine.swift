@@ -8,12 +8,14 @@ public func batching_engine_create(
     status { () throws(BatchingError) in
         let engine = try required(engine, "engine")
         let config = config == nil ? batching_config() : try batching_config.read(config)
-        for (name, isGiven) in [
-            ("iteration_log", config.iteration_log != nil), ("decision_log", config.decision_log != nil),
-            ("attribution", config.attribution != nil),
-        ] where isGiven {
-            throw BatchingError(.invalidArgument, "config.\(name) is given: must be NULL for a live engine")
+        func check(_ isGiven: Bool, _ name: StaticString) throws(BatchingError) {
+            if isGiven {
+                throw BatchingError(.invalidArgument, "config.\(name) is given: must be NULL for a live engine")
+            }
         }
+        try check(config.iteration_log != nil, "iteration_log")
+        try check(config.decision_log != nil, "decision_log")
+        try check(config.attribution != nil, "attribution")
         engine.pointee = try EngineHandle.create(try LiveEngine(try config.configuration()))
     }
 }
@@ -55,7 +57,7 @@ public func batching_engine_poll(
         let columns = LiveEventColumns(
             capacity: Int(told.capacity), time: told.time, request: told.request, event: told.event,
             tokens: told.tokens)
-        told.count = Int64(engine.poll(into: columns))
+        told.count = Int64(try engine.poll(into: columns))
         told.remaining = Int64(engine.events)
         told.write(to: events)
     }
@@ -134,12 +136,12 @@ public func batching_engine_load(
 }
 
 extension batching_engine_events: VersionedStruct {
-    static let argument = "events"
+    static let argument: StaticString = "events"
     static let firstSize = 64
 }
 
 extension batching_engine_state: VersionedStruct {
-    static let argument = "state"
+    static let argument: StaticString = "state"
     static let firstSize = 136
 
     init(_ state: LiveState) {

@@ -21,7 +21,7 @@ public func batching_load_calculate(
 }
 
 extension batching_load_config: VersionedStruct {
-    static let argument = "config"
+    static let argument: StaticString = "config"
     static let firstSize = 40
 
     fileprivate func configuration() throws(BatchingError) -> LoadConfiguration {
@@ -38,7 +38,7 @@ extension batching_load_config: VersionedStruct {
 }
 
 extension batching_load: VersionedStruct {
-    static let argument = "load"
+    static let argument: StaticString = "load"
     static let firstSize = 120
 
     fileprivate init(_ load: Load) {
@@ -61,7 +61,7 @@ extension batching_load: VersionedStruct {
 }
 
 extension batching_load_timeline: VersionedStruct {
-    static let argument = "timeline"
+    static let argument: StaticString = "timeline"
     static let firstSize = 88
 
     fileprivate func timeline() throws(BatchingError) -> LoadTimeline {

@@ -9,7 +9,7 @@ extension batching_config {
         return { (view: PolicyView, decision: inout PolicyDecision) throws(BatchingError) in
             var shown = batching_policy_view(view)
             var answer = batching_policy_decision(decision)
-            let status = callback(&shown, &answer, userData)
+            let status = calling { callback(&shown, &answer, userData) }
             if status != 0 { try goOn(status, "policy_callback") }
             try answer.read(into: &decision, iteration: view.iteration)
         }
@@ -62,13 +62,12 @@ extension batching_policy_decision {
 private func badSwitch(
     _ decodeRest: Int32, _ untilChange: Int32, _ shortOfMemory: Int32, _ reserved: UInt32, _ iteration: Int64
 ) -> BatchingError {
-    let answer = "the policy's answer for iteration \(iteration): "
     do throws(BatchingError) {
-        _ = try flag(decodeRest, answer + "decode_rest")
-        _ = try flag(untilChange, answer + "until_change")
-        _ = try flag(shortOfMemory, answer + "short_of_memory")
+        _ = try flag(decodeRest, "decode_rest")
+        _ = try flag(untilChange, "until_change")
+        _ = try flag(shortOfMemory, "short_of_memory")
+        throw .invalid("reserved_2", reserved, "must be 0")
     } catch {
-        return error
+        return BatchingError(error.kind, "the policy's answer for iteration \(iteration): \(error.text)")
     }
-    return BatchingError(.invalidArgument, answer + "reserved_2 is \(reserved): must be 0")
 }

@@ -79,6 +79,7 @@ private struct Few {
         requests.arrival_time = UnsafePointer(arrival)
         requests.priority = try UnsafePointer(scratch.column(count) { Int32($0 % 3) })
         requests.tie_break = try UnsafePointer(scratch.column(count) { Int64(-$0) })
+        requests.max_tokens = try UnsafePointer(scratch.column(count) { _ in Int32.max })
         requests.hash_offsets = try UnsafePointer(scratch.column(count + 1) { Int64(2 * $0) })
         requests.hash_ids = try UnsafePointer(scratch.column(2 * count) { Int64($0 % 6) })
         requests.hash_block_size = Int32(Few.blockSize)

@@ -2,7 +2,7 @@ import Batching
 import CBatching
 
 extension batching_recorded: VersionedStruct {
-    static let argument = "recorded"
+    static let argument: StaticString = "recorded"
     static let firstSize = 88
 
     /// The columns of `recorded`. Those that are required may be NULL where there is nothing to read.
@@ -24,7 +24,7 @@ extension batching_recorded: VersionedStruct {
 }
 
 extension batching_distribution: VersionedStruct {
-    static let argument = "distribution"
+    static let argument: StaticString = "distribution"
     static let firstSize = 72
 
     mutating func set(_ distribution: Distribution) {
@@ -43,16 +43,15 @@ extension batching_distribution: VersionedStruct {
     ) throws(BatchingError) -> WantedDistribution? {
         guard let pointer else { return nil }
         let given = try read(pointer)
-        return WantedDistribution(percentiles: given.percentiles) { distribution in
-            var written = given
-            written.set(distribution)
-            written.write(to: pointer)
+        return WantedDistribution(percentiles: given.percentiles, place: pointer) { distribution, place in
+            // All fields that are set were there from the first version on.
+            place?.assumingMemoryBound(to: batching_distribution.self).pointee.set(distribution)
         }
     }
 }
 
 extension batching_metrics_options: VersionedStruct {
-    static let argument = "options"
+    static let argument: StaticString = "options"
     static let firstSize = 72
 
     /// The options at `pointer`; NULL: the defaults.
@@ -76,7 +75,7 @@ extension batching_metrics_options: VersionedStruct {
 }
 
 extension batching_metrics: VersionedStruct {
-    static let argument = "metrics"
+    static let argument: StaticString = "metrics"
     static let firstSize = 192
 
     func wanted() throws(BatchingError) -> ServingMetrics.Wanted {

@@ -40,20 +40,30 @@ extension BatchingError {
     }
 }
 
-/// Runs the body of a C function: an error becomes the thread's last error and a status.
+/// Runs the body of a C function, in the standard floating-point mode: an error becomes the thread's last error and a
+/// status.
 func status(of body: () throws(BatchingError) -> Void) -> batching_status {
+    let outer = cbatching_enter()
+    defer { cbatching_leave(outer) }
     do throws(BatchingError) {
         try body()
         return BATCHING_OK
     } catch {
-        var message = error.message
-        message.withUTF8 { cbatching_set_error($0.baseAddress, $0.count) }
+        error.text.withUTF8 { cbatching_set_error($0.baseAddress, $0.count) }
         return error.status
     }
 }
 
+/// Calls a function of the caller's, in the caller's floating-point mode.
+@inline(__always)
+func calling(_ callback: () -> Int32) -> Int32 {
+    cbatching_begin_callback()
+    defer { cbatching_end_callback() }
+    return callback()
+}
+
 /// A pointer that must not be NULL.
-func required<Pointer>(_ pointer: Pointer?, _ argument: String) throws(BatchingError) -> Pointer {
+func required<Pointer>(_ pointer: Pointer?, _ argument: StaticString) throws(BatchingError) -> Pointer {
     guard let pointer else { throw BatchingError(.nullPointer, "\(argument) is NULL: it is required") }
     return pointer
 }

@@ -2,7 +2,7 @@ import Batching
 import CBatching
 
 extension batching_requests: VersionedStruct {
-    static let argument = "requests"
+    static let argument: StaticString = "requests"
     static let firstSize = 40
 
     var columns: RequestColumns {
@@ -14,7 +14,8 @@ extension batching_requests: VersionedStruct {
     func engineColumns() throws(BatchingError) -> RequestColumns {
         RequestColumns(
             count: Int(count), promptLength: prompt_length, outputLength: output_length, arrivalTime: arrival_time,
-            priority: priority, tieBreak: tie_break, prefixHashes: try prefixHashes())
+            priority: priority, tieBreak: tie_break, prefixHashes: try prefixHashes(), maxTokens: max_tokens,
+            abortTime: abort_time)
     }
 
     private func prefixHashes() throws(BatchingError) -> PrefixHashes? {
@@ -30,7 +31,7 @@ extension batching_requests: VersionedStruct {
 }
 
 extension batching_results: VersionedStruct {
-    static let argument = "results"
+    static let argument: StaticString = "results"
     static let firstSize = 56
 
     /// The columns of `results`, or none if it is NULL.
@@ -48,7 +49,7 @@ extension batching_results: VersionedStruct {
 }
 
 extension batching_summary: VersionedStruct {
-    static let argument = "summary"
+    static let argument: StaticString = "summary"
     static let firstSize = 48
 
     init(_ summary: RunSummary) {
@@ -83,11 +84,12 @@ extension batching_summary: VersionedStruct {
         peak_kv_use = summary.peakKVUse
         prefix_cache_queries = summary.prefixCacheQueries
         prefix_cache_hits = summary.prefixCacheHits
+        aborted = summary.aborted
     }
 }
 
 extension batching_completed: VersionedStruct {
-    static let argument = "completed"
+    static let argument: StaticString = "completed"
     static let firstSize = 56
 
     /// The columns of `completed`. Those that are required may be NULL where there is nothing to read.
@@ -107,7 +109,7 @@ extension batching_completed: VersionedStruct {
 }
 
 extension batching_latencies: VersionedStruct {
-    static let argument = "latencies"
+    static let argument: StaticString = "latencies"
     static let firstSize = 48
 
     static func columns(
@@ -122,7 +124,7 @@ extension batching_latencies: VersionedStruct {
 }
 
 extension batching_batch_metrics: VersionedStruct {
-    static let argument = "metrics"
+    static let argument: StaticString = "metrics"
     static let firstSize = 80
 
     init(_ metrics: BatchMetrics) {
@@ -140,7 +142,7 @@ extension batching_batch_metrics: VersionedStruct {
 }
 
 extension batching_comparison: VersionedStruct {
-    static let argument = "comparison"
+    static let argument: StaticString = "comparison"
     static let firstSize = 56
 
     init(_ comparison: StrategyComparison) {
@@ -155,7 +157,7 @@ extension batching_comparison: VersionedStruct {
 }
 
 /// A switch that is 0 or 1.
-func flag(_ value: Int32, _ name: String) throws(BatchingError) -> Bool {
+func flag(_ value: Int32, _ name: StaticString) throws(BatchingError) -> Bool {
     guard value == 0 || value == 1 else {
         throw BatchingError(.invalidArgument, "\(name) is \(value): must be 0 or 1")
     }
@@ -164,7 +166,7 @@ func flag(_ value: Int32, _ name: String) throws(BatchingError) -> Bool {
 
 /// A column that must not be NULL, unless there is nothing to read.
 func requiredColumn<Element>(
-    _ pointer: UnsafePointer<Element>?, _ name: String, count: Int64
+    _ pointer: UnsafePointer<Element>?, _ name: StaticString, count: Int64
 ) throws(BatchingError) -> UnsafePointer<Element> {
     if count == 0, pointer == nil {
         // Any aligned address will do for a column without elements.
@@ -175,17 +177,21 @@ func requiredColumn<Element>(
 
 /// A constant of the header as the case of the enumeration that it stands for.
 func choice<Choice: RawRepresentable<Int32> & CaseIterable>(
-    _ value: Int32, _ name: String
+    _ value: Int32, _ name: StaticString
 ) throws(BatchingError) -> Choice {
     if let choice = Choice(rawValue: value) { return choice }
-    var known = ""
-    for choice in Choice.allCases { known += (known.isEmpty ? "" : ", ") + "\(choice.rawValue)" }
-    throw BatchingError(.invalidArgument, "\(name) is \(value): must be one of \(known)")
+    var text: ErrorText = "\(name) is \(value): must be one of "
+    var separator: StaticString = ""
+    for choice in Choice.allCases {
+        text = "\(text)\(separator)\(choice.rawValue)"
+        separator = ", "
+    }
+    throw BatchingError(.invalidArgument, text)
 }
 
 /// Throws unless the output columns of a struct have enough elements.
 func checkCapacity(
-    _ capacity: Int64, _ argument: String, holding count: Int64, _ needed: String
+    _ capacity: Int64, _ argument: StaticString, holding count: Int64, _ needed: StaticString
 ) throws(BatchingError) {
     guard capacity >= 0 else {
         throw BatchingError(.invalidArgument, "\(argument).capacity is \(capacity): must be at least 0")

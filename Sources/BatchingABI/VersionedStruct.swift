@@ -4,7 +4,7 @@ import CBatching
 /// A struct of the header that may grow: it begins with `uint32_t struct_size` and a `uint32_t reserved` of 0.
 protocol VersionedStruct {
     /// What an error calls it.
-    static var argument: String { get }
+    static var argument: StaticString { get }
     /// Its size in the first version of the library that had it.
     static var firstSize: Int { get }
 

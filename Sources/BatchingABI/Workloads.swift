@@ -2,7 +2,7 @@ import Batching
 import CBatching
 
 extension batching_workload: VersionedStruct {
-    static let argument = "workload"
+    static let argument: StaticString = "workload"
     static let firstSize = 40
 
     /// What `_init` sets: all else is 0.

@@ -32,10 +32,11 @@ import Testing
                 request.withUnsafeMutableBufferPointer { request in
                     event.withUnsafeMutableBufferPointer { event in
                         tokens.withUnsafeMutableBufferPointer { tokens in
-                            engine.poll(
-                                into: LiveEventColumns(
-                                    capacity: capacity, time: time.baseAddress, request: request.baseAddress,
-                                    event: event.baseAddress, tokens: tokens.baseAddress))
+                            let columns = LiveEventColumns(
+                                capacity: capacity, time: time.baseAddress, request: request.baseAddress,
+                                event: event.baseAddress, tokens: tokens.baseAddress)
+                            // It throws only where a callback of the thread wants it to.
+                            return (try? engine.poll(into: columns)) ?? 0
                         }
                     }
                 }
@@ -138,7 +139,7 @@ import Testing
         // 0 leaves with the iteration under way, and 2 takes its slot for five; 1 has its sixth token at 1.5.
         #expect(
             told(&engine) == [
-                Told(0.75, 0, .aborted, 3), Told(0.75, 2, .started), Told(1, 2, .firstToken, 1),
+                Told(0.75, 0, .aborted, 2), Told(0.75, 2, .started), Told(1, 2, .firstToken, 1),
                 Told(1.5, 1, .finished, 6), Told(2, 2, .finished, 5),
             ])
         #expect(throws: BatchingError.self) { try engine.abort(0) }
@@ -151,7 +152,7 @@ import Testing
         var copy = try engine.fork()
         try copy.abort(1)
         try copy.advance(to: 0.8)
-        #expect(told(&copy) == [Told(0.75, 1, .aborted, 3), Told(0.75, 2, .started)])
+        #expect(told(&copy) == [Told(0.75, 1, .aborted, 2), Told(0.75, 2, .started)])
         var after = engine.observe()
         #expect(after == before)
         try engine.advance(to: 1)

@@ -18,7 +18,7 @@ import Testing
             let sorted = values.sorted()
             let ranks = [0, count / 2, (count - 1) * 19 / 20, count - 1].sorted()
             let statistics = try OrderStatistics(ranks: ranks)
-            statistics.select(Values(values: values), count: count, smallest: sorted[0], largest: sorted[count - 1])
+            try statistics.select(Values(values: values), count: count, smallest: sorted[0], largest: sorted[count - 1])
             for rank in ranks { #expect(statistics.value(rank: rank) == sorted[rank]) }
         }
     }
@@ -27,7 +27,7 @@ import Testing
         let common: Int64 = 1_000_000_007
         let values = [Int64](repeating: common, count: 9000) + [3, 1 << 40]
         let statistics = try OrderStatistics(ranks: [0, 1, 4500, 9000, 9001])
-        statistics.select(Values(values: values), count: values.count, smallest: 3, largest: 1 << 40)
+        try statistics.select(Values(values: values), count: values.count, smallest: 3, largest: 1 << 40)
         let selected = [0, 1, 4500, 9000, 9001].map { statistics.value(rank: $0) }
         #expect(selected == [3, common, common, common, 1 << 40])
     }
@@ -36,7 +36,7 @@ import Testing
         // For 1, 2, 3, 4: position of p50 is 1.5, of p95 2.85, of p99 2.97.
         let positions = [0.50, 0.95, 0.99].map { RankPosition($0, 4, .linear) }
         let statistics = try OrderStatistics(positions)
-        statistics.select(Values(values: [4, 2, 1, 3]), count: 4, smallest: 1, largest: 4)
+        try statistics.select(Values(values: [4, 2, 1, 3]), count: 4, smallest: 1, largest: 4)
         #expect(statistics.value(positions[0]) == 2.5)
         #expect(abs(statistics.value(positions[1]) - 3.85) < 1e-15)
         #expect(abs(statistics.value(positions[2]) - 3.97) < 1e-15)

@@ -374,6 +374,15 @@ static void a_prefix_that_is_cached_is_not_computed_again(void **state) {
     engine.requests.hash_block_size = 4;
     engine_run(&engine);
     assert_integers(engine.prefix_cached_tokens, 0, 4);
+    /* Of the ids of single tokens a block's last one names it: the second block differs. */
+    engine.requests.hash_ids = IDS(1, 2, 3, 4, 5, 1, 2, 3, 9, 5);
+    engine.requests.hash_offsets = IDS(0, 5, 10);
+    engine.requests.hash_block_size = 1;
+    engine_run(&engine);
+    assert_integers(engine.prefix_cached_tokens, 0, 2);
+    engine.requests.hash_ids = IDS(10, 12, 10, 13);
+    engine.requests.hash_offsets = IDS(0, 2, 4);
+    engine.requests.hash_block_size = 4;
     /* At least one token is computed, though both blocks of a prompt of 4 are there. */
     engine.requests.prompt_length = LENGTHS(5, 4);
     engine_run(&engine);

@@ -209,9 +209,9 @@ static void hash_ids_that_cannot_be_read_are_named(void **state) {
                    "hash_offsets[2] is 1: must not be smaller than hash_offsets[1], which is 2");
     assert_invalid(call->hash_offsets[3] = INT64_MIN, "hash_offsets[3] is -9223372036854775808");
     assert_invalid((config->enable_prefix_caching = 1, requests->hash_block_size = 24),
-                   "hash_block_size is 24: must be a multiple of block_size, which is 16");
+                   "hash_block_size is 24: must be a multiple of block_size, which is 16, or divide it");
     assert_invalid((config->enable_prefix_caching = 1, config->block_size = 7, requests->hash_block_size = 8),
-                   "hash_block_size is 8: must be a multiple of block_size, which is 7");
+                   "hash_block_size is 8: must be a multiple of block_size, which is 7, or divide it");
     assert_invalid((config->enable_prefix_caching = 1, requests->hash_block_size = -16), "hash_block_size is -16");
     assert_invalid(requests->hash_block_size = -1, "hash_block_size is -1: must be at least 0");
 }

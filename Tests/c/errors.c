@@ -175,8 +175,8 @@ static void simulators_name_the_bad_value_and_write_nothing(void **state) {
         assert_invalid(run, call->time_per_token = INFINITY, "time_per_token is inf");
         assert_invalid(run, call->time_per_token = -0.01, "time_per_token is -0.01");
         assert_invalid(run, call->time_per_token = 0.0, "time_per_token is 0.0");
-        /* Half a nanosecond is a tie, which goes to the even 0. */
-        assert_invalid(run, call->time_per_token = 5e-10, "time_per_token is 5e-10");
+        /* The largest double below half a nanosecond; 5e-10 is above it. */
+        assert_invalid(run, call->time_per_token = 4.999999999999999e-10, "time_per_token is 4.999999999999999e-10");
         assert_invalid(run, call->time_per_token = 1e300, "time_per_token is 1e+300");
         assert_invalid(run, call->requests.count = -1, "requests.count is -1");
         assert_breaks(run, call->requests.struct_size = 0, BATCHING_ERROR_STRUCT_SIZE, "requests.struct_size is 0");

@@ -224,20 +224,20 @@ static void who_is_aborted_leaves(void **state) {
     assert_succeeds(batching_engine_advance(engine, 0.6, 0));
     assert_int_equal(state_of(engine).pending, 1);
     drop_events(engine);
-    /* One that runs, at the end of the iteration under way, with its three tokens; one that has not come, at once. */
+    /* One that runs, at the end of the iteration under way, whose token is lost; one that has not come, at once. */
     assert_succeeds(batching_engine_abort(engine, 0));
     assert_succeeds(batching_engine_abort(engine, later));
     assert_int_equal(state_of(engine).running, 2);
     assert_tells(engine, {0.6, later, ABORTED, 0});
     assert_succeeds(batching_engine_advance(engine, 0.9, 0));
-    assert_tells(engine, {0.75, 0, ABORTED, 3}, {0.75, 2, ADMITTED, 0});
-    /* The iteration under way gives the last token of 1: it has finished. */
+    assert_tells(engine, {0.75, 0, ABORTED, 2}, {0.75, 2, ADMITTED, 0});
+    /* The iteration under way gives the last token of 1: that is lost, too. */
     assert_succeeds(batching_engine_abort(engine, 1));
     assert_succeeds(batching_engine_advance(engine, INFINITY, 0));
-    assert_tells(engine, {1.0, 2, FIRST_TOKEN, 1}, {1.0, 1, FINISHED, 4}, {2.0, 2, FINISHED, 5});
+    assert_tells(engine, {1.0, 1, ABORTED, 3}, {1.0, 2, FIRST_TOKEN, 1}, {2.0, 2, FINISHED, 5});
     const batching_engine_state now = state_of(engine);
-    assert_int_equal(now.aborted, 2);
-    assert_int_equal(now.finished, 2);
+    assert_int_equal(now.aborted, 3);
+    assert_int_equal(now.finished, 1);
     assert_int_equal(now.kv_blocks_used, 0);
     assert_succeeds(batching_engine_destroy(engine));
 }
@@ -396,7 +396,7 @@ static void a_copy_goes_its_own_way(void **state) {
     /* In the copy 1 leaves at 0.75, and 2 runs from then to 2.0. */
     assert_succeeds(batching_engine_abort(copy, 1));
     assert_succeeds(batching_engine_advance(copy, 2.0, 0));
-    assert_tells(copy, {0.75, 1, ABORTED, 3}, {0.75, 2, ADMITTED, 0}, {1.0, 2, FIRST_TOKEN, 1}, {2.0, 2, FINISHED, 5});
+    assert_tells(copy, {0.75, 1, ABORTED, 2}, {0.75, 2, ADMITTED, 0}, {1.0, 2, FIRST_TOKEN, 1}, {2.0, 2, FINISHED, 5});
     now = state_of(engine);
     assert_same_state(&now, &before);
     drop_events(engine);

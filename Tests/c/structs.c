@@ -8,11 +8,11 @@
  * program compiled with either passes its own for ever.
  */
 enum {
-    REQUESTS_SIZE = 80,
+    REQUESTS_SIZE = 96,
     REQUESTS_FIRST_SIZE = 40,
     RESULTS_SIZE = 80,
     RESULTS_FIRST_SIZE = 56,
-    SUMMARY_SIZE = 176,
+    SUMMARY_SIZE = 184,
     SUMMARY_FIRST_SIZE = 48,
     COMPLETED_SIZE = 56,
     LATENCIES_SIZE = 48,

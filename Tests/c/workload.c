@@ -143,6 +143,26 @@ static void gamma_gaps_have_their_mean_and_their_variance(void **state) {
     assert_true(fabs(square_sum / COUNT - 0.0025) < 5 * 0.006 * 0.0025);
 }
 
+/* Its limit: gaps without variance, exactly those of constant arrivals. */
+static void gamma_gaps_of_infinite_shape_are_equal(void **state) {
+    (void)state;
+    INITIALIZED(batching_workload, workload);
+    workload.arrivals = BATCHING_ARRIVALS_GAMMA;
+    workload.burstiness = INFINITY;
+    generate(&workload);
+    workload.arrivals = BATCHING_ARRIVALS_CONSTANT;
+    assert_succeeds(batching_workload_generate(&workload, COUNT, prompt_length, other_length, other_time));
+    assert_memory_equal(arrival_time, other_time, sizeof arrival_time);
+    /* In whole nanoseconds. */
+    for (int index = 0; index < COUNT; index++) {
+        assert_true(arrival_time[index] == (double)(index + 1) * 100000000 / 1e9);
+    }
+    workload.arrivals = BATCHING_ARRIVALS_GAMMA;
+    workload.burstiness = -INFINITY;
+    assert_fails(batching_workload_generate(&workload, COUNT, prompt_length, output_length, arrival_time),
+                 BATCHING_ERROR_INVALID_ARGUMENT, "burstiness is -inf");
+}
+
 /* The logarithm of the length has mean ln 500 and deviation 1/2: standard errors 0.0016, and 0.0045 of the variance. */
 static void lognormal_lengths_have_their_mean_and_their_variance(void **state) {
     (void)state;
@@ -193,6 +213,7 @@ int main(void) {
         cmocka_unit_test(columns_and_counts_do_not_shift_one_another),
         cmocka_unit_test(ranges_of_one_length_and_of_all),
         cmocka_unit_test(gamma_gaps_have_their_mean_and_their_variance),
+        cmocka_unit_test(gamma_gaps_of_infinite_shape_are_equal),
         cmocka_unit_test(lognormal_lengths_have_their_mean_and_their_variance),
         cmocka_unit_test(the_requests_of_a_group_have_its_hash_ids),
     };

@@ -19,7 +19,7 @@
 static_assert(sizeof(void *) == 8, "a platform with 8-byte pointers");
 static_assert(_Generic((batching_status)0, int32_t : 1, default : 0), "batching_status is an int32_t");
 
-SIZE(requests, 80);
+SIZE(requests, 96);
 HEAD(requests);
 FIELD(requests, count, 8, int64_t);
 FIELD(requests, prompt_length, 16, const int32_t *);
@@ -31,6 +31,8 @@ FIELD(requests, hash_ids, 56, const int64_t *);
 FIELD(requests, hash_offsets, 64, const int64_t *);
 FIELD(requests, hash_block_size, 72, int32_t);
 FIELD(requests, hash_covers_output, 76, int32_t);
+FIELD(requests, max_tokens, 80, const int32_t *);
+FIELD(requests, abort_time, 88, const double *);
 
 SIZE(results, 80);
 HEAD(results);
@@ -44,7 +46,7 @@ FIELD(results, preemptions, 56, int32_t *);
 FIELD(results, prefix_cached_tokens, 64, int32_t *);
 FIELD(results, status, 72, int32_t *);
 
-SIZE(summary, 176);
+SIZE(summary, 184);
 HEAD(summary);
 FIELD(summary, total_time, 8, double);
 FIELD(summary, throughput, 16, double);
@@ -68,6 +70,7 @@ FIELD(summary, mean_kv_use, 144, double);
 FIELD(summary, peak_kv_use, 152, double);
 FIELD(summary, prefix_cache_queries, 160, int64_t);
 FIELD(summary, prefix_cache_hits, 168, int64_t);
+FIELD(summary, aborted, 176, int64_t);
 
 SIZE(completed, 56);
 HEAD(completed);
@@ -425,6 +428,7 @@ FIELD(policy_decision, wait_until, 72, double);
 /* What a callback is. */
 #define CALLBACK(type, ...)                                                                                            \
     static_assert(_Generic((batching_##type)0, int32_t(*)(__VA_ARGS__) : 1, default : 0), "type of batching_" #type)
+CALLBACK(interrupt_callback, void *);
 CALLBACK(iteration_time_callback, const batching_iteration *, double *, void *);
 CALLBACK(progress_callback, const batching_progress *, void *);
 CALLBACK(log_callback, int64_t, void *);

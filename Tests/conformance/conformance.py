@@ -1,15 +1,17 @@
 """Does the engine decide what the real scheduler decided, and do the metrics say what the benchmark tools' own
-calculators said? Replays every recording below a directory, and compares all that was recorded but the ids of the KV
-blocks, which cannot be observed.
+calculators said? Replays every recording below the directories, and compares all that was recorded but the ids of the
+KV blocks, which cannot be observed.
 
-Usage: conformance.py DIRECTORY [--engine library|slow]
+Usage: conformance.py DIRECTORY... [--engine library|slow]
 
-Prints a line for each recording that differs, with the first difference, and how many agree. The exit status is 1 if
-any differs, cannot be read, or if there is none. JSON files of other kinds are passed over.
+Prints a line for each recording that differs, with the first difference, and how many agree. Recordings of features
+that the engine does not have are left out, and counted by the keys that say so. The exit status is 1 if any differs,
+cannot be read, or if there is none. JSON files of other kinds are passed over.
 """
 
 import argparse
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,9 +23,9 @@ import replay
 from recordings import Recording, RecordingError
 
 # In the order in which they are compared: causes before effects. What is not there is empty.
-ITERATION_FIELDS = ["i", "t", "pre", "new", "res", "hit", "s", "run", "wait", "nrun", "nwait", "free"]
-ITERATION_FIELDS += ["start", "dt", "fin", "free2"]
-EMPTY_IF_ABSENT: dict[str, Any] = {"new": [], "res": [], "pre": [], "fin": [], "hit": {}}
+ITERATION_FIELDS = ["i", "t", "ab", "pre", "new", "res", "hit", "s", "run", "wait", "nrun", "nwait", "free"]
+ITERATION_FIELDS += ["start", "dt", "ab2", "fin", "free2"]
+EMPTY_IF_ABSENT: dict[str, Any] = {"ab": [], "new": [], "res": [], "pre": [], "ab2": [], "fin": [], "hit": {}}
 RESULT_FIELDS = ["status", "output_tokens", "preemptions", "first_iter", "first_time", "finish_iter", "finish_time"]
 SUMMARY_FIELDS = ["iterations", "end_time", "stalled", "truncated", "total_preemptions", "finished"]
 UNOBSERVABLE = {"blk"}
@@ -86,12 +88,18 @@ def row_differences(
                 yield Difference(place, field, wanted, found)
 
 
-def check(directory: Path, engine: replay.Engine) -> int:
+def check(directories: Sequence[Path], engine: replay.Engine) -> int:
     """Prints the report; the exit status."""
-    total, agreeing, unreadable = check_metrics(directory)
-    for path in recordings.find(directory):
+    paths = [path for directory in directories for path in recordings.find(directory)]
+    total, agreeing, unreadable = check_metrics(paths)
+    left_out: Counter[tuple[Path, tuple[str, ...]]] = Counter()
+    for path in paths:
         try:
             for recording in recordings.read(path):
+                unknown = recordings.unknown_keys(recording)
+                if unknown:
+                    left_out[path.parent, tuple(unknown)] += 1
+                    continue
                 total += 1
                 try:
                     difference = next(differences(recording, engine(recording)), None)
@@ -106,14 +114,22 @@ def check(directory: Path, engine: replay.Engine) -> int:
         except RecordingError as error:
             unreadable += 1
             print(error)
+    print_left_out(left_out)
     print(f"{agreeing} of {total} recordings agree")
     return 0 if agreeing == total > 0 and not unreadable else 1
 
 
-def check_metrics(directory: Path) -> tuple[int, int, int]:
+def print_left_out(left_out: Counter[tuple[Path, tuple[str, ...]]]) -> None:
+    """Which recordings are not replayed, by directory, and why."""
+    for directory in sorted({directory for directory, _ in left_out}):
+        reasons = {unknown: count for (place, unknown), count in left_out.items() if place == directory}
+        keys = sorted({key for unknown in reasons for key in unknown})
+        print(f"{directory}: left out {sum(reasons.values())}, for keys that are not known here: {', '.join(keys)}")
+
+
+def check_metrics(paths: list[Path]) -> tuple[int, int, int]:
     """The same for what benchmark tools said: recordings, those that agree, and those that cannot be compared."""
     total = agreeing = unreadable = 0
-    paths = recordings.find(directory)
     inputs = metric_recordings.Inputs(paths)
     for path in paths:
         content = metric_recordings.load(path)
@@ -138,12 +154,13 @@ def main() -> int:
     """Runs the program."""
     description = __doc__ or ""
     parser = argparse.ArgumentParser(description=description.split("\n\n", maxsplit=1)[0])
-    parser.add_argument("directory", type=Path, metavar="DIRECTORY")
+    parser.add_argument("directories", type=Path, metavar="DIRECTORY", nargs="+")
     parser.add_argument("--engine", choices=list(replay.ENGINES), default="library")
     arguments = parser.parse_args()
-    if not arguments.directory.is_dir():
-        parser.error(f"{arguments.directory} is no directory")
-    return check(arguments.directory, replay.ENGINES[arguments.engine]())
+    for directory in arguments.directories:
+        if not directory.is_dir():
+            parser.error(f"{directory} is no directory")
+    return check(arguments.directories, replay.ENGINES[arguments.engine]())
 
 
 if __name__ == "__main__":

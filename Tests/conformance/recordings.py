@@ -6,6 +6,7 @@ workload, iteration by iteration. Times are integer microseconds; in the workloa
 
 import gzip
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,27 @@ from typing import Any
 
 SUFFIXES = (".json", ".json.gz", ".jsonl.gz")
 KEYS = {"config", "workload", "iterations"}
+
+# What is replayed. A recording with any other key is left out, unless its value says that the feature is off.
+CONFIG_KEYS = {
+    "policy",
+    "max_num_seqs",
+    "max_num_batched_tokens",
+    "long_prefill_token_threshold",
+    "max_model_len",
+    "enable_chunked_prefill",
+    "scheduler_reserve_full_isl",
+    "async_scheduling",
+    "num_gpu_blocks",
+    "block_size",
+    "enable_prefix_caching",
+    "watermark",
+    "max_iters",
+    "step_time",
+}
+OFF = {"pipeline_parallel_size": 1, "prefill_schedule_interval": 1}
+STEP_TIME_KEYS = {"base", "per_prefill_token", "per_decode_seq"}
+WORKLOAD_KEYS = {"id", "arrival", "prompt_len", "output_len", "priority", "segs", "out_seg", "max_tokens", "abort"}
 QUEUE_ORDERS = {"fcfs": "arrival", "priority": "priority"}
 
 # Tokens of a segment follow each other; no segment is this long. Segments that a recording does not name are unique.
@@ -42,6 +64,19 @@ class Recording:
         return [entry["id"] for entry in self.workload]
 
 
+def unknown_keys(recording: Recording) -> list[str]:
+    """The keys of the config and of the workload that are not known here, sorted: features that are not replayed."""
+    unknown = {f"config.{key}" for key in _others(recording.config, CONFIG_KEYS)}
+    unknown |= {f"config.step_time.{key}" for key in _others(recording.config.get("step_time", {}), STEP_TIME_KEYS)}
+    unknown |= {f"workload.{key}" for entry in recording.workload for key in _others(entry, WORKLOAD_KEYS)}
+    return sorted(unknown)
+
+
+def _others(values: dict[str, Any], known: set[str]) -> list[str]:
+    """The keys that are not known, and whose values do not say that a feature is off."""
+    return [key for key in values.keys() - known if values[key] and values[key] != OFF.get(key)]
+
+
 @dataclass(frozen=True)
 class RequestLists:
     """The requests of a recording, in the terms of batching.RequestColumns."""
@@ -53,6 +88,9 @@ class RequestLists:
     tie_break: list[int]
     hash_ids: list[list[int]] | None
     """Of each request its own, one for each KV block of prompt and output; None: not wanted."""
+    max_tokens: list[int] | None
+    abort_time: list[float] | None
+    """NaN: never."""
 
 
 def find(directory: Path) -> list[Path]:
@@ -132,6 +170,12 @@ def requests(recording: Recording) -> RequestLists:
         priority=[entry.get("priority", 0) for entry in workload],
         tie_break=[rank[entry["id"]] for entry in workload],
         hash_ids=hash_ids(recording) if recording.config["enable_prefix_caching"] else None,
+        max_tokens=[entry.get("max_tokens", entry["output_len"]) for entry in workload]
+        if any("max_tokens" in entry for entry in workload)
+        else None,
+        abort_time=[math.nan if entry.get("abort") is None else seconds(entry["abort"]) for entry in workload]
+        if any("abort" in entry for entry in workload)
+        else None,
     )
 
 

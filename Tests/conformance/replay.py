@@ -12,9 +12,17 @@ import recordings
 from recordings import Recording, microseconds
 
 # Of include/batching.h.
-STATUSES = {0: "finished", 100: "unfinished", 110: "stuck", 200: "rejected", 210: "rejected", 220: "rejected"}
+STATUSES = {
+    0: "finished",
+    100: "unfinished",
+    110: "stuck",
+    120: "aborted",
+    200: "rejected",
+    210: "rejected",
+    220: "rejected",
+}
 END_ITERATION_LIMIT, END_STUCK = 110, 200
-PREEMPTED, ADMITTED, RESUMED, SCHEDULED, RUNNING, WAITING, FINISHED = 200, 300, 310, 400, 500, 510, 600
+PREEMPTED, ADMITTED, RESUMED, SCHEDULED, RUNNING, WAITING, FINISHED, ABORTED = 200, 300, 310, 400, 500, 510, 600, 610
 FIELD_OF_EVENT = {PREEMPTED: "pre", ADMITTED: "new", RESUMED: "res", RUNNING: "run", WAITING: "wait", FINISHED: "fin"}
 
 Engine = Callable[[Recording], Any]
@@ -35,6 +43,7 @@ def library_engine() -> Engine:
             columns["hash_offsets"] = np.cumsum([0, *map(len, requests.hash_ids)], dtype=np.int64)
             columns["hash_block_size"] = recording.config["block_size"]
             columns["hash_covers_output"] = True
+        columns["max_tokens"], columns["abort_time"] = requests.max_tokens, requests.abort_time
         return batching.simulate(
             batching.RequestColumns(requests.output_length, requests.prompt_length, requests.arrival_time, **columns),
             iteration_time=batching.AffineTime(**recordings.affine_time(recording.config)),
@@ -63,6 +72,8 @@ def slow_engine() -> Engine:
             requests.hash_ids,
             hash_block_size=recording.config["block_size"],
             hash_covers_output=True,
+            max_tokens=requests.max_tokens,
+            abort_time=requests.abort_time,
         )
         time = SlowAffineTime(**recordings.affine_time(recording.config))
         options = recordings.options(recording.config)
@@ -90,6 +101,8 @@ def iterations(recording: Recording, result: Any) -> list[dict[str, Any]]:
             "nrun": running,
             "nwait": waiting,
             "hit": {},
+            "ab": [],
+            "ab2": [],
             **{field: [] for field in FIELD_OF_EVENT.values()},
         }
         for number, (time, start, duration, used, kept, running, waiting) in enumerate(
@@ -101,8 +114,16 @@ def iterations(recording: Recording, result: Any) -> list[dict[str, Any]]:
         )
     ]
     ids = recording.ids
+    scheduled = -1
     for iteration, request, event, tokens in decisions(result):
+        if event == ABORTED:
+            # Before the iteration is scheduled, or when it is over. One after the last iteration is no row's.
+            if iteration < len(rows):
+                rows[iteration]["ab" if iteration > scheduled else "ab2"].append(ids[request])
+            continue
         row, name = rows[iteration] if iteration < len(rows) else {}, ids[request]
+        if event in {RUNNING, WAITING}:
+            scheduled = max(scheduled, iteration)
         if event in FIELD_OF_EVENT:
             row[FIELD_OF_EVENT[event]].append(name)
         if event == SCHEDULED:

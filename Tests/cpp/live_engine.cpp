@@ -91,7 +91,7 @@ TEST_CASE("requests leave a live engine, and get another length") {
     engine.set_output_length(1, 6);
     engine.advance();
     // 0 leaves with the iteration under way; 2 takes its slot; 1 has its sixth token at 1.5.
-    CHECK(poll(engine) == std::vector<told>{{0.75, 0, kind::aborted, 3},
+    CHECK(poll(engine) == std::vector<told>{{0.75, 0, kind::aborted, 2},
                                             {0.75, 2, kind::admitted, 0},
                                             {1.0, 2, kind::first_token, 1},
                                             {1.5, 1, kind::finished, 6},
@@ -383,7 +383,7 @@ TEST_CASE("a copy of a live engine goes its own way") {
     CHECK(copy.poll().empty());
     copy.abort(1);
     copy.advance(0.8);
-    CHECK(poll(copy) == std::vector<told>{{0.75, 1, kind::aborted, 3}, {0.75, 2, kind::admitted, 0}});
+    CHECK(poll(copy) == std::vector<told>{{0.75, 1, kind::aborted, 2}, {0.75, 2, kind::admitted, 0}});
     CHECK(engine.state().waiting == 1);
     CHECK(engine.state().aborted == 0);
     CHECK(engine.poll().size() == 4);
@@ -455,4 +455,31 @@ TEST_CASE("errors of a live engine are exceptions that say why") {
     CHECK_THROWS_AS(endless.fork(), batching::overflow_error);
     CHECK(endless.state().running == 2);
     CHECK(endless.poll().size() == 4);
+}
+
+TEST_CASE("an estimate with hash ids finds the prompt in the cache") {
+    // 64 tokens are four blocks, of which the last must leave a token to compute: three are found, 16 tokens are left.
+    batching::config config;
+    config.num_gpu_blocks = 101;
+    config.enable_prefix_caching = true;
+    batching::affine_time time;
+    time.per_prefill_token = 0.25;
+    config.iteration_time = time;
+    batching::engine engine(config);
+    const std::vector<std::int32_t> prompt{64}, output{1}, prompts{64, 64}, outputs{1, 1};
+    const std::vector<std::int64_t> ids{1, 2, 3, 4}, offsets{0, 4}, both{1, 2, 3, 4, 9, 9, 9, 9}, both_offsets{0, 4, 8};
+    batching::requests_view sent{prompt, output, {}};
+    sent.hash_ids = ids;
+    sent.hash_offsets = offsets;
+    engine.submit(sent);
+    engine.advance();
+    batching::requests_view asked{prompts, outputs, {}};
+    asked.hash_ids = both;
+    asked.hash_offsets = both_offsets;
+    const auto told = engine.estimate(asked);
+    REQUIRE(told.size() == 2);
+    CHECK(told[0].time_to_first_token == 16 * 0.25);
+    CHECK(told[1].time_to_first_token == 64 * 0.25);
+    CHECK(told[1].end_time == told[1].start_time + 64 * 0.25);
+    CHECK(engine.estimate(64, 1).time_to_first_token == 64 * 0.25);
 }

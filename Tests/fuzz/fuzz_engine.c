@@ -323,6 +323,24 @@ static batching_requests input_engine_requests(struct input *input) {
         }
         requests.tie_break = tie_break;
     }
+    if (input_chance(input, 3)) {
+        int32_t *max_tokens = allocate((size_t)count * sizeof *max_tokens);
+        for (int64_t index = 0; index < count; index++) {
+            const int32_t output = requests.output_length == NULL ? 1 : requests.output_length[index];
+            const int32_t more = input_byte(input) % 4;
+            max_tokens[index] = input_chance(input, 32) || output > INT32_MAX - more ? more : output + more;
+        }
+        requests.max_tokens = max_tokens;
+    }
+    if (input_chance(input, 3)) {
+        double *abort_time = allocate((size_t)count * sizeof *abort_time);
+        for (int64_t index = 0; index < count; index++) {
+            const double arrival = requests.arrival_time == NULL ? 0.0 : requests.arrival_time[index];
+            const double stays = input_chance(input, 32) ? -1.0 : input_byte(input) * 0.001;
+            abort_time[index] = input_chance(input, 2) ? NAN : arrival + stays;
+        }
+        requests.abort_time = abort_time;
+    }
     if (!input_chance(input, 4)) {
         int64_t *hash_offsets = allocate(((size_t)count + 1) * sizeof *hash_offsets);
         hash_offsets[0] = 0;
@@ -347,6 +365,8 @@ static batching_requests input_engine_requests(struct input *input) {
 static void free_engine_requests(batching_requests requests) {
     free((void *)requests.priority);
     free((void *)requests.tie_break);
+    free((void *)requests.max_tokens);
+    free((void *)requests.abort_time);
     free((void *)requests.hash_ids);
     free((void *)requests.hash_offsets);
     free_requests(requests);
@@ -620,7 +640,10 @@ void fuzz_engine(struct input *input) {
     struct run run = {.input = input, .config = input_engine_config(input)};
     batching_requests requests = input_engine_requests(input);
     if (run.config.block_size > 0 && !input_chance(input, 16)) {
-        requests.hash_block_size = run.config.block_size <= 65536 ? run.config.block_size * (input_byte(input) % 4) : 0;
+        int factor = input_byte(input) % 6;
+        requests.hash_block_size = run.config.block_size > 65536 ? 0
+                                   : factor < 4                  ? run.config.block_size * factor
+                                                                 : run.config.block_size / (factor - 2);
     } else {
         requests.hash_block_size = (int32_t)input_word(input);
     }

@@ -84,18 +84,28 @@ extension Accumulator {
             throw .corrupt("the first arrival is after the clock")
         }
         newestSlot = clock / limits.slotLength
-        try served.read(&reader)
-        var ended: Int64 = 0
-        try Accumulator.read(older, &reader, ended: &ended, mostSamples: Accumulator.mostSamples)
+        try served.read(&reader, requests: arrivedCount)
+        // What is not in a slot yet of all that ended.
+        var left = served.ended
+        let withoutSlots = left.outputTokens
+        try Accumulator.read(
+            older, &reader, left: &left, mostRequests: Accumulator.mostRequests,
+            mostSamples: Accumulator.mostSamplesAfterAll)
         for number in oldestSlot...newestSlot {
-            let before = ended
-            try Accumulator.read(slot(number), &reader, ended: &ended, mostSamples: Int64(UInt32.max))
-            guard number >= 0 || ended == before else { throw .corrupt("a request ended before time began") }
+            let before = left
+            try Accumulator.read(
+                slot(number), &reader, left: &left, mostRequests: Accumulator.mostSamplesOfSlot,
+                mostSamples: Accumulator.mostSamplesOfSlot)
+            guard number >= 0 || left == before else { throw .corrupt("a request ended before time began") }
         }
         let count = try reader.integer(0...Int64(limits.maxRequests))
-        guard ended + count == arrivedCount else { throw .corrupt("requests are missing") }
+        guard left.completed == 0, left.failed == 0, left.inputTokens == 0,
+            withoutSlots &- left.outputTokens >= served.finishedGenerationTokens,
+            served.endedCount &+ count == arrivedCount
+        else { throw .corrupt("requests are missing") }
         var previous = Int64.min
         for index in 0..<count {
+            try Work.row(Int(index))
             previous = try readRequest(&reader, after: index == 0 ? nil : previous)
         }
     }
@@ -131,30 +141,35 @@ extension Accumulator {
     }
 
     private static func read<Counter>(
-        _ slot: Slot<Counter>, _ reader: inout ByteReader, ended: inout Int64, mostSamples: Int64
+        _ slot: Slot<Counter>, _ reader: inout ByteReader, left: inout ServingCounts, mostRequests: Int64,
+        mostSamples: Int64
     ) throws(BatchingError) {
         var counts = ServingCounts()
-        counts.completed = try reader.integer(0...mostRequests)
-        counts.failed = try reader.integer(0...mostRequests)
-        counts.inputTokens = try reader.integer(0...Accumulator.mostSamples)
-        counts.outputTokens = try reader.integer(0...Accumulator.mostSamples)
+        counts.completed = try reader.integer(0...min(left.completed, mostRequests))
+        counts.failed = try reader.integer(0...left.failed)
+        counts.inputTokens = try reader.integer(0...left.inputTokens)
+        counts.outputTokens = try reader.integer(0...left.outputTokens)
         counts.good = try reader.integer(0...counts.completed)
         counts.goodTTFT = try reader.integer(counts.good...counts.completed)
         counts.goodTPOT = try reader.integer(counts.good...counts.completed)
         counts.goodITL = try reader.integer(counts.good...counts.completed)
         counts.goodE2E = try reader.integer(counts.good...counts.completed)
-        ended += counts.completed + counts.failed
+        left.completed &-= counts.completed
+        left.failed &-= counts.failed
+        left.inputTokens &-= counts.inputTokens
+        left.outputTokens &-= counts.outputTokens
         slot.counts.pointee = counts
         if counts.completed == 0 { return }
         for metric in ServingSample.allCases {
             let most = metric == .itl ? mostSamples : counts.completed
             let least = metric == .e2e ? counts.completed : 0
-            try read(slot[metric], &reader, count: try reader.integer(least...max(least, most)))
+            try read(
+                slot[metric], &reader, count: try reader.integer(least...max(least, most)), isWhole: metric.isWhole)
         }
     }
 
     private static func read<Counter>(
-        _ samples: Samples<Counter>, _ reader: inout ByteReader, count: Int64
+        _ samples: Samples<Counter>, _ reader: inout ByteReader, count: Int64, isWhole: Bool
     ) throws(BatchingError) {
         if count == 0 { return }
         var moments = Moments()
@@ -165,6 +180,9 @@ extension Accumulator {
         moments.smallest = try reader.latency()
         moments.largest = try reader.latency()
         guard moments.smallest <= moments.largest else { throw .corrupt("the least is larger than the largest") }
+        guard moments.areSums(ofSamplesBelow: SampleUnit.bound(isWhole: isWhole)) else {
+            throw .corrupt("the sums are of no samples")
+        }
         if count <= Int64(SketchBins.exactCount) {
             var previous = moments.smallest
             for index in 0..<Int(count) {
@@ -189,7 +207,8 @@ extension Accumulator {
                 guard bin >= next, bin < SketchBins.count, inBin >= 1, inBin <= left else {
                     throw .corrupt("a bin is out of its range")
                 }
-                samples.bins[bin] = Counter(inBin)
+                // It fits: `count` does.
+                samples.bins[bin] = Counter(truncatingIfNeeded: inBin)
                 moments.rows |= 1 << UInt64(bin >> SketchBins.rowBits)
                 left -= inBin
                 next = bin + 1
@@ -235,21 +254,27 @@ extension ServerMetrics {
         }
     }
 
-    mutating func read(_ reader: inout ByteReader) throws(BatchingError) {
-        let most = Accumulator.mostSamples
+    /// - Parameter requests: as many have arrived.
+    mutating func read(_ reader: inout ByteReader, requests: Int64) throws(BatchingError) {
+        let most = Accumulator.mostSamplesAfterAll
         promptTokens = try reader.integer(0...most)
         generationTokens = try reader.integer(0...most)
-        finishedBy = (
-            try reader.integer(0...most), try reader.integer(0...most), try reader.integer(0...most),
-            try reader.integer(0...most)
-        )
+        finishedBy.stop = try reader.integer(0...requests)
+        finishedBy.length = try reader.integer(0...(requests &- finishedBy.stop))
+        finishedBy.abort = try reader.integer(0...(requests &- completed))
+        finishedBy.error = try reader.integer(0...(requests &- completed &- finishedBy.abort))
         for histogram in ServerHistogram.allCases {
-            sums.elements[histogram.rawValue] = try reader.read()
-            var left = most
+            let sum: UInt128 = try reader.read()
+            sums.elements[histogram.rawValue] = sum
+            var left = histogram == .interTokenLatency ? most : requests
             for index in 0...histogram.bounds.count {
                 let count = try reader.integer(0...left)
-                left -= count
+                left &-= count
                 counts.elements[histogram.rawValue * ServerMetrics.stride + index] = count
+            }
+            let (bound, overflows) = UInt128(UInt64(count(histogram))).multipliedReportingOverflow(by: histogram.bound)
+            guard !overflows, sum <= bound, histogram.isTime || sum <= UInt128(UInt64(most)) else {
+                throw .corrupt("a sum is out of its range")
             }
         }
     }

@@ -90,8 +90,11 @@ extension Accumulator {
         let newest = max(clock, now) / limits.slotLength
         if slotNumber > newest - Int64(limits.slotCount) {
             if slotNumber > oldestSlot - 1, slotNumber <= newestSlot {
-                let samples = slot(slotNumber)[.itl].moments.pointee.count
-                guard samples + Int64(request.pointee.gapCount) <= Int64(UInt32.max) else {
+                let slot = slot(slotNumber)
+                let most = Accumulator.mostSamplesOfSlot
+                guard slot.counts.pointee.completed < most,
+                    slot[.itl].moments.pointee.count <= most &- Int64(request.pointee.gapCount)
+                else {
                     throw BatchingError(.overflow, "request is \(id): its slot would have more than 4294967295 samples")
                 }
             }
@@ -126,6 +129,7 @@ extension Accumulator {
         accepted = 0
         try Validation.count(events.count, "events.count")
         for index in 0..<events.count {
+            try Work.row(index)
             let (id, time) = (events.request[index], events.time[index])
             let value = events.value?[index] ?? 1
             let event = events.event?[index] ?? AccumulatorEvent.tokens.rawValue
@@ -136,7 +140,7 @@ extension Accumulator {
                     try add(event, id, time, value)
                 }
             } catch {
-                throw BatchingError(error.kind, "event[\(index)]: \(error.message)")
+                throw BatchingError(error.kind, "event[\(index)]: \(error.text)")
             }
             accepted = index &+ 1
         }

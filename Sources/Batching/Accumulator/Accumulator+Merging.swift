@@ -45,20 +45,31 @@ extension Accumulator {
         guard gaps <= limits.maxGaps else {
             throw BatchingError(.capacity, "\(gaps) gaps would be in flight: max_gaps is \(limits.maxGaps)")
         }
-        guard arrivedCount + other.arrivedCount <= Accumulator.mostRequests,
-            served.tokens + other.served.tokens <= Accumulator.mostSamples,
-            served.count(.interTokenLatency) + other.served.count(.interTokenLatency) <= Accumulator.mostSamples
+        guard Accumulator.holds(arrivedCount, other.arrivedCount, within: Accumulator.mostRequests),
+            Accumulator.holds(served.promptTokens, other.served.promptTokens, within: Accumulator.mostSamples),
+            Accumulator.holds(served.generationTokens, other.served.generationTokens, within: Accumulator.mostSamples),
+            Accumulator.holds(
+                served.finishedPromptTokens, other.served.finishedPromptTokens, within: Accumulator.mostSamples),
+            Accumulator.holds(
+                served.count(.interTokenLatency), other.served.count(.interTokenLatency),
+                within: Accumulator.mostSamples)
         else { throw BatchingError(.overflow, "there would be more than 2^40 requests, or 2^62 tokens or samples") }
         // Slots that both have, and keep or not: the counters of one that is kept have 32 bits.
         for number in max(oldestSlot, other.oldestSlot)...max(newestSlot, other.newestSlot)
         where number <= min(newestSlot, other.newestSlot) {
             for metric in ServingSample.allCases {
-                let samples =
-                    slot(number)[metric].moments.pointee.count + other.slot(number)[metric].moments.pointee.count
-                guard samples <= Int64(UInt32.max) else {
-                    throw BatchingError(.overflow, "a slot would have more than 4294967295 samples")
-                }
+                guard
+                    Accumulator.holds(
+                        slot(number)[metric].moments.pointee.count, other.slot(number)[metric].moments.pointee.count,
+                        within: Accumulator.mostSamplesOfSlot)
+                else { throw BatchingError(.overflow, "a slot would have more than 4294967295 samples") }
             }
         }
+    }
+
+    /// Whether the sum of two counts is at most `most`.
+    private static func holds(_ count: Int64, _ other: Int64, within most: Int64) -> Bool {
+        let (sum, overflows) = count.addingReportingOverflow(other)
+        return !overflows && sum <= most
     }
 }

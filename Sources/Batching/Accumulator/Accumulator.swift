@@ -5,9 +5,15 @@
 /// the slot of that time. A slot that leaves the window is added to one set of samples for all before the window. So the
 /// state is a function of the set of the events alone, and accumulators of disjoint requests merge by addition.
 public struct Accumulator: ~Copyable {
-    /// The most requests and the most samples or tokens, so that no sum overflows.
+    /// The most requests, and the tokens or samples beyond which no request and no other accumulator is taken, so that no
+    /// sum overflows.
     static let mostRequests: Int64 = 1 << 40
     static let mostSamples: Int64 = 1 << 62
+    /// The most tokens or samples that there can be: the requests in flight still go on. 2^24 requests of 2^31 tokens have
+    /// 2^55, and 2^40 requests without a token count as one each.
+    static let mostSamplesAfterAll: Int64 = mostSamples + 1 << 56
+    /// The counters of a slot of the window have 32 bits.
+    static let mostSamplesOfSlot = Int64(UInt32.max)
 
     let limits: AccumulatorLimits
     var live: LiveRequests

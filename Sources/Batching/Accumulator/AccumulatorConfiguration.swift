@@ -30,8 +30,10 @@ struct AccumulatorLimits: BitwiseCopyable {
     var slo: ServiceLimits
 
     init(_ configuration: AccumulatorConfiguration) throws(BatchingError) {
-        func check(_ value: Int, _ name: String, atMost largest: Int) throws(BatchingError) {
-            guard value >= 1, value <= largest else { throw .invalid(name, value, "must be between 1 and \(largest)") }
+        func check(_ value: Int, _ name: StaticString, atMost largest: Int) throws(BatchingError) {
+            guard value >= 1, value <= largest else {
+                throw .invalid("\(name)", value, "must be between 1 and \(largest)")
+            }
         }
         try check(configuration.slotCount, "slot_count", atMost: AccumulatorLimits.largestSlotCount)
         try check(configuration.maxRequests, "max_requests", atMost: AccumulatorLimits.largestMaxRequests)
@@ -45,9 +47,11 @@ struct AccumulatorLimits: BitwiseCopyable {
             throw .invalid("window", configuration.window, "must be at least slot_count nanoseconds")
         }
         slotLength = (window + Int64(slotCount) - 1) / Int64(slotCount)
-        func objective(_ seconds: Double, _ name: String) throws(BatchingError) -> Int64? {
+        func objective(_ seconds: Double, _ name: StaticString) throws(BatchingError) -> Int64? {
             let count = try Nanoseconds(seconds: seconds, argument: name).count
-            guard count > 0 || seconds == 0 else { throw .invalid(name, seconds, "must be 0 or at least 1 nanosecond") }
+            guard count > 0 || seconds == 0 else {
+                throw .invalid("\(name)", seconds, "must be 0 or at least 1 nanosecond")
+            }
             return count == 0 ? nil : count
         }
         slo = ServiceLimits(

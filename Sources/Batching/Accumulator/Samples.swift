@@ -5,6 +5,9 @@ enum SampleUnit {
     static let fractionBits: UInt128 = 24
     static let fraction = 0x1p24
 
+    /// Above every sample, which is a time of the clock.
+    static func bound(isWhole: Bool) -> UInt128 { 1 << (isWhole ? 63 : 63 + fractionBits) }
+
     /// What the standard library does in a generic, and slow, way.
     @inline(__always)
     static func double(_ value: UInt128) -> Double {
@@ -50,6 +53,15 @@ struct Moments: BitwiseCopyable {
         let (low, carries) = squaresLow.addingReportingOverflow(square.low)
         squaresLow = low
         squaresHigh = squaresHigh &+ square.high &+ (carries ? 1 : 0)
+    }
+
+    /// Whether there are samples with these sums: the mean of the squares is at least the square of the mean, and no sample
+    /// is beyond `bound`. The sums of any two that hold, and their products, then stay within their types.
+    func areSums(ofSamplesBelow bound: UInt128) -> Bool {
+        let (number, sum) = (WideNumber(low: UInt128(UInt64(count))), WideNumber(low: sum))
+        let squares = WideNumber(low: squaresLow, high: squaresHigh)
+        return sum.isAtMost(number * WideNumber(low: bound)) && squares.isAtMost(sum * WideNumber(low: bound))
+            && (sum * sum).isAtMost(number * squares)
     }
 
     /// In the unit of the samples.

@@ -32,6 +32,8 @@ enum ServerHistogram: Int, CaseIterable {
     }
 
     var isTime: Bool { self != .promptTokens && self != .generationTokens }
+    /// Above every value, in the unit of the sum.
+    var bound: UInt128 { SampleUnit.bound(isWhole: self != .timePerOutputToken) }
     /// What a unit of the sum is, in seconds or tokens.
     var sumUnit: Double { self == .timePerOutputToken ? 1e9 * SampleUnit.fraction : isTime ? 1e9 : 1 }
 }
@@ -51,7 +53,14 @@ struct ServerMetrics: ~Copyable {
     /// For each eighth of a power of two the bucket of its lowest value, for the gaps between tokens: no eighth has two bounds.
     private let gapBuckets: ZeroedBuffer<UInt8>
 
-    var tokens: Int64 { max(promptTokens, generationTokens) }
+    /// Prompt tokens of the requests that finished, which may have had no token. At most `mostSamplesAfterAll`.
+    var finishedPromptTokens: Int64 {
+        Int64(truncatingIfNeeded: sums.elements[ServerHistogram.promptTokens.rawValue])
+    }
+    var finishedGenerationTokens: Int64 {
+        Int64(truncatingIfNeeded: sums.elements[ServerHistogram.generationTokens.rawValue])
+    }
+    var tokens: Int64 { max(promptTokens, generationTokens, finishedPromptTokens) }
 
     init() throws(BatchingError) {
         let histograms = ServerHistogram.allCases.count
@@ -145,6 +154,20 @@ struct ServerMetrics: ~Copyable {
         case .abort: finishedBy.abort &+= 1
         case .error: finishedBy.error &+= 1
         }
+    }
+
+    /// Requests that ended.
+    var endedCount: Int64 { completed &+ finishedBy.abort &+ finishedBy.error }
+    var completed: Int64 { finishedBy.stop &+ finishedBy.length }
+
+    /// What the slots have of all requests that ended: of output tokens at most so many.
+    var ended: ServingCounts {
+        var ended = ServingCounts()
+        ended.completed = completed
+        ended.failed = finishedBy.abort &+ finishedBy.error
+        ended.inputTokens = finishedPromptTokens
+        ended.outputTokens = finishedGenerationTokens &+ completed
+        return ended
     }
 
     func count(_ histogram: ServerHistogram) -> Int64 {

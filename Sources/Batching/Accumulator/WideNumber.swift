@@ -38,6 +38,11 @@ struct WideNumber {
         return borrow ? WideNumber(low: 0) : difference
     }
 
+    func isAtMost(_ other: WideNumber) -> Bool {
+        for i in (0..<6).reversed() where limbs[i] != other.limbs[i] { return limbs[i] < other.limbs[i] }
+        return true
+    }
+
     var double: Double {
         var value = 0.0
         for i in (0..<6).reversed() { value = value * 0x1p64 + Double(limbs[i]) }

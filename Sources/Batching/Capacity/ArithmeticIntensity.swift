@@ -11,10 +11,13 @@ public enum ArithmeticIntensity {
         batchSize: Int64, modelMemoryBytes: Double, flopsPerToken: Double = 2.0
     ) throws(BatchingError) -> Double {
         guard batchSize >= 1 else { throw .invalid("batch_size", batchSize, "must be at least 1") }
-        for (name, value) in [("model_memory_bytes", modelMemoryBytes), ("flops_per_token", flopsPerToken)]
-        where !(value > 0 && value.isFinite) {
-            throw .invalid(name, value, "must be finite and greater than 0")
+        func check(_ value: Double, _ name: StaticString) throws(BatchingError) {
+            guard value > 0, value.isFinite else {
+                throw .invalid("\(name)", value, "must be finite and greater than 0")
+            }
         }
+        try check(modelMemoryBytes, "model_memory_bytes")
+        try check(flopsPerToken, "flops_per_token")
         let intensity = flopsPerToken * Double(batchSize)
         guard intensity.isFinite else {
             throw BatchingError(

@@ -10,10 +10,13 @@ public enum OptimalBatchSize {
     public static func calculate(
         memoryBudget: Double, modelMemory: Double, kvCachePerToken: Double, maxSequenceLength: Int64
     ) throws(BatchingError) -> Int64 {
-        for (name, value) in [("memory_budget", memoryBudget), ("model_memory", modelMemory)]
-        where !(value >= 0 && value.isFinite) {
-            throw .invalid(name, value, "must be finite and at least 0")
+        func check(_ bytes: Double, _ name: StaticString) throws(BatchingError) {
+            guard bytes >= 0, bytes.isFinite else {
+                throw .invalid("\(name)", bytes, "must be finite and at least 0")
+            }
         }
+        try check(memoryBudget, "memory_budget")
+        try check(modelMemory, "model_memory")
         guard kvCachePerToken > 0, kvCachePerToken.isFinite else {
             throw .invalid("kv_cache_per_token", kvCachePerToken, "must be finite and greater than 0")
         }

@@ -28,13 +28,11 @@ public struct AffineTime: Equatable, Sendable {
 
     /// Throws unless every coefficient is finite and at least 0.
     func check() throws(BatchingError) {
-        for (name, value) in [
-            ("time_base", base), ("time_per_prefill_token", perPrefillToken),
-            ("time_per_decode_token", perDecodeToken), ("time_per_context_token", perContextToken),
-            ("time_per_prefill_context", perPrefillContext),
-        ] where !Nanoseconds.holds(value) {
-            throw .invalid(name, value, Nanoseconds.requirement)
-        }
+        _ = try Nanoseconds(seconds: base, argument: "time_base")
+        _ = try Nanoseconds(seconds: perPrefillToken, argument: "time_per_prefill_token")
+        _ = try Nanoseconds(seconds: perDecodeToken, argument: "time_per_decode_token")
+        _ = try Nanoseconds(seconds: perContextToken, argument: "time_per_context_token")
+        _ = try Nanoseconds(seconds: perPrefillContext, argument: "time_per_prefill_context")
     }
 }
 

@@ -6,6 +6,13 @@ struct CallbackTime: IterationTimeModel {
     static var mayFail: Bool { true }
 
     func duration(of work: IterationWork) throws(BatchingError) -> Nanoseconds {
-        try Nanoseconds(seconds: try seconds(work), argument: "time_callback's answer for iteration \(work.number)")
+        let seconds = try seconds(work)
+        guard Nanoseconds.holds(seconds) else { throw CallbackTime.bad(seconds, work.number) }
+        return Nanoseconds(validSeconds: seconds)
+    }
+
+    @inline(never)
+    private static func bad(_ seconds: Double, _ iteration: Int64) -> BatchingError {
+        .invalid("time_callback's answer for iteration \(iteration)", seconds, Nanoseconds.requirement)
     }
 }

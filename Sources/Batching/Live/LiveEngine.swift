@@ -50,7 +50,7 @@ public struct LiveEngine: ~Copyable {
         do throws(BatchingError) {
             try configuration.check()
         } catch {
-            throw .corrupt(error.message)
+            throw .corrupt(error.text)
         }
         let engine = try LiveEngine(configuration)
         switch engine.place {
@@ -107,10 +107,10 @@ public struct LiveEngine: ~Copyable {
 
     /// Hands over the first of what happened since the last call, in order of time.
     /// - Returns: how many; as many as `columns` hold if there may be more.
-    public mutating func poll(into columns: LiveEventColumns) -> Int {
+    public mutating func poll(into columns: LiveEventColumns) throws(BatchingError) -> Int {
         switch place {
-        case .counted(let engine): engine.pointee.events.take(into: columns)
-        case .cached(let engine): engine.pointee.events.take(into: columns)
+        case .counted(let engine): try engine.pointee.events.take(into: columns)
+        case .cached(let engine): try engine.pointee.events.take(into: columns)
         }
     }
 
@@ -157,7 +157,7 @@ public struct LiveEngine: ~Copyable {
         }
     }
 
-    private static let envelope = ByteEnvelope(magic: 0x474E_4548_4354_4142, version: 1)  // "BATCHENG"
+    private static let envelope = ByteEnvelope(magic: 0x474E_4548_4354_4142, version: 2)  // "BATCHENG"
 
     /// How many bytes `save` writes.
     public mutating func savedSize() throws(BatchingError) -> Int {

@@ -49,9 +49,14 @@ struct LiveEvents: ~Copyable {
     subscript(position: Int) -> LiveEvent { events.elements[first + position] }
 
     /// Hands over the first, and forgets them.
-    mutating func take(atMost capacity: Int, _ body: (Int, LiveEvent) -> Void) -> Int {
+    mutating func take(
+        atMost capacity: Int, _ body: (Int, LiveEvent) -> Void
+    ) throws(BatchingError) -> Int {
         let taken = min(capacity, count)
-        for position in 0..<taken { body(position, events.elements[first + position]) }
+        for position in 0..<taken {
+            try Work.row(position)
+            body(position, events.elements[first + position])
+        }
         first += taken
         if first == end {
             first = 0

@@ -9,7 +9,7 @@ extension LiveReplica where Memory: ~Copyable {
         if slot >= 0, !isBetweenIterations, replica.members.elements[slot].state != .waiting || flight.isFlying {
             try leaveLater(Departure(id: id))
         } else {
-            try leave(row, at: clock, isFinished: false)
+            try leave(row, at: clock, isFinished: false, firstLost: .max)
         }
         // Who has not come yet is missed by nobody.
         if isStuck, !isToCome { unstick() }
@@ -31,35 +31,51 @@ extension LiveReplica where Memory: ~Copyable {
         leavingCount += 1
     }
 
-    /// The iteration that was under way is over: those who leave leave.
-    mutating func settleLeaving(at time: Nanoseconds) throws(BatchingError) {
-        // Whoever has its last token has finished, even if it was aborted meanwhile.
-        try settleLeaving(at: time, asFinished: true)
-        try settleLeaving(at: time, asFinished: false)
-        // The others wait for their last token, which is in the batch in flight.
+    /// Those who were aborted leave, before the output of the iteration is processed that was under way.
+    /// - Parameter firstLost: the first iteration whose tokens have not been delivered.
+    mutating func settleAborts(at time: Nanoseconds, firstLost: Int64) throws(BatchingError) {
         var kept = 0
         for position in 0..<leavingCount {
             let departure = leaving.elements[position]
-            if departure.output > 0, isHere(departure) { keepLeaving(departure, &kept) }
+            if departure.output > 0 {
+                keepLeaving(departure, &kept)
+            } else if let row = rows.row(of: departure.id) {
+                try leave(row, at: time, isFinished: false, firstLost: firstLost)
+            }
+        }
+        leavingCount = kept
+        flight.finishingCount = replica.present(flight.finishing.elements, flight.finishingCount)
+    }
+
+    /// The same where the members that finish, and have not left yet, are told by the replica.
+    mutating func settleAborts(at time: Nanoseconds, landing number: Int64) throws(BatchingError) {
+        try settleAborts(at: time, firstLost: number)
+        replica.finishingCount = replica.present(replica.finishing.elements, replica.finishingCount)
+    }
+
+    /// The iteration that was under way is over: those who leave leave.
+    mutating func settleLeaving(at time: Nanoseconds) throws(BatchingError) {
+        // Where nothing happened but tokens, the iterations that end at `time` have been run before the clock was there.
+        let ahead: Int64 = replica.now > clock ? 1 : 0
+        try settleAborts(at: time, firstLost: (flight.isFlying ? flight.number : replica.iteration) - ahead)
+        var kept = 0
+        for position in 0..<leavingCount {
+            let departure = leaving.elements[position]
+            guard let row = rows.row(of: departure.id), !hasLastTokenOnItsWay(Int(rows.slot.elements[row])) else {
+                continue
+            }
+            if tokens(row, before: firstInFlight) >= departure.output {
+                try leave(row, at: time, isFinished: true, firstLost: firstInFlight)
+            } else {
+                // It waits for its last token, which is in the batch in flight.
+                keepLeaving(departure, &kept)
+            }
         }
         leavingCount = kept
     }
 
-    private mutating func settleLeaving(at time: Nanoseconds, asFinished: Bool) throws(BatchingError) {
-        for position in 0..<leavingCount where (leaving.elements[position].output > 0) == asFinished {
-            let departure = leaving.elements[position]
-            guard isHere(departure), let row = rows.row(of: departure.id), tokensLanded(row) >= departure.output else {
-                continue
-            }
-            try leave(row, at: time, isFinished: asFinished)
-        }
-    }
-
-    /// Whether who is to leave has not gone, and will not finish in any case.
-    private func isHere(_ departure: Departure) -> Bool {
-        guard let row = rows.row(of: departure.id) else { return false }
-        return !hasLastTokenOnItsWay(Int(rows.slot.elements[row]))
-    }
+    /// The first iteration whose tokens are on their way; those of all others are there.
+    private var firstInFlight: Int64 { flight.isFlying ? flight.number : .max }
 
     /// A request goes on that was to leave as finished.
     private mutating func stay(_ id: Int64) {
@@ -76,34 +92,28 @@ extension LiveReplica where Memory: ~Copyable {
         kept += 1
     }
 
-    /// How many tokens a request has. Asynchronously the batch in flight gives one more to everyone who decodes, and to
-    /// those whose first it is, be they preempted since.
-    private func tokensLanded(_ row: Int) -> Int32 {
+    /// How many tokens a request had before an iteration.
+    private func tokens(_ row: Int, before firstLost: Int64) -> Int32 {
         let slot = Int(rows.slot.elements[row])
-        guard slot >= 0 else { return 0 }
-        let tokens = replica.outputGenerated(slot)
-        guard flight.isFlying else { return tokens }
-        let decodes = replica.members.elements[slot].state == .decoding
-        let isLanding = decodes || (tokens == 1 && flight.givesFirstToken(to: row, rows.rank.elements[row]))
-        return isLanding ? tokens - 1 : tokens
+        return slot >= 0 ? replica.tokens(slot, before: firstLost) : 0
     }
 
-    private mutating func leave(_ row: Int, at time: Nanoseconds, isFinished: Bool) throws(BatchingError) {
+    private mutating func leave(
+        _ row: Int, at time: Nanoseconds, isFinished: Bool, firstLost: Int64
+    ) throws(BatchingError) {
         let id = rows.id.elements[row]
         let slot = Int(rows.slot.elements[row])
-        var tokens: Int32 = 0
+        let tokens = tokens(row, before: firstLost)
         replica.removePolicyRow(row, slot: slot)
         if slot < 0 {
             try removeUnserved(row)
         } else if isFinished {
-            tokens = tokensLanded(row)
             try replica.endOutput(slot)
             replica.members.elements[slot].output = tokens
             try replica.finish(slot, at: time, iteration: replica.iteration)
             rows.remove(row)
         } else {
-            tokens = tokensLanded(row)
-            replica.withdraw(slot)
+            replica.withdraw(slot, tokens: tokens)
             rows.remove(row)
         }
         aborted += isFinished ? 0 : 1
@@ -148,6 +158,10 @@ extension LiveReplica where Memory: ~Copyable {
         guard output >= 1 else { throw .invalid("output_length", output, "must be at least 1") }
         let row = try row(id)
         let slot = Int(rows.slot.elements[row])
+        let asked = rows.maxTokens.elements[row]
+        guard asked == 0 || output <= asked else {
+            throw .invalid("output_length", output, "must be at most the max_tokens of the request, which is \(asked)")
+        }
         let limited = min(Int64(output), replica.settings.maxModelLength - replica.prompt(row))
         if slot >= 0 {
             guard !replica.settings.padsBatch else {
@@ -160,7 +174,7 @@ extension LiveReplica where Memory: ~Copyable {
             }
             if Int64(replica.generated(slot)) >= limited {
                 if isBetweenIterations || (replica.members.elements[slot].state == .waiting && !flight.isFlying) {
-                    try leave(row, at: clock, isFinished: true)
+                    try leave(row, at: clock, isFinished: true, firstLost: .max)
                 } else {
                     try leaveLater(Departure(id: id, output: Int32(truncatingIfNeeded: limited)))
                 }

@@ -30,6 +30,8 @@ extension LiveReplica where Memory: ~Copyable {
             if try !runTwin(twin, row, into: results, index) {
                 twin.pointee.writeEstimate(row, nil, into: results, index)
             }
+            let iterations = twin.pointee.replica.iteration - replica.iteration
+            try Work.done(Int64(rows.count) + (iterations + 1) * Work.iteration)
         }
     }
 
@@ -69,6 +71,7 @@ extension LiveReplica where Memory: ~Copyable {
         counted.pointee.watchedRow = row
         do throws(BatchingError) {
             try CountedBlocks.run(&counted.pointee, goal)
+            try Work.done((counted.pointee.replica.iteration - last) * Work.iteration)
             if !counted.pointee.replica.memory.wasShort {
                 counted.pointee.writeEstimate(row, nil, into: results, index)
                 return true

@@ -9,6 +9,7 @@ extension LiveReplica where Memory: ~Copyable {
         connect()
         let members = Int(counters.running + counters.preempted)
         for row in 0..<members {
+            try Work.row(row)
             try readMember(&reader, row, isRunning: row < Int(counters.running), isUnderWay: counters.isUnderWay)
         }
         try enqueue(counters)
@@ -28,7 +29,7 @@ extension LiveReplica where Memory: ~Copyable {
             throw .corrupt("there are too many requests")
         }
         guard counters.hashBlockSize == 0 || Memory.findsPrefixes,
-            counters.hashBlockSize % configuration.blockSize == 0
+            PrefixHashes.fits(blockSize: counters.hashBlockSize, kvBlockSize: configuration.blockSize)
         else { throw .corrupt("there are hash ids that cannot be") }
         clock = counters.clock
         isStuck = counters.isStuck
@@ -54,6 +55,7 @@ extension LiveReplica where Memory: ~Copyable {
         try order.reserve(count)
         let ranks = try ScratchBuffer<Int64>(count: count, repeating: 0)
         for position in 0..<count {
+            try Work.row(position)
             var request = LiveRow()
             try request.code(&reader)
             guard rows.row(of: request.id) == nil, request.rank < rows.submitted else {
@@ -77,7 +79,9 @@ extension LiveReplica where Memory: ~Copyable {
         try saved.code(&reader)
         guard canBeServed(row), isRunning == (saved.kind != .preempted),
             isUnderWay || (saved.kind != .joining && saved.chunk == 0),
-            replica.isPossible(saved, prompt: replica.prompt(row), output: replica.output(row))
+            replica.isPossible(
+                saved, prompt: replica.prompt(row), output: replica.output(row),
+                isUnforeseen: replica.settings.isAsynchronous && replica.ending(row) == .unforeseen)
         else { throw .corrupt("a request has tokens that it cannot have") }
         let slot = try replica.enlist(saved, row)
         rows.set(slot: Int32(truncatingIfNeeded: slot), of: row)
@@ -97,6 +101,7 @@ extension LiveReplica where Memory: ~Copyable {
         }
         let first = running + preempted
         for row in first..<Int(counters.requests) {
+            try Work.row(row)
             let isWaiting = row < first + waiting
             if isWaiting {
                 guard canBeServed(row) else { throw .corrupt("a request waits that cannot be served") }
@@ -239,7 +244,8 @@ extension LiveReplica where Memory: ~Copyable {
     private mutating func readEvents(_ reader: inout ByteReader) throws(BatchingError) {
         let count = try reader.integer(0...Int64(reader.left / LiveEvent.size))
         var event = LiveEvent()
-        for _ in 0..<count {
+        for position in 0..<count {
+            try Work.row(Int(position))
             try event.code(&reader, from: event.time, to: clock)
             try events.push(event)
         }

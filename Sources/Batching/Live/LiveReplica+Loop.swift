@@ -37,7 +37,7 @@ extension LiveReplica where Memory: ~Copyable {
     private func limits(_ goal: LiveGoal) -> RunLimits {
         RunLimits(
             configuration, until: goal.time, from: goal.begin ?? replica.iteration, to: goal.iteration,
-            gone: Int(truncatingIfNeeded: rows.submitted) &- positions)
+            gone: Int(truncatingIfNeeded: rows.submitted) &- positions, walked: replica.walked)
     }
 
     @inline(__always)
@@ -188,6 +188,7 @@ extension LiveReplica where Memory: ~Copyable {
         let isFutile = !iteration.work.isAny && iteration.work.preemptions == 0
         try replica.complete(at: end)
         replica.now = end
+        if leavingCount > 0 { try settleAborts(at: end, landing: iteration.work.number) }
         for position in 0..<firstTokenCount { try tell(firstTokens.elements[position], at: end) }
         firstTokenCount = 0
         for position in 0..<replica.finishingCount {
@@ -268,6 +269,7 @@ extension LiveReplica where Memory: ~Copyable {
     @inline(__always)
     private mutating func landFlight() throws(BatchingError) {
         replica.now = max(replica.now, flight.end)
+        if leavingCount > 0 { try settleAborts(at: replica.now, landing: flight.number) }
         for position in 0..<flight.firstTokenCount { try tell(flight.firstTokens.elements[position], at: flight.end) }
         for position in 0..<flight.finishingCount {
             try finish(Int(flight.finishing.elements[position]), at: flight.end, iteration: flight.number)
@@ -281,6 +283,7 @@ extension LiveReplica where Memory: ~Copyable {
     private mutating func takeOff() {
         swap(&flight.finishing, &replica.finishing)
         flight.finishingCount = replica.finishingCount
+        replica.finishingCount = 0
         swap(&flight.firstTokens, &firstTokens)
         flight.firstTokenCount = firstTokenCount
         firstTokenCount = 0

@@ -16,13 +16,18 @@ extension LiveReplica where Memory: ~Copyable {
         let kind = (rows.hashes.blockSize, rows.hashes.coversOutput)
         for index in 0..<requests.count {
             let id = ids?[index] ?? firstNumber + Int64(index)
-            guard rows.row(of: id) == nil else {
+            do throws(BatchingError) {
+                try Work.row(index)
+                guard rows.row(of: id) == nil else {
+                    throw .invalid(
+                        ids == nil ? "the number of request \(index)" : "ids[\(index)]", id,
+                        "must not be that of a request that is in flight")
+                }
+            } catch {
                 // Those before it go again, as if they had never come.
                 for earlier in (0..<index).reversed() { rows.takeBack(ids?[earlier] ?? firstNumber + Int64(earlier)) }
                 rows.setHashKind(kind.0, kind.1)
-                throw .invalid(
-                    ids == nil ? "the number of request \(index)" : "ids[\(index)]", id,
-                    "must not be that of a request that is in flight")
+                throw error
             }
             _ = rows.add(requests, index, id: id, arrival: requests.arrivalTime?[index] ?? clock.seconds)
         }
@@ -76,19 +81,23 @@ extension LiveReplica where Memory: ~Copyable {
         if let times = requests.arrivalTime {
             // As the caller is told it: a late clock has more digits than a double.
             let now = clock.seconds
-            for index in 0..<requests.count where times[index] < now {
+            for index in 0..<requests.count {
+                try Work.row(index)
+                guard times[index] < now else { continue }
                 throw .invalid(
                     "arrival_time", index, times[index],
                     "must not be before the clock of the engine, which is at \(now) seconds")
             }
         }
+        try requests.checkEnds()
+        if let times = requests.abortTime {
+            for index in 0..<requests.count where !times[index].isNaN {
+                throw .invalid("abort_time", index, times[index], "must be NaN: a live engine is told as clients leave")
+            }
+        }
         guard let hashes = requests.prefixHashes else { return 0 }
         try hashes.check(count: requests.count)
-        guard Int64(hashes.blockSize) % configuration.blockSize == 0 else {
-            throw .invalid(
-                "hash_block_size", hashes.blockSize,
-                "must be a multiple of block_size, which is \(configuration.blockSize)")
-        }
+        try PrefixHashes.check(blockSize: Int64(hashes.blockSize), kvBlockSize: configuration.blockSize)
         if let blockSize = rows.hashes.blockSize {
             guard blockSize == hashes.blockSize, rows.hashes.coversOutput == hashes.coversOutput else {
                 throw .invalid(
@@ -196,6 +205,7 @@ extension LiveReplica where Memory: ~Copyable {
 
     private mutating func takeArrivalsOneByOne() throws(BatchingError) {
         while replica.nextArrival <= replica.now {
+            try Work.row(replica.arrived)
             let row = Int(order.elements[replica.arrived])
             guard let reason = replica.rejection(row) else {
                 try replica.takeArrival()
@@ -220,6 +230,7 @@ extension RequestColumns {
     fileprivate func with(_ prefixHashes: PrefixHashes?) -> RequestColumns {
         RequestColumns(
             count: count, promptLength: promptLength, outputLength: outputLength, arrivalTime: arrivalTime,
-            priority: priority, tieBreak: tieBreak, prefixHashes: prefixHashes)
+            priority: priority, tieBreak: tieBreak, prefixHashes: prefixHashes, maxTokens: maxTokens,
+            abortTime: abortTime)
     }
 }

@@ -7,12 +7,14 @@ extension LiveReplica where Memory: ~Copyable {
         var counters = counters(roll)
         try counters.code(&writer)
         for place in 0..<roll.count {
+            try Work.row(place)
             var row = rows[roll.row(at: place)]
             try row.code(&writer)
             rows.hashes.write(row: roll.row(at: place), to: &writer)
         }
         var decoding = 0
         for place in 0..<roll.running + roll.preempted {
+            try Work.row(place)
             var member = replica.savedMember(slot(roll, place))
             if member.kind == .decoding {
                 // Those admitted in the iteration under way come last, and are not counted yet.
@@ -36,6 +38,7 @@ extension LiveReplica where Memory: ~Copyable {
         try replica.memory.write(to: &writer, members: roll.running) { Int(slots[roll.row(at: $0)]) }
         writer.write(Int64(events.count))
         for position in 0..<events.count {
+            try Work.row(position)
             var event = events[position]
             try event.code(&writer, from: .zero, to: clock)
         }
@@ -131,6 +134,7 @@ extension Replica where Memory: ~Copyable {
         var saved = SavedMember()
         saved.wasPreempted = member.wasPreempted
         saved.generated = generated(slot)
+        saved.recent = recentTokens(slot)
         switch member.state {
         case .catchingUp:
             saved.kind = .catchingUp

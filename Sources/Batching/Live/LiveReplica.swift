@@ -72,7 +72,7 @@ struct LiveReplica<Memory: LiveMemory & ~Copyable>: ~Copyable {
         var replica = try Replica<Memory, Unattributed>(
             RequestColumns(count: 0), results: ResultColumns(), settings: settings,
             queueOrder: configuration.queueOrder, arrivalOrder: nil, survey: survey, memory: memory, attribution: nil,
-            iterationLog: nil, decisionLog: nil)
+            iterationLog: nil, decisionLog: nil, isLive: true)
         // Those who can never be served are turned away before the replica sees them.
         replica.mayReject = false
         try replica.keepPolicyRows(configuration)

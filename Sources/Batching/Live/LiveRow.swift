@@ -5,6 +5,8 @@ struct LiveRow: BitwiseCopyable {
     var rank: Int64 = 0
     var prompt: Int32 = 0
     var output: Int32 = 1
+    /// 0: none was given, so that it is always the output.
+    var maxTokens: Int32 = 0
     /// Seconds.
     var arrival = 0.0
     var priority: Int32 = 0
@@ -15,13 +17,17 @@ struct LiveRow: BitwiseCopyable {
     var cachedTokens: Int32 = 0
 
     /// Bytes of one.
-    static let size = 64
+    static let size = 68
 
     mutating func code(_ coder: inout some ByteCoder) throws(BatchingError) {
         try coder.code(&id)
         try coder.code(&rank, from: 0, to: .max)
         try coder.code(&prompt, from: 0, to: .max)
         try coder.code(&output, from: 1, to: .max)
+        try coder.code(&maxTokens, from: 0, to: .max)
+        guard maxTokens == 0 || maxTokens >= output else {
+            throw .corrupt("a request has more tokens than were asked for")
+        }
         try coder.code(seconds: &arrival)
         try coder.code(&priority)
         try coder.code(&tieBreak)

@@ -11,6 +11,7 @@ struct LiveRows: ~Copyable {
     private(set) var rank: GrowableBuffer<Int64>
     private(set) var prompt: GrowableBuffer<Int32>
     private(set) var output: GrowableBuffer<Int32>
+    private(set) var maxTokens: GrowableBuffer<Int32>
     private(set) var arrival: GrowableBuffer<Double>
     private(set) var priority: GrowableBuffer<Int32>
     private(set) var tieBreak: GrowableBuffer<Int64>
@@ -37,6 +38,7 @@ struct LiveRows: ~Copyable {
         let rank = try GrowableBuffer<Int64>(capacity: rows, repeating: 0)
         let prompt = try GrowableBuffer<Int32>(capacity: rows, repeating: 0)
         let output = try GrowableBuffer<Int32>(capacity: rows, repeating: 0)
+        let maxTokens = try GrowableBuffer<Int32>(capacity: rows, repeating: 0)
         let arrival = try GrowableBuffer(capacity: rows, repeating: 0.0)
         let priority = try GrowableBuffer<Int32>(capacity: rows, repeating: 0)
         let tieBreak = try GrowableBuffer<Int64>(capacity: rows, repeating: 0)
@@ -53,6 +55,7 @@ struct LiveRows: ~Copyable {
         self.rank = rank
         self.prompt = prompt
         self.output = output
+        self.maxTokens = maxTokens
         self.arrival = arrival
         self.priority = priority
         self.tieBreak = tieBreak
@@ -74,6 +77,7 @@ struct LiveRows: ~Copyable {
         try rank.reserve(rows)
         try prompt.reserve(rows)
         try output.reserve(rows)
+        try maxTokens.reserve(rows)
         try arrival.reserve(rows)
         try priority.reserve(rows)
         try tieBreak.reserve(rows)
@@ -101,7 +105,8 @@ struct LiveRows: ~Copyable {
         let row = add(
             LiveRow(
                 id: id, rank: submitted, prompt: Int32(truncatingIfNeeded: requests.prompt(index)),
-                output: Int32(truncatingIfNeeded: requests.output(index)), arrival: arrival,
+                output: Int32(truncatingIfNeeded: requests.output(index)),
+                maxTokens: requests.maxTokens?[index] ?? 0, arrival: arrival,
                 priority: requests.priority?[index] ?? 0, tieBreak: requests.tieBreak?[index] ?? submitted))
         submitted += 1
         hashes.add(requests.prefixHashes, index, row: row)
@@ -123,6 +128,7 @@ struct LiveRows: ~Copyable {
         rank.elements[row] = request.rank
         prompt.elements[row] = request.prompt
         output.elements[row] = request.output
+        maxTokens.elements[row] = request.maxTokens
         arrival.elements[row] = request.arrival
         priority.elements[row] = request.priority
         tieBreak.elements[row] = request.tieBreak
@@ -139,7 +145,8 @@ struct LiveRows: ~Copyable {
     subscript(row: Int) -> LiveRow {
         LiveRow(
             id: id.elements[row], rank: rank.elements[row], prompt: prompt.elements[row], output: output.elements[row],
-            arrival: arrival.elements[row], priority: priority.elements[row], tieBreak: tieBreak.elements[row],
+            maxTokens: maxTokens.elements[row], arrival: arrival.elements[row], priority: priority.elements[row],
+            tieBreak: tieBreak.elements[row],
             start: start.elements[row], firstToken: firstToken.elements[row], cachedTokens: cachedTokens.elements[row])
     }
 
@@ -200,7 +207,8 @@ struct LiveRows: ~Copyable {
         var columns = RequestColumns(
             count: count, promptLength: UnsafePointer(prompt.elements), outputLength: UnsafePointer(output.elements),
             arrivalTime: UnsafePointer(arrival.elements), priority: UnsafePointer(priority.elements),
-            tieBreak: UnsafePointer(tieBreak.elements), prefixHashes: hashes.columns)
+            tieBreak: UnsafePointer(tieBreak.elements), prefixHashes: hashes.columns,
+            maxTokens: UnsafePointer(maxTokens.elements))
         columns.rank = UnsafePointer(rank.elements)
         columns.ids = UnsafePointer(id.elements)
         return columns
@@ -220,6 +228,7 @@ struct LiveRows: ~Copyable {
         try rank.assign(other.rank, count: rows)
         try prompt.assign(other.prompt, count: rows)
         try output.assign(other.output, count: rows)
+        try maxTokens.assign(other.maxTokens, count: rows)
         try arrival.assign(other.arrival, count: rows)
         try priority.assign(other.priority, count: rows)
         try tieBreak.assign(other.tieBreak, count: rows)

@@ -86,8 +86,8 @@ public struct LiveEventColumns {
 }
 
 extension LiveEvents {
-    mutating func take(into columns: LiveEventColumns) -> Int {
-        take(atMost: columns.capacity) { (position, event) in
+    mutating func take(into columns: LiveEventColumns) throws(BatchingError) -> Int {
+        try take(atMost: columns.capacity) { (position, event) in
             columns.time?[position] = event.time.seconds
             columns.request?[position] = event.id
             columns.event?[position] = event.event

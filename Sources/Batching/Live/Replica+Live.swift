@@ -1,14 +1,5 @@
 // What happens to members only in an engine that runs on.
 extension Replica where Memory: ~Copyable {
-    /// Takes a member out of what is counted or looked at: its tokens are in itself.
-    private mutating func standApart(_ slot: Int) {
-        switch members.elements[slot].state {
-        case .decoding: leaveDecoding(slot)
-        case .catchingUp: removeCatchingUp(slot)
-        default: break
-        }
-    }
-
     /// Those who catch up, in order of admission.
     func forEachCatchingUp(_ body: (Member) -> Void) {
         var slot = firstCatchingUp
@@ -30,28 +21,16 @@ extension Replica where Memory: ~Copyable {
         if members.elements[slot].state != .waiting { members.elements[slot].state = .finishing }
     }
 
-    /// A member leaves between two iterations, without having all its tokens.
-    mutating func withdraw(_ slot: Int) {
-        totals.tokens &+= Int64(outputGenerated(slot))
-        if members.elements[slot].state == .waiting {
-            memory.forget(Int(members.elements[slot].request))
-            removeWaiting(slot)
-        } else {
-            standApart(slot)
-            let member = members.elements[slot]
-            if member.wasPreempted { noteRecomputed(slot) }
-            memory.release(slot, member, computed: member.computed, isPreempted: false)
-            removeRunning(slot)
-        }
-        giveBack(slot)
-    }
-
     /// A member will have another number of tokens in the end, more than it has. False, and nothing is changed, if that
     /// takes more KV blocks than are free.
     mutating func resize(_ slot: Int, to output: Int32) throws(BatchingError) -> Bool {
         let member = members.elements[slot]
         let isRunning = member.state != .waiting
         if isRunning, try !memory.resize(slot, member, to: Int64(member.prompt) &+ Int64(output)) { return false }
+        if settings.isAsynchronous, requests.maxTokens != nil {
+            members.elements[slot].ending =
+                maxTokens(Int(member.request)) > Int64(output) ? .unforeseen : .foreseen
+        }
         if member.state == .decoding {
             let left = Int64(output &- generated(slot))
             dueLists.remove(slot, members.elements)
@@ -115,6 +94,7 @@ extension Replica where Memory: ~Copyable {
         iteration = other.iteration
         preempted = other.preempted
         finishingCount = other.finishingCount
+        try tokenRuns.assign(other.tokenRuns, count: other.slotCount)
         totals = other.totals
     }
 }

@@ -1,15 +1,20 @@
 // What is read of members is checked, and they take their places again.
 extension Replica where Memory: ~Copyable {
     /// Whether a member of a request can be like this.
-    func isPossible(_ saved: SavedMember, prompt: Int64, output: Int64) -> Bool {
+    /// - Parameter isUnforeseen: whether its end is not known to asynchronous scheduling before its last token is there.
+    func isPossible(_ saved: SavedMember, prompt: Int64, output: Int64, isUnforeseen: Bool) -> Bool {
         let known = prompt + Int64(saved.generated)
         let target = settings.padsBatch ? max(Int64(batchOutput), output) : output
         let isComplete = saved.generated == output
+        // While its last token is on its way it has one more scheduled, and may have been given that.
+        let ending = isUnforeseen ? output + (saved.kind == .decoding ? 1 : 0) : -1
+        guard saved.generated >= saved.recent.nonzeroBitCount else { return false }
         switch saved.kind {
         case .catchingUp:
-            return Int64(saved.generated) < target && saved.computed + Int64(saved.chunk) <= known
-                && saved.computed < known
-        case .decoding: return saved.generated > 0 && Int64(saved.generated) < target
+            return (Int64(saved.generated) < target || Int64(saved.generated) == ending)
+                && saved.computed + Int64(saved.chunk) <= known && saved.computed < known
+        case .decoding:
+            return saved.generated > 0 && (Int64(saved.generated) < target || Int64(saved.generated) <= ending)
         case .joining: return Int64(saved.generated) < target && !settings.padsBatch
         case .finishing: return isComplete && settings.isAsynchronous
         case .preempted: return saved.wasPreempted && (isComplete ? settings.isAsynchronous : saved.generated < output)
@@ -28,8 +33,11 @@ extension Replica where Memory: ~Copyable {
         member.sequence = admissions
         // But for those that catch up it has the KV of all its tokens but the newest.
         member.computed = saved.kind == .catchingUp ? saved.computed : member.known - 1
+        member.ending = settings.isAsynchronous ? ending(row) : .foreseen
+        if member.ending == .unforeseen, saved.generated >= member.output { member.ending = .reached }
         members.elements[slot] = member
         histories.elements[slot] = MemberHistory()
+        tokenRuns.elements[slot] = tokenRun(saved)
         guard saved.kind != .preempted else {
             members.elements[slot].computed = 0
             members.elements[slot].state = .waiting
@@ -46,6 +54,20 @@ extension Replica where Memory: ~Copyable {
         case .finishing, .preempted: members.elements[slot].state = .finishing
         }
         return slot
+    }
+
+    private func tokenRun(_ saved: SavedMember) -> TokenRun {
+        if saved.kind == .joining { return TokenRun(first: iteration) }
+        if saved.recent == 0 { return TokenRun() }
+        return TokenRun(
+            first: iteration - (saved.recent & 2 != 0 ? 2 : 1), newest: iteration - (saved.recent & 1 != 0 ? 1 : 2))
+    }
+
+    /// What is saved of them.
+    func recentTokens(_ slot: Int) -> UInt8 {
+        let newest = recentTokens(slot, from: iteration - 1)
+        let both = recentTokens(slot, from: iteration - 2)
+        return (newest > 0 ? 1 : 0) | (both > newest ? 2 : 0)
     }
 
     /// It decodes, but is counted there only once the iteration under way is over.
@@ -78,7 +100,8 @@ extension Replica where Memory: ~Copyable {
     /// Whether a member has all its tokens, the last of which are on their way.
     func isComplete(_ slot: Int) -> Bool {
         let member = members.elements[slot]
-        return member.state == .finishing || (member.state == .waiting && member.generated == member.output)
+        return member.state == .finishing || member.ending == .reached
+            || (member.state == .waiting && member.generated == member.output)
     }
 
     var completeMembers: Int {

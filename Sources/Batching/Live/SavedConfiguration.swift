@@ -69,7 +69,7 @@ extension ByteCoder {
 }
 
 extension BatchingError {
-    fileprivate static func missingCallback(_ name: String) -> BatchingError {
+    fileprivate static func missingCallback(_ name: StaticString) -> BatchingError {
         BatchingError(.nullPointer, "\(name) is NULL: the engine that was saved has one, so it is required")
     }
 }

@@ -73,6 +73,8 @@ struct SavedMember {
     /// Of those that catch up: tokens whose KV is there, and those that the iteration under way computes.
     var computed: Int64 = 0
     var chunk: Int32 = 0
+    /// Whether the iteration before the one under way gave it a token, and, in the second bit, the one before that.
+    var recent: UInt8 = 0
 
     mutating func code(_ coder: inout some ByteCoder) throws(BatchingError) {
         var raw = kind.rawValue
@@ -82,6 +84,7 @@ struct SavedMember {
         try coder.code(&generated, from: 0, to: .max)
         try coder.code(&computed, from: 0, to: Int64(1) << 33)
         try coder.code(&chunk, from: 0, to: .max)
+        try coder.code(&recent, from: 0, to: 3)
     }
 }
 

@@ -104,12 +104,12 @@ struct BlockPool: ~Copyable {
         let blocks = try ScratchBuffer<Block>(uninitialized: other.blockCount)
         let nodes = try ZeroedBuffer<Node>(count: other.nodeCount)
         let taken = Int(other.fresh)
-        blocks.elements.update(from: other.blocks.elements, count: min(taken + 1, other.blockCount))
+        try blocks.elements.copy(other.blocks.elements, count: min(taken + 1, other.blockCount))
         blocks.elements[Int(other.end)] = other.blocks.elements[Int(other.end)]
         if taken > other.nodeCount / 16 {
-            nodes.elements.update(from: other.nodes.elements, count: other.nodeCount)
+            try nodes.elements.copy(other.nodes.elements, count: other.nodeCount)
         } else {
-            nodes.elements.update(from: other.nodes.elements, count: taken)
+            try nodes.elements.copy(other.nodes.elements, count: taken)
             // The head of a list that is not empty is the neighbour of a block.
             for block in 0..<other.fresh {
                 let (next, previous) = (other.next(block), other.previous(block))

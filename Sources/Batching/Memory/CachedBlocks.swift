@@ -32,8 +32,9 @@ struct CachedBlocks: BlockMemory, ~Copyable {
     let blockSize: BlockSize
     private var requests: RequestColumns
     private let isAsynchronous: Bool
-    /// Blocks in what one hash id stands for.
+    /// Blocks in what one hash id stands for, and ids in a block: at least one of the two is 1.
     private var blocksPerHash: BlockSize
+    private var hashesPerBlock: BlockSize
     var pool: BlockPool
     var tables: GrowableBuffer<Table>
     private let phases: ScratchBuffer<Phase>
@@ -57,10 +58,7 @@ struct CachedBlocks: BlockMemory, ~Copyable {
         usable: Int, blockSize: Int64, requests: RequestColumns, isAsynchronous: Bool, ownsBlocks: Bool = true
     ) throws(BatchingError) {
         let hashBlockSize = Int64(requests.prefixHashes?.blockSize ?? 0)
-        guard hashBlockSize >= 0, hashBlockSize % blockSize == 0 else {
-            throw .invalid(
-                "hash_block_size", hashBlockSize, "must be a multiple of block_size, which is \(blockSize)")
-        }
+        try PrefixHashes.check(blockSize: hashBlockSize, kvBlockSize: blockSize)
         let pool = try BlockPool(count: ownsBlocks ? usable : 0)
         let tables = try GrowableBuffer(capacity: 0, repeating: Table())
         let phases = try ScratchBuffer(count: Int(blockSize), repeating: Phase())
@@ -74,6 +72,7 @@ struct CachedBlocks: BlockMemory, ~Copyable {
         self.requests = requests
         self.isAsynchronous = isAsynchronous
         blocksPerHash = BlockSize(max(1, hashBlockSize / blockSize))
+        hashesPerBlock = BlockSize(hashBlockSize == 0 ? 1 : max(1, blockSize / hashBlockSize))
     }
 
     /// - Parameter reservesBlocks: no policy that does caches prefixes.
@@ -287,15 +286,16 @@ extension CachedBlocks {
         let count = hashes.ends[request] &- hashes.begins[request]
         let prompt = max(1, requests.prompt(request))
         let tokens = hashes.coversOutput ? prompt &+ requests.output(request) : prompt
-        // A request has fewer than 2^33 tokens, so that more ids than that make no difference.
-        let inIds = min(count, 1 << 33) &* blocksPerHash.tokens
-        return min(blockSize.full(tokens), Int(truncatingIfNeeded: inIds))
+        // A request has fewer than 2^32 tokens, so that more ids than that make no difference.
+        let inIds = hashesPerBlock.full(min(count, 1 << 32) &* blocksPerHash.tokens)
+        return min(blockSize.full(tokens), inIds)
     }
 
+    /// What is in a block: its last id, since ids are chained, or that of which it is a part.
     @inline(__always)
     private func content(_ ids: UnsafePointer<Int64>, _ position: Int) -> BlockPool.Content {
-        BlockPool.Content(
-            id: ids[blocksPerHash.full(Int64(position))], place: UInt32(truncatingIfNeeded: position))
+        let last = (Int64(position) &+ 1) &* hashesPerBlock.tokens &- 1
+        return BlockPool.Content(id: ids[blocksPerHash.full(last)], place: UInt32(truncatingIfNeeded: position))
     }
 
     @inline(__always)
@@ -454,6 +454,8 @@ extension CachedBlocks {
         self.requests = requests
         if let hashes = requests.prefixHashes {
             blocksPerHash = BlockSize(max(1, Int64(hashes.blockSize) / blockSize.tokens))
+            hashesPerBlock = BlockSize(
+                hashes.blockSize == 0 ? 1 : max(1, blockSize.tokens / Int64(hashes.blockSize)))
         }
     }
 
@@ -469,6 +471,7 @@ extension CachedBlocks {
     mutating func assign(_ other: borrowing CachedBlocks, slots: Int) throws(BatchingError) {
         try tables.reserve(slots)
         for slot in 0..<slots {
+            try Work.row(slot)
             let source = other.tables.elements[slot]
             let blocks = Int(source.count)
             // Room for what it may take later, too, which must not fail then.
@@ -491,6 +494,7 @@ extension CachedBlocks {
         nextToPublish = other.nextToPublish
         isGrowing = other.isGrowing
         blocksPerHash = other.blocksPerHash
+        hashesPerBlock = other.hashesPerBlock
     }
 }
 

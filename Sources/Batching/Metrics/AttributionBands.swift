@@ -92,6 +92,7 @@ public enum AttributionBands {
         let edges = try edges(requests, percentiles, summary)
         let sums = try ScratchBuffer(count: bandCount, repeating: BandSums())
         for index in 0..<requests.count {
+            try Work.row(index)
             guard let total = requests.total(index), let band = band(of: total, edges.elements, bandCount) else {
                 continue
             }
@@ -126,6 +127,7 @@ public enum AttributionBands {
     private static func survey(_ requests: AttributedRequests) throws(BatchingError) -> Survey {
         var survey = Survey()
         for index in 0..<requests.count {
+            try Work.row(index)
             if let defect = requests.defect(index) { throw defect }
             guard let total = requests.total(index) else { continue }
             survey.included += 1
@@ -141,18 +143,22 @@ public enum AttributionBands {
         _ requests: AttributedRequests, _ percentiles: UnsafeBufferPointer<Double>, _ survey: Survey
     ) throws(BatchingError) -> ScratchBuffer<Int64> {
         let edges = try ScratchBuffer<Int64>(count: percentiles.count, repeating: -1)
-        var ranks: [Int] = []
+        let ranks = try ScratchBuffer<Int>(uninitialized: percentiles.count)
+        var sought = 0
         for percentile in percentiles where percentile > 0 {
             let rank = (Double(survey.included) * percentile / 100).rounded(.up)
-            ranks.append(min(Int(rank), survey.included) - 1)
+            ranks.elements[sought] = min(Int(rank), survey.included) - 1
+            sought += 1
         }
-        let statistics = try OrderStatistics(ranks: ranks)
+        let statistics = try OrderStatistics(ranks: UnsafeBufferPointer(start: ranks.elements, count: sought))
         // Those left out are put behind all others, where no rank is looked for.
-        statistics.select(
+        try statistics.select(
             Totals(requests: requests, leftOut: survey.largest), count: requests.count, smallest: survey.smallest,
             largest: survey.largest)
-        let first = percentiles.count - ranks.count
-        for (number, rank) in ranks.enumerated() { edges.elements[first + number] = statistics.value(rank: rank) }
+        let first = percentiles.count - sought
+        for number in 0..<sought {
+            edges.elements[first + number] = statistics.value(rank: ranks.elements[number])
+        }
         return edges
     }
 
@@ -247,13 +253,21 @@ extension AttributedRequests {
 
     @inline(never)
     private func describedDefect(_ index: Int, _ sum: Double) -> BatchingError {
-        for (name, column) in [
-            ("waiting_for_slot", parts.waitingForSlot), ("waiting_for_memory", parts.waitingForMemory),
-            ("prefill", parts.prefill), ("decode", parts.decode),
-            ("slowed_by_prefill", parts.slowedByPrefill), ("preempted", parts.preempted),
-            ("held_in_batch", parts.heldInBatch),
-        ] where !column[index].isNaN && !Nanoseconds.holds(column[index]) {
-            return .invalid(name, index, column[index], Nanoseconds.requirement)
+        func check(_ column: UnsafePointer<Double>, _ name: StaticString) throws(BatchingError) {
+            if !column[index].isNaN, !Nanoseconds.holds(column[index]) {
+                throw .invalid("\(name)", index, column[index], Nanoseconds.requirement)
+            }
+        }
+        do throws(BatchingError) {
+            try check(parts.waitingForSlot, "waiting_for_slot")
+            try check(parts.waitingForMemory, "waiting_for_memory")
+            try check(parts.prefill, "prefill")
+            try check(parts.decode, "decode")
+            try check(parts.slowedByPrefill, "slowed_by_prefill")
+            try check(parts.preempted, "preempted")
+            try check(parts.heldInBatch, "held_in_batch")
+        } catch {
+            return error
         }
         return BatchingError(
             .invalidArgument,

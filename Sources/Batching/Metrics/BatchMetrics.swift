@@ -32,9 +32,11 @@ extension BatchMetrics {
             throw .invalid("total_time", totalTime, "must be greater than 0 where there are requests")
         }
 
-        let positions = [0.50, 0.95, 0.99].map { RankPosition($0, count, .linear) }
-        let statistics = try OrderStatistics(positions)
-        statistics.select(
+        let positions = try ScratchBuffer(count: 3, repeating: RankPosition(0.50, count, .linear))
+        positions.elements[1] = RankPosition(0.95, count, .linear)
+        positions.elements[2] = RankPosition(0.99, count, .linear)
+        let statistics = try OrderStatistics(UnsafeBufferPointer(start: positions.elements, count: 3))
+        try statistics.select(
             LatencyColumn(completed: completed), count: count, smallest: sums.shortestLatency,
             largest: sums.longestLatency)
         let busy = try BusyTime.ofUnion(
@@ -43,9 +45,9 @@ extension BatchMetrics {
         throughput = Double(sums.tokens) / totalTime
         totalTokens = sums.tokens
         averageLatency = Double(sums.latency) / Double(count) / 1e9
-        p50Latency = statistics.value(positions[0]) / 1e9
-        p95Latency = statistics.value(positions[1]) / 1e9
-        p99Latency = statistics.value(positions[2]) / 1e9
+        p50Latency = statistics.value(positions.elements[0]) / 1e9
+        p95Latency = statistics.value(positions.elements[1]) / 1e9
+        p99Latency = statistics.value(positions.elements[2]) / 1e9
         averageQueueTime = Double(sums.queueTime) / Double(count) / 1e9
         averageTimeToFirstToken = sums.timeToFirstToken / Double(count) / 1e9
         gpuUtilization = total > .zero ? Double(busy.count) / Double(total.count) : 0
@@ -67,14 +69,14 @@ private struct LatencySums {
     var latency: Int128 = 0
     var queueTime: Int128 = 0
     /// Nanoseconds. Exact where the first token times are known; equal steps have fractions.
-    var timeToFirstToken: Double { Double(knownTimeToFirstToken) + estimatedTimeToFirstToken }
+    var timeToFirstToken: Double { Double(knownTimeToFirstToken) + estimatedTimeToFirstToken.value }
     var shortestLatency = Int64.max
     var longestLatency: Int64 = 0
     var startsAreInOrder = true
     var endsAreInOrder = true
 
     private var knownTimeToFirstToken: Int128 = 0
-    private var estimatedTimeToFirstToken = 0.0
+    private var estimatedTimeToFirstToken = CompensatedSum()
 
     init(_ completed: CompletedColumns) throws(BatchingError) {
         var sums = LatencySums()
@@ -88,7 +90,7 @@ private struct LatencySums {
             if let firstToken = request.firstToken {
                 sums.knownTimeToFirstToken &+= Int128((firstToken - request.arrival).count)
             } else {
-                sums.estimatedTimeToFirstToken += request.timeToFirstToken
+                sums.estimatedTimeToFirstToken.add(request.timeToFirstToken)
             }
             sums.shortestLatency = min(sums.shortestLatency, latency)
             sums.longestLatency = max(sums.longestLatency, latency)

@@ -5,22 +5,23 @@ enum BusyTime {
         _ completed: CompletedColumns, startsAreInOrder: Bool, endsAreInOrder: Bool, limit: Nanoseconds
     ) throws(BatchingError) -> Nanoseconds {
         if startsAreInOrder {
-            return byStart(completed, GivenOrder(), limit)
+            return try byStart(completed, GivenOrder(), limit)
         }
         if endsAreInOrder {
-            return byDescendingEnd(completed, limit)
+            return try byDescendingEnd(completed, limit)
         }
         let byTime = try TimeOrder(sorting: completed.startTime, count: completed.count)
-        return byStart(completed, byTime.order, limit)
+        return try byStart(completed, byTime.order, limit)
     }
 
     private static func byStart(
         _ completed: CompletedColumns, _ order: some RowOrder, _ limit: Nanoseconds
-    ) -> Nanoseconds {
+    ) throws(BatchingError) -> Nanoseconds {
         var busy = Nanoseconds.zero
         /// Everything before this has been added.
         var frontier = Nanoseconds.zero
         for position in 0..<completed.count {
+            try Work.row(position)
             let index = order[position]
             let start = max(completed.start(index), frontier)
             let end = min(completed.end(index), limit)
@@ -33,11 +34,14 @@ enum BusyTime {
     }
 
     /// The same from the other end of time.
-    private static func byDescendingEnd(_ completed: CompletedColumns, _ limit: Nanoseconds) -> Nanoseconds {
+    private static func byDescendingEnd(
+        _ completed: CompletedColumns, _ limit: Nanoseconds
+    ) throws(BatchingError) -> Nanoseconds {
         var busy = Nanoseconds.zero
         /// Everything after this has been added.
         var frontier = limit
         for index in (0..<completed.count).reversed() {
+            try Work.row(index)
             let start = completed.start(index)
             let end = min(completed.end(index), frontier)
             if end > start {

@@ -9,7 +9,7 @@ public enum PercentileMethod: Int32, CaseIterable, Sendable {
 }
 
 /// What a sample of values looks like. All are 0 if there are no values.
-public struct Distribution: Equatable, Sendable {
+public struct Distribution: BitwiseCopyable, Equatable, Sendable {
     public var count: Int64 = 0
     public var mean = 0.0
     public var median = 0.0
@@ -59,30 +59,29 @@ extension Distribution {
             results?.update(repeating: 0, count: wanted.count)
             return
         }
-        var positions: [RankPosition] = []
+        // The median, then the percentiles.
+        let positions = try ScratchBuffer(count: 1 + wanted.count, repeating: RankPosition(0.5, count, .linear))
+        var sought = 1
         if let percentiles = wanted.percentiles, results != nil {
             for index in 0..<wanted.count {
-                positions.append(RankPosition(percentiles[index] / 100, count, wanted.method))
+                positions.elements[1 + index] = RankPosition(percentiles[index] / 100, count, wanted.method)
             }
+            sought += wanted.count
         }
-        let middle = RankPosition(0.5, count, .linear)
-        let selection = try ValueSelection(positions + [middle])
+        let selection = try ValueSelection(UnsafeBufferPointer(start: positions.elements, count: sought))
 
-        let extent = Extent(values, count)
-        let center = extent.sum / Double(count)
-        let squares = center.isFinite ? Extent.squares(values, count, around: center) : .nan
+        let extent = try Extent(values, count)
+        let spread = try Spread(values, count, extent)
         self.count = Int64(count)
-        // Rounding may carry the mean of equal values beyond them.
-        mean = min(max(center, extent.smallest), extent.largest) / divisor
-        let areEqual = extent.smallest == extent.largest && center.isFinite
-        standardDeviation = areEqual ? 0 : (squares / Double(count)).squareRoot() / divisor
-        sum = extent.sum / divisor
+        mean = spread.mean / divisor
+        standardDeviation = spread.standardDeviation / divisor
+        sum = spread.sum / divisor
         minimum = extent.smallest / divisor
         maximum = extent.largest / divisor
 
-        selection.select(values, count: count, smallest: extent.smallest, largest: extent.largest)
-        median = selection.value(middle) / divisor
-        for (index, position) in positions.enumerated() { results?[index] = selection.value(position) / divisor }
+        try selection.select(values, count: count, smallest: extent.smallest, largest: extent.largest)
+        median = selection.value(positions.elements[0]) / divisor
+        for index in 1..<sought { results?[index - 1] = selection.value(positions.elements[index]) / divisor }
     }
 
     /// The distribution of a column that stays as it is.
@@ -94,68 +93,19 @@ extension Distribution {
     ) throws(BatchingError) {
         try Validation.count(count, "count")
         try wanted.validate()
-        for index in 0..<count where values[index].isNaN {
+        for index in 0..<count {
+            try Work.row(index)
+            guard values[index].isNaN else { continue }
             throw .invalid("values", index, values[index], "must be a number")
         }
         let copy = try ScratchBuffer<Double>(uninitialized: count)
-        copy.elements.update(from: values, count: count)
+        try copy.elements.copy(values, count: count)
         try self.init(of: copy.elements, count: count, dividedBy: 1, wanted, into: results)
     }
 }
 
-/// The sum and the extremes of values. Sums go in blocks and lanes, so that the error of ten million values stays below
-/// 1e-13 of their sum, in an order that is the same everywhere.
-private struct Extent {
-    private typealias Lanes = SIMD8<Double>
-
-    var sum = 0.0
-    var smallest: Double
-    var largest: Double
-
-    /// - Parameter values: at least one.
-    init(_ values: UnsafePointer<Double>, _ count: Int) {
-        var low = Lanes(repeating: values[0])
-        var high = low
-        sum = Extent.sum(values, count) { lanes in
-            low.replace(with: lanes, where: lanes .< low)
-            high.replace(with: lanes, where: lanes .> high)
-            return lanes
-        }
-        smallest = low.min()
-        largest = high.max()
-    }
-
-    static func squares(_ values: UnsafePointer<Double>, _ count: Int, around center: Double) -> Double {
-        sum(values, count) { lanes in (lanes - center) * (lanes - center) }
-    }
-
-    /// - Parameter term: of eight values; of those that are left over, of each by itself.
-    @inline(__always)
-    private static func sum(_ values: UnsafePointer<Double>, _ count: Int, _ term: (Lanes) -> Lanes) -> Double {
-        var total = 0.0
-        var start = 0
-        while start < count {
-            let end = min(start + 4096, count)
-            var lanes = Lanes.zero
-            var index = start
-            while index + 8 <= end {
-                lanes += term(UnsafeRawPointer(values + index).loadUnaligned(as: Lanes.self))
-                index += 8
-            }
-            var block = lanes.sum()
-            while index < end {
-                block += term(Lanes(repeating: values[index]))[0]
-                index += 1
-            }
-            total += block
-            start = end
-        }
-        return total
-    }
-}
-
 /// Between which ranks a percentile lies.
-struct RankPosition {
+struct RankPosition: BitwiseCopyable {
     let lower: Int
     let upper: Int
     /// From the lower to the upper, in 0..<1.
@@ -187,6 +137,8 @@ struct RankPosition {
         // Also where both are infinite.
         if fraction == 0 || below == above { return below }
         let distance = above - below
+        // Beyond a double, or infinite.
+        guard distance.isFinite else { return below * (1 - fraction) + above * fraction }
         // From the nearer end, so that a fraction near 1 gives nearly the upper value: as NumPy.
         return fraction < 0.5 ? below + distance * fraction : above - distance * (1 - fraction)
     }

@@ -79,7 +79,10 @@ extension Load {
         var state = LoadState()
         var sums = LoadSums()
         var now = window.start
+        var changes = 0
         while now < window.end {
+            try Work.row(changes)
+            changes &+= 1
             arrivals.advance(to: now, &state)
             starts.advance(to: now, &state)
             lastTokens.advance(to: now, &state)

@@ -128,6 +128,7 @@ struct LoadSurvey {
         try columns.validate()
         var (arrival, start, lastToken, end) = (Int64(0), Int64(0), Int64(0), Int64(0))
         for index in 0..<columns.count {
+            try Work.row(index)
             guard columns.isIncluded(index) else { continue }
             included &+= 1
             let nextArrival = columns.arrival(index)

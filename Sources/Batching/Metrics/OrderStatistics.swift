@@ -44,17 +44,15 @@ struct OrderStatistics: ~Copyable {
     private let rankCount: Int
 
     /// - Parameter sought: ranks from 0, that of the smallest value, in any order.
-    init(ranks sought: [Int]) throws(BatchingError) {
-        var distinctRanks: [Int] = []
-        for rank in sought.sorted() where distinctRanks.last != rank { distinctRanks.append(rank) }
-        let count = distinctRanks.count
+    init(ranks sought: some Collection<Int>) throws(BatchingError) {
+        let ranks = try ScratchBuffer<Int>(uninitialized: sought.count)
+        var count = 0
+        for rank in sought { OrderStatistics.insert(rank, ranks.elements, &count) }
         let whole = Interval(lowest: 0, bits: 0, before: 0)
-        let ranks = try ScratchBuffer(count: count, repeating: 0)
         let intervals = try ScratchBuffer(count: count, repeating: whole)
         let distinct = try ScratchBuffer(count: count, repeating: whole)
         let counts = try ScratchBuffer<UInt32>(count: count * OrderStatistics.bins, repeating: 0)
         let wanted = try ScratchBuffer<UInt8>(count: OrderStatistics.bins, repeating: 0)
-        for (number, rank) in distinctRanks.enumerated() { ranks.elements[number] = rank }
         self.ranks = ranks
         self.intervals = intervals
         self.distinct = distinct
@@ -63,8 +61,26 @@ struct OrderStatistics: ~Copyable {
         rankCount = count
     }
 
-    init(_ positions: [RankPosition]) throws(BatchingError) {
-        try self.init(ranks: positions.flatMap { [$0.lower, $0.upper] })
+    init(_ positions: some Collection<RankPosition>) throws(BatchingError) {
+        let ranks = try ScratchBuffer<Int>(uninitialized: 2 * positions.count)
+        var count = 0
+        for position in positions {
+            ranks.elements[count] = position.lower
+            ranks.elements[count + 1] = position.upper
+            count += 2
+        }
+        try self.init(ranks: UnsafeBufferPointer(start: ranks.elements, count: count))
+    }
+
+    /// Puts a rank in its place among those that ascend, unless it is there. Ranks mostly come in order, so that there is
+    /// nothing to move.
+    private static func insert(_ rank: Int, _ ranks: UnsafeMutablePointer<Int>, _ count: inout Int) {
+        var place = count
+        while place > 0, ranks[place - 1] > rank { place -= 1 }
+        if place > 0, ranks[place - 1] == rank { return }
+        for moved in stride(from: count, to: place, by: -1) { ranks[moved] = ranks[moved - 1] }
+        ranks[place] = rank
+        count += 1
     }
 
     /// The value with one of the ranks, once they have been selected.
@@ -82,22 +98,24 @@ struct OrderStatistics: ~Copyable {
     /// Finds the value of every rank.
     /// - Parameters:
     ///   - column: `count` values, all within `smallest...largest`; count is more than every rank, at most `UInt32.max`.
-    func select(_ column: some IntegerColumn, count: Int, smallest: Int64, largest: Int64) {
+    func select(_ column: some IntegerColumn, count: Int, smallest: Int64, largest: Int64) throws(BatchingError) {
         var bits = begin(smallest: smallest, largest: largest)
-        while bits > 0 { bits = advance(column, count: count, bits: bits) }
+        while bits > 0 { bits = try advance(column, count: count, bits: bits) }
     }
 
     /// The same for values that may be overwritten: those in no interval are dropped after each round.
     /// - Parameter values: `count` values, all within `smallest...largest`; count is more than every rank, at most
     ///   `UInt32.max`.
-    func select(consuming values: UnsafeMutablePointer<Int64>, count: Int, smallest: Int64, largest: Int64) {
+    func select(
+        consuming values: UnsafeMutablePointer<Int64>, count: Int, smallest: Int64, largest: Int64
+    ) throws(BatchingError) {
         var bits = begin(smallest: smallest, largest: largest)
         // All values lie in it; and in the later rounds not all in one of theirs, since bins are dropped between them.
         var alone: Interval? = rankCount > 0 ? intervals.elements[0] : nil
         var left = count
         while bits > 0 {
-            bits = advance(StoredIntegers(values: values), count: left, bits: bits)
-            if bits > 0 { left = drop(values, count: left, findDistinct(), alone: alone) }
+            bits = try advance(StoredIntegers(values: values), count: left, bits: bits)
+            if bits > 0 { left = try drop(values, count: left, findDistinct(), alone: alone) }
             alone = nil
         }
     }
@@ -111,9 +129,9 @@ struct OrderStatistics: ~Copyable {
     }
 
     /// One round. Returns the bits that are not known then.
-    private func advance(_ column: some IntegerColumn, count: Int, bits: Int) -> Int {
+    private func advance(_ column: some IntegerColumn, count: Int, bits: Int) throws(BatchingError) -> Int {
         let distinctCount = findDistinct()
-        tally(column, count: count, distinctCount: distinctCount)
+        try tally(column, count: count, distinctCount: distinctCount)
         narrow(distinctCount: distinctCount)
         return max(bits - OrderStatistics.binBits, 0)
     }
@@ -122,7 +140,7 @@ struct OrderStatistics: ~Copyable {
     /// - Parameter alone: the interval of the round before, if all values lie in it.
     private func drop(
         _ values: UnsafeMutablePointer<Int64>, count: Int, _ distinctCount: Int, alone: Interval?
-    ) -> Int {
+    ) throws(BatchingError) -> Int {
         var kept = 0
         if let alone {
             // The intervals are bins of the one before, so that a table tells.
@@ -132,6 +150,7 @@ struct OrderStatistics: ~Copyable {
                 wanted.elements[Int(truncatingIfNeeded: offset >> UInt64(alone.shift))] = 1
             }
             for index in 0..<count {
+                try Work.row(index)
                 let value = values[index]
                 let offset = UInt64(bitPattern: value &- alone.lowest)
                 values[kept] = value
@@ -140,6 +159,7 @@ struct OrderStatistics: ~Copyable {
             return kept
         }
         for index in 0..<count {
+            try Work.row(index)
             let value = values[index]
             values[kept] = value
             kept &+= interval(of: value, distinctCount) == nil ? 0 : 1
@@ -173,19 +193,20 @@ struct OrderStatistics: ~Copyable {
         return found
     }
 
-    private func tally(_ column: some IntegerColumn, count: Int, distinctCount: Int) {
+    private func tally(_ column: some IntegerColumn, count: Int, distinctCount: Int) throws(BatchingError) {
         counts.elements.update(repeating: 0, count: distinctCount << OrderStatistics.binBits)
         // The first round, and any in which one is left, without a search.
         if distinctCount == 1 {
-            tally(column, count: count) { value in interval(of: value, 1) }
+            try tally(column, count: count) { value in interval(of: value, 1) }
         } else {
-            tally(column, count: count) { value in interval(of: value, distinctCount) }
+            try tally(column, count: count) { value in interval(of: value, distinctCount) }
         }
     }
 
     @inline(__always)
-    private func tally(_ column: some IntegerColumn, count: Int, _ interval: (Int64) -> Int?) {
+    private func tally(_ column: some IntegerColumn, count: Int, _ interval: (Int64) -> Int?) throws(BatchingError) {
         for index in 0..<count {
+            try Work.row(index)
             let value = column[index]
             guard let number = interval(value) else { continue }
             let found = distinct.elements[number]

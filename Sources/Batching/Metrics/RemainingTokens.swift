@@ -10,8 +10,8 @@ public enum RemainingTokens {
         try Validation.count(count, "count")
         try Validation.lengths(outputLength, count, atLeast: 1, "output_length")
         try Validation.lengths(tokensGenerated, count, atLeast: 0, "tokens_generated")
-        for index in 0..<count {
-            remaining[index] = max(0, outputLength[index] &- tokensGenerated[index])
+        try Work.inPieces(of: count) { piece in
+            for index in piece { remaining[index] = max(0, outputLength[index] &- tokensGenerated[index]) }
         }
     }
 }

@@ -49,7 +49,9 @@ extension ServedColumns {
     func validate() throws(BatchingError) {
         try recorded.validate()
         guard let lastTokenTime else { return }
-        for index in 0..<count where isIncluded(index) && !lastTokenTime[index].isNaN {
+        for index in 0..<count {
+            try Work.row(index)
+            guard isIncluded(index), !lastTokenTime[index].isNaN else { continue }
             let seconds = lastTokenTime[index]
             guard Nanoseconds.holds(seconds) else {
                 throw .invalid("last_token_time", index, seconds, Nanoseconds.requirement)

@@ -6,7 +6,7 @@ struct ServiceLimits: BitwiseCopyable, Equatable {
     var e2e: Int64?
 
     init(_ levels: ServiceLevels) throws(BatchingError) {
-        func limit(_ seconds: Double?, _ name: String) throws(BatchingError) -> Int64? {
+        func limit(_ seconds: Double?, _ name: StaticString) throws(BatchingError) -> Int64? {
             guard let seconds else { return nil }
             return try Nanoseconds(seconds: seconds, argument: name).count
         }
@@ -121,7 +121,9 @@ extension ServingMetrics {
             requestThroughput = Double(completed) / duration
             inputThroughput = Double(totalInputTokens) / duration
             outputThroughput = Double(totalOutputTokens) / duration
-            totalTokenThroughput = Double(totalInputTokens + totalOutputTokens) / duration
+            // Unsigned: of an accumulator each may be a little above 2^62.
+            let tokens = UInt64(bitPattern: totalInputTokens) &+ UInt64(bitPattern: totalOutputTokens)
+            totalTokenThroughput = Double(tokens) / duration
             concurrency = latency / duration
         }
         if limits.areNone { return }

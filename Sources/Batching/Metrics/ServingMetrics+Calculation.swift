@@ -49,18 +49,19 @@ extension ServingMetrics {
         // Nothing is written before all is known: memory may run out on the way.
         let percentileCount = options.percentiles.count
         let percentiles = try ScratchBuffer<Double>(uninitialized: ServingSample.allCases.count * percentileCount)
-        var results: [(WantedDistribution, Distribution, UnsafeMutablePointer<Double>)] = []
+        let results = try ScratchBuffer<Distribution>(count: ServingSample.allCases.count, repeating: Distribution())
+        for (number, sample) in ServingSample.allCases.enumerated() {
+            if wanted[sample] == nil { continue }
+            let count = try recorded.fill(values.elements, sample)
+            let place = percentiles.elements + number * percentileCount
+            results.elements[number] = try Distribution(
+                of: values.elements, count: count, dividedBy: 1e9, options.percentiles, into: place)
+        }
         for (number, sample) in ServingSample.allCases.enumerated() {
             guard let distribution = wanted[sample] else { continue }
-            let count = recorded.fill(values.elements, sample)
             let place = percentiles.elements + number * percentileCount
-            let result = try Distribution(
-                of: values.elements, count: count, dividedBy: 1e9, options.percentiles, into: place)
-            results.append((distribution, result, place))
-        }
-        for (distribution, result, place) in results {
             distribution.percentiles?.update(from: place, count: percentileCount)
-            distribution.write(result)
+            distribution.write(results.elements[number])
         }
     }
 }
@@ -80,6 +81,7 @@ private struct ServingTotals {
     init(_ recorded: RecordedColumns, _ convention: MetricsConvention, _ limits: ServiceLimits) throws(BatchingError) {
         try recorded.validateShape()
         for index in 0..<recorded.count {
+            try Work.row(index)
             try recorded.validate(index)
             let arrival = recorded.arrival(index)
             firstArrival = min(firstArrival, arrival)
@@ -135,26 +137,31 @@ extension RecordedColumns {
     }
 
     /// Writes a sample of the answered requests, in nanoseconds. Returns how many values it has.
-    fileprivate func fill(_ values: UnsafeMutablePointer<Double>, _ sample: ServingSample) -> Int {
+    fileprivate func fill(_ values: UnsafeMutablePointer<Double>, _ sample: ServingSample) throws(BatchingError) -> Int
+    {
         switch sample {
-        case .ttft: fill(values) { since($0.arrival, $0.firstToken) }
+        case .ttft: try fill(values) { since($0.arrival, $0.firstToken) }
         case .tpot:
-            fill(values) { request in
+            try fill(values) { request in
                 guard request.output > 1, let firstToken = request.firstToken else { return nil }
                 return Double((request.end - firstToken).count) / Double(request.output - 1)
             }
-        case .itl: fillGaps(values)
-        case .e2e: fill(values) { Double(($0.end - $0.arrival).count) }
-        case .queueTime: fill(values) { since($0.arrival, $0.start) }
+        case .itl: try fillGaps(values)
+        case .e2e: try fill(values) { Double(($0.end - $0.arrival).count) }
+        case .queueTime: try fill(values) { since($0.arrival, $0.start) }
         case .normalizedLatency:
-            fill(values) { $0.output > 0 ? Double(($0.end - $0.arrival).count) / Double($0.output) : nil }
+            try fill(values) { $0.output > 0 ? Double(($0.end - $0.arrival).count) / Double($0.output) : nil }
         }
     }
 
     @inline(__always)
-    private func fill(_ values: UnsafeMutablePointer<Double>, _ value: (AnsweredRequest) -> Double?) -> Int {
+    private func fill(_ values: UnsafeMutablePointer<Double>, _ value: (AnsweredRequest) -> Double?)
+        throws(BatchingError) -> Int
+    {
         var count = 0
-        for index in 0..<self.count where succeeded(index) {
+        for index in 0..<self.count {
+            try Work.row(index)
+            guard succeeded(index) else { continue }
             if let value = value(answered(index)) {
                 values[count] = value
                 count &+= 1
@@ -163,9 +170,16 @@ extension RecordedColumns {
         return count
     }
 
-    private func fillGaps(_ values: UnsafeMutablePointer<Double>) -> Int {
+    private func fillGaps(_ values: UnsafeMutablePointer<Double>) throws(BatchingError) -> Int {
         var count = 0
-        for index in 0..<self.count where succeeded(index) {
+        var counted = 0
+        for index in 0..<self.count {
+            try Work.row(index)
+            if count &- counted >= Work.piece {
+                try Work.done(Int64(count &- counted))
+                counted = count
+            }
+            guard succeeded(index) else { continue }
             forEachGap(index) {
                 values[count] = Double($0)
                 count &+= 1

@@ -26,7 +26,7 @@ public struct ServingMetrics: Equatable, Sendable {
 }
 
 /// The samples that a serving run has.
-enum ServingSample: CaseIterable {
+enum ServingSample: Int {
     /// First token - arrival.
     case ttft
     /// (End - first token) / (output tokens - 1), of requests with at least two.
@@ -39,17 +39,35 @@ enum ServingSample: CaseIterable {
     case queueTime
     /// E2E / output tokens, of requests with at least one (Yu et al., "Orca", OSDI 2022).
     case normalizedLatency
+
+    /// Not an array, which takes memory, and ends the process where there is none.
+    static var allCases: LazyMapCollection<Range<Int>, ServingSample> {
+        (0..<normalizedLatency.rawValue + 1).lazy.map { ServingSample(rawValue: $0).unsafelyUnwrapped }
+    }
 }
 
 /// What is wanted of a sample.
 public struct WantedDistribution {
-    public var write: (Distribution) -> Void
     public var percentiles: UnsafeMutablePointer<Double>?
+    private let place: UnsafeMutableRawPointer?
+    private let writeTo: (Distribution, UnsafeMutableRawPointer?) -> Void
 
     public init(percentiles: UnsafeMutablePointer<Double>?, write: @escaping (Distribution) -> Void) {
-        self.percentiles = percentiles
-        self.write = write
+        self.init(percentiles: percentiles, place: nil) { distribution, _ in write(distribution) }
     }
+
+    /// - Parameter write: given `place`. What captures nothing takes no memory, unlike other closures, which end the
+    ///   process where there is none.
+    package init(
+        percentiles: UnsafeMutablePointer<Double>?, place: UnsafeMutableRawPointer?,
+        write: @escaping (Distribution, UnsafeMutableRawPointer?) -> Void
+    ) {
+        self.percentiles = percentiles
+        self.place = place
+        writeTo = write
+    }
+
+    func write(_ distribution: Distribution) { writeTo(distribution, place) }
 }
 
 /// How the metrics of a serving run are to be taken.

@@ -3,19 +3,23 @@
 struct ValueSelection: ~Copyable {
     private let statistics: OrderStatistics
 
-    init(_ positions: [RankPosition]) throws(BatchingError) {
+    init(_ positions: some Collection<RankPosition>) throws(BatchingError) {
         statistics = try OrderStatistics(positions)
     }
 
     /// - Parameters:
     ///   - values: `count` values, at least one, none not-a-number, all within `smallest...largest`; overwritten.
-    func select(_ values: UnsafeMutablePointer<Double>, count: Int, smallest: Double, largest: Double) {
+    func select(
+        _ values: UnsafeMutablePointer<Double>, count: Int, smallest: Double, largest: Double
+    ) throws(BatchingError) {
         let keys = UnsafeMutableRawPointer(values).assumingMemoryBound(to: Int64.self)
         // The bits of doubles that are not negative are in order as they are. A 0 may be the negative one.
         if smallest <= 0 {
-            for index in 0..<count { keys[index] = ValueSelection.key(keys[index]) }
+            try Work.inPieces(of: count) { piece in
+                for index in piece { keys[index] = ValueSelection.key(keys[index]) }
+            }
         }
-        statistics.select(
+        try statistics.select(
             consuming: keys, count: count, smallest: ValueSelection.key(smallest == 0 ? -0.0 : smallest),
             largest: ValueSelection.key(largest == 0 ? 0.0 : largest))
     }

@@ -89,7 +89,10 @@ extension CompletedColumns {
     @inline(__always)
     func visit(_ body: (Int, CompletedRequest) -> Void) throws(BatchingError) {
         try Validation.count(count, "completed.count")
-        for index in 0..<count { body(index, try request(index)) }
+        for index in 0..<count {
+            try Work.row(index)
+            body(index, try request(index))
+        }
     }
 
     /// What is wrong with the request at `index`, which is not valid.
@@ -97,10 +100,9 @@ extension CompletedColumns {
     private func defect(_ index: Int) -> BatchingError {
         let arrival = arrivalTime?[index] ?? 0
         let (start, end, tokens) = (startTime[index], endTime[index], tokensGenerated[index])
-        for (name, time) in [("arrival_time", arrival), ("start_time", start), ("end_time", end)]
-        where !Nanoseconds.holds(time) {
-            return .invalid(name, index, time, Nanoseconds.requirement)
-        }
+        if !Nanoseconds.holds(arrival) { return .invalid("arrival_time", index, arrival, Nanoseconds.requirement) }
+        if !Nanoseconds.holds(start) { return .invalid("start_time", index, start, Nanoseconds.requirement) }
+        if !Nanoseconds.holds(end) { return .invalid("end_time", index, end, Nanoseconds.requirement) }
         if self.start(index) < self.arrival(index) {
             return .invalid(
                 "start_time", index, start, "must not be before arrival_time[\(index)], which is \(arrival)")

@@ -9,6 +9,18 @@ public struct PrefixHashes {
     let blockSize: Int
     let coversOutput: Bool
 
+    /// Whether an id stands for whole KV blocks, or a KV block has whole ids.
+    static func fits(blockSize: Int64, kvBlockSize: Int64) -> Bool {
+        blockSize == 0 || blockSize > 0 && (blockSize % kvBlockSize == 0 || kvBlockSize % blockSize == 0)
+    }
+
+    static func check(blockSize: Int64, kvBlockSize: Int64) throws(BatchingError) {
+        guard fits(blockSize: blockSize, kvBlockSize: kvBlockSize) else {
+            throw .invalid(
+                "hash_block_size", blockSize, "must be a multiple of block_size, which is \(kvBlockSize), or divide it")
+        }
+    }
+
     /// - Parameters:
     ///   - ids: those of all requests, one after the other: `offsets[count]` elements.
     ///   - offsets: `count + 1` elements from 0, never falling: where the ids of each request begin.
@@ -34,7 +46,9 @@ public struct PrefixHashes {
     /// Throws unless the offsets begin at 0 and never fall.
     func check(count: Int) throws(BatchingError) {
         guard begins[0] == 0 else { throw .invalid("hash_offsets", 0, begins[0], "must be 0") }
-        for index in 0..<count where ends[index] < begins[index] {
+        for index in 0..<count {
+            try Work.row(index)
+            guard ends[index] < begins[index] else { continue }
             throw .invalid(
                 "hash_offsets", index + 1, ends[index],
                 "must not be smaller than hash_offsets[\(index)], which is \(begins[index])")

@@ -78,7 +78,10 @@ extension RecordedColumns {
     /// Throws at the first request that is not valid: its times must be on the clock and in order.
     func validate() throws(BatchingError) {
         try validateShape()
-        for index in 0..<count { try validate(index) }
+        for index in 0..<count {
+            try Work.row(index)
+            try validate(index)
+        }
     }
 
     /// Throws unless the columns can be read.
@@ -91,6 +94,8 @@ extension RecordedColumns {
     @inline(__always)
     func validate(_ index: Int) throws(BatchingError) {
         guard isValid(index) else { throw defect(index) }
+        let tokens = tokens(index).count
+        if tokens >= Work.piece { try Work.done(Int64(tokens)) }
     }
 
     private func validateOffsets() throws(BatchingError) {
@@ -99,7 +104,9 @@ extension RecordedColumns {
             throw BatchingError(.nullPointer, "recorded.token_offsets is NULL: it is required with token_times")
         }
         guard tokenOffsets[0] == 0 else { throw .invalid("token_offsets", 0, tokenOffsets[0], "must be 0") }
-        for index in 0..<count where tokenOffsets[index + 1] < tokenOffsets[index] {
+        for index in 0..<count {
+            try Work.row(index)
+            guard tokenOffsets[index + 1] < tokenOffsets[index] else { continue }
             throw .invalid(
                 "token_offsets", index + 1, tokenOffsets[index + 1],
                 "must not be smaller than token_offsets[\(index)], which is \(tokenOffsets[index])")
@@ -155,17 +162,22 @@ extension RecordedColumns {
         if let promptLength, promptLength[index] < 0 {
             return .invalid("prompt_length", index, promptLength[index], "must be at least 0")
         }
-        var latest = ("arrival_time", arrival)
-        for (name, time) in [("start_time", startTime?[index] ?? .nan), ("first_token_time", firstTokenTime(index))]
-        where !time.isNaN {
-            if !Nanoseconds.holds(time) { return .invalid(name, index, time, Nanoseconds.requirement) }
-            if Nanoseconds(validSeconds: time) < Nanoseconds(validSeconds: latest.1) {
-                return .invalid(name, index, time, "must not be before \(latest.0)[\(index)], which is \(latest.1)")
+        var latest: (name: StaticString, time: Double) = ("arrival_time", arrival)
+        func check(_ time: Double, _ name: StaticString) throws(BatchingError) {
+            if time.isNaN { return }
+            if !Nanoseconds.holds(time) { throw .invalid("\(name)", index, time, Nanoseconds.requirement) }
+            if Nanoseconds(validSeconds: time) < Nanoseconds(validSeconds: latest.time) {
+                throw .invalid(
+                    "\(name)", index, time, "must not be before \(latest.name)[\(index)], which is \(latest.time)")
             }
             latest = (name, time)
         }
-        if Nanoseconds(validSeconds: end) < Nanoseconds(validSeconds: latest.1) {
-            return .invalid("end_time", index, end, "must not be before \(latest.0)[\(index)], which is \(latest.1)")
+        do throws(BatchingError) {
+            try check(startTime?[index] ?? .nan, "start_time")
+            try check(firstTokenTime(index), "first_token_time")
+            try check(end, "end_time")
+        } catch {
+            return error
         }
         let tokens = tokens(index)
         for position in tokens {

@@ -11,6 +11,10 @@ public struct RequestColumns {
     let priority: UnsafePointer<Int32>?
     let tieBreak: UnsafePointer<Int64>?
     let prefixHashes: PrefixHashes?
+    /// Tokens that the client asked for, where the answer may end before; nil: as many as it will have.
+    let maxTokens: UnsafePointer<Int32>?
+    /// Seconds at which the client leaves; not-a-number: never. nil: none does.
+    let abortTime: UnsafePointer<Double>?
     /// Which of the requests was there first, where indices are used again; nil: the index says it.
     var rank: UnsafePointer<Int64>?
     /// What the caller calls each; nil: its index.
@@ -24,10 +28,14 @@ public struct RequestColumns {
     ///   - priority: lower is more urgent. nil: all 0.
     ///   - tieBreak: lower goes first where priority and arrival are equal. nil: the index.
     ///   - prefixHashes: what is in the requests. nil: nothing is shared.
+    ///   - maxTokens: tokens that the client asked for, each at least its output length: what a scheduler that works ahead
+    ///     has to plan with. nil: the output length.
+    ///   - abortTime: seconds at which the client leaves, each not before its arrival; not-a-number: never. nil: none does.
     public init(
         count: Int, promptLength: UnsafePointer<Int32>? = nil, outputLength: UnsafePointer<Int32>? = nil,
         arrivalTime: UnsafePointer<Double>? = nil, priority: UnsafePointer<Int32>? = nil,
-        tieBreak: UnsafePointer<Int64>? = nil, prefixHashes: PrefixHashes? = nil
+        tieBreak: UnsafePointer<Int64>? = nil, prefixHashes: PrefixHashes? = nil,
+        maxTokens: UnsafePointer<Int32>? = nil, abortTime: UnsafePointer<Double>? = nil
     ) {
         self.count = count
         self.promptLength = promptLength
@@ -36,6 +44,8 @@ public struct RequestColumns {
         self.priority = priority
         self.tieBreak = tieBreak
         self.prefixHashes = prefixHashes
+        self.maxTokens = maxTokens
+        self.abortTime = abortTime
     }
 
     @inline(__always)
@@ -46,6 +56,12 @@ public struct RequestColumns {
     @inline(__always)
     func output(_ index: Int) -> Int64 {
         if let outputLength { Int64(outputLength[index]) } else { 1 }
+    }
+
+    /// Tokens that the client asked for. A row that says fewer than it will have says nothing.
+    @inline(__always)
+    func maxTokens(_ index: Int) -> Int64 {
+        if let maxTokens { max(Int64(maxTokens[index]), output(index)) } else { output(index) }
     }
 
     @inline(__always)
@@ -67,6 +83,33 @@ public struct RequestColumns {
     @inline(__always)
     func arrival(_ index: Int) -> Nanoseconds {
         if let arrivalTime { Nanoseconds(validSeconds: arrivalTime[index]) } else { .zero }
+    }
+}
+
+extension RequestColumns {
+    /// Checks the columns that only an engine looks at, of requests that were surveyed.
+    /// - Complexity: O(`count`) where they are given.
+    func checkEnds() throws(BatchingError) {
+        if let maxTokens {
+            for index in 0..<count where Int64(maxTokens[index]) < output(index) {
+                throw .invalid(
+                    "max_tokens", index, maxTokens[index],
+                    "must be at least output_length[\(index)], which is \(output(index))")
+            }
+        }
+        if let abortTime {
+            for index in 0..<count where !abortTime[index].isNaN {
+                let time = abortTime[index]
+                guard Nanoseconds.holds(time) else {
+                    throw .invalid("abort_time", index, time, Nanoseconds.requirement)
+                }
+                guard Nanoseconds(validSeconds: time) >= arrival(index) else {
+                    throw .invalid(
+                        "abort_time", index, time,
+                        "must not be before arrival_time[\(index)], which is \(arrival(index).seconds)")
+                }
+            }
+        }
     }
 }
 

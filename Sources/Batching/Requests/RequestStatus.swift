@@ -6,6 +6,8 @@ public enum RequestStatus: Int32, Sendable {
     case unfinished = 100
     /// It was waiting or running when the run could make no more progress.
     case stuck = 110
+    /// Its client left before it had all its tokens.
+    case aborted = 120
     /// Rejected on arrival: its prompt is not shorter than the model's maximum length.
     case rejectedForModelLength = 200
     /// Rejected on arrival: it needs more KV blocks than there are.

@@ -1,28 +1,30 @@
 /// The checks of columns: a first look without a branch per element, and a second for the culprit only if there is one.
 enum Validation {
-    static func count(_ count: Int, _ argument: String) throws(BatchingError) {
-        guard count >= 0 else { throw .invalid(argument, count, "must be at least 0") }
+    static func count(_ count: Int, _ argument: StaticString) throws(BatchingError) {
+        guard count >= 0 else { throw .invalid("\(argument)", count, "must be at least 0") }
         guard count <= RequestColumns.maximumCount else {
-            throw .invalid(argument, count, "must be at most \(RequestColumns.maximumCount)")
+            throw .invalid("\(argument)", count, "must be at most \(RequestColumns.maximumCount)")
         }
     }
 
     @discardableResult
     static func lengths(
-        _ column: UnsafePointer<Int32>, _ count: Int, atLeast minimum: Int32, _ name: String
+        _ column: UnsafePointer<Int32>, _ count: Int, atLeast minimum: Int32, _ name: StaticString
     ) throws(BatchingError) -> (sum: Int64, largest: Int32) {
         var sum: Int64 = 0
         var smallest = Int32.max
         var largest = Int32.min
-        for index in 0..<count {
-            let length = column[index]
-            sum &+= Int64(length)
-            smallest = min(smallest, length)
-            largest = max(largest, length)
+        try Work.inPieces(of: count) { piece in
+            for index in piece {
+                let length = column[index]
+                sum &+= Int64(length)
+                smallest = min(smallest, length)
+                largest = max(largest, length)
+            }
         }
         if smallest < minimum {
             for index in 0..<count where column[index] < minimum {
-                throw .invalid(name, index, column[index], "must be at least \(minimum)")
+                throw .invalid("\(name)", index, column[index], "must be at least \(minimum)")
             }
         }
         return (sum, largest)
@@ -30,22 +32,25 @@ enum Validation {
 
     /// - Returns: the largest time (0 if there is none), and whether none is smaller than the one before it.
     static func times(
-        _ column: UnsafePointer<Double>, _ count: Int, _ name: String
+        _ column: UnsafePointer<Double>, _ count: Int, _ name: StaticString
     ) throws(BatchingError) -> (largest: Double, areInOrder: Bool) {
         if count == 0 { return (0, true) }
         // Not-a-number fails every comparison: if the times are in order, the first and the last bound all of them.
         var areInOrder = true
-        for index in 1..<count {
-            let isInOrder = column[index - 1] <= column[index]
-            areInOrder = areInOrder && isInOrder
+        try Work.inPieces(of: count - 1) { piece in
+            for index in piece {
+                let isInOrder = column[index] <= column[index + 1]
+                areInOrder = areInOrder && isInOrder
+            }
         }
         if areInOrder, Nanoseconds.holds(column[0]), Nanoseconds.holds(column[count - 1]) {
             return (column[count - 1], true)
         }
         var largest = 0.0
         for index in 0..<count {
+            try Work.row(index)
             let time = column[index]
-            guard Nanoseconds.holds(time) else { throw .invalid(name, index, time, Nanoseconds.requirement) }
+            guard Nanoseconds.holds(time) else { throw .invalid("\(name)", index, time, Nanoseconds.requirement) }
             largest = max(largest, time)
         }
         return (largest, false)

@@ -24,6 +24,7 @@ enum CustomPolicy: SchedulingPolicy {
             return nil
         }
         try replica.updatePolicyRows()
+        replica.walked &+= Int64(replica.policyRows.count)
         // An engine that runs on may have stopped on the way there.
         if replica.now < replica.policyRows.waitsUntil { return replica.policyRows.waitsUntil }
         var decision = replica.policyRows.emptyDecision

@@ -137,14 +137,15 @@ extension PolicyAnswer {
     func checkedWait(
         until seconds: Double, _ decision: PolicyDecision, now: Nanoseconds, _ iteration: Int64
     ) throws(BatchingError) -> Nanoseconds {
-        let time = try Nanoseconds(seconds: seconds, argument: PolicyAnswer.argument("wait_until", iteration))
-        let requirement: String
-        if time <= now {
+        let requirement: ErrorText
+        if !Nanoseconds.holds(seconds) {
+            requirement = Nanoseconds.requirement
+        } else if Nanoseconds(validSeconds: seconds) <= now {
             requirement = "must be after now, which is \(now.seconds)"
         } else if scheduledCount != 0 || preemptedCount != 0 || decision.decodesRest {
             requirement = "must be 0 if anybody is scheduled or preempted"
         } else {
-            return time
+            return Nanoseconds(validSeconds: seconds)
         }
         throw .invalid(PolicyAnswer.argument("wait_until", iteration), seconds, requirement)
     }
@@ -173,7 +174,7 @@ extension PolicyAnswer {
     @inline(never)
     private func badRow(_ position: Int, _ columns: PolicyColumns, _ limits: PolicyLimits) -> BatchingError {
         let row = scheduledRow[position]
-        let requirement: String
+        let requirement: ErrorText
         if row < 0 || row >= Int64(limits.count) {
             requirement = "must be one of the \(limits.count) rows of the view"
         } else if columns.mark[Int(row)] == PolicyAnswer.preempted {
@@ -214,12 +215,12 @@ extension PolicyAnswer {
             "must be at most those that are free, which are \(free)")
     }
 
-    private static func argument(_ name: String, _ iteration: Int64) -> String {
+    private static func argument(_ name: ErrorText, _ iteration: Int64) -> ErrorText {
         "the policy's answer for iteration \(iteration): \(name)"
     }
 
     private static func invalid(
-        _ iteration: Int64, _ name: String, _ value: some Any, _ requirement: String
+        _ iteration: Int64, _ name: ErrorText, _ value: some FixedWidthInteger, _ requirement: ErrorText
     ) -> BatchingError {
         .invalid(argument(name, iteration), value, requirement)
     }

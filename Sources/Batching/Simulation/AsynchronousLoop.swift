@@ -22,6 +22,7 @@ extension EngineLoop where Memory: ~Copyable {
         while true {
             if Attribution.isWanted { replica.ledger.advance(to: max(replica.now, deviceEnd)) }
             try replica.takeArrivals()
+            try replica.takeAborts()
             if replica.isEmpty {
                 if isFlying {
                     try land(&replica, &flight)
@@ -43,6 +44,7 @@ extension EngineLoop where Memory: ~Copyable {
                 if replica.nextArrival <= replica.now { continue }
             }
             if let reason = try limits.reached(replica) {
+                if Attribution.isWanted, isFlying { replica.attributeAborts(by: flight.end) }
                 if isFlying { try land(&replica, &flight) }
                 return reason
             }
@@ -52,6 +54,7 @@ extension EngineLoop where Memory: ~Copyable {
             let duration = work.isAny ? try time.duration(of: work) : .zero
             let start = max(replica.now, deviceEnd)
             deviceEnd = try limits.end(of: duration, from: start, work)
+            if Attribution.isWanted, isFlying { replica.attributeAborts(by: flight.end) }
             replica.count(work, duration, end: deviceEnd)
             if Attribution.isWanted { try attribute(&replica, work, duration, end: deviceEnd, time) }
             if replica.logsDecisions { try replica.logDecisions(firstAdmission: firstAdmission) }
@@ -63,6 +66,7 @@ extension EngineLoop where Memory: ~Copyable {
             if isFlying { try land(&replica, &flight) }
             swap(&flight.finishing, &replica.finishing)
             flight.finishingCount = replica.finishingCount
+            replica.finishingCount = 0
             flight.number = work.number
             if replica.logsIterations {
                 flight.iteration = CompletedIteration(work: work, start: start, duration: duration)
@@ -71,7 +75,7 @@ extension EngineLoop where Memory: ~Copyable {
             isFlying = true
             guard hadFlight else { continue }
             if futileBatches >= 4 || replica.isLivelocked {
-                guard replica.expectsArrivals else {
+                guard replica.expectsChange else {
                     try land(&replica, &flight)
                     return .stuck
                 }
@@ -87,6 +91,10 @@ extension EngineLoop where Memory: ~Copyable {
         _ replica: inout Replica<Memory, Attribution>, _ flight: inout Flight
     ) throws(BatchingError) {
         replica.now = max(replica.now, flight.end)
+        if replica.aborts.nextTime <= replica.now {
+            try replica.takeAborts(at: replica.now, landing: flight.number)
+            flight.finishingCount = replica.present(flight.finishing.elements, flight.finishingCount)
+        }
         var position = 0
         while position < flight.finishingCount {
             try replica.finish(Int(flight.finishing.elements[position]), at: flight.end, iteration: flight.number)

@@ -45,7 +45,7 @@ struct AttributionLedger: ~Copyable {
     private var slowedTime = Nanoseconds.zero
     /// How long the waiting could not be admitted for want of KV blocks.
     private var memoryTime = Nanoseconds.zero
-    /// The same up to the end of the last iteration.
+    /// The same up to the end of the run as far as it is known.
     private var memoryTimeAtEnd = Nanoseconds.zero
     /// Whether they cannot be now.
     var isShortOfMemory = false
@@ -82,6 +82,9 @@ struct AttributionLedger: ~Copyable {
         memoryTimeAtEnd = memoryTime
     }
 
+    /// The run goes on to `clock`, though no iteration does.
+    mutating func extend() { memoryTimeAtEnd = memoryTime }
+
     // The waiting
 
     /// A request can be admitted from now on.
@@ -102,6 +105,12 @@ struct AttributionLedger: ~Copyable {
     /// Writes the parts of a request that never ran, and waited to the end of the run, if it arrived before.
     func writeWaiting(_ request: Int, arrival: Nanoseconds, toEndOfRun end: Nanoseconds) {
         writeWaiting(request, arrival: arrival, until: end, memoryTimeAtEnd)
+        writeRan(request, AttributedTime())
+    }
+
+    /// Writes the parts of a request that never ran, and waited until now, when its client leaves.
+    func writeWaiting(_ request: Int, arrival: Nanoseconds, toEnd end: Nanoseconds) {
+        writeWaiting(request, arrival: arrival, until: end, memoryTime)
         writeRan(request, AttributedTime())
     }
 

@@ -41,6 +41,7 @@ public enum ContinuousBatching: TextbookSimulator {
         var origin = Nanoseconds.zero
 
         for position in 0..<requests.count {
+            try Work.row(position)
             let index = order[position]
             let arrival = requests.arrival(index)
             let output = requests.output(index)

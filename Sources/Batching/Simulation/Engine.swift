@@ -62,6 +62,7 @@ private struct EngineRun: ~Copyable {
     init(_ requests: RequestColumns, _ configuration: EngineConfiguration) throws(BatchingError) {
         let survey = try requests.survey()
         if let hashes = requests.prefixHashes { try hashes.check(count: requests.count) }
+        try requests.checkEnds()
         var arrivals: TimeOrder?
         if let arrivalTime = requests.arrivalTime, !survey.isInOrderOfArrival {
             arrivals = try TimeOrder(sorting: arrivalTime, count: requests.count)
@@ -192,7 +193,8 @@ extension EngineSummary {
         endReason = reason
         finished = Int64(totals.finished)
         rejected = Int64(totals.rejected)
-        unfinished = Int64(replica.requests.count) - finished - rejected
+        aborted = Int64(totals.aborted)
+        unfinished = Int64(replica.requests.count) - finished - rejected - aborted
         prefillTokens = totals.prefillTokens
         decodeTokens = totals.decodeTokens
         preemptions = totals.preemptions

@@ -67,33 +67,34 @@ extension EngineConfiguration {
     /// Throws unless every value is in its range, and no two contradict each other.
     func check() throws(BatchingError) {
         let largest = Int64(RequestColumns.maximumCount)
-        for (name, value, least) in [
-            ("max_num_seqs", maxNumSeqs, 1), ("max_num_batched_tokens", maxNumBatchedTokens, 1),
-            ("long_prefill_token_threshold", longPrefillTokenThreshold, 0),
-            ("max_model_len", maxModelLength ?? 1, 1), ("num_gpu_blocks", numGPUBlocks ?? 2, 2),
-            ("iteration_limit", iterationLimit ?? 1, 1), ("progress_interval", progressInterval, 1),
-        ] as [(String, Int64, Int64)] where value < least {
-            throw .invalid(name, value, "must be at least \(least)")
+        func check(_ value: Int64?, _ name: StaticString, atLeast least: Int64) throws(BatchingError) {
+            if let value, value < least { throw .invalid("\(name)", value, "must be at least \(least)") }
         }
-        for (name, value) in [
-            ("max_num_seqs", maxNumSeqs), ("max_num_batched_tokens", maxNumBatchedTokens),
-            ("long_prefill_token_threshold", longPrefillTokenThreshold), ("num_gpu_blocks", numGPUBlocks ?? 2),
-        ] where value > largest {
-            throw .invalid(name, value, "must be at most \(largest)")
+        try check(maxNumSeqs, "max_num_seqs", atLeast: 1)
+        try check(maxNumBatchedTokens, "max_num_batched_tokens", atLeast: 1)
+        try check(longPrefillTokenThreshold, "long_prefill_token_threshold", atLeast: 0)
+        try check(maxModelLength, "max_model_len", atLeast: 1)
+        try check(numGPUBlocks, "num_gpu_blocks", atLeast: 2)
+        try check(iterationLimit, "iteration_limit", atLeast: 1)
+        try check(progressInterval, "progress_interval", atLeast: 1)
+        func check(_ value: Int64?, _ name: StaticString, atMost largest: Int64) throws(BatchingError) {
+            if let value, value > largest { throw .invalid("\(name)", value, "must be at most \(largest)") }
         }
+        try check(maxNumSeqs, "max_num_seqs", atMost: largest)
+        try check(maxNumBatchedTokens, "max_num_batched_tokens", atMost: largest)
+        try check(longPrefillTokenThreshold, "long_prefill_token_threshold", atMost: largest)
+        try check(numGPUBlocks, "num_gpu_blocks", atMost: largest)
         guard (1...65_536).contains(blockSize) else {
             throw .invalid("block_size", blockSize, "must be between 1 and 65536")
         }
         guard watermark >= 0, watermark < 1 else {
             throw .invalid("watermark", watermark, "must be at least 0 and below 1")
         }
-        for (name, seconds) in [("max_queue_delay", maxQueueDelay), ("time_limit", timeLimit ?? 0)]
-        where !Nanoseconds.holds(seconds) {
-            throw .invalid(name, seconds, Nanoseconds.requirement)
-        }
+        _ = try Nanoseconds(seconds: maxQueueDelay, argument: "max_queue_delay")
+        _ = try Nanoseconds(seconds: timeLimit ?? 0, argument: "time_limit")
         switch iterationTime {
         case .constant(let seconds):
-            guard Nanoseconds.holds(seconds) else { throw .invalid("time_base", seconds, Nanoseconds.requirement) }
+            _ = try Nanoseconds(seconds: seconds, argument: "time_base")
         case .affine(let model): try model.check()
         case .callback: break
         }

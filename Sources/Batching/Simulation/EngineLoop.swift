@@ -9,6 +9,7 @@ enum EngineLoop<
         while true {
             if Attribution.isWanted { replica.ledger.advance(to: replica.now) }
             try replica.takeArrivals()
+            try replica.takeAborts()
             if replica.isEmpty {
                 if let reason = limits.endOfIdleness(replica) { return reason }
                 replica.now = replica.nextArrival
@@ -17,13 +18,17 @@ enum EngineLoop<
             if Policy.mayCoast(replica), replica.canCoast(besideWaiting: Policy.coastsBesideWaiting) {
                 var start = replica.now
                 try replica.coast(limits, time, start: &start, isAhead: false)
+                if replica.aborts.nextTime <= replica.now {
+                    try replica.takeAborts(at: replica.now, landing: replica.iteration &- 1)
+                    continue
+                }
                 if replica.nextArrival <= replica.now { continue }
             }
             if let reason = try limits.reached(replica) { return reason }
             let firstAdmission = replica.admissions
             if let latest = try Policy.schedule(&replica) {
                 if Attribution.isWanted { replica.ledger.isShortOfMemory = false }
-                replica.now = min(latest, replica.nextArrival)
+                replica.now = min(latest, replica.nextArrival, replica.aborts.nextTime)
                 continue
             }
             let work = replica.measure()
@@ -34,6 +39,7 @@ enum EngineLoop<
             if replica.logsDecisions { try replica.logDecisions(firstAdmission: firstAdmission) }
             let isFutile = !work.isAny && work.preemptions == 0
             try replica.complete(at: end)
+            if replica.aborts.nextTime <= end { try replica.takeAborts(at: end, landing: work.number) }
             var position = 0
             while position < replica.finishingCount {
                 try replica.finish(Int(replica.finishing.elements[position]), at: end, iteration: work.number)
@@ -42,7 +48,7 @@ enum EngineLoop<
             if replica.logsIterations { try log(&replica, work, duration) }
             replica.now = end
             if isFutile || replica.isLivelocked {
-                guard replica.expectsArrivals else { return .stuck }
+                guard replica.expectsChange else { return .stuck }
                 replica.awaitArrival()
             }
         }
@@ -87,17 +93,23 @@ struct RunLimits {
     private let progressInterval: Int64
     /// Requests that are in no column any more.
     private let gone: Int
-    /// The iteration before which there is something to do.
+    /// The iteration before which the run is over, or its progress is to be told.
     private var nextCheck: Int64
+    /// The same, or that before which work is to be counted; and what the walks have come to when it is.
+    private var nextStop: Int64
+    private var nextWalk: Int64
+    /// Up to which iteration, and which step of the walks, work has been counted.
+    private var counted: (iterations: Int64, walked: Int64) = (0, 0)
 
     init(_ configuration: EngineConfiguration) {
         let time = configuration.timeLimit.map { Nanoseconds(validSeconds: $0) } ?? Nanoseconds(.max)
-        self.init(configuration, until: time, from: 0, to: configuration.iterationLimit ?? .max)
+        self.init(configuration, until: time, from: 0, to: configuration.iterationLimit ?? .max, walked: 0)
     }
 
     /// Of an engine that runs on: up to a time, and to a number of iterations, `from` which it has run already.
     init(
-        _ configuration: EngineConfiguration, until time: Nanoseconds, from first: Int64, to last: Int64, gone: Int = 0
+        _ configuration: EngineConfiguration, until time: Nanoseconds, from first: Int64, to last: Int64, gone: Int = 0,
+        walked: Int64
     ) {
         self.time = time
         self.gone = gone
@@ -106,6 +118,8 @@ struct RunLimits {
         progressInterval = configuration.progressInterval
         let (next, overflows) = first.addingReportingOverflow(progressInterval)
         nextCheck = min(last, progress == nil || overflows ? .max : next)
+        (nextStop, nextWalk) = (nextCheck, 0)
+        expectWork(from: first, walked)
     }
 
     /// Why no further iteration may be scheduled, if so.
@@ -113,9 +127,10 @@ struct RunLimits {
     mutating func reached<Memory: BlockMemory & ~Copyable, Attribution: AttributionChoice>(
         _ replica: borrowing Replica<Memory, Attribution>
     ) throws(BatchingError) -> EngineSummary.EndReason? {
-        if replica.iteration >= nextCheck {
+        if replica.iteration >= nextStop || replica.walked >= nextWalk {
             if replica.iteration >= iterations { return .iterationLimit }
-            try report(
+            try stop(
+                walked: replica.walked,
                 EngineProgress(
                     iterations: replica.iteration, time: replica.now, arrived: gone &+ replica.arrived,
                     finished: replica.totals.finished, count: gone &+ replica.requests.count))
@@ -134,20 +149,34 @@ struct RunLimits {
 
     /// Whether an iteration may be scheduled without asking further, as far as their number goes.
     @inline(__always)
-    func allow(_ iteration: Int64) -> Bool { iteration < nextCheck }
+    func allow(_ iteration: Int64) -> Bool { iteration < nextStop }
 
     /// How many.
-    func allowed(from iteration: Int64) -> Int64 { max(0, nextCheck &- iteration) }
+    func allowed(from iteration: Int64) -> Int64 { max(0, nextStop &- iteration) }
 
     /// The time at which no iteration may be scheduled any more without asking further.
     @inline(__always)
     func lastTime(before arrival: Nanoseconds) -> Nanoseconds { min(arrival, time) }
 
     @inline(never)
-    private mutating func report(_ state: EngineProgress) throws(BatchingError) {
-        let (next, overflows) = nextCheck.addingReportingOverflow(progressInterval)
-        nextCheck = overflows ? iterations : min(iterations, next)
-        try progress?(state)
+    private mutating func stop(walked: Int64, _ state: EngineProgress) throws(BatchingError) {
+        let isProgress = state.iterations >= nextCheck
+        if isProgress {
+            let (next, overflows) = nextCheck.addingReportingOverflow(progressInterval)
+            nextCheck = overflows ? iterations : min(iterations, next)
+        }
+        let units = (state.iterations &- counted.iterations) &* Work.iteration &+ (walked &- counted.walked)
+        expectWork(from: state.iterations, walked)
+        if isProgress { try progress?(state) }
+        try Work.done(units)
+    }
+
+    /// Up to here all work has been counted.
+    private mutating func expectWork(from iteration: Int64, _ walked: Int64) {
+        counted = (iteration, walked)
+        let (next, overflows) = iteration.addingReportingOverflow(Work.interval / Work.iteration)
+        nextStop = overflows ? nextCheck : min(nextCheck, next)
+        nextWalk = walked &+ Work.interval
     }
 
     /// When an iteration ends that starts at `start`.

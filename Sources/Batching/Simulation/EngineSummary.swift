@@ -23,6 +23,8 @@ public struct EngineSummary: Equatable, Sendable {
     public var finished: Int64 = 0
     public var rejected: Int64 = 0
     public var unfinished: Int64 = 0
+    /// Requests whose clients left before they had all their tokens.
+    public var aborted: Int64 = 0
     /// Tokens computed in prefills, recomputed ones included.
     public var prefillTokens: Int64 = 0
     /// Sequences decoded, summed over the iterations.

@@ -13,6 +13,16 @@ struct Member: BitwiseCopyable {
         case waiting
     }
 
+    /// What asynchronous scheduling knows of its end.
+    enum Ending: UInt8 {
+        /// It ends with as many tokens as were asked for: the last is not followed by another.
+        case foreseen
+        /// It ends before: while its last token is on its way, one more is scheduled.
+        case unforeseen
+        /// So it is: its last token has been computed, or is being.
+        case reached
+    }
+
     /// Its place in the order of admission.
     var sequence: Int64 = 0
     /// Tokens whose KV is there, or is being computed. While it decodes: less the number of the iteration, so that it
@@ -37,6 +47,7 @@ struct Member: BitwiseCopyable {
     var nextOfKind: Int32 = -1
     var state = State.none
     var wasPreempted = false
+    var ending = Ending.foreseen
 
     /// Tokens known, in order of generation: those that have to be computed before it generates another.
     @inline(__always)

@@ -4,7 +4,10 @@ extension Replica where Memory: ~Copyable {
     @inline(__always)
     mutating func takeArrivals() throws(BatchingError) {
         // The clock never comes to the time that stands for no arrival.
-        while nextArrival <= now { try takeArrival() }
+        while nextArrival <= now {
+            try Work.row(arrived)
+            try takeArrival()
+        }
     }
 
     /// Takes in the next one.
@@ -30,9 +33,9 @@ extension Replica where Memory: ~Copyable {
         nextArrival = hasArrivals ? requests.arrival(index(at: arrived)) : Nanoseconds(.max)
     }
 
-    /// Nothing changes before the next one arrives.
+    /// Nothing changes before the next one arrives, or leaves.
     mutating func awaitArrival() {
-        now = max(now, nextArrival)
+        now = max(now, min(nextArrival, aborts.nextTime))
         totals.futilePreemptions = 0
     }
 
@@ -62,6 +65,12 @@ extension Replica where Memory: ~Copyable {
         min(requests.output(request), settings.maxModelLength &- prompt(request))
     }
 
+    /// Tokens that a scheduler has to plan with: those that the client asked for, as far as the model goes.
+    @inline(__always)
+    func maxTokens(_ request: Int) -> Int64 {
+        min(requests.maxTokens(request), settings.maxModelLength &- prompt(request))
+    }
+
     /// Why the request is rejected on arrival; nil if it is not.
     @inline(__always)
     func rejection(_ request: Int) -> RequestStatus? {
@@ -83,6 +92,7 @@ extension Replica where Memory: ~Copyable {
     @inline(never)
     private mutating func reject(_ request: Int, _ reason: RequestStatus) throws(BatchingError) {
         totals.rejected &+= 1
+        if aborts.isUsed { aborts.noteEnd(request) }
         writeUnserved(request, reason)
         try decisionLog?.append(.rejected, request, iteration: iteration)
     }
@@ -91,7 +101,7 @@ extension Replica where Memory: ~Copyable {
     mutating func writeUnserved(_ request: Int, _ status: RequestStatus, hasArrived: Bool = true) {
         results.startTime?[request] = .nan
         results.prefixCachedTokens?[request] = 0
-        if Attribution.isWanted { writeUnservedParts(request, status, hasArrived) }
+        if Attribution.isWanted, status != .aborted { writeUnservedParts(request, status, hasArrived) }
         writeUnfinished(request, status, generated: 0, preemptions: 0)
     }
 
@@ -115,6 +125,13 @@ extension Replica where Memory: ~Copyable {
         results.status?[request] = status.rawValue
     }
 
+    /// Whether a request that has arrived, and never ran, waits: by arrival the others are still in its columns.
+    @inline(__always)
+    func isInQueue(_ request: Int) -> Bool {
+        !(hasGaps && requests.isGone(request)) && (totals.rejected == 0 || rejection(request) == nil)
+            && !(aborts.isUsed && aborts.hasEnded(request))
+    }
+
     /// The first of the waiting, who are not none.
     @inline(__always)
     mutating func firstWaiting() -> Candidate {
@@ -123,9 +140,7 @@ extension Replica where Memory: ~Copyable {
         if slot >= 0 { return Candidate(request: Int(members.elements[slot].request), slot: slot) }
         while true {
             let request = index(at: waiting.firstFresh)
-            if !(hasGaps && requests.isGone(request)), totals.rejected == 0 || rejection(request) == nil {
-                return Candidate(request: request, slot: -1)
-            }
+            if isInQueue(request) { return Candidate(request: request, slot: -1) }
             waiting.skipFresh()
         }
     }

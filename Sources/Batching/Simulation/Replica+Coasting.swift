@@ -27,8 +27,10 @@ extension Replica where Memory: ~Copyable {
         let origin = start
         // What changes in each iteration is kept in registers, not in the replica.
         var blockTime: UInt128 = 0
-        let lastTime = limits.lastTime(before: nextArrival)
-        while work.time < lastTime, limits.allow(work.number), dueLists.isEmpty(work.number),
+        let lastTime = limits.lastTime(before: min(nextArrival, aborts.nextTime))
+        // Ahead, whoever leaves does so before the output of the batch is processed that ends then.
+        let lastStart = isAhead ? aborts.nextTime : Nanoseconds(.max)
+        while work.time < lastTime, start < lastStart, limits.allow(work.number), dueLists.isEmpty(work.number),
             memory.neededByDecodes <= memory.free
         {
             memory.growDecodes(members.elements, admittedBefore: .max)
@@ -57,10 +59,14 @@ extension Replica where Memory: ~Copyable {
     private mutating func coastEvenly(
         _ limits: RunLimits, _ step: Nanoseconds, start: inout Nanoseconds, isAhead: Bool
     ) {
-        let lastTime = limits.lastTime(before: nextArrival)
+        let lastTime = limits.lastTime(before: min(nextArrival, aborts.nextTime))
         if now >= lastTime || memory.neededByDecodes > memory.free { return }
-        // Ahead, the first is scheduled now, and each of the others when the one before it begins.
-        let inTime = isAhead ? start.steps(of: step, before: lastTime) &+ 1 : now.steps(of: step, before: lastTime)
+        // Ahead, the first is scheduled now, and each of the others when the one before it begins; and whoever leaves does
+        // so before the output of the batch is processed that ends then.
+        let inTime =
+            isAhead
+            ? min(start.steps(of: step, before: lastTime) &+ 1, start.steps(of: step, before: aborts.nextTime))
+            : now.steps(of: step, before: lastTime)
         let onClock = step == .zero ? Int64.max : (Nanoseconds.maximum - start).count / step.count
         let allowed = min(inTime, onClock, limits.allowed(from: iteration))
         let quiet = dueLists.emptyStretch(from: iteration, atMost: allowed)

@@ -70,6 +70,7 @@ extension Replica where Memory: ~Copyable {
         memory.advance()
         iteration &+= 1
         preempted = 0
+        walked &+= Int64(2 &* catchingUp &+ 16 &* finishingCount)
         var slot = firstCatchingUp
         while slot >= 0 {
             let next = Int(members.elements[slot].nextOfKind)
@@ -90,6 +91,10 @@ extension Replica where Memory: ~Copyable {
                 ledger.phase(slot) != .held
             {
                 hold(slot, at: end)
+            } else if member.pointee.due == iteration, member.pointee.ending == .unforeseen {
+                try reachEnd(slot, end)
+                member.pointee.due = iteration &+ 2
+                dueLists.insert(slot, members.elements)
             } else if member.pointee.due == iteration {
                 let computed = member.pointee.computed &+ iteration
                 decoding &-= 1
@@ -97,6 +102,7 @@ extension Replica where Memory: ~Copyable {
                 memory.leave(slot, computed: computed)
                 member.pointee.computed = computed &+ 1
                 member.pointee.generated = target(slot)
+                if keepsTokenRuns { tokenRuns.elements[slot].newest = iteration }
                 try appendFinishing(slot, end)
             } else {
                 dueLists.insert(slot, members.elements)
@@ -114,6 +120,13 @@ extension Replica where Memory: ~Copyable {
         dueLists.insert(slot, members.elements)
     }
 
+    /// The iteration gives the last token of a member, and nobody knows it before that is there: it decodes on until then.
+    @inline(never)
+    private mutating func reachEnd(_ slot: Int, _ end: Nanoseconds) throws(BatchingError) {
+        try appendFinishing(slot, end, as: members.elements[slot].state)
+        members.elements[slot].ending = .reached
+    }
+
     /// A member that catches up has computed its chunk.
     @inline(__always)
     private mutating func advance(_ slot: Int, _ end: Nanoseconds) throws(BatchingError) {
@@ -126,13 +139,19 @@ extension Replica where Memory: ~Copyable {
         }
         if Attribution.isWanted { ledger.enter(.decode, slot, at: end) }
         member.pointee.generated &+= 1
+        if keepsTokenRuns { tokenRuns.elements[slot].add(iteration &- 1) }
         totals.prefills &+= 1
         if member.pointee.generated == 1 {
             results.firstTokenTime?[Int(member.pointee.request)] = end.seconds
         }
         removeCatchingUp(slot)
         if member.pointee.generated == target(slot) {
-            try appendFinishing(slot, end)
+            if member.pointee.ending == .unforeseen {
+                try reachEnd(slot, end)
+                joinDecoding(slot)
+            } else {
+                try appendFinishing(slot, end)
+            }
         } else {
             if Attribution.isWanted, member.pointee.generated == member.pointee.output {
                 ledger.enter(.held, slot, at: end)
@@ -142,9 +161,11 @@ extension Replica where Memory: ~Copyable {
     }
 
     @inline(__always)
-    private mutating func appendFinishing(_ slot: Int, _ end: Nanoseconds) throws(BatchingError) {
+    private mutating func appendFinishing(
+        _ slot: Int, _ end: Nanoseconds, as state: Member.State = .finishing
+    ) throws(BatchingError) {
         if Attribution.isWanted { ledger.end(slot, Int(members.elements[slot].request), at: end) }
-        members.elements[slot].state = .finishing
+        members.elements[slot].state = state
         try finishing.reserve(finishingCount &+ 1)
         finishing.elements[finishingCount] = Int32(truncatingIfNeeded: slot)
         finishingCount &+= 1
@@ -195,20 +216,35 @@ extension Replica where Memory: ~Copyable {
             memory.forget(request)
             removeWaiting(slot)
         } else {
+            if member.ending == .reached { standApart(slot) }
+            let computed = members.elements[slot].computed
             if member.wasPreempted { noteRecomputed(slot) }
-            memory.settle(slot, member, computed: member.computed)
-            memory.release(slot, member, computed: member.computed, isPreempted: false)
+            // What was computed in vain, of a token that was not there, cannot be found.
+            memory.settle(slot, member, computed: min(computed, member.longest &- 1))
+            memory.release(slot, member, computed: computed, isPreempted: false)
             removeRunning(slot)
         }
         giveBack(slot)
+        if aborts.isUsed { aborts.noteEnd(request) }
         if logsDecisions {
             try decisionLog?.append(.finished, request, iteration: iteration, tokens: Int64(tokens))
         }
     }
 
+    /// Takes a member out of what is counted or looked at: its tokens are in itself.
+    mutating func standApart(_ slot: Int) {
+        switch members.elements[slot].state {
+        case .decoding: leaveDecoding(slot)
+        case .catchingUp: removeCatchingUp(slot)
+        default: break
+        }
+    }
+
     /// Writes the results of everyone who has not all its tokens, and ends the logs.
     mutating func close(_ status: RequestStatus) throws(BatchingError) {
-        for slot in 0..<slotCount where members.elements[slot].state != .none {
+        for slot in 0..<slotCount {
+            try Work.row(slot)
+            if members.elements[slot].state == .none { continue }
             let member = members.elements[slot]
             let tokens = outputGenerated(slot)
             let isPreempted = member.wasPreempted
@@ -226,8 +262,9 @@ extension Replica where Memory: ~Copyable {
             try writeWaitingRows(status)
         } else if waiting.isByArrival {
             for position in waiting.firstFresh..<max(arrived, waiting.firstFresh) {
+                try Work.row(position)
                 let request = index(at: position)
-                if rejection(request) == nil { writeUnserved(request, status) }
+                if isInQueue(request) { writeUnserved(request, status) }
             }
         } else {
             for position in 0..<waiting.count where waiting.candidate(at: position).slot < 0 {
@@ -235,6 +272,7 @@ extension Replica where Memory: ~Copyable {
             }
         }
         for position in arrived..<requests.count {
+            try Work.row(position)
             writeUnserved(index(at: position), .unfinished, hasArrived: false)
         }
         if let column = results.completionOrder {

@@ -16,6 +16,7 @@ extension Replica where Memory: ~Copyable {
     @inline(never)
     private mutating func addSlots() throws(BatchingError) {
         try histories.reserve(slotCount &+ 1)
+        if keepsTokenRuns { try tokenRuns.reserve(histories.capacity) }
         try memory.reserve(slots: histories.capacity)
         if Attribution.isWanted { try ledger.reserve(slots: histories.capacity) }
         try members.reserve(slotCount &+ 1)
@@ -126,6 +127,7 @@ extension Replica where Memory: ~Copyable {
         decodingContext &-= computed
         dueLists.remove(slot, members)
         memory.leave(slot, computed: computed)
+        if keepsTokenRuns { tokenRuns.elements[slot].newest = iteration &- 1 }
     }
 
     /// The number of tokens to which the member computes.
@@ -138,7 +140,9 @@ extension Replica where Memory: ~Copyable {
     /// that matters.
     @inline(__always)
     func goal(_ slot: Int) -> Int32 {
-        Attribution.isWanted && ledger.phase(slot) != .held ? members.elements[slot].output : target(slot)
+        // Before that comes up, the member is gone.
+        if members.elements[slot].ending == .reached { return members.elements[slot].output &+ 2 }
+        return Attribution.isWanted && ledger.phase(slot) != .held ? members.elements[slot].output : target(slot)
     }
 
     /// Tokens that the member, in whatever state, has generated in the iterations before `iteration`.

@@ -4,6 +4,7 @@ extension Replica where Memory: ~Copyable {
     /// - Parameter firstAdmission: the place in the order of admission of the first who was admitted in this iteration.
     @inline(never)
     mutating func logDecisions(firstAdmission: Int64) throws(BatchingError) {
+        walked &+= Int64(runningCount)
         let members = members.elements
         var slot = firstRunning
         while slot >= 0 {
@@ -29,6 +30,7 @@ extension Replica where Memory: ~Copyable {
     }
 
     private mutating func logQueues() throws(BatchingError) {
+        walked &+= Int64(runningCount &+ waiting.count)
         var slot = firstRunning
         while slot >= 0 {
             let request = Int(members.elements[slot].request)
@@ -46,7 +48,7 @@ extension Replica where Memory: ~Copyable {
             }
             for position in waiting.firstFresh..<max(arrived, waiting.firstFresh) {
                 let request = index(at: position)
-                if rejection(request) == nil {
+                if isInQueue(request) {
                     try decisionLog?.append(.waiting, request, iteration: iteration)
                 }
             }

@@ -57,8 +57,7 @@ extension Replica where Memory: ~Copyable {
         while policyRows.taken < arrived {
             let request = index(at: policyRows.taken)
             policyRows.taken &+= 1
-            if requests.isGone(request) { continue }
-            if mayReject, rejection(request) != nil { continue }
+            if !isInQueue(request) { continue }
             try appendPolicyRow(request)
         }
     }

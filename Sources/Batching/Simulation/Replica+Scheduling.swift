@@ -24,6 +24,7 @@ extension Replica where Memory: ~Copyable {
         _ budget: inout Int64, _ threshold: Int64
     ) throws(BatchingError) -> Bool {
         let members = members.elements
+        walked &+= Int64(2 &* catchingUp)
         // Each who decodes gets its token, wherever it stands. So what is left is for those who catch up, in order; and who
         // gets less of it than it would take must have nobody who decodes behind it.
         var left = budget &- Int64(decoding)
@@ -80,6 +81,7 @@ extension Replica where Memory: ~Copyable {
     @inline(never)
     private mutating func walkRunning(_ budget: inout Int64, _ threshold: Int64) throws(BatchingError) {
         totals.forgetFutilePreemptions()
+        walked &+= Int64(2 &* runningCount)
         var slot = firstRunning
         while slot >= 0, budget > 0 {
             let member = members.elements[slot]
@@ -143,6 +145,7 @@ extension Replica where Memory: ~Copyable {
     /// arrival), the first of the running among equals.
     private mutating func leastUrgent() -> Int {
         guard waiting.order == .priority else { return lastRunning }
+        walked &+= Int64(runningCount)
         var worst = firstRunning
         var slot = Int(members.elements[worst].next)
         while slot >= 0 {
@@ -229,7 +232,10 @@ extension Replica where Memory: ~Copyable {
             member.request = UInt32(truncatingIfNeeded: candidate.request)
             member.prompt = Int32(truncatingIfNeeded: prompt(candidate.request))
             member.output = Int32(truncatingIfNeeded: output(candidate.request))
+            if settings.isAsynchronous, requests.maxTokens != nil { member.ending = ending(candidate.request) }
             members.elements[slot] = member
+            if keepsTokenRuns { tokenRuns.elements[slot] = TokenRun() }
+            if aborts.isUsed { aborts.noteAdmission(candidate.request, slot) }
             results.startTime?[candidate.request] = now.seconds
             if Attribution.isWanted {
                 ledger.admit(candidate.request, arrival: requests.arrival(candidate.request), slot)
@@ -254,6 +260,12 @@ extension Replica where Memory: ~Copyable {
             try joinAtOnce(slot, tokens: tokens)
         }
         return slot
+    }
+
+    /// Whether asynchronous scheduling will know in time that the answer to a request ends.
+    @inline(never)
+    func ending(_ request: Int) -> Member.Ending {
+        maxTokens(request) > output(request) ? .unforeseen : .foreseen
     }
 
     /// A member that completes its known tokens in the iteration that admits it: from the next one on it decodes.
@@ -283,6 +295,7 @@ extension Replica where Memory: ~Copyable {
         member.pointee.state = .decoding
         member.pointee.due = iteration &+ Int64(member.pointee.output &- member.pointee.generated) &- 1
         member.pointee.computed = known &- iteration &- 1
+        if keepsTokenRuns { tokenRuns.elements[slot].first = iteration }
         dueLists.insert(slot, members.elements)
         memory.join(slot, members.elements, computed: known &- 1)
     }

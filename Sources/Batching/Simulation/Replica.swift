@@ -104,8 +104,17 @@ struct Replica<Memory: BlockMemory & ~Copyable, Attribution: AttributionChoice>:
     var finishing: GrowableBuffer<Int32>
     var finishingCount = 0
 
+    /// Which clients leave when; empty if none does, or if their host says it as they do.
+    var aborts: AbortTimes
+    /// By slot; only where a request may leave before its end.
+    var tokenRuns: GrowableBuffer<TokenRun>
+    let keepsTokenRuns: Bool
+
     /// What a custom policy is shown; empty for any other.
     var policyRows = PolicyRows()
+
+    /// Rows that were looked at one after the other, where not only what changes was: see `Work`.
+    var walked: Int64 = 0
 
     var totals = RunTotals()
     /// Kept up to date only if `Attribution.isWanted`.
@@ -118,7 +127,8 @@ struct Replica<Memory: BlockMemory & ~Copyable, Attribution: AttributionChoice>:
     init(
         _ requests: RequestColumns, results: ResultColumns, settings: ReplicaSettings, queueOrder: QueueOrder,
         arrivalOrder: PermutedOrder?, survey: RequestSurvey, memory: consuming Memory,
-        attribution: AttributionColumns?, iterationLog: IterationLog?, decisionLog: DecisionLog?
+        attribution: AttributionColumns?, iterationLog: IterationLog?, decisionLog: DecisionLog?,
+        isLive: Bool = false
     ) throws(BatchingError) {
         let waiting = try WaitingQueue(requests, order: queueOrder)
         let members = try GrowableBuffer(capacity: 64, repeating: Member())
@@ -129,6 +139,12 @@ struct Replica<Memory: BlockMemory & ~Copyable, Attribution: AttributionChoice>:
         let victims = try GrowableBuffer<UInt32>(capacity: 64, repeating: 0)
         let ledger = try AttributionLedger(Attribution.isWanted ? attribution : nil, count: requests.count)
         try memory.reserve(slots: 64)
+        let aborts = try AbortTimes(requests)
+        let keepsTokenRuns = isLive || aborts.isUsed
+        let tokenRuns = try GrowableBuffer(capacity: keepsTokenRuns ? 64 : 0, repeating: TokenRun())
+        self.aborts = aborts
+        self.keepsTokenRuns = keepsTokenRuns
+        self.tokenRuns = tokenRuns
         self.requests = requests
         self.results = results
         self.settings = settings
@@ -167,6 +183,8 @@ struct Replica<Memory: BlockMemory & ~Copyable, Attribution: AttributionChoice>:
     var expectsArrivals: Bool {
         @inline(__always) get { hasArrivals || isOpen }
     }
+    /// Whether anybody may still come or leave, so that what cannot go on may then.
+    var expectsChange: Bool { expectsArrivals || aborts.nextTime < Nanoseconds(.max) }
 }
 
 /// What those compute, in one iteration, who were admitted in it and complete their known tokens.
@@ -192,6 +210,7 @@ struct RunTotals {
     var tokens: Int64 = 0
     var finished = 0
     var rejected = 0
+    var aborted = 0
     var prefillTokens: Int64 = 0
     var decodeTokens: Int64 = 0
     /// Prompts that were completed, or completed again.

@@ -29,7 +29,7 @@ public struct LogRows {
         filled = 0
     }
 
-    func check(_ name: String) throws(BatchingError) {
+    func check(_ name: StaticString) throws(BatchingError) {
         guard capacity >= 0 else { throw .invalid("\(name).capacity", capacity, "must be at least 0") }
         guard capacity > 0 || flush == nil else {
             throw .invalid("\(name).capacity", capacity, "must be at least 1 with a callback")
@@ -90,6 +90,7 @@ public enum DecisionEvent: Int32, CaseIterable, Sendable {
     case running = 500
     case waiting = 510
     case finished = 600
+    case aborted = 610
 }
 
 /// Who got what: one row an event, in the order in which things happen. nil columns are not wanted.

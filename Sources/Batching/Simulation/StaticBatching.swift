@@ -37,6 +37,7 @@ public enum StaticBatching: TextbookSimulator {
             guard let end = start.advanced(by: longest, of: run.step) else { throw run.clockOverflow(at: last) }
             sink.runBatch(batch, of: order, start: start, firstToken: start + run.step, end: end)
 
+            try Work.done(Int64(batch.count))
             course.end = end
             course.iterations &+= longest
             position = batch.upperBound

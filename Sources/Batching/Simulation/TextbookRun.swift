@@ -13,9 +13,9 @@ struct TextbookRun: ~Copyable {
     private let arrivals: TimeOrder?
 
     init(
-        _ requests: RequestColumns, batchSize: Int64, batchSizeName: String, timePerToken: Double
+        _ requests: RequestColumns, batchSize: Int64, batchSizeName: StaticString, timePerToken: Double
     ) throws(BatchingError) {
-        guard batchSize >= 1 else { throw .invalid(batchSizeName, batchSize, "must be at least 1") }
+        guard batchSize >= 1 else { throw .invalid("\(batchSizeName)", batchSize, "must be at least 1") }
         let step = try Validation.timePerToken(timePerToken)
         let survey = try requests.survey()
         var arrivals: TimeOrder?

@@ -122,7 +122,7 @@ struct ByteReader: ByteCoder {
 }
 
 extension BatchingError {
-    static func corrupt(_ what: String) -> BatchingError {
+    static func corrupt(_ what: ErrorText) -> BatchingError {
         BatchingError(.invalidArgument, "bytes are not what was saved, or were changed since: \(what)")
     }
 }

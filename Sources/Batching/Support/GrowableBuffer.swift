@@ -25,7 +25,7 @@ struct GrowableBuffer<Element: BitwiseCopyable>: ~Copyable {
     @inline(__always)
     mutating func assign(_ other: borrowing GrowableBuffer, count: Int) throws(BatchingError) {
         try reserve(count)
-        elements.update(from: other.elements, count: count)
+        try elements.copy(other.elements, count: count)
     }
 
     @inline(never)
@@ -35,5 +35,19 @@ struct GrowableBuffer<Element: BitwiseCopyable>: ~Copyable {
         replacement.elements.update(from: storage.elements, count: capacity)
         storage = replacement
         capacity = larger
+    }
+}
+
+extension UnsafeMutablePointer where Pointee: BitwiseCopyable {
+    /// The same as `update`, but that it may be stopped on the way: see `Work`.
+    @inline(__always)
+    func copy(_ source: UnsafePointer<Pointee>, count: Int) throws(BatchingError) {
+        if count <= Work.piece {
+            update(from: source, count: count)
+        } else {
+            try Work.inPieces(of: count) { piece in
+                (self + piece.lowerBound).update(from: source + piece.lowerBound, count: piece.count)
+            }
+        }
     }
 }

@@ -55,6 +55,7 @@ struct TimeOrder: ~Copyable {
 
         var largest: Int64 = 0
         for index in 0..<count {
+            try Work.row(index)
             let key = column[index]
             firstKeys.elements[index] = key
             firstIndices.elements[index] = UInt32(truncatingIfNeeded: index)
@@ -66,7 +67,7 @@ struct TimeOrder: ~Copyable {
         var inSecond = false
         var shift: Int64 = 0
         while shift < 64, largest >> shift > 0 {
-            TimeOrder.countingSort(
+            try TimeOrder.countingSort(
                 by: shift, count: count, keys, indices, into: sortedKeys, sortedIndices, offsets: offsets.elements)
             swap(&keys, &sortedKeys)
             swap(&indices, &sortedIndices)
@@ -84,10 +85,11 @@ struct TimeOrder: ~Copyable {
         by shift: Int64, count: Int, _ keys: UnsafeMutablePointer<Int64>, _ indices: UnsafeMutablePointer<UInt32>,
         into sortedKeys: UnsafeMutablePointer<Int64>, _ sortedIndices: UnsafeMutablePointer<UInt32>,
         offsets: UnsafeMutablePointer<Int>
-    ) {
+    ) throws(BatchingError) {
         let mask = Int64(digits - 1)
         offsets.update(repeating: 0, count: digits)
         for position in 0..<count {
+            try Work.row(position)
             offsets[Int(truncatingIfNeeded: (keys[position] >> shift) & mask)] &+= 1
         }
         var offset = 0
@@ -97,6 +99,7 @@ struct TimeOrder: ~Copyable {
             offset &+= width
         }
         for position in 0..<count {
+            try Work.row(position)
             let digit = Int(truncatingIfNeeded: (keys[position] >> shift) & mask)
             let target = offsets[digit]
             offsets[digit] = target &+ 1

@@ -41,19 +41,19 @@ extension [Request] {
         }
     }
 
-    private func column(_ field: KeyPath<Request, Int>, _ name: String) throws(BatchingError) -> [Int32] {
+    private func column(_ field: KeyPath<Request, Int>, _ name: StaticString) throws(BatchingError) -> [Int32] {
         var column: [Int32] = []
         column.reserveCapacity(count)
         for (index, request) in enumerated() {
             guard let value = Int32(exactly: request[keyPath: field]) else {
-                throw .invalid(name, index, request[keyPath: field], "must be at most \(Int32.max)")
+                throw .invalid("\(name)", index, request[keyPath: field], "must be at most \(Int32.max)")
             }
             column.append(value)
         }
         return column
     }
 
-    private func times(_ field: KeyPath<Request, Double?>, _ name: String) throws(BatchingError) -> [Double] {
+    private func times(_ field: KeyPath<Request, Double?>, _ name: StaticString) throws(BatchingError) -> [Double] {
         var column: [Double] = []
         column.reserveCapacity(count)
         for (index, request) in enumerated() {

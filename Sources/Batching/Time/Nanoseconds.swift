@@ -27,38 +27,40 @@ public struct Nanoseconds: BitwiseCopyable, Equatable, Comparable, Sendable {
     init(validSeconds seconds: Double) {
         let scaled = seconds * 1e9
         // Adding 2^52 leaves no room for a fraction: the hardware rounds it to even, and the integer stands in the low 52
-        // bits. Below 2^50 (13 days) the error of the product is at most an eighth, so that a time that `seconds` gave
-        // comes back as the same integer.
-        if scaled < 0x1p50 {
-            count = Int64(bitPattern: (scaled + 0x1p52).bitPattern & 0xF_FFFF_FFFF_FFFF)
+        // bits. Below 2^50 (13 days) all halves are doubles, so that the rounding of the product carries no time across a
+        // half; but it may carry one onto it.
+        let shifted = scaled + 0x1p52
+        if scaled < 0x1p50, (scaled - (shifted - 0x1p52)).magnitude != 0.5 {
+            count = Int64(bitPattern: shifted.bitPattern & 0xF_FFFF_FFFF_FFFF)
         } else {
-            count = Nanoseconds.exactCount(longSeconds: seconds)
+            count = Nanoseconds.exactCount(seconds)
         }
     }
 
-    /// The same without a rounded product, for times of days and more: significand * 10^9 / 2^shift.
+    /// The same without a rounded product: significand * 10^9 / 2^shift.
+    /// - Parameter seconds: at least 2^-31, which is half a nanosecond.
     @inline(never)
-    private static func exactCount(longSeconds seconds: Double) -> Int64 {
+    private static func exactCount(_ seconds: Double) -> Int64 {
         let significand = seconds.significandBitPattern | 1 << 52
-        // 52 - exponent: between 19 and 32, since seconds is between 2^20 and 2^34.
-        let shift = 1075 &- UInt64(seconds.exponentBitPattern)
-        let (high, low) = significand.multipliedFullWidth(by: 1_000_000_000)
-        let whole = high &<< (64 &- shift) | low &>> shift
-        let rest = low & (1 &<< shift &- 1)
-        let half: UInt64 = 1 &<< (shift &- 1)
+        // 52 - exponent: between 19 and 83, since seconds is between 2^-31 and 2^34.
+        let shift = UInt128(1075 &- seconds.exponentBitPattern)
+        let product = UInt128(significand) &* 1_000_000_000
+        let whole = product &>> shift
+        let rest = product & (1 &<< shift &- 1)
+        let half: UInt128 = 1 &<< (shift &- 1)
         let roundsUp = rest > half || (rest == half && whole & 1 == 1)
-        return Int64(bitPattern: whole &+ (roundsUp ? 1 : 0))
+        return Int64(truncatingIfNeeded: whole &+ (roundsUp ? 1 : 0))
     }
 
     /// A time given by a caller. Throws unless it is finite and in range.
-    init(seconds: Double, argument: String) throws(BatchingError) {
+    init(seconds: Double, argument: StaticString) throws(BatchingError) {
         guard Nanoseconds.holds(seconds) else {
-            throw .invalid(argument, seconds, Nanoseconds.requirement)
+            throw .invalid("\(argument)", seconds, Nanoseconds.requirement)
         }
         self.init(validSeconds: seconds)
     }
 
-    static let requirement = "must be between 0 and 9223372036 seconds"
+    static var requirement: ErrorText { "must be between 0 and 9223372036 seconds" }
 
     /// The double nearest to this many nanoseconds. It never decreases as `count` grows, and `Nanoseconds` of it is this
     /// again wherever doubles are close enough together to tell one nanosecond from the next.

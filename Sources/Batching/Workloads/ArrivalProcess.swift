@@ -23,7 +23,7 @@ public struct ArrivalProcess: Equatable, Sendable {
     public var gaps = Gaps.poisson
     /// Requests per second, above 0. Infinity: all arrive at 0.0.
     public var rate = 10.0
-    /// For gamma gaps: in 0.001...1e9.
+    /// For gamma gaps: in 0.001...1e9, or infinity: all gaps are equal.
     public var burstiness = 1.0
     public var ramp = Ramp.none
     /// Requests per second when the ramp is over: above 0, finite.
@@ -42,8 +42,8 @@ public struct ArrivalProcess: Equatable, Sendable {
 
     func validate() throws(BatchingError) {
         guard rate > 0 else { throw .invalid("arrival_rate", rate, "must be greater than 0") }
-        guard ArrivalProcess.burstinessRange.contains(burstiness) else {
-            throw .invalid("burstiness", burstiness, "must be between 0.001 and 1e9")
+        guard ArrivalProcess.burstinessRange.contains(burstiness) || burstiness == .infinity else {
+            throw .invalid("burstiness", burstiness, "must be between 0.001 and 1e9, or infinite")
         }
         if ramp != .none {
             guard rate.isFinite else { throw .invalid("arrival_rate", rate, "must be finite with a ramp") }
@@ -63,7 +63,7 @@ public struct ArrivalProcess: Equatable, Sendable {
 
 /// The arrivals of a process that has been validated, one after the other.
 struct ArrivalClock {
-    private let process: ArrivalProcess
+    private var process: ArrivalProcess
     private var stream: RandomStream
     /// Arrivals so far.
     private var index: Int64 = 0
@@ -76,6 +76,8 @@ struct ArrivalClock {
 
     init(_ process: ArrivalProcess, _ stream: RandomStream) {
         self.process = process
+        // The limit of ever more even gaps.
+        if process.gaps == .gamma, process.burstiness == .infinity { self.process.gaps = .constant }
         self.stream = stream
         on = Nanoseconds(validSeconds: process.onTime).count
         off = Nanoseconds(validSeconds: process.offTime).count

@@ -31,7 +31,7 @@ public struct LengthDistribution: Equatable, Sendable {
     /// - Parameters:
     ///   - name: "prompt_length" or "output_length".
     ///   - lowest: what a length must be at least.
-    func validate(_ name: String, atLeast lowest: Int32) throws(BatchingError) {
+    func validate(_ name: StaticString, atLeast lowest: Int32) throws(BatchingError) {
         guard minimum >= lowest else { throw .invalid("\(name)_min", minimum, "must be at least \(lowest)") }
         guard maximum >= minimum else {
             throw .invalid("\(name)_max", maximum, "must be at least \(name)_min, which is \(minimum)")

@@ -29,7 +29,9 @@ extension Workload {
     /// Calls `body` with every request, in order of arrival; at equal times the session that began first goes first.
     ///
     /// Everything is drawn in that order, so that the first n requests are the same for every count.
-    func forEachRequest(_ count: Int, _ body: (Int, SessionRequest) -> Void) throws(BatchingError) {
+    func forEachRequest(
+        _ count: Int, _ body: (Int, SessionRequest) throws(BatchingError) -> Void
+    ) throws(BatchingError) {
         var clock = ArrivalClock(arrivals, stream(.arrivals))
         var (prompts, outputs) = (promptLengths, outputLengths)
         var (groups, turns, thinkTimes) = (stream(.groups), stream(.turns), stream(.thinkTimes))
@@ -40,6 +42,7 @@ extension Workload {
         var nextStart = count > 0 ? clock.next() : nil
 
         for index in 0..<count {
+            try Work.row(index)
             var turn: Turn
             if let waiting = queue.first, waiting.arrival <= nextStart ?? .maximum {
                 turn = waiting
@@ -61,7 +64,7 @@ extension Workload {
                     .overflow,
                     "request \(index) would have more than 2147483647 tokens: shorten prompts, outputs or turns")
             }
-            body(
+            try body(
                 index,
                 SessionRequest(
                     arrival: turn.arrival, prompt: prompt.partialValue, output: output, session: turn.session,
@@ -102,8 +105,13 @@ extension Workload {
         }
         var position = 0
         offsets?[0] = 0
-        try forEachRequest(count) { index, request in
+        var counted = 0
+        try forEachRequest(count) { (index, request) throws(BatchingError) in
             let blockCount = Int(blocks(of: request))
+            if position &- counted >= Work.piece {
+                try Work.done(Int64(position &- counted))
+                counted = position
+            }
             if let ids {
                 for block in 0..<blockCount { ids[position + block] = hash(of: request, block: Int64(block)) }
             }

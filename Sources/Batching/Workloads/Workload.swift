@@ -76,8 +76,8 @@ public struct Workload {
             if mayPassTheClock(count) { try forEachArrival(count) { _, _ in } }
             try forEachArrival(count) { index, arrival in arrivalTime[index] = arrival.seconds }
         }
-        if let promptLength { fill(promptLength, count, promptLengths) }
-        if let outputLength { fill(outputLength, count, outputLengths) }
+        if let promptLength { try fill(promptLength, count, promptLengths) }
+        if let outputLength { try fill(outputLength, count, outputLengths) }
     }
 
     func beyondTheClock(_ index: Int) -> BatchingError {
@@ -96,14 +96,20 @@ public struct Workload {
     private func forEachArrival(_ count: Int, _ body: (Int, Nanoseconds) -> Void) throws(BatchingError) {
         var clock = ArrivalClock(arrivals, stream(.arrivals))
         for index in 0..<count {
+            try Work.row(index)
             guard let arrival = clock.next() else { throw beyondTheClock(index) }
             body(index, arrival)
         }
     }
 
-    private func fill(_ column: UnsafeMutablePointer<Int32>, _ count: Int, _ lengths: LengthStream) {
+    private func fill(
+        _ column: UnsafeMutablePointer<Int32>, _ count: Int, _ lengths: LengthStream
+    ) throws(BatchingError) {
         var lengths = lengths
-        for index in 0..<count { column[index] = lengths.next() }
+        for index in 0..<count {
+            try Work.row(index)
+            column[index] = lengths.next()
+        }
     }
 }
 
@@ -134,7 +140,7 @@ public struct LengthSamples {
         }
     }
 
-    private static func missing(_ name: String) -> BatchingError {
+    private static func missing(_ name: StaticString) -> BatchingError {
         BatchingError(.nullPointer, "\(name) is NULL: it is required where the length is empirical")
     }
 }

@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cbatching_float_mode.h"
+
 /* The version of the library, from the macros of batching.h. */
 const char *cbatching_version(void);
 

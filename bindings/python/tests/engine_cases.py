@@ -2,6 +2,7 @@
 budgets cut, priorities tie, prefixes are shared, arrivals fall on the ends of iterations.
 """
 
+import math
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -158,13 +159,26 @@ def _workload(source: Source, options: SlowOptions, longest: tuple[int, int], co
         workload.tie_break = [source.integer(-2, 2) for _ in range(count)]
     if options.enable_prefix_caching and source.choice([True, True, True, False]):
         _share_prefixes(source, workload, options.block_size, longest)
+    if source.choice([True, True, False]):
+        workload.max_tokens = [length + source.choice([0, 0, 1, 2, 30]) for length in workload.output_length]
+    if source.choice([True, False]):
+        workload.abort_time = [_abort_time(source, arrival, longest_output) for arrival in arrivals]
     return workload
+
+
+def _abort_time(source: Source, arrival: int, longest_output: int) -> float:
+    """Never; with the arrival; as an iteration ends, or about then; in the middle of one."""
+    if source.choice([True, False]):
+        return math.nan
+    stays = source.integer(0, longest_output) * STEP
+    return seconds(max(arrival, arrival + stays + source.choice([0, 0, 1, -1, STEP // 2, STEP // 3])))
 
 
 def _share_prefixes(source: Source, workload: SlowWorkload, block_size: int, longest: tuple[int, int]) -> None:
     """Families of requests with the same first tokens: some as long as a turn of a conversation, some in part."""
     workload.hash_covers_output = source.choice([True, False])
-    workload.hash_block_size = source.choice([0, block_size, 2 * block_size, 3 * block_size])
+    finer = [tokens for tokens in (1, 2, 3, 4, 8) if tokens < block_size and block_size % tokens == 0]
+    workload.hash_block_size = source.choice([0, block_size, 2 * block_size, 3 * block_size, *finer])
     tokens_per_hash = workload.hash_block_size or block_size
     places = blocks_for(sum(longest), tokens_per_hash) + 1
     # An id says nothing without its place: one family has the same at all of them.

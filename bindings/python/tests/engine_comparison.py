@@ -39,6 +39,8 @@ def request_columns(workload: SlowWorkload) -> RequestColumns:
         workload.arrival_time,
         priority=workload.priority,
         tie_break=workload.tie_break,
+        max_tokens=workload.max_tokens,
+        abort_time=workload.abort_time,
         **shared,
     )
 

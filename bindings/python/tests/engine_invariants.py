@@ -28,9 +28,12 @@ def every_request_ends_once(told: Told) -> None:
     """Finished, rejected, or left: one of them."""
     finished = [index for index, status in enumerate(told.status) if status == FINISHED]
     rejected = [index for index, status in enumerate(told.status) if status in REJECTED]
+    aborted = [index for index, status in enumerate(told.status) if status == RequestStatus.ABORTED]
     left = [index for index, status in enumerate(told.status) if status in {UNFINISHED, RequestStatus.STUCK}]
-    assert len(finished) + len(rejected) + len(left) == len(told.status) == told.count
-    assert (told.finished, told.rejected, told.unfinished) == (len(finished), len(rejected), len(left))
+    assert len(finished) + len(rejected) + len(aborted) + len(left) == len(told.status) == told.count
+    counts = (told.finished, told.rejected, told.aborted, told.unfinished)
+    assert counts == (len(finished), len(rejected), len(aborted), len(left))
+    assert sorted(told.requests_with(Event.ABORTED)) == aborted
 
     assert sorted(told.completion_order[: len(finished)]) == finished
     assert told.completion_order[len(finished) :] == [-1] * (told.count - len(finished))
@@ -42,7 +45,7 @@ def every_request_ends_once(told: Told) -> None:
     gone: set[int] = set()
     for row in told.decisions:
         assert row.request not in gone
-        if row.event in {Event.FINISHED, Event.REJECTED}:
+        if row.event in {Event.FINISHED, Event.REJECTED, Event.ABORTED}:
             gone.add(row.request)
 
     # Left behind is somebody exactly if the run ended for another reason than that nothing was left to do.
@@ -57,6 +60,14 @@ def times_of_a_request_are_in_order(told: Told) -> None:
     for index, status in enumerate(told.status):
         times = [told.start_time[index], told.first_token_time[index], told.end_time[index]]
         reached = [time for time in times if not math.isnan(time)]
+        if status == RequestStatus.ABORTED:
+            # It ends wherever it is.
+            assert reached[-1:] == [told.end_time[index]]
+            assert told.end_time[index] <= told.duration
+            assert (told.tokens_generated[index] > 0) == (not math.isnan(told.first_token_time[index]))
+            assert nanoseconds(told.end_time[index]) >= told.arrival[index]
+            assert reached == sorted(reached)
+            continue
         assert [math.isnan(time) for time in times] == [False] * len(reached) + [True] * (3 - len(reached))
         assert (len(reached) == 3) == (status == FINISHED)
         assert not reached or status not in REJECTED
@@ -65,7 +76,8 @@ def times_of_a_request_are_in_order(told: Told) -> None:
         assert (told.tokens_generated[index] > 0) == (len(reached) > 1)
         assert math.isnan(told.end_time[index]) or told.end_time[index] <= told.total_time
     assert told.total_time <= told.duration
-    assert told.total_time == max((time for time in told.end_time if not math.isnan(time)), default=0.0)
+    ends = [time for time, status in zip(told.end_time, told.status, strict=True) if status == FINISHED]
+    assert told.total_time == max(ends, default=0.0)
 
 
 def the_clock_never_goes_back(told: Told) -> None:
@@ -76,14 +88,15 @@ def the_clock_never_goes_back(told: Told) -> None:
         assert row.start_time >= max(row.time, device_free_at)
         assert told.is_asynchronous or row.start_time == row.time
         clock, device_free_at = row.time, row.start_time + row.duration
-    assert nanoseconds(told.duration) == device_free_at
+    aborts = [nanoseconds(told.end_time[i]) for i, s in enumerate(told.status) if s == RequestStatus.ABORTED]
+    assert nanoseconds(told.duration) == max([device_free_at, *aborts])
     assert nanoseconds(told.busy_time) == sum(row.duration for row in told.rows)
 
 
 def times_of_requests_are_those_of_iterations(told: Told) -> None:
     """Requests start when an iteration does, and get tokens when one ends."""
     for row in told.decisions:
-        iteration = told.rows[row.iteration] if row.event != Event.REJECTED else None
+        iteration = told.rows[row.iteration] if row.event not in {Event.REJECTED, Event.ABORTED} else None
         if row.event == Event.ADMITTED:
             assert iteration is not None
             assert nanoseconds(told.start_time[row.request]) == iteration.time
@@ -172,7 +185,8 @@ def no_replica_idles_while_a_request_waits(told: Told) -> None:
         if row.time > free_at:
             # Whoever came before it is gone: an iteration after a pause is for one who comes just then.
             for index, arrival in enumerate(told.arrival):
-                assert arrival >= row.time or ends[index] <= free_at or told.status[index] in REJECTED
+                has_ended = ends[index] <= max(free_at, arrival) or told.status[index] in REJECTED
+                assert arrival >= row.time or has_ended
         free_at = max(free_at, row.start_time + row.duration)
         assert told.is_asynchronous or row.prefill_tokens + row.decode_tokens > 0
         # One who waits though there is memory without end waits for a slot, or for tokens of the budget.
@@ -190,7 +204,9 @@ def scheduled_tokens_are_what_is_computed(told: Told) -> None:
     for index, status in enumerate(told.status):
         if status == FINISHED:
             assert replay.computed_at_the_end[index] == told.prompt(index) + told.output(index) - 1
-        assert replay.generated[index] == told.tokens_generated[index]
+        # What was on its way to a client that left is lost, asynchronously two tokens.
+        lost = replay.generated[index] - told.tokens_generated[index]
+        assert lost == 0 or (status == RequestStatus.ABORTED and 0 < lost <= 1 + told.is_asynchronous)
 
 
 def the_finished_have_exactly_their_tokens(told: Told) -> None:
@@ -198,6 +214,8 @@ def the_finished_have_exactly_their_tokens(told: Told) -> None:
         generated = told.tokens_generated[index]
         if status == FINISHED:
             assert generated == told.output(index)
+        elif status == RequestStatus.ABORTED:
+            assert generated <= told.output(index)
         elif status in REJECTED or told.output(index) <= 0:
             # Or it would have been rejected, had the run not ended before it came.
             assert generated == 0

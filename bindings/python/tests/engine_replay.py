@@ -53,6 +53,10 @@ class Replay:
                 self._state_of(row.iteration).told_running.append(row.request)
             case Event.WAITING:
                 self._state_of(row.iteration).told_waiting.append(row.request)
+            case Event.ABORTED:
+                if row.request in self._running:
+                    self._running.remove(row.request)
+                self._held[row.request] = 0
             case Event.FINISHED:
                 if row.request in self._running:
                     self._running.remove(row.request)
@@ -73,7 +77,10 @@ class Replay:
     def _compute(self, row: Decision) -> None:
         request = row.request
         if self.generated[request] == self._told.output(request):
-            # Padding of a batch.
+            # Padding of a batch; or a token in vain, which may have taken a block all the same.
+            if self._told.is_asynchronous:
+                in_vain = blocks_for(self._computed[request] + row.tokens, self._told.options.block_size)
+                self._held[request] = max(self._held[request], in_vain)
             return
         self._computed[request] += row.tokens
         blocks = blocks_for(self._computed[request], self._told.options.block_size)

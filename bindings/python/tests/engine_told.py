@@ -61,6 +61,7 @@ class Told:
     end_reason: int
     finished: int
     rejected: int
+    aborted: int
     unfinished: int
     prefill_tokens: int
     decode_tokens: int

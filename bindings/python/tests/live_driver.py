@@ -1,12 +1,13 @@
 """Feeds a case to a live engine in random slices, and gathers what it tells."""
 
+import contextlib
 import math
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from batching import Event, LiveEngine, RequestColumns, RequestStatus
+from batching import BatchingValueError, Event, LiveEngine, RequestColumns, RequestStatus
 from engine_cases import STEP, Case, SeededSource
 from engine_comparison import library_arguments
 from slow_simulators import nanoseconds, seconds
@@ -52,6 +53,7 @@ def rows_of(case: Case, indices: list[int]) -> RequestColumns:
         [workload.arrival_time[index] for index in indices],
         priority=None if workload.priority is None else [workload.priority[index] for index in indices],
         tie_break=None if workload.tie_break is None else [workload.tie_break[index] for index in indices],
+        max_tokens=None if workload.max_tokens is None else [workload.max_tokens[index] for index in indices],
         **shared,
     )
 
@@ -80,13 +82,17 @@ class Drive:
         arrival = [nanoseconds(time) for time in case.workload.arrival_time]
         self.arrival = arrival
         self.left = sorted(range(count), key=lambda index: arrival[index])
+        aborts = case.workload.abort_time or []
+        self.aborts = sorted((nanoseconds(time), index) for index, time in enumerate(aborts) if not math.isnan(time))
 
     def run(self) -> Told:
         clock = 0
-        while self.left or self.source.integer(0, 3):
+        while self.left or self.aborts or self.source.integer(0, 3):
             target = clock + self.source.choice([0, 1, STEP // 2, STEP - 1, STEP, STEP + 1, 3 * STEP, 20 * STEP])
             if self.left and self.source.integer(0, 1):
                 target = max(clock, self.arrival[self.source.choice(self.left)])
+            if self.aborts:
+                target = min(target, self.aborts[0][0])
             self.submit(target)
             if not self.left and self.case.options.policy == "static":
                 # It starts its last batch only once it knows that nothing more comes.
@@ -97,10 +103,18 @@ class Drive:
                 self.engine.advance(seconds(target))
                 assert self.engine.state.clock == seconds(target)
             clock = nanoseconds(self.engine.state.clock)
+            self.take_aborts(clock)
             self.look()
         self.engine.advance()
         self.take_events()
         return self.told
+
+    def take_aborts(self, clock: int) -> None:
+        """Clients leave, unless their requests are gone."""
+        while self.aborts and self.aborts[0][0] <= clock:
+            _, index = self.aborts.pop(0)
+            with contextlib.suppress(BatchingValueError):
+                self.engine.abort(self.name(index))
 
     def submit(self, target: int) -> None:
         """All that arrive before `target`, and sometimes more: one by one or together, and not in order."""
@@ -169,6 +183,10 @@ class Drive:
                     told.tokens_generated[index] = event.tokens
                     told.status[index] = RequestStatus.FINISHED
                     told.completion_order.append(index)
+                case Event.ABORTED:
+                    told.end_time[index] = event.time
+                    told.tokens_generated[index] = event.tokens
+                    told.status[index] = RequestStatus.ABORTED
                 case Event.REJECTED:
                     told.status[index] = event.tokens
                 case _:

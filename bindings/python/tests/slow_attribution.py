@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from slow_records import FINISHED, REJECTED_MODEL_LENGTH, SlowIteration
+from slow_records import ABORTED, FINISHED, REJECTED_MODEL_LENGTH, SlowIteration
 from slow_schedulers import SlowBatch, SlowRequest
 
 PARTS = [
@@ -120,7 +120,8 @@ class SlowAttribution:
         for request in requests:
             account = self.accounts[request.index]
             is_rejected = status[request.index] >= REJECTED_MODEL_LENGTH
-            last = end[request.index] if status[request.index] == FINISHED else max(duration, request.arrival)
+            has_ended = status[request.index] in {FINISHED, ABORTED}
+            last = end[request.index] if has_ended else max(duration, request.arrival)
             if not is_rejected:
                 assert last is not None
                 if not account.stretches:

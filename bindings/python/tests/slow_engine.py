@@ -6,6 +6,7 @@ slow_schedulers.py decides who computes, slow_blocks.py keeps the KV blocks, slo
 time goes, slow_records.py is what comes out.
 """
 
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,10 +14,12 @@ from dataclasses import dataclass, field, replace
 from slow_attribution import SlowAttribution
 from slow_blocks import UNLIMITED, SlowBlocks, blocks_for
 from slow_records import (
+    ABORTED,
     END_COMPLETED,
     END_ITERATION_LIMIT,
     END_STUCK,
     END_TIME_LIMIT,
+    EVENT_ABORTED,
     EVENT_ADMITTED,
     EVENT_FINISHED,
     EVENT_PREEMPTED,
@@ -68,6 +71,9 @@ class SlowWorkload:
     """Of each request its own."""
     hash_block_size: int = 0
     hash_covers_output: bool = False
+    max_tokens: Sequence[int] | None = None
+    abort_time: Sequence[float] | None = None
+    """NaN: never."""
 
 
 @dataclass(frozen=True)
@@ -167,6 +173,9 @@ class _Run:
             self.scheduler = IterationLevelScheduler(self.rules, self.blocks)
         self.requests = [self._request(index) for index in range(self.count)]
         self.to_come = sorted(self.requests, key=lambda request: (request.arrival, request.index))
+        self.aborts = sorted(
+            (nanoseconds(time), index) for index, time in enumerate(workload.abort_time or []) if not math.isnan(time)
+        )
         self.time_limit = None if options.time_limit is None else nanoseconds(options.time_limit)
 
         self.now = 0
@@ -192,8 +201,10 @@ class _Run:
         # Something must be computed to yield the first token.
         prompt = max(1, workload.prompt_length[index])
         output = output_length
+        max_tokens = workload.max_tokens[index] if workload.max_tokens else output_length
         if options.max_model_len is not None:
             output = min(output, options.max_model_len - prompt)
+            max_tokens = min(max_tokens, options.max_model_len - prompt)
         arrival = nanoseconds(workload.arrival_time[index])
         priority = workload.priority[index] if workload.priority else 0
         tie_break = workload.tie_break[index] if workload.tie_break else index
@@ -203,6 +214,7 @@ class _Run:
             arrival=arrival,
             prompt=prompt,
             output=output,
+            max_tokens=max_tokens,
             queue_key=(key, arrival, tie_break, index),
             urgency=(priority, arrival),
             hash_ids=list(workload.hash_ids[index]) if workload.hash_ids else [],
@@ -240,6 +252,36 @@ class _Run:
     def _next_arrival(self) -> int | None:
         return self.to_come[0].arrival if self.to_come else None
 
+    # Clients that leave
+
+    def _take_aborts(self, iteration: int) -> None:
+        """Whoever has left by now is gone at once; one whose request has not been received leaves once it is."""
+        for time, index in list(self.aborts):
+            request = self.requests[index]
+            if time > self.now or request in self.to_come:
+                continue
+            self.aborts.remove((time, index))
+            if self.status[index] == UNFINISHED:
+                self._abort(request, iteration)
+
+    def _abort(self, request: SlowRequest, iteration: int) -> None:
+        if request.is_running:
+            request.leave_running()
+            self.scheduler.running.remove(request)
+        else:
+            self.scheduler.waiting.remove(request)
+        self.seen["aborted in flight"] += request.in_flight > 0
+        self.blocks.release(request.blocks)
+        request.blocks = []
+        self.end[request.index] = self.now
+        self.status[request.index] = ABORTED
+        self.decisions.add(iteration, request.index, EVENT_ABORTED, request.generated)
+
+    def _next_change(self) -> int | None:
+        """When the next one comes, or leaves."""
+        changes = [request.arrival for request in self.to_come[:1]] + [time for time, _ in self.aborts[:1]]
+        return min(changes, default=None)
+
     def _is_idle(self) -> bool:
         return not self.scheduler.running and not self.scheduler.waiting
 
@@ -265,16 +307,21 @@ class _Run:
     def _is_livelocked(self) -> bool:
         return self.futile_preemptions >= FUTILE_PREEMPTIONS + FUTILE_PREEMPTIONS_EACH * len(self.scheduler.running)
 
-    def _await_arrival(self) -> None:
-        """Whoever comes may still change something."""
-        self.now = max(self.now, self.to_come[0].arrival)
+    def _await_change(self) -> bool:
+        """Whoever comes or leaves may still change something; False if there is none."""
+        change = self._next_change()
+        if change is None:
+            return False
+        self.now = max(self.now, change)
         self.futile_preemptions = 0
+        return True
 
     # The two loops
 
     def run_synchronously(self) -> int:
         while True:
             self._receive_arrivals()
+            self._take_aborts(len(self.iterations))
             if self._is_idle():
                 reason = self._wake_up()
                 if reason is not None:
@@ -285,15 +332,16 @@ class _Run:
                 return reason
             next_time = self.scheduler.next_batch_time(self.now, self._next_arrival())
             if next_time > self.now:
+                if self.aborts:
+                    next_time = min(next_time, self.aborts[0][0])
                 self.attribution.note_pause(next_time, self.scheduler.waiting)
                 self.now = next_time
                 continue
             flight = self._schedule()
             self._process(flight)
-            if self._is_livelocked() or (not flight.batch.tokens and not flight.batch.preempted):
-                if not self.to_come:
-                    return END_STUCK
-                self._await_arrival()
+            is_blocked = self._is_livelocked() or (not flight.batch.tokens and not flight.batch.preempted)
+            if is_blocked and not self._await_change():
+                return END_STUCK
 
     def run_asynchronously(self) -> int:
         """As vLLM's EngineCore.step_with_batch_queue, with two batches in flight."""
@@ -301,6 +349,7 @@ class _Run:
         empty_batches = 0
         while True:
             self._receive_arrivals()
+            self._take_aborts(len(self.iterations))
             if not self._is_idle():
                 reason = self._limit_reached()
                 if reason is not None:
@@ -318,10 +367,9 @@ class _Run:
                 continue
             self._process(flights.pop(0))
             if self._is_livelocked() or empty_batches >= MOST_EMPTY_BATCHES:
-                if not self.to_come:
+                if not self._await_change():
                     reason = END_STUCK
                     break
-                self._await_arrival()
                 empty_batches = 0
         for flight in flights:
             self._process(flight)
@@ -437,7 +485,12 @@ class _Run:
         """The output of a batch is there."""
         self.now = max(self.now, flight.end)
         batch, iteration = flight.batch, flight.iteration
+        self._take_aborts(iteration.number)
         for request, tokens in batch.tokens.items():
+            if self.status[request.index] != UNFINISHED:
+                # It has left, or had its last token in the batch before: nobody waits for this one.
+                self.seen["computed in vain"] += self.status[request.index] == FINISHED
+                continue
             if self.is_asynchronous:
                 self._settle(request, tokens, is_yielding=request in flight.yields)
             if request in flight.yields and request.generated < request.output:
@@ -446,7 +499,8 @@ class _Run:
                 # Blocks that became full of known tokens.
                 self.scheduler.publish(request, request.computed - request.in_flight)
         for request in self.scheduler.complete(batch):
-            self._finish(request, iteration)
+            if self.status[request.index] == UNFINISHED:
+                self._finish(request, iteration)
         iteration.kv_blocks_kept = self.blocks.used_count()
 
     def _settle(self, request: SlowRequest, tokens: int, *, is_yielding: bool) -> None:
@@ -490,11 +544,18 @@ class _Run:
         self.seen["evicted"] += self.blocks.evictions
 
         rows = self.iterations
-        duration = rows[-1].started_at + rows[-1].duration if rows else 0
-        total_time = max((end for end in self.end if end is not None), default=0)
+        ends = {
+            status: max(
+                (end for end, other in zip(self.end, self.status, strict=True) if end and other == status), default=0
+            )
+            for status in (FINISHED, ABORTED)
+        }
+        total_time = ends[FINISHED]
+        duration = max(rows[-1].started_at + rows[-1].duration if rows else 0, ends[ABORTED])
         total_tokens = sum(request.generated for request in self.requests)
         finished = self.status.count(FINISHED)
         rejected = sum(status >= REJECTED_MODEL_LENGTH for status in self.status)
+        aborted = self.status.count(ABORTED)
         usable = self.options.usable_blocks
         return SlowResult(
             start_time=[seconds_or_nan(time) for time in self.start],
@@ -514,7 +575,7 @@ class _Run:
             end_reason=end_reason,
             finished=finished,
             rejected=rejected,
-            unfinished=self.count - finished - rejected,
+            unfinished=self.count - finished - rejected - aborted,
             prefill_tokens=sum(row.prefill_tokens for row in rows),
             decode_tokens=sum(row.decode_tokens for row in rows),
             total_preemptions=sum(row.preemptions for row in rows),
@@ -526,6 +587,7 @@ class _Run:
             peak_kv_use=max((row.kv_blocks_used for row in rows), default=0) / usable if usable else 0.0,
             prefix_cache_queries=self.prefix_cache_queries,
             prefix_cache_hits=self.prefix_cache_hits,
+            aborted=aborted,
             attribution=SlowAttributionColumns.of(
                 self.attribution.columns(self.requests, self.status, self.end, duration)
             ),

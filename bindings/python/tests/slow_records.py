@@ -5,13 +5,13 @@ from dataclasses import dataclass, field, fields
 
 from slow_simulators import seconds
 
-FINISHED, UNFINISHED, STUCK = 0, 100, 110
+FINISHED, UNFINISHED, STUCK, ABORTED = 0, 100, 110, 120
 REJECTED_MODEL_LENGTH, REJECTED_KV_MEMORY, REJECTED_TOKEN_BUDGET = 200, 210, 220
 
 END_COMPLETED, END_TIME_LIMIT, END_ITERATION_LIMIT, END_STUCK = 0, 100, 110, 200
 
 EVENT_REJECTED, EVENT_PREEMPTED, EVENT_ADMITTED, EVENT_RESUMED = 100, 200, 300, 310
-EVENT_SCHEDULED, EVENT_RUNNING, EVENT_WAITING, EVENT_FINISHED = 400, 500, 510, 600
+EVENT_SCHEDULED, EVENT_RUNNING, EVENT_WAITING, EVENT_FINISHED, EVENT_ABORTED = 400, 500, 510, 600, 610
 
 
 @dataclass
@@ -139,6 +139,7 @@ class SlowResult:
     peak_kv_use: float
     prefix_cache_queries: int
     prefix_cache_hits: int
+    aborted: int
 
     attribution: SlowAttributionColumns
     iteration_log: SlowIterationLog

@@ -19,6 +19,8 @@ class SlowRequest:
     prompt: int
     output: int
     """Tokens that it will generate: its output_length, or fewer if max_model_len ends it."""
+    max_tokens: int
+    """Tokens that were asked for: output, or more if the answer ends by itself."""
     queue_key: tuple[int, ...]
     """Where it stands in a queue that is ordered; least first."""
     urgency: tuple[int, int]
@@ -66,7 +68,8 @@ class SlowRequest:
 
     def content(self, block: int, block_size: int) -> Hashable:
         """What is in a full block of this request, equal to that of another exactly where the tokens are said to be."""
-        place = block * block_size // self.tokens_per_hash
+        # That which the last token of the block is in: chained, it tells all tokens before, too.
+        place = ((block + 1) * block_size - 1) // self.tokens_per_hash
         if place < len(self.hash_ids) and (block + 1) * block_size <= self.hashed_tokens:
             return ("shared", block, self.hash_ids[place])
         return ("own", block, self.index)
@@ -183,7 +186,7 @@ class IterationLevelScheduler(_Queues):
         while position < len(self.running) and budget > 0:
             request = self.running[position]
             last_token_in_flight = (
-                request.promised > 0 and request.computed + 2 - request.promised >= request.prompt + request.output
+                request.promised > 0 and request.computed + 2 - request.promised >= request.prompt + request.max_tokens
             )
             if last_token_in_flight:
                 batch.seen["last token in flight"] += 1
@@ -294,6 +297,9 @@ class BatchLevelScheduler(_Queues):
 
     is_short_of_memory = False
     """Whether the batch that runs could not take in more for want of KV blocks."""
+    rounds_left = 0
+    """Iterations until it ends, which is when the longest of those that formed it is done, be that one still there or
+    not."""
 
     def next_batch_time(self, now: int, next_arrival: int | None, /) -> int:
         """When the next iteration can be: now, or later if a batch is yet to form."""
@@ -307,6 +313,7 @@ class BatchLevelScheduler(_Queues):
 
     def schedule(self) -> SlowBatch:
         batch = SlowBatch()
+        self.rounds_left -= 1
         if self.running:
             # One token each: those who are done are padding.
             batch.tokens = dict.fromkeys(self.running, 1)
@@ -325,8 +332,9 @@ class BatchLevelScheduler(_Queues):
             batch.admitted[request] = 0
             batch.tokens[request] = request.known - request.computed
         self.is_short_of_memory = batch.is_short_of_memory
+        self.rounds_left = max((request.output for request in self.running), default=1) - 1
         return batch
 
     def complete(self, batch: SlowBatch) -> list[SlowRequest]:
         """All of a batch, once the longest is done."""
-        return list(batch.tokens) if all(r.generated == r.output for r in batch.tokens) else []
+        return list(batch.tokens) if self.rounds_left == 0 else []

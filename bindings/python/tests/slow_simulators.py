@@ -8,9 +8,8 @@ from fractions import Fraction
 
 
 def nanoseconds(seconds: float) -> int:
-    """Rounded to the nearest, ties to even. Below 13 days the product with 1e9 is taken as a double."""
-    product = seconds * 1e9
-    return round(product) if product < 2**50 else round(Fraction(seconds) * 10**9)
+    """Rounded once, to the nearest, ties to even."""
+    return round(Fraction(seconds) * 10**9)
 
 
 def seconds(count: int) -> float:

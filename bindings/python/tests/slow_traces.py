@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from typing import Any
 
@@ -33,6 +33,7 @@ def integer_text(minimum: int) -> Value:
     """An integer of at most 18 digits, perhaps written as 5.0."""
 
     def convert(text: str) -> int | None:
+        text = text.strip(" ")
         if not text.isascii() or re.fullmatch(r"-?\d{1,18}(\.0*)?", text, re.ASCII) is None:
             return None
         number = int(Decimal(text))
@@ -43,16 +44,22 @@ def integer_text(minimum: int) -> Value:
 
 def seconds_text(text: str) -> int | None:
     """A number from 0 to the longest time."""
+    text = text.strip(" ")
     if re.fullmatch(r"[+-]?(\d{1,40}(\.\d{0,40})?|\.\d{1,40})([eE][+-]?\d{1,4})?", text, re.ASCII) is None:
         return None
     number = float(text)
     if not 0 <= number * 1e9 <= LONGEST:
         return None
+    if number * 1e9 > 2**50 and "e" not in text.lower():
+        # Where doubles have no nanoseconds, the digits do.
+        exact = int((Decimal(text) * BILLION).to_integral_value(ROUND_HALF_UP))
+        return exact if exact <= LONGEST else None
     return round(Fraction(number) * BILLION)
 
 
 def date_text(text: str) -> int | None:
     """A date of the years 1678 to 2261, with or without a time zone."""
+    text = text.strip(" ")
     match = re.fullmatch(
         r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(?:Z|([+-])(\d\d)(?::?(\d\d))?)?", text, re.ASCII
     )

@@ -1,6 +1,8 @@
 """`batching metrics`, and what `simulate` writes and judges: the same figures as the library's own."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -103,3 +105,57 @@ def test_a_simulation_is_judged_and_written(tmp_path: Path) -> None:
     shown = run(*arguments)
     assert "Goodput" in shown.stdout
     assert "meet that on TTFT" in shown.stdout
+
+
+def test_each_run_of_a_file_is_told_unless_one_is_asked_for(recorded_run: Path) -> None:
+    first = json.loads(recorded_run.read_text())
+    second = first | {"duration": 4.0, "start_times": [100.0, 100.0, 100.0]}
+    recorded_run.write_text(f"{json.dumps(first)}\n{json.dumps(second)}\n")
+    told = json.loads(run("metrics", recorded_run, "--json").stdout)
+    # Two answers in 3 s, and in 4 s, by the clock of the client.
+    assert [one["duration"] for one in told["runs"]] == [3.0, 4.0]
+    assert [one["request_throughput"] for one in told["runs"]] == [2 / 3, 0.5]
+    shown = run("metrics", recorded_run)
+    assert "run.json, run 0: vllm, 3 requests" in shown.stdout
+    assert "run.json, run 1: vllm, 3 requests" in shown.stdout
+    for number in ("1", "-1"):
+        assert json.loads(run("metrics", recorded_run, "--json", "--run", number).stdout)["duration"] == 4.0
+    for arguments, sentence in (
+        (("metrics", recorded_run, "--run", "2"), "has 2 runs: there is none of the number 2"),
+        (("metrics", recorded_run, "--duration", "5"), "has 2 runs: say which with --run"),
+        (("trace", "info", recorded_run), "has 2 runs, each on a clock of its own: say which with run"),
+    ):
+        ended = run(*arguments)
+        assert ended.exit_code == 2
+        assert str(recorded_run) in ended.output.replace("\n", "")
+        assert sentence in ended.output.replace("\n", "")
+    assert json.loads(run("trace", "info", recorded_run, "--run", "1", "--json").stdout)["requests"] == 2
+
+
+def test_a_run_of_failures_is_measured_and_looked_at(recorded_run: Path) -> None:
+    failed = json.loads(recorded_run.read_text()) | {"errors": ["refused"] * 3}
+    recorded_run.write_text(json.dumps(failed))
+    for convention in ("vllm", "sglang", "aiperf"):
+        ended = run("metrics", recorded_run, "--json", "--slo-ttft", "1", "--convention", convention)
+        told = json.loads(ended.stdout)
+        assert (told["completed"], told["failed"], told["slo_attainment"]) == (0, 3, 0.0)
+        assert (told["request_throughput"], told["concurrency"]) == (0.0, 0.0)
+    assert json.loads(run("trace", "info", recorded_run, "--json").stdout)["requests"] == 0
+    assert "none" in run("trace", "info", recorded_run).stdout
+
+
+def test_standard_input_is_measured(recorded_run: Path) -> None:
+    program = [sys.executable, "-m", "batching", "metrics", "-", "--json"]
+    told = subprocess.run(program, input=recorded_run.read_bytes(), capture_output=True, check=True, timeout=60)
+    assert json.loads(told.stdout)["completed"] == 2
+    failed = subprocess.run(program, input=b"a,b\n", capture_output=True, check=False, timeout=60)
+    assert (failed.returncode, failed.stdout) == (2, b"")
+    assert failed.stderr.startswith(b"standard input is of no known format")
+
+
+def test_an_objective_on_gaps_that_are_not_in_the_file_names_it(tmp_path: Path) -> None:
+    path = tmp_path / "run.csv"
+    path.write_text("arrival_time,end_time,output_length\n0,1,2\n")
+    ended = run("metrics", path, "--slo-itl", "0.1")
+    assert ended.exit_code == 2
+    assert "run.csv has no times of single tokens" in ended.output.replace("\n", "")

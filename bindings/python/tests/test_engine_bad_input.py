@@ -161,7 +161,7 @@ def test_arguments_that_contradict_each_other(arguments: Any, sentence: str) -> 
 def test_hash_ids_stand_for_whole_blocks() -> None:
     columns = RequestColumns([1, 1], hash_ids=[[1], [2]], hash_block_size=24)
     with pytest.raises(
-        BatchingValueError, match="hash_block_size is 24: must be a multiple of block_size, which is 16"
+        BatchingValueError, match="hash_block_size is 24: must be a multiple of block_size, which is 16, or divide it"
     ):
         simulate(columns, num_gpu_blocks=9, enable_prefix_caching=True)
     simulate(columns, num_gpu_blocks=9, block_size=8, enable_prefix_caching=True)

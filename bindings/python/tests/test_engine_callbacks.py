@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from batching import AffineTime, BatchingCancelledError, Iteration, Progress, RequestColumns, Result, simulate
+from batching import AffineTime, Iteration, Progress, RequestColumns, Result, simulate
 from test_engine import ARGUMENTS, TIGHT, WORKED
 
 # Iterations of no closed form, a billion of them: a run that nobody stops takes far longer than the tests wait for.
@@ -266,13 +266,13 @@ def test_ctrl_c_stops_a_run_at_once(run: Callable[[], object]) -> None:
     handler = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt), interrupt_after(0.2) as sent:
         run()
-    # It takes about a millisecond; the rest is for a machine that has other things to do.
-    assert time.monotonic() - sent[0] < 0.5
+    # It takes some milliseconds; the rest is for a machine that has other things to do.
+    assert time.monotonic() - sent[0] < 5
     assert signal.getsignal(signal.SIGINT) is handler
 
 
 @CALLERS
-def test_a_signal_raised_in_a_callback_stops_the_run_after_it(
+def test_a_signal_raised_in_a_callback_stops_it_and_the_run(
     call: Callable[[Callable[[Any], None]], Result],
 ) -> None:
     calls: list[str] = []
@@ -284,7 +284,7 @@ def test_a_signal_raised_in_a_callback_stops_the_run_after_it(
 
     with pytest.raises(KeyboardInterrupt):
         call(interrupt)
-    assert calls == ["begins", "ends"]
+    assert calls == ["begins"]
 
 
 def test_ctrl_c_in_an_inner_run_stops_the_outer() -> None:
@@ -298,20 +298,29 @@ def test_ctrl_c_in_an_inner_run_stops_the_outer() -> None:
     handler = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt), interrupt_after(0.2) as sent:
         simulate(WORKED, **ARGUMENTS, iteration_time=inner)
-    assert time.monotonic() - sent[0] < 0.5
+    assert time.monotonic() - sent[0] < 5
     assert calls == 1
     assert signal.getsignal(signal.SIGINT) is handler
 
 
-def test_a_handler_of_ones_own_is_called_and_the_run_stopped() -> None:
+def test_a_handler_that_raises_nothing_is_called_and_the_run_goes_on() -> None:
+    # The third of them stops the run, so that it goes on beyond the others.
     seen: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, _: seen.append(number))
+
+    def note(number: int, _: object) -> None:
+        seen.append(number)
+        if len(seen) == 3:
+            raise StopError
+
+    before = signal.signal(signal.SIGALRM, note)
+    signal.setitimer(signal.ITIMER_REAL, 0.1, 0.1)
     try:
-        with pytest.raises(BatchingCancelledError), interrupt_after(0.2):
+        with pytest.raises(StopError):
             simulate(ENDLESS, iteration_time=ENDLESS_TIME)
     finally:
-        signal.signal(signal.SIGINT, before)
-    assert seen == [signal.SIGINT]
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert seen == [signal.SIGALRM] * 3
 
 
 def test_ctrl_c_is_ignored_where_the_program_ignores_it() -> None:

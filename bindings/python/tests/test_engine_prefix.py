@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from batching import RequestColumns, Result, simulate
+from batching import BatchingValueError, Event, LiveEngine, RequestColumns, Result, simulate
 
 # Blocks of 2 tokens. The second request comes when the first has long finished.
 ARGUMENTS: dict[str, Any] = {"enable_prefix_caching": True, "num_gpu_blocks": 50, "block_size": 2}
@@ -48,6 +48,30 @@ def test_one_token_is_computed_though_all_are_there() -> None:
 def test_an_id_may_stand_for_several_blocks() -> None:
     requests = RequestColumns(**LENGTHS, hash_ids=[[1, 2], [1, 3]], hash_block_size=4)
     assert found(simulate(requests, **ARGUMENTS)) == [0, 4]
+
+
+@pytest.mark.parametrize(("block_size", "hits"), [(8, 240), (16, 240), (32, 224), (48, 240), (64, 192), (784, 0)])
+def test_the_last_of_several_ids_names_a_block(block_size: int, hits: int) -> None:
+    # The prompts share 15 ids of 16 tokens, 240 tokens; found are the whole blocks in them, of the 250 in all.
+    shared = list(range(1, 16))
+    requests = RequestColumns(
+        [4, 4], [250, 250], [0.0, 100.0], hash_ids=[[*shared, 100], [*shared, 101]], hash_block_size=16
+    )
+    assert found(simulate(requests, **(ARGUMENTS | {"block_size": block_size}))) == [0, hits]
+    live = LiveEngine(**(ARGUMENTS | {"block_size": block_size}))
+    live.submit_columns(requests)
+    # Half way it is saved, loaded and copied, so that the ids are those of the bytes, and of the copy.
+    live.advance(50.0)
+    for engine in (LiveEngine.from_bytes(live.to_bytes()), live.fork(), live):
+        engine.advance()
+        admitted = [event for event in engine.poll() if event.event == Event.ADMITTED]
+        assert [event.tokens for event in admitted if event.request == 1] == [hits]
+
+
+def test_ids_that_do_not_end_where_blocks_do_are_an_error() -> None:
+    requests = RequestColumns([1], [64], hash_ids=[[1, 2, 3, 4]], hash_block_size=16)
+    with pytest.raises(BatchingValueError, match="must be a multiple of block_size, which is 24, or divide it"):
+        simulate(requests, **(ARGUMENTS | {"block_size": 24}))
 
 
 def test_nothing_is_found_without_ids_or_without_caching() -> None:

@@ -92,6 +92,7 @@ def finished_estimates(seeds: range, scale: Scale) -> int:
         if not case.options.enable_prefix_caching or case.options.iteration_time is callback_time:
             continue
         case.options = replace(case.options, time_limit=None, iteration_limit=None, admit_oversized=False)
+        case.workload.abort_time = None
         try:
             drive = AskingDrive(case, source)
             told = drive.run()

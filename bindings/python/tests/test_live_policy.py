@@ -49,6 +49,7 @@ def a_custom_case(source: SeededSource) -> Case:
     if longest > case.options.max_num_batched_tokens:
         # vllm would reject what is too long for one iteration.
         case.options.enable_chunked_prefill = True
+    case.workload.abort_time = None
     # A live engine goes by the order in which requests were submitted; ties of all else are the driver's to avoid.
     case.workload.tie_break = list(range(len(case.workload.output_length)))
     return case

@@ -148,6 +148,119 @@ def test_missing_directory(tmp_path: Path) -> None:
         write_results(batching.simulate(RequestColumns([1])), tmp_path / "missing" / "results.csv")
 
 
+PREFIXES: dict[str, Any] = {"enable_prefix_caching": True, "num_gpu_blocks": 3000, "max_num_seqs": 16}
+
+
+def shared_prefixes(*, is_odd: bool) -> RequestColumns:
+    """Requests that share prefixes; if odd, some without ids, and with ids over the output, priorities and ranks."""
+    generated = batching.generate_requests(
+        200,
+        batching.PoissonArrivals(60.0),
+        batching.UniformLengths(100, 2000),
+        batching.UniformLengths(5, 100),
+        prefixes=batching.SharedPrefixes(4, 256),
+        seed=9,
+    )
+    if not is_odd:
+        return generated
+    random = np.random.default_rng(1)
+    ids = [list(range(index % 3, 40)) if index % 5 else [] for index in range(200)]
+    ids[7] = [-(2**63), 2**63 - 1]
+    return RequestColumns(
+        generated.output_length,
+        generated.prompt_length,
+        generated.arrival_time,
+        priority=random.integers(-2, 3, 200),
+        tie_break=np.append(random.integers(-(2**63), 2**63 - 1, 198), [-(2**63), 2**63 - 1]),
+        hash_ids=ids,
+        hash_covers_output=True,
+    )
+
+
+@pytest.mark.parametrize("is_odd", [False, True])
+@pytest.mark.parametrize("suffix", ["parquet", "json"])
+def test_a_run_that_was_written_can_be_made_again(tmp_path: Path, suffix: str, is_odd: bool) -> None:
+    requests, path = shared_prefixes(is_odd=is_odd), tmp_path / f"run.{suffix}"
+    settings = PREFIXES | {"queue_order": "priority" if is_odd else "arrival"}
+    first = batching.simulate(requests, **settings)
+    assert first.prefix_cache_hits
+    write_results(first, path)
+    trace = batching.read_trace(path)
+    assert trace.skipped == {}
+    for name in ("hash_ids", "hash_offsets", "priority", "tie_break"):
+        written, asked = getattr(trace.requests, name), getattr(requests, name)
+        assert (written is None) == (asked is None)
+        assert written is None or written.tolist() == asked.tolist()
+    assert trace.requests.hash_block_size == requests.hash_block_size
+    assert trace.requests.hash_covers_output == requests.hash_covers_output
+    again = batching.simulate(trace.requests, **settings)
+    assert requests.arrival_time is not None
+    # A trace begins with its first arrival.
+    shift = requests.arrival_time.min()
+    assert again.end_time.tolist() == pytest.approx((first.end_time - shift).tolist(), abs=1e-9)
+    assert again.prefix_cached_tokens.tolist() == first.prefix_cached_tokens.tolist()
+
+
+def test_csv_says_that_it_loses_hash_ids(tmp_path: Path) -> None:
+    requests, path = shared_prefixes(is_odd=True), tmp_path / "run.csv"
+    with pytest.warns(UserWarning, match=r"run\.csv: CSV does not hold the hash ids of the requests"):
+        write_results(batching.simulate(requests, **PREFIXES), path)
+    read_back = batching.read_trace(path).requests
+    assert read_back.hash_ids is None
+    assert read_back.priority is not None
+    assert requests.priority is not None
+    assert read_back.priority.tolist() == requests.priority.tolist()
+    assert read_back.tie_break is not None
+    assert requests.tie_break is not None
+    assert read_back.tie_break.tolist() == requests.tie_break.tolist()
+
+
+def test_ranks_that_do_not_fit_are_counted(tmp_path: Path) -> None:
+    path = tmp_path / "run.csv"
+    ranks = [
+        "9223372036854775807",
+        "9223372036854775808",
+        "-9223372036854775808",
+        "-9223372036854775809",
+        "9" * 19,
+        "9" * 20,
+    ]
+    path.write_text("output_length,tie_break\n" + "".join(f"1,{rank}\n" for rank in ranks))
+    trace = batching.read_trace(path)
+    assert trace.requests.tie_break is not None
+    assert trace.requests.tie_break.tolist() == [2**63 - 1, -(2**63)]
+    assert sum(trace.skipped.values()) == 4
+
+
+@pytest.mark.parametrize(
+    ("rows", "sentence"),
+    [
+        ([{"hash_block_size": 16}, {"hash_block_size": 32}], "has several values of hash_block_size"),
+        ([{"hash_block_size": 0}], "has the hash_block_size 0: must be an integer from 1"),
+        ([{"hash_block_size": "many"}], "has the hash_block_size many: must be an integer from 1"),
+        ([{"hash_covers_output": 1}], "has the hash_covers_output 1: must be true or false"),
+        ([{}, {"hash_covers_output": True}], "has several values of hash_covers_output"),
+    ],
+)
+def test_hash_ids_of_more_than_one_kind_are_an_error(tmp_path: Path, rows: list[dict[str, Any]], sentence: str) -> None:
+    path = tmp_path / "run.json"
+    path.write_text(json.dumps([{"prompt_length": 64, "output_length": 1, "hash_ids": [1, 2]} | row for row in rows]))
+    with pytest.raises(batching.TraceError, match=f"run.json {sentence}"):
+        batching.read_trace(path)
+
+
+def test_lists_with_what_is_no_hash_id_are_counted(tmp_path: Path) -> None:
+    path = tmp_path / "run.parquet"
+    lists = pyarrow.array([[1, 2], [3, None], None, [], [2**63]], pyarrow.list_(pyarrow.uint64()))
+    parquet.write_table(pyarrow.table({"output_length": [1, 2, 3, 4, 5], "hash_ids": lists}), path)
+    trace = batching.read_trace(path)
+    assert trace.skipped == {"hash_ids is no list of integers of 64 bits": 2}
+    assert trace.requests.output_length.tolist() == [1, 3, 4]
+    assert trace.requests.hash_ids is not None
+    assert trace.requests.hash_offsets is not None
+    assert (trace.requests.hash_ids.tolist(), trace.requests.hash_offsets.tolist()) == ([1, 2], [0, 2, 2, 2])
+
+
 def test_not_a_result(tmp_path: Path) -> None:
     with pytest.raises(TypeError, match="result is 3: must be what simulate"):
         write_results(3, tmp_path / "results.csv")  # type: ignore[arg-type]
@@ -160,7 +273,7 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path, monkeypatch: p
     def fail(*_: object) -> None:
         raise OSError("no space left")
 
-    monkeypatch.setattr(pyarrow.csv, "write_csv", fail)
+    monkeypatch.setattr(pyarrow.csv, "CSVWriter", fail)
     with pytest.raises(OSError, match="no space left"):
         write_results(batching.simulate(RequestColumns([1])), path)
     assert path.read_text() == "before"

@@ -93,6 +93,13 @@ def test_gamma_gaps_of_shape_1_are_exponential_and_those_of_a_large_shape_equal(
     assert np.abs(even - 1).max() < 6e-4
 
 
+def test_gamma_gaps_of_infinite_burstiness_are_constant_to_the_last_bit() -> None:
+    # vLLM's bench serve has them exactly 1 / rate.
+    even = arrivals_of(GammaArrivals(3.0, burstiness=math.inf), 1000)
+    assert even.tolist() == [round((index + 1) / 3.0 * 1e9) / 1e9 for index in range(1000)]
+    assert even.tolist() == arrivals_of(ConstantArrivals(3.0), 1000).tolist()
+
+
 def test_constant_arrivals_do_not_drift() -> None:
     times = arrivals_of(ConstantArrivals(3.0))
     expected = np.array([round((index + 1) / 3.0 * 1e9) for index in range(COUNT)])
@@ -409,7 +416,8 @@ def test_the_defaults_are_those_of_generate_workload() -> None:
         ({"arrivals": PoissonArrivals(0.0)}, "arrivals.rate is 0.0: must be greater than 0"),
         ({"arrivals": PoissonArrivals(math.nan)}, "arrivals.rate is nan"),
         ({"arrivals": GammaArrivals(1.0, burstiness=0.0)}, "arrivals.burstiness is 0.0"),
-        ({"arrivals": GammaArrivals(1.0, burstiness=math.inf)}, "arrivals.burstiness is inf"),
+        ({"arrivals": GammaArrivals(1.0, burstiness=math.nan)}, "arrivals.burstiness is nan"),
+        ({"arrivals": GammaArrivals(1.0, burstiness=-math.inf)}, "arrivals.burstiness is -inf"),
         ({"arrivals": PoissonArrivals(1.0, burst_size=0)}, "arrivals.burst_size is 0"),
         ({"arrivals": PoissonArrivals(1.0, off_time=1.0)}, "arrivals.on_time is 0.0: must be at least 1 nanosecond"),
         ({"arrivals": PoissonArrivals(1.0, on_time=-1.0)}, "arrivals.on_time is -1.0"),

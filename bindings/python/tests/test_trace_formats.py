@@ -88,6 +88,14 @@ FILES: dict[str, tuple[str, list[tuple[float | None, int | None, int]]]] = {
         ),
         [(0.0, 374, 44), (0.2000001, 396, 109)],
     ),
+    "splitwise": (
+        lines(
+            "request_id,request_type,application_id,arrival_timestamp,batch_size,prompt_size,token_size",
+            "0,2,0,0.25,1,374,44",
+            "1,2,0,1.5,1,396,109",
+        ),
+        [(0.0, 374, 44), (1.25, 396, 109)],
+    ),
     "vidur without arrivals": (",num_prefill_tokens,num_decode_tokens\n0,374,44\n", [(None, 374, 44)]),
     "mooncake": (json_lines(FIRST, SECOND), [(0.0, 600, 5), (3.5, 512, 1)]),
     "bailian": (
@@ -157,7 +165,7 @@ def test_a_file_of_each_format(written: Written, name: str) -> None:
 
 
 def test_every_format_is_described_and_tested() -> None:
-    recordings_and_tables = {"vllm", "sglang", "parquet"}
+    recordings_and_tables = {"vllm", "sglang", "inference-perf", "guidellm", "aiperf", "genai-perf", "parquet"}
     assert {name.split()[0] for name in FILES} | recordings_and_tables == set(TRACE_FORMATS)
 
 
@@ -287,7 +295,8 @@ BAD_LENGTHS = [
     "9" * 30,
     "1e400",
     "0x1F",
-    " 5",
+    "\t5",
+    "5 0",
     "5_0",
     "\u0661",
 ]
@@ -304,7 +313,8 @@ BAD_TIMES = [
     "1e400",
     "9" * 50,
     "0x1F",
-    " 5",
+    "\t5",
+    "5 0",
     "1_0",
 ]
 JSON_BAD_LENGTHS = ["null", "-1", "1.5", "NaN", "Infinity", "true", '"5"', "2147483648", "9" * 30, "1e400", "[5]", "{}"]

@@ -11,12 +11,14 @@ import numpy as np
 import pytest
 
 from batching import (
+    SLO,
     AffineTime,
     RequestColumns,
     Result,
     Trace,
     TraceError,
     measure,
+    read_runs,
     read_trace,
     simulate,
     write_results,
@@ -120,16 +122,25 @@ def test_vllm(tmp_path: Path, form: str, gz: bool) -> None:
     assert trace.skipped == {"a failed request (recorded has it)": 2}
 
 
-def test_runs_that_were_appended(tmp_path: Path) -> None:
+def test_each_of_appended_runs_has_a_clock_of_its_own(tmp_path: Path) -> None:
     content = RECORDINGS["vllm appended"]
-    trace = read(tmp_path, content + "broken {\n")
-    # The second run was 999.75 s after the earliest of the first.
-    assert recorded(trace)["arrival_time"] == [0.25, 0.0, 0.75, 0.75, *[999.75] * 4]
-    assert trace.skipped == {"a failed request (recorded has it)": 4, "no JSON": 1}
+    path = tmp_path / "recording"
+    path.write_text(content + "broken {\n")
+    with pytest.raises(TraceError, match=r"recording has 2 runs, each on a clock of its own: say which with run"):
+        read_trace(path)
+    first, second = read_runs(path)
+    assert recorded(first)["arrival_time"] == [0.25, 0.0, 0.75, 0.75]
+    assert first.skipped == second.skipped == {"a failed request (recorded has it)": 2, "no JSON": 1}
     for run in (1, -1):
         one = read(tmp_path, content, run=run)
+        assert recorded(one) == recorded(second)
         assert recorded(one)["arrival_time"] == [0.0] * 4
         assert len(one.requests) == 2
+    # One that was saved without details is not in the way.
+    summary = {key: value for key, value in VLLM.items() if not isinstance(value, list)}
+    mixed = read(tmp_path, json.dumps(summary) + "\n" + json.dumps(VLLM) + "\n")
+    assert recorded(mixed) == recorded(first)
+    assert [count for reason, count in mixed.skipped.items() if "without details" in reason] == [1]
     with pytest.raises(TraceError, match="has 2 runs: there is none of the number 2"):
         read(tmp_path, content, run=2)
 
@@ -199,10 +210,22 @@ def test_values_that_are_none(tmp_path: Path, name: str, values: list[Any], reas
         assert trace.skipped == {"a failed request (recorded has it)": 2, reason: 1}, value
 
 
-def test_a_run_that_only_failed_has_no_usable_row(tmp_path: Path) -> None:
-    failed = VLLM | {"errors": ["refused"] * 4, "output_lens": [0] * 4}
-    with pytest.raises(TraceError, match=r"has no usable row \(4 with a failed request"):
-        read(tmp_path, json.dumps(failed))
+@pytest.mark.parametrize("convention", ["vllm", "sglang", "aiperf"])
+def test_a_run_that_only_failed_is_an_answer(tmp_path: Path, convention: Any) -> None:
+    failed = VLLM | {"errors": ["refused"] * 4, "output_lens": [0] * 4, "ttfts": [0.0] * 4, "itls": [[]] * 4}
+    for content in (
+        json.dumps(failed),
+        "arrival_time,end_time,prompt_length,output_length\n0,,10,0\n1,,11,\n2,NA,12,0\n3,,,\n",
+        json.dumps(
+            [{"start_time": index, "end_time": 9, "info": {}, "error": {"error_type": "504"}} for index in range(4)]
+        ),
+    ):
+        trace = read(tmp_path, content)
+        assert (len(trace.requests), trace.skipped) == (0, {"a failed request (recorded has it)": 4})
+        assert trace.recorded is not None
+        metrics = measure(trace.recorded, convention=convention, slo=SLO(ttft=1.0, e2e=1.0))
+        assert (metrics.completed, metrics.failed, metrics.slo_attainment, metrics.good) == (0, 4, 0.0, 0)
+        assert metrics.request_throughput == metrics.output_throughput == metrics.concurrency == 0.0
 
 
 def test_llmservingsim_measured(tmp_path: Path) -> None:
@@ -281,9 +304,6 @@ def test_results_that_were_written_are_read_back(tmp_path: Path, simulated: Resu
     assert (trace.format, trace.skipped) == (suffix, {})
     for name in ("arrival_time", "prompt_length", "output_length"):
         assert getattr(trace.requests, name).tolist() == getattr(simulated.requests, name).tolist()
-    if suffix == "json":
-        assert trace.recorded is None
-        return
     assert recorded(trace)["success"] == [True, True, True, False]
     for name in ("start_time", "first_token_time", "end_time"):
         assert recorded(trace)[name] == listed(getattr(simulated, name))

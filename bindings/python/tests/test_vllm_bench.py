@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import math
 import os
 from datetime import UTC, datetime
 from pathlib import Path
@@ -255,3 +256,14 @@ def test_the_slow_one_is_vllm(name: str) -> None:
             assert fields[name_of] == pytest.approx(value, rel=1e-12, abs=1e-9), name_of
         values = [fields[key] for key in fields if key.startswith("p") and key[1].isdigit()]
         assert values == pytest.approx([value for _, value in recorded[f"percentiles_{metric}_ms"]], rel=1e-12)
+
+
+@pytest.mark.parametrize("count", [0, 1, 256, 257, 700])
+def test_a_file_holds_what_json_dumps_gives(tmp_path: Path, count: int) -> None:
+    result = batching.simulate(RequestColumns(np.full(count, 3, np.int32)))
+    path, settings = tmp_path / "run.json", {"detailed": True, "date": datetime(2026, 1, 1, tzinfo=UTC)}
+    metadata: Any = {"é": [1, [2]], "long": list(range(1000)), "nested": {"a": 1}, "none": None}
+    write_vllm_bench(result, path, metadata=metadata, burstiness=math.inf, **settings)  # type: ignore[arg-type]
+    told = vllm_bench_json(result, metadata=metadata, burstiness=math.inf, **settings)  # type: ignore[arg-type]
+    assert told["burstiness"] == "inf"
+    assert path.read_text() == json.dumps(told) + "\n"

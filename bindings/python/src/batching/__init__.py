@@ -26,7 +26,8 @@ from batching._errors import (
     BatchingValueError,
     MissingExtraError,
 )
-from batching._live import Estimate, LiveEngine, LiveEvent, LiveEventColumns, LiveState
+from batching._estimates import Estimate, EstimateColumns
+from batching._live import LiveEngine, LiveEvent, LiveEventColumns, LiveState
 from batching._load import Load, LoadTimeline, load_over_time
 from batching._metrics import BatchMetrics, LatencyColumns, remaining_tokens, request_latencies
 from batching._plot import plot_comparison, plot_runs
@@ -70,7 +71,7 @@ from batching._tools import (
     sglang_steady_state,
     vllm_metrics,
 )
-from batching._traces import TRACE_FORMATS, AzureTrace, Trace, TraceError, read_azure_trace, read_trace
+from batching._traces import TRACE_FORMATS, AzureTrace, Trace, TraceError, read_azure_trace, read_runs, read_trace
 from batching._version import __version__
 from batching._vllm_bench import vllm_bench_json, write_vllm_bench
 from batching._workloads import generate_workload
@@ -102,6 +103,7 @@ __all__ = [
     "EmpiricalLengths",
     "EndReason",
     "Estimate",
+    "EstimateColumns",
     "Event",
     "FixedLengths",
     "GammaArrivals",
@@ -157,6 +159,7 @@ __all__ = [
     "plot_comparison",
     "plot_runs",
     "read_azure_trace",
+    "read_runs",
     "read_trace",
     "remaining_tokens",
     "request_latencies",

@@ -6,6 +6,8 @@ from ctypes import CFUNCTYPE, POINTER, c_char_p, c_double, c_int32, c_int64, c_u
 from typing import Any, ClassVar, Final, NamedTuple
 
 OK: Final = 0
+ERROR_INVALID_ARGUMENT: Final = 100
+ERROR_CAPACITY: Final = 400
 ERROR_OUT_OF_MEMORY: Final = 600
 ERROR_CANCELLED: Final = 700
 ERROR_BUSY: Final = 800
@@ -51,6 +53,8 @@ class Requests(VersionedStructure):
         ("hash_offsets", POINTER(c_int64)),
         ("hash_block_size", c_int32),
         ("hash_covers_output", c_int32),
+        ("max_tokens", POINTER(c_int32)),
+        ("abort_time", POINTER(c_double)),
     ]
 
 
@@ -102,6 +106,7 @@ class Summary(VersionedStructure):
         ("peak_kv_use", c_double),
         ("prefix_cache_queries", c_int64),
         ("prefix_cache_hits", c_int64),
+        ("aborted", c_int64),
     ]
 
 
@@ -446,12 +451,14 @@ class PolicyDecision(VersionedStructure):
     ]
 
 
+interrupt_callback = CFUNCTYPE(c_int32, c_void_p)
 policy_callback = CFUNCTYPE(c_int32, POINTER(PolicyView), POINTER(PolicyDecision), c_void_p)
 iteration_time_callback = CFUNCTYPE(c_int32, POINTER(Iteration), POINTER(c_double), c_void_p)
 progress_callback = CFUNCTYPE(c_int32, POINTER(Progress), c_void_p)
 log_callback = CFUNCTYPE(c_int32, c_int64, c_void_p)
 
 CALLBACKS: Final[dict[str, Any]] = {
+    "batching_interrupt_callback": interrupt_callback,
     "batching_iteration_time_callback": iteration_time_callback,
     "batching_progress_callback": progress_callback,
     "batching_log_callback": log_callback,
@@ -734,6 +741,8 @@ FUNCTIONS: Final[dict[str, Signature]] = {
     "batching_status_name": Signature(c_char_p, [_status]),
     # const char *batching_last_error(void);
     "batching_last_error": Signature(c_char_p, []),
+    # batching_interrupt_callback batching_interrupt_set(batching_interrupt_callback callback, void *user_data);
+    "batching_interrupt_set": Signature(interrupt_callback, [interrupt_callback, c_void_p]),
     # batching_status batching_requests_init(batching_requests *requests, uint32_t struct_size);
     "batching_requests_init": Signature(_status, [POINTER(Requests), c_uint32]),
     # batching_status batching_results_init(batching_results *results, uint32_t struct_size);

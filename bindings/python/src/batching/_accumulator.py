@@ -10,12 +10,22 @@ from typing import Any, Final, Literal
 import numpy.typing as npt
 
 from batching import _abi
-from batching._arguments import check_same_length, float64_column, int32, int32_column, int64_column, integer, number
+from batching._arguments import (
+    check_same_length,
+    float64_column,
+    int32,
+    int32_column,
+    int64_column,
+    integer,
+    number,
+    positive,
+)
 from batching._arguments import shown as shown_value
 from batching._bytes import byte_column, saved
 from batching._calls import check, initialised, pointer
 from batching._library import library
-from batching._serving import SLO, ServingMetrics, measured, metrics_options, positive, set_slo, word
+from batching._serving import SLO, ServingMetrics, measured, metrics_options, set_slo, word
+from batching._signals import interruptible
 
 _NAMES: Final = {"prompt_tokens": "prompt_length", "tokens": "count"}
 
@@ -177,7 +187,7 @@ class Accumulator:
         events.count = len(columns["request"])  # type: ignore[arg-type]
         for name, column in columns.items():
             setattr(events, name, pointer(column))
-        check(library.batching_accumulator_add(self._handle, ctypes.byref(events), None))
+        check(interruptible(library.batching_accumulator_add, self._handle, ctypes.byref(events), None))
 
     def advance(self, time: float) -> None:
         """Move the clock on to `time` without an event, if it is not there yet; so the window moves on, too."""
@@ -245,7 +255,9 @@ class Accumulator:
         """
         column = byte_column(data, "data")
         handle = ctypes.c_void_p()
-        check(library.batching_accumulator_deserialize(pointer(column), len(column), ctypes.byref(handle)))
+        check(
+            interruptible(library.batching_accumulator_deserialize, pointer(column), len(column), ctypes.byref(handle))
+        )
         self = cls.__new__(cls)
         self._own(handle)
         self._slo = self._read_slo()
@@ -277,10 +289,15 @@ class Accumulator:
         labels = [_label(model_name, "model_name"), _label(engine, "engine")]
         longest = 0 if max_model_len is None else integer(max_model_len, "max_model_len", 1)
         needed = ctypes.c_int64()
-        check(library.batching_accumulator_prometheus(self._handle, *labels, longest, None, 0, ctypes.byref(needed)))
-        buffer = ctypes.create_string_buffer(needed.value)
-        check(library.batching_accumulator_prometheus(self._handle, *labels, longest, buffer, needed.value, None))
-        return buffer.value.decode()
+        text = library.batching_accumulator_prometheus
+        while True:
+            check(text(self._handle, *labels, longest, None, 0, ctypes.byref(needed)))
+            buffer = ctypes.create_string_buffer(needed.value)
+            status = text(self._handle, *labels, longest, buffer, needed.value, None)
+            # Another thread may have told it more since it was asked.
+            if status != _abi.ERROR_CAPACITY:
+                check(status)
+                return buffer.value.decode()
 
     def __repr__(self) -> str:
         state = self.state

@@ -64,6 +64,14 @@ def number(value: object, name: str) -> float:
     return result
 
 
+def positive(value: object, name: str) -> float:
+    """0 is the default in C, and a mistake here."""
+    given = number(value, name)
+    if not given > 0:
+        raise BatchingValueError(f"{name} is {shown(given)}: must be greater than 0")
+    return given
+
+
 def int32_column(values: npt.ArrayLike, name: str) -> Int32Array:
     """A contiguous int32 array of one dimension: `values` itself if it is one already."""
     array = _array(values, name, int32, np.int32)

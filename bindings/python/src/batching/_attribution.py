@@ -16,6 +16,7 @@ from batching._display import Displayed, Table, count, seconds, share
 from batching._errors import BatchingValueError
 from batching._library import library
 from batching._memory import allocated, check_fits
+from batching._signals import interruptible
 
 PARTS: Final = (
     "waiting_for_slot",
@@ -143,8 +144,14 @@ class Attribution(Displayed, _Columns):
             setattr(bands, name, pointer(column))
         attribution = self._structure()
         check(
-            library.batching_attribution_bands_calculate(
-                ctypes.byref(attribution), len(self), pointer(self.status), pointer(edges), count, ctypes.byref(bands)
+            interruptible(
+                library.batching_attribution_bands_calculate,
+                ctypes.byref(attribution),
+                len(self),
+                pointer(self.status),
+                pointer(edges),
+                count,
+                ctypes.byref(bands),
             ),
             {"band_count": "the number of percentiles less 1"},
         )

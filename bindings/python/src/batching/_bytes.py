@@ -5,17 +5,23 @@ from typing import Any
 
 import numpy as np
 
+from batching import _abi
 from batching._arguments import shown
 from batching._calls import UInt8Array, check, pointer
+from batching._signals import interruptible
 
 
 def saved(save: Any, handle: ctypes.c_void_p) -> bytes:
     """What a C function writes of a handle, which is asked first how much that is."""
     needed = ctypes.c_int64()
-    check(save(handle, None, 0, ctypes.byref(needed)))
-    buffer: UInt8Array = np.empty(needed.value, np.uint8)
-    check(save(handle, pointer(buffer), len(buffer), None))
-    return buffer.tobytes()
+    while True:
+        check(interruptible(save, handle, None, 0, ctypes.byref(needed)))
+        buffer: UInt8Array = np.empty(needed.value, np.uint8)
+        status = interruptible(save, handle, pointer(buffer), len(buffer), ctypes.byref(needed))
+        # Another thread may have changed what is saved since it was asked.
+        if status != _abi.ERROR_CAPACITY:
+            check(status)
+            return buffer[: needed.value].tobytes()
 
 
 def byte_column(data: object, name: str) -> UInt8Array:

@@ -52,8 +52,14 @@ class RequestColumns(_Columns):
             have the same id at the same place only if all their tokens up to its end are the same. None: nothing is
             shared.
         hash_offsets: where in hash_ids those of each request begin: count + 1 integers from 0 to len(hash_ids).
-        hash_block_size: tokens that one id stands for, a multiple of the engine's block_size. None: its block_size.
+        hash_block_size: tokens that one id stands for: a multiple of the engine's block_size, or a number that divides
+            it, so that the last of a block's ids names it. None: its block_size.
         hash_covers_output: whether the ids go on over the output, so that a later turn finds what this one generated.
+        max_tokens: for `simulate`: tokens that the client asked for, each at least its output_length. With
+            async_scheduling the real scheduler plans with them: an answer that ends before takes part in one batch
+            more. None: output_length.
+        abort_time: for `simulate`: seconds at which the client leaves, none before its arrival_time; NaN: never. None:
+            all NaN.
 
     Raises:
         TypeError: something is no integer or no number.
@@ -76,6 +82,8 @@ class RequestColumns(_Columns):
     hash_offsets: Int64Array | None
     hash_block_size: int | None
     hash_covers_output: bool
+    max_tokens: Int32Array | None
+    abort_time: Float64Array | None
 
     def __init__(
         self,
@@ -89,6 +97,8 @@ class RequestColumns(_Columns):
         hash_offsets: npt.ArrayLike | None = None,
         hash_block_size: int | None = None,
         hash_covers_output: bool = False,
+        max_tokens: npt.ArrayLike | None = None,
+        abort_time: npt.ArrayLike | None = None,
     ) -> None:
         self._keep(
             output_length=int32_column(output_length, "output_length"),
@@ -96,6 +106,8 @@ class RequestColumns(_Columns):
             arrival_time=None if arrival_time is None else float64_column(arrival_time, "arrival_time"),
             priority=None if priority is None else int32_column(priority, "priority"),
             tie_break=None if tie_break is None else int64_column(tie_break, "tie_break"),
+            max_tokens=None if max_tokens is None else int32_column(max_tokens, "max_tokens"),
+            abort_time=None if abort_time is None else float64_column(abort_time, "abort_time"),
         )
         ids, offsets = _hashes(hash_ids, hash_offsets, len(self))
         self._show(hash_ids=ids, hash_offsets=offsets)
@@ -128,6 +140,8 @@ class RequestColumns(_Columns):
         requests.hash_offsets = pointer(self.hash_offsets)
         requests.hash_block_size = self.hash_block_size or 0
         requests.hash_covers_output = int(self.hash_covers_output)
+        requests.max_tokens = pointer(self.max_tokens)
+        requests.abort_time = pointer(self.abort_time)
         return requests
 
 

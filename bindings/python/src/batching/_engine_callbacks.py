@@ -1,23 +1,14 @@
-"""Python functions as callbacks of a run. An exception in one stops the run, and comes out of the call that made it.
+"""Python functions as callbacks of a run. An exception in one stops the run, and comes out of the call that made it."""
 
-Ctrl-C: Python handles a signal when it next executes its own code, which during a run is the beginning of a callback.
-An exception raised there could not be caught, and would be lost. So for the time of a run the signal is only noted; the
-callback that finds the note stops the run, and the handler that was there before is called after it.
-"""
-
-import signal
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from types import FrameType, TracebackType
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, NamedTuple
 
 from batching import _abi
 from batching._arguments import number
 from batching._policy import CustomPolicy, policy_answer
-
-_GO_ON: Final = 0
-_STOP: Final = 1
+from batching._signals import deferred_handlers, guarded, interruptible
 
 
 class Iteration(NamedTuple):
@@ -62,18 +53,12 @@ class Progress:
 
 
 class Callbacks:
-    """The callbacks of a run, or of an engine. To be used as a context, in which the library is called."""
+    """The callbacks of a run, or of an engine, and the calls of the library that may call them."""
 
     def __init__(self) -> None:
+        # Copies of an engine share its callbacks, and may be used in other threads.
         self._calls = threading.local()
-        self._depth = 0
-        self._signal: tuple[int, FrameType | None] | None = None
-        self._handler: Callable[[int, FrameType | None], Any] | None = None
-
-    @property
-    def handles_signals(self) -> bool:
-        """Whether a run here can be interrupted: only in Python's main thread it can."""
-        return self._handler is not None and threading.current_thread() is threading.main_thread()
+        self._are_any = False
 
     def iteration_time(self, function: Callable[[Iteration], float]) -> Any:
         """A callback that answers how long an iteration takes."""
@@ -86,13 +71,12 @@ class Callbacks:
 
         return _abi.iteration_time_callback(self._guarded(answer))
 
-    def progress(self, function: Callable[[Progress], object] | None) -> Any:
-        """A callback that tells how far the run is, and gives Python a moment to handle signals."""
+    def progress(self, function: Callable[[Progress], object]) -> Any:
+        """A callback that tells how far the run is."""
 
         def tell(progress: Any, _: Any) -> None:
-            if function is not None:
-                told = progress.contents
-                function(Progress(*(getattr(told, field.name) for field in fields(Progress))))
+            told = progress.contents
+            function(Progress(*(getattr(told, field.name) for field in fields(Progress))))
 
         return _abi.progress_callback(self._guarded(tell))
 
@@ -105,42 +89,23 @@ class Callbacks:
         return _abi.log_callback(self._guarded(lambda row_count, _: function(row_count)))
 
     def _guarded(self, function: Callable[..., None]) -> Callable[..., int]:
-        def call(*arguments: Any) -> int:
-            try:
-                function(*arguments)
-            except BaseException as error:  # noqa: BLE001  (none may pass through C; it is raised again afterwards)
-                # Copies of an engine share its callbacks, and may be used in other threads.
-                self._calls.error = error
-                return _STOP
-            return _STOP if self._signal is not None and self.handles_signals else _GO_ON
+        self._are_any = True
+        return guarded(function, self._keep)
 
-        return call
+    def _keep(self, error: BaseException) -> None:
+        self._calls.error = error
 
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        self._signal = (number, frame)
-
-    def __enter__(self) -> Self:
+    def run(self, function: Any, *arguments: Any) -> int:
+        """The status of a C function that may call them. Raises what one of them, or a handler of a signal, raises."""
+        if not self._are_any:
+            return interruptible(function, *arguments)
         self._calls.error = None
-        if threading.current_thread() is threading.main_thread():
-            # A callback may call a copy of its own engine, which has the same callbacks.
-            self._depth += 1
-            handler = signal.getsignal(signal.SIGINT)
-            if self._depth == 1 and callable(handler):
-                signal.signal(signal.SIGINT, self._note)
-                self._handler = handler
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        if threading.current_thread() is threading.main_thread():
-            self._depth -= 1
-            if self._depth == 0 and self._handler is not None:
-                handler, noted = self._handler, self._signal
-                self._handler = self._signal = None
-                signal.signal(signal.SIGINT, handler)
-                if noted is not None:
-                    handler(*noted)
-        raised, self._calls.error = self._calls.error, None
-        if raised is not None:
-            raise raised
+        try:
+            with deferred_handlers():
+                status = interruptible(function, *arguments)
+        finally:
+            error: BaseException | None = self._calls.error
+            self._calls.error = None
+            if error is not None:
+                raise error
+        return status

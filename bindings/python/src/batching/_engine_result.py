@@ -47,7 +47,8 @@ class Result(MeasuredRun, _Columns):
     first_token_time: Float64Array
     """Seconds at which its first token was there. NaN: never."""
     end_time: Float64Array
-    """Seconds at which it had its last token, in a static or dynamic batch: at which the batch ended. NaN: never."""
+    """Seconds at which it had its last token, in a static or dynamic batch: at which the batch ended; of one that was
+    aborted: at which that was taken. NaN: never."""
     tokens_generated: Int32Array
     """Tokens generated."""
     completion_order: Int64Array
@@ -70,15 +71,17 @@ class Result(MeasuredRun, _Columns):
     busy_time: float
     """Seconds in which an iteration was running."""
     duration: float
-    """Seconds: the end of the last iteration."""
+    """Seconds: the end of the last iteration, or when the last request was aborted."""
     end_reason: EndReason
     """Why the run ended."""
     finished: int
     """Requests that have all their tokens."""
     rejected: int
     """Requests that were rejected on arrival."""
+    aborted: int
+    """Requests whose clients left before they had all their tokens."""
     unfinished: int
-    """Requests that are neither."""
+    """Requests that are none of these."""
     prefill_tokens: int
     """Tokens computed in prefills, recomputed ones included."""
     decode_tokens: int
@@ -218,6 +221,7 @@ class Result(MeasuredRun, _Columns):
         rows = [
             ("requests finished", f"{count(self.finished)} of {count(len(self))}"),
             ("rejected", count(self.rejected)),
+            ("aborted", count(self.aborted)),
             ("unfinished", count(self.unfinished)),
             ("ended by", self.end_reason.name.lower().replace("_", " ")),
             ("total time", seconds(self.total_time)),
@@ -232,14 +236,17 @@ class Result(MeasuredRun, _Columns):
         ]
         # What does not occur in the run is not told.
         unlimited = self.peak_kv_use == 0.0
-        untold = {name for name, told in [("rejected", self.rejected), ("unfinished", self.unfinished)] if not told}
+        ends = {"rejected": self.rejected, "aborted": self.aborted, "unfinished": self.unfinished}
+        untold = {name for name, told in ends.items() if not told}
         untold |= {"KV blocks in use, mean and peak"} if unlimited else set()
         untold |= {"prefix cache hits"} if not self.prefix_cache_queries else set()
         return Table(f"Run of the policy {self.policy}", ("", ""), [row for row in rows if row[0] not in untold])
 
     def __repr__(self) -> str:
         parts = [f"{self.policy}, {self.finished} of {len(self)} requests finished"]
-        parts += [f"{count} {name}" for name, count in [("rejected", self.rejected)] if count]
+        parts += [
+            f"{count} {name}" for name, count in [("rejected", self.rejected), ("aborted", self.aborted)] if count
+        ]
         parts.append(f"{self.total_tokens} tokens in {self.total_time!r} s, {self.throughput:.6g} tokens/s")
         parts.append(f"{self.iterations} iterations")
         if self.total_preemptions:

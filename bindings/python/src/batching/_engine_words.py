@@ -12,6 +12,8 @@ class RequestStatus(IntEnum):
     """The run ended before, at a limit. What was not reached is NaN in its times."""
     STUCK = 110
     """It was waiting or running when the run could make no more progress."""
+    ABORTED = 120
+    """Its client left, at abort_time, before it had all its tokens; its end is when that was taken."""
     REJECTED_MODEL_LENGTH = 200
     """Rejected on arrival: its prompt is not shorter than max_model_len."""
     REJECTED_KV_MEMORY = 210
@@ -55,4 +57,4 @@ class Event(IntEnum):
     FINISHED = 600
     """It has its last token; tokens: how many it generated."""
     ABORTED = 610
-    """Live engine: it was aborted; tokens: how many it generated."""
+    """Its client left before it had its last token; tokens: how many it generated."""

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from batching._calls import Float64Array, Int64Array
+from batching._clock import nanosecond_column
 
 NEVER: Final = np.int64(-1)
 """In place of a time: it did not happen, or it is not known when."""
@@ -16,7 +17,7 @@ NEVER: Final = np.int64(-1)
 def nanoseconds(seconds: Float64Array) -> Int64Array:
     """Whole nanoseconds, NEVER for NaN. The simulators' times are such numbers, so that nothing is lost."""
     missing = np.isnan(seconds)
-    rounded: Int64Array = np.rint(np.where(missing, 0.0, seconds) * 1e9).astype(np.int64)
+    rounded = nanosecond_column(np.where(missing, 0.0, seconds))
     rounded[missing] = NEVER
     return rounded
 

@@ -5,7 +5,7 @@ import math
 import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, NamedTuple, NoReturn, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -18,19 +18,12 @@ from batching._columns import RequestColumns, _Columns
 from batching._display import Displayed, Table, count, seconds, share
 from batching._engine_callbacks import Callbacks, Iteration
 from batching._engine_config import NAMES, AffineTime, Policy, QueueOrder, configured
-from batching._engine_words import Event, RequestStatus
+from batching._engine_words import Event
 from batching._errors import BatchingValueError
+from batching._estimates import OF_ONE, Estimate, EstimateColumns, Question, Questions
 from batching._library import library
 from batching._policy import CustomPolicy
-
-# Iterations between two looks for a signal: a millisecond or two.
-_SIGNAL_INTERVAL: Final = 65_536
-
-# Of one request, which goes to the library as columns of one, as the caller knows it.
-_OF_ONE: Final = {
-    r"ids\[0\]": "request",
-    **{rf"{name}\[0\]": name for name in ("prompt_length", "output_length", "arrival_time", "priority")},
-}
+from batching._signals import interruptible
 
 
 class LiveEvent(NamedTuple):
@@ -123,23 +116,6 @@ class LiveState(Displayed):
         return Table("Live engine", ("", ""), rows)
 
 
-class Estimate(NamedTuple):
-    """What would become of a request. Times are seconds; NaN where it would not get that far."""
-
-    ttft: float
-    """From its arrival to its first token."""
-    e2e: float
-    """From its arrival to its end."""
-    start_time: float
-    """When it would be admitted."""
-    first_token_time: float
-    """When it would have its first token."""
-    end_time: float
-    """When it would have its last."""
-    status: RequestStatus
-    """FINISHED; STUCK, or why it would be rejected."""
-
-
 class LiveEngine:
     """An engine of `simulate` that runs as its host's time goes by, as a twin of a real server.
 
@@ -217,18 +193,18 @@ class LiveEngine:
             admit_oversized=admit_oversized,
             iteration_time=iteration_time,
         )
-        _watch_signals(config, callbacks)
-        self._callbacks = callbacks
         # The library keeps the functions, not the struct.
-        self._config = config
-        self._asks_back = callable(iteration_time) or callable(policy)
+        self._callbacks, self._config = callbacks, config
         handle = ctypes.c_void_p()
         check(library.batching_engine_create(ctypes.byref(config), ctypes.byref(handle)), self._names)
         self._own(handle)
 
     def _own(self, handle: ctypes.c_void_p) -> None:
         self._handle = handle
-        self._question = _Question()
+        # What estimates need: to make it takes longer than the answer. Each call that is under way has one of its own.
+        self._questions: list[Question] = []
+        # Where the clock is, as far as it is known; never ahead of it.
+        self._clock: float | None = None
         weakref.finalize(self, library.batching_engine_destroy, handle)
 
     def submit(
@@ -242,6 +218,7 @@ class LiveEngine:
         hash_ids: npt.ArrayLike | None = None,
         hash_block_size: int | None = None,
         hash_covers_output: bool = False,
+        max_tokens: int | None = None,
     ) -> None:
         """One request comes. If it can never be served, it is rejected when it arrives, which is an event.
 
@@ -254,6 +231,8 @@ class LiveEngine:
             hash_ids: with prefix caching: the chained hashes of its blocks.
             hash_block_size: tokens that one of them stands for; None: a KV block. The same for all requests.
             hash_covers_output: whether they go on over the output. The same for all requests.
+            max_tokens: tokens that the client asked for, at least output_length; asynchronous scheduling plans with
+                them. None: always output_length.
 
         Time: microseconds; `submit_columns` takes many at once.
         """
@@ -265,8 +244,9 @@ class LiveEngine:
             hash_ids=None if hash_ids is None else [hash_ids],
             hash_block_size=hash_block_size,
             hash_covers_output=hash_covers_output,
+            max_tokens=None if max_tokens is None else [int32(max_tokens, "max_tokens")],
         )
-        self._submit(columns, int64_column([integer(request, "request")], "ids"), _OF_ONE)
+        self._submit(columns, int64_column([integer(request, "request")], "ids"), OF_ONE)
 
     def submit_columns(self, requests: RequestColumns, ids: npt.ArrayLike | None = None) -> None:
         """Requests come, all or none.
@@ -288,7 +268,7 @@ class LiveEngine:
 
     def _submit(self, requests: RequestColumns, ids: Int64Array | None, names: Mapping[str, str] | None = None) -> None:
         structure = requests._structure()
-        check(library.batching_engine_submit(self._handle, ctypes.byref(structure), pointer(ids)), names)
+        check(interruptible(library.batching_engine_submit, self._handle, ctypes.byref(structure), pointer(ids)), names)
 
     def advance(self, time: float = math.inf, *, iterations: int | None = None) -> None:
         """Move the clock on, and do what happens until then.
@@ -299,16 +279,14 @@ class LiveEngine:
             iterations: the most iterations that it schedules; the clock is then where the next would be. None: no
                 limit.
 
-        Raises: what a function for policy or iteration_time raises; KeyboardInterrupt, too. It can be called again
-            then.
+        Raises: what a function for policy or iteration_time raises, and what a handler of a signal raises meanwhile:
+            KeyboardInterrupt at Ctrl-C. It can be called again then.
         """
         most = 0 if iterations is None else integer(iterations, "iterations", 1, INT64_MAX)
         until = time if isinstance(time, float) and time == math.inf else number(time, "time")
-        with self._callbacks:
-            status = library.batching_engine_advance(self._handle, until, most)
-            if status != _abi.ERROR_CANCELLED:
-                check(status, self._names)
-        check(status)
+        self._clock = None
+        check(self._callbacks.run(library.batching_engine_advance, self._handle, until, most), self._names)
+        self._clock = None
 
     def poll(self) -> list[LiveEvent]:
         """What happened since it was last asked, in order of time."""
@@ -332,8 +310,9 @@ class LiveEngine:
         events.capacity = capacity
         for name, column in columns.items():
             setattr(events, name, pointer(column))
-        check(library.batching_engine_poll(self._handle, ctypes.byref(events)))
-        return LiveEventColumns(columns)
+        check(interruptible(library.batching_engine_poll, self._handle, ctypes.byref(events)))
+        # Another thread may have taken some since they were counted.
+        return LiveEventColumns({name: column[: events.count] for name, column in columns.items()})
 
     def abort(self, request: int) -> None:
         """A request leaves: its client is gone. If it runs, it does so at the end of the iteration under way; if that
@@ -364,7 +343,15 @@ class LiveEngine:
         return state
 
     def estimate(
-        self, *, prompt_length: int, output_length: int, arrival_time: float | None = None, priority: int = 0
+        self,
+        *,
+        prompt_length: int,
+        output_length: int,
+        arrival_time: float | None = None,
+        priority: int = 0,
+        hash_ids: npt.ArrayLike | None = None,
+        hash_block_size: int | None = None,
+        hash_covers_output: bool = False,
     ) -> Estimate:
         """What would become of a request if it, and nobody else, came. The engine stays as it is.
 
@@ -372,37 +359,82 @@ class LiveEngine:
 
         Time: a copy of what is in flight, and what it takes to run that to the end of the request: some microseconds.
         """
-        question = self._question
+        if hash_ids is not None:
+            columns = RequestColumns(
+                [int32(output_length, "output_length")],
+                [int32(prompt_length, "prompt_length")],
+                None if arrival_time is None else [number(arrival_time, "arrival_time")],
+                priority=[int32(priority, "priority")],
+                hash_ids=[hash_ids],
+                hash_block_size=hash_block_size,
+                hash_covers_output=hash_covers_output,
+            )
+            return self._estimate_columns(columns, OF_ONE)[0]
+        try:
+            question = self._questions.pop()
+        except IndexError:
+            question = Question()
         question.prompt_length.value = int32(prompt_length, "prompt_length")
         question.output_length.value = int32(output_length, "output_length")
         question.priority.value = int32(priority, "priority")
-        arrival = self._clock() if arrival_time is None else number(arrival_time, "arrival_time")
-        question.arrival_time.value = arrival
-        if self._asks_back:
-            with self._callbacks:
-                status = library.batching_engine_estimate(self._handle, *question.arguments)
-                if status != _abi.ERROR_CANCELLED:
-                    check(status, {**self._names, **_OF_ONE})
-            check(status)
-        else:
-            check(library.batching_engine_estimate(self._handle, *question.arguments), _OF_ONE)
-        return question.answer(arrival)
+        given = None if arrival_time is None else number(arrival_time, "arrival_time")
+        arrival = self._asked(given, question.arguments, OF_ONE)
+        answer = question.answer(arrival)
+        self._questions.append(question)
+        return answer
 
-    def _clock(self) -> float:
-        state = self._question.state
-        check(library.batching_engine_observe(self._handle, self._question.state_pointer))
-        clock: float = state.clock
-        return clock
+    def estimate_columns(self, requests: RequestColumns) -> EstimateColumns:
+        """What would become of each of many requests if it, and nobody else, came. The engine stays as it is.
+
+        Args:
+            requests: not before the clock, in any order. Without arrival_time they arrive now.
+
+        Time: that of `estimate` for each, less what it takes to call it.
+        """
+        if not isinstance(requests, RequestColumns):
+            raise TypeError(f"requests is {shown(requests)}: must be RequestColumns")
+        return self._estimate_columns(requests)
+
+    def _estimate_columns(self, requests: RequestColumns, names: Mapping[str, str] | None = None) -> EstimateColumns:
+        questions = Questions(requests)
+        given = 0.0 if requests.arrival_time is not None else None
+        arrival = self._asked(given, questions.arguments, names or {})
+        return questions.answer(arrival)
+
+    def _asked(
+        self, given: float | None, arguments: Callable[[float], tuple[Any, Any]], names: Mapping[str, str]
+    ) -> float:
+        """Have an estimate made of what arrives when it is said, or now. Returns when that is."""
+        while True:
+            now = self._clock
+            arrival = given if given is not None else self._observed().clock if now is None else now
+            if given is None:
+                self._clock = arrival
+            status = self._callbacks.run(library.batching_engine_estimate, self._handle, *arguments(arrival))
+            if status == _abi.ERROR_INVALID_ARGUMENT and given is None and self._observed().clock != arrival:
+                # Another thread has moved the clock since.
+                self._clock = None
+                continue
+            check(status, {**self._names, **names} if status else None)
+            return arrival
 
     def fork(self) -> Self:
         """An independent copy, for a what-if. It has no events to tell yet, and its functions are the same."""
         handle = ctypes.c_void_p()
-        check(library.batching_engine_fork(self._handle, ctypes.byref(handle)))
+        check(interruptible(library.batching_engine_fork, self._handle, ctypes.byref(handle)))
         copy = type(self).__new__(type(self))
         copy._names, copy._callbacks, copy._config = self._names, self._callbacks, self._config
-        copy._asks_back = self._asks_back
         copy._own(handle)
         return copy
+
+    def __copy__(self) -> Self:
+        return self.fork()
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self.fork()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a LiveEngine cannot be pickled, since its functions cannot: use to_bytes and from_bytes")
 
     def to_bytes(self) -> bytes:
         """Everything but its callbacks, events that were not polled included: the same state gives the same bytes.
@@ -441,52 +473,18 @@ class LiveEngine:
             config.policy_callback = callbacks.policy(policy)
         if iteration_time is not None:
             config.time_callback = callbacks.iteration_time(iteration_time)
-        _watch_signals(config, callbacks)
         self = cls.__new__(cls)
         self._names, self._callbacks, self._config = NAMES, callbacks, config
-        self._asks_back = iteration_time is not None or policy is not None
         handle = ctypes.c_void_p()
-        status = library.batching_engine_load(pointer(column), len(column), ctypes.byref(config), ctypes.byref(handle))
-        check(status, self._names)
+        check(
+            interruptible(
+                library.batching_engine_load, pointer(column), len(column), ctypes.byref(config), ctypes.byref(handle)
+            ),
+            self._names,
+        )
         self._own(handle)
         return self
 
     def __repr__(self) -> str:
         state = self._observed()
         return f"LiveEngine(at {state.clock!r} s, {state.running} running, {state.waiting} waiting)"
-
-
-def _watch_signals(config: _abi.Config, callbacks: Callbacks) -> None:
-    config.progress_callback = callbacks.progress(None)
-    config.progress_interval = _SIGNAL_INTERVAL
-
-
-class _Question:
-    """What an estimate asks and is answered, made once: to make it again would take longer than the answer."""
-
-    def __init__(self) -> None:
-        self.prompt_length, self.output_length, self.priority = ctypes.c_int32(), ctypes.c_int32(), ctypes.c_int32()
-        self.arrival_time = ctypes.c_double()
-        self._start, self._first_token, self._end = ctypes.c_double(), ctypes.c_double(), ctypes.c_double()
-        self._status = ctypes.c_int32()
-        requests = initialised(_abi.Requests)
-        requests.count = 1
-        requests.prompt_length = ctypes.pointer(self.prompt_length)
-        requests.output_length = ctypes.pointer(self.output_length)
-        requests.priority = ctypes.pointer(self.priority)
-        requests.arrival_time = ctypes.pointer(self.arrival_time)
-        results = initialised(_abi.Results)
-        results.capacity = 1
-        results.start_time = ctypes.pointer(self._start)
-        results.first_token_time = ctypes.pointer(self._first_token)
-        results.end_time = ctypes.pointer(self._end)
-        results.status = ctypes.pointer(self._status)
-        self.arguments = (ctypes.byref(requests), ctypes.byref(results))
-        self.state = initialised(_abi.EngineState)
-        self.state_pointer = ctypes.byref(self.state)
-
-    def answer(self, arrival: float) -> Estimate:
-        start, first_token, end = self._start.value, self._first_token.value, self._end.value
-        return Estimate(
-            first_token - arrival, end - arrival, start, first_token, end, RequestStatus(self._status.value)
-        )

@@ -10,11 +10,13 @@ import numpy.typing as npt
 from batching import _abi
 from batching._arguments import INT64_MAX, float64_column, integer, number, shown
 from batching._calls import Float64Array, Int64Array, check, initialised, pointer
+from batching._clock import nanosecond_column, second_column
 from batching._columns import _Columns
 from batching._errors import BatchingValueError
 from batching._library import library
 from batching._memory import allocated
 from batching._recorded import RecordedRequests
+from batching._signals import interruptible
 
 _TIMELINE_COLUMNS: Final[dict[str, type[np.generic]]] = {
     "time": np.float64,
@@ -164,9 +166,10 @@ def load_over_time(
 
 def last_tokens(start: Float64Array, end: Float64Array, held: Float64Array) -> Float64Array:
     """Seconds at which requests had their last token that were held so long after it."""
-    nanoseconds = np.rint(end * 1e9) - np.rint(held * 1e9)
+    missing = np.isnan(end - held)
+    ended, waited = (nanosecond_column(np.where(missing, 0.0, column)) for column in (end, held))
     # Rounding must not take it out of the request.
-    return np.clip(nanoseconds / 1e9, start, end)
+    return np.where(missing, np.nan, np.clip(second_column(ended - waited), start, end))
 
 
 def _window(window: object) -> tuple[float, float]:
@@ -189,7 +192,8 @@ def _calculate(
     load = initialised(_abi.Load)
     structure = recorded._structure()
     check(
-        library.batching_load_calculate(
+        interruptible(
+            library.batching_load_calculate,
             ctypes.byref(structure),
             ctypes.byref(config),
             ctypes.byref(load),

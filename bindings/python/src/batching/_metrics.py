@@ -13,6 +13,7 @@ from batching._columns import CompletedColumns, _Columns
 from batching._display import DisplayedDict, Table, count, rate, seconds, share
 from batching._library import library
 from batching._memory import allocated
+from batching._signals import interruptible
 
 
 class BatchMetrics(TypedDict):
@@ -117,7 +118,7 @@ def request_latencies(completed: CompletedColumns) -> LatencyColumns:
     for name, column in outputs.items():
         setattr(latencies, name, pointer(column))
     structure = completed._structure()
-    check(library.batching_latencies_calculate(ctypes.byref(structure), ctypes.byref(latencies)))
+    check(interruptible(library.batching_latencies_calculate, ctypes.byref(structure), ctypes.byref(latencies)))
     return LatencyColumns(outputs)
 
 
@@ -127,7 +128,11 @@ def batch_metrics(completed: CompletedColumns, total_time: float) -> BatchMetric
     duration = number(total_time, "total_time")
     metrics = initialised(_abi.Metrics)
     structure = completed._structure()
-    check(library.batching_batch_metrics_calculate(ctypes.byref(structure), duration, ctypes.byref(metrics)))
+    check(
+        interruptible(
+            library.batching_batch_metrics_calculate, ctypes.byref(structure), duration, ctypes.byref(metrics)
+        )
+    )
     displayed = _DisplayedMetrics(
         BatchMetrics(
             throughput=metrics.throughput,
@@ -162,8 +167,12 @@ def remaining_tokens(output_length: npt.ArrayLike, tokens_generated: npt.ArrayLi
     check_same_length({"output_length": outputs, "tokens_generated": generated})
     remaining: Int32Array = allocated(len(outputs), np.int32, "the number of requests")
     check(
-        library.batching_remaining_tokens_calculate(
-            len(outputs), pointer(outputs), pointer(generated), pointer(remaining)
+        interruptible(
+            library.batching_remaining_tokens_calculate,
+            len(outputs),
+            pointer(outputs),
+            pointer(generated),
+            pointer(remaining),
         )
     )
     return remaining

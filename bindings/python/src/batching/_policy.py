@@ -25,8 +25,20 @@ _C_TYPES: Final[dict[np.dtype[Any], Any]] = {
 }
 
 
+class _Over:
+    """In the place of what the library shows or takes, once the call of the policy is over."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise BatchingValueError(
+            f"{name} is asked for after the call of the policy: what it is shown ends with the call"
+        )
+
+
+_OVER: Final[Any] = _Over()
+
+
 def _array(pointer: Any, count: int, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
-    """The memory itself, not a copy."""
+    """The memory itself, not a copy: not to be kept."""
     if count == 0:
         return np.empty(0, dtype)
     memory = (_C_TYPES[dtype] * count).from_address(ctypes.addressof(pointer.contents))
@@ -39,7 +51,8 @@ class PolicyView:
     The first `running_count` rows are those that run, in order of admission; the others wait: first those preempted,
     the one preempted last before the others, then those that never ran, in order of arrival.
 
-    The columns are the library's memory, read-only, and end with the call: copy what you want to keep.
+    The columns are read-only copies, made when they are first asked for. After the call the view raises a ValueError,
+    but for what it was asked for before.
     """
 
     def __init__(self, told: Any) -> None:
@@ -50,9 +63,11 @@ class PolicyView:
         """Those of them that run."""
 
     def _column(self, name: str, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
-        column = _array(getattr(self._told, name), self.count, dtype)
-        column.flags.writeable = False
-        return column
+        # A copy of its bytes, which is read-only: a view of memory that goes would be no faster to make.
+        return np.frombuffer(ctypes.string_at(getattr(self._told, name), self.count * dtype.itemsize), dtype)
+
+    def _end(self) -> None:
+        self._told = _OVER
 
     @property
     def iteration(self) -> int:
@@ -141,7 +156,7 @@ class PolicyView:
 
 
 class PolicyDecision:
-    """What a policy of your own decides: empty when it is asked, and written into the library's memory."""
+    """What a policy of your own decides: empty when it is asked. After the call its methods raise a ValueError."""
 
     decode_rest: bool
     """Whether every other request that runs and decodes computes its one token, too."""
@@ -200,6 +215,9 @@ class PolicyDecision:
     def _column(self, name: str, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
         return _array(getattr(self._written, name), self._capacity, dtype)
 
+    def _end(self) -> None:
+        self._written = _OVER
+
     def _finish(self) -> None:
         """Tell the library what was only told to this object."""
         for name in ("decode_rest", "until_change", "short_of_memory"):
@@ -223,9 +241,13 @@ def policy_answer(policy: CustomPolicy) -> Callable[[Any, Any, Any], None]:
     """What the library calls."""
 
     def answer(view: Any, decision: Any, _: Any) -> None:
-        decided = PolicyDecision(decision.contents)
-        policy(PolicyView(view.contents), decided)
-        decided._finish()
+        shown, decided = PolicyView(view.contents), PolicyDecision(decision.contents)
+        try:
+            policy(shown, decided)
+            decided._finish()
+        finally:
+            shown._end()
+            decided._end()
 
     return answer
 

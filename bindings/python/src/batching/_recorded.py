@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from batching import _abi
-from batching._arguments import float64_column, int32_column, int64_column, shown
+from batching._arguments import float64_column, int32_column, int64_column, positive, shown
 from batching._calls import BoolArray, Float64Array, Int32Array, Int64Array, initialised, pointer
 from batching._columns import CompletedColumns, _Columns
 from batching._errors import BatchingValueError
@@ -24,6 +24,8 @@ class RecordedRequests(_Columns):
         token_times: seconds at which each chunk of output was there, the first included: those of all requests, one
             request after the other. None: unknown.
         token_offsets: where in token_times those of each request begin: count + 1 integers from 0.
+        duration: seconds that the run took by the clock of its client, above 0: what `measure` divides by where the
+            convention does. None: unknown.
 
     Raises:
         TypeError: something is no integer, no number or no bool.
@@ -42,6 +44,7 @@ class RecordedRequests(_Columns):
     success: BoolArray | None
     token_times: Float64Array | None
     token_offsets: Int64Array | None
+    duration: float | None
 
     def __init__(
         self,
@@ -55,6 +58,7 @@ class RecordedRequests(_Columns):
         success: npt.ArrayLike | None = None,
         token_times: npt.ArrayLike | None = None,
         token_offsets: npt.ArrayLike | None = None,
+        duration: float | None = None,
     ) -> None:
         self._keep(
             end_time=float64_column(end_time, "end_time"),
@@ -69,6 +73,9 @@ class RecordedRequests(_Columns):
         )
         times, offsets = _tokens(token_times, token_offsets, len(self))
         self._show(token_times=times, token_offsets=offsets)
+        if duration is not None:
+            duration = positive(duration, "duration")
+        self.__dict__["duration"] = duration
 
     def __len__(self) -> int:
         return len(self.end_time)

@@ -1,6 +1,7 @@
 """Results as a table in a file, one row a request. What does the work is in _results_table.py, which needs pyarrow."""
 
 import os
+import warnings
 from typing import Final
 
 from batching._arguments import shown
@@ -22,7 +23,9 @@ def write_results(result: Run, path: str | os.PathLike[str]) -> None:
     first_token_time, end_time, tokens_generated, and what follows from them, in seconds: queue_time = start - arrival,
     time_to_first_token = first token - arrival, time_per_output_token = (end - first token) / (tokens_generated - 1),
     end_to_end_latency = end - arrival. Of a run of the engine also preemptions and prefix_cached_tokens, and with
-    attribution its parts, each under its name with "_time" at its end.
+    attribution its parts, each under its name with "_time" at its end. Of requests that have them also priority and
+    tie_break, and hash_ids, a list, with hash_block_size and hash_covers_output, so that read_trace gives what can be
+    simulated again to the same result. CSV has no lists: hash ids are lost in it, which a warning says.
 
     What there is none of, such as the end of a request that was rejected, is null: an empty field in CSV. Numbers have
     all their digits: what is read back is the same double. JSON is one array of objects, each on a line of its own.
@@ -36,6 +39,9 @@ def write_results(result: Run, path: str | os.PathLike[str]) -> None:
         OSError: there is no such directory, or the file cannot be written.
         ImportError: pyarrow is not installed.
 
+    Warns:
+        UserWarning: the requests have hash ids, and the file is CSV.
+
     Time: O(count); a million requests take a second or two, as JSON some five.
     """
     check_run(result)
@@ -44,6 +50,12 @@ def write_results(result: Run, path: str | os.PathLike[str]) -> None:
         from batching import _results_table  # noqa: PLC0415  (pyarrow is optional, and slow to import)
     except ImportError as error:
         raise MissingExtraError("writing results", "pyarrow", "traces") from error
+    if suffix == ".csv" and result.requests.hash_ids is not None:
+        warnings.warn(
+            f"{os.fspath(path)}: CSV does not hold the hash ids of the requests, so that a simulation of what is read "
+            "back shares no prefixes: Parquet and JSON do",
+            stacklevel=2,
+        )
     with whole_file(path) as file:
         _results_table.write(result, file, suffix)
 

@@ -11,14 +11,17 @@ from pyarrow import csv, parquet
 
 from batching._attribution import PARTS
 from batching._calls import Float64Array, Int64Array
+from batching._columns import RequestColumns
 from batching._engine_result import Result
 from batching._engine_words import RequestStatus
 from batching._intervals import NEVER
 from batching._run_times import run_times
 from batching._simulators import SimulationResult
 
-# As many rows become text at once; all of them would take several times the memory of the columns.
-_JSON_ROWS: Final = 65_536
+# As many rows become text at once; all of them would take several times the memory of the columns. A signal is seen
+# between two of these.
+_JSON_ROWS: Final = 8_192
+_ROWS: Final = 65_536
 
 
 def table_of(result: Result | SimulationResult) -> pa.Table:
@@ -48,18 +51,42 @@ def table_of(result: Result | SimulationResult) -> pa.Table:
         columns |= {"preemptions": result.preemptions, "prefix_cached_tokens": result.prefix_cached_tokens}
         if result.attribution is not None:
             columns |= {f"{part}_time": getattr(result.attribution, part) for part in PARTS}
+    columns |= _asked(result.requests)
     return pa.table({name: _column(column) for name, column in columns.items()})
+
+
+def _asked(requests: RequestColumns) -> dict[str, npt.NDArray[Any] | pa.Array]:
+    """What else was asked for, where it was, so that what is read back can be simulated again: whatever RequestColumns
+    has beside lengths and arrivals.
+    """
+    columns: dict[str, npt.NDArray[Any] | pa.Array] = {
+        name: column for name in ("priority", "tie_break") if (column := getattr(requests, name)) is not None
+    }
+    if requests.hash_ids is not None:
+        columns |= {
+            "hash_ids": pa.LargeListArray.from_arrays(requests.hash_offsets, requests.hash_ids),
+            "hash_block_size": pa.repeat(pa.scalar(requests.hash_block_size, pa.int32()), len(requests)),
+            "hash_covers_output": pa.repeat(requests.hash_covers_output, len(requests)),
+        }
+    return columns
 
 
 def write(result: Result | SimulationResult, file: BinaryIO, suffix: str) -> None:
     """Write the table as what the suffix says."""
     table = table_of(result)
-    if suffix == ".parquet":
-        parquet.write_table(table, file)
-    elif suffix == ".csv":
-        csv.write_csv(table, file)
-    else:
+    if suffix == ".json":
         _write_json(table, file)
+        return
+    if suffix == ".csv":
+        # Which has no lists.
+        table = table.select([name for name in table.column_names if not name.startswith("hash_")])
+        writer = csv.CSVWriter(file, table.schema)
+    else:
+        writer = parquet.ParquetWriter(file, table.schema)
+    # Closed also where writing fails.
+    with writer:
+        for batch in table.to_batches(max_chunksize=_ROWS):
+            writer.write_batch(batch)
 
 
 def _between(begin: Int64Array, end: Int64Array, parts: Int64Array | int = 1) -> Float64Array:
@@ -99,6 +126,10 @@ def _write_json(table: pa.Table, file: BinaryIO) -> None:
 
 
 def _json_texts(column: pa.Array) -> pa.Array:
+    if pa.types.is_large_list(column.type):
+        # Of each list the texts of its integers, with commas between them.
+        integers = pc.binary_join(column.cast(pa.large_list(pa.string())), ", ")
+        return pc.binary_join_element_wise("[", integers, "]", "")
     texts = column.cast(pa.string())
     if pa.types.is_string(column.type):
         # Words of letters and underscores: nothing to escape.

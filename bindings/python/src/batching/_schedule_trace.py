@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from batching._calls import Int64Array
+from batching._clock import nanosecond_count
 from batching._engine_logs import IterationLog
 from batching._engine_result import Result
 from batching._engine_words import Event, RequestStatus
@@ -110,7 +111,7 @@ def _events(result: Run, window: Window | None) -> Iterator[str]:
     times = run_times(result)
     end = int(times.end.max(initial=0))
     if isinstance(result, Result):
-        end = max(end, round(1e9 * result.duration))
+        end = max(end, nanosecond_count(result.duration))
     running = _running(result, times, end)
     waiting = _waiting(result, running, times, end)
     log = result.iteration_log if isinstance(result, Result) else None
@@ -173,7 +174,7 @@ def _waiting(result: Run, running: _Stays, times: RunTimes, end: int) -> _Stays:
         (stays.request[first], times.arrival[stays.request[first]], stays.begin[first], False),
         (stays.request[back], stays.end[back - 1], stays.begin[back], True),
         (stays.request[lost], stays.end[lost], ends[stays.request[lost]], True),
-        (never, times.arrival[never], np.full(len(never), end), False),
+        (never, times.arrival[never], ends[never], False),
     ]
     request, begins, stops = (np.concatenate([part[column] for part in parts]) for column in range(3))
     again = np.repeat([part[3] for part in parts], [len(part[0]) for part in parts])
@@ -194,7 +195,7 @@ class _Phases:
         self._tokens = token_times(result)
         done = times.end.copy()
         if isinstance(result, SimulationResult):
-            step = round(1e9 * result.time_per_token)
+            step = nanosecond_count(result.time_per_token)
             done = np.minimum(done, times.start + result.tokens_generated.astype(np.int64) * step)
         elif self._tokens is not None and len(self._tokens.times):
             last = self._tokens.times[np.maximum(self._tokens.offsets[1:] - 1, 0)]

@@ -9,12 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from batching import _abi
-from batching._arguments import float64_column, number, shown
+from batching._arguments import float64_column, positive, shown
 from batching._calls import Float64Array, check, initialised, pointer
 from batching._display import Table, count, rate, seconds, share
 from batching._errors import BatchingValueError
 from batching._library import library
 from batching._recorded import RecordedRequests
+from batching._signals import interruptible
 
 Convention = Literal["vllm", "sglang", "aiperf"]
 """Whose definitions hold where tools differ."""
@@ -177,7 +178,8 @@ def measure(
             in aiperf), and what the duration is where it is not given.
         percentiles: which, each in [0, 100].
         percentile_method: "linear" (NumPy's default), "inverse_cdf" or "nearest".
-        duration: seconds that the run took, above 0. None: from the first arrival to the last end.
+        duration: seconds that the run took, above 0. None: recorded.duration, but in the convention of aiperf; where
+            that is None, too, from the first arrival to the last end.
         slo: what counts as good.
 
     Raises:
@@ -194,7 +196,11 @@ def measure(
     if not isinstance(recorded, RecordedRequests):
         raise TypeError(f"recorded is {shown(recorded)}: must be RecordedRequests")
     options, wanted = metrics_options(convention, percentiles, percentile_method)
-    options.duration = 0.0 if duration is None else positive(duration, "duration")
+    if duration is not None:
+        options.duration = positive(duration, "duration")
+    elif convention != "aiperf":
+        # AIPerf takes no clock but that of the requests that were answered.
+        options.duration = recorded.duration or 0.0
     limits = slo if slo is not None else SLO()
     if not isinstance(limits, SLO):
         raise TypeError(f"slo is {shown(slo)}: must be an SLO or None")
@@ -202,8 +208,8 @@ def measure(
     structure = recorded._structure()
 
     def calculate(metrics: _abi.ServingMetrics) -> int:
-        status: int = library.batching_metrics_calculate(
-            ctypes.byref(structure), ctypes.byref(options), ctypes.byref(metrics)
+        status: int = interruptible(
+            library.batching_metrics_calculate, ctypes.byref(structure), ctypes.byref(options), ctypes.byref(metrics)
         )
         return status
 
@@ -274,8 +280,12 @@ def distribution(
     options, wanted = metrics_options("vllm", percentiles, percentile_method)
     part = _Wanted(len(wanted))
     check(
-        library.batching_distribution_calculate(
-            len(column), pointer(column), ctypes.byref(options), ctypes.byref(part.structure)
+        interruptible(
+            library.batching_distribution_calculate,
+            len(column),
+            pointer(column),
+            ctypes.byref(options),
+            ctypes.byref(part.structure),
         )
     )
     return part.distribution(wanted)
@@ -329,11 +339,3 @@ def word(value: object, name: str, words: Mapping[str, int]) -> int:
     if not isinstance(value, str) or value not in words:
         raise BatchingValueError(f"{name} is {shown(value)}: must be one of {', '.join(map(repr, words))}")
     return words[value]
-
-
-def positive(value: object, name: str) -> float:
-    """0 is the default in C, and a mistake here."""
-    given = number(value, name)
-    if not given > 0:
-        raise BatchingValueError(f"{name} is {shown(given)}: must be greater than 0")
-    return given

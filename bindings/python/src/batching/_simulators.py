@@ -9,6 +9,7 @@ import numpy.typing as npt
 from batching import _abi
 from batching._arguments import integer, number, shown
 from batching._calls import Float64Array, Int64Array, check, initialised, pointer
+from batching._clock import nanosecond_count, second_column
 from batching._columns import CompletedColumns, RequestColumns
 from batching._display import Table, count, seconds, share
 from batching._library import library
@@ -17,6 +18,7 @@ from batching._measured import MeasuredRun
 from batching._memory import allocated, check_fits
 from batching._metrics import BatchMetrics, batch_metrics, latency_rows, throughput_row
 from batching._recorded import RecordedRequests, recorded_of
+from batching._signals import interruptible
 
 Strategy = Literal["static", "continuous"]
 
@@ -91,7 +93,7 @@ class SimulationResult(MeasuredRun, CompletedColumns):
             timeline: "changes", a number of equally long intervals, or None.
         """
         # A request has its last token as many iterations, of whole nanoseconds, after its start as it has tokens.
-        generating = self.tokens_generated * np.rint(self.time_per_token * 1e9) / 1e9
+        generating = second_column(self.tokens_generated.astype(np.int64) * nanosecond_count(self.time_per_token))
         held = self.end_time - self.start_time - generating
         return load_over_time(
             self.recorded(),
@@ -187,7 +189,7 @@ def _simulate(strategy: Strategy, columns: RequestColumns, batch_size: int, time
     summary = initialised(_abi.Summary)
     requests = columns._structure()
     run = library.batching_static_simulate if strategy == "static" else library.batching_continuous_simulate
-    check(run(ctypes.byref(requests), batch_size, step, ctypes.byref(results), ctypes.byref(summary)))
+    check(interruptible(run, ctypes.byref(requests), batch_size, step, ctypes.byref(results), ctypes.byref(summary)))
     return SimulationResult(
         strategy=strategy,
         batch_size=batch_size,

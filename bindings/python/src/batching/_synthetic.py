@@ -14,6 +14,7 @@ from batching._columns import RequestColumns
 from batching._errors import BatchingValueError
 from batching._library import library
 from batching._memory import allocated
+from batching._signals import interruptible
 from batching._workloads import generated, number_of_requests
 
 _BYTES_PER_REQUEST: Final = 16
@@ -65,7 +66,7 @@ class GammaArrivals(Arrivals):
     rate: float = 10.0
     """Requests per second."""
     burstiness: float = 1.0
-    """The shape of the distribution, in [0.001, 1e9]."""
+    """The shape of the distribution, in [0.001, 1e9]; infinity: equal gaps, as vLLM's bench serve has it."""
 
 
 @dataclass(frozen=True)
@@ -248,12 +249,17 @@ def _hashes(workload: _abi.Workload, count: int) -> dict[str, Any]:
     """What requests share, as RequestColumns takes it."""
     needed = ctypes.c_int64()
     given = ctypes.byref(workload), count
-    check(library.batching_workload_hashes_generate(*given, None, 0, None, ctypes.byref(needed)), _NAMES)
+    check(interruptible(library.batching_workload_hashes_generate, *given, None, 0, None, ctypes.byref(needed)), _NAMES)
     offsets = allocated(count + 1, np.int64, "num_requests")
     ids = allocated(needed.value, np.int64, "the number of hash ids")
     check(
-        library.batching_workload_hashes_generate(
-            *given, pointer(offsets), len(ids), pointer(ids), ctypes.byref(needed)
+        interruptible(
+            library.batching_workload_hashes_generate,
+            *given,
+            pointer(offsets),
+            len(ids),
+            pointer(ids),
+            ctypes.byref(needed),
         ),
         _NAMES,
     )

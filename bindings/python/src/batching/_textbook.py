@@ -13,6 +13,7 @@ from batching._display import DisplayedDict, Table, rate, seconds
 from batching._library import library
 from batching._metrics import BatchMetrics, batch_metrics, request_latencies
 from batching._requests import Request, completed_columns, request_columns, rows
+from batching._signals import interruptible
 from batching._simulators import SimulationResult, simulate_continuous, simulate_static
 from batching._workloads import generate_columns, number_of_requests
 
@@ -173,7 +174,8 @@ def compare_batching_strategies(
     comparison = initialised(_abi.Comparison)
     structure = requests._structure()
     check(
-        library.batching_strategies_compare(
+        interruptible(
+            library.batching_strategies_compare,
             ctypes.byref(structure),
             integer(batch_size, "batch_size"),
             number(time_per_token, "time_per_token"),

@@ -8,8 +8,7 @@ import os
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -22,18 +21,26 @@ from batching._recorded import RecordedRequests
 Progress = Callable[[int, int], None]
 """Told the bytes of the file that have been read, and how many there are."""
 
+TraceFile = str | os.PathLike[str] | IO[bytes]
+"""A path, "-" for standard input, or a file opened in binary mode."""
+
 TRACE_FORMATS: Final[Mapping[str, str]] = {
     "azure": "Azure LLM inference trace of 2023, 2024 or 2025, CSV",
     "burstgpt": "BurstGPT, CSV of any of its releases",
     "vidur": "Vidur's processed traces, CSV",
+    "splitwise": "splitwise-sim's traces, CSV",
     "mooncake": "Mooncake, JSON lines with hash ids of 512 tokens",
     "bailian": "Bailian (Qwen), JSON lines with hash ids of 16 tokens and turns",
     "sharegpt": "ShareGPT conversations or their lengths, JSON array or lines",
     "llmservingsim": "LLMServingSim's workloads and measured runs, JSON lines",
     "vllm": "vllm bench serve --save-result --save-detailed, JSON, also with --append-result",
     "sglang": "SGLang bench_serving --output-details, JSON lines",
+    "inference-perf": "inference-perf's per_request_lifecycle_metrics.json",
+    "guidellm": "GuideLLM's benchmarks.json",
+    "aiperf": "AIPerf's profile_export.jsonl",
+    "genai-perf": "GenAI-Perf's profile_export.json",
     "csv": "CSV with named columns",
-    "parquet": "Parquet with named columns",
+    "parquet": "Parquet with named columns, or with conversations as in LMSYS-Chat-1M and WildChat",
     "json": "objects with the names of those columns, JSON array or lines",
 }
 """The names of the formats that read_trace knows, and what each is."""
@@ -43,6 +50,7 @@ _MODULES: Final = {
     "azure": "csv_traces",
     "burstgpt": "csv_traces",
     "vidur": "csv_traces",
+    "splitwise": "csv_traces",
     "csv": "csv_traces",
     "parquet": "parquet",
     "mooncake": "json_traces",
@@ -52,7 +60,14 @@ _MODULES: Final = {
     "json": "sharegpt",
     "vllm": "bench_results",
     "sglang": "bench_results",
+    "inference-perf": "request_records",
+    "guidellm": "request_records",
+    "aiperf": "request_records",
+    "genai-perf": "request_records",
 }
+# Those that take a count_tokens, and those whose files hold runs.
+_COUNTING: Final = frozenset({"sharegpt", "parquet", "request_records"})
+_OF_RUNS: Final = frozenset({"bench_results", "request_records"})
 
 
 class TraceError(BatchingError, ValueError):
@@ -71,7 +86,7 @@ class Trace:
     """The usable rows, in the order of the file, ready to be simulated. The earliest arrives at 0.0; where the format
     tells no arrivals, arrival_time is None."""
     recorded: RecordedRequests | None
-    """Of a recorded run: what happened, also to the requests that failed. None where the format tells none."""
+    """Of a recorded run: what happened, also to the requests that failed. None where the file tells none."""
     format: str
     """Which of TRACE_FORMATS it is."""
     skipped: Mapping[str, int]
@@ -90,7 +105,7 @@ class Trace:
 
 
 def read_trace(
-    path: str | os.PathLike[str],
+    path: TraceFile,
     format: str | None = None,  # noqa: A002  (what a caller expects it to be called)
     progress: Progress | None = None,
     *,
@@ -99,73 +114,116 @@ def read_trace(
 ) -> Trace:
     """Read a trace, gzipped or not whatever its name; 27 million rows are fine.
 
-    The format is recognised by the file's header or its first JSON object. A row that cannot be used is counted in
+    The format is recognised by the file's header or its first 100 JSON objects. A row that cannot be used is counted in
     `Trace.skipped`, under the first reason that holds; the others keep their order. Lengths are integers that fit
     int32, prompts at least 0 and outputs at least 1: a request without output (in BurstGPT: a failure) is skipped.
-    Times become integer nanoseconds since the earliest arrival, and must lie within 9223372036 s of it.
+    Times become integer nanoseconds since the earliest arrival, and must lie within 9223372036 s of it. A file without
+    arrivals is an error if something in it looks like arrivals under another name: else all would arrive at once.
 
-    - azure, burstgpt, vidur: CSV without quotation. Azure's timestamps keep their full precision; one without a time
-      zone is UTC.
-    - mooncake, bailian: milliseconds and seconds; the hash ids go into `requests` for prefix caching.
+    CSV has commas, semicolons or tabs, with spaces beside them or not, and may be quoted if its quotation marks pair up
+    around fields: if not, none is a quotation. Dates are `2023-11-16 18:15:46`, with `T`, a fraction of at most nine
+    digits and a zone or not: without one they are UTC. Epoch seconds in text are exact to the nanosecond.
+
+    - azure, burstgpt, vidur, splitwise: CSV of known columns.
+    - mooncake, bailian: milliseconds and seconds; the hash ids go into `requests` for prefix caching. A later turn of a
+      session, which has a delay instead of a time, is skipped: it would come when the turn before ends.
     - llmservingsim: arrivals in nanoseconds. In the measured form the arrival is epoch seconds and the other times are
       of another clock, so that a request arrives when it is queued (queued_ts).
-    - vllm, sglang: results with every request's details. The requests are those that succeeded, `recorded` has all. Of
-      several runs in a file (appended), all are read on the clock of the file unless `run` says which. SGLang does not
-      save when a request was sent: all arrive at 0.0.
+    - vllm, sglang, inference-perf, guidellm, aiperf, genai-perf: results with every request's details, a run each. The
+      requests are those that succeeded, `recorded` has all, also where all failed, and the duration where the file
+      tells it. Of several runs in a file each has a clock of its own: `run` says which, and read_runs reads all. SGLang
+      does not save when a request was sent: all arrive at 0.0. GenAI-Perf saves no tokens: they are those that the
+      server or else count_tokens counted, or else the chunks of the answer, and none for the prompt.
     - sharegpt: with lengths in each object (as in json), or raw conversations, for which count_tokens is needed: the
-      first two turns are prompt and output, and a conversation of fewer is skipped.
-    - csv, parquet, json: columns output_length, prompt_length (else 0), arrival_time (else all at 0.0) and priority.
-      Common other names are understood: output_tokens, input_length, prompt_tokens, timestamp, arrival_time_ms, ...;
-      times are seconds, or what their name says, and in csv and parquet also dates. CSV may be quoted, unless
-      the number of quotation marks is odd: then none is a quotation. With end_time, csv and parquet are recordings,
+      first two turns are prompt and output, and a conversation of fewer is skipped. So it is in parquet.
+    - csv, parquet, json: columns output_length, prompt_length (else 0), arrival_time (else all at 0.0), priority,
+      tie_break, and, but for csv, lists of hash_ids with their hash_block_size and hash_covers_output.
+      Common other names are understood: output_tokens, input_length, prompt_tokens, timestamp, arrival_time_ms,
+      created_at, ...; times are seconds, or what their name says, or dates. With end_time they are recordings,
       perhaps with start_time and first_token_time, all in seconds on the clock of the arrivals; a request without an
-      end has failed. What write_results writes is read back.
+      end has failed, and needs no output. What write_results writes is read back.
 
     Args:
-        path: the file.
+        path: the file; "-" for standard input, a named pipe, or a file opened in binary mode. What cannot be read
+            twice is copied into a temporary file.
         format: one of TRACE_FORMATS. None: recognised.
         progress: called now and then with the bytes read and the bytes in all.
         count_tokens: the number of tokens in a text, such as `lambda text: len(tokenizer.encode(text))`; called for
-            raw conversations only.
-        run: for vllm and sglang: which of a file's runs, from 0; -1 is the last. None: all.
+            raw conversations and GenAI-Perf's results only.
+        run: for results: which of a file's runs, from 0; -1 is the last. None: the only one.
 
     Returns: a Trace. Time O(rows); beside the columns it takes the memory of a batch of some ten thousand rows, of one
-    JSON line, or, for vllm and sglang, of the whole file.
+        JSON line, or, for results of runs, of the whole file.
 
     Raises:
         OSError: the file cannot be read.
-        ValueError: a TraceError that says why it is no trace of the format, or that no row is usable.
+        ValueError: a TraceError that says why it is no trace of the format, that no row is usable, or that there are
+            several runs.
         ImportError: pyarrow, which CSV and Parquet need, is not installed.
     """
+    return _read(path, format, progress, count_tokens, run, one=True)[0]
+
+
+def read_runs(
+    path: TraceFile,
+    format: str | None = None,  # noqa: A002  (what a caller expects it to be called)
+    progress: Progress | None = None,
+    *,
+    count_tokens: Callable[[str], int] | None = None,
+) -> list[Trace]:
+    """Read every run in a file of results, such as one with appended runs: read_trace of each. Any other file is one
+    run.
+
+    Args, raises: as read_trace.
+
+    Returns: the traces of the runs that have details, in the order of the file; at least one.
+    """
+    return _read(path, format, progress, count_tokens, None)
+
+
+def _read(
+    path: TraceFile,
+    format: str | None,  # noqa: A002  (as its callers)
+    progress: Progress | None,
+    count_tokens: Callable[[str], int] | None,
+    run: int | None,
+    *,
+    one: bool = False,
+) -> list[Trace]:
     if format is not None and format not in TRACE_FORMATS:
         raise BatchingValueError(f"format is {shown(format)}: must be one of {', '.join(TRACE_FORMATS)}")
     if run is not None:
         run = integer(run, "run")
     from batching._trace_formats.recognition import recognised  # noqa: PLC0415  (most programs read no trace)
-    from batching._trace_formats.source import Source  # noqa: PLC0415
+    from batching._trace_formats.source import opened  # noqa: PLC0415
 
-    file = Path(path)
-    with file.open("rb") as raw:
-        source = Source(file, raw, progress)
+    with opened(path, progress) as source:
         try:
             known = recognised(source) if format is None else format
             options: dict[str, Any] = {}
-            if _MODULES[known] == "sharegpt":
-                options = {"count_tokens": count_tokens}
-            elif _MODULES[known] == "bench_results":
-                options = {"run": run}
-            return _reader(known)(source, known, **options)
+            if _MODULES[known] in _COUNTING:
+                options["count_tokens"] = count_tokens
+            if _MODULES[known] in _OF_RUNS:
+                options["run"] = run
+            told: Trace | list[Trace] = _reader(known)(source, known, **options)
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-            raise TraceError(f"{file} cannot be decompressed: {' '.join(str(error).split())}") from error
+            raise source.error(f"cannot be decompressed: {' '.join(str(error).split())}") from error
+        traces = told if isinstance(told, list) else [told]
+        if one and len(traces) > 1:
+            raise source.error(
+                f"has {len(traces)} runs, each on a clock of its own: say which with run, from 0 to {len(traces) - 1} "
+                "(-1 is the last)"
+            )
+        return traces
 
 
-def _reader(known: str) -> Callable[..., Trace]:
+def _reader(known: str) -> Callable[..., Any]:
     """The function that reads a format. Its module is imported only now, since it may need pyarrow."""
     try:
         module = importlib.import_module(f"batching._trace_formats.{_MODULES[known]}")
     except ImportError as error:
         raise MissingExtraError("reading a trace", "pyarrow", "traces") from error
-    reader: Callable[..., Trace] = module.read
+    reader: Callable[..., Any] = module.read
     return reader
 
 
@@ -179,7 +237,7 @@ class AzureTrace:
     """How many rows could not be used, for each reason. Empty if all could."""
 
 
-def read_azure_trace(path: str | os.PathLike[str], progress: Progress | None = None) -> AzureTrace:
+def read_azure_trace(path: TraceFile, progress: Progress | None = None) -> AzureTrace:
     """Read an Azure trace: read_trace(path, "azure"), with its arguments and errors."""
     trace = read_trace(path, "azure", progress)
     return AzureTrace(trace.requests, trace.skipped)

@@ -6,7 +6,7 @@ The names of the fields and what they mean are those of vLLM 0.33's `vllm/benchm
 import json
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, Literal, TypedDict, Unpack
 
@@ -30,6 +30,8 @@ _METRICS: Final = ("ttft", "tpot", "itl", "e2el")
 _SECOND: Final = 1_000_000_000
 _EVENLY: Final = "evenly spaced between the first token and the end"
 _LOGGED: Final = "simulated"
+# As many become text at once: of the gaps between tokens each is a list of some hundred.
+_JSON_ELEMENTS: Final = 256
 
 
 def vllm_bench_json(
@@ -69,7 +71,7 @@ def vllm_bench_json(
         model_id: what to call the model.
         label: what to call the run.
         request_rate: told as it is; infinity becomes "inf", as in vLLM's files.
-        burstiness: told as it is.
+        burstiness: told as it is; infinity becomes "inf".
         max_concurrency: told as it is.
         slo: what counts for request_goodput, which is null without.
         metadata: more fields; none may be one of those here.
@@ -101,7 +103,7 @@ def vllm_bench_json(
         "tokenizer_id": model_id,
         "num_prompts": len(result),
         "request_rate": "inf" if math.isinf(rate) else rate,
-        "burstiness": burstiness,
+        "burstiness": "inf" if math.isinf(burstiness) else burstiness,
         "max_concurrency": max_concurrency,
         "token_times": _EVENLY if tokens is None else _LOGGED,
     }
@@ -150,8 +152,27 @@ def write_vllm_bench(result: Run, path: str | os.PathLike[str], **settings: Unpa
     suffix_of(path, (".json",))
     told = vllm_bench_json(result, **settings)
     with whole_file(path) as file:
-        file.write(json.dumps(told, allow_nan=False).encode())
+        for part in _json_parts(told):
+            file.write(part.encode())
         file.write(b"\n")
+
+
+def _json_parts(told: Mapping[str, Any]) -> Iterator[str]:
+    """json.dumps(told), some elements of its lists at a time: between two of them a signal is seen."""
+    separator = "{"
+    for name, value in told.items():
+        is_long = isinstance(value, list) and len(value) > _JSON_ELEMENTS
+        whole = json.dumps({name: [] if is_long else value}, allow_nan=False)
+        if not is_long:
+            yield separator + whole[1:-1]
+        else:
+            yield separator + whole[1:-2]
+            for begin in range(0, len(value), _JSON_ELEMENTS):
+                elements = json.dumps(value[begin : begin + _JSON_ELEMENTS], allow_nan=False)
+                yield (", " if begin else "") + elements[1:-1]
+            yield "]"
+        separator = ", "
+    yield "}"
 
 
 def _finished(result: Run) -> Int64Array:

@@ -13,6 +13,7 @@ from batching._columns import RequestColumns
 from batching._errors import BatchingValueError
 from batching._library import library
 from batching._memory import allocated, check_fits
+from batching._signals import interruptible
 
 _BYTES_PER_REQUEST: Final = 16
 
@@ -84,13 +85,18 @@ def generated(
 ) -> tuple[Int32Array, Int32Array, Float64Array]:
     """The columns of a workload: prompt_length, output_length, arrival_time."""
     # Before the columns are allocated: bad arguments are the likelier mistake.
-    check(library.batching_workload_generate(ctypes.byref(workload), 0, None, None, None), names)
+    check(interruptible(library.batching_workload_generate, ctypes.byref(workload), 0, None, None, None), names)
     prompts = allocated(count, np.int32, "num_requests")
     outputs = allocated(count, np.int32, "num_requests")
     arrivals = allocated(count, np.float64, "num_requests")
     check(
-        library.batching_workload_generate(
-            ctypes.byref(workload), count, pointer(prompts), pointer(outputs), pointer(arrivals)
+        interruptible(
+            library.batching_workload_generate,
+            ctypes.byref(workload),
+            count,
+            pointer(prompts),
+            pointer(outputs),
+            pointer(arrivals),
         ),
         names,
     )

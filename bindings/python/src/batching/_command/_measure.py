@@ -12,8 +12,9 @@ from batching._command._errors import one_sentence_errors
 from batching._command._progress import long_work
 from batching._command._tables import console, show
 from batching._errors import BatchingValueError
-from batching._serving import Convention, PercentileMethod, measure
-from batching._traces import read_trace
+from batching._serving import Convention, PercentileMethod, ServingMetrics, measure
+from batching._trace_formats.rows import FAILED
+from batching._traces import Trace, read_runs, read_trace
 
 _EXAMPLES: Final = """Examples:
 
@@ -29,7 +30,8 @@ def metrics(  # noqa: PLR0917  (options, which nobody passes by position)
         typer.Argument(
             metavar="FILE",
             help="A recorded run: vLLM's bench serve with --save-detailed, SGLang's bench_serving with "
-            "--output-details, a measured run of LLMServingSim, or a table with named columns.",
+            "--output-details, inference-perf, GuideLLM, AIPerf, GenAI-Perf, a measured run of LLMServingSim, or a "
+            "table with named columns; - for standard input.",
         ),
     ],
     convention: Annotated[
@@ -38,8 +40,9 @@ def metrics(  # noqa: PLR0917  (options, which nobody passes by position)
     percentiles: Annotated[str, typer.Option(metavar="P,...", help="Which, from 0 to 100.")] = "50,90,95,99",
     percentile_method: Annotated[str, typer.Option(metavar="NAME", help="linear, inverse_cdf or nearest.")] = "linear",
     duration: Annotated[
-        float | None, typer.Option(metavar="S", help="Seconds that the run took, if its client's clock told.")
+        float | None, typer.Option(metavar="S", help="Seconds that the run took, if not as the file tells.")
     ] = None,
+    run: options.Run = None,
     slo_ttft: options.SLOTTFT = None,
     slo_tpot: options.SLOTPOT = None,
     slo_itl: options.SLOITL = None,
@@ -50,33 +53,56 @@ def metrics(  # noqa: PLR0917  (options, which nobody passes by position)
     """Measure a recorded run: TTFT, TPOT, ITL, E2E, throughput, goodput."""
     with one_sentence_errors():
         with long_work() as work, work.step(f"reading {file.name}") as progress:
-            trace = read_trace(file, progress=progress)
-        if trace.recorded is None:
-            raise BatchingValueError(
-                f"{file} is a trace ({trace.format}) that tells when requests arrived, not when they were answered: "
-                "`batching simulate --trace` runs it"
+            traces = (
+                read_runs(file, progress=progress) if run is None else [read_trace(file, progress=progress, run=run)]
             )
-        measured = measure(
-            trace.recorded,
-            convention=cast(Convention, convention),
-            percentiles=_percentiles(percentiles),
-            percentile_method=cast(PercentileMethod, percentile_method),
-            duration=duration,
-            slo=options.objectives(slo_ttft, slo_tpot, slo_itl, slo_e2e),
-        )
+        if duration is not None and len(traces) > 1:
+            raise BatchingValueError(f"--duration is given, but {file} has {len(traces)} runs: say which with --run")
+        objectives = options.objectives(slo_ttft, slo_tpot, slo_itl, slo_e2e)
+        measured = []
+        for trace in traces:
+            if trace.recorded is None:
+                raise BatchingValueError(
+                    f"{file} is a trace ({trace.format}) that tells when requests arrived, not when they were "
+                    "answered: `batching simulate --trace` runs it"
+                )
+            if slo_itl is not None and trace.recorded.token_times is None:
+                raise BatchingValueError(f"--slo-itl is given, but {file} has no times of single tokens")
+            measured.append(
+                measure(
+                    trace.recorded,
+                    convention=cast(Convention, convention),
+                    percentiles=_percentiles(percentiles),
+                    percentile_method=cast(PercentileMethod, percentile_method),
+                    duration=duration,
+                    slo=objectives,
+                )
+            )
         if json:
-            told: dict[str, Any] = {"file": str(file), "format": trace.format, "skipped_rows": dict(trace.skipped)}
-            print(json_text.dumps(told | measured.to_dict(), indent=2, allow_nan=False))
+            told = [
+                {"format": trace.format, "skipped_rows": dict(trace.skipped)} | metrics.to_dict()
+                for trace, metrics in zip(traces, measured, strict=True)
+            ]
+            whole: dict[str, Any] = {"file": str(file)} | (told[0] if len(told) == 1 else {"runs": told})
+            print(json_text.dumps(whole, indent=2, allow_nan=False))
             return
-        out = console()
-        out.print(f"{file}: {trace.format}, {len(trace.recorded):,} requests", markup=False)
-        for reason, number in trace.skipped.items():
+        for number, (trace, metrics) in enumerate(zip(traces, measured, strict=True)):
+            if number:
+                print()
+            _print(str(file) if len(traces) == 1 else f"{file}, run {number}", trace, metrics)
+
+
+def _print(name: str, trace: Trace, metrics: ServingMetrics) -> None:
+    out = console()
+    out.print(f"{name}: {trace.format}, {metrics.completed + metrics.failed:,} requests", markup=False)
+    for reason, number in trace.skipped.items():
+        if reason != FAILED:
             out.print(f"Not used: {number:,} rows ({reason})", markup=False)
-        for table in measured.tables():
-            out.print()
-            show(out, table, table.title)
-        if not measured.itl.count:
-            out.print("The times of single tokens are not in the file, so that there is no ITL.")
+    for table in metrics.tables():
+        out.print()
+        show(out, table, table.title)
+    if not metrics.itl.count:
+        out.print("The times of single tokens are not in the file, so that there is no ITL.")
 
 
 metrics.__doc__ = f"{cleandoc(metrics.__doc__ or '')}\n\n{_EXAMPLES}"

@@ -19,6 +19,15 @@ RequestRate = Annotated[
         metavar="R", help="Requests per second in the mean: the times between arrivals are scaled to make it so."
     ),
 ]
+Run = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N", help="Which run of a file of several, from 0; -1 is the last. Without it: all, one by one."
+    ),
+]
+OneRun = Annotated[
+    int | None, typer.Option("--run", metavar="N", help="Which run of a file of several, from 0; -1 is the last.")
+]
 MaxNumSeqs = Annotated[
     int, typer.Option("--max-num-seqs", "--batch-size", metavar="N", help="The most requests that run at once.")
 ]

@@ -133,6 +133,7 @@ def as_json(run: Run) -> dict[str, Any]:
         "settings": settings,
         "finished": run.result.finished,
         "rejected": run.result.rejected,
+        "aborted": run.result.aborted,
         "unfinished": run.result.unfinished,
         "end_reason": run.result.end_reason.name.lower(),
         "metrics": {key: _known(value) for key, value in run.figures.items()},

@@ -78,6 +78,10 @@ def remarks(runs: Sequence[Run], workload: WorkloadSource) -> list[str]:
             )
         if result.rejected:
             lines.append(f"{run.name}: {result.rejected:,} requests were rejected, and are in none of the figures.")
+        if result.aborted:
+            lines.append(
+                f"{run.name}: the clients of {result.aborted:,} requests left before their answers were there."
+            )
         if result.unfinished:
             lines.append(
                 f"{run.name}: {result.unfinished:,} requests did not finish "

@@ -32,14 +32,15 @@ def _commands() -> None:
 
 
 def info(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The trace, gzipped or not.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The trace, gzipped or not; - for standard input.")],
+    run: options.OneRun = None,
     *,
     json: options.Json = False,
 ) -> None:
     """Tell the rows of a trace, how its requests arrive, how long they are, and what of their prompts they share."""
     with one_sentence_errors():
         with long_work() as work, work.step(f"reading {file.name}") as progress:
-            workload = replayed(file, progress)
+            workload = replayed(file, progress, run)
         told = described_trace(workload)
         if json:
             print(json_text.dumps(told, indent=2, allow_nan=False))
@@ -49,7 +50,7 @@ def info(
         rows += [(f"not used: {reason}", count(number)) for reason, number in told["skipped_rows"].items()]
         arrivals = told["arrivals"]
         if arrivals["requests_per_second"] is None:
-            rows.append(("arrivals", "all at once"))
+            rows.append(("arrivals", "all at once" if told["requests"] else "none"))
         else:
             rows += [
                 ("span", seconds(arrivals["span"])),

@@ -42,16 +42,21 @@ class WorkloadSource:
         if rate is None or requests.arrival_time is None:
             raise BatchingValueError(f"--request-rate is {wanted:g}: the requests have no rate that can be changed")
         first = requests.arrival_time.min()
+        arrival = first + (requests.arrival_time - first) * (rate / wanted)
+        abort = requests.abort_time
         scaled = RequestColumns(
             requests.output_length,
             requests.prompt_length,
-            first + (requests.arrival_time - first) * (rate / wanted),
+            arrival,
             priority=requests.priority,
             tie_break=requests.tie_break,
             hash_ids=requests.hash_ids,
             hash_offsets=requests.hash_offsets,
             hash_block_size=requests.hash_block_size,
             hash_covers_output=requests.hash_covers_output,
+            max_tokens=requests.max_tokens,
+            # A client has the same patience at any rate.
+            abort_time=None if abort is None else arrival + (abort - requests.arrival_time),
         )
         return replace(self, requests=scaled, origin=f"{self.origin}; arrivals scaled from {rate:.2f} requests/s")
 
@@ -94,7 +99,7 @@ def generated(num_requests: int, seed: int) -> WorkloadSource:
     return WorkloadSource(requests, f"generated after the Azure conversation trace of 2023, seed {seed}")
 
 
-def replayed(trace: Path, progress: Callable[[int, int], None]) -> WorkloadSource:
+def replayed(trace: Path, progress: Callable[[int, int], None], run: int | None = None) -> WorkloadSource:
     """The requests of a trace file."""
-    read = read_trace(trace, progress=progress)
+    read = read_trace(trace, progress=progress, run=run)
     return WorkloadSource(read.requests, f"replayed from {trace}", read.skipped, read.format)

@@ -5,18 +5,25 @@ more than a good one, and a row's fate never depends on its neighbours.
 """
 
 import datetime
+from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from batching._arguments import INT64_MAX, INT64_MIN
 from batching._calls import Float64Array, Int64Array
+from batching._clock import nanosecond_column
 from batching._trace_formats.rows import LONGEST, NANOSECONDS, BoolArray
 
 _INTEGER: Final = r"^-?[0-9]{1,18}(\.0*)?$"
 _NUMBER: Final = r"^[+-]?([0-9]{1,40}(\.[0-9]{0,40})?|\.[0-9]{1,40})([eE][+-]?[0-9]{1,4})?$"
 _ZONE: Final = r"(Z|[+-]([01][0-9]|2[0-3])(:?[0-5][0-9])?)$"
+# Without an exponent, and no longer than the longest time.
+_DECIMAL: Final = r"^\+?[0-9]{1,40}\.[0-9]{1,40}$"
+# Nanoseconds of which doubles hold every one, and half of it.
+_EXACT: Final = 1 << 50
 _DATE: Final = (
     r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
     r"[ T]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3])(:?[0-5][0-9])?)?$"
@@ -31,6 +38,8 @@ def integers(column: Any, minimum: int, maximum: int) -> tuple[Int64Array, BoolA
     column = _plain(column)
     if _is_text(column):
         well_formed = _matching(column, _INTEGER)
+        if maximum == INT64_MAX:
+            well_formed |= _longest_integers(column)
         kept = _only(column, well_formed).cast(pa.string())
         try:
             values = kept.cast(pa.int64())
@@ -46,6 +55,13 @@ def integers(column: Any, minimum: int, maximum: int) -> tuple[Int64Array, BoolA
     return np.where(present, values, 0).astype(np.int64), present
 
 
+def _longest_integers(column: Any) -> BoolArray:
+    """Where there is an integer of 19 digits that fits 64 bits: as many digits are ordered as texts are."""
+    text = _only(column, _matching(column, r"^-?[0-9]{19}$")).cast(pa.string())
+    fits = pc.or_(pc.less_equal(pc.ascii_ltrim(text, "-"), str(INT64_MAX)), pc.equal(text, str(INT64_MIN)))
+    return _copied(pc.fill_null(fits, fill_value=False))
+
+
 def durations(column: Any, per_unit: int) -> tuple[Int64Array, BoolArray]:
     """Nanoseconds from numbers of a unit of so many, and where there is one from 0 to the longest time."""
     column = _plain(column)
@@ -56,6 +72,11 @@ def durations(column: Any, per_unit: int) -> tuple[Int64Array, BoolArray]:
         well_formed = _matching(column, _NUMBER)
         doubles = _numpy(_only(column, well_formed).cast(pa.string()).cast(pa.float64()))
         nanoseconds, are_times = nanoseconds_of(doubles, well_formed, per_unit)
+        coarse = are_times & (nanoseconds > _EXACT)
+        if coarse.any():
+            coarse &= _matching(column, _DECIMAL)
+            nanoseconds[coarse] = _decimals(column.filter(pa.array(coarse)).cast(pa.string()), per_unit)
+            are_times &= nanoseconds <= LONGEST
         return np.where(are_whole, whole * per_unit, nanoseconds), are_times | are_whole
     if pa.types.is_integer(column.type):
         whole, are_times = integers(column, 0, LONGEST // per_unit)
@@ -65,11 +86,22 @@ def durations(column: Any, per_unit: int) -> tuple[Int64Array, BoolArray]:
     return nanoseconds_of(_doubles(column), _present(column), per_unit)
 
 
+def _decimals(text: Any, per_unit: int) -> Int64Array:
+    """Nanoseconds of decimal fractions, to the last one: epoch seconds have more digits than a double."""
+    digits = len(str(per_unit)) - 1
+    parts = pc.extract_regex(text, r"^\+?0*(?P<whole>[0-9]*)\.(?P<part>[0-9]*)$")
+    whole = pc.utf8_lpad(pc.struct_field(parts, "whole"), 1, "0").cast(pa.int64())
+    # One digit more, by which the last is rounded.
+    part = pc.utf8_slice_codeunits(pc.utf8_rpad(pc.struct_field(parts, "part"), digits + 1, "0"), 0, digits + 1)
+    rounded: Int64Array = _numpy(whole) * per_unit + (_numpy(part.cast(pa.int64())) + 5) // 10
+    return rounded
+
+
 def nanoseconds_of(values: Float64Array, present: BoolArray, per_unit: int) -> tuple[Int64Array, BoolArray]:
     """Nanoseconds from doubles, and where there is one from 0 to the longest time."""
     with np.errstate(invalid="ignore", over="ignore"):
         are_times = present & (values >= 0) & (values * per_unit <= LONGEST)
-    return np.rint(np.where(are_times, values, 0) * per_unit).astype(np.int64), are_times
+    return nanosecond_column(np.where(are_times, values, 0.0), per_unit), are_times
 
 
 def dates(column: Any) -> tuple[Int64Array, BoolArray]:
@@ -103,14 +135,33 @@ def are_dates(column: Any) -> bool:
 
 
 def are_missing(column: Any) -> BoolArray:
-    """Where there is no value: null, NaN, or an empty text."""
+    """Where there is no value: null, NaN, an empty text, or a word for none."""
     column = _plain(column)
     if _is_text(column):
-        return ~_present(column) | _matching(column, r"^([nN][aA][nN]|[nN]ull|[nN]one)?$")
+        return ~_present(column) | _matching(column, r"^([nN][aA][nN]?|N/A|[nN]ull|NULL|[nN]one|-)?$")
     missing = ~_present(column)
     if pa.types.is_floating(column.type):
         missing |= np.isnan(_doubles(column))
     return missing
+
+
+def lists(column: Any) -> tuple[BoolArray, Callable[[BoolArray], tuple[Int64Array, Int64Array]]]:
+    """Where there is a list of integers of 64 bits, or nothing, which is an empty one; and a function from the rows
+    that are kept, which have one, to their counts and integers.
+    """
+    kind = column.type
+    if not (pa.types.is_list(kind) or pa.types.is_large_list(kind)) or not pa.types.is_integer(kind.value_type):
+        raise pa.ArrowTypeError(f"{kind} is no type of a list of integers")
+    counts: Int64Array = _numpy(pc.list_value_length(column)).astype(np.int64)
+    values = pc.list_flatten(column)
+    _, are_integers = _between(_numpy(values), _present(values), INT64_MIN, INT64_MAX)
+    bad = np.bincount(np.repeat(np.arange(len(counts)), counts)[~are_integers], minlength=len(counts))
+
+    def kept(rows: BoolArray) -> tuple[Int64Array, Int64Array]:
+        integers: Int64Array = _numpy(values)[np.repeat(rows, counts)].astype(np.int64)
+        return counts[rows], integers
+
+    return bad == 0, kept
 
 
 def _times(text: Any) -> Any:

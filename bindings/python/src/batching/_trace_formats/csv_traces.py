@@ -1,24 +1,24 @@
-"""Traces in CSV: Azure's, BurstGPT's and Vidur's, of known columns, and any other whose columns have telling names."""
+"""Traces in CSV: Azure's, BurstGPT's, Vidur's and splitwise-sim's, of known columns, and any other whose columns have
+telling names.
+"""
 
-import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow import csv
 
 from batching._trace_formats import arrow_columns
+from batching._trace_formats.csv_text import Header, header_of, is_quoted, rows_of
 from batching._trace_formats.layout import Arrival, Layout
-from batching._trace_formats.named import ARRIVAL_NAMES, layout_of
-from batching._trace_formats.recognition import header_names
+from batching._trace_formats.named import ARRIVAL_NAMES, layout_of, no_arrivals
 from batching._trace_formats.rows import NANOSECONDS, Rows
 from batching._trace_formats.source import Source
 from batching._trace_formats.table import read_table
 from batching._traces import Trace
 
 WRONG_FIELDS: Final = "wrong number of fields"
-
-_PART: Final = 1 << 20  # bytes
 
 _LAYOUTS: Final = {
     # Azure/AzurePublicDataset: AzureLLMInferenceDataset2023.md and 2024.md.
@@ -34,41 +34,32 @@ _LAYOUTS: Final = {
     "vidur": Layout(
         output="num_decode_tokens", prompt="num_prefill_tokens", arrival=Arrival("arrived_at", NANOSECONDS)
     ),
+    # Mutinifni/splitwise-sim, traces.
+    "splitwise": Layout(output="token_size", prompt="prompt_size", arrival=Arrival("arrival_timestamp", NANOSECONDS)),
 }
 
 
 def read(source: Source, known: str) -> Trace:
     """The trace in a CSV file."""
     rows = Rows(source)
-    names = header_names(source)
+    header = header_of(source)
+    # A row of a format without text is one line.
+    quoted = is_quoted(source, header, multiline=known == "csv")
     try:
         if known == "csv":
-            quoted = _is_quoted(source)
-            layout, positions = _named(source, names, quoted=quoted)
+            layout, positions = _named(source, header, quoted=quoted)
         else:
-            # In a format without quotation, a stray quotation mark must not swallow the rows after it.
-            quoted = False
-            layout, positions = _fixed(source, known, names)
-        return read_table(rows, known, layout, _batches(rows, len(names), positions, quoted=quoted))
+            layout, positions = _fixed(source, known, header.names)
+        return read_table(rows, known, layout, _batches(rows, header, positions, quoted=quoted, times=layout.times()))
     except pa.ArrowException as error:
         raise source.error(f"cannot be read as a trace in {known} format: {' '.join(str(error).split())}") from error
-
-
-def _is_quoted(source: Source) -> bool:
-    """Whether fields are quoted. If quotation marks do not pair up, some stray one would swallow rows: then none is
-    taken for a quotation, and each line is a row.
-    """
-    marks = 0
-    with source.content() as content:
-        while part := content.read(_PART):
-            marks += part.count(b'"')
-    return marks > 0 and marks % 2 == 0
 
 
 def _fixed(source: Source, known: str, names: list[str]) -> tuple[Layout, dict[str, int]]:
     layout = _LAYOUTS[known]
     if known == "vidur" and "arrived_at" not in names:
         layout = Layout(output=layout.output, prompt=layout.prompt)
+        no_arrivals(source, names, layout.names())
     needed = layout.names()
     if not set(needed) <= set(names):
         raise source.error(
@@ -78,14 +69,21 @@ def _fixed(source: Source, known: str, names: list[str]) -> tuple[Layout, dict[s
     return layout, _positions(source, names, needed)
 
 
-def _named(source: Source, names: list[str], *, quoted: bool) -> tuple[Layout, dict[str, int]]:
+def _named(source: Source, header: Header, *, quoted: bool) -> tuple[Layout, dict[str, int]]:
+    names = header.names
     layout, actual = layout_of(names)
     if layout is None:
         raise source.error(f"has no column output_length: its columns are {', '.join(names)[:200]!r}")
     positions = _positions(source, names, [actual[name] for name in layout.names()])
     positions = {name: positions[actual[name]] for name in layout.names()}
-    if layout.arrival is not None and ARRIVAL_NAMES[layout.arrival.name] is None:
-        first = next(_batches(Rows(source), len(names), positions, quoted=quoted), None)
+    if layout.arrival is None:
+        used = {actual[name] for name in layout.names()}
+        others = {name: position for position, name in enumerate(names) if name not in used}
+        first = next(_batches(Rows(source), header, others, quoted=quoted), None)
+        dates = [name for name in others if first is not None and arrow_columns.are_dates(first(name))]
+        no_arrivals(source, names, used, dates)
+    elif ARRIVAL_NAMES[layout.arrival.name] is None:
+        first = next(_batches(Rows(source), header, positions, quoted=quoted), None)
         if first is not None and arrow_columns.are_dates(first(layout.arrival.name)):
             layout = layout.with_dates()
     return layout, positions
@@ -99,49 +97,61 @@ def _positions(source: Source, names: list[str], needed: list[str]) -> dict[str,
 
 
 def _batches(
-    rows: Rows, field_count: int, positions: dict[str, int], *, quoted: bool
+    rows: Rows, header: Header, positions: dict[str, int], *, quoted: bool, times: Sequence[str] = ()
 ) -> Iterator[Callable[[str], Any]]:
     def skip(_: Any) -> str:
         rows.skip(WRONG_FIELDS)
         return "skip"
 
     # Columns go by their position: what the others are called, or how often, does not matter.
-    names = [str(position) for position in range(field_count)]
-    with rows.source.content() as content:
-        batches = csv.open_csv(
-            _Ascii(content),
-            read_options=csv.ReadOptions(column_names=names, skip_rows=1, use_threads=False),
-            parse_options=csv.ParseOptions(
-                quote_char='"' if quoted else False,
-                newlines_in_values=quoted,
-                invalid_row_handler=skip,
-            ),
-            convert_options=csv.ConvertOptions(
-                # Bytes, since a broken row may be no text at all.
-                column_types={name: pa.binary() for name in names},
-                include_columns=[str(position) for position in sorted(set(positions.values()))],
-                strings_can_be_null=False,
-            ),
-        )
-        for batch in batches:
-            yield lambda name, batch=batch: batch.column(str(positions[name]))  # type: ignore[misc]
+    names = [str(position) for position in range(len(header.names))]
+    parse = csv.ParseOptions(
+        delimiter=header.delimiter,
+        quote_char='"' if quoted else False,
+        newlines_in_values=quoted,
+        invalid_row_handler=skip,
+    )
+    convert = csv.ConvertOptions(
+        column_types=dict.fromkeys(names, pa.binary()),
+        include_columns=[str(position) for position in sorted(set(positions.values()))],
+        strings_can_be_null=False,
+    )
+    for text in rows_of(rows.source, header, quoted=quoted):
+        if not text.strip():
+            continue
+        # pyarrow is given text, never the file: what reads ahead would go on after an error, into a program that ends.
+        with csv.open_csv(
+            pa.BufferReader(text.translate(_ONLY_ASCII)),
+            read_options=csv.ReadOptions(column_names=names, block_size=len(text) + 1, use_threads=False),
+            parse_options=parse,
+            convert_options=convert,
+        ) as reader:
+            batch = reader.read_all().combine_chunks()
+        if batch.num_rows:
+            spaced = _is_spaced(text, header.delimiter.encode())
+            # Where semicolons separate fields, a comma is that of a fraction.
+            yield _cells(batch, positions, times if header.delimiter == ";" else (), spaced=spaced)
 
 
+# Bytes that are not ASCII are in no value; and of a row with the wrong number of fields pyarrow makes text before it
+# tells it, and drops one that is none without a word.
 _ONLY_ASCII: Final = bytes(range(128)) + b"?" * 128
 
 
-class _Ascii(io.RawIOBase):
-    """A file with a question mark for every byte that is not ASCII, which no value has: of a row with the wrong number
-    of fields pyarrow makes text before it tells it, and drops one that is none without a word.
-    """
+def _is_spaced(text: bytes, delimiter: bytes) -> bool:
+    """Whether there may be spaces around a value."""
+    beside = (b"\n ", b" \n", b"\r ", b" \r", b'" ', b' "', delimiter + b" ", b" " + delimiter)
+    return text.startswith(b" ") or text.endswith(b" ") or any(spaced in text for spaced in beside)
 
-    def __init__(self, content: Any) -> None:
-        self._content = content
 
-    def readable(self) -> bool:
-        return True
+def _cells(table: Any, positions: dict[str, int], commas: Sequence[str], *, spaced: bool) -> Callable[[str], Any]:
+    def cells(name: str) -> Any:
+        column = table.column(str(positions[name]))
+        column = column.chunk(0) if column.num_chunks else pa.array([], pa.binary())
+        if spaced:
+            column = pc.ascii_trim(column.cast(pa.string()), " ").cast(pa.binary())
+        if name in commas:
+            column = pc.replace_substring(column, ",", ".")
+        return column
 
-    def readinto(self, buffer: Any) -> int:
-        data = self._content.read(len(buffer)).translate(_ONLY_ASCII)
-        buffer[: len(data)] = data
-        return len(data)
+    return cells

@@ -1,5 +1,7 @@
 """JSON objects of which each is a request: which keys a format has, and how values become integers."""
 
+import json
+import math
 from array import array
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -9,16 +11,33 @@ import numpy as np
 
 from batching._arguments import INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN
 from batching._calls import Int64Array
+from batching._clock import nanosecond_count
+from batching._trace_formats import time_texts
 from batching._trace_formats.json_values import BROKEN, NOT_JSON, NOT_OBJECT, values
-from batching._trace_formats.rows import LONGEST, NANOSECONDS, Rows, no_integer, no_time, requests
+from batching._trace_formats.recordings import trace_of
+from batching._trace_formats.rows import (
+    FAILED,
+    HASH_COUNT,
+    LONGEST,
+    NANOSECONDS,
+    HashKind,
+    Rows,
+    hash_kind,
+    no_date,
+    no_ids,
+    no_integer,
+    no_time,
+    not_in_order,
+)
 from batching._trace_formats.source import Source
 from batching._traces import Trace
 
 UNKNOWN: Final = -1
-"""What stands for a detail that a request does not have."""
-
+"""What stands for a detail, and for a time of a recording, that a request does not have."""
+LATER_TURN: Final = "a later turn of a session, which comes a delay after the turn before has ended"
 
 _REPORT_EVERY: Final = 1_000  # objects
+_NO_LENGTH: Final = (None, 0, "")
 
 
 @dataclass(frozen=True)
@@ -30,10 +49,26 @@ class Keys:
     arrival: str | None
     per_unit: int = NANOSECONDS
     """Nanoseconds in the unit of the arrivals."""
+    dated: bool = False
+    """Whether the arrivals are dates."""
+    in_text: bool = False
+    """Whether numbers of the arrivals may be texts."""
     priority: str | None = None
+    tie_break: str | None = None
     hash_ids: str | None = None
     hash_block_size: int | None = None
+    """None: as each object tells, or unknown."""
     details: tuple[str, ...] = ()
+    recorded: tuple[str, ...] = ()
+    """Those of RECORDED_TIMES that there are, in seconds on the clock of the arrivals."""
+
+    def text_time(self, text: object) -> int | None:
+        """Nanoseconds of an arrival that must be a text, or None if it is no time."""
+        if not isinstance(text, str):
+            return None
+        if self.dated:
+            return time_texts.date(text)
+        return time_texts.number(text, self.per_unit) if self.in_text else None
 
 
 def objects(rows: Rows, source: Source) -> Iterator[dict[str, Any]]:
@@ -70,75 +105,116 @@ class Gathered:
                 ("prompt_length", keys.prompt),
                 ("output_length", keys.output),
                 ("priority", keys.priority),
-                *((detail, detail) for detail in keys.details),
+                ("tie_break", keys.tie_break),
+                *((name, name) for name in (*keys.details, *keys.recorded)),
+                (HASH_COUNT, keys.hash_ids),
             )
             if key is not None
         }
+        # With the least and the greatest that they can be, and what stands for none.
+        self._numbers: list[tuple[str, int, int, int | None]] = [
+            *([(keys.priority, INT32_MIN, INT32_MAX, None)] if keys.priority is not None else []),
+            *([(keys.tie_break, INT64_MIN, INT64_MAX, None)] if keys.tie_break is not None else []),
+            *((detail, UNKNOWN, INT64_MAX, UNKNOWN) for detail in keys.details),
+        ]
         self._hash_ids = array("q")
-        self._hash_counts = array("q")
+        self._hash_kind: dict[str, set[Any]] = {"hash_block_size": set(), "hash_covers_output": set()}
+        self._sessions: set[object] = set()
 
     def add(self, value: Mapping[str, Any]) -> str | None:
-        """Take a request, or say why it cannot be used."""
-        keys, row = self._keys, []
+        """Take a request, or say why it cannot be used, or only as one that failed."""
+        keys = self._keys
+        row: list[int] = []
+        times = {name: _optional_time(value.get(name)) for name in keys.recorded} if keys.recorded else {}
+        failed = bool(times) and times.get("end_time") == UNKNOWN
         if keys.arrival is not None:
-            arrival = nanoseconds(value.get(keys.arrival), keys.per_unit)
+            told = value.get(keys.arrival)
+            arrival = keys.text_time(told) if isinstance(told, str) or keys.dated else nanoseconds(told, keys.per_unit)
             if arrival is None:
-                return no_time(keys.arrival)
+                return LATER_TURN if self._is_later_turn(value) else (no_date if keys.dated else no_time)(keys.arrival)
             row.append(arrival)
+            if "session_id" in value:
+                self._sessions.add(str(value["session_id"]))
         if keys.prompt is not None:
             prompt = whole(value.get(keys.prompt), 0, INT32_MAX)
+            if prompt is None and failed and value.get(keys.prompt) in _NO_LENGTH:
+                prompt = 0
             if prompt is None:
                 return no_integer(keys.prompt, 0)
             row.append(prompt)
         output = whole(value.get(keys.output), 1, INT32_MAX)
+        if output is None and failed and value.get(keys.output) in _NO_LENGTH:
+            # It failed before there was one.
+            output = 0
         if output is None:
             return no_integer(keys.output, 1)
         row.append(output)
-        if keys.priority is not None:
-            priority = whole(value.get(keys.priority), INT32_MIN, INT32_MAX)
-            if priority is None:
-                return no_integer(keys.priority, INT32_MIN)
-            row.append(priority)
-        for name in keys.details:
-            detail = value.get(name)
-            number = UNKNOWN if detail is None else whole(detail, UNKNOWN, INT64_MAX)
-            if number is None:
-                return no_integer(name, UNKNOWN, INT64_MAX)
-            row.append(number)
-        if keys.hash_ids is not None:
-            ids = integer_list(value.get(keys.hash_ids))
-            if ids is None:
-                return f"{keys.hash_ids} is no list of integers of 64 bits"
-            self._hash_ids.extend(ids)
-            self._hash_counts.append(len(ids))
+        reason = self._add_numbers(row, value) if self._numbers else None
+        if reason is None and times:
+            reason = self._add_times(row, times)
+        if reason is None and keys.hash_ids is not None:
+            reason = self._add_hashes(row, value)
+        if reason is not None:
+            return reason
         for column, number in zip(self._columns.values(), row, strict=True):
             column.append(number)
+        return FAILED if output == 0 else None
+
+    def _add_numbers(self, row: list[int], value: Mapping[str, Any]) -> str | None:
+        """Append what is neither a length nor a time, or say why it cannot be used."""
+        for name, least, most, default in self._numbers:
+            told = value.get(name)
+            number = default if told is None else whole(told, least, most)
+            if number is None:
+                return no_integer(name, least, most)
+            row.append(number)
         return None
+
+    def _add_times(self, row: list[int], times: Mapping[str, int | None]) -> str | None:
+        """Append the times of a recording, or say why they cannot be used."""
+        has_arrival = self._keys.arrival is not None
+        moments = row[:1] if has_arrival else []
+        for name, time in times.items():
+            if time is None:
+                return no_time(name)
+            row.append(time)
+            if time != UNKNOWN:
+                moments.append(time)
+        return None if moments == sorted(moments) else not_in_order(["arrival"] * has_arrival + list(times))
+
+    def _add_hashes(self, row: list[int], value: Mapping[str, Any]) -> str | None:
+        """Append the number of hash ids and keep them, or say why they cannot be used."""
+        name = str(self._keys.hash_ids)
+        ids = integer_list(value.get(name))
+        if ids is None:
+            return no_ids(name)
+        self._hash_ids.extend(ids)
+        row.append(len(ids))
+        if self._keys.hash_block_size is None:
+            for kind, seen in self._hash_kind.items():
+                # As text, since a value may be anything, and true is equal to 1.
+                seen.add(json.dumps(value.get(kind)))
+        return None
+
+    def _is_later_turn(self, value: Mapping[str, Any]) -> bool:
+        """Whether a request without an arrival is one of a session that waits for the turn before."""
+        if value.get(str(self._keys.arrival)) is not None:
+            return False
+        return "delay" in value or ("session_id" in value and str(value["session_id"]) in self._sessions)
 
     def trace(self, rows: Rows, known: str) -> Trace:
         """All of it."""
-        count = len(self._columns["output_length"])
         columns: dict[str, Int64Array] = {
             name: np.frombuffer(column, np.int64) for name, column in self._columns.items()
         }
-        if count:
+        if len(columns["output_length"]):
             rows.add(**columns)
-        # All of them: no arrival from 0 to the longest time is too late.
-        taken = rows.taken()
-        hashes: dict[str, Any] = {}
         if self._hash_ids:
-            hashes = {
-                "hash_ids": np.frombuffer(self._hash_ids, np.int64),
-                "hash_offsets": np.concatenate([[0], np.cumsum(np.frombuffer(self._hash_counts, np.int64))]),
-                "hash_block_size": self._keys.hash_block_size,
-            }
-        return Trace(
-            requests(taken, **hashes),
-            None,
-            known,
-            dict(rows.skipped),
-            {name: taken[name] for name in self._keys.details},
-        )
+            rows.hash_ids.append(np.frombuffer(self._hash_ids, np.int64))
+        kind = HashKind(self._keys.hash_block_size)
+        if self._keys.hash_ids is not None and self._keys.hash_block_size is None:
+            kind = hash_kind(rows.source, {name: {*map(json.loads, seen)} for name, seen in self._hash_kind.items()})
+        return trace_of(rows, known, kind, is_recording="end_time" in self._keys.recorded, details=self._keys.details)
 
 
 def whole(value: object, minimum: int, maximum: int) -> int | None:
@@ -156,8 +232,15 @@ def nanoseconds(value: object, per_unit: int) -> int | None:
     if type(value) is int:
         return value * per_unit if 0 <= value <= LONGEST // per_unit else None
     if type(value) is float and value >= 0 and value * per_unit <= LONGEST:
-        return round(value * per_unit)
+        return nanosecond_count(value, per_unit)
     return None
+
+
+def _optional_time(value: object) -> int | None:
+    """Nanoseconds of a time of a recording, UNKNOWN where there is none, or None if it is no time."""
+    if value is None or value == "" or (isinstance(value, float) and math.isnan(value)):
+        return UNKNOWN
+    return nanoseconds(value, NANOSECONDS)
 
 
 def integer_list(value: object) -> list[int] | None:

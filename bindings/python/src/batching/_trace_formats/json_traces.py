@@ -1,11 +1,15 @@
 """Mooncake's and Bailian's traces: JSON lines, each a request with hash ids of its prompt's blocks."""
 
+from dataclasses import replace
+from itertools import islice
 from typing import Final
 
 from batching._trace_formats.json_rows import Keys, read_objects
+from batching._trace_formats.json_values import values
 from batching._trace_formats.source import Source
 from batching._traces import Trace
 
+_OBJECTS_LOOKED_AT: Final = 100
 _KEYS: Final = {
     # kvcache-ai/Mooncake: timestamps in milliseconds.
     "mooncake": Keys(
@@ -30,4 +34,9 @@ _KEYS: Final = {
 
 def read(source: Source, known: str) -> Trace:
     """The trace in a file of such JSON lines."""
-    return read_objects(source, known, _KEYS[known])
+    keys = _KEYS[known]
+    first = islice(values(source), _OBJECTS_LOOKED_AT)
+    # Tools that generate such traces may leave the timestamps out: of all requests, and not of some.
+    if not any("timestamp" in value for value in first if isinstance(value, dict)):
+        keys = replace(keys, arrival=None)
+    return read_objects(source, known, keys)

@@ -11,6 +11,7 @@ LONGEST_VALUE: Final = 1 << 30  # bytes
 _CHUNK: Final = 1 << 20
 _BOM: Final = b"\xef\xbb\xbf"
 _SPACE: Final = " \t\r\n"
+_DECODER: Final = json.JSONDecoder()
 
 NOT_JSON: Final = "no JSON"
 NOT_OBJECT: Final = "no JSON object"
@@ -42,7 +43,10 @@ def values(source: Source) -> Iterator[Any]:
 def parsed(text: bytes) -> Any:
     """The value that the bytes are, or BROKEN."""
     try:
-        return json.loads(text.decode("utf-8"))
+        # As json.loads, without looking for spaces.
+        stripped = text.decode("utf-8").strip(_SPACE)
+        value, end = _DECODER.raw_decode(stripped)
+        return value if end == len(stripped) else BROKEN
     # Not UTF-8, not JSON, an integer of thousands of digits; or nested too deep.
     except (ValueError, RecursionError):
         return BROKEN

@@ -24,6 +24,9 @@ class Layout:
     prompt: str | None = None
     arrival: Arrival | None = None
     priority: str | None = None
+    tie_break: str | None = None
+    hash_ids: str | None = None
+    """A column of lists of integers."""
     recorded: Mapping[str, str] | None = None
     """For those of RECORDED_TIMES that there are: the column. Seconds, on the clock of the arrivals."""
     failed_reason: str | None = None
@@ -31,8 +34,13 @@ class Layout:
 
     def names(self) -> list[str]:
         """All columns that are needed."""
-        named = [self.output, self.prompt, self.arrival.name if self.arrival else None, self.priority]
+        arrival = self.arrival.name if self.arrival else None
+        named = [self.output, self.prompt, arrival, self.priority, self.tie_break, self.hash_ids]
         return [name for name in named if name is not None] + list((self.recorded or {}).values())
+
+    def times(self) -> list[str]:
+        """Those columns that hold times."""
+        return ([self.arrival.name] if self.arrival else []) + list((self.recorded or {}).values())
 
     def with_dates(self) -> "Layout":
         """The same where the arrivals are dates. What is told in seconds is of no use beside them."""

@@ -2,6 +2,7 @@
 
 from array import array
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any, Final
 
 import numpy as np
@@ -16,7 +17,7 @@ from batching._trace_formats.rows import (
     Rows,
     no_integer,
     no_time,
-    requests,
+    not_in_order,
     seconds,
 )
 from batching._trace_formats.source import Source
@@ -27,13 +28,13 @@ _WORKLOAD: Final = Keys(output="output_toks", prompt="input_toks", arrival="arri
 # In the order in which they happen, on one monotonic clock. arrival_time is epoch seconds: it cannot be compared with
 # them, and is not used. A request arrives when the server has queued it.
 _TIMES: Final = ("queued_ts", "scheduled_ts", "first_token_ts", "last_token_ts")
-NOT_IN_ORDER: Final = f"{', '.join(_TIMES)} not in order"
+_OBJECTS_LOOKED_AT: Final = 100
 
 
 def read(source: Source, known: str) -> Trace:
     """The trace in a file of either form."""
-    first = next((value for value in values(source) if isinstance(value, dict)), {})
-    if "queued_ts" not in first:
+    first = [value for value in islice(values(source), _OBJECTS_LOOKED_AT) if isinstance(value, dict)]
+    if not any("queued_ts" in value for value in first):
         return read_objects(source, known, _WORKLOAD)
     rows = Rows(source)
     names = ("prompt_length", "output_length", "arrival", "start", "first_token", "end")
@@ -63,7 +64,7 @@ def _measured(value: Mapping[str, Any]) -> list[int] | str:
         if time is None:
             return no_time(name)
         row.append(time)
-    return row if row[2:] == sorted(row[2:]) else NOT_IN_ORDER
+    return row if row[2:] == sorted(row[2:]) else not_in_order(_TIMES)
 
 
 def _trace(rows: Rows, known: str) -> Trace:
@@ -81,4 +82,4 @@ def _trace(rows: Rows, known: str) -> Trace:
         first_token_time=since_first("first_token"),
         prompt_length=taken["prompt_length"].astype(np.int32),
     )
-    return Trace(requests(taken), recorded, known, dict(rows.skipped))
+    return Trace(rows.requests(taken), recorded, known, dict(rows.skipped))

@@ -1,20 +1,23 @@
 """The usable rows of a trace, gathered batch by batch, and the count of the others."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
+from batching import _clock
 from batching._arguments import INT32_MAX
 from batching._calls import Float64Array, Int64Array
+from batching._clock import second_column
 from batching._columns import RequestColumns
 from batching._trace_formats.source import Source
 
 BoolArray = npt.NDArray[np.bool_]
 
-NANOSECONDS: Final = 10**9
+NANOSECONDS: Final = _clock.NANOSECONDS
 LONGEST: Final = 9_223_372_036 * NANOSECONDS
 """The longest time that the library takes, in nanoseconds."""
 
@@ -26,9 +29,38 @@ def no_integer(name: str, minimum: int, maximum: int = INT32_MAX) -> str:
     return f"{name} is no integer from {minimum} to {maximum}"
 
 
+def no_date(name: str) -> str:
+    """The reason for which a row with no date is skipped."""
+    return f"{name} is no time"
+
+
+def not_in_order(names: Iterable[str]) -> str:
+    """The reason for which a row of such times is skipped."""
+    return f"{', '.join(names)} not in order"
+
+
+def no_ids(name: str) -> str:
+    """The reason for which a row with other hash ids is skipped."""
+    return f"{name} is no list of integers of 64 bits"
+
+
 def no_time(name: str) -> str:
     """The reason for which a row without such a time is skipped. Of numbers; dates have their own."""
     return f"{name} is no time from 0 to 9223372036 s"
+
+
+FAILED: Final = "a failed request (recorded has it)"
+"""The reason for which a request is not simulated although its row is used."""
+HASH_COUNT: Final = "hash_count"
+"""The column that tells how many hash ids each row has."""
+
+
+@dataclass(frozen=True)
+class HashKind:
+    """What the hash ids of a file stand for, as in RequestColumns."""
+
+    block_size: int | None = None
+    covers_output: bool = False
 
 
 class Rows:
@@ -40,6 +72,8 @@ class Rows:
         self.count = 0
         self.earliest = 0
         """Nanoseconds of the earliest arrival, once the rows are taken."""
+        self.hash_ids: list[Int64Array] = []
+        """Those of all rows, one row after the other, where there is a column HASH_COUNT."""
         self._columns: dict[str, list[npt.NDArray[Any]]] = {}
 
     def skip(self, reason: str, count: int = 1) -> None:
@@ -71,29 +105,52 @@ class Rows:
             in_time = since_first <= LONGEST
             self.skip(TOO_LATE, int(len(in_time) - in_time.sum()))
             columns["arrival"] = since_first.astype(np.int64)
+            if HASH_COUNT in columns and not in_time.all():
+                self.hash_ids = [np.concatenate(self.hash_ids)[np.repeat(in_time, columns[HASH_COUNT])]]
             columns = {name: column[in_time] for name, column in columns.items()}
         return columns
+
+    def requests(self, columns: Mapping[str, npt.NDArray[Any]], kind: HashKind | None = None) -> RequestColumns:
+        """What a simulation takes of the columns that were taken: the rows with an output, without those where a column
+        `success` says that they failed and that their output is no length. The earliest arrives at 0.0.
+        """
+        usable = columns["output_length"] > 0
+        if "success" in columns:
+            usable &= columns["success"]
+        simulated = {name: column[usable] for name, column in columns.items()}
+        arrivals = simulated.get("arrival")
+        if arrivals is not None and len(arrivals):
+            arrivals = arrivals - arrivals.min()
+        hashes: dict[str, Any] = {}
+        if HASH_COUNT in columns and self.hash_ids:
+            kind = kind or HashKind()
+            ids = np.concatenate(self.hash_ids)
+            if not usable.all():
+                ids = ids[np.repeat(usable, columns[HASH_COUNT])]
+            if len(ids):
+                hashes = {
+                    "hash_ids": ids,
+                    "hash_offsets": np.concatenate([[0], np.cumsum(simulated[HASH_COUNT])]),
+                    "hash_block_size": kind.block_size,
+                    "hash_covers_output": kind.covers_output,
+                }
+        return RequestColumns(
+            simulated["output_length"],
+            simulated.get("prompt_length"),
+            None if arrivals is None else seconds(arrivals),
+            priority=simulated.get("priority"),
+            tie_break=simulated.get("tie_break"),
+            **hashes,
+        )
 
     def _reasons(self) -> str:
         listed = ", ".join(f"{count:,} with {reason}" for reason, count in self.skipped.items())
         return f" ({listed})" if listed else ""
 
 
-def requests(columns: Mapping[str, npt.NDArray[Any]], **hashes: Any) -> RequestColumns:
-    """The columns that a simulation takes."""
-    arrivals = columns.get("arrival")
-    return RequestColumns(
-        columns["output_length"],
-        columns.get("prompt_length"),
-        None if arrivals is None else seconds(arrivals),
-        priority=columns.get("priority"),
-        **hashes,
-    )
-
-
 def seconds(nanoseconds: Int64Array) -> Float64Array:
     """Doubles, as the library takes them."""
-    return nanoseconds / float(NANOSECONDS)
+    return second_column(nanoseconds)
 
 
 Check = tuple[str, BoolArray]
@@ -108,3 +165,17 @@ def usable(rows: Rows, checks: list[Check]) -> BoolArray:
             rows.skip(reason, int((passed & ~holds).sum()))
             passed &= holds
     return passed
+
+
+def hash_kind(source: Source, seen: dict[str, set[Any]]) -> HashKind:
+    """What the hash ids stand for, by all values of hash_block_size and of hash_covers_output."""
+    block_sizes, covers = seen.get("hash_block_size", set()), seen.get("hash_covers_output", set())
+    for name, values in (("hash_block_size", block_sizes), ("hash_covers_output", covers)):
+        if len(values) > 1:
+            raise source.error(f"has several values of {name}: must be the same in all rows")
+    block_size, covers_output = next(iter(block_sizes), None), next(iter(covers), None) or False
+    if block_size is not None and not (type(block_size) is int and 1 <= block_size < 2**31):
+        raise source.error(f"has the hash_block_size {str(block_size)[:40]}: must be an integer from 1 to 2147483647")
+    if type(covers_output) is not bool:
+        raise source.error(f"has the hash_covers_output {str(covers_output)[:40]}: must be true or false")
+    return HashKind(block_size, covers_output)

@@ -1,29 +1,20 @@
-"""JSON objects with the lengths of requests, and ShareGPT's conversations, whose tokens the caller counts.
+"""JSON objects with the lengths of requests, and ShareGPT's conversations, whose tokens the caller counts."""
 
-As `vllm bench serve` does, the first two turns of a conversation are prompt and output; nothing is shuffled or left out
-for its length.
-"""
-
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from itertools import islice
 from typing import Any, Final
 
-from batching._arguments import integer
+from batching._trace_formats import time_texts
+from batching._trace_formats.conversations import CONVERSATIONS, CountTokens, counted
 from batching._trace_formats.json_rows import Gathered, Keys, objects
 from batching._trace_formats.json_values import values
-from batching._trace_formats.named import ARRIVAL_NAMES, OUTPUT_NAMES, PROMPT_NAMES, normal
+from batching._trace_formats.layout import RECORDED_TIMES
+from batching._trace_formats.named import ARRIVAL_NAMES, OUTPUT_NAMES, PROMPT_NAMES, arrival_name, no_arrivals, normal
 from batching._trace_formats.rows import NANOSECONDS, Rows
 from batching._trace_formats.source import Source
 from batching._traces import Trace
 
-CountTokens = Callable[[str], int]
-
-NO_CONVERSATION: Final = "a conversation without two turns of text"
-NOT_COUNTED: Final = "a conversation without lengths, and no count_tokens to count them"
-
 _OBJECTS_LOOKED_AT: Final = 100
-_CONVERSATIONS: Final = ("conversations", "conversation")
-_TEXTS: Final = ("value", "content")
 
 
 def read(source: Source, known: str, count_tokens: CountTokens | None) -> Trace:
@@ -44,40 +35,46 @@ def read(source: Source, known: str, count_tokens: CountTokens | None) -> Trace:
 
 def _keys(source: Source) -> Keys:
     """The keys in use, in normal form, by what the first objects have."""
-    seen: set[str] = set()
+    seen: dict[str, str] = {}
+    dates: set[str] = set()
     for value in islice(values(source), _OBJECTS_LOOKED_AT):
         if isinstance(value, dict):
-            seen.update(normal(key) for key in value)
-    arrival = next((name for name in ARRIVAL_NAMES if name in seen), None)
+            for key, item in value.items():
+                seen.setdefault(normal(key), key)
+                if isinstance(item, str) and time_texts.date(item) is not None:
+                    dates.add(normal(key))
+    arrival = arrival_name(seen)
     prompt = next((name for name in PROMPT_NAMES if name in seen), None)
-    if prompt is None and seen & set(_CONVERSATIONS):
+    if prompt is None and seen.keys() & set(CONVERSATIONS):
         prompt = "prompt_length"
+    if arrival is None:
+        no_arrivals(source, seen, RECORDED_TIMES, dates)
+    per_unit = (ARRIVAL_NAMES[arrival] if arrival else None) or NANOSECONDS
+    # Other times are seconds: of no use beside arrivals that are told otherwise.
+    in_seconds = per_unit == NANOSECONDS and arrival not in dates
     return Keys(
         output=next((name for name in OUTPUT_NAMES if name in seen), "output_length"),
         prompt=prompt,
         arrival=arrival,
-        per_unit=(ARRIVAL_NAMES[arrival] if arrival else None) or NANOSECONDS,
+        per_unit=per_unit,
+        dated=arrival in dates,
+        in_text=True,
         priority="priority" if "priority" in seen else None,
+        tie_break="tie_break" if "tie_break" in seen else None,
+        hash_ids="hash_ids" if "hash_ids" in seen else None,
+        recorded=tuple(name for name in RECORDED_TIMES if name in seen and name != arrival)
+        if in_seconds and "end_time" in seen
+        else (),
     )
 
 
 def _count(value: Mapping[str, Any], named: dict[str, Any], keys: Keys, count_tokens: CountTokens | None) -> str | None:
     """Put the lengths of a conversation beside what else is named, or say why not."""
-    turns = next((value[key] for key in _CONVERSATIONS if key in value), None)
+    turns = next((value[key] for key in CONVERSATIONS if key in value), None)
     if turns is None:
         return None
-    texts = [_text(turn) for turn in turns[:2]] if isinstance(turns, list) else []
-    if len(texts) < 2 or not all(isinstance(text, str) for text in texts):
-        return NO_CONVERSATION
-    if count_tokens is None:
-        return NOT_COUNTED
-    for key, text in zip((keys.prompt, keys.output), texts, strict=True):
-        if key is not None:
-            named[key] = integer(count_tokens(text), "what count_tokens returns")
+    lengths = counted(turns, count_tokens)
+    if isinstance(lengths, str):
+        return lengths
+    named[keys.prompt or ""], named[keys.output] = lengths
     return None
-
-
-def _text(turn: object) -> Any:
-    if not isinstance(turn, dict):
-        return None
-    return next((turn[key] for key in _TEXTS if key in turn), None)

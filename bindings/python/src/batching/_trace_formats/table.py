@@ -1,67 +1,80 @@
 """Tables of requests: how a batch of them becomes rows."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from batching._arguments import INT32_MAX, INT32_MIN
-from batching._recorded import RecordedRequests
+from batching._arguments import INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN
 from batching._trace_formats import arrow_columns
 from batching._trace_formats.layout import RECORDED_TIMES, Arrival, Layout
+from batching._trace_formats.recordings import MISSING, trace_of
 from batching._trace_formats.rows import (
+    FAILED,
+    HASH_COUNT,
     NANOSECONDS,
     BoolArray,
     Check,
+    HashKind,
     Rows,
+    no_date,
+    no_ids,
     no_integer,
     no_time,
-    requests,
-    seconds,
+    not_in_order,
     usable,
 )
 from batching._traces import Trace
 
 
-def read_table(rows: Rows, known: str, layout: Layout, batches: Iterable[Callable[[str], Any]]) -> Trace:
+def read_table(
+    rows: Rows, known: str, layout: Layout, batches: Iterable[Callable[[str], Any]], kind: HashKind | None = None
+) -> Trace:
     """The trace of a table. A batch is a function from the name of a column to its values."""
     for batch in batches:
         _add(rows, layout, batch)
         rows.source.report()
-    columns = rows.taken()
-    return Trace(
-        requests(columns),
-        _recorded(columns, rows.earliest) if layout.recorded and "end_time" in layout.recorded else None,
-        known,
-        dict(rows.skipped),
-    )
+    return trace_of(rows, known, kind, is_recording=bool(layout.recorded and "end_time" in layout.recorded))
 
 
 def _add(rows: Rows, layout: Layout, batch: Callable[[str], Any]) -> None:
     checks: list[Check] = []
     columns: dict[str, npt.NDArray[Any]] = {}
+    recorded = {role: _optional_times(name, batch, checks) for role, name in (layout.recorded or {}).items()}
+    failed = recorded["end_time"] == MISSING if "end_time" in recorded else None
+    late, checks = checks, []
     if layout.arrival is not None:
         columns["arrival"] = _arrivals(layout.arrival, batch, checks)
     if layout.prompt is not None:
-        columns["prompt_length"], holds = arrow_columns.integers(batch(layout.prompt), 0, INT32_MAX)
-        checks.append((no_integer(layout.prompt, 0), holds))
+        columns["prompt_length"] = _lengths(layout.prompt, 0, batch, checks, failed)
     lowest = 0 if layout.failed_reason else 1
-    columns["output_length"], holds = arrow_columns.integers(batch(layout.output), lowest, INT32_MAX)
-    checks.append((no_integer(layout.output, lowest), holds))
+    columns["output_length"] = _lengths(layout.output, lowest, batch, checks, failed)
     if layout.failed_reason:
         checks.append((layout.failed_reason, columns["output_length"] != 0))
-    if layout.priority is not None:
-        columns["priority"], holds = arrow_columns.integers(batch(layout.priority), INT32_MIN, INT32_MAX)
-        checks.append((no_integer(layout.priority, INT32_MIN), holds))
-    for role, name in (layout.recorded or {}).items():
-        columns[role] = _optional_times(name, batch, checks)
+    for role, name, least, most in (
+        ("priority", layout.priority, INT32_MIN, INT32_MAX),
+        ("tie_break", layout.tie_break, INT64_MIN, INT64_MAX),
+    ):
+        if name is not None:
+            columns[role], holds = arrow_columns.integers(batch(name), least, most)
+            checks.append((no_integer(name, least, most), holds))
+    if layout.hash_ids is not None:
+        holds, ids_of = arrow_columns.lists(batch(layout.hash_ids))
+        checks.append((no_ids(layout.hash_ids), holds))
+    columns |= recorded
+    checks += late
     _check_order(columns, checks)
     passed = usable(rows, checks)
+    if layout.hash_ids is not None:
+        columns[HASH_COUNT], ids = ids_of(passed)
+        rows.hash_ids.append(ids)
+    if failed is not None:
+        rows.skip(FAILED, int((passed & failed & (columns["output_length"] == 0)).sum()))
     narrow = {"output_length", "prompt_length", "priority"}
     rows.add(
         **{
-            name: column[passed].astype(np.int32) if name in narrow else column[passed]
+            name: column if name == HASH_COUNT else column[passed].astype(np.int32 if name in narrow else column.dtype)
             for name, column in columns.items()
         }
     )
@@ -71,15 +84,25 @@ def _arrivals(arrival: Arrival, batch: Callable[[str], Any], checks: list[Check]
     column = batch(arrival.name)
     if arrival.per_unit is None:
         times, holds = arrow_columns.dates(column)
-        checks.append((f"{arrival.name} is no time", holds))
+        checks.append((no_date(arrival.name), holds))
     else:
         times, holds = arrow_columns.durations(column, arrival.per_unit)
         checks.append((no_time(arrival.name), holds))
     return times
 
 
-MISSING: Final = -1
-"""Nanoseconds of a time that is not known."""
+def _lengths(
+    name: str, lowest: int, batch: Callable[[str], Any], checks: list[Check], failed: BoolArray | None
+) -> npt.NDArray[np.int64]:
+    """Lengths, 0 where a request failed before there was one: it has not got to it."""
+    column = batch(name)
+    lengths, holds = arrow_columns.integers(column, lowest, INT32_MAX)
+    if failed is not None and not holds.all():
+        zeros, are_zeros = arrow_columns.integers(column, 0, 0)
+        none = failed & (are_zeros | arrow_columns.are_missing(column))
+        lengths, holds = np.where(none, zeros, lengths), holds | none
+    checks.append((no_integer(name, lowest), holds))
+    return lengths
 
 
 def _optional_times(name: str, batch: Callable[[str], Any], checks: list[Check]) -> npt.NDArray[np.int64]:
@@ -100,23 +123,4 @@ def _check_order(columns: Mapping[str, npt.NDArray[Any]], checks: list[Check]) -
     for name in names[1:]:
         in_order &= (columns[name] == MISSING) | (columns[name] >= latest)
         latest = np.maximum(latest, columns[name])
-    checks.append((f"{', '.join(names)} not in order", in_order))
-
-
-def _recorded(columns: Mapping[str, npt.NDArray[Any]], earliest: int) -> RecordedRequests:
-    """The recording: a request without an end has failed."""
-    # The arrivals are counted from the earliest by now, the other times are still those of the file.
-    success = columns["end_time"] != MISSING
-    times = {
-        name: np.where(columns[name] == MISSING, np.nan, seconds(columns[name] - earliest))
-        for name in RECORDED_TIMES
-        if name in columns
-    }
-    arrivals = columns.get("arrival")
-    return RecordedRequests(
-        output_length=np.where(success, columns["output_length"], 0).astype(np.int32),
-        arrival_time=None if arrivals is None else seconds(arrivals),
-        prompt_length=columns.get("prompt_length"),
-        success=success,
-        **times,
-    )
+    checks.append((not_in_order(names), in_order))

@@ -1,0 +1,53 @@
+import CBatchingInterrupt
+
+/// Work that has been done, so that whoever called may stop it. There is no clock: rows are counted, and after every so
+/// many the callback of the thread is asked.
+enum Work {
+    /// Rows after which a loop counts them.
+    static let piece = 1 << 13
+    /// What an iteration of an engine counts.
+    static let iteration: Int64 = 8
+    /// From one call of the callback to the next.
+    static let interval = Int64(CBATCHING_WORK_INTERVAL)
+
+    /// Counts `units` of work, each of at most some tens of nanoseconds. Throws if the callback wants no more.
+    @inline(never)
+    static func done(_ units: Int64) throws(BatchingError) {
+        if cbatching_work_done(min(units, interval)) != 0 { throw interrupted }
+    }
+
+    /// Counts the rows of a loop: called for each of them, with 0, 1, 2, …
+    @inline(__always)
+    static func row(_ index: Int) throws(BatchingError) {
+        if index & (piece - 1) == piece - 1 { try done(Int64(piece)) }
+    }
+
+    /// The same for a loop that must not be broken up: `body` gets one piece of 0..<`count` after the other.
+    @inline(__always)
+    static func inPieces(
+        of count: Int, _ body: (Range<Int>) throws(BatchingError) -> Void
+    ) throws(BatchingError) {
+        var start = 0
+        while start < count {
+            let end = min(start &+ piece, count)
+            try body(start..<end)
+            try done(Int64(end &- start))
+            start = end
+        }
+    }
+
+    private static var interrupted: BatchingError { .cancelled("the interrupt callback stopped the call") }
+}
+
+/// Stops calls of a thread that take long: see "Interrupts" in section 1 of the C header.
+public enum Interruption {
+    /// From now on `callback` is called, in the calling thread, after a bounded amount of work of each call; one that
+    /// returns anything but 0 stops the call, which throws that it was cancelled. nil: none is called.
+    /// - Returns: the one that was set before.
+    @discardableResult
+    public static func set(
+        _ callback: (@convention(c) (UnsafeMutableRawPointer?) -> Int32)?, userData: UnsafeMutableRawPointer? = nil
+    ) -> (@convention(c) (UnsafeMutableRawPointer?) -> Int32)? {
+        cbatching_interrupt_set(callback, userData)
+    }
+}

@@ -1,0 +1,314 @@
+/*
+ * The accumulator at its limits: reached by honest events and by merging with copies of itself, and by bytes that
+ * somebody made. Beyond a limit is BATCHING_ERROR_OVERFLOW, and the accumulator stays as it was.
+ */
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include "support.h"
+
+struct bytes {
+    uint8_t *bytes;
+    int64_t size;
+};
+
+static struct bytes serialized(batching_accumulator *accumulator) {
+    struct bytes serialized;
+    assert_succeeds(batching_accumulator_serialize(accumulator, NULL, 0, &serialized.size));
+    serialized.bytes = malloc((size_t)serialized.size);
+    assert_succeeds(batching_accumulator_serialize(accumulator, serialized.bytes, serialized.size, NULL));
+    return serialized;
+}
+
+static batching_accumulator *copied(batching_accumulator *accumulator) {
+    const struct bytes bytes = serialized(accumulator);
+    batching_accumulator *copy = NULL;
+    assert_succeeds(batching_accumulator_deserialize(bytes.bytes, bytes.size, &copy));
+    free(bytes.bytes);
+    return copy;
+}
+
+static void destroy(batching_accumulator *accumulator) {
+    assert_succeeds(batching_accumulator_destroy(accumulator));
+}
+
+static batching_accumulator *created(void) {
+    INITIALIZED(batching_accumulator_config, config);
+    config.slot_count = 2;
+    config.max_requests = 4;
+    config.max_gaps = 8;
+    batching_accumulator *accumulator = NULL;
+    assert_succeeds(batching_accumulator_create(&config, &accumulator));
+    return accumulator;
+}
+
+static void require_same(batching_accumulator *accumulator, struct bytes before) {
+    const struct bytes after = serialized(accumulator);
+    assert_int_equal(after.size, before.size);
+    assert_memory_equal(after.bytes, before.bytes, (size_t)before.size);
+    free(after.bytes);
+}
+
+/* Every query, of which none fails. */
+static batching_metrics looked_at(batching_accumulator *accumulator) {
+    INITIALIZED(batching_metrics, metrics);
+    batching_distribution distributions[6];
+    for (int which = 0; which < 6; which++) {
+        assert_succeeds(batching_distribution_init(&distributions[which], sizeof *distributions));
+    }
+    metrics.ttft = &distributions[0];
+    metrics.tpot = &distributions[1];
+    metrics.itl = &distributions[2];
+    metrics.e2e = &distributions[3];
+    metrics.queue_time = &distributions[4];
+    metrics.normalized_latency = &distributions[5];
+    assert_succeeds(batching_accumulator_measure(accumulator, BATCHING_ACCUMULATOR_WINDOW, NULL, &metrics));
+    assert_succeeds(batching_accumulator_measure(accumulator, BATCHING_ACCUMULATOR_START, NULL, &metrics));
+    for (int which = 0; which < 6; which++) {
+        assert_true(distributions[which].count >= 0 && distributions[which].std >= 0);
+    }
+    int64_t needed;
+    assert_succeeds(batching_accumulator_prometheus(accumulator, "m", "0", 0, NULL, 0, &needed));
+    return metrics;
+}
+
+/* Adds copies of itself until it overflows. Returns how often it doubled; nothing has changed by the last attempt. */
+static int doublings(batching_accumulator *accumulator) {
+    for (int doubled = 0; doubled < 70; doubled++) {
+        batching_accumulator *copy = copied(accumulator);
+        const struct bytes before = serialized(accumulator);
+        const batching_status status = batching_accumulator_merge(accumulator, copy);
+        destroy(copy);
+        if (status != BATCHING_OK) {
+            assert_string_equal(batching_status_name(status), "BATCHING_ERROR_OVERFLOW");
+            require_same(accumulator, before);
+            free(before.bytes);
+            return doubled;
+        }
+        free(before.bytes);
+    }
+    return 70;
+}
+
+enum { PROMPT = 1 << 30, LATER = 1000 };
+
+/* Each is one request, which ends; then as many doublings as its limit allows. */
+static void prompt_tokens(batching_accumulator *accumulator) {
+    assert_succeeds(batching_accumulator_arrived(accumulator, 1, 0.0, PROMPT));
+    assert_succeeds(batching_accumulator_tokens(accumulator, 1, 0.0, 1));
+    assert_succeeds(batching_accumulator_failed(accumulator, 1, 0.0, BATCHING_FAILED_ERROR));
+}
+
+static void prompt_tokens_without_a_first_token(batching_accumulator *accumulator) {
+    assert_succeeds(batching_accumulator_arrived(accumulator, 1, 0.0, PROMPT));
+    assert_succeeds(batching_accumulator_finished(accumulator, 1, 0.0, BATCHING_FINISHED_STOP));
+    assert_succeeds(batching_accumulator_advance(accumulator, LATER));
+}
+
+static void generated_tokens(batching_accumulator *accumulator) {
+    assert_succeeds(batching_accumulator_arrived(accumulator, 1, 0.0, 0));
+    assert_succeeds(batching_accumulator_tokens(accumulator, 1, 0.0, PROMPT));
+    assert_succeeds(batching_accumulator_failed(accumulator, 1, 0.0, BATCHING_FAILED_ERROR));
+}
+
+static void tokens_of_both_kinds(batching_accumulator *accumulator) {
+    assert_succeeds(batching_accumulator_arrived(accumulator, 1, 0.0, PROMPT));
+    assert_succeeds(batching_accumulator_tokens(accumulator, 1, 0.0, PROMPT));
+    assert_succeeds(batching_accumulator_finished(accumulator, 1, 0.0, BATCHING_FINISHED_STOP));
+    assert_succeeds(batching_accumulator_advance(accumulator, LATER));
+}
+
+static void requests(batching_accumulator *accumulator) {
+    assert_succeeds(batching_accumulator_arrived(accumulator, 1, 0.0, 0));
+    assert_succeeds(batching_accumulator_failed(accumulator, 1, 0.0, BATCHING_FAILED_ABORT));
+}
+
+static void samples_of_a_slot(batching_accumulator *accumulator) {
+    assert_succeeds(batching_accumulator_arrived(accumulator, 1, 0.0, 0));
+    assert_succeeds(batching_accumulator_finished(accumulator, 1, BATCHING_TIME_MAX, BATCHING_FINISHED_STOP));
+}
+
+static void the_longest_times(batching_accumulator *accumulator) {
+    assert_succeeds(batching_accumulator_arrived(accumulator, 1, 0.0, 1));
+    assert_succeeds(batching_accumulator_tokens(accumulator, 1, 0.0, 1));
+    assert_succeeds(batching_accumulator_tokens(accumulator, 1, BATCHING_TIME_MAX / 2, 1));
+    assert_succeeds(batching_accumulator_finished(accumulator, 1, BATCHING_TIME_MAX / 2, BATCHING_FINISHED_LENGTH));
+    assert_succeeds(batching_accumulator_advance(accumulator, BATCHING_TIME_MAX));
+}
+
+static const struct limit {
+    const char *name;
+    void (*tell)(batching_accumulator *accumulator);
+    /* 2^62 tokens from 2^30; 2^40 requests; 4294967295 samples, which 2^32 is beyond. */
+    int doublings;
+} LIMITS[] = {
+    {"prompt tokens", prompt_tokens, 32},
+    {"prompt tokens without a first token", prompt_tokens_without_a_first_token, 32},
+    {"generated tokens", generated_tokens, 32},
+    {"tokens of both kinds", tokens_of_both_kinds, 32},
+    {"requests", requests, 40},
+    {"samples of a slot", samples_of_a_slot, 31},
+    {"the longest times", the_longest_times, 40},
+};
+enum { LIMIT_COUNT = sizeof LIMITS / sizeof *LIMITS };
+
+static void beyond_a_limit_is_an_overflow_and_changes_nothing(void **state) {
+    (void)state;
+    for (int limit = 0; limit < LIMIT_COUNT; limit++) {
+        batching_accumulator *accumulator = created();
+        LIMITS[limit].tell(accumulator);
+        const int doubled = doublings(accumulator);
+        if (doubled != LIMITS[limit].doublings) {
+            fail_msg("%s: %d doublings", LIMITS[limit].name, doubled);
+        }
+        const batching_metrics metrics = looked_at(accumulator);
+        assert_int_equal(metrics.completed + metrics.failed, INT64_C(1) << doubled);
+        destroy(accumulator);
+    }
+}
+
+static void totals_at_the_limit_are_right(void **state) {
+    (void)state;
+    batching_accumulator *accumulator = created();
+    tokens_of_both_kinds(accumulator);
+    assert_int_equal(doublings(accumulator), 32);
+    const batching_metrics metrics = looked_at(accumulator);
+    assert_int_equal(metrics.total_input_tokens, INT64_C(1) << 62);
+    assert_int_equal(metrics.total_output_tokens, INT64_C(1) << 62);
+    /* Their sum is 2^63, which no int64_t holds. */
+    assert_double_equal(metrics.total_token_throughput, 0x1p63 / LATER);
+    /* No request is taken at the limit. */
+    assert_fails(batching_accumulator_arrived(accumulator, 2, LATER, 0), BATCHING_ERROR_OVERFLOW, "2^62 tokens");
+    destroy(accumulator);
+}
+
+static void a_deviation_of_samples_at_the_limit_is_exact(void **state) {
+    (void)state;
+    batching_accumulator *accumulator = created();
+    the_longest_times(accumulator);
+    assert_succeeds(batching_accumulator_arrived(accumulator, 1, 0.0, 1));
+    assert_succeeds(batching_accumulator_finished(accumulator, 1, 0.0, BATCHING_FINISHED_STOP));
+    (void)doublings(accumulator);
+    INITIALIZED(batching_metrics, metrics);
+    INITIALIZED(batching_distribution, e2e);
+    metrics.e2e = &e2e;
+    assert_succeeds(batching_accumulator_measure(accumulator, BATCHING_ACCUMULATOR_START, NULL, &metrics));
+    /* Half of the requests took BATCHING_TIME_MAX / 2, half nothing: mean and deviation are a quarter. */
+    assert_double_equal(e2e.mean, BATCHING_TIME_MAX / 4);
+    assert_double_equal(e2e.std, BATCHING_TIME_MAX / 4);
+    destroy(accumulator);
+}
+
+/* --- Bytes that somebody made --------------------------------------------------------------------------------------
+ */
+
+enum { CHECKSUM_SIZE = 8, CONFIG_END = 24 + 64 };
+
+static void put(uint8_t *bytes, uint64_t value, int size) {
+    for (int byte = 0; byte < size; byte++) {
+        bytes[byte] = (uint8_t)(value >> (8 * byte));
+    }
+}
+
+/* FNV-1a. */
+static void put_checksum(struct bytes bytes) {
+    uint64_t checksum = UINT64_C(0xcbf29ce484222325);
+    for (int64_t index = 0; index < bytes.size - CHECKSUM_SIZE; index++) {
+        checksum = (checksum ^ bytes.bytes[index]) * UINT64_C(0x100000001b3);
+    }
+    put(bytes.bytes + bytes.size - CHECKSUM_SIZE, checksum, 8);
+}
+
+static const uint64_t NEAR_LIMITS[] = {
+    UINT64_C(1) << 31,       UINT64_C(1) << 32,       (UINT64_C(1) << 40) - 1, UINT64_C(1) << 40, UINT64_C(1) << 62,
+    (UINT64_C(1) << 62) + 1, (UINT64_C(1) << 63) - 1, UINT64_C(1) << 63,       UINT64_MAX,        0,
+    0x43dfffffffffffff,      0x43e0000000000000,
+};
+enum { NEAR_COUNT = sizeof NEAR_LIMITS / sizeof *NEAR_LIMITS };
+
+/* Whatever it holds, every call returns, and nothing passes a limit unnoticed. */
+static void use(batching_accumulator *accumulator) {
+    (void)looked_at(accumulator);
+    batching_accumulator *copy = copied(accumulator);
+    for (int64_t request = 3; request < 5; request++) {
+        (void)batching_accumulator_tokens(accumulator, request, BATCHING_TIME_MAX, INT32_MAX);
+        (void)batching_accumulator_finished(accumulator, request, BATCHING_TIME_MAX, BATCHING_FINISHED_STOP);
+        (void)batching_accumulator_failed(copy, request, BATCHING_TIME_MAX, BATCHING_FAILED_ERROR);
+    }
+    (void)batching_accumulator_arrived(accumulator, 9, 0.0, INT32_MAX);
+    (void)batching_accumulator_merge(accumulator, copy);
+    (void)batching_accumulator_merge(copy, accumulator);
+    (void)looked_at(copy);
+    (void)looked_at(accumulator);
+    destroy(copy);
+}
+
+static void bytes_near_every_limit_are_refused_or_work(void **state) {
+    (void)state;
+    batching_accumulator *accumulator = created();
+    tokens_of_both_kinds(accumulator);
+    samples_of_a_slot(accumulator);
+    assert_succeeds(batching_accumulator_arrived(accumulator, 3, 0.0, 5));
+    assert_succeeds(batching_accumulator_tokens(accumulator, 3, 1.0, 2));
+    assert_succeeds(batching_accumulator_tokens(accumulator, 3, 3.0, 2));
+    assert_succeeds(batching_accumulator_arrived(accumulator, 4, 0.0, 5));
+    const struct bytes given = serialized(accumulator);
+    int made = 0;
+    for (int64_t place = CONFIG_END; place + 8 <= given.size - CHECKSUM_SIZE; place += 8) {
+        for (int near = 0; near < NEAR_COUNT; near++) {
+            struct bytes changed = {malloc((size_t)given.size), given.size};
+            memcpy(changed.bytes, given.bytes, (size_t)given.size);
+            put(changed.bytes + place, NEAR_LIMITS[near], 8);
+            put_checksum(changed);
+            batching_accumulator *hostile = NULL;
+            if (batching_accumulator_deserialize(changed.bytes, changed.size, &hostile) == BATCHING_OK) {
+                made++;
+                use(hostile);
+                destroy(hostile);
+            }
+            free(changed.bytes);
+        }
+    }
+    assert_true(made > 0);
+    free(given.bytes);
+    destroy(accumulator);
+}
+
+/* The counters of a slot of the window have 32 bits: 2^33 samples in one bin are none of ours. */
+static void a_slot_of_more_samples_than_it_counts_is_refused(void **state) {
+    (void)state;
+    batching_accumulator *accumulator = created();
+    assert_succeeds(batching_accumulator_arrived(accumulator, 1, 0.0, 0));
+    assert_succeeds(batching_accumulator_finished(accumulator, 1, 0.0, BATCHING_FINISHED_STOP));
+    assert_int_equal(doublings(accumulator), 31);
+    const struct bytes given = serialized(accumulator);
+    const uint64_t samples = UINT64_C(1) << 31;
+    for (int64_t place = CONFIG_END; place + 8 <= given.size - CHECKSUM_SIZE; place++) {
+        uint64_t value = 0;
+        for (int byte = 7; byte >= 0; byte--) {
+            value = value << 8 | given.bytes[place + byte];
+        }
+        if (value == samples) {
+            put(given.bytes + place, UINT64_C(1) << 33, 8);
+            place += 7;
+        }
+    }
+    put_checksum(given);
+    batching_accumulator *made = NULL;
+    assert_fails(batching_accumulator_deserialize(given.bytes, given.size, &made), BATCHING_ERROR_INVALID_ARGUMENT,
+                 "out of its range");
+    free(given.bytes);
+    destroy(accumulator);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(beyond_a_limit_is_an_overflow_and_changes_nothing),
+        cmocka_unit_test(totals_at_the_limit_are_right),
+        cmocka_unit_test(a_deviation_of_samples_at_the_limit_is_exact),
+        cmocka_unit_test(bytes_near_every_limit_are_refused_or_work),
+        cmocka_unit_test(a_slot_of_more_samples_than_it_counts_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,584 @@
+/*
+ * The same bytes in every floating-point mode of the host: all four rounding modes, each with subnormal numbers kept,
+ * flushed where they are results, where they are operands, and both. The host has its mode back after every call, and
+ * in every callback, and none of its exception flags is cleared.
+ */
+#include <fenv.h>
+#include <float.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "support.h"
+
+#if defined(__x86_64__)
+#include <xmmintrin.h>
+/* Bits of MXCSR: results are flushed, operands are, and neither. */
+static const unsigned FLUSHES[] = {0, 0x8000, 0x0040, 0x8040};
+#else
+static const unsigned FLUSHES[] = {0};
+#endif
+static const int ROUNDINGS[] = {FE_TONEAREST, FE_UPWARD, FE_DOWNWARD, FE_TOWARDZERO};
+
+struct mode {
+    int rounding;
+    unsigned flush;
+};
+
+static void mode_set(struct mode mode) {
+    (void)fesetround(mode.rounding);
+#if defined(__x86_64__)
+    _mm_setcsr((_mm_getcsr() & ~0x8040u) | mode.flush);
+#endif
+}
+
+static struct mode mode_now(void) {
+    struct mode mode = {.rounding = fegetround()};
+#if defined(__x86_64__)
+    mode.flush = _mm_getcsr() & 0x8040u;
+#endif
+    return mode;
+}
+
+static const struct mode STANDARD = {.rounding = FE_TONEAREST};
+/* That of the host in the scenario that runs. */
+static struct mode host;
+
+static void require_host(const char *where) {
+    const struct mode now = mode_now();
+    if (now.rounding != host.rounding || now.flush != host.flush) {
+        mode_set(STANDARD);
+        fail_msg("%s: the mode is %d and %x, not the host's %d and %x", where, now.rounding, now.flush, host.rounding,
+                 host.flush);
+    }
+}
+
+/* What a scenario was told, byte for byte. */
+enum { MOST_BYTES = 1 << 20, COUNT = 96, BANDS = 3, PERCENTILES = 3 };
+struct told {
+    unsigned char bytes[MOST_BYTES];
+    size_t size;
+};
+
+static void tell(struct told *told, const void *bytes, size_t size) {
+    assert_true(told->size + size <= MOST_BYTES);
+    memcpy(told->bytes + told->size, bytes, size);
+    told->size += size;
+}
+
+#define TELL(value) tell(told, &(value), sizeof(value))
+#define CALL(...)                                                                                                      \
+    do {                                                                                                               \
+        const batching_status status_of_call = (__VA_ARGS__);                                                          \
+        require_host(#__VA_ARGS__);                                                                                    \
+        TELL(status_of_call);                                                                                          \
+        if (status_of_call != BATCHING_OK) {                                                                           \
+            tell(told, batching_last_error(), strlen(batching_last_error()));                                          \
+        }                                                                                                              \
+    } while (0)
+#define MADE(type, name)                                                                                               \
+    type name;                                                                                                         \
+    memset(&name, 0, sizeof name);                                                                                     \
+    CALL(type##_init(&name, sizeof name))
+
+/* Inputs, made once in the standard mode. */
+static int32_t prompt[COUNT], output[COUNT];
+static int64_t ids[COUNT];
+static double arrival[COUNT], begun[COUNT], first[COUNT], last_token[COUNT], ended[COUNT], any[COUNT];
+static const double EDGES[BANDS + 1] = {0, 33.3, 66.6, 100};
+static const double PERCENTS[PERCENTILES] = {10, 50, 99};
+
+static void make_inputs(void) {
+    for (int i = 0; i < COUNT; i++) {
+        ids[i] = i;
+        prompt[i] = 1 + i * 37 % 200;
+        output[i] = 1 + i * 11 % 23;
+        arrival[i] = i * 0.0137 + 1e-9 / 3;
+        begun[i] = arrival[i] + 0.1 / 3;
+        first[i] = begun[i] + 0.2 / 7;
+        last_token[i] = first[i] + 0.01 * output[i] / 3;
+        ended[i] = last_token[i] + (i % 5 == 0 ? 1 / 3.0 : 0);
+        any[i] = i % 3 == 0 ? DBL_TRUE_MIN * (i + 1) : i % 3 == 1 ? -1 / (i + 3.0) : 1e9 + i * 1.2e-7;
+    }
+}
+
+static batching_requests requests(struct told *told) {
+    MADE(batching_requests, requests);
+    requests.count = COUNT;
+    requests.prompt_length = prompt;
+    requests.output_length = output;
+    requests.arrival_time = arrival;
+    return requests;
+}
+
+struct columns {
+    double start[COUNT], first_token[COUNT], end[COUNT];
+    double parts[7][COUNT];
+    double logged[3][4096];
+};
+
+static batching_results results(struct told *told, struct columns *columns) {
+    MADE(batching_results, results);
+    memset(columns, 0, sizeof *columns);
+    results.capacity = COUNT;
+    results.start_time = columns->start;
+    results.first_token_time = columns->first_token;
+    results.end_time = columns->end;
+    return results;
+}
+
+static batching_attribution attribution(struct told *told, struct columns *columns) {
+    MADE(batching_attribution, attribution);
+    attribution.capacity = COUNT;
+    attribution.waiting_for_slot = columns->parts[0];
+    attribution.waiting_for_memory = columns->parts[1];
+    attribution.prefill = columns->parts[2];
+    attribution.decode = columns->parts[3];
+    attribution.slowed_by_prefill = columns->parts[4];
+    attribution.preempted = columns->parts[5];
+    attribution.held_in_batch = columns->parts[6];
+    return attribution;
+}
+
+/* --- Callbacks, which run in the host's mode -----------------------------------------------------------------------
+ */
+
+/* Adds in the host's mode what rounds otherwise in each: the answer is the same because it is not used. */
+static volatile double third = 3.0;
+
+static int32_t time_of_iteration(const batching_iteration *iteration, double *seconds, void *user_data) {
+    require_host("time_callback");
+    *(volatile double *)user_data += 1.0 / third;
+    /* A callback may call the library, which then has this mode around it, too. */
+    double intensity = 0;
+    assert_int_equal(batching_arithmetic_intensity_calculate(3, 1e9, 0.1, &intensity), BATCHING_OK);
+    require_host("a call in time_callback");
+    *seconds = iteration->prefill_tokens > 0 ? 0.0123456789012 : 0.00123456789012;
+    return 0;
+}
+
+static int32_t progress(const batching_progress *progress, void *user_data) {
+    require_host("progress_callback");
+    *(volatile double *)user_data += progress->time / third;
+    return 0;
+}
+
+static int32_t log_rows(int64_t rows, void *user_data) {
+    require_host("the callback of a log");
+    *(volatile double *)user_data += (double)rows / third;
+    return 0;
+}
+
+static int32_t schedule(const batching_policy_view *view, batching_policy_decision *decision, void *user_data) {
+    require_host("policy_callback");
+    *(volatile double *)user_data += view->time / third;
+    for (int64_t row = 0; row < view->count && row < view->max_num_seqs; row++) {
+        decision->scheduled_row[row] = row;
+        decision->scheduled_tokens[row] =
+            (int32_t)(view->prompt_tokens[row] + view->generated_tokens[row] - view->computed_tokens[row]);
+        decision->scheduled_count++;
+    }
+    return 0;
+}
+
+static volatile double of_the_host;
+
+static batching_config config(struct told *told) {
+    MADE(batching_config, config);
+    config.max_num_seqs = 16;
+    config.max_num_batched_tokens = 1 << 20;
+    config.time_model = BATCHING_TIME_CALLBACK;
+    config.time_callback = time_of_iteration;
+    config.time_user_data = (void *)&of_the_host;
+    config.progress_callback = progress;
+    config.progress_user_data = (void *)&of_the_host;
+    config.progress_interval = 7;
+    return config;
+}
+
+/* --- Scenarios: together they call every function that returns a status ------------------------------------------- */
+
+static void simulate_with(struct told *told, batching_config config) {
+    struct columns *columns = malloc(sizeof *columns);
+    const batching_requests given = requests(told);
+    const batching_results written = results(told, columns);
+    MADE(batching_iteration_log, iterations);
+    iterations.capacity = 16;
+    iterations.callback = log_rows;
+    iterations.user_data = (void *)&of_the_host;
+    iterations.time = columns->logged[0];
+    iterations.duration = columns->logged[1];
+    MADE(batching_decision_log, decisions);
+    decisions.capacity = 16;
+    decisions.callback = log_rows;
+    decisions.user_data = (void *)&of_the_host;
+    MADE(batching_summary, summary);
+    const batching_attribution parts = attribution(told, columns);
+    config.iteration_log = &iterations;
+    config.decision_log = &decisions;
+    config.attribution = &parts;
+    CALL(batching_simulate(&config, &given, &written, &summary));
+    TELL(summary);
+    TELL(*columns);
+    MADE(batching_attribution_bands, bands);
+    double figures[4][BANDS];
+    bands.capacity = BANDS;
+    bands.shortest = figures[0];
+    bands.longest = figures[1];
+    bands.mean_total = figures[2];
+    bands.decode = figures[3];
+    CALL(batching_attribution_bands_calculate(&parts, COUNT, NULL, EDGES, BANDS, &bands));
+    TELL(figures);
+    free(columns);
+}
+
+static void engine_with_callbacks(struct told *told) {
+    simulate_with(told, config(told));
+}
+
+static void engine_with_a_policy(struct told *told) {
+    batching_config given = config(told);
+    given.policy = BATCHING_POLICY_CUSTOM;
+    given.policy_callback = schedule;
+    given.policy_user_data = (void *)&of_the_host;
+    simulate_with(told, given);
+}
+
+static void engine_with_affine_time(struct told *told) {
+    batching_config given = config(told);
+    given.time_model = BATCHING_TIME_AFFINE;
+    given.time_base = 0.001 / 3;
+    given.time_per_prefill_token = 1e-5 / 7;
+    given.time_per_context_token = 1e-7 / 3;
+    simulate_with(told, given);
+}
+
+static void textbook(struct told *told) {
+    struct columns *columns = malloc(sizeof *columns);
+    const batching_requests given = requests(told);
+    const batching_results written = results(told, columns);
+    MADE(batching_summary, summary);
+    MADE(batching_comparison, comparison);
+    CALL(batching_static_simulate(&given, 7, 0.01 / 3, &written, &summary));
+    TELL(summary);
+    TELL(columns->end);
+    CALL(batching_continuous_simulate(&given, 7, 0.01 / 3, &written, &summary));
+    TELL(summary);
+    TELL(columns->end);
+    CALL(batching_strategies_compare(&given, 7, 0.01 / 3, &comparison));
+    TELL(comparison);
+    free(columns);
+}
+
+static void columns_of_completed_requests(struct told *told) {
+    MADE(batching_completed, completed);
+    completed.count = COUNT;
+    completed.arrival_time = arrival;
+    completed.start_time = begun;
+    completed.end_time = ended;
+    completed.tokens_generated = output;
+    double parts[4][COUNT];
+    MADE(batching_latencies, latencies);
+    latencies.capacity = COUNT;
+    latencies.queue_time = parts[0];
+    latencies.processing_time = parts[1];
+    latencies.total_latency = parts[2];
+    latencies.time_to_first_token = parts[3];
+    CALL(batching_latencies_calculate(&completed, &latencies));
+    TELL(parts);
+    MADE(batching_batch_metrics, metrics);
+    CALL(batching_batch_metrics_calculate(&completed, 2.3456789, &metrics));
+    TELL(metrics);
+    int32_t remaining[COUNT];
+    CALL(batching_remaining_tokens_calculate(COUNT, output, prompt, remaining));
+    TELL(remaining);
+}
+
+static void serving(struct told *told) {
+    MADE(batching_recorded, recorded);
+    recorded.count = COUNT;
+    recorded.arrival_time = arrival;
+    recorded.start_time = begun;
+    recorded.first_token_time = first;
+    recorded.end_time = ended;
+    recorded.prompt_length = prompt;
+    recorded.output_length = output;
+    MADE(batching_metrics_options, options);
+    options.percentiles = PERCENTS;
+    options.percentile_count = PERCENTILES;
+    options.slo_ttft = 0.1 / 3;
+    options.slo_e2e = 0.4 / 3;
+    double percentiles[PERCENTILES];
+    MADE(batching_distribution, distribution);
+    distribution.percentiles = percentiles;
+    MADE(batching_metrics, metrics);
+    metrics.tpot = &distribution;
+    CALL(batching_metrics_calculate(&recorded, &options, &metrics));
+    TELL(metrics.duration);
+    TELL(metrics.total_token_throughput);
+    TELL(metrics.concurrency);
+    TELL(metrics.slo_attainment_ttft);
+    TELL(percentiles);
+    TELL(distribution.mean);
+    TELL(distribution.std);
+    CALL(batching_distribution_calculate(COUNT, any, &options, &distribution));
+    TELL(percentiles);
+    TELL(distribution.mean);
+    TELL(distribution.std);
+    TELL(distribution.sum);
+    MADE(batching_load_config, window);
+    window.slots = 16;
+    window.last_token_time = last_token;
+    MADE(batching_load, load);
+    MADE(batching_load_timeline, timeline);
+    double running[10];
+    timeline.capacity = 10;
+    timeline.bins = 10;
+    timeline.running = running;
+    CALL(batching_load_calculate(&recorded, &window, &load, &timeline));
+    TELL(load);
+    TELL(running);
+}
+
+static void capacity(struct told *told) {
+    double intensity = 0;
+    CALL(batching_arithmetic_intensity_calculate(3, 1e9, 0.1, &intensity));
+    TELL(intensity);
+    CALL(batching_arithmetic_intensity_calculate(3, 1e9, DBL_TRUE_MIN, &intensity));
+    TELL(intensity);
+    int64_t size = 0;
+    CALL(batching_optimal_batch_size_calculate(1e-310, 0, 1e-312, 3, &size));
+    TELL(size);
+    CALL(batching_optimal_batch_size_calculate(1e-310, NAN, 1e-312, 3, &size));
+}
+
+static void workloads(struct told *told) {
+    static const int32_t LENGTHS[] = {BATCHING_LENGTHS_UNIFORM, BATCHING_LENGTHS_LOGNORMAL, BATCHING_LENGTHS_ZIPF};
+    static const int32_t ARRIVALS[] = {BATCHING_ARRIVALS_POISSON, BATCHING_ARRIVALS_GAMMA, BATCHING_ARRIVALS_CONSTANT};
+    int32_t prompts[COUNT], outputs[COUNT];
+    double times[COUNT];
+    int64_t offsets[COUNT + 1], hashes[4096], needed = 0;
+    for (int which = 0; which < 3; which++) {
+        MADE(batching_workload, workload);
+        workload.prompt_lengths = workload.output_lengths = LENGTHS[which];
+        workload.prompt_length_median = workload.output_length_median = 77.7;
+        workload.prompt_length_sigma = workload.output_length_sigma = 0.9;
+        workload.prompt_length_exponent = workload.output_length_exponent = 1.1;
+        workload.arrivals = ARRIVALS[which];
+        workload.burstiness = which == 1 ? 0.3 : 0;
+        workload.turns_max = 3;
+        workload.think_time = 1.0;
+        workload.prefix_groups = 3;
+        workload.prefix_length = 40;
+        workload.prefix_exponent = 0.7;
+        CALL(batching_workload_generate(&workload, COUNT, prompts, outputs, times));
+        TELL(prompts);
+        TELL(outputs);
+        TELL(times);
+        memset(hashes, 0, sizeof hashes);
+        CALL(batching_workload_hashes_generate(&workload, COUNT, offsets, 4096, hashes, &needed));
+        TELL(offsets);
+        TELL(hashes);
+    }
+}
+
+static void accumulator(struct told *told) {
+    MADE(batching_accumulator_config, given);
+    given.slo_ttft = 0.1 / 3;
+    given.max_requests = 128;
+    batching_accumulator *live = NULL, *copy = NULL;
+    CALL(batching_accumulator_create(&given, &live));
+    for (int i = 0; i < COUNT; i++) {
+        CALL(batching_accumulator_arrived(live, i, arrival[i], prompt[i]));
+        CALL(batching_accumulator_started(live, i, begun[i]));
+        CALL(batching_accumulator_tokens(live, i, first[i], 1));
+        CALL(batching_accumulator_tokens(live, i, last_token[i], output[i]));
+        if (i % 7 == 0) {
+            CALL(batching_accumulator_failed(live, i, ended[i], BATCHING_FAILED_ABORT));
+        } else if (i % 7 > 1) {
+            CALL(batching_accumulator_finished(live, i, ended[i], BATCHING_FINISHED_STOP));
+        }
+    }
+    MADE(batching_accumulator_events, events);
+    events.count = 1;
+    events.request = ids + 1;
+    events.time = ended + 1;
+    CALL(batching_accumulator_add(live, &events, NULL));
+    CALL(batching_accumulator_advance(live, 10 + 1e-9 / 3));
+    MADE(batching_accumulator_state, state);
+    CALL(batching_accumulator_state_read(live, &state));
+    TELL(state);
+    double percentiles[PERCENTILES];
+    MADE(batching_metrics_options, options);
+    options.percentiles = PERCENTS;
+    options.percentile_count = PERCENTILES;
+    MADE(batching_distribution, distribution);
+    distribution.percentiles = percentiles;
+    MADE(batching_metrics, metrics);
+    metrics.tpot = &distribution;
+    CALL(batching_accumulator_measure(live, BATCHING_ACCUMULATOR_START, &options, &metrics));
+    TELL(metrics.request_throughput);
+    TELL(percentiles);
+    TELL(distribution.mean);
+    TELL(distribution.std);
+    int64_t size = 0, length = 0;
+    CALL(batching_accumulator_serialize(live, NULL, 0, &size));
+    uint8_t *bytes = malloc((size_t)size);
+    CALL(batching_accumulator_serialize(live, bytes, size, NULL));
+    tell(told, bytes, (size_t)size);
+    CALL(batching_accumulator_deserialize(bytes, size, &copy));
+    CALL(batching_accumulator_prometheus(copy, "m", "0", 100, NULL, 0, &length));
+    char *text = malloc((size_t)length);
+    CALL(batching_accumulator_prometheus(copy, "m", "0", 100, text, length, NULL));
+    tell(told, text, (size_t)length);
+    CALL(batching_accumulator_merge(live, copy));
+    free(text);
+    free(bytes);
+    CALL(batching_accumulator_destroy(copy));
+    CALL(batching_accumulator_destroy(live));
+}
+
+static void live_engine(struct told *told) {
+    batching_config given = config(told);
+    given.policy = BATCHING_POLICY_CUSTOM;
+    given.policy_callback = schedule;
+    given.policy_user_data = (void *)&of_the_host;
+    batching_engine *engine = NULL, *copy = NULL, *loaded = NULL;
+    CALL(batching_engine_create(&given, &engine));
+    const batching_requests submitted = requests(told);
+    CALL(batching_engine_submit(engine, &submitted, ids));
+    CALL(batching_engine_advance(engine, 0.5 / 3, 0));
+    CALL(batching_engine_abort(engine, 0));
+    CALL(batching_engine_set_output_length(engine, COUNT - 1, 5));
+    CALL(batching_engine_fork(engine, &copy));
+    int64_t size = 0;
+    CALL(batching_engine_save(engine, NULL, 0, &size));
+    uint8_t *bytes = malloc((size_t)size);
+    CALL(batching_engine_save(engine, bytes, size, NULL));
+    tell(told, bytes, (size_t)size);
+    CALL(batching_engine_load(bytes, size, &given, &loaded));
+    batching_requests candidate = requests(told);
+    candidate.count = 1;
+    candidate.arrival_time = NULL;
+    struct columns *columns = malloc(sizeof *columns);
+    const batching_results written = results(told, columns);
+    CALL(batching_engine_estimate(loaded, &candidate, &written));
+    TELL(columns->end);
+    CALL(batching_engine_advance(loaded, 100 / 3.0, 0));
+    double times[COUNT];
+    MADE(batching_engine_events, events);
+    memset(times, 0, sizeof times);
+    events.capacity = COUNT;
+    events.time = times;
+    CALL(batching_engine_poll(loaded, &events));
+    TELL(times);
+    MADE(batching_engine_state, state);
+    CALL(batching_engine_observe(loaded, &state));
+    TELL(state);
+    free(columns);
+    free(bytes);
+    CALL(batching_engine_destroy(loaded));
+    CALL(batching_engine_destroy(copy));
+    CALL(batching_engine_destroy(engine));
+}
+
+static const struct {
+    const char *name;
+    void (*run)(struct told *told);
+} SCENARIOS[] = {
+    {"the engine with callbacks", engine_with_callbacks},
+    {"the engine with a policy", engine_with_a_policy},
+    {"the engine with affine time", engine_with_affine_time},
+    {"the textbook simulators", textbook},
+    {"columns of completed requests", columns_of_completed_requests},
+    {"serving metrics and load", serving},
+    {"capacity", capacity},
+    {"workloads", workloads},
+    {"the accumulator", accumulator},
+    {"the live engine", live_engine},
+};
+enum { SCENARIO_COUNT = sizeof SCENARIOS / sizeof *SCENARIOS };
+
+static struct told expected, told;
+
+static void run_in(size_t scenario, struct mode mode, struct told *into) {
+    into->size = 0;
+    host = mode;
+    mode_set(mode);
+    SCENARIOS[scenario].run(into);
+    mode_set(STANDARD);
+}
+
+static void every_function_gives_the_same_bytes_in_every_mode(void **state) {
+    (void)state;
+    make_inputs();
+    for (size_t scenario = 0; scenario < SCENARIO_COUNT; scenario++) {
+        run_in(scenario, STANDARD, &expected);
+        for (size_t rounding = 0; rounding < sizeof ROUNDINGS / sizeof *ROUNDINGS; rounding++) {
+            for (size_t flush = 0; flush < sizeof FLUSHES / sizeof *FLUSHES; flush++) {
+                run_in(scenario, (struct mode){ROUNDINGS[rounding], FLUSHES[flush]}, &told);
+                if (told.size != expected.size || memcmp(told.bytes, expected.bytes, told.size) != 0) {
+                    fail_msg("%s: other bytes with rounding mode %d and flush %x", SCENARIOS[scenario].name,
+                             ROUNDINGS[rounding], FLUSHES[flush]);
+                }
+            }
+        }
+    }
+}
+
+/* A callback that leaves its thread in another mode: the library does not compute in it, and the host gets it back. */
+static int32_t change_mode(const batching_progress *progress, void *user_data) {
+    (void)progress;
+    (void)user_data;
+    (void)fesetround(FE_UPWARD);
+    return 0;
+}
+
+static void a_mode_that_a_callback_sets_is_the_hosts(void **state) {
+    (void)state;
+    double ends[2][COUNT];
+    for (int changes = 0; changes < 2; changes++) {
+        INITIALIZED(batching_config, given);
+        INITIALIZED(batching_requests, submitted);
+        INITIALIZED(batching_results, written);
+        given.time_base = 0.01 / 3;
+        given.progress_interval = 1;
+        given.progress_callback = changes ? change_mode : NULL;
+        submitted.count = COUNT;
+        submitted.arrival_time = arrival;
+        submitted.output_length = output;
+        written.capacity = COUNT;
+        written.end_time = ends[changes];
+        assert_succeeds(batching_simulate(&given, &submitted, &written, NULL));
+        const int left_in = fegetround();
+        (void)fesetround(FE_TONEAREST);
+        assert_int_equal(left_in, changes ? FE_UPWARD : FE_TONEAREST);
+    }
+    assert_memory_equal(ends[0], ends[1], sizeof ends[0]);
+}
+
+static void exception_flags_are_not_cleared(void **state) {
+    (void)state;
+    for (size_t rounding = 0; rounding < sizeof ROUNDINGS / sizeof *ROUNDINGS; rounding++) {
+        (void)fesetround(ROUNDINGS[rounding]);
+        (void)feclearexcept(FE_ALL_EXCEPT);
+        (void)feraiseexcept(FE_DIVBYZERO | FE_INVALID);
+        double intensity = 0;
+        const batching_status status = batching_arithmetic_intensity_calculate(3, 1e9, 0.1, &intensity);
+        const int flags = fetestexcept(FE_DIVBYZERO | FE_INVALID);
+        (void)fesetround(FE_TONEAREST);
+        assert_int_equal(status, BATCHING_OK);
+        assert_int_equal(flags, FE_DIVBYZERO | FE_INVALID);
+    }
+    (void)feclearexcept(FE_ALL_EXCEPT);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_function_gives_the_same_bytes_in_every_mode),
+        cmocka_unit_test(a_mode_that_a_callback_sets_is_the_hosts),
+        cmocka_unit_test(exception_flags_are_not_cleared),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,70 @@
+"""Seconds become whole nanoseconds by one rounding, to the nearest, ties to even: in the library and in Python."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import batching
+from batching import _clock
+from batching._calls import Float64Array
+
+UNITS = (10**9, 10**6, 10**3, 1)
+"""Nanoseconds in a unit of the files that are read."""
+
+
+def exact(time: float, per_unit: int = 10**9) -> int:
+    """By rational numbers."""
+    return round(Fraction(time) * per_unit)
+
+
+def near_ties(count: int = 3000) -> Float64Array:
+    """Doubles beside half nanoseconds, from the first to 292 years."""
+    generator = np.random.default_rng(5)
+    halves = (2.0 ** generator.uniform(0, 63, count)).astype(np.uint64).astype(float) + 0.5
+    times = np.minimum(halves / 1e9, 9223372035.0)
+    powers = np.ldexp(np.arange(1.0, 2000.0), -12)  # each third of them has an exact tie
+    return np.concatenate([times, np.nextafter(times, 0), np.nextafter(times, np.inf), powers, [0.0, 5e-10]])
+
+
+def rounded_by_the_library(times: Float64Array) -> Float64Array:
+    latencies = batching.request_latencies(
+        batching.CompletedColumns(
+            start_time=np.zeros(len(times)),
+            end_time=times,
+            first_token_time=np.zeros(len(times)),
+            tokens_generated=np.ones(len(times), int),
+        )
+    )
+    return latencies.total_latency
+
+
+def test_the_library_rounds_times_near_a_tie_as_rational_numbers_do() -> None:
+    times = near_ties()
+    # More than 2^53 nanoseconds are no double: what comes back is the nearest.
+    assert rounded_by_the_library(times).tolist() == [exact(time) / 10**9 for time in times.tolist()]
+
+
+def test_python_rounds_times_near_a_tie_as_rational_numbers_do() -> None:
+    for per_unit in UNITS:
+        times = near_ties(300) * (10**9 / per_unit)
+        expected = [exact(time, per_unit) for time in times.tolist()]
+        assert [_clock.nanosecond_count(time, per_unit) for time in times.tolist()] == expected
+        assert _clock.nanosecond_column(times, per_unit).tolist() == expected
+
+
+@given(st.floats(0.0, 9223372036.0), st.sampled_from(UNITS))
+def test_python_rounds_any_time(time: float, per_unit: int) -> None:
+    scaled = time * 10**9 / per_unit
+    if exact(scaled, per_unit) < 2**63:
+        assert _clock.nanosecond_count(scaled, per_unit) == exact(scaled, per_unit)
+        assert _clock.nanosecond_column(np.array([scaled]), per_unit).tolist() == [exact(scaled, per_unit)]
+
+
+@given(st.integers(0, 9223372036 * 10**9))
+def test_seconds_are_the_nearest_double(count: int) -> None:
+    assert _clock.second_column(np.array([count])).tolist() == [pytest.approx(count / 10**9, rel=2**-52, abs=0)]
+    if count <= 2**53:
+        assert _clock.second_column(np.array([count])).tolist() == [count / 10**9]
