@@ -137,6 +137,7 @@ extension LiveReplica where Memory: ~Copyable {
         if replica.keepsPositions { replica.waiting.rebase(by: first) }
         for place in 0..<vacatedCount { rows.release(Int(vacated.elements[place])) }
         vacatedCount = 0
+        replica.hasGaps = false
     }
 
     /// A request leaves whose place in the order of arrival stays until that is packed.
@@ -145,6 +146,7 @@ extension LiveReplica where Memory: ~Copyable {
         vacated.elements[vacatedCount] = UInt32(truncatingIfNeeded: row)
         vacatedCount += 1
         rows.vacate(row)
+        replica.hasGaps = true
         if vacatedCount > 64, vacatedCount > rows.count { packOrder() }
     }
 

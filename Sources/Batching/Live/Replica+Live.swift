@@ -78,6 +78,7 @@ extension Replica where Memory: ~Copyable {
         now = other.now
         arrived = other.arrived
         isOpen = other.isOpen
+        hasGaps = other.hasGaps
         firstRunning = other.firstRunning
         lastRunning = other.lastRunning
         runningCount = other.runningCount

@@ -351,8 +351,18 @@ struct BlockPool: ~Copyable {
         element.pointee.users &= ~Block.watched
     }
 
+    /// Watches nothing any more.
+    mutating func endWatch(_ watched: UnsafePointer<Int32>, count: Int) {
+        for position in 0..<count {
+            if isOnTrial { noteBlock(watched[position]) }
+            blocks.elements[Int(watched[position])].users &= ~Block.watched
+        }
+        idleWatched = 0
+        expect(.none)
+    }
+
     /// What is watched ends before this content, which is in no block; `.none`: whatever is published.
-    mutating func await(_ content: Content) {
+    mutating func expect(_ content: Content) {
         awaited = content
         awaitedIsThere = false
         evictedWatch = -1

@@ -354,38 +354,47 @@ extension CachedBlocks {
         watchedTokens = tokens
     }
 
-    /// What the watched request has at a position.
-    /// - Parameter hashed: its blocks whose content is told by hash ids.
+    /// The hash ids of the watched request, and how many of its blocks they tell the content of.
     @inline(__always)
-    private func watchedContent(_ position: Int, hashed: Int) -> BlockPool.Content {
-        if position < hashed, let hashes = requests.prefixHashes {
-            return content(hashes.ids + Int(hashes.begins[watchedRequest]), position)
-        }
-        return .unique(requests.rank(watchedRequest), position)
+    private var watchedHashes: (ids: UnsafePointer<Int64>?, blocks: Int) {
+        guard let hashes = requests.prefixHashes else { return (nil, 0) }
+        return (hashes.ids + Int(hashes.begins[watchedRequest]), hashedBlocks(watchedRequest))
+    }
+
+    /// What the watched request has at a position.
+    @inline(__always)
+    private func watchedContent(
+        _ position: Int, _ hashes: (ids: UnsafePointer<Int64>?, blocks: Int), rank: Int64
+    ) -> BlockPool.Content {
+        if let ids = hashes.ids, position < hashes.blocks { return content(ids, position) }
+        return .unique(rank, position)
     }
 
     /// Watches what follows in the cache on what is watched.
     @inline(never)
     private mutating func watchOn() {
-        pool.await(.none)
-        let hashed = hashedBlocks(watchedRequest)
-        while watchedCount < watchedLimit {
-            let content = watchedContent(watchedCount, hashed: hashed)
+        pool.expect(.none)
+        let (hashes, rank) = (watchedHashes, requests.rank(watchedRequest))
+        let (watched, limit) = (watched.elements, watchedLimit)
+        var count = watchedCount
+        defer { watchedCount = count }
+        while count < limit {
+            let content = watchedContent(count, hashes, rank: rank)
             let block = pool.find(content)
             if block < 0 {
-                pool.await(content)
+                pool.expect(content)
                 return
             }
             pool.watch(block)
-            watched.elements[watchedCount] = block
-            watchedCount &+= 1
+            watched[count] = block
+            count &+= 1
         }
     }
 
     /// A watched block was evicted: another has the same content, or the chain ends before it.
     @inline(never)
     private mutating func mendWatch(_ position: Int) {
-        let content = watchedContent(position, hashed: hashedBlocks(watchedRequest))
+        let content = watchedContent(position, watchedHashes, rank: requests.rank(watchedRequest))
         let block = pool.find(content)
         if block >= 0 {
             pool.watch(block)
@@ -395,12 +404,11 @@ extension CachedBlocks {
         }
         for position in position &+ 1..<watchedCount { pool.unwatch(watched.elements[position]) }
         watchedCount = position
-        pool.await(content)
+        pool.expect(content)
     }
 
     private mutating func endWatch() {
-        for position in 0..<watchedCount { pool.unwatch(watched.elements[position]) }
-        pool.await(.none)
+        pool.endWatch(watched.elements, count: watchedCount)
         watchedCount = 0
         watchedRequest = -1
     }

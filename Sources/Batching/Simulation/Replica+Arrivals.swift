@@ -26,7 +26,7 @@ extension Replica where Memory: ~Copyable {
 
     @inline(__always)
     mutating func noteNextArrival() {
-        while hasArrivals, requests.isGone(index(at: arrived)) {
+        while hasGaps, hasArrivals, requests.isGone(index(at: arrived)) {
             if policyRows.taken == arrived { policyRows.taken &+= 1 }
             arrived &+= 1
         }
@@ -128,7 +128,7 @@ extension Replica where Memory: ~Copyable {
     /// Whether a request that has arrived, and never ran, waits: by arrival the others are still in its columns.
     @inline(__always)
     func isInQueue(_ request: Int) -> Bool {
-        !requests.isGone(request) && (totals.rejected == 0 || rejection(request) == nil)
+        !(hasGaps && requests.isGone(request)) && (totals.rejected == 0 || rejection(request) == nil)
             && !(aborts.isUsed && aborts.hasEnded(request))
     }
 

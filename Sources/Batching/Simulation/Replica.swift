@@ -67,6 +67,8 @@ struct Replica<Memory: BlockMemory & ~Copyable, Attribution: AttributionChoice>:
     var arrived = 0
     /// Whether more may come than there are.
     var isOpen = false
+    /// Whether any in the order of arrival may have left.
+    var hasGaps = false
     /// Whether some may be rejected on arrival.
     var mayReject = false
     /// When the next one arrives; `Int64.max` nanoseconds if none is left.
