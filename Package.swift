@@ -12,8 +12,8 @@ let package = Package(
     targets: [
         .systemLibrary(name: "CBatching", path: "include"),
         .target(name: "CBatchingSupport"),
-        .target(name: "CBatchingInterrupt"),
-        .target(name: "Batching", dependencies: ["CBatchingInterrupt"]),
+        .target(name: "CBatchingThread"),
+        .target(name: "Batching", dependencies: ["CBatchingThread"]),
         .target(
             name: "BatchingABI", dependencies: ["Batching", "CBatching", "CBatchingSupport"], exclude: ["exports.map"]),
         .executableTarget(

@@ -158,14 +158,15 @@ FUZZ_CC = $(shell swiftc -print-target-info | sed -n 's|.*"runtimeResourcePath":
 
 $(FUZZ)/Batching.o: $(CORE_SOURCES) $(FUZZ)/module.modulemap
 	@mkdir -p $(@D)
-	$(FUZZ_SWIFTC) -module-name Batching -emit-module -emit-module-path $(FUZZ)/Batching.swiftmodule -c $^ -o $@
+	$(FUZZ_SWIFTC) -module-name Batching -emit-module -emit-module-path $(FUZZ)/Batching.swiftmodule -c $(CORE_SOURCES) \
+	    -o $@
 
 # SwiftPM makes the module map of a C target by itself; outside of it one has to be written.
 $(FUZZ)/module.modulemap: Sources/CBatchingSupport/include/cbatching_support.h \
-                          Sources/CBatchingInterrupt/include/cbatching_interrupt.h
+                          Sources/CBatchingThread/include/cbatching_thread.h
 	@mkdir -p $(@D)
 	echo 'module CBatchingSupport { header "$(abspath $<)" export * }' > $@
-	echo 'module CBatchingInterrupt { header "$(abspath $(lastword $^))" export * }' >> $@
+	echo 'module CBatchingThread { header "$(abspath $(lastword $^))" export * }' >> $@
 
 $(FUZZ)/BatchingABI.o: $(ABI_SOURCES) $(FUZZ)/Batching.o $(FUZZ)/module.modulemap include/batching.h
 	$(FUZZ_SWIFTC) -module-name BatchingABI -c $(ABI_SOURCES) -o $@
@@ -174,13 +175,14 @@ $(FUZZ)/%.o: Tests/fuzz/%.c
 	@mkdir -p $(@D)
 	$(FUZZ_CC) -c $< -o $@
 
-$(FUZZ)/cbatching_support.o: Sources/CBatchingSupport/cbatching_support.c
+# `ready.c` is left out: a fuzzer needs nothing ready as it is loaded.
+$(FUZZ)/c/%.o: Sources/CBatchingSupport/%.c
 	@mkdir -p $(@D)
 	$(FUZZ_CC) -ISources/CBatchingSupport/include -c $< -o $@
 
-$(FUZZ)/cbatching_interrupt.o: Sources/CBatchingInterrupt/cbatching_interrupt.c
+$(FUZZ)/c/%.o: Sources/CBatchingThread/%.c
 	@mkdir -p $(@D)
-	$(FUZZ_CC) -ISources/CBatchingInterrupt/include -c $< -o $@
+	$(FUZZ_CC) -ISources/CBatchingThread/include -c $< -o $@
 
 # Beside all functions, one alone.
 FUZZ_TARGETS := engine live_engine load accumulator
@@ -189,7 +191,8 @@ $(FUZZ_TARGETS:%=$(FUZZ)/fuzz_one_%.o): $(FUZZ)/fuzz_one_%.o: Tests/fuzz/fuzz_on
 	$(FUZZ_CC) -DTARGET=fuzz_$* -c $< -o $@
 
 FUZZ_OBJECTS := $(addprefix $(FUZZ)/,fuzz_engine.o fuzz_live_engine.o fuzz_engine_bytes.o fuzz_load.o \
-                fuzz_accumulator.o input.o cbatching_support.o cbatching_interrupt.o Batching.o BatchingABI.o)
+                fuzz_accumulator.o input.o c/cbatching_support.o c/float_mode.o c/interrupt.o c/sentences.o \
+                Batching.o BatchingABI.o)
 FUZZ_LINK = swiftc -sanitize=address,fuzzer -static-stdlib -use-ld=lld $^ -o $@
 
 $(FUZZ)/fuzz_functions: $(FUZZ)/fuzz_functions.o $(FUZZ_OBJECTS)

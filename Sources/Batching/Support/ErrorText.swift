@@ -1,8 +1,10 @@
+import CBatchingThread
+
 /// The sentence of an error, made without an allocation: it is told also where there is no memory, where Swift's own
 /// `String` ends the process. What does not fit is cut off between two characters.
 package struct ErrorText: ExpressibleByStringInterpolation, StringInterpolationProtocol, Equatable, Sendable {
     /// Bytes. The longest sentences of the library have some 300.
-    static let capacity = 504
+    static let capacity = Int(CBATCHING_SENTENCE_BYTES)
 
     // Words and not bytes: the compiler moves a value of few parts with few instructions.
     private var words = InlineArray<63, UInt64>(repeating: 0)
@@ -18,6 +20,11 @@ package struct ErrorText: ExpressibleByStringInterpolation, StringInterpolationP
 
     package init(stringInterpolation text: ErrorText) {
         self = text
+    }
+
+    init(utf8: UnsafeBufferPointer<UInt8>) {
+        self.init(literalCapacity: 0, interpolationCount: 0)
+        append(ascii: utf8)
     }
 
     /// What a caller says, in any alphabet.

@@ -1,4 +1,4 @@
-import CBatchingInterrupt
+import CBatchingThread
 
 /// Work that has been done, so that whoever called may stop it. There is no clock: rows are counted, and after every so
 /// many the callback of the thread is asked.

@@ -1,4 +1,4 @@
-#include "cbatching_interrupt.h"
+#include "cbatching_thread.h"
 
 struct interrupt {
     cbatching_interrupt_callback callback;
