@@ -71,10 +71,12 @@ class SlowAttribution:
     def __init__(self, requests: Iterable[SlowRequest]) -> None:
         self.accounts = {request.index: _Account(request.arrival) for request in requests}
 
-    def note_pause(self, until: int, waiting: Iterable[SlowRequest]) -> None:
-        """Until then a batch forms: from now on those who wait do so for that."""
+    def note_pause(self, now: int, until: int, waiting: Iterable[SlowRequest]) -> None:
+        """Until then a batch forms: from now on the waiting requests wait for that."""
         for request in waiting:
             account = self.accounts[request.index]
+            # Since the last iteration the clock may have gone on to an arrival, or to the end of another request.
+            account.go_on(now)
             account.part = "waiting_for_slot"
             account.go_on(until)
 

@@ -334,7 +334,7 @@ class _Run:
             if next_time > self.now:
                 if self.aborts:
                     next_time = min(next_time, self.aborts[0][0])
-                self.attribution.note_pause(next_time, self.scheduler.waiting)
+                self.attribution.note_pause(self.now, next_time, self.scheduler.waiting)
                 self.now = next_time
                 continue
             flight = self._schedule()

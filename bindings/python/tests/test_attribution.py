@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from batching import AffineTime, Attribution, BatchingError, Iteration, RequestColumns, RequestStatus, Result, simulate
 from engine_cases import Case, cases
-from engine_comparison import run_library
+from engine_comparison import assert_same_run, run_library
 from slow_attribution import PARTS
+from slow_engine import SlowOptions, SlowWorkload
 from slow_simulators import nanoseconds
 
 
@@ -123,6 +124,36 @@ def test_a_batch_that_had_no_blocks_for_more() -> None:
     assert parts(result)[1] == {"waiting_for_memory": 2.0, "prefill": 1.0, "decode": 1.0}
 
 
+def test_a_batch_that_forms_again_after_clients_left() -> None:
+    # One block of 4 tokens; request 0 needs two, and is never admitted. With request 1 at 1.0, and with request 2 at
+    # 5.0, two are waiting, so that a batch could form, but there is no memory for the first of them. Their clients
+    # leave at 3.0 and 7.0. From then on request 0 waits for another one, or until it has waited 10 s.
+    requests = RequestColumns([1, 1, 1], [4, 1, 1], [1.0, 1.0, 5.0], abort_time=[math.nan, 3.0, 7.0])
+    options: dict[str, Any] = {"num_gpu_blocks": 2, "block_size": 4, "admit_oversized": True, "max_num_seqs": 2}
+    result = simulate(requests, policy="dynamic", max_queue_delay=10.0, iteration_time=1.0, attribution=True, **options)
+    assert result.status.tolist() == [RequestStatus.STUCK, RequestStatus.ABORTED, RequestStatus.ABORTED]
+    assert parts(result) == [
+        {"waiting_for_slot": 2.0 + 4.0, "waiting_for_memory": 2.0 + 2.0},
+        {"waiting_for_memory": 2.0},
+        {"waiting_for_memory": 2.0},
+    ]
+    workload = SlowWorkload([1, 1, 1], [4, 1, 1], [1.0, 1.0, 5.0], abort_time=[math.nan, 3.0, 7.0])
+    assert_same_run(Case(workload, SlowOptions(policy="dynamic", max_queue_delay=10.0, iteration_time=1.0, **options)))
+
+
+def test_a_request_whose_client_leaves() -> None:
+    # One slot, iterations of a second. Request 0 has one token when its client leaves in [1, 2), and the time up to 2.0
+    # is told; request 1 waits for its slot, until its own client leaves at 0.5, which is taken at 1.0.
+    requests = RequestColumns([5, 5, 1], [1, 1, 1], abort_time=[1.5, 0.5, math.nan])
+    result = simulate(requests, max_num_seqs=1, iteration_time=1.0, attribution=True)
+    assert result.end_time.tolist() == [2.0, 1.0, 3.0]
+    assert parts(result) == [
+        {"prefill": 1.0, "decode": 1.0},
+        {"waiting_for_slot": 1.0},
+        {"waiting_for_slot": 2.0, "prefill": 1.0},
+    ]
+
+
 def test_rejected_and_unfinished_requests() -> None:
     # Iterations of a second until 2.0. Request 1 is too long, request 2 waits, request 3 comes after the end.
     requests = RequestColumns([5, 1, 1, 1], [1, 9, 1, 1], [0.0, 0.0, 0.5, 7.0])
@@ -149,8 +180,8 @@ def test_the_parts_add_up_to_the_nanosecond(case: Case) -> None:
             assert all(map(math.isnan, values))
         else:
             assert min(values) >= 0
-            is_finished = status == RequestStatus.FINISHED
-            end = nanoseconds(float(result.end_time[index])) if is_finished else max(duration, arrival)
+            has_ended = status in {RequestStatus.FINISHED, RequestStatus.ABORTED}
+            end = nanoseconds(float(result.end_time[index])) if has_ended else max(duration, arrival)
             assert sum(map(nanoseconds, values)) == end - arrival
 
 

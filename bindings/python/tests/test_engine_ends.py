@@ -7,9 +7,9 @@ import math
 import numpy as np
 import pytest
 
-from batching import BatchingValueError, LiveEngine, RequestColumns, RequestStatus, simulate
+from batching import BatchingValueError, LiveEngine, Policy, RequestColumns, RequestStatus, simulate
 
-POLICIES = ["vllm", "static", "dynamic", "continuous", "orca"]
+POLICIES: list[Policy] = ["vllm", "static", "dynamic", "continuous", "orca"]
 
 
 def test_asynchronously_an_answer_that_ends_by_itself_is_in_one_batch_more() -> None:
@@ -25,7 +25,7 @@ def test_asynchronously_an_answer_that_ends_by_itself_is_in_one_batch_more() -> 
 
 @pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize(("abort_time", "tokens"), [(2.5, 2), (3.0, 2), (0.0, 0), (0.5, 0), (math.nan, 4), (4.0, 3)])
-def test_the_token_under_way_is_lost(policy: str, abort_time: float, tokens: int) -> None:
+def test_the_token_under_way_is_lost(policy: Policy, abort_time: float, tokens: int) -> None:
     # Iterations end at 1.0, 2.0, ...; each gives a token to both. What ends just then comes after the abort.
     run = simulate(RequestColumns([4, 4], [1, 1], abort_time=[abort_time, math.nan]), iteration_time=1.0, policy=policy)
     assert run.tokens_generated.tolist() == [tokens, 4]
