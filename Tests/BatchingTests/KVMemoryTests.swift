@@ -58,14 +58,14 @@ import Testing
         pool.publish(idle, content(2))
         pool.release(idle)
         pool.watch(idle)
-        pool.awaited = content(3)
+        pool.expect(content(3))
         // Twice: what the first noted is not what the second notes.
         for _ in 0..<2 {
             try pool.beginTrial()
             pool.use(idle)
             let taken = pool.take()
             pool.publish(taken, content(3))
-            #expect(pool.watchIsStale && pool.free == 1)
+            #expect(pool.awaitedIsThere && pool.free == 1)
             pool.releaseEmpty(pool.take())
             pool.release(idle)
             pool.release(used)
@@ -75,35 +75,36 @@ import Testing
             for _ in 0..<4 { _ = pool.take() }
             #expect(pool.find(content(1)) == -1 && pool.free == 0)
             pool.endTrial()
-            #expect(pool.free == 3 && pool.idleWatched == 1 && !pool.watchIsStale && pool.awaited == content(3))
+            #expect(pool.free == 3 && pool.idleWatched == 1 && !pool.awaitedIsThere && pool.awaited == content(3))
             #expect(pool.find(content(1)) == used && pool.find(content(2)) == idle && pool.find(content(3)) == -1)
         }
         // The two that were never used, then the idle one.
         #expect([pool.take(), pool.take(), pool.take()] == [2, 3, idle])
-        #expect(pool.watchIsStale && pool.free == 0 && pool.find(content(2)) == -1)
+        #expect(pool.evictedWatch >= 0 && pool.free == 0 && pool.find(content(2)) == -1)
         pool.release(used)
         #expect(pool.take() == used)
     }
 
-    @Test func `a watch counts the idle, and is stale once one is evicted or the awaited published`() throws {
+    @Test func `a watch counts the idle, and tells which is evicted and whether the awaited is there`() throws {
         var pool = try BlockPool(count: 3)
         let (first, second) = (pool.take(), pool.take())
         pool.publish(first, content(1))
         pool.release(first)
         pool.watch(first)
-        pool.awaited = content(2)
+        pool.expect(content(2))
         #expect(pool.idleWatched == 1)
         pool.use(first)
         #expect(pool.idleWatched == 0)
         pool.release(first)
-        #expect(pool.idleWatched == 1 && !pool.watchIsStale)
+        #expect(pool.idleWatched == 1 && pool.awaitedIsThere == false)
         pool.publish(second, content(2))
-        #expect(pool.watchIsStale == true)
+        #expect(pool.awaitedIsThere == true)
         pool.endWatch([first], count: 1)
-        #expect(pool.idleWatched == 0 && !pool.watchIsStale)
+        #expect(pool.idleWatched == 0 && pool.awaitedIsThere == false)
         pool.watch(first)
+        #expect(pool.evictedWatch == -1)
         _ = (pool.take(), pool.take())
-        #expect(pool.watchIsStale == true)
+        #expect(pool.evictedWatch == Int(content(1).place & ~BlockPool.Content.uniqueBit) && pool.idleWatched == 0)
     }
 
     @Test func `random use agrees with a list and a dictionary`() throws {
