@@ -117,15 +117,15 @@ static void it_is_asked_only_for_iterations_that_compute(void **state) {
 
 static void an_answer_is_rounded_to_nanoseconds_and_may_be_none(void **state) {
     (void)state;
-    /* Halves go to the even number: 2 and 2 nanoseconds. */
+    /* 2^-10 s is 976,562.5 ns, and three times that 2,929,687.5 ns: halves go to the even number. */
     struct engine engine;
-    struct answers answers = {.seconds = TIMES(1.5e-9, 2.5e-9, 0.0, -0.0), .count = 4};
+    struct answers answers = {.seconds = TIMES(0x1p-10, 0x3p-10, 0.0, -0.0), .count = 4};
     engine_init(&engine, 1);
     engine_ask(&engine, &answers);
     engine.requests.output_length = LENGTHS(4);
     engine_run(&engine);
-    assert_times(engine.first_token_time, 2e-9);
-    assert_times(engine.end_time, 4e-9);
+    assert_times(engine.first_token_time, 976562e-9);
+    assert_times(engine.end_time, (976562 + 2929688) * 1e-9);
 }
 
 static void an_answer_that_is_no_time_ends_the_run(void **state) {

@@ -64,13 +64,25 @@ static void another_answer_than_0_stops_the_call(void **state) {
     batching_interrupt_set(NULL, NULL);
 }
 
+/* One token for each that is there: every row is looked at in every iteration. */
+static int32_t one_token_each(const batching_policy_view *view, batching_policy_decision *decision, void *user_data) {
+    (void)user_data;
+    for (int64_t row = 0; row < view->count; row++) {
+        decision->scheduled_row[row] = row;
+        decision->scheduled_tokens[row] = 1;
+    }
+    decision->scheduled_count = view->count;
+    return 0;
+}
+
 /* A prompt in chunks of one token ahead of many that decode. */
 static batching_engine *crowd(int64_t count) {
     batching_config config;
     batching_config_init(&config, sizeof config);
     config.max_num_seqs = count + 1;
     config.max_num_batched_tokens = 1 << 30;
-    config.long_prefill_token_threshold = 1;
+    config.policy = BATCHING_POLICY_CUSTOM;
+    config.policy_callback = one_token_each;
     batching_engine *engine = NULL;
     assert_int_equal(batching_engine_create(&config, &engine), BATCHING_OK);
     int32_t *prompt = malloc((size_t)(count + 1) * sizeof *prompt),

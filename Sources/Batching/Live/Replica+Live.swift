@@ -27,9 +27,10 @@ extension Replica where Memory: ~Copyable {
         let member = members.elements[slot]
         let isRunning = member.state != .waiting
         if isRunning, try !memory.resize(slot, member, to: Int64(member.prompt) &+ Int64(output)) { return false }
-        if settings.isAsynchronous, requests.maxTokens != nil {
-            members.elements[slot].ending =
-                maxTokens(Int(member.request)) > Int64(output) ? .unforeseen : .foreseen
+        if settings.isAsynchronous, let asked = requests.maxTokens?[Int(member.request)] {
+            // The columns still have the old length, which is not what was asked for.
+            let most = min(Int64(asked), settings.maxModelLength &- Int64(member.prompt))
+            members.elements[slot].ending = most > Int64(output) ? .unforeseen : .foreseen
         }
         if member.state == .decoding {
             let left = Int64(output &- generated(slot))
