@@ -47,7 +47,10 @@ class _Account:
         """It does the same until then."""
         self.stretches.append(_Stretch(self.until, until, self.part, slowdown))
         self.until = until
-        # At most what was scheduled before its end was known can lie beyond that.
+
+    def settle(self) -> None:
+        """An iteration has been scheduled: the run does not end before it. At most what was scheduled before the end of
+        the request was known can lie beyond that."""
         while len(self.stretches) > 4:
             self._add(self.stretches.pop(0))
 
@@ -100,6 +103,7 @@ class SlowAttribution:
             account.go_on(start)
             account.part = self._part(request, batch, instant_prefill=instant_prefill)
             account.go_on(end, slowdown if account.part == "decode" else 0)
+            account.settle()
 
     @staticmethod
     def _part(request: SlowRequest, batch: SlowBatch, *, instant_prefill: bool) -> str:

@@ -46,6 +46,8 @@ RARE_EVENTS = {
     "last token in flight": 300,
     "token of a preempted request": 50,
     "finished while waiting": 10,
+    "aborted in flight": 50,
+    "computed in vain": 100,
 }
 # In how many cases some request must have spent time in each part.
 PARTS_SEEN = {
