@@ -170,15 +170,15 @@ test-differential: $(BUILD)/tests/differential $(STAMPS)/venv-test
 # --- Checks -----------------------------------------------------------------------------------------------------------
 
 check: setup-test check-header check-layout check-exports check-library check-format-c check-format-swift check-python \
-       check-sanitizers check-valgrind check-install abi
+       check-traps check-sanitizers check-valgrind check-install abi
 	@echo 'make check: everything passed'
 
 check-format-swift:
 	$(SWIFT) format lint --strict --recursive --parallel $(SWIFT_FORMATTED)
 
 check-python: $(STAMPS)/venv-test
-	$(VENV)/bin/ruff format --check bindings/python examples/python Benchmarks/python Tests/conformance
-	$(VENV)/bin/ruff check bindings/python examples/python Benchmarks/python Tests/conformance
+	$(VENV)/bin/ruff format --check bindings/python examples/python Benchmarks/python Tests/conformance Tests/checks
+	$(VENV)/bin/ruff check bindings/python examples/python Benchmarks/python Tests/conformance Tests/checks
 	cd bindings/python && ../../$(VENV)/bin/mypy --strict src tests
 	cd bindings/python && ../../$(VENV)/bin/mypy --strict wheel_tests/test_wheel.py wheel_tests/user_program.py
 	$(VENV)/bin/mypy --strict Benchmarks/python examples/python

@@ -10,7 +10,7 @@ NATIVE_CXXFLAGS := -O1 -g $(NATIVE_WARNINGS) -Wshadow -Wconversion $(NATIVE_INCL
 NATIVE_LIBS := -L$(dir $(LIBRARY)) -lbatching -Wl,-rpath,$(abspath $(dir $(LIBRARY)))
 
 .PHONY: test-c test-complexity soak test-cpp test-examples-native test-fuzz fuzz check-header check-layout check-exports check-library \
-        check-format-c check-valgrind check-install
+        check-format-c check-traps check-valgrind check-install
 
 # A program needs the library to be there, and loads whatever version of it is there: no need to link it again.
 $(TESTS)/%.o: %.c | $(STAMPS)/packages-test
@@ -240,6 +240,12 @@ check-library: $(LIBRARY) | $(STAMPS)/packages-test
 
 check-format-c: | $(STAMPS)/packages-test
 	Tests/checks/format.sh
+
+# Where numbers come from bytes, merges and long lives, nothing can trap.
+check-traps: $(FUZZ)/module.modulemap
+	@mkdir -p $(TESTS)/traps
+	@cp $< $(TESTS)/traps
+	Tests/checks/traps.py $(TESTS)/traps
 
 # The Swift runtime keeps its metadata behind tagged pointers, which valgrind takes for possible leaks: definite ones count.
 VALGRIND := valgrind --quiet --error-exitcode=99 --leak-check=full --show-leak-kinds=definite \

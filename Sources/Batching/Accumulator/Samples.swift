@@ -118,7 +118,7 @@ struct Samples<Counter: FixedWidthInteger & UnsignedInteger & BitwiseCopyable>: 
     func add<Other>(_ other: Samples<Other>) {
         let (count, added) = (moments.pointee.count, other.moments.pointee.count)
         if added == 0 { return }
-        if count + added <= Int64(SketchBins.exactCount) {
+        if count <= Int64(SketchBins.exactCount) &- added {
             (exact + Int(count)).update(from: other.exact, count: Int(added))
         }
         other.addBins(to: bins)

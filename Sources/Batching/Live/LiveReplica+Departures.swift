@@ -116,7 +116,7 @@ extension LiveReplica where Memory: ~Copyable {
             replica.withdraw(slot, tokens: tokens)
             rows.remove(row)
         }
-        aborted += isFinished ? 0 : 1
+        aborted &+= isFinished ? 0 : 1
         try events.append(isFinished ? .finished : .aborted, id, at: time, tokens: tokens)
     }
 

@@ -116,7 +116,8 @@ struct SavedFlight {
     mutating func code(_ coder: inout some ByteCoder) throws(BatchingError) {
         try coder.code(&isFlying)
         try coder.code(&isFollowed)
-        try coder.code(&number)
+        // That of an iteration, or the one before the first.
+        try coder.code(&number, from: -1, to: Int64(1) << 62)
         try coder.code(&end)
         try coder.code(&deviceEnd)
         try coder.code(&futileBatches, from: 0, to: Int64(1) << 32)

@@ -57,3 +57,53 @@ def test_a_function_is_given_again_with_the_bytes() -> None:
 def test_bytes_that_are_no_engine(data: Any, error: type[Exception], sentence: str) -> None:
     with pytest.raises(error, match=sentence):
         LiveEngine.from_bytes(data)
+
+
+def sealed(data: bytes) -> bytes:
+    """The same with the checksum that belongs to it: FNV-1a of all before, in the last 8 bytes."""
+    checksum = 0xCBF29CE484222325
+    for byte in data[:-8]:
+        checksum = (checksum ^ byte) * 0x100000001B3 % 2**64
+    return data[:-8] + checksum.to_bytes(8, "little")
+
+
+CHANGED_PROGRAM = """
+import sys
+from batching import BatchingError, LiveEngine
+
+size = int(sys.argv[1])
+data = sys.stdin.buffer.read()
+for start in range(0, len(data), size):
+    try:
+        engine = LiveEngine.from_bytes(data[start : start + size])
+        engine.abort(1)
+        engine.set_output_length(0, 2)
+        engine.advance(iterations=20)
+    except BatchingError:
+        pass
+print("went on")
+"""
+
+
+@pytest.mark.parametrize(("requests", "time"), [(3, 0.6), (2, 0.6), (2, 0.75)])
+def test_no_number_in_the_bytes_stops_the_process(requests: int, time: float) -> None:
+    # A batch is in flight, another under way. Where none waits, iterations have been run ahead of the clock.
+    engine = LiveEngine(max_num_seqs=2, async_scheduling=True, iteration_time=0.25)
+    for request in range(requests):
+        engine.submit(request, prompt_length=10, output_length=10 - request)
+    engine.advance(time)
+    data = engine.to_bytes()
+    assert sealed(data) == data
+    changed = [
+        sealed(data[:place] + number.to_bytes(8, "little", signed=True) + data[place + 8 :])
+        for place in range(24, len(data) - 15)
+        for number in (-(2**63), 2**63 - 1, 2**62)
+    ]
+    done = subprocess.run(
+        [sys.executable, "-c", CHANGED_PROGRAM, str(len(data))],
+        input=b"".join(changed),
+        capture_output=True,
+        check=False,
+        timeout=300,
+    )
+    assert (done.returncode, done.stdout) == (0, b"went on\n"), done.stderr
