@@ -55,6 +55,7 @@ extension LiveReplica where Memory: ~Copyable {
     }
 
     /// The columns of which something is made here: hash ids of blocks whose size is told, or none.
+    @inline(__always)
     private func prepared(_ given: RequestColumns) -> RequestColumns {
         guard configuration.cachesPrefixes, let hashes = given.prefixHashes else { return given.with(nil) }
         let blockSize = hashes.blockSize == 0 ? Int(configuration.blockSize) : hashes.blockSize
@@ -183,6 +184,7 @@ extension LiveReplica where Memory: ~Copyable {
     }
 
     /// The first position whose request arrives after `time`.
+    @inline(__always)
     private func firstPosition(from start: Int, after time: Nanoseconds) -> Int {
         // Nearly always they come in order.
         if positions == start || rows.arrivalTime(Int(order.elements[positions - 1])) <= time { return positions }

@@ -248,20 +248,25 @@ struct BlockPool: ~Copyable {
     /// The head of the list of a content.
     @inline(__always)
     private func head(_ content: Content) -> Int32 {
-        if key.isSet { return keyedHead(content) }
-        // Fibonacci hashing of both words, folded once: neighbouring places of an id spread over the lists.
-        var hash = UInt64(bitPattern: content.id) &* 0x9E37_79B9_7F4A_7C15
-        hash ^= hash &>> 32
-        hash = (hash &+ UInt64(content.place)) &* 0xD6E8_FEB8_6659_FD93
+        let hash = key.isSet ? BlockPool.keyedHash(content, key) : BlockPool.quickHash(content)
         return end &+ Int32(truncatingIfNeeded: hash &>> shift)
     }
 
+    /// Fibonacci hashing of both words, folded once: neighbouring places of an id spread over the lists.
+    @inline(__always)
+    private static func quickHash(_ content: Content) -> UInt64 {
+        var hash = UInt64(bitPattern: content.id) &* 0x9E37_79B9_7F4A_7C15
+        hash ^= hash &>> 32
+        return (hash &+ UInt64(content.place)) &* 0xD6E8_FEB8_6659_FD93
+    }
+
+    // Static: for a method that is called, the compiler would copy the whole pool, and do so before it asks for the key.
     @inline(never)
-    private func keyedHead(_ content: Content) -> Int32 {
+    private static func keyedHash(_ content: Content, _ key: HashKey) -> UInt64 {
         var hash = SipHash(key)
         hash.add(UInt64(bitPattern: content.id))
         hash.add(UInt64(content.place))
-        return end &+ Int32(truncatingIfNeeded: hash.finish() &>> shift)
+        return hash.finish()
     }
 
     /// Adds a block to the end of its list.
@@ -272,7 +277,7 @@ struct BlockPool: ~Copyable {
     }
 
     @inline(__always)
-    private func append(_ block: Int32, to head: Int32) {
+    private mutating func append(_ block: Int32, to head: Int32) {
         let last = previous(head)
         if isOnTrial { noteNodes(block, last, head) }
         link(last, block)
@@ -404,15 +409,18 @@ extension BlockPool {
         }
     }
 
-    @inline(__always)
-    private func noteBlock(_ block: Int32) { journal?.pointee.note(block: block, blocks.elements) }
+    // All of these change the journal, and so are `mutating`: for any other method that is called, the compiler would copy
+    // the whole pool, and do so before it asks whether there is a trial.
 
     @inline(__always)
-    private func noteNode(_ node: Int32) { journal?.pointee.note(node: node, nodes.elements) }
+    private mutating func noteBlock(_ block: Int32) { journal?.pointee.note(block: block, blocks.elements) }
+
+    @inline(__always)
+    private mutating func noteNode(_ node: Int32) { journal?.pointee.note(node: node, nodes.elements) }
 
     /// One that may be free, and is no longer to be.
     @inline(never)
-    private func noteBlockAndNeighbours(_ block: Int32) {
+    private mutating func noteBlockAndNeighbours(_ block: Int32) {
         let element = blocks.elements[Int(block)]
         noteBlock(block)
         if !element.isUsed {
@@ -422,14 +430,14 @@ extension BlockPool {
     }
 
     @inline(never)
-    private func noteTaking(_ block: Int32) {
+    private mutating func noteTaking(_ block: Int32) {
         noteBlockAndNeighbours(block)
         noteNodes(block, previous(block), next(block))
     }
 
     /// All of a list.
     @inline(never)
-    private func noteList(_ head: Int32) {
+    private mutating func noteList(_ head: Int32) {
         noteNode(head)
         var node = next(head)
         while node != head {
@@ -440,7 +448,7 @@ extension BlockPool {
 
     /// It may go to either end of the free ones.
     @inline(never)
-    private func noteReleasing(_ block: Int32) {
+    private mutating func noteReleasing(_ block: Int32) {
         let element = blocks.elements[Int(end)]
         noteBlock(block)
         noteBlock(end)
@@ -449,7 +457,7 @@ extension BlockPool {
     }
 
     @inline(never)
-    private func noteNodes(_ block: Int32, _ previous: Int32, _ next: Int32) {
+    private mutating func noteNodes(_ block: Int32, _ previous: Int32, _ next: Int32) {
         noteNode(block)
         noteNode(previous)
         noteNode(next)

@@ -177,15 +177,19 @@ extension CachedBlocks {
     /// The first of those in a phase, who are then in order of admission.
     @inline(__always)
     private func firstInOrder(_ number: Int, _ members: UnsafePointer<Member>) -> Int32 {
-        if phases.elements[number].isOutOfOrder { sort(phases.elements + number, members) }
+        if phases.elements[number].isOutOfOrder {
+            CachedBlocks.sort(phases.elements + number, members, tables.elements)
+        }
         return phases.elements[number].first
     }
 
     /// Merges stretches that are in order, two by two, until there is one: most often there are few.
     /// - Complexity: O(count log(stretches)), where each of the `count` gets a block, or publishes one, next.
+    // Static: for a method, the compiler would copy this whole memory before it asks whether to call it.
     @inline(never)
-    private func sort(_ phase: UnsafeMutablePointer<Phase>, _ members: UnsafePointer<Member>) {
-        let tables = tables.elements
+    private static func sort(
+        _ phase: UnsafeMutablePointer<Phase>, _ members: UnsafePointer<Member>, _ tables: UnsafeMutablePointer<Table>
+    ) {
         /// Cuts off the stretch that begins with a slot; returns what follows it.
         func cut(_ first: Int32) -> Int32 {
             var slot = first

@@ -20,6 +20,7 @@ extension Replica where Memory: ~Copyable {
 
     /// Keeps of slots those whose members are still there.
     /// - Returns: how many.
+    @inline(__always)
     func present(_ slots: UnsafeMutablePointer<Int32>, _ count: Int) -> Int {
         var kept = 0
         for position in 0..<count where members.elements[Int(slots[position])].state != .none {
@@ -95,6 +96,7 @@ extension Replica where Memory: ~Copyable {
     }
 
     /// How many tokens a member had before an iteration: those that this one or a later one gave it do not count.
+    @inline(__always)
     func tokens(_ slot: Int, before firstLost: Int64) -> Int32 {
         let lost = Int32(truncatingIfNeeded: recentTokens(slot, from: firstLost))
         return min(generated(slot) &- lost, members.elements[slot].output)

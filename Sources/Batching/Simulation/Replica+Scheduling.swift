@@ -35,7 +35,7 @@ extension Replica where Memory: ~Copyable {
             let wanted = min(members[slot].known &- members[slot].computed, threshold)
             if wanted > left, !isCut {
                 isCut = true
-                isShort = decodesBehind(slot)
+                isShort = Replica.decodesBehind(slot, last: lastRunning, members)
                 if isShort { break }
             }
             let tokens = min(wanted, left)
@@ -70,9 +70,8 @@ extension Replica where Memory: ~Copyable {
 
     /// Whether anyone who decodes was admitted after a member.
     /// - Complexity: O(those behind the last who decodes), who catch up, or have their last token on its way.
-    private func decodesBehind(_ slot: Int) -> Bool {
-        let members = members.elements
-        var last = lastRunning
+    private static func decodesBehind(_ slot: Int, last: Int, _ members: UnsafePointer<Member>) -> Bool {
+        var last = last
         while last >= 0, members[last].state != .decoding { last = Int(members[last].previous) }
         return last >= 0 && members[last].sequence > members[slot].sequence
     }
@@ -263,7 +262,7 @@ extension Replica where Memory: ~Copyable {
     }
 
     /// Whether asynchronous scheduling will know in time that the answer to a request ends.
-    @inline(never)
+    @inline(__always)
     func ending(_ request: Int) -> Member.Ending {
         maxTokens(request) > output(request) ? .unforeseen : .foreseen
     }

@@ -22,18 +22,19 @@ struct IdIndex: ~Copyable {
     /// Where the search for an id begins.
     @inline(__always)
     private func home(_ id: Int64) -> Int {
-        if key.isSet { return keyedHome(id) }
+        if key.isSet { return Int(truncatingIfNeeded: IdIndex.keyedHash(id, key)) & mask }
         // The folded product mixes all bits.
         let (high, low) = (UInt64(bitPattern: id) ^ 0x9E37_79B9_7F4A_7C15).multipliedFullWidth(
             by: 0xD6E8_FEB8_6659_FD93)
         return Int(truncatingIfNeeded: high ^ low) & mask
     }
 
+    // Static, so that the compiler does not copy the index for each search.
     @inline(never)
-    private func keyedHome(_ id: Int64) -> Int {
+    private static func keyedHash(_ id: Int64, _ key: HashKey) -> UInt64 {
         var hash = SipHash(key)
         hash.add(UInt64(bitPattern: id))
-        return Int(truncatingIfNeeded: hash.finish()) & mask
+        return hash.finish()
     }
 
     /// The place of an id, or the empty one where its search ends.
