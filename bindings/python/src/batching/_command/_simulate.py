@@ -49,6 +49,7 @@ def simulate_one(  # noqa: PLR0912, PLR0917  (options, which nobody passes by po
     slo_tpot: options.SLOTPOT = None,
     slo_e2e: options.SLOE2E = None,
     *,
+    slo_due_only: options.SLODueOnly = False,
     json: options.Json = False,
 ) -> None:
     """Simulate a serving engine on requests: a summary, its latencies, and where their time went."""
@@ -84,11 +85,14 @@ def simulate_one(  # noqa: PLR0912, PLR0917  (options, which nobody passes by po
             if schedule_trace is not None:
                 with work.step("writing the schedule"):
                     write_schedule_trace(run.result, schedule_trace)
-        measured = run.result.measure(slo=slo) if slo is not None else None
+        due_by = run.result.duration or None if slo_due_only else None
+        measured = run.result.measure(slo=slo, slo_due_by=due_by) if slo is not None else None
         if json:
             told = {"workload": workload.as_json(), "iteration_time": iteration_time, **as_json(run)}
             if measured is not None:
                 told["goodput"] = {
+                    "judged": measured.judged,
+                    "failed": measured.failed,
                     "request_goodput": measured.request_goodput,
                     "slo_attainment": measured.slo_attainment,
                     "slo_attainment_by_metric": measured.slo_attainment_by_metric,

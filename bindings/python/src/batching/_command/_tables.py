@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
@@ -76,13 +77,16 @@ def remarks(runs: Sequence[Run], workload: WorkloadSource) -> list[str]:
                 f"{run.name} does not keep up with these arrivals: its queue, and with it its latency, grows as long "
                 "as the run lasts."
             )
-        if result.rejected:
-            lines.append(f"{run.name}: {result.rejected:,} requests were rejected, and are in none of the figures.")
-        if result.unfinished:
-            lines.append(
-                f"{run.name}: {result.unfinished:,} requests did not finish "
-                f"(ended by {result.end_reason.name.lower().replace('_', ' ')}), and are in none of the figures."
-            )
+        unsent = int(np.count_nonzero(~result.was_sent()))
+        ended = f"(ended by {result.end_reason.name.lower().replace('_', ' ')})"
+        failed = "are in none of the latencies, and count as failed in a goodput"
+        for number, what in (
+            (result.rejected, f"were rejected, {failed}"),
+            (result.unfinished - unsent, f"did not finish {ended}, {failed}"),
+            (unsent, f"had not arrived when the run ended {ended}, and are in none of the figures"),
+        ):
+            if number:
+                lines.append(f"{run.name}: {number:,} requests {what}.")
     return lines
 
 

@@ -56,6 +56,14 @@ def _add(rows: Rows, layout: Layout, batch: Callable[[str], Any]) -> None:
         checks.append((no_integer(layout.priority, INT32_MIN), holds))
     for role, name in (layout.recorded or {}).items():
         columns[role] = _optional_times(name, batch, checks)
+    if layout.generated is not None:
+        column = batch(layout.generated)
+        columns["generated"], holds = arrow_columns.integers(column, 0, INT32_MAX)
+        # Of a request that failed there need be none.
+        checks.append((no_integer(layout.generated, 0), holds | arrow_columns.are_missing(column)))
+    if layout.was_sent is not None:
+        columns["was_sent"], holds = arrow_columns.integers(batch(layout.was_sent), 0, 1)
+        checks.append((no_integer(layout.was_sent, 0, 1), holds))
     _check_order(columns, checks)
     passed = usable(rows, checks)
     narrow = {"output_length", "prompt_length", "priority"}
@@ -104,7 +112,10 @@ def _check_order(columns: Mapping[str, npt.NDArray[Any]], checks: list[Check]) -
 
 
 def _recorded(columns: Mapping[str, npt.NDArray[Any]], earliest: int) -> RecordedRequests:
-    """The recording: a request without an end has failed."""
+    """The recording, of the requests that were sent: one without an end has failed."""
+    if "was_sent" in columns:
+        sent = columns["was_sent"] == 1
+        columns = {name: column[sent] for name, column in columns.items()}
     # The arrivals are counted from the earliest by now, the other times are still those of the file.
     success = columns["end_time"] != MISSING
     times = {
@@ -114,7 +125,7 @@ def _recorded(columns: Mapping[str, npt.NDArray[Any]], earliest: int) -> Recorde
     }
     arrivals = columns.get("arrival")
     return RecordedRequests(
-        output_length=np.where(success, columns["output_length"], 0).astype(np.int32),
+        output_length=np.where(success, columns.get("generated", columns["output_length"]), 0).astype(np.int32),
         arrival_time=None if arrivals is None else seconds(arrivals),
         prompt_length=columns.get("prompt_length"),
         success=success,
