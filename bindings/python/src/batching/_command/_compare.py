@@ -84,7 +84,7 @@ def compare(  # noqa: PLR0917  (options, which nobody passes by position)
             out.print(line, markup=False)
         out.print()
         show(out, comparison(runs), f"max_num_seqs {max_num_seqs:,}, iteration time {iteration_time}")
-        for line in remarks(runs, workload):
+        for line in remarks(runs):
             out.print(line, markup=False)
         for name, path in (("Picture", plot), ("Report", report)):
             if path is not None:

@@ -38,7 +38,7 @@ def report(workload: WorkloadSource, runs: Sequence[Run], iteration_time: str) -
         settings=_settings(runs, iteration_time),
         comparison=comparison(runs),
         distributions=[(run.name, distributions(run)) for run in runs],
-        remarks=remarks(runs, workload),
+        remarks=remarks(runs),
         charts=drawn,
         figures=_script_json({chart.id: chart.figure for chart in drawn}),
         plotly=get_plotlyjs(),

@@ -112,7 +112,7 @@ def simulate_one(  # noqa: PLR0912, PLR0917  (options, which nobody passes by po
         if run.result.attribution is not None:
             out.print()
             show(out, run.result.attribution._table(), "Where their time went, by percentiles of E2E")
-        for line in remarks([run], workload):
+        for line in remarks([run]):
             out.print(line, markup=False)
         for name, path in (
             ("Picture", plot),

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from batching._command._queue_growth import queue_grows
 from batching._command._runs import FIGURES, Run, best, described, improvement
 from batching._command._workload import WorkloadSource
 from batching._display import Table, count, seconds
@@ -66,16 +67,15 @@ def workload_lines(workload: WorkloadSource) -> list[str]:
     return lines
 
 
-def remarks(runs: Sequence[Run], workload: WorkloadSource) -> list[str]:
+def remarks(runs: Sequence[Run]) -> list[str]:
     """What a reader of the figures must know about single runs."""
     lines = []
-    rate = workload.rate()
     for run in runs:
         result = run.result
-        if rate is not None and result.throughput < 0.9 * rate * workload.mean_output_length():
+        if queue_grows(result):
             lines.append(
                 f"{run.name} does not keep up with these arrivals: its queue, and with it its latency, grows as long "
-                "as the run lasts."
+                "as requests arrive."
             )
         unsent = int(np.count_nonzero(~result.was_sent()))
         ended = f"(ended by {result.end_reason.name.lower().replace('_', ' ')})"
