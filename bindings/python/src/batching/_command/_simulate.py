@@ -16,6 +16,7 @@ from batching._command._settings import plans
 from batching._command._tables import console, distributions, remarks, show, workload_lines
 from batching._command._workload import workload_of
 from batching._errors import BatchingValueError
+from batching._plot import write_figure
 from batching._results_file import write_results
 from batching._schedule_trace import write_schedule_trace
 
@@ -73,7 +74,7 @@ def simulate_one(  # noqa: PLR0912, PLR0917  (options, which nobody passes by po
             (run,) = run_all(workload, planned, work, log=logged, attribution=True)
             if plot is not None:
                 with work.step("drawing"):
-                    run.result.plot_timeline().savefig(plot, format=plot.suffix[1:].lower())
+                    write_figure(run.result.plot_timeline(), plot)
             if report is not None:
                 with work.step("writing the report"):
                     from batching._command._report import write_report  # noqa: PLC0415  (needs more packages)
