@@ -353,8 +353,10 @@ typedef struct batching_metrics_options {
     int64_t percentile_count;  /**< At most 1000. */
     double slo_ttft;           /**< Seconds: the longest TTFT that is good. 0: no such objective. */
     double slo_tpot;           /**< Seconds: the longest TPOT that is good. 0: no such objective. */
-    double slo_itl; /**< Seconds: the longest gap between a request's tokens that is good. 0: no objective. */
-    double slo_e2e; /**< Seconds: the longest E2E latency that is good. 0: no such objective. */
+    double slo_itl;    /**< Seconds: the longest gap between a request's tokens that is good. 0: no objective. */
+    double slo_e2e;    /**< Seconds: the longest E2E latency that is good. 0: no such objective. */
+    double slo_due_by; /**< Seconds: only requests whose objectives were due by then are judged; see section 8. 0: all
+                            are. */
 } batching_metrics_options;
 
 /** vLLM's `bench serve` (0.33, vllm/benchmarks/serve.py). */
@@ -380,7 +382,7 @@ typedef struct batching_metrics {
     uint32_t reserved;             /**< Must be 0. */
     double duration;               /**< Seconds. */
     int64_t completed;             /**< Requests that were answered. */
-    int64_t failed;                /**< Requests that failed. */
+    int64_t failed;                /**< Requests that were sent and have no answer. */
     int64_t total_input_tokens;    /**< Prompt tokens of the answered. */
     int64_t total_output_tokens;   /**< Output tokens of the answered. */
     double request_throughput;     /**< completed / duration. Each throughput is 0.0 if the duration is. */
@@ -390,7 +392,7 @@ typedef struct batching_metrics {
     double concurrency;            /**< The sum of all E2E latencies / duration: the mean number in the system. */
     int64_t good;                  /**< Answered requests that meet all objectives. 0 without objectives. */
     double request_goodput;        /**< good / duration. NaN without objectives. */
-    double slo_attainment;         /**< good / requests, failed ones included. NaN without objectives. */
+    double slo_attainment;         /**< good / judged, in which those that failed count. NaN without objectives. */
     double slo_attainment_ttft;    /**< The share that meets this objective. NaN without it. */
     double slo_attainment_tpot;    /**< As slo_attainment_ttft. */
     double slo_attainment_itl;     /**< As slo_attainment_ttft. */
@@ -401,6 +403,8 @@ typedef struct batching_metrics {
     batching_distribution *e2e;    /**< Seconds: end - arrival. */
     batching_distribution *queue_time;         /**< Seconds: start - arrival, where the start is known. */
     batching_distribution *normalized_latency; /**< Seconds: (end - arrival) / output_length where that is above 0. */
+    int64_t judged; /**< Requests held against the objectives: completed + failed, less what slo_due_by leaves out. 0
+                         without objectives. */
 } batching_metrics;
 
 /** From when to when the load is looked at, and of how many slots. 0 and NULL are the defaults given here. */
@@ -1274,6 +1278,15 @@ batching_status batching_remaining_tokens_calculate(int64_t count, const int32_t
  * Objectives are compared in whole nanoseconds, without rounding: a latency that equals its objective meets it. A
  * request meets an objective on ITL if no gap between its tokens is longer; that needs token_times. One whose first
  * token is unknown does not meet an objective on TTFT, nor, if it has more tokens, on TPOT.
+ *
+ * A request that was sent and has no answer has failed, and meets no objective; that holds for a run cut short, too. Of
+ * a simulated run take every request, with success 1 where its status is BATCHING_REQUEST_FINISHED and 0 elsewhere, but
+ * leave out those that had not been sent: the status is BATCHING_REQUEST_UNFINISHED, and arrival_time after the end of
+ * the run, which is its duration, or its time_limit where that is later and ended the run.
+ *
+ * With slo_due_by, requests that were sent too late to be judged at that time are left out of good and of all that is
+ * made of it: those whose arrival plus the longer of the objectives on TTFT and E2E is after it. How they ended does
+ * not matter, since to leave out only those without an answer would favour the quick.
  * ================================================================================================================ */
 
 /**
@@ -1587,12 +1600,13 @@ batching_status batching_accumulator_advance(batching_accumulator *accumulator, 
 batching_status batching_accumulator_state_read(batching_accumulator *accumulator, batching_accumulator_state *state);
 
 /**
- * The metrics of the requests that ended: see section 8.
+ * The metrics of the requests that ended: see section 8. Requests in flight are in no figure: tell
+ * batching_accumulator_failed of each once no answer will come, as when a run is cut short.
  *
  *   scope    BATCHING_ACCUMULATOR_START or BATCHING_ACCUMULATOR_WINDOW.
  *   options  which percentiles, by which method; and the duration: if that is 0, it is from the first arrival or the
- *            begin of the window, whichever is later, to the clock. The convention must be vllm, and the SLOs 0: they
- *            are those of the accumulator. NULL: no percentiles.
+ *            begin of the window, whichever is later, to the clock. The convention must be vllm, and all slo_ fields
+ *            0: they are those of the accumulator. NULL: no percentiles.
  *   metrics  written; must not be NULL.
  *
  * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_BUSY;

@@ -329,6 +329,8 @@ struct metrics_options {
     std::optional<double> slo_tpot = {};  ///< seconds, above 0
     std::optional<double> slo_itl = {};   ///< seconds, above 0
     std::optional<double> slo_e2e = {};   ///< seconds, above 0
+
+    std::optional<double> slo_due_by = {}; ///< seconds, above 0: only requests whose objectives were due are judged
 };
 
 /// batching_distribution, with its percentiles in the order in which they were asked for.
@@ -1609,6 +1611,7 @@ inline batching_metrics_options c_options(const metrics_options &given) {
     options.slo_tpot = unless_left_out("slo_tpot", given.slo_tpot);
     options.slo_itl = unless_left_out("slo_itl", given.slo_itl);
     options.slo_e2e = unless_left_out("slo_e2e", given.slo_e2e);
+    options.slo_due_by = unless_left_out("slo_due_by", given.slo_due_by);
     return options;
 }
 

@@ -68,6 +68,7 @@ extension batching_metrics_options: VersionedStruct {
         options.levels.tpot = unlessZero(given.slo_tpot)
         options.levels.itl = unlessZero(given.slo_itl)
         options.levels.e2e = unlessZero(given.slo_e2e)
+        options.dueBy = unlessZero(given.slo_due_by)
         return options
     }
 
@@ -100,6 +101,7 @@ extension batching_metrics: VersionedStruct {
         output_throughput = metrics.outputThroughput
         total_token_throughput = metrics.totalTokenThroughput
         concurrency = metrics.concurrency
+        judged = metrics.judged
         good = metrics.good
         request_goodput = metrics.requestGoodput
         slo_attainment = metrics.attainment

@@ -176,6 +176,10 @@ static void what_belongs_to_the_accumulator_is_not_asked_for(void **state) {
     options.slo_e2e = 1.0;
     assert_fails(batching_accumulator_measure(accumulator, 0, &options, &metrics), BATCHING_ERROR_INVALID_ARGUMENT,
                  "SLO");
+    options.slo_e2e = 0.0;
+    options.slo_due_by = 1.0;
+    assert_fails(batching_accumulator_measure(accumulator, 0, &options, &metrics), BATCHING_ERROR_INVALID_ARGUMENT,
+                 "slo_due_by is 1.0");
     assert_succeeds(batching_accumulator_destroy(accumulator));
 }
 

@@ -1,7 +1,5 @@
 /* The metrics of a serving run, on three requests to check by hand. */
-#include <math.h>
-
-#include "support.h"
+#include "engine_support.h"
 
 /*
  * Three requests: tokens at 0.5, 0.625, 0.75, 0.875 and 1.0; at 1.0, 1.25 and 1.5; at 1.25. They arrive at 0.0, 0.25
@@ -74,6 +72,61 @@ static void objectives_are_met_with_equality(void **state) {
     assert_int_equal(metrics.good, 1);
 }
 
+/*
+ * Slots for one, iterations of 1 s, until 4 s: request 0 ends at 2, request 1 runs from 2 and request 2 waits when the
+ * run ends, request 3 would have come at 9, and request 4 is too long. Of the four that were sent one has an answer.
+ */
+static void requests_without_an_answer_have_failed(void **state) {
+    (void)state;
+    struct engine engine;
+    engine_init(&engine, 5);
+    engine.requests.output_length = LENGTHS(2, 5, 5, 1, 1);
+    engine.requests.prompt_length = LENGTHS(1, 1, 1, 1, 99);
+    engine.requests.arrival_time = TIMES(0.0, 0.0, 0.5, 9.0, 3.5);
+    engine.config.max_num_seqs = 1;
+    engine.config.max_model_len = 50;
+    engine.config.time_limit = 4.0;
+    engine_run(&engine);
+    assert_true(engine.summary.duration == 4.0);
+
+    double arrival[5], end[5];
+    int32_t output[5];
+    uint8_t success[5];
+    INITIALIZED(batching_recorded, recorded);
+    recorded.arrival_time = arrival;
+    recorded.end_time = end;
+    recorded.output_length = output;
+    recorded.success = success;
+    for (int index = 0; index < 5; index++) {
+        if (engine.status[index] == BATCHING_REQUEST_UNFINISHED &&
+            engine.requests.arrival_time[index] > engine.summary.duration) {
+            continue;
+        }
+        arrival[recorded.count] = engine.requests.arrival_time[index];
+        end[recorded.count] = engine.end_time[index];
+        output[recorded.count] = engine.tokens_generated[index];
+        success[recorded.count++] = engine.status[index] == BATCHING_REQUEST_FINISHED;
+    }
+    INITIALIZED(batching_metrics_options, options);
+    options.slo_e2e = 3.75;
+    INITIALIZED(batching_metrics, metrics);
+    assert_succeeds(batching_metrics_calculate(&recorded, &options, &metrics));
+    assert_true(metrics.completed == 1 && metrics.failed == 3 && metrics.judged == 4 && metrics.good == 1);
+    assert_true(metrics.slo_attainment == 0.25 && metrics.slo_attainment_e2e == 0.25);
+    /* Due at 4 s, and not a nanosecond later: those that arrived by 0.25 s, one of which has failed. */
+    options.slo_due_by = 4.0;
+    assert_succeeds(batching_metrics_calculate(&recorded, &options, &metrics));
+    assert_true(metrics.failed == 3 && metrics.judged == 2 && metrics.slo_attainment == 0.5);
+    /* The longer objective counts. None was due at 1 s: not even the request that was answered is judged. */
+    options.slo_ttft = 1.0;
+    options.slo_due_by = 1.0;
+    assert_succeeds(batching_metrics_calculate(&recorded, &options, &metrics));
+    assert_true(metrics.judged == 0 && metrics.good == 0 && metrics.slo_attainment == 0.0);
+    options.slo_due_by = -1.0;
+    assert_fails(batching_metrics_calculate(&recorded, &options, &metrics), BATCHING_ERROR_INVALID_ARGUMENT,
+                 "slo_due_by is -1.0");
+}
+
 static void mistakes_are_named_and_nothing_is_written(void **state) {
     (void)state;
     INITIALIZED(batching_distribution, ttft);
@@ -138,6 +191,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(distributions_and_throughputs),
         cmocka_unit_test(objectives_are_met_with_equality),
+        cmocka_unit_test(requests_without_an_answer_have_failed),
         cmocka_unit_test(mistakes_are_named_and_nothing_is_written),
     };
     return cmocka_run_group_tests_name("serving_metrics", tests, NULL, NULL);

@@ -125,7 +125,7 @@ FIELD(distribution, max, 48, double);
 FIELD(distribution, sum, 56, double);
 FIELD(distribution, percentiles, 64, double *);
 
-SIZE(metrics_options, 72);
+SIZE(metrics_options, 80);
 HEAD(metrics_options);
 FIELD(metrics_options, convention, 8, int32_t);
 FIELD(metrics_options, percentile_method, 12, int32_t);
@@ -136,8 +136,9 @@ FIELD(metrics_options, slo_ttft, 40, double);
 FIELD(metrics_options, slo_tpot, 48, double);
 FIELD(metrics_options, slo_itl, 56, double);
 FIELD(metrics_options, slo_e2e, 64, double);
+FIELD(metrics_options, slo_due_by, 72, double);
 
-SIZE(metrics, 192);
+SIZE(metrics, 200);
 HEAD(metrics);
 FIELD(metrics, duration, 8, double);
 FIELD(metrics, completed, 16, int64_t);
@@ -162,6 +163,7 @@ FIELD(metrics, itl, 160, batching_distribution *);
 FIELD(metrics, e2e, 168, batching_distribution *);
 FIELD(metrics, queue_time, 176, batching_distribution *);
 FIELD(metrics, normalized_latency, 184, batching_distribution *);
+FIELD(metrics, judged, 192, int64_t);
 
 SIZE(load_config, 40);
 HEAD(load_config);

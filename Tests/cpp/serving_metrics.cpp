@@ -48,6 +48,22 @@ TEST_CASE("objectives, and whose definitions hold") {
     CHECK(batching::measure(three(), options).good == 1);
 }
 
+// The second of the three failed, and the third arrived at 1.0: due at 1.5 with an objective of 0.5.
+TEST_CASE("requests without an answer have failed, and those not due can be left out") {
+    const std::vector<std::uint8_t> success{1, 0, 1};
+    auto recorded = three();
+    recorded.success = success;
+    batching::metrics_options options;
+    options.slo_ttft = 0.5;
+    auto metrics = batching::measure(recorded, options);
+    CHECK((metrics.failed == 1 && metrics.judged == 3 && metrics.slo_attainment == 2 / 3.0));
+    options.slo_due_by = 1.4;
+    metrics = batching::measure(recorded, options);
+    CHECK((metrics.failed == 1 && metrics.judged == 2 && metrics.slo_attainment == 0.5));
+    options.slo_due_by = 0.0;
+    CHECK_THROWS_AS(batching::measure(recorded, options), batching::invalid_argument);
+}
+
 TEST_CASE("mistakes in serving runs are exceptions") {
     batching::metrics_options options;
     options.slo_itl = 0.0;

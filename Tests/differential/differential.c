@@ -291,6 +291,7 @@ static uint64_t hash_totals(const batching_metrics *metrics) {
     hash = hash_double(hash, metrics->output_throughput);
     hash = hash_double(hash, metrics->total_token_throughput);
     hash = hash_double(hash, metrics->concurrency);
+    hash = hash_integer(hash, metrics->judged);
     hash = hash_integer(hash, metrics->good);
     hash = hash_double(hash, metrics->request_goodput);
     hash = hash_double(hash, metrics->slo_attainment);
@@ -335,6 +336,7 @@ static void print_serving(int number, int64_t count, struct columns columns) {
     options.slo_tpot = 0.02;
     options.slo_itl = 1;
     options.slo_e2e = 10;
+    options.slo_due_by = 20;
 
     batching_metrics metrics;
     batching_distribution samples[SAMPLES];

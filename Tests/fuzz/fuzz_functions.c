@@ -285,6 +285,7 @@ static void fuzz_serving_metrics(struct input *input) {
     options.slo_tpot = input_chance(input, 2) ? 0.0 : input_seconds(input);
     options.slo_itl = input_chance(input, 2) ? 0.0 : input_seconds(input);
     options.slo_e2e = input_chance(input, 2) ? 0.0 : input_seconds(input);
+    options.slo_due_by = input_chance(input, 2) ? 0.0 : input_seconds(input);
     batching_distribution told[6];
     batching_metrics metrics;
     REQUIRE(batching_metrics_init(&metrics, sizeof metrics) == BATCHING_OK);
@@ -305,6 +306,7 @@ static void fuzz_serving_metrics(struct input *input) {
             require_distribution(&told[3], results);
         }
         REQUIRE(metrics.completed + metrics.failed == count && metrics.good <= metrics.completed);
+        REQUIRE(metrics.good <= metrics.judged && metrics.judged <= count);
         REQUIRE(!(metrics.slo_attainment > metrics.slo_attainment_ttft));
     } else {
         REQUIRE(metrics.completed == 0 && results[0] == -7.0 && results[1] == -7.0);

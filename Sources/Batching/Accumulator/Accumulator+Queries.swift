@@ -47,6 +47,9 @@ extension Accumulator {
         guard try ServiceLimits(options.levels).areNone else {
             throw BatchingError(.invalidArgument, "an SLO is given: must be 0, as those of the accumulator count")
         }
+        if let dueBy = options.dueBy {
+            throw .invalid("slo_due_by", dueBy, "must be 0, as an accumulator measures requests that ended")
+        }
         if let given = options.duration { _ = try Nanoseconds(seconds: given, argument: "duration") }
         settle()
         var counts = ServingCounts()

@@ -25,6 +25,9 @@ struct ServiceLimits: BitwiseCopyable, Equatable {
 
     var areNone: Bool { ttft == nil && tpot == nil && itl == nil && e2e == nil }
 
+    /// The latest arrival, in nanoseconds, at which what is known at `time` decides on TTFT and E2E; negative: none.
+    func lastArrival(dueBy time: Nanoseconds) -> Int64 { time.count &- max(ttft ?? 0, e2e ?? 0) }
+
     /// Which objectives an answered request keeps. An objective that there is not is kept.
     /// - Parameters:
     ///   - timeToFirstToken: nil: there was none.
@@ -111,7 +114,10 @@ extension ServingMetrics {
     /// - Parameters:
     ///   - duration: seconds.
     ///   - latency: the sum of all E2E latencies in seconds.
-    init(_ counts: ServingCounts, duration: Double, latency: Double, _ limits: ServiceLimits) {
+    ///   - notDue: how many were too late to be held against the limits.
+    init(
+        _ counts: ServingCounts, duration: Double, latency: Double, _ limits: ServiceLimits, notDue: Int64 = 0
+    ) {
         self.duration = duration
         completed = counts.completed
         failed = counts.failed
@@ -127,8 +133,9 @@ extension ServingMetrics {
             concurrency = latency / duration
         }
         if limits.areNone { return }
-        let ended = Double(counts.completed + counts.failed)
-        func share(_ kept: Int64) -> Double { ended > 0 ? Double(kept) / ended : 0 }
+        judged = counts.completed &+ counts.failed &- notDue
+        let all = Double(judged)
+        func share(_ kept: Int64) -> Double { all > 0 ? Double(kept) / all : 0 }
         good = counts.good
         requestGoodput = duration > 0 ? Double(good) / duration : 0
         attainment = share(good)

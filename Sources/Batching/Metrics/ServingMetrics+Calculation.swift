@@ -30,13 +30,17 @@ extension ServingMetrics {
         let limits = try ServiceLimits(options.levels)
         let given = options.duration
         if let given { _ = try Nanoseconds(seconds: given, argument: "duration") }
+        var lastJudged = Nanoseconds.maximum.count
+        if let dueBy = options.dueBy {
+            lastJudged = limits.lastArrival(dueBy: try Nanoseconds(seconds: dueBy, argument: "slo_due_by"))
+        }
         if limits.itl != nil, recorded.tokenTimes == nil, recorded.count > 0 {
             throw BatchingError(.invalidArgument, "slo_itl is given: token_times must be, too")
         }
-        let totals = try ServingTotals(recorded, options.convention, limits)
+        let totals = try ServingTotals(recorded, options.convention, limits, lastJudged: lastJudged)
         self.init(
             totals.counts, duration: given ?? totals.span(options.convention).seconds,
-            latency: Double(totals.latency) / 1e9, limits)
+            latency: Double(totals.latency) / 1e9, limits, notDue: totals.notDue)
 
         var largest = 0
         for sample in ServingSample.allCases where wanted[sample] != nil {
@@ -69,6 +73,8 @@ extension ServingMetrics {
 /// What one pass over the requests tells.
 private struct ServingTotals {
     var counts = ServingCounts()
+    /// Requests that arrived too late to be held against the limits.
+    var notDue: Int64 = 0
     /// Nanoseconds, of all answered requests.
     var latency: Int128 = 0
     var gaps = 0
@@ -78,13 +84,18 @@ private struct ServingTotals {
     private var lastAnsweredEnd = Nanoseconds.zero
 
     /// Throws at the first request that is not valid.
-    init(_ recorded: RecordedColumns, _ convention: MetricsConvention, _ limits: ServiceLimits) throws(BatchingError) {
+    /// - Parameter lastJudged: nanoseconds: requests that arrive later are not held against the limits.
+    init(
+        _ recorded: RecordedColumns, _ convention: MetricsConvention, _ limits: ServiceLimits, lastJudged: Int64
+    ) throws(BatchingError) {
         try recorded.validateShape()
         for index in 0..<recorded.count {
             try Work.row(index)
             try recorded.validate(index)
             let arrival = recorded.arrival(index)
             firstArrival = min(firstArrival, arrival)
+            let isDue = arrival.count <= lastJudged
+            notDue &+= isDue ? 0 : 1
             guard recorded.succeeded(index) else {
                 let end = recorded.endTime[index]
                 if !end.isNaN { lastEnd = max(lastEnd, Nanoseconds(validSeconds: end)) }
@@ -97,7 +108,7 @@ private struct ServingTotals {
             gaps &+= max(recorded.tokens(index).count - 1, 0)
             firstAnsweredArrival = min(firstAnsweredArrival, arrival)
             lastAnsweredEnd = max(lastAnsweredEnd, request.end)
-            if limits.areNone { continue }
+            if limits.areNone || !isDue { continue }
             counts.add(
                 limits.kept(
                     timeToFirstToken: request.firstToken.map { ($0 - arrival).count },

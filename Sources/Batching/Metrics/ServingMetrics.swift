@@ -3,6 +3,7 @@ public struct ServingMetrics: Equatable, Sendable {
     /// Seconds.
     public var duration = 0.0
     public var completed: Int64 = 0
+    /// Requests that were sent and have no answer.
     public var failed: Int64 = 0
     public var totalInputTokens: Int64 = 0
     public var totalOutputTokens: Int64 = 0
@@ -13,11 +14,13 @@ public struct ServingMetrics: Equatable, Sendable {
     public var totalTokenThroughput = 0.0
     /// Sum of E2E latencies / duration: Little's law.
     public var concurrency = 0.0
+    /// Requests held against the objectives: all, less those that were not due. 0 without objectives.
+    public var judged: Int64 = 0
     /// Answered requests that keep all objectives. 0 without objectives.
     public var good: Int64 = 0
     /// Good requests a second of the duration. Not-a-number without objectives.
     public var requestGoodput = Double.nan
-    /// Share of all requests, failed ones included, that keep all objectives, and each. Not-a-number without it.
+    /// Share of those judged, failed ones included, that keep all objectives, and each. Not-a-number without it.
     public var attainment = Double.nan
     public var ttftAttainment = Double.nan
     public var tpotAttainment = Double.nan
@@ -77,6 +80,8 @@ public struct MetricsOptions {
     /// Seconds. nil: what the convention takes.
     public var duration: Double?
     public var levels = ServiceLevels()
+    /// Seconds: only requests whose levels of TTFT and E2E were due by then are judged. nil: all are.
+    public var dueBy: Double?
 
     public init() {}
 }

@@ -69,6 +69,7 @@ func servingHashes(of requests: [Request]) throws -> (totals: UInt64, distributi
                 options.levels.tpot = 0.02
                 options.levels.itl = 1
                 options.levels.e2e = 10
+                options.dueBy = 20
                 var all = ServingMetrics.Wanted()
                 all.ttft = wanted(0)
                 all.tpot = wanted(1)
@@ -101,7 +102,7 @@ private func totalsHash(of metrics: ServingMetrics) -> UInt64 {
         metrics.requestThroughput, metrics.inputThroughput, metrics.outputThroughput, metrics.totalTokenThroughput,
         metrics.concurrency,
     ])
-    hash.add([metrics.good])
+    hash.add([metrics.judged, metrics.good])
     hash.add([
         metrics.requestGoodput, metrics.attainment, metrics.ttftAttainment, metrics.tpotAttainment,
         metrics.itlAttainment, metrics.e2eAttainment,

@@ -147,7 +147,8 @@ def serving_fields(requests: RequestColumns, result: SimulationResult | Result) 
         token_times=np.column_stack([result.first_token_time, result.end_time]).ravel(),
         token_offsets=2 * np.arange(len(result.end_time) + 1),
     )
-    metrics = measure(recorded, percentiles=(50, 90, 99), slo=SLO(ttft=0.5, tpot=0.02, itl=1.0, e2e=10.0))
+    slo = SLO(ttft=0.5, tpot=0.02, itl=1.0, e2e=10.0)
+    metrics = measure(recorded, percentiles=(50, 90, 99), slo=slo, slo_due_by=20.0)
     totals = [getattr(metrics, name) for name in _TOTALS]
     totals += [metrics.slo_attainment_by_metric[name] for name in ("ttft", "tpot", "itl", "e2e")]
     distributions = []
@@ -169,6 +170,7 @@ _TOTALS = (
     "output_throughput",
     "total_token_throughput",
     "concurrency",
+    "judged",
     "good",
     "request_goodput",
     "slo_attainment",

@@ -214,6 +214,7 @@ class MetricsOptions(VersionedStructure):
         ("slo_tpot", c_double),
         ("slo_itl", c_double),
         ("slo_e2e", c_double),
+        ("slo_due_by", c_double),
     ]
 
 
@@ -247,6 +248,7 @@ class ServingMetrics(VersionedStructure):
         ("e2e", POINTER(Distribution)),
         ("queue_time", POINTER(Distribution)),
         ("normalized_latency", POINTER(Distribution)),
+        ("judged", c_int64),
     ]
 
 

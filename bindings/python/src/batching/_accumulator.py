@@ -209,7 +209,8 @@ class Accumulator:
         percentile_method: Literal["linear", "inverse_cdf", "nearest"] = "linear",
         duration: float | None = None,
     ) -> ServingMetrics:
-        """The metrics of the requests that ended: the very ones that `measure` gives.
+        """The metrics of the requests that ended: the very ones that `measure` gives. Those in flight are in no figure:
+        tell `failed` of each once no answer will come, as when a run is cut short.
 
         Args:
             scope: "start": of all since the start. "window": of those that ended in the sliding window.

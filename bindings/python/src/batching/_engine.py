@@ -159,6 +159,7 @@ def simulate(
         },
         columns=outputs,
         summary=summary,
+        time_limit=config.time_limit,
         iteration_log=None if iterations is None else IterationLog(iterations.columns()),
         decision_log=None if decisions is None else DecisionLog(decisions.columns()),
         attribution=None if attributed is None else Attribution(attributed, outputs["status"]),

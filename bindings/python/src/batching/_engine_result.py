@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from batching import _abi
 from batching._attribution import Attribution
-from batching._calls import Float64Array, Int32Array, Int64Array
+from batching._calls import BoolArray, Float64Array, Int32Array, Int64Array
 from batching._columns import CompletedColumns, RequestColumns, _Columns
 from batching._display import Table, count, rate, seconds, share
 from batching._engine_logs import DecisionLog, IterationLog
@@ -16,7 +16,7 @@ from batching._engine_words import EndReason, RequestStatus
 from batching._load import Load, last_tokens, load_over_time
 from batching._measured import MeasuredRun
 from batching._metrics import BatchMetrics, batch_metrics, latency_rows, throughput_row
-from batching._recorded import RecordedRequests, recorded_of
+from batching._recorded import RecordedRequests
 
 COLUMNS: Final[dict[str, type[np.generic]]] = {
     "start_time": np.float64,
@@ -117,6 +117,8 @@ class Result(MeasuredRun, _Columns):
     """Into which parts the time of each request falls; None unless attribution was given."""
     _held_in_batch: Float64Array | None
 
+    _observed_until: float
+
     def __init__(
         self,
         *,
@@ -126,6 +128,7 @@ class Result(MeasuredRun, _Columns):
         settings: dict[str, Any],
         columns: dict[str, npt.NDArray[Any]],
         summary: _abi.Summary,
+        time_limit: float,
         iteration_log: IterationLog | None,
         decision_log: DecisionLog | None,
         attribution: Attribution | None,
@@ -140,6 +143,10 @@ class Result(MeasuredRun, _Columns):
             max_num_seqs=max_num_seqs,
             settings=settings,
             end_reason=EndReason(summary.end_reason),
+            # While the server waits for a batch to form, the clock of the run stands and its time goes on.
+            _observed_until=(
+                max(summary.duration, time_limit) if summary.end_reason == EndReason.TIME_LIMIT else summary.duration
+            ),
             total_preemptions=summary.preemptions,
             iteration_log=iteration_log,
             decision_log=decision_log,
@@ -162,21 +169,36 @@ class Result(MeasuredRun, _Columns):
             first_token_time=self.first_token_time[chosen],
         )
 
+    def was_sent(self) -> BoolArray:
+        """Whether each request had been sent when the run ended: all but those that a limit left unfinished and that
+        arrive after `duration`, or, if time_limit ended the run later, after that.
+        """
+        arrivals = self.requests.arrival_time
+        arrived = True if arrivals is None else arrivals <= self._observed_until
+        sent: BoolArray = (self.status != RequestStatus.UNFINISHED) | arrived
+        return sent
+
     def recorded(self) -> RecordedRequests:
-        """The requests that have all their tokens, as a serving run: what `measure` takes. The times of their tokens,
-        and with them the ITL, are known only with log_iterations and log_decisions.
+        """The requests that were sent, as a serving run: what `measure` takes. Those without all their tokens have
+        failed, whether they were rejected or the run ended before. The times of their tokens, and with them the ITL,
+        are known only with log_iterations and log_decisions.
         """
         from batching._run_times import token_times  # noqa: PLC0415  (which knows this class)
 
-        is_finished = self.status == RequestStatus.FINISHED
-        prompts = self.requests.prompt_length
+        sent = self.was_sent()
         told = token_times(self)
-        tokens = None if told is None else told.of(is_finished)
-        return recorded_of(
-            self.completed(),
-            None if prompts is None else prompts[is_finished],
-            None if tokens is None else tokens.times / 1e9,
-            None if tokens is None else tokens.offsets,
+        tokens = None if told is None else told.of(sent)
+        arrivals, prompts = self.requests.arrival_time, self.requests.prompt_length
+        return RecordedRequests(
+            self.end_time[sent],
+            self.tokens_generated[sent],
+            arrival_time=None if arrivals is None else arrivals[sent],
+            start_time=self.start_time[sent],
+            first_token_time=self.first_token_time[sent],
+            prompt_length=None if prompts is None else prompts[sent],
+            success=self.status[sent] == RequestStatus.FINISHED,
+            token_times=None if tokens is None else tokens.times / 1e9,
+            token_offsets=None if tokens is None else tokens.offsets,
         )
 
     def load(self, *, slots: int | None = None, timeline: Literal["changes"] | int | None = None) -> Load:

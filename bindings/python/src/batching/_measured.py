@@ -16,10 +16,13 @@ class MeasuredRun(Displayed):
 
     @abstractmethod
     def recorded(self) -> RecordedRequests:
-        """The requests that have all their tokens, as a serving run: what `measure` takes."""
+        """The requests that were sent, as a serving run: what `measure` takes."""
 
     def measure(self, **options: Any) -> ServingMetrics:
-        """The metrics of the requests that have all their tokens: `measure(result.recorded(), **options)`."""
+        """The metrics of the run: `measure(result.recorded(), **options)`. A request that was sent and has no answer
+        has failed, and meets no objective; `slo_due_by=result.duration` leaves out those that came too late to be
+        judged when the run ended.
+        """
         return measure(self.recorded(), **options)
 
     def plot_timeline(self, window: tuple[float, float] | None = None) -> "Figure":

@@ -1,6 +1,7 @@
 """Pictures of runs, as matplotlib figures of their own: `figure.savefig("run.png")` or `.svg`, without a display."""
 
 import importlib
+import os
 from collections.abc import Mapping
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING
 from batching._arguments import shown
 from batching._engine_result import Result
 from batching._errors import BatchingValueError, MissingExtraError
+from batching._files import suffix_of, whole_file
 from batching._schedule import Run, middle_window, readable_window
 from batching._simulators import SimulationResult
 
@@ -76,6 +78,15 @@ def plot_latency(run: Run) -> "Figure":
     """What Result.plot_latency and SimulationResult.plot_latency do."""
     figure: Figure = _drawing().draw_latency(run)
     return figure
+
+
+def write_figure(figure: "Figure", path: str | os.PathLike[str]) -> None:
+    """Write a picture to a file, PNG or SVG as its suffix says. A file of that name is replaced once the new one is
+    complete.
+    """
+    suffix = suffix_of(path, (".png", ".svg"))
+    with whole_file(path) as file:
+        figure.savefig(file, format=suffix[1:])
 
 
 def _checked(window: tuple[float, float]) -> tuple[float, float]:

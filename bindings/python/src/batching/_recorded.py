@@ -96,12 +96,7 @@ class RecordedRequests(_Columns):
         return recorded
 
 
-def recorded_of(
-    completed: CompletedColumns,
-    prompt_length: Int32Array | None,
-    token_times: Float64Array | None = None,
-    token_offsets: Int64Array | None = None,
-) -> RecordedRequests:
+def recorded_of(completed: CompletedColumns, prompt_length: Int32Array | None) -> RecordedRequests:
     """Completed requests as a serving run."""
     return RecordedRequests(
         completed.end_time,
@@ -110,8 +105,6 @@ def recorded_of(
         start_time=completed.start_time,
         first_token_time=completed.first_token_time,
         prompt_length=prompt_length,
-        token_times=token_times,
-        token_offsets=token_offsets,
     )
 
 

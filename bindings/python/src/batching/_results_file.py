@@ -22,10 +22,11 @@ def write_results(result: Run, path: str | os.PathLike[str]) -> None:
     output_length, status (a word: "finished", "rejected_kv_memory", ... as in RequestStatus), start_time,
     first_token_time, end_time, tokens_generated, and what follows from them, in seconds: queue_time = start - arrival,
     time_to_first_token = first token - arrival, time_per_output_token = (end - first token) / (tokens_generated - 1),
-    end_to_end_latency = end - arrival. Of a run of the engine also preemptions and prefix_cached_tokens, and with
-    attribution its parts, each under its name with "_time" at its end. Of requests that have them also priority and
-    tie_break, and hash_ids, a list, with hash_block_size and hash_covers_output, so that read_trace gives what can be
-    simulated again to the same result. CSV has no lists: hash ids are lost in it, which a warning says.
+    end_to_end_latency = end - arrival. Of a run of the engine also preemptions, prefix_cached_tokens and was_sent (0 of
+    a request that would have arrived after the end of the run, else 1), and with attribution its parts, each under its
+    name with "_time" at its end. Of requests that have them also priority and tie_break, and hash_ids, a list, with
+    hash_block_size and hash_covers_output, so that read_trace gives what can be simulated again to the same result. CSV
+    has no lists: hash ids are lost in it, which a warning says.
 
     What there is none of, such as the end of a request that was rejected, is null: an empty field in CSV. Numbers have
     all their digits: what is read back is the same double. JSON is one array of objects, each on a line of its own.

@@ -49,6 +49,7 @@ def table_of(result: Result | SimulationResult) -> pa.Table:
     }
     if isinstance(result, Result):
         columns |= {"preemptions": result.preemptions, "prefix_cached_tokens": result.prefix_cached_tokens}
+        columns |= {"was_sent": result.was_sent().astype(np.int8)}
         if result.attribution is not None:
             columns |= {f"{part}_time": getattr(result.attribution, part) for part in PARTS}
     columns |= _asked(result.requests)

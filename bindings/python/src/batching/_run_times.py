@@ -21,6 +21,10 @@ class RunTimes:
     first_token: Int64Array
     end: Int64Array
 
+    def of(self, chosen: npt.NDArray[np.bool_]) -> "RunTimes":
+        """Those of some of the requests."""
+        return RunTimes(self.arrival[chosen], self.start[chosen], self.first_token[chosen], self.end[chosen])
+
 
 def run_times(result: Result | SimulationResult) -> RunTimes:
     """Those of all requests."""

@@ -74,7 +74,7 @@ class ServingMetrics:
     completed: int
     """Requests that were answered."""
     failed: int
-    """Requests that failed."""
+    """Requests that were sent and have no answer."""
     total_input_tokens: int
     """Prompt tokens of the answered."""
     total_output_tokens: int
@@ -89,12 +89,16 @@ class ServingMetrics:
     """Both / duration."""
     concurrency: float
     """The sum of all E2E latencies / duration."""
+    judged: int | None
+    """Requests held against the objectives: completed + failed, less what slo_due_by leaves out. None without
+    objectives, as all that follows.
+    """
     good: int | None
-    """Answered requests that meet all objectives. None without objectives, as all that follows."""
+    """Answered requests that meet all objectives."""
     request_goodput: float | None
     """good / duration."""
     slo_attainment: float | None
-    """good / requests, failed ones included."""
+    """good / judged, in which those that failed count."""
     slo_attainment_by_metric: Mapping[str, float]
     """The share that meets each objective: of "ttft", "tpot", "itl" and "e2e" those that were given."""
     ttft: Distribution
@@ -142,6 +146,7 @@ class ServingMetrics:
     def goodput_table(self) -> Table:
         """How many requests meet the objectives."""
         rows = [
+            ["requests judged", count(self.judged or 0)],
             ["good requests", count(self.good or 0)],
             ["good requests/s", rate(self.request_goodput or 0.0)],
             ["meet all objectives", share(self.slo_attainment or 0.0)],
@@ -168,8 +173,12 @@ def measure(
     percentile_method: PercentileMethod = "linear",
     duration: float | None = None,
     slo: SLO | None = None,
+    slo_due_by: float | None = None,
 ) -> ServingMetrics:
     """The metrics of a serving run, simulated or recorded.
+
+    Only requests that were answered are in the samples and throughputs; one that was sent and has no answer has failed,
+    and meets no objective.
 
     Args:
         recorded: the requests, in any order.
@@ -181,6 +190,9 @@ def measure(
         duration: seconds that the run took, above 0. None: recorded.duration, but in the convention of aiperf; where
             that is None, too, from the first arrival to the last end.
         slo: what counts as good.
+        slo_due_by: seconds, above 0, such as those at which a run was cut short: requests whose arrival plus the longer
+            of the objectives on TTFT and E2E is later are not judged, however they ended (to leave out only those
+            without an answer would favour the quick). None: all are judged.
 
     Raises:
         TypeError: an argument is of the wrong type.
@@ -205,6 +217,7 @@ def measure(
     if not isinstance(limits, SLO):
         raise TypeError(f"slo is {shown(slo)}: must be an SLO or None")
     set_slo(options, limits)
+    options.slo_due_by = 0.0 if slo_due_by is None else positive(slo_due_by, "slo_due_by")
     structure = recorded._structure()
 
     def calculate(metrics: _abi.ServingMetrics) -> int:
@@ -247,6 +260,7 @@ def measured(
                 "concurrency",
             )
         },
+        judged=metrics.judged if attained else None,
         good=metrics.good if attained else None,
         request_goodput=metrics.request_goodput if attained else None,
         slo_attainment=metrics.slo_attainment if attained else None,

@@ -51,7 +51,8 @@ def vllm_bench_json(
 ) -> dict[str, Any]:
     """The result of a simulation as vLLM's `bench serve` would have saved it, ready for json.dump.
 
-    Requests that finished are its completed ones, all others its failed ones. A request is sent when it arrives. The
+    A request is sent when it arrives; those that had not been sent when the run ended are left out. Requests that
+    finished are its completed ones, all others its failed ones. The
     duration is total_time: from 0.0 to the end of the last that finished. Aggregates are in milliseconds, everything
     else in seconds; means, population standard deviations and percentiles (linear interpolation) are over the
     requests that finished, of the ITL over all gaps between their tokens, of the TPOT over those with at least two.
@@ -101,7 +102,7 @@ def vllm_bench_json(
         "label": label,
         "model_id": model_id,
         "tokenizer_id": model_id,
-        "num_prompts": len(result),
+        "num_prompts": figures.sent_count,
         "request_rate": "inf" if math.isinf(rate) else rate,
         "burstiness": "inf" if math.isinf(burstiness) else burstiness,
         "max_concurrency": max_concurrency,
@@ -175,27 +176,24 @@ def _json_parts(told: Mapping[str, Any]) -> Iterator[str]:
     yield "}"
 
 
-def _finished(result: Run) -> Int64Array:
-    if isinstance(result, Result):
-        return np.flatnonzero(result.status == RequestStatus.FINISHED)
-    return np.arange(len(result))
-
-
 class _Figures:
-    """What the fields tell, of the requests that finished."""
+    """What the fields tell, of the requests that were sent."""
 
     def __init__(self, result: Run, tokens: TokenTimes | None, percentiles: Sequence[float], slo: SLO | None) -> None:
-        self._result, self._tokens = result, tokens
-        self._times = run_times(result)
-        self._done = _finished(result)
-        self._is_done = np.zeros(len(result), bool)
-        self._is_done[self._done] = True
-        self._generated = result.tokens_generated[self._done].astype(np.int64)
-        self._done_tokens = None if tokens is None else tokens.of(self._is_done)
-        prompts = result.requests.prompt_length
-        self._prompts = np.zeros(len(result), np.int32) if prompts is None else prompts
+        recorded = result.recorded()
+        sent = result.was_sent() if isinstance(result, Result) else np.ones(len(result), bool)
+        self._total_time = result.total_time
+        self._status = result.status[sent] if isinstance(result, Result) else np.zeros(len(result), np.int32)
+        self._times = run_times(result).of(sent)
+        self._is_done = self._status == RequestStatus.FINISHED
+        self._done = np.flatnonzero(self._is_done)
+        self._generated = recorded.output_length[self._done].astype(np.int64)
+        self._tokens = None if tokens is None else tokens.of(sent)
+        self._done_tokens = None if self._tokens is None else self._tokens.of(self._is_done)
+        self.sent_count = len(recorded)
+        self._prompts = np.zeros(len(recorded), np.int32) if recorded.prompt_length is None else recorded.prompt_length
         self._metrics = measure(
-            result.recorded(),
+            recorded,
             convention="vllm",
             percentiles=percentiles,
             # A run without time has no rates, which is what measure makes of it.
@@ -210,9 +208,9 @@ class _Figures:
         # Buckets of a second, counted from the first that was sent.
         origin = int(starts.min()) if len(done) else 0
         return {
-            "duration": self._result.total_time,
+            "duration": self._total_time,
             "completed": metrics.completed,
-            "failed": len(self._result) - metrics.completed,
+            "failed": metrics.failed,
             "total_input_tokens": metrics.total_input_tokens,
             "total_output_tokens": metrics.total_output_tokens,
             "request_throughput": metrics.request_throughput,
@@ -241,20 +239,18 @@ class _Figures:
 
     def details(self) -> dict[str, Any]:
         """The fields of each request."""
-        result, done = self._result, self._done
-        generated = np.zeros(len(result), np.int64)
-        generated[done] = self._generated
-        errors = [""] * len(result)
-        if isinstance(result, Result):
-            for index in np.flatnonzero(result.status != RequestStatus.FINISHED).tolist():
-                errors[index] = RequestStatus(int(result.status[index])).name.lower()
+        generated = np.zeros(self.sent_count, np.int64)
+        generated[self._done] = self._generated
+        errors = [""] * self.sent_count
+        for index in np.flatnonzero(~self._is_done).tolist():
+            errors[index] = RequestStatus(int(self._status[index])).name.lower()
         return {
             "input_lens": self._prompts.tolist(),
             "output_lens": generated.tolist(),
             "start_times": (self._times.arrival / 1e9).tolist(),
             "ttfts": self._all(self._times.first_token),
             "itls": self._itls(generated),
-            "generated_texts": [""] * len(result),
+            "generated_texts": [""] * self.sent_count,
             "errors": errors,
         }
 
@@ -272,7 +268,7 @@ class _Figures:
 
     def _all(self, moment: Int64Array) -> list[float]:
         """Seconds from the arrival of each request to the moment; 0.0 for those that failed, as in vLLM's files."""
-        seconds = np.zeros(len(self._result))
+        seconds = np.zeros(self.sent_count)
         seconds[self._done] = (moment[self._done] - self._times.arrival[self._done]) / 1e9
         return seconds.tolist()
 

@@ -15,7 +15,7 @@ from batching._command._settings import plans
 from batching._command._tables import comparison, console, remarks, say, settings_line, show, workload_lines
 from batching._command._workload import WorkloadSource, workload_of
 from batching._errors import BatchingValueError
-from batching._plot import plot_runs
+from batching._plot import plot_runs, write_figure
 
 _MOST_RUNS: Final = 64
 _USUAL_POLICIES: Final = ("static", "continuous", "vllm")
@@ -69,8 +69,7 @@ def compare(  # noqa: PLR0917  (options, which are not passed by position)
             )
             if plot is not None:
                 with work.step("drawing"):
-                    figure = plot_runs({run.name: run.result for run in runs})
-                    figure.savefig(plot, format=plot.suffix[1:].lower())
+                    write_figure(plot_runs({run.name: run.result for run in runs}), plot)
             if report is not None:
                 with work.step("writing the report"):
                     from batching._command._report import write_report  # noqa: PLC0415  (needs more packages)
@@ -84,7 +83,7 @@ def compare(  # noqa: PLR0917  (options, which are not passed by position)
             say(out, line)
         out.print()
         show(out, comparison(runs), settings_line(runs, iteration_time))
-        for line in remarks(runs, workload):
+        for line in remarks(runs):
             say(out, line)
         for name, path in (("Picture", plot), ("Report", report)):
             if path is not None:

@@ -73,6 +73,14 @@ SLOITL = Annotated[
 SLOE2E = Annotated[
     float | None, typer.Option("--slo-e2e", metavar="S", help="Seconds: the longest good end-to-end latency.")
 ]
+SLODueOnly = Annotated[
+    bool,
+    typer.Option(
+        "--slo-due-only",
+        help="Judge only requests whose objectives on TTFT and E2E were due when the run ended; without it, a request "
+        "that was sent and has no answer has failed.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables; times in seconds.")]
 
 

@@ -11,6 +11,7 @@ from batching._command._runs import Run
 from batching._command._tables import comparison, distributions, remarks, settings_line, workload_lines
 from batching._command._workload import WorkloadSource
 from batching._errors import MissingExtraError
+from batching._files import whole_file
 from batching._version import __version__
 
 _TEMPLATE: Final = Path(__file__).with_name("report.html.jinja")
@@ -18,7 +19,9 @@ _TEMPLATE: Final = Path(__file__).with_name("report.html.jinja")
 
 def write_report(path: Path, workload: WorkloadSource, runs: Sequence[Run], iteration_time: str) -> None:
     """Write the page. The same runs give the same bytes."""
-    path.write_text(report(workload, runs, iteration_time), encoding="utf-8")
+    page = report(workload, runs, iteration_time).encode()
+    with whole_file(path) as file:
+        file.write(page)
 
 
 def report(workload: WorkloadSource, runs: Sequence[Run], iteration_time: str) -> str:
@@ -40,7 +43,7 @@ def report(workload: WorkloadSource, runs: Sequence[Run], iteration_time: str) -
         settings=_settings(runs, iteration_time),
         comparison=comparison(runs),
         distributions=[(run.name, distributions(run)) for run in runs],
-        remarks=remarks(runs, workload),
+        remarks=remarks(runs),
         charts=drawn,
         figures=_script_json({chart.id: chart.figure for chart in drawn}),
         plotly=get_plotlyjs(),

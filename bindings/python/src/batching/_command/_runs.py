@@ -10,6 +10,7 @@ import numpy as np
 from batching import _display
 from batching._calls import Float64Array
 from batching._command._progress import Work
+from batching._command._queue_growth import queue_grows
 from batching._command._settings import Plan
 from batching._command._workload import WorkloadSource
 from batching._engine import simulate
@@ -145,6 +146,7 @@ def as_json(run: Run) -> dict[str, Any]:
         "aborted": run.result.aborted,
         "unfinished": run.result.unfinished,
         "end_reason": run.result.end_reason.name.lower(),
+        "queue_grows": queue_grows(run.result),
         "metrics": {key: _known(value) for key, value in run.figures.items()},
         "distributions": {
             key: {name: _known(value) for name, value in described(values).items()}

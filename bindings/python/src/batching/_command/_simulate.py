@@ -16,6 +16,7 @@ from batching._command._settings import plans
 from batching._command._tables import console, distributions, remarks, say, settings_line, show, workload_lines
 from batching._command._workload import workload_of
 from batching._errors import BatchingValueError
+from batching._plot import write_figure
 from batching._results_file import write_results
 from batching._schedule_trace import write_schedule_trace
 
@@ -27,7 +28,7 @@ _EXAMPLES: Final = """Examples:
   batching simulate --iteration-time 0.02 --plot timeline.svg"""
 
 
-def simulate_one(  # noqa: PLR0912, PLR0917  (options, which nobody passes by position)
+def simulate_one(  # noqa: PLR0912, PLR0915, PLR0917  (options, which nobody passes by position)
     policy: Annotated[str, typer.Option(metavar="NAME", help="vllm, continuous, orca, static or dynamic.")] = "vllm",
     trace: options.Trace = None,
     num_requests: options.NumRequests = options.USUAL_NUM_REQUESTS,
@@ -49,6 +50,7 @@ def simulate_one(  # noqa: PLR0912, PLR0917  (options, which nobody passes by po
     slo_tpot: options.SLOTPOT = None,
     slo_e2e: options.SLOE2E = None,
     *,
+    slo_due_only: options.SLODueOnly = False,
     json: options.Json = False,
 ) -> None:
     """Simulate a serving engine on requests: a summary, its latencies, and where their time went."""
@@ -72,7 +74,7 @@ def simulate_one(  # noqa: PLR0912, PLR0917  (options, which nobody passes by po
             (run,) = run_all(workload, planned, work, log=logged, attribution=True)
             if plot is not None:
                 with work.step("drawing"):
-                    run.result.plot_timeline().savefig(plot, format=plot.suffix[1:].lower())
+                    write_figure(run.result.plot_timeline(), plot)
             if report is not None:
                 with work.step("writing the report"):
                     from batching._command._report import write_report  # noqa: PLC0415  (needs more packages)
@@ -84,11 +86,14 @@ def simulate_one(  # noqa: PLR0912, PLR0917  (options, which nobody passes by po
             if schedule_trace is not None:
                 with work.step("writing the schedule"):
                     write_schedule_trace(run.result, schedule_trace)
-        measured = run.result.measure(slo=slo) if slo is not None else None
+        due_by = run.result.duration or None if slo_due_only else None
+        measured = run.result.measure(slo=slo, slo_due_by=due_by) if slo is not None else None
         if json:
             told = {"workload": workload.as_json(), "iteration_time": iteration_time, **as_json(run)}
             if measured is not None:
                 told["goodput"] = {
+                    "judged": measured.judged,
+                    "failed": measured.failed,
                     "request_goodput": measured.request_goodput,
                     "slo_attainment": measured.slo_attainment,
                     "slo_attainment_by_metric": measured.slo_attainment_by_metric,
@@ -109,7 +114,7 @@ def simulate_one(  # noqa: PLR0912, PLR0917  (options, which nobody passes by po
         if run.result.attribution is not None:
             out.print()
             show(out, run.result.attribution._table(), "Where their time went, by percentiles of E2E")
-        for line in remarks([run], workload):
+        for line in remarks([run]):
             say(out, line)
         for name, path in (
             ("Picture", plot),

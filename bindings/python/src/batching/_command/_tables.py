@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any, Final, Literal
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
@@ -13,6 +14,7 @@ from rich.text import Text
 from batching._captions import described as settings_described
 from batching._captions import shared
 from batching._command._options import USUAL_ITERATION_TIME, USUAL_MODEL
+from batching._command._queue_growth import queue_grows
 from batching._command._runs import FIGURES, Run, best, described, improvement
 from batching._command._workload import WorkloadSource
 from batching._display import Table, count, counted, seconds
@@ -107,30 +109,30 @@ def workload_lines(workload: WorkloadSource) -> list[str]:
     return lines
 
 
-def remarks(runs: Sequence[Run], workload: WorkloadSource) -> list[str]:
+def remarks(runs: Sequence[Run]) -> list[str]:
     """What a reader of the figures must know about single runs."""
     lines = []
-    rate = workload.rate()
     for run in runs:
         result = run.result
-        if rate is not None and result.throughput < 0.9 * rate * workload.mean_output_length():
+        if queue_grows(result):
             lines.append(
                 f"{run.name} does not keep up with these arrivals: its queue, and with it its latency, grows as long "
-                "as the run lasts."
+                "as requests arrive."
             )
-        if result.rejected:
-            were = "was rejected, and is" if result.rejected == 1 else "were rejected, and are"
-            lines.append(f"{run.name}: {counted(result.rejected, 'request')} {were} in none of the figures.")
+        unsent = int(np.count_nonzero(~result.was_sent()))
+        ended = f"(ended by {result.end_reason.name.lower().replace('_', ' ')})"
+        failed = "in none of the latencies, and failed in a goodput"
         if result.aborted:
             lines.append(
                 f"{run.name}: the clients of {counted(result.aborted, 'request')} left before the answer was there."
             )
-        if result.unfinished:
-            lines.append(
-                f"{run.name}: {counted(result.unfinished, 'request')} did not finish (ended by "
-                f"{result.end_reason.name.lower().replace('_', ' ')}), and "
-                f"{'is' if result.unfinished == 1 else 'are'} in none of the figures."
-            )
+        for number, what, where in (
+            (result.rejected, "rejected by the server", failed),
+            (result.unfinished - unsent, f"without an end {ended}", failed),
+            (unsent, f"not sent when the run ended {ended}", "in none of the figures"),
+        ):
+            if number:
+                lines.append(f"{run.name}: {counted(number, 'request')} {what}: {where}.")
     return lines
 
 

@@ -61,6 +61,8 @@ class Keys:
     details: tuple[str, ...] = ()
     recorded: tuple[str, ...] = ()
     """Those of RECORDED_TIMES that there are, in seconds on the clock of the arrivals."""
+    outcome: tuple[str, ...] = ()
+    """Of a recorded run, tokens_generated and was_sent, if they are there: integers."""
 
     def text_time(self, text: object) -> int | None:
         """Nanoseconds of an arrival that must be a text, or None if it is no time."""
@@ -106,7 +108,7 @@ class Gathered:
                 ("output_length", keys.output),
                 ("priority", keys.priority),
                 ("tie_break", keys.tie_break),
-                *((name, name) for name in (*keys.details, *keys.recorded)),
+                *((name, name) for name in (*keys.details, *keys.outcome, *keys.recorded)),
                 (HASH_COUNT, keys.hash_ids),
             )
             if key is not None
@@ -115,7 +117,7 @@ class Gathered:
         self._numbers: list[tuple[str, int, int, int | None]] = [
             *([(keys.priority, INT32_MIN, INT32_MAX, None)] if keys.priority is not None else []),
             *([(keys.tie_break, INT64_MIN, INT64_MAX, None)] if keys.tie_break is not None else []),
-            *((detail, UNKNOWN, INT64_MAX, UNKNOWN) for detail in keys.details),
+            *((detail, UNKNOWN, INT64_MAX, UNKNOWN) for detail in (*keys.details, *keys.outcome)),
         ]
         self._hash_ids = array("q")
         self._hash_kind: dict[str, set[Any]] = {"hash_block_size": set(), "hash_covers_output": set()}

@@ -29,6 +29,10 @@ class Layout:
     """A column of lists of integers."""
     recorded: Mapping[str, str] | None = None
     """For those of RECORDED_TIMES that there are: the column. Seconds, on the clock of the arrivals."""
+    generated: str | None = None
+    """Of a recorded run: tokens that a request got, where `output` is what it asked for."""
+    was_sent: str | None = None
+    """Of a recorded run: 0 for a request that had not been sent when the run ended."""
     failed_reason: str | None = None
     """What an output of 0 means, where it is no mistake."""
 
@@ -36,6 +40,7 @@ class Layout:
         """All columns that are needed."""
         arrival = self.arrival.name if self.arrival else None
         named = [self.output, self.prompt, arrival, self.priority, self.tie_break, self.hash_ids]
+        named += [self.generated, self.was_sent]
         return [name for name in named if name is not None] + list((self.recorded or {}).values())
 
     def times(self) -> list[str]:
@@ -45,4 +50,4 @@ class Layout:
     def with_dates(self) -> "Layout":
         """The same where the arrivals are dates. What is told in seconds is of no use beside them."""
         dated = None if self.arrival is None else Arrival(self.arrival.name, None)
-        return replace(self, arrival=dated, recorded=None)
+        return replace(self, arrival=dated, recorded=None, generated=None, was_sent=None)

@@ -170,14 +170,17 @@ def layout_of(names: Iterable[str]) -> tuple[Layout | None, dict[str, str]]:
     arrival = None if moment is None else Arrival(moment, ARRIVAL_NAMES[moment] or NANOSECONDS)
     # Other times are seconds: of no use beside arrivals that are told otherwise.
     in_seconds = arrival is None or arrival.per_unit == NANOSECONDS
+    is_recorded = in_seconds and "end_time" in actual
+    # Of what write_results writes.
+    own = {name for name in ("tokens_generated", "was_sent") if is_recorded and name in actual and name != output}
     layout = Layout(
         output=output,
         prompt=next((name for name in PROMPT_NAMES if name in actual), None),
         arrival=arrival,
         priority="priority" if "priority" in actual else None,
         tie_break="tie_break" if "tie_break" in actual else None,
-        recorded={name: name for name in RECORDED_TIMES if name in actual and name != moment}
-        if in_seconds and "end_time" in actual
-        else None,
+        recorded={name: name for name in RECORDED_TIMES if name in actual and name != moment} if is_recorded else None,
+        generated="tokens_generated" if "tokens_generated" in own else None,
+        was_sent="was_sent" if "was_sent" in own else None,
     )
     return layout, actual

@@ -37,7 +37,10 @@ def trace_of(
 
 
 def _recorded(columns: Mapping[str, npt.NDArray[Any]], earliest: int) -> RecordedRequests:
-    """The recording: a request without an end has failed."""
+    """The recording, of the requests that were sent: one without an end has failed."""
+    if "was_sent" in columns:
+        sent = columns["was_sent"] != 0
+        columns = {name: column[sent] for name, column in columns.items() if len(column) == len(sent)}
     # The arrivals are counted from the earliest by now, the other times are still those of the file.
     success = columns["end_time"] != MISSING
     times: dict[str, Any] = {
@@ -47,7 +50,7 @@ def _recorded(columns: Mapping[str, npt.NDArray[Any]], earliest: int) -> Recorde
     }
     arrivals = columns.get("arrival")
     return RecordedRequests(
-        output_length=np.where(success, columns["output_length"], 0).astype(np.int32),
+        output_length=np.where(success, columns.get("tokens_generated", columns["output_length"]), 0).astype(np.int32),
         arrival_time=None if arrivals is None else seconds(arrivals),
         prompt_length=columns.get("prompt_length"),
         success=success,

@@ -62,6 +62,7 @@ def _keys(source: Source) -> Keys:
         priority="priority" if "priority" in seen else None,
         tie_break="tie_break" if "tie_break" in seen else None,
         hash_ids="hash_ids" if "hash_ids" in seen else None,
+        outcome=tuple(name for name in ("tokens_generated", "was_sent") if name in seen and "end_time" in seen),
         recorded=tuple(name for name in RECORDED_TIMES if name in seen and name != arrival)
         if in_seconds and "end_time" in seen
         else (),

@@ -62,6 +62,14 @@ def _add(rows: Rows, layout: Layout, batch: Callable[[str], Any]) -> None:
     if layout.hash_ids is not None:
         holds, ids_of = arrow_columns.lists(batch(layout.hash_ids))
         checks.append((no_ids(layout.hash_ids), holds))
+    if layout.generated is not None:
+        column = batch(layout.generated)
+        columns["tokens_generated"], holds = arrow_columns.integers(column, 0, INT32_MAX)
+        # Of a request that failed there need be none.
+        checks.append((no_integer(layout.generated, 0), holds | arrow_columns.are_missing(column)))
+    if layout.was_sent is not None:
+        columns["was_sent"], holds = arrow_columns.integers(batch(layout.was_sent), 0, 1)
+        checks.append((no_integer(layout.was_sent, 0, 1), holds))
     columns |= recorded
     checks += late
     _check_order(columns, checks)
