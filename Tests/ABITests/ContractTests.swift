@@ -78,14 +78,15 @@ import Testing
             DecisionEvent.allCases.map(\.rawValue) == [
                 BATCHING_EVENT_REJECTED, BATCHING_EVENT_PREEMPTED, BATCHING_EVENT_ADMITTED, BATCHING_EVENT_RESUMED,
                 BATCHING_EVENT_SCHEDULED, BATCHING_EVENT_RUNNING, BATCHING_EVENT_WAITING, BATCHING_EVENT_FINISHED,
+                BATCHING_EVENT_ABORTED,
             ])
         #expect(
             [
-                RequestStatus.finished, .unfinished, .stuck, .rejectedForModelLength, .rejectedForMemory,
+                RequestStatus.finished, .unfinished, .stuck, .aborted, .rejectedForModelLength, .rejectedForMemory,
                 .rejectedForTokenBudget,
             ].map(\.rawValue) == [
                 BATCHING_REQUEST_FINISHED, BATCHING_REQUEST_UNFINISHED, BATCHING_REQUEST_STUCK,
-                BATCHING_REQUEST_REJECTED_MODEL_LENGTH, BATCHING_REQUEST_REJECTED_KV_MEMORY,
+                BATCHING_REQUEST_ABORTED, BATCHING_REQUEST_REJECTED_MODEL_LENGTH, BATCHING_REQUEST_REJECTED_KV_MEMORY,
                 BATCHING_REQUEST_REJECTED_TOKEN_BUDGET,
             ])
         #expect(

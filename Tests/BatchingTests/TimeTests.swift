@@ -4,7 +4,9 @@ import Testing
 
 @Suite struct TimeTests {
     @Test(arguments: [
-        (0.0, 0), (-0.0, 0), (0.01, 10_000_000), (0.1, 100_000_000), (1.5e-9, 2), (2.5e-9, 2), (0.5e-9, 0),
+        (0.0, 0), (-0.0, 0), (0.01, 10_000_000), (0.1, 100_000_000), (0x1p-10, 976_562), (0x3p-10, 2_929_688),
+        // The doubles nearest these are no ties: below, above and above.
+        (1.5e-9, 1), (2.5e-9, 3), (0.5e-9, 1),
         (1e-300, 0), (3600.000000001, 3_600_000_000_001), (9_223_372_036.0, 9_223_372_036_000_000_000),
     ])
     func `a time is the nearest whole nanosecond, ties to even`(seconds: Double, expected: Int64) {

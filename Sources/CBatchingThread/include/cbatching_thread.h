@@ -1,6 +1,6 @@
 /*
- * What is kept for each thread: the callback that may stop its calls, and the sentences of its last errors. Swift has no
- * variables of a thread without Foundation.
+ * What is kept for each thread: the callback that may stop its calls, and the sentences of its last errors. Swift has
+ * no variables of a thread without Foundation.
  */
 #ifndef CBATCHING_THREAD_H
 #define CBATCHING_THREAD_H
@@ -25,7 +25,8 @@ int32_t cbatching_work_done(int64_t units);
 /* Sentences that a thread keeps, and the bytes of one. */
 enum { CBATCHING_SENTENCES = 16, CBATCHING_SENTENCE_BYTES = 504 };
 
-/* Keeps a sentence of at most CBATCHING_SENTENCE_BYTES, in place of the oldest. Returns its number, which no other has. */
+/* Keeps a sentence of at most CBATCHING_SENTENCE_BYTES, in place of the oldest. Returns its number, which no other has.
+ */
 uint64_t cbatching_sentence_keep(const uint8_t *utf8, size_t count);
 
 /* A sentence of the calling thread, valid until it keeps the next; NULL if it is kept no longer. */
