@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import bounded
 from batching import (
     AffineTime,
     calculate_arithmetic_intensity_with_batch,
@@ -280,7 +281,7 @@ def test_an_unwritable_picture(tmp_path: Path) -> None:
     directory.mkdir()
     result = run("compare", "--num-requests", "10", "--plot", directory)
     assert (result.exit_code, result.stdout) == (2, "")
-    assert "Is a directory" in result.stderr
+    assert f"{directory}': is a directory" in result.stderr
 
 
 @pytest.mark.parametrize("command", ["compare", "simulate", "capacity", "trace info"])
@@ -309,7 +310,7 @@ def test_a_missing_extra_is_named(tmp_path: Path, missing: str, arguments: list[
         f"import sys; sys.modules[{missing!r}] = None; sys.argv = ['batching', 'compare', *{arguments!r}]\n"
         "from batching._command import main; main()"
     )
-    ended = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
+    ended = bounded.run([sys.executable, "-c", program], cwd=tmp_path)
     assert ended.returncode == 2
     assert ended.stdout == ""
     assert f"needs {missing}, which is not installed: pip install 'batching[{extra}]'" in ended.stderr
@@ -323,22 +324,28 @@ def test_it_runs_as_a_program(command: list[str]) -> None:
     if not Path(command[0]).exists():
         pytest.skip(f"{command[0]} is not there: the package is not installed in this environment")
     arguments = ["compare", "--num-requests", "50", "--json"]
-    ended = subprocess.run([*command, *arguments], capture_output=True, text=True, check=True)
+    ended = bounded.run([*command, *arguments], check=True)
     assert json.loads(ended.stdout) == as_json(*arguments[:-1])
     # No terminal, no progress.
     assert ended.stderr == ""
-    wrong = subprocess.run([*command, "compare", "--policy", "x"], capture_output=True, text=True, check=False)
+    wrong = bounded.run([*command, "compare", "--policy", "x"])
     assert (wrong.returncode, wrong.stdout, wrong.stderr.count("\n")) == (2, "", 1)
 
 
 def test_ctrl_c_ends_it_with_130() -> None:
+    # Sent once the run is under way, however long it takes to get there; it goes on for seconds.
     program = (
-        "import os, signal, threading, sys\n"
+        "import os, signal, threading\n"
+        "from batching._command import _runs\n"
         "from batching._command._application import application\n"
-        "threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT)).start()\n"
+        "simulate = _runs.simulate\n"
+        "def interrupted(*arguments, **settings):\n"
+        "    threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()\n"
+        "    return simulate(*arguments, **settings)\n"
+        "_runs.simulate = interrupted\n"
         "application(['simulate', '--num-requests', '3000000', '--max-num-seqs', '1'])\n"
     )
-    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, env=os.environ)
+    ended = bounded.run([sys.executable, "-c", program])
     assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "interrupted\n")
 
 

@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+import bounded
+
 aiohttp = pytest.importorskip("aiohttp")
 
 GATEWAY = Path(__file__).parents[3] / "examples" / "python" / "gateway"
@@ -23,7 +25,7 @@ GATEWAY = Path(__file__).parents[3] / "examples" / "python" / "gateway"
 @contextmanager
 def gateway(*arguments: str) -> Iterator[str]:
     """A gateway at a free port, which has to end without a complaint."""
-    process = subprocess.Popen(
+    process = bounded.start(
         [sys.executable, GATEWAY, "--serve", "0", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -33,7 +35,7 @@ def gateway(*arguments: str) -> Iterator[str]:
         assert process.stdout is not None
         yield process.stdout.readline().removeprefix("Serving at ").strip()
         process.send_signal(signal.SIGINT)
-        _, complaints = process.communicate(timeout=10)
+        _, complaints = process.communicate()
         assert (process.returncode, complaints) == (0, "")
     finally:
         process.kill()
@@ -101,10 +103,10 @@ async def loaded(url: str, everybody: list[Client]) -> tuple[str, str, list[Any]
             async with session.get(address) as response:
                 return await response.json()
 
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(bounded.SECONDS):
             await asyncio.gather(*(client.run(session, url) for client in everybody))
         # Whoever left does so at the end of an iteration, and twins end their last one on time: wait for that.
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + bounded.SECONDS
         while True:
             replicas = await read(url + "/replicas")
             loads = [await read(replica["url"] + "/load") for replica in replicas]
@@ -195,9 +197,7 @@ def test_what_cannot_be_answered_is_told_and_takes_no_place() -> None:
 
 
 def test_the_demonstration_measures_both_ways() -> None:
-    ended = subprocess.run(
-        [sys.executable, GATEWAY, "--requests", "12"], capture_output=True, text=True, check=True, timeout=60
-    )
+    ended = bounded.run([sys.executable, GATEWAY, "--requests", "12"], check=True)
     lines = ended.stdout.splitlines()
     assert [line.split("  ")[0] for line in lines[:2]] == ["round robin", "estimate"]
     assert all("; 12 answers, 0 of them wrong; " in line for line in lines[:2])

@@ -21,6 +21,8 @@ from batching._display import Table, count, counted, seconds
 from batching._timeline import LATENCIES
 
 _BEST: Final = "*"
+# Of a request without an answer.
+_FAILED: Final = ("counts only as failed in the goodput, in none", "count only as failed in the goodput, in none")
 _WIDTH: Final = 240
 _NARROW: Final = 16
 
@@ -121,18 +123,18 @@ def remarks(runs: Sequence[Run]) -> list[str]:
             )
         unsent = int(np.count_nonzero(~result.was_sent()))
         ended = f"(ended by {result.end_reason.name.lower().replace('_', ' ')})"
-        failed = "in none of the latencies, and failed in a goodput"
         if result.aborted:
             lines.append(
                 f"{run.name}: the clients of {counted(result.aborted, 'request')} left before the answer was there."
             )
-        for number, what, where in (
-            (result.rejected, "rejected by the server", failed),
-            (result.unfinished - unsent, f"without an end {ended}", failed),
-            (unsent, f"not sent when the run ended {ended}", "in none of the figures"),
+        for number, (one, many), where in (
+            (result.rejected, ("was rejected", "were rejected"), _FAILED),
+            (result.unfinished - unsent, (f"did not finish {ended}",) * 2, _FAILED),
+            (unsent, (f"had not arrived when the run ended {ended}",) * 2, ("is in none", "are in none")),
         ):
             if number:
-                lines.append(f"{run.name}: {counted(number, 'request')} {what}: {where}.")
+                what, so = (one, where[0]) if number == 1 else (many, where[1])
+                lines.append(f"{run.name}: {counted(number, 'request')} {what}, and {so} of the figures.")
     return lines
 
 
