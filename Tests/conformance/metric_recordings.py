@@ -77,7 +77,7 @@ def recorded_requests(given: dict[str, Any]) -> RecordedRequests:
         if request["success"] or request["itl_us"]:
             times += np.cumsum([request["start_us"] + request["ttft_us"], *request["itl_us"]]).tolist()
         offsets.append(len(times))
-    seconds = {
+    seconds: dict[str, Any] = {
         name: [(request["start_us"] + (request[field] if field else 0)) / 1e6 for request in requests]
         for name, field in (("arrival_time", None), ("first_token_time", "ttft_us"), ("end_time", "latency_us"))
     }
