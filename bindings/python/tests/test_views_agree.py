@@ -224,10 +224,10 @@ def test_the_command_counts_the_same(seed: int, tmp_path: Path) -> None:
     assert (cells["requests judged"], cells["good requests"]) == (f"{judged:,}", f"{good:,}")
     page = (tmp_path / "report.html").read_text()
     unsent = len(result) - completed - failed
-    for number, words_told in (
-        (result.rejected, "were rejected"),
+    for number, told in (
+        (result.rejected, "was rejected" if result.rejected == 1 else "were rejected"),
         (failed - result.rejected, "did not finish"),
         (unsent, "had not arrived when the run ended"),
     ):
         for view in (text.stdout, page):
-            assert (f"{number:,} requests {words_told}" in view) is (number > 0)
+            assert (f": {number:,} request{'' if number == 1 else 's'} {told}" in view) is (number > 0)

@@ -20,7 +20,7 @@ from batching._simulators import SimulationResult
 
 # As many rows become text at once; all of them would take several times the memory of the columns. A signal is seen
 # between two of these.
-_JSON_ROWS: Final = 8_192
+_JSON_ROWS: Final = 16_384
 _ROWS: Final = 65_536
 
 
