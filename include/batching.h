@@ -989,16 +989,18 @@ batching_status batching_strategies_compare(const batching_requests *requests, i
  * Ends of answers
  *
  *   max_tokens   What the client asked for; output_length is where the answer ends. With async_scheduling (vllm) the
- * next batch is scheduled before it is known that the token under way is the last. So an answer that ends before
- *                max_tokens is in one batch more: that token counts in the budget and in the time of the batch, may
- * take a KV block, and may have another request preempted for it. It is in no answer. When the last token is there, the
- * request gives back its slot and all blocks. Nothing else looks at max_tokens: policies that reserve KV blocks reserve
- * them for output_length. abort_time   When the client leaves. As in vLLM that is taken between the arrivals and the
- * scheduling of an iteration, and when an iteration is over, before its output is processed. So the token under way is
- * lost, also if it was the last one, and slot and KV blocks are free for the iteration that is scheduled next. That
- *                holds in every policy; in a static or dynamic batch the place stays empty until the batch is done,
- * which runs on as it was formed. The request is marked BATCHING_REQUEST_ABORTED, with the tokens that it got, and
- * end_time when it was taken; it is no answer: for every SLO it has failed.
+ *                next batch is scheduled before it is known that the token under way is the last. So an answer that
+ *                ends before max_tokens is in one batch more: that token counts in the budget and in the time of the
+ *                batch, may take a KV block, and may have another request preempted for it. It is in no answer. When
+ *                the last token is there, the request gives back its slot and all blocks. Nothing else looks at
+ *                max_tokens: policies that reserve KV blocks reserve them for output_length.
+ *
+ *   abort_time   When the client leaves. As in vLLM that is taken between the arrivals and the scheduling of an
+ *                iteration, and when an iteration is over, before its output is processed. So the token under way is
+ *                lost, also if it was the last one, and slot and KV blocks are free for the iteration that is scheduled
+ *                next. That holds in every policy; in a static or dynamic batch the place stays empty until the batch
+ *                is done, which runs on as it was formed. The request is marked BATCHING_REQUEST_ABORTED, with the
+ *                tokens that it got, and end_time when it was taken; it is no answer: for every SLO it has failed.
  *
  * Prefix caching (vllm)
  *

@@ -19,7 +19,7 @@ struct run {
     int64_t last_reported;
     /* What passed through the logs: all of it if they have callbacks. */
     int64_t iterations_seen, finished_seen, decisions_seen;
-    int64_t events_seen[BATCHING_EVENT_FINISHED + 1];
+    int64_t events_seen[BATCHING_EVENT_ABORTED + 1];
     int64_t tokens_scheduled;
     double last_time;
 };
@@ -100,7 +100,7 @@ static void see_decisions(struct run *run, int64_t row_count) {
         REQUIRE(event == BATCHING_EVENT_REJECTED || event == BATCHING_EVENT_PREEMPTED ||
                 event == BATCHING_EVENT_ADMITTED || event == BATCHING_EVENT_RESUMED ||
                 event == BATCHING_EVENT_SCHEDULED || event == BATCHING_EVENT_RUNNING ||
-                event == BATCHING_EVENT_WAITING || event == BATCHING_EVENT_FINISHED);
+                event == BATCHING_EVENT_WAITING || event == BATCHING_EVENT_FINISHED || event == BATCHING_EVENT_ABORTED);
         REQUIRE(log->include_queues || (event != BATCHING_EVENT_RUNNING && event != BATCHING_EVENT_WAITING));
         REQUIRE(log->request[row] >= 0 && log->request[row] < run->requests->count);
         REQUIRE(log->iteration[row] >= 0 && log->tokens[row] >= 0);
@@ -485,6 +485,10 @@ static void require_an_outcome(const struct run *run, const batching_results *re
     if (status == BATCHING_REQUEST_FINISHED) {
         REQUIRE(tokens == (output < longest - prompt ? output : longest - prompt));
         REQUIRE(start <= first_token && first_token <= end && end <= BATCHING_TIME_MAX);
+    } else if (status == BATCHING_REQUEST_ABORTED) {
+        REQUIRE(requests->abort_time != NULL && is_not_before(end, requests->abort_time[index]));
+        REQUIRE(is_not_before(end, arrival) && (isnan(start) ? tokens == 0 : start <= end));
+        REQUIRE(isnan(first_token) || first_token <= end);
     } else {
         REQUIRE(status == BATCHING_REQUEST_UNFINISHED || status == BATCHING_REQUEST_STUCK || is_rejected(status));
         REQUIRE(isnan(end));
@@ -508,7 +512,7 @@ static void require_parts(const batching_attribution *attribution, const batchin
             REQUIRE(!(parts[part] < 0.0));
             sum += parts[part] < TELLS_NANOSECONDS_APART ? llrint(parts[part] * 1e9) : 0;
         }
-        if (results->status[index] == BATCHING_REQUEST_FINISHED && results->end_time[index] < TELLS_NANOSECONDS_APART) {
+        if (results->end_time[index] < TELLS_NANOSECONDS_APART) {
             double arrival = requests->arrival_time != NULL ? requests->arrival_time[index] : 0.0;
             REQUIRE(sum == llrint(results->end_time[index] * 1e9) - llrint(arrival * 1e9));
         }
@@ -534,7 +538,7 @@ static void require_an_order_of_completion(const batching_requests *requests, co
 
 static void require_outcomes(const struct run *run, const batching_results *results, const batching_summary *summary) {
     const batching_requests *requests = run->requests;
-    int64_t tokens = 0, preemptions = 0, cached = 0, finished = 0, rejected = 0;
+    int64_t tokens = 0, preemptions = 0, cached = 0, finished = 0, rejected = 0, aborted = 0;
     double last_end = 0.0;
     for (int64_t index = 0; index < requests->count; index++) {
         require_an_outcome(run, results, index);
@@ -543,10 +547,13 @@ static void require_outcomes(const struct run *run, const batching_results *resu
         cached += results->prefix_cached_tokens[index];
         finished += results->status[index] == BATCHING_REQUEST_FINISHED;
         rejected += is_rejected(results->status[index]);
-        last_end = results->end_time[index] > last_end ? results->end_time[index] : last_end;
+        aborted += results->status[index] == BATCHING_REQUEST_ABORTED;
+        if (results->status[index] == BATCHING_REQUEST_FINISHED && results->end_time[index] > last_end) {
+            last_end = results->end_time[index];
+        }
     }
     REQUIRE(summary->total_tokens == tokens && summary->preemptions == preemptions);
-    REQUIRE(summary->finished == finished && summary->rejected == rejected);
+    REQUIRE(summary->finished == finished && summary->rejected == rejected && summary->aborted == aborted);
     REQUIRE(summary->prefix_cache_hits == cached);
     REQUIRE(summary->total_time == last_end);
     require_an_order_of_completion(requests, results, finished);
@@ -554,7 +561,7 @@ static void require_outcomes(const struct run *run, const batching_results *resu
 
 static void require_a_summary(const struct run *run, const batching_summary *summary) {
     const batching_config *config = &run->config;
-    REQUIRE(summary->finished + summary->rejected + summary->unfinished == run->requests->count);
+    REQUIRE(summary->finished + summary->rejected + summary->unfinished + summary->aborted == run->requests->count);
     REQUIRE(summary->iterations >= 0 && summary->iterations <= config->iteration_limit);
     REQUIRE(summary->duration >= summary->total_time && summary->duration <= BATCHING_TIME_MAX);
     REQUIRE(is_not_before(summary->duration, summary->busy_time));
@@ -600,6 +607,7 @@ static void require_complete_logs(const struct run *run, const batching_summary 
         if (decisions->event != NULL) {
             REQUIRE(run->events_seen[BATCHING_EVENT_FINISHED] == summary->finished);
             REQUIRE(run->events_seen[BATCHING_EVENT_REJECTED] == summary->rejected);
+            REQUIRE(run->events_seen[BATCHING_EVENT_ABORTED] == summary->aborted);
             REQUIRE(run->events_seen[BATCHING_EVENT_PREEMPTED] == summary->preemptions);
             REQUIRE(run->tokens_scheduled == summary->prefill_tokens + summary->decode_tokens ||
                     summary->prefill_tokens > INT32_MAX);

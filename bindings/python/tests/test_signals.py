@@ -203,7 +203,8 @@ COLUMN_CALLS: dict[str, Callable[[], object]] = {
     "load": lambda: load_over_time(recorded()),
     "distribution": lambda: distribution(UNORDERED),
     "accumulator": lambda: Accumulator(max_requests=2**20).add(np.arange(COUNT), TIMES, np.full(COUNT, 100), LENGTHS),
-    "submit": lambda: LiveEngine().submit_columns(columns()),
+    # In order of arrival: what comes before others that are pending moves them.
+    "submit": lambda: LiveEngine().submit_columns(RequestColumns(LENGTHS)),
     "fork": ENGINE.fork,
     "save": ENGINE.to_bytes,
     "load bytes": lambda: LiveEngine.from_bytes(BYTES),
