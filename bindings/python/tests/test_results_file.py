@@ -200,6 +200,56 @@ def test_a_run_that_was_written_can_be_made_again(tmp_path: Path, suffix: str, i
     assert again.prefix_cached_tokens.tolist() == first.prefix_cached_tokens.tolist()
 
 
+@pytest.mark.parametrize("suffix", ["parquet", "csv", "json"])
+def test_requests_whose_clients_leave_are_read_back_as_failures(tmp_path: Path, suffix: str) -> None:
+    # Alone in turn, ten tokens of 0.01 s each: of the first the client leaves after three of them.
+    requests = RequestColumns(
+        [10, 10, 10],
+        [1, 1, 1],
+        [5.0, 6.0, 7.0],
+        max_tokens=[20, 10, 11],
+        abort_time=[5.035, np.nan, 7.5],
+    )
+    first = batching.simulate(requests)
+    assert (first.aborted, first.tokens_generated.tolist()) == (1, [3, 10, 10])
+    write_results(first, tmp_path / f"run.{suffix}")
+    trace = batching.read_trace(tmp_path / f"run.{suffix}")
+    assert trace.skipped == {}
+    assert trace.requests.max_tokens is not None
+    assert trace.requests.max_tokens.tolist() == [20, 10, 11]
+    # A trace begins with its first arrival.
+    assert trace.requests.abort_time is not None
+    assert trace.requests.abort_time.tolist() == pytest.approx([0.035, np.nan, 2.5], nan_ok=True)
+    assert trace.recorded is not None
+    for measured in (first.measure(), batching.measure(trace.recorded)):
+        assert (measured.completed, measured.failed) == (2, 1)
+    assert batching.simulate(trace.requests).tokens_generated.tolist() == [3, 10, 10]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("max_tokens", 4, "max_tokens less than the output"),
+        ("max_tokens", "x", "max_tokens is no integer from 1 to 2147483647"),
+        ("abort_time", 0.5, "an abort_time before the arrival"),
+        ("abort_time", "x", "abort_time is no time from 0 to 9223372036 s"),
+    ],
+)
+@pytest.mark.parametrize("suffix", ["csv", "json"])
+def test_ends_that_cannot_be_are_counted(tmp_path: Path, suffix: str, name: str, value: object, reason: str) -> None:
+    rows: list[dict[str, Any]] = [
+        {"arrival_time": 1.0, "output_length": 5, name: value},
+        {"arrival_time": 1.0, "output_length": 5, name: 5},
+    ]
+    path = tmp_path / f"trace.{suffix}"
+    if suffix == "json":
+        path.write_text("\n".join(map(json.dumps, rows)))
+    else:
+        path.write_text("\n".join([",".join(rows[0]), *(",".join(map(str, row.values())) for row in rows)]))
+    trace = batching.read_trace(path)
+    assert (len(trace.requests), trace.skipped) == (1, {reason: 1})
+
+
 def test_csv_says_that_it_loses_hash_ids(tmp_path: Path) -> None:
     requests, path = shared_prefixes(is_odd=True), tmp_path / "run.csv"
     with pytest.warns(UserWarning, match=r"run\.csv: CSV does not hold the hash ids of the requests"):

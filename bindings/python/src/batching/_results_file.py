@@ -24,7 +24,8 @@ def write_results(result: Run, path: str | os.PathLike[str]) -> None:
     time_to_first_token = first token - arrival, time_per_output_token = (end - first token) / (tokens_generated - 1),
     end_to_end_latency = end - arrival. Of a run of the engine also preemptions, prefix_cached_tokens and was_sent (0 of
     a request that would have arrived after the end of the run, else 1), and with attribution its parts, each under its
-    name with "_time" at its end. Of requests that have them also priority and tie_break, and hash_ids, a list, with
+    name with "_time" at its end. A request whose client left has no end. Of requests that have them also priority,
+    tie_break, max_tokens and abort_time, and hash_ids, a list, with
     hash_block_size and hash_covers_output, so that read_trace gives what can be simulated again to the same result. CSV
     has no lists: hash ids are lost in it, which a warning says.
 

@@ -1,6 +1,7 @@
 """Results as an Arrow table, and its files. Imported only when one is written, since it needs pyarrow."""
 
 import json
+from dataclasses import replace
 from typing import Any, BinaryIO, Final
 
 import numpy as np
@@ -28,6 +29,12 @@ def table_of(result: Result | SimulationResult) -> pa.Table:
     """One row a request."""
     count = len(result)
     times = run_times(result)
+    ends = result.end_time
+    if isinstance(result, Result):
+        # A request whose client left has no answer, and so no end, whatever ended it.
+        has_left = result.status == RequestStatus.ABORTED
+        times = replace(times, end=np.where(has_left, NEVER, times.end))
+        ends = np.where(has_left, np.nan, ends)
     arrivals, prompts = result.requests.arrival_time, result.requests.prompt_length
     gaps = result.tokens_generated.astype(np.int64) - 1
     # A single token has no time after the first.
@@ -40,7 +47,7 @@ def table_of(result: Result | SimulationResult) -> pa.Table:
         "status": _words(result),
         "start_time": result.start_time,
         "first_token_time": result.first_token_time,
-        "end_time": result.end_time,
+        "end_time": ends,
         "tokens_generated": result.tokens_generated,
         "queue_time": _between(times.arrival, times.start),
         "time_to_first_token": _between(times.arrival, times.first_token),
@@ -61,7 +68,9 @@ def _asked(requests: RequestColumns) -> dict[str, npt.NDArray[Any] | pa.Array]:
     has beside lengths and arrivals.
     """
     columns: dict[str, npt.NDArray[Any] | pa.Array] = {
-        name: column for name in ("priority", "tie_break") if (column := getattr(requests, name)) is not None
+        name: column
+        for name in ("priority", "tie_break", "max_tokens", "abort_time")
+        if (column := getattr(requests, name)) is not None
     }
     if requests.hash_ids is not None:
         columns |= {

@@ -137,7 +137,8 @@ def read_trace(
     - sharegpt: with lengths in each object (as in json), or raw conversations, for which count_tokens is needed: the
       first two turns are prompt and output, and a conversation of fewer is skipped. So it is in parquet.
     - csv, parquet, json: columns output_length, prompt_length (else 0), arrival_time (else all at 0.0), priority,
-      tie_break, and, but for csv, lists of hash_ids with their hash_block_size and hash_covers_output.
+      tie_break, max_tokens, abort_time, and, but for csv, lists of hash_ids with their hash_block_size and
+      hash_covers_output.
       Common other names are understood: output_tokens, input_length, prompt_tokens, timestamp, arrival_time_ms,
       created_at, ...; times are seconds, or what their name says, or dates. With end_time they are recordings,
       perhaps with start_time and first_token_time, all in seconds on the clock of the arrivals; a request without an

@@ -16,8 +16,10 @@ from batching._trace_formats import time_texts
 from batching._trace_formats.json_values import BROKEN, NOT_JSON, NOT_OBJECT, values
 from batching._trace_formats.recordings import trace_of
 from batching._trace_formats.rows import (
+    BEFORE_ARRIVAL,
     FAILED,
     HASH_COUNT,
+    LESS_THAN_OUTPUT,
     LONGEST,
     NANOSECONDS,
     HashKind,
@@ -55,6 +57,9 @@ class Keys:
     """Whether numbers of the arrivals may be texts."""
     priority: str | None = None
     tie_break: str | None = None
+    max_tokens: str | None = None
+    abort_time: str | None = None
+    """In seconds on the clock of the arrivals."""
     hash_ids: str | None = None
     hash_block_size: int | None = None
     """None: as each object tells, or unknown."""
@@ -108,7 +113,9 @@ class Gathered:
                 ("output_length", keys.output),
                 ("priority", keys.priority),
                 ("tie_break", keys.tie_break),
+                ("max_tokens", keys.max_tokens),
                 *((name, name) for name in (*keys.details, *keys.outcome, *keys.recorded)),
+                ("abort_time", keys.abort_time),
                 (HASH_COUNT, keys.hash_ids),
             )
             if key is not None
@@ -117,6 +124,7 @@ class Gathered:
         self._numbers: list[tuple[str, int, int, int | None]] = [
             *([(keys.priority, INT32_MIN, INT32_MAX, None)] if keys.priority is not None else []),
             *([(keys.tie_break, INT64_MIN, INT64_MAX, None)] if keys.tie_break is not None else []),
+            *([(keys.max_tokens, 1, INT32_MAX, UNKNOWN)] if keys.max_tokens is not None else []),
             *((detail, UNKNOWN, INT64_MAX, UNKNOWN) for detail in (*keys.details, *keys.outcome)),
         ]
         self._hash_ids = array("q")
@@ -151,16 +159,26 @@ class Gathered:
         if output is None:
             return no_integer(keys.output, 1)
         row.append(output)
-        reason = self._add_numbers(row, value) if self._numbers else None
-        if reason is None and times:
-            reason = self._add_times(row, times)
-        if reason is None and keys.hash_ids is not None:
-            reason = self._add_hashes(row, value)
+        reason = self._add_others(row, value, times)
         if reason is not None:
             return reason
         for column, number in zip(self._columns.values(), row, strict=True):
             column.append(number)
         return FAILED if output == 0 else None
+
+    def _add_others(self, row: list[int], value: Mapping[str, Any], times: Mapping[str, int | None]) -> str | None:
+        """Append what comes behind the lengths, or say why it cannot be used."""
+        keys, output = self._keys, row[-1]
+        reason = self._add_numbers(row, value) if self._numbers else None
+        if reason is None and keys.max_tokens is not None and output > (value.get(keys.max_tokens) or output):
+            reason = LESS_THAN_OUTPUT
+        if reason is None and times:
+            reason = self._add_times(row, times)
+        if reason is None and keys.abort_time is not None:
+            reason = self._add_abort(row, value)
+        if reason is None and keys.hash_ids is not None:
+            reason = self._add_hashes(row, value)
+        return reason
 
     def _add_numbers(self, row: list[int], value: Mapping[str, Any]) -> str | None:
         """Append what is neither a length nor a time, or say why it cannot be used."""
@@ -183,6 +201,15 @@ class Gathered:
             if time != UNKNOWN:
                 moments.append(time)
         return None if moments == sorted(moments) else not_in_order(["arrival"] * has_arrival + list(times))
+
+    def _add_abort(self, row: list[int], value: Mapping[str, Any]) -> str | None:
+        """Append when the client left, or say why that cannot be used."""
+        name = str(self._keys.abort_time)
+        time = _optional_time(value.get(name))
+        if time is None:
+            return no_time(name)
+        row.append(time)
+        return None if time == UNKNOWN or time >= row[0] else BEFORE_ARRIVAL
 
     def _add_hashes(self, row: list[int], value: Mapping[str, Any]) -> str | None:
         """Append the number of hash ids and keep them, or say why they cannot be used."""

@@ -25,6 +25,9 @@ class Layout:
     arrival: Arrival | None = None
     priority: str | None = None
     tie_break: str | None = None
+    max_tokens: str | None = None
+    abort_time: str | None = None
+    """Seconds on the clock of the arrivals."""
     hash_ids: str | None = None
     """A column of lists of integers."""
     recorded: Mapping[str, str] | None = None
@@ -40,14 +43,16 @@ class Layout:
         """All columns that are needed."""
         arrival = self.arrival.name if self.arrival else None
         named = [self.output, self.prompt, arrival, self.priority, self.tie_break, self.hash_ids]
+        named += [self.max_tokens, self.abort_time]
         named += [self.generated, self.was_sent]
         return [name for name in named if name is not None] + list((self.recorded or {}).values())
 
     def times(self) -> list[str]:
         """Those columns that hold times."""
-        return ([self.arrival.name] if self.arrival else []) + list((self.recorded or {}).values())
+        own = [self.arrival.name if self.arrival else None, self.abort_time]
+        return [name for name in own if name is not None] + list((self.recorded or {}).values())
 
     def with_dates(self) -> "Layout":
         """The same where the arrivals are dates. What is told in seconds is of no use beside them."""
         dated = None if self.arrival is None else Arrival(self.arrival.name, None)
-        return replace(self, arrival=dated, recorded=None, generated=None, was_sent=None)
+        return replace(self, arrival=dated, recorded=None, generated=None, was_sent=None, abort_time=None)

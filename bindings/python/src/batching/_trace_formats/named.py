@@ -179,6 +179,8 @@ def layout_of(names: Iterable[str]) -> tuple[Layout | None, dict[str, str]]:
         arrival=arrival,
         priority="priority" if "priority" in actual else None,
         tie_break="tie_break" if "tie_break" in actual else None,
+        max_tokens="max_tokens" if "max_tokens" in actual else None,
+        abort_time="abort_time" if in_seconds and arrival is not None and "abort_time" in actual else None,
         recorded={name: name for name in RECORDED_TIMES if name in actual and name != moment} if is_recorded else None,
         generated="tokens_generated" if "tokens_generated" in own else None,
         was_sent="was_sent" if "was_sent" in own else None,

@@ -51,6 +51,8 @@ def no_time(name: str) -> str:
 
 FAILED: Final = "a failed request (recorded has it)"
 """The reason for which a request is not simulated although its row is used."""
+LESS_THAN_OUTPUT: Final = "max_tokens less than the output"
+BEFORE_ARRIVAL: Final = "an abort_time before the arrival"
 HASH_COUNT: Final = "hash_count"
 """The column that tells how many hash ids each row has."""
 
@@ -121,6 +123,14 @@ class Rows:
         arrivals = simulated.get("arrival")
         if arrivals is not None and len(arrivals):
             arrivals = arrivals - arrivals.min()
+        asked, left = simulated.get("max_tokens"), simulated.get("abort_time")
+        if asked is not None:
+            # Where it is not known it is the output.
+            asked = np.maximum(asked, simulated["output_length"]).astype(np.int32)
+        if left is not None and arrivals is not None:
+            # Still on the clock of the file, of which the arrivals are counted from the earliest.
+            first = self.earliest + int((simulated["arrival"] - arrivals)[0]) if len(arrivals) else 0
+            left = np.where(left < 0, np.nan, seconds(np.maximum(left - first, 0)))
         hashes: dict[str, Any] = {}
         if HASH_COUNT in columns and self.hash_ids:
             kind = kind or HashKind()
@@ -140,6 +150,8 @@ class Rows:
             None if arrivals is None else seconds(arrivals),
             priority=simulated.get("priority"),
             tie_break=simulated.get("tie_break"),
+            max_tokens=asked,
+            abort_time=left,
             **hashes,
         )
 

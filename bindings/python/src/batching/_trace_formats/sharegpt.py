@@ -48,7 +48,7 @@ def _keys(source: Source) -> Keys:
     if prompt is None and seen.keys() & set(CONVERSATIONS):
         prompt = "prompt_length"
     if arrival is None:
-        no_arrivals(source, seen, RECORDED_TIMES, dates)
+        no_arrivals(source, seen, (*RECORDED_TIMES, "abort_time"), dates)
     per_unit = (ARRIVAL_NAMES[arrival] if arrival else None) or NANOSECONDS
     # Other times are seconds: of no use beside arrivals that are told otherwise.
     in_seconds = per_unit == NANOSECONDS and arrival not in dates
@@ -61,6 +61,8 @@ def _keys(source: Source) -> Keys:
         in_text=True,
         priority="priority" if "priority" in seen else None,
         tie_break="tie_break" if "tie_break" in seen else None,
+        max_tokens="max_tokens" if "max_tokens" in seen else None,
+        abort_time="abort_time" if in_seconds and arrival is not None and "abort_time" in seen else None,
         hash_ids="hash_ids" if "hash_ids" in seen else None,
         outcome=tuple(name for name in ("tokens_generated", "was_sent") if name in seen and "end_time" in seen),
         recorded=tuple(name for name in RECORDED_TIMES if name in seen and name != arrival)

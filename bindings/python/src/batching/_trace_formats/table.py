@@ -11,8 +11,10 @@ from batching._trace_formats import arrow_columns
 from batching._trace_formats.layout import RECORDED_TIMES, Arrival, Layout
 from batching._trace_formats.recordings import MISSING, trace_of
 from batching._trace_formats.rows import (
+    BEFORE_ARRIVAL,
     FAILED,
     HASH_COUNT,
+    LESS_THAN_OUTPUT,
     NANOSECONDS,
     BoolArray,
     Check,
@@ -59,6 +61,15 @@ def _add(rows: Rows, layout: Layout, batch: Callable[[str], Any]) -> None:
         if name is not None:
             columns[role], holds = arrow_columns.integers(batch(name), least, most)
             checks.append((no_integer(name, least, most), holds))
+    if layout.max_tokens is not None:
+        column = batch(layout.max_tokens)
+        asked, holds = arrow_columns.integers(column, 1, INT32_MAX)
+        missing = arrow_columns.are_missing(column)
+        columns["max_tokens"] = np.where(missing, MISSING, asked)
+        checks += _checks_of_ends(columns["max_tokens"], columns["output_length"], holds | missing)
+    if layout.abort_time is not None:
+        left = columns["abort_time"] = _optional_times(layout.abort_time, batch, checks)
+        checks.append((BEFORE_ARRIVAL, (left == MISSING) | (left >= columns["arrival"])))
     if layout.hash_ids is not None:
         holds, ids_of = arrow_columns.lists(batch(layout.hash_ids))
         checks.append((no_ids(layout.hash_ids), holds))
@@ -111,6 +122,11 @@ def _lengths(
         lengths, holds = np.where(none, zeros, lengths), holds | none
     checks.append((no_integer(name, lowest), holds))
     return lengths
+
+
+def _checks_of_ends(asked: npt.NDArray[Any], output: npt.NDArray[Any], holds: BoolArray) -> list[Check]:
+    """What was asked for is known, and not less than what came."""
+    return [(no_integer("max_tokens", 1), holds), (LESS_THAN_OUTPUT, (asked == MISSING) | (asked >= output))]
 
 
 def _optional_times(name: str, batch: Callable[[str], Any], checks: list[Check]) -> npt.NDArray[np.int64]:
