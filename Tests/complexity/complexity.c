@@ -108,10 +108,9 @@ static uint64_t inverse(uint64_t odd) {
 }
 
 /* The hash id that the index of the prefix cache, before it takes a key, puts in its first list at a place: `number`
- * says which of them. The hash is ((fold(id * a) + place) * b), by its highest bits; fold undoes itself. */
+ * says which of them. The hash is id * a + place * b, by its highest bits. */
 static int64_t colliding_hash_id(uint64_t place, uint64_t number) {
-    uint64_t folded = number * inverse(0xD6E8FEB86659FD93u) - place;
-    return (int64_t)((folded ^ folded >> 32) * inverse(0x9E3779B97F4A7C15u));
+    return (int64_t)((number - place * 0xD6E8FEB86659FD93u) * inverse(0x9E3779B97F4A7C15u));
 }
 
 static void colliding_hashes(int64_t n, batching_requests *requests, int64_t *ids, int64_t *offsets, int32_t *prompts,

@@ -48,6 +48,6 @@ struct AffineTimeModel: IterationTimeModel {
             + coefficients.perDecodeToken * Double(work.decodeTokens)
             + coefficients.perContextToken * Double(work.contextTokens)
             + coefficients.perPrefillContext * work.prefillContext
-        return Nanoseconds(validSeconds: min(seconds, Nanoseconds.maximumSeconds + 0.5))
+        return Nanoseconds(cappedSeconds: seconds)
     }
 }

@@ -248,25 +248,11 @@ struct BlockPool: ~Copyable {
     /// The head of the list of a content.
     @inline(__always)
     private func head(_ content: Content) -> Int32 {
-        let hash = key.isSet ? BlockPool.keyedHash(content, key) : BlockPool.quickHash(content)
+        // Multiplicative hashing of both words. By odd multipliers that are as good as random, two contents have the same
+        // list in about one case for each list there is (Dietzfelbinger and others, Journal of Algorithms 25, 1997).
+        let hash =
+            UInt64(bitPattern: content.id) &* key.multipliers.0 &+ UInt64(content.place) &* key.multipliers.1
         return end &+ Int32(truncatingIfNeeded: hash &>> shift)
-    }
-
-    /// Fibonacci hashing of both words, folded once: neighbouring places of an id spread over the lists.
-    @inline(__always)
-    private static func quickHash(_ content: Content) -> UInt64 {
-        var hash = UInt64(bitPattern: content.id) &* 0x9E37_79B9_7F4A_7C15
-        hash ^= hash &>> 32
-        return (hash &+ UInt64(content.place)) &* 0xD6E8_FEB8_6659_FD93
-    }
-
-    // Static: for a method that is called, the compiler would copy the whole pool, and do so before it asks for the key.
-    @inline(never)
-    private static func keyedHash(_ content: Content, _ key: HashKey) -> UInt64 {
-        var hash = SipHash(key)
-        hash.add(UInt64(bitPattern: content.id))
-        hash.add(UInt64(content.place))
-        return hash.finish()
     }
 
     /// Adds a block to the end of its list.

@@ -128,7 +128,7 @@ extension CachedBlocks {
             let slot = Int(nextToGrow)
             if members[slot].sequence >= bound { break }
             nextToGrow = tables.elements[slot].next
-            append(slot)
+            append(1, to: slot)
             // Asynchronously the last token of the block before is known only now.
             if isAsynchronous { publish(slot, members[slot], blocks: Int(tables.elements[slot].count) &- 1) }
         }
@@ -245,18 +245,28 @@ extension CachedBlocks {
 extension CachedBlocks {
     @inline(__always)
     mutating func grow(_ slot: Int, _ member: Member, from computed: Int64, to grown: Int64) {
-        for _ in 0..<needed(from: computed, to: grown) { append(slot) }
+        append(needed(from: computed, to: grown), to: slot)
         // Asynchronously the newest token of a member that decodes is not known yet.
         let isUnknown = isAsynchronous && member.state == .decoding
         publish(slot, member, blocks: blockSize.full(isUnknown ? computed : grown))
     }
 
     @inline(__always)
-    private mutating func append(_ slot: Int) {
+    private mutating func append(_ count: Int, to slot: Int) {
+        if count <= 0 { return }
         let table = tables.elements + slot
-        table.pointee.blocks.unsafelyUnwrapped[Int(table.pointee.count)] = pool.take()
-        table.pointee.count &+= 1
-        if pool.evictedWatch >= 0 { mendWatch(pool.evictedWatch) }
+        let blocks = table.pointee.blocks.unsafelyUnwrapped
+        var position = Int(table.pointee.count)
+        let end = position &+ count
+        table.pointee.count = Int32(truncatingIfNeeded: end)
+        while position < end {
+            // Nothing is called in here, so that what is looked at stays in registers.
+            repeat {
+                blocks[position] = pool.take()
+                position &+= 1
+            } while position < end && pool.evictedWatch < 0
+            if pool.evictedWatch >= 0 { mendWatch(pool.evictedWatch) }
+        }
     }
 
     /// Publishes the first so many blocks of a member, as far as they are not yet.
@@ -433,7 +443,7 @@ extension CachedBlocks {
         if watchedRequest >= 0 { endWatch() }
         table.pointee.count = Int32(truncatingIfNeeded: hit.blocks)
         table.pointee.published = Int32(truncatingIfNeeded: hit.blocks)
-        for _ in hit.blocks..<max(hit.blocks, blockSize.holding(grown)) { append(slot) }
+        append(blockSize.holding(grown) &- hit.blocks, to: slot)
         publish(slot, member, blocks: blockSize.full(grown))
     }
 

@@ -184,9 +184,11 @@ struct RunLimits {
     func end(
         of duration: Nanoseconds, from start: Nanoseconds, _ work: IterationWork
     ) throws(BatchingError) -> Nanoseconds {
-        // Both are on the clock, so that the sum does not wrap.
+        // Neither is negative. So the sum fits 64 bits without a sign, if not the clock.
         let end = start + duration
-        if end > .maximum || end < start { throw RunLimits.clockOverflow(work.number, duration) }
+        if _slowPath(UInt64(bitPattern: end.count) > UInt64(bitPattern: Nanoseconds.maximum.count)) {
+            throw RunLimits.clockOverflow(work.number, duration)
+        }
         return end
     }
 

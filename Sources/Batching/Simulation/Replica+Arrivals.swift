@@ -26,14 +26,20 @@ extension Replica where Memory: ~Copyable {
 
     @inline(__always)
     mutating func noteNextArrival() {
-        while hasGaps, hasArrivals, requests.isGone(index(at: arrived)) {
-            if policyRows.taken == arrived { policyRows.taken &+= 1 }
-            arrived &+= 1
-        }
+        if hasGaps { passOverGaps() }
         nextArrival = hasArrivals ? requests.arrival(index(at: arrived)) : Nanoseconds(.max)
     }
 
+    @inline(never)
+    private mutating func passOverGaps() {
+        while hasArrivals, requests.isGone(index(at: arrived)) {
+            if policyRows.taken == arrived { policyRows.taken &+= 1 }
+            arrived &+= 1
+        }
+    }
+
     /// Nothing changes before the next one arrives, or leaves.
+    @inline(never)
     mutating func awaitArrival() {
         now = max(now, min(nextArrival, aborts.nextTime))
         totals.futilePreemptions = 0
@@ -92,6 +98,7 @@ extension Replica where Memory: ~Copyable {
     @inline(never)
     private mutating func reject(_ request: Int, _ reason: RequestStatus) throws(BatchingError) {
         totals.rejected &+= 1
+        mayBeAbsent = true
         if aborts.isUsed { aborts.noteEnd(request) }
         writeUnserved(request, reason)
         try decisionLog?.append(.rejected, request, iteration: iteration)
@@ -128,6 +135,11 @@ extension Replica where Memory: ~Copyable {
     /// Whether a request that has arrived, and never ran, waits: by arrival the others are still in its columns.
     @inline(__always)
     func isInQueue(_ request: Int) -> Bool {
+        !mayBeAbsent || isPresent(request)
+    }
+
+    @inline(never)
+    private func isPresent(_ request: Int) -> Bool {
         !(hasGaps && requests.isGone(request)) && (totals.rejected == 0 || rejection(request) == nil)
             && !(aborts.isUsed && aborts.hasEnded(request))
     }

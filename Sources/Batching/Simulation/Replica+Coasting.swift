@@ -12,7 +12,8 @@ extension Replica where Memory: ~Copyable {
     /// - Parameters:
     ///   - start: when the next iteration begins to run.
     ///   - isAhead: whether it is scheduled when the one before begins, and not when that ends.
-    @inline(__always)
+    // The compiler may ignore `__always` in a loop as large as those that call this.
+    @inline(always)
     mutating func coast(
         _ limits: RunLimits, _ time: some IterationTimeModel, start: inout Nanoseconds, isAhead: Bool
     ) throws(BatchingError) {
@@ -25,21 +26,22 @@ extension Replica where Memory: ~Copyable {
         var work = measure()
         let first = iteration
         let origin = start
+        var next = start
         // What changes in each iteration is kept in registers, not in the replica.
         var blockTime: UInt128 = 0
         let lastTime = limits.lastTime(before: min(nextArrival, aborts.nextTime))
         // Ahead, whoever leaves does so before the output of the batch is processed that ends then.
-        let lastStart = isAhead ? aborts.nextTime : Nanoseconds(.max)
-        while work.time < lastTime, start < lastStart, limits.allow(work.number), dueLists.isEmpty(work.number),
-            memory.neededByDecodes <= memory.free
+        let lastStart = aborts.nextTime
+        while work.time < lastTime, !isAhead || next < lastStart, limits.allow(work.number),
+            dueLists.isEmpty(work.number), memory.neededByDecodes <= memory.free
         {
             memory.growDecodes(members.elements, admittedBefore: .max)
             work.usedBlocks = memory.usable &- memory.free
             let duration = try time.duration(of: work)
-            let end = try limits.end(of: duration, from: start, work)
+            let end = try limits.end(of: duration, from: next, work)
             blockTime &+= UInt128(truncatingIfNeeded: work.usedBlocks) &* UInt128(truncatingIfNeeded: duration.count)
-            work.time = isAhead ? start : end
-            start = end
+            work.time = isAhead ? next : end
+            next = end
             work.contextTokens &+= work.decodeTokens
             work.number &+= 1
             memory.advance()
@@ -47,15 +49,17 @@ extension Replica where Memory: ~Copyable {
         iteration = work.number
         if iteration == first { return }
         now = work.time
+        start = next
         // Blocks are only taken meanwhile, so that the last iteration has the most.
         work.decodeTokens &*= iteration &- first
         decodingContext &+= work.decodeTokens
         totals.blockTime &+= blockTime
-        totals.add(work, start - origin, end: start)
-        if Attribution.isWanted { ledger.count(slowdown: .zero, end: start) }
+        totals.add(work, next - origin, end: next)
+        if Attribution.isWanted { ledger.count(slowdown: .zero, end: next) }
     }
 
     /// The same where every iteration takes `step`: whole stretches at once.
+    @inline(never)
     private mutating func coastEvenly(
         _ limits: RunLimits, _ step: Nanoseconds, start: inout Nanoseconds, isAhead: Bool
     ) {

@@ -231,10 +231,8 @@ extension Replica where Memory: ~Copyable {
             member.request = UInt32(truncatingIfNeeded: candidate.request)
             member.prompt = Int32(truncatingIfNeeded: prompt(candidate.request))
             member.output = Int32(truncatingIfNeeded: output(candidate.request))
-            if settings.isAsynchronous, requests.maxTokens != nil { member.ending = ending(candidate.request) }
             members.elements[slot] = member
-            if keepsTokenRuns { tokenRuns.elements[slot] = TokenRun() }
-            if aborts.isUsed { aborts.noteAdmission(candidate.request, slot) }
+            if notesAdmissions { noteAdmission(candidate.request, slot) }
             results.startTime?[candidate.request] = now.seconds
             if Attribution.isWanted {
                 ledger.admit(candidate.request, arrival: requests.arrival(candidate.request), slot)
@@ -259,6 +257,13 @@ extension Replica where Memory: ~Copyable {
             try joinAtOnce(slot, tokens: tokens)
         }
         return slot
+    }
+
+    @inline(never)
+    private mutating func noteAdmission(_ request: Int, _ slot: Int) {
+        if settings.isAsynchronous { members.elements[slot].ending = ending(request) }
+        if keepsTokenRuns { tokenRuns.elements[slot] = TokenRun() }
+        if aborts.isUsed { aborts.noteAdmission(request, slot) }
     }
 
     /// Whether asynchronous scheduling will know in time that the answer to a request ends.

@@ -69,6 +69,8 @@ struct Replica<Memory: BlockMemory & ~Copyable, Attribution: AttributionChoice>:
     var isOpen = false
     /// Whether any in the order of arrival may have left.
     var hasGaps = false
+    /// Whether one that has arrived, and never ran, may wait no longer: rejected, or left.
+    var mayBeAbsent: Bool
     /// Whether some may be rejected on arrival.
     var mayReject = false
     /// When the next one arrives; `Int64.max` nanoseconds if none is left.
@@ -109,6 +111,9 @@ struct Replica<Memory: BlockMemory & ~Copyable, Attribution: AttributionChoice>:
     /// By slot; only where a request may leave before its end.
     var tokenRuns: GrowableBuffer<TokenRun>
     let keepsTokenRuns: Bool
+    /// Whether anything is to be noted of who joins the running for the first time, because it may end otherwise than after
+    /// the tokens that were asked for.
+    let notesAdmissions: Bool
 
     /// What a custom policy is shown; empty for any other.
     var policyRows = PolicyRows()
@@ -143,7 +148,9 @@ struct Replica<Memory: BlockMemory & ~Copyable, Attribution: AttributionChoice>:
         let keepsTokenRuns = isLive || aborts.isUsed
         let tokenRuns = try GrowableBuffer(capacity: keepsTokenRuns ? 64 : 0, repeating: TokenRun())
         self.aborts = aborts
+        mayBeAbsent = keepsTokenRuns
         self.keepsTokenRuns = keepsTokenRuns
+        notesAdmissions = keepsTokenRuns || (settings.isAsynchronous && requests.maxTokens != nil)
         self.tokenRuns = tokenRuns
         self.requests = requests
         self.results = results

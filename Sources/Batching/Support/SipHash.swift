@@ -56,6 +56,8 @@ struct HashKey: BitwiseCopyable {
     private(set) var low: UInt64 = 0
     private(set) var high: UInt64 = 0
     private(set) var isSet = false
+    /// The same for a hash that is a sum of products: odd.
+    private(set) var multipliers: (UInt64, UInt64) = (0x9E37_79B9_7F4A_7C15, 0xD6E8_FEB8_6659_FD93)
     /// Steps of long searches since it was taken.
     private var steps = 0
 
@@ -79,6 +81,7 @@ struct HashKey: BitwiseCopyable {
         low = hash.finish()
         other.add(1)
         high = other.finish()
+        multipliers = (low | 1, high | 1)
         isSet = true
         steps = 0
     }

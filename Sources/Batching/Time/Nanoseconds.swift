@@ -25,15 +25,21 @@ public struct Nanoseconds: BitwiseCopyable, Equatable, Comparable, Sendable {
     /// The nearest whole nanosecond, ties to even, of a time for which `holds` is true.
     @inline(__always)
     init(validSeconds seconds: Double) {
+        self.init(cappedSeconds: seconds)
+    }
+
+    /// The same of any time that is not negative: what is beyond the clock becomes a time that still is.
+    @inline(__always)
+    init(cappedSeconds seconds: Double) {
         let scaled = seconds * 1e9
         // Adding 2^52 leaves no room for a fraction: the hardware rounds it to even, and the integer stands in the low 52
         // bits. Below 2^50 (13 days) all halves are doubles, so that the rounding of the product carries no time across a
         // half; but it may carry one onto it.
         let shifted = scaled + 0x1p52
-        if scaled < 0x1p50, (scaled - (shifted - 0x1p52)).magnitude != 0.5 {
+        if _fastPath(scaled < 0x1p50), _fastPath((scaled - (shifted - 0x1p52)).magnitude != 0.5) {
             count = Int64(bitPattern: shifted.bitPattern & 0xF_FFFF_FFFF_FFFF)
         } else {
-            count = Nanoseconds.exactCount(seconds)
+            count = Nanoseconds.exactCount(min(seconds, Nanoseconds.maximumSeconds + 0.5))
         }
     }
 
