@@ -41,6 +41,19 @@ $(CMOCKA_TESTS) $(SOAK) $(PROCESSES) $(FLOAT_MODES): $(TESTS)/c/%: $(TESTS)/Test
 	@mkdir -p $(@D)
 	$(CC) $^ -o $@ $(NATIVE_LIBS) -lcmocka -lpthread -lm
 
+# Nor is this: its allocator is its own.
+FAILING_ALLOCATIONS := $(TESTS)/c/failing_allocations
+FUNCTIONS := $(TESTS)/c/functions
+
+$(FAILING_ALLOCATIONS): $(addprefix $(TESTS)/Tests/c/,failing_allocations.o failing_inputs.o failing_functions.o \
+                         failing_handles.o) | $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $^ -o $@ $(NATIVE_LIBS)
+
+$(FUNCTIONS): include/batching.h Tests/checks/functions.sh | $(STAMPS)/packages-test
+	@mkdir -p $(@D)
+	Tests/checks/functions.sh > $@
+
 $(HOSTILE_INPUTS): $(addprefix $(TESTS)/Tests/c/,hostile_inputs.o hostile_engine.o hostile_accumulator.o \
                     hostile_live_engine.o) | $(LIBRARY)
 	@mkdir -p $(@D)
@@ -49,8 +62,10 @@ $(HOSTILE_INPUTS): $(addprefix $(TESTS)/Tests/c/,hostile_inputs.o hostile_engine
 $(TESTS)/differential: $(TESTS)/Tests/differential/differential.o | $(LIBRARY)
 	$(CC) $^ -o $@ $(NATIVE_LIBS)
 
-test-c: $(CMOCKA_TESTS) $(SOAK) $(HOSTILE_INPUTS) $(PROCESSES) $(FLOAT_MODES) $(LIBRARY)
-	@for test in $(CMOCKA_TESTS) $(SOAK) $(HOSTILE_INPUTS) $(PROCESSES) $(FLOAT_MODES); do \
+test-c: $(CMOCKA_TESTS) $(SOAK) $(HOSTILE_INPUTS) $(PROCESSES) $(FLOAT_MODES) $(FAILING_ALLOCATIONS) $(FUNCTIONS) \
+        $(LIBRARY)
+	@for test in $(CMOCKA_TESTS) $(SOAK) $(HOSTILE_INPUTS) $(PROCESSES) $(FLOAT_MODES) \
+	    "$(FAILING_ALLOCATIONS) $(FUNCTIONS)"; do \
 	    $$test >$(TESTS)/c/log 2>&1 && tail -n 1 $(TESTS)/c/log | sed "s|^|$$test: |" || \
 	    { cat $(TESTS)/c/log; echo "$$test: failed"; exit 1; }; \
 	done

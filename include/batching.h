@@ -53,6 +53,12 @@ extern "C" {
  * No input, however broken, stops the process, as long as each pointer is NULL or points to as many elements as its
  * count says.
  *
+ * Memory. Nor does an allocation that fails: the call returns BATCHING_ERROR_OUT_OF_MEMORY, no output was written, and
+ * handles are as before the call; it can be made again. There are two exceptions: batching_simulate may have written
+ * some of its columns (section 6), and an engine whose batching_engine_advance ran out of memory on its way can only be
+ * observed, polled and destroyed (section 12). What the runtime of the library needs once is made as the library is
+ * loaded.
+ *
  * Structs. Every struct begins with struct_size and may grow at its end in later versions. Fill it with its _init
  * function, passing sizeof, then set what you need. A library newer than its caller treats the fields the caller does
  * not know as 0, which means their default. A library older than its caller accepts the longer struct only if

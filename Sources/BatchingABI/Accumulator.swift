@@ -173,8 +173,14 @@ public func batching_accumulator_prometheus(
 }
 
 /// A label: valid UTF-8.
-private func label(_ text: UnsafePointer<CChar>?, _ name: StaticString) throws(BatchingError) -> String {
-    guard let label = String(validatingCString: try required(text, name)) else {
+private func label(
+    _ text: UnsafePointer<CChar>?, _ name: StaticString
+) throws(BatchingError) -> UnsafeBufferPointer<UInt8> {
+    let start = UnsafeRawPointer(try required(text, name)).assumingMemoryBound(to: UInt8.self)
+    var count = 0
+    while start[count] != 0 { count += 1 }
+    let label = UnsafeBufferPointer(start: start, count: count)
+    guard (try? UTF8Span(validating: label.span)) != nil else {
         throw BatchingError(.invalidArgument, "\(name) is not UTF-8: must be")
     }
     return label

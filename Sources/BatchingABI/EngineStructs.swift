@@ -9,7 +9,7 @@ extension batching_config: VersionedStruct {
     func configuration() throws(BatchingError) -> EngineConfiguration {
         var configuration = EngineConfiguration()
         configuration.policy = try choice(policy, "policy")
-        if configuration.policy == .custom { configuration.customPolicy = try customScheduler() }
+        if configuration.policy == .custom { configuration.policyCallback = try policyCallback() }
         configuration.queueOrder = try choice(queue_order, "queue_order")
         set(&configuration.maxNumSeqs, max_num_seqs)
         set(&configuration.maxNumBatchedTokens, max_num_batched_tokens)
@@ -28,7 +28,7 @@ extension batching_config: VersionedStruct {
         configuration.iterationTime = try iterationTime()
         if time_limit != 0 { configuration.timeLimit = time_limit }
         set(&configuration.iterationLimit, iteration_limit)
-        configuration.progress = progress()
+        configuration.progressCallback = progressCallback()
         set(&configuration.progressInterval, progress_interval)
         return configuration
     }
@@ -36,9 +36,9 @@ extension batching_config: VersionedStruct {
     /// Nothing but the callbacks that there are.
     func callbacks() throws(BatchingError) -> EngineConfiguration {
         var configuration = EngineConfiguration()
-        if policy_callback != nil { configuration.customPolicy = try customScheduler() }
-        if time_callback != nil { configuration.iterationTime = try calledTime() }
-        configuration.progress = progress()
+        if policy_callback != nil { configuration.policyCallback = try policyCallback() }
+        if time_callback != nil { configuration.iterationTime = .callback(try timeCallback()) }
+        configuration.progressCallback = progressCallback()
         set(&configuration.progressInterval, progress_interval)
         return configuration
     }
@@ -59,7 +59,7 @@ extension batching_config: VersionedStruct {
                 AffineTime(
                     base: time_base, perPrefillToken: time_per_prefill_token, perDecodeToken: time_per_decode_token,
                     perContextToken: time_per_context_token, perPrefillContext: time_per_prefill_context))
-        case BATCHING_TIME_CALLBACK: return try calledTime()
+        case BATCHING_TIME_CALLBACK: return .callback(try timeCallback())
         default:
             throw BatchingError(
                 .invalidArgument,
@@ -68,24 +68,37 @@ extension batching_config: VersionedStruct {
         }
     }
 
-    private func calledTime() throws(BatchingError) -> IterationTime {
+    private func timeCallback() throws(BatchingError) -> TimeCallback {
         let callback = try required(time_callback, "time_callback")
-        let userData = time_user_data
-        return .callback { (work: IterationWork) throws(BatchingError) -> Double in
+        return TimeCallback(ForeignFunction(callback, time_user_data)) { (work, foreign) throws(BatchingError) in
+            let callback = foreign.function(as: batching_iteration_time_callback.self)
             var iteration = batching_iteration(work)
             var seconds = Double.nan
-            try goOn(calling { callback(&iteration, &seconds, userData) }, "time_callback")
+            try goOn(calling { callback(&iteration, &seconds, foreign.userData) }, "time_callback")
             return seconds
         }
     }
 
-    private func progress() -> ((EngineProgress) throws(BatchingError) -> Void)? {
+    private func progressCallback() -> ProgressCallback? {
         guard let callback = progress_callback else { return nil }
-        let userData = progress_user_data
-        return { (progress: EngineProgress) throws(BatchingError) in
-            var progress = batching_progress(progress)
-            try goOn(calling { callback(&progress, userData) }, "progress_callback")
+        return ProgressCallback(ForeignFunction(callback, progress_user_data)) {
+            (state, foreign) throws(BatchingError) in
+            let callback = foreign.function(as: batching_progress_callback.self)
+            var progress = batching_progress(state)
+            try goOn(calling { callback(&progress, foreign.userData) }, "progress_callback")
         }
+    }
+}
+
+extension ForeignFunction {
+    init<Function>(_ function: Function, _ userData: UnsafeMutableRawPointer?) {
+        self.init(unsafeBitCast(function, to: UnsafeRawPointer.self), userData: userData)
+    }
+
+    /// The function that it was made of, of the same type.
+    @inline(__always)
+    func function<Function>(as type: Function.Type) -> Function {
+        unsafeBitCast(address.unsafelyUnwrapped, to: type)
     }
 }
 
@@ -125,12 +138,18 @@ extension batching_progress {
 
 /// The rows of a log of the caller.
 private func rows(
-    _ capacity: Int64, _ callback: batching_log_callback?, _ userData: UnsafeMutableRawPointer?, _ name: StaticString
+    _ capacity: Int64, _ callback: batching_log_callback?, _ userData: UnsafeMutableRawPointer?,
+    _ flush: @escaping FlushCallback.Body
 ) -> LogRows {
-    guard let callback else { return LogRows(capacity: Int(capacity)) }
-    return LogRows(capacity: Int(capacity)) { (filled: Int) throws(BatchingError) in
-        try goOn(calling { callback(Int64(filled), userData) }, name)
-    }
+    LogRows(
+        capacity: Int(capacity), flush: callback.map { FlushCallback(ForeignFunction($0, userData), flush) })
+}
+
+/// Hands over the rows that are filled.
+@inline(__always)
+private func flush(_ filled: Int, _ foreign: ForeignFunction, _ name: StaticString) throws(BatchingError) {
+    let callback = foreign.function(as: batching_log_callback.self)
+    try goOn(calling { callback(Int64(filled), foreign.userData) }, name)
 }
 
 extension batching_iteration_log: VersionedStruct {
@@ -138,7 +157,10 @@ extension batching_iteration_log: VersionedStruct {
     static let firstSize = 128
 
     var log: IterationLog {
-        var log = IterationLog(rows: rows(capacity, callback, user_data, "the callback of the iteration log"))
+        var log = IterationLog(
+            rows: rows(capacity, callback, user_data) { (filled, foreign) throws(BatchingError) in
+                try flush(filled, foreign, "the callback of the iteration log")
+            })
         log.time = time
         log.startTime = start_time
         log.duration = duration
@@ -162,7 +184,10 @@ extension batching_decision_log: VersionedStruct {
         guard reserved_2 == 0 else {
             throw BatchingError(.invalidArgument, "decision_log.reserved_2 is \(reserved_2): must be 0")
         }
-        var log = DecisionLog(rows: rows(capacity, callback, user_data, "the callback of the decision log"))
+        var log = DecisionLog(
+            rows: rows(capacity, callback, user_data) { (filled, foreign) throws(BatchingError) in
+                try flush(filled, foreign, "the callback of the decision log")
+            })
         log.iteration = iteration
         log.request = request
         log.event = event

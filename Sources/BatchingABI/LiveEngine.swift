@@ -116,7 +116,9 @@ public func batching_engine_save(
 ) -> batching_status {
     status(of: engine) { (engine: inout LiveEngine) throws(BatchingError) in
         let size = try engine.savedSize()
-        if try hasRoom(buffer, capacity, for: size, needed) { try engine.save(into: buffer) }
+        // What can fail comes before anything is written.
+        if let buffer, capacity >= Int64(size) { try engine.save(into: buffer, size: size) }
+        _ = try hasRoom(buffer, capacity, for: size, needed)
     }
 }
 

@@ -2,14 +2,15 @@ import Batching
 import CBatching
 
 extension batching_config {
-    /// The scheduler that asks `policy_callback`.
-    func customScheduler() throws(BatchingError) -> CustomScheduler {
+    /// The policy that asks `policy_callback`.
+    func policyCallback() throws(BatchingError) -> PolicyCallback {
         let callback = try required(policy_callback, "policy_callback")
-        let userData = policy_user_data
-        return { (view: PolicyView, decision: inout PolicyDecision) throws(BatchingError) in
+        return PolicyCallback(ForeignFunction(callback, policy_user_data)) {
+            (view, decision, foreign) throws(BatchingError) in
+            let callback = foreign.function(as: batching_policy_callback.self)
             var shown = batching_policy_view(view)
             var answer = batching_policy_decision(decision)
-            let status = calling { callback(&shown, &answer, userData) }
+            let status = calling { callback(&shown, &answer, foreign.userData) }
             if status != 0 { try goOn(status, "policy_callback") }
             try answer.read(into: &decision, iteration: view.iteration)
         }

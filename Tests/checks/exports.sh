@@ -5,8 +5,7 @@ library=${1:-build/lib/libbatching.so}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# The preprocessor takes the comments away, which name functions too.
-gcc -E -P include/batching.h | grep -oE 'batching_[a-z0-9_]+ *\(' | tr -d ' (' | sort -u >"$work/declared"
+Tests/checks/functions.sh >"$work/declared"
 nm -D --defined-only --extern-only "$library" | awk '{ print $NF }' | sort -u >"$work/exported"
 test -s "$work/declared" || { echo "exports.sh: no function found in include/batching.h" >&2; exit 1; }
 

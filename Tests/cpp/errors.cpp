@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 #include <limits>
 #include <string>
+#include <sys/resource.h>
 
 namespace {
 
@@ -84,6 +85,32 @@ TEST_CASE("a status becomes the exception of its kind, also one that a later lib
     CHECK(kind_of(BATCHING_ERROR_CANCELLED) == "cancelled");
     CHECK(kind_of(BATCHING_ERROR_CANCELLED + 50) == "cancelled");
     CHECK(kind_of(BATCHING_ERROR_BUSY) == "busy");
+}
+
+TEST_CASE("a lack of memory is a std::bad_alloc, and leaves the other handles as they are") {
+    batching::accumulator live;
+    live.arrived(7, 0.0, 100);
+
+    rlimit before{};
+    REQUIRE(getrlimit(RLIMIT_DATA, &before) == 0);
+    rlimit little = before;
+    little.rlim_cur = rlim_t{1} << 30;
+    REQUIRE(setrlimit(RLIMIT_DATA, &little) == 0);
+    // Of 3,600 slots, with 169,000 bins each for the samples of six metrics, the counters alone take 2.4 GB.
+    const auto create = [] {
+        batching::accumulator_config config;
+        config.slot_count = 3600;
+        batching::accumulator{config};
+    };
+    const bool is_bad_alloc = is_caught_as<std::bad_alloc>(create);
+    const bool is_out_of_memory = is_caught_as<batching::out_of_memory>(create);
+    REQUIRE(setrlimit(RLIMIT_DATA, &before) == 0);
+    CHECK(is_bad_alloc);
+    CHECK(is_out_of_memory);
+
+    live.tokens(7, 0.25, 1);
+    live.finished(7, 0.5);
+    CHECK(live.state().arrived == 1);
 }
 
 TEST_CASE("an exception keeps its sentence when another error follows") {

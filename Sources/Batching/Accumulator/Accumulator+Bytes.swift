@@ -27,7 +27,7 @@ extension Accumulator {
 
     private func write(to writer: inout ByteWriter) {
         limits.write(to: &writer)
-        for value in [clock, firstArrival, arrivedCount] { writer.write(value) }
+        writer.write(each: [clock, firstArrival, arrivedCount])
         served.write(to: &writer)
         write(older, to: &writer)
         for number in oldestSlot...newestSlot { write(slot(number), to: &writer) }
@@ -36,7 +36,7 @@ extension Accumulator {
         for index in 0..<live.count {
             let request = live.at(order.elements[index])
             let state = request.pointee
-            for value in [state.id, state.last, state.arrival, state.start, state.firstToken] { writer.write(value) }
+            writer.write(each: [state.id, state.last, state.arrival, state.start, state.firstToken])
             writer.write(state.promptTokens)
             writer.write(state.tokens)
             writer.write(state.gapCount)
@@ -46,17 +46,17 @@ extension Accumulator {
 
     private func write<Counter>(_ slot: Slot<Counter>, to writer: inout ByteWriter) {
         let counts = slot.counts.pointee
-        for value in [
+        writer.write(each: [
             counts.completed, counts.failed, counts.inputTokens, counts.outputTokens, counts.good, counts.goodTTFT,
             counts.goodTPOT, counts.goodITL, counts.goodE2E,
-        ] { writer.write(value) }
+        ])
         if counts.completed == 0 { return }
         for metric in ServingSample.allCases {
             let samples = slot[metric]
             let moments = samples.moments.pointee
             writer.write(moments.count)
             if moments.count == 0 { continue }
-            for value in [moments.sum, moments.squaresLow, moments.squaresHigh] { writer.write(value) }
+            writer.write(each: [moments.sum, moments.squaresLow, moments.squaresHigh])
             writer.write(moments.smallest)
             writer.write(moments.largest)
             if moments.count <= Int64(SketchBins.exactCount) {
@@ -221,10 +221,10 @@ extension Accumulator {
 
 extension AccumulatorLimits {
     func write(to writer: inout ByteWriter) {
-        for value in [
+        writer.write(each: [
             slotLength, Int64(slotCount), Int64(maxRequests), Int64(maxGaps), slo.ttft ?? 0, slo.tpot ?? 0,
             slo.itl ?? 0, slo.e2e ?? 0,
-        ] { writer.write(value) }
+        ])
     }
 
     init(_ reader: inout ByteReader) throws(BatchingError) {
@@ -243,9 +243,9 @@ extension AccumulatorLimits {
 
 extension ServerMetrics {
     func write(to writer: inout ByteWriter) {
-        for value in [
+        writer.write(each: [
             promptTokens, generationTokens, finishedBy.stop, finishedBy.length, finishedBy.abort, finishedBy.error,
-        ] { writer.write(value) }
+        ])
         for histogram in ServerHistogram.allCases {
             writer.write(sums.elements[histogram.rawValue])
             for index in 0...histogram.bounds.count {

@@ -2,16 +2,28 @@
 extension Accumulator {
     /// Renders everything since the start, without a 0 at the end.
     /// - Parameters:
-    ///   - modelName: a label, valid UTF-8; so is `engine`.
+    ///   - modelName: a label.
+    ///   - engine: a label.
     ///   - maxModelLength: the buckets of token counts go up to it.
     ///   - buffer: room for as many bytes as are returned, or nil.
     @discardableResult
     public func renderPrometheus(
         modelName: String, engine: String, maxModelLength: Int64, into buffer: UnsafeMutablePointer<UInt8>?
     ) -> Int {
-        var text = PrometheusText(
-            labels: "engine=\"\(PrometheusText.escaped(engine))\",model_name=\"\(PrometheusText.escaped(modelName))\"",
-            writer: ByteWriter(buffer: buffer))
+        var (modelName, engine) = (modelName, engine)
+        return modelName.withUTF8 { modelName in
+            engine.withUTF8 { engine in
+                renderPrometheus(modelName: modelName, engine: engine, maxModelLength: maxModelLength, into: buffer)
+            }
+        }
+    }
+
+    /// The same with labels that are valid UTF-8.
+    package func renderPrometheus(
+        modelName: UnsafeBufferPointer<UInt8>, engine: UnsafeBufferPointer<UInt8>, maxModelLength: Int64,
+        into buffer: UnsafeMutablePointer<UInt8>?
+    ) -> Int {
+        var text = PrometheusText(modelName: modelName, engine: engine, writer: ByteWriter(buffer: buffer))
         text.metric("num_requests_running", "gauge", "Number of requests that are running now.")
         text.sample("num_requests_running", Int64(live.count) &- waitingCount)
         text.metric("num_requests_waiting", "gauge", "Number of requests that are waiting now.")
@@ -21,12 +33,10 @@ extension Accumulator {
         text.metric("generation_tokens_total", "counter", "Number of tokens generated.")
         text.sample("generation_tokens_total", served.generationTokens)
         text.metric("request_success_total", "counter", "Number of requests that ended, by reason.")
-        for (reason, count) in [
-            ("stop", served.finishedBy.stop), ("length", served.finishedBy.length), ("abort", served.finishedBy.abort),
-            ("error", served.finishedBy.error),
-        ] {
-            text.sample("request_success_total", count, label: ",finished_reason=\"\(reason)\"")
-        }
+        text.ended("stop", served.finishedBy.stop)
+        text.ended("length", served.finishedBy.length)
+        text.ended("abort", served.finishedBy.abort)
+        text.ended("error", served.finishedBy.error)
         for histogram in ServerHistogram.allCases { render(histogram, maxModelLength, &text) }
         return text.writer.count
     }
@@ -39,44 +49,94 @@ extension Accumulator {
         for (index, bound) in histogram.bounds.enumerated() {
             count &+= buckets[index]
             if !histogram.isTime, bound > Double(maxModelLength) { continue }
-            text.sample("\(name)_bucket", count, label: ",le=\"\(bound)\"")
+            text.bucket(name, upTo: bound, count)
         }
         count &+= buckets[histogram.bounds.count]
-        text.sample("\(name)_bucket", count, label: ",le=\"+Inf\"")
-        text.sample("\(name)_count", count)
-        text.sample("\(name)_sum", SampleUnit.double(served.sums.elements[histogram.rawValue]) / histogram.sumUnit)
+        text.bucket(name, upTo: nil, count)
+        text.sample(name, suffix: "_count", count)
+        text.sum(name, SampleUnit.double(served.sums.elements[histogram.rawValue]) / histogram.sumUnit)
     }
 }
 
 private struct PrometheusText {
-    let labels: String
+    let modelName: UnsafeBufferPointer<UInt8>
+    let engine: UnsafeBufferPointer<UInt8>
     var writer: ByteWriter
 
-    mutating func metric(_ name: String, _ type: String, _ help: String) {
-        writer.write("# HELP vllm:\(name) \(help)\n# TYPE vllm:\(name) \(type)\n")
+    mutating func metric(_ name: StaticString, _ type: StaticString, _ help: StaticString) {
+        writer.append("# HELP vllm:")
+        writer.append(name)
+        writer.append(" ")
+        writer.append(help)
+        writer.append("\n# TYPE vllm:")
+        writer.append(name)
+        writer.append(" ")
+        writer.append(type)
+        writer.append("\n")
     }
 
-    mutating func sample(_ name: String, _ value: some CustomStringConvertible, label: String = "") {
-        writer.write("vllm:\(name){\(labels)\(label)} \(value)\n")
+    mutating func sample(_ name: StaticString, suffix: StaticString = "", _ count: Int64) {
+        begin(name, suffix: suffix)
+        end(count)
+    }
+
+    mutating func ended(_ reason: StaticString, _ count: Int64) {
+        begin("request_success_total")
+        writer.append(",finished_reason=\"")
+        writer.append(reason)
+        writer.append("\"")
+        end(count)
+    }
+
+    /// - Parameter bound: nil: none.
+    mutating func bucket(_ name: StaticString, upTo bound: Double?, _ count: Int64) {
+        begin(name, suffix: "_bucket")
+        writer.append(",le=\"")
+        if let bound { writer.append(bound) } else { writer.append("+Inf") }
+        writer.append("\"")
+        end(count)
+    }
+
+    mutating func sum(_ name: StaticString, _ sum: Double) {
+        begin(name, suffix: "_sum")
+        writer.append("} ")
+        writer.append(sum)
+        writer.append("\n")
+    }
+
+    /// Up to the labels that all samples have.
+    private mutating func begin(_ name: StaticString, suffix: StaticString = "") {
+        writer.append("vllm:")
+        writer.append(name)
+        writer.append(suffix)
+        writer.append("{engine=\"")
+        writeEscaped(engine)
+        writer.append("\",model_name=\"")
+        writeEscaped(modelName)
+        writer.append("\"")
+    }
+
+    private mutating func end(_ count: Int64) {
+        writer.append("} ")
+        writer.append(count)
+        writer.append("\n")
     }
 
     /// A backslash, a quote and a line feed are escaped in the value of a label.
-    static func escaped(_ label: String) -> String {
-        var text = ""
-        for scalar in label.unicodeScalars {
-            switch scalar {
-            case "\\": text += "\\\\"
-            case "\"": text += "\\\""
-            case "\n": text += "\\n"
-            default: text.unicodeScalars.append(scalar)
+    private mutating func writeEscaped(_ label: UnsafeBufferPointer<UInt8>) {
+        for byte in label {
+            switch byte {
+            case UInt8(ascii: "\\"): writer.append("\\\\")
+            case UInt8(ascii: "\""): writer.append("\\\"")
+            case UInt8(ascii: "\n"): writer.append("\\n")
+            default: writer.append(byte: byte)
             }
         }
-        return text
     }
 }
 
 extension ServerHistogram {
-    var name: String {
+    var name: StaticString {
         switch self {
         case .timeToFirstToken: "time_to_first_token_seconds"
         case .interTokenLatency: "inter_token_latency_seconds"
@@ -91,7 +151,7 @@ extension ServerHistogram {
         }
     }
 
-    var help: String {
+    var help: StaticString {
         switch self {
         case .timeToFirstToken: "Seconds from the arrival to the first token."
         case .interTokenLatency: "Seconds between tokens."

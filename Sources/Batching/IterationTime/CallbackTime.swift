@@ -1,12 +1,11 @@
 /// What the caller's function answers.
 struct CallbackTime: IterationTimeModel {
-    /// Seconds that an iteration takes; throws to stop the run.
-    let seconds: (IterationWork) throws(BatchingError) -> Double
+    let callback: TimeCallback
 
     static var mayFail: Bool { true }
 
     func duration(of work: IterationWork) throws(BatchingError) -> Nanoseconds {
-        let seconds = try seconds(work)
+        let seconds = try callback(work)
         guard Nanoseconds.holds(seconds) else { throw CallbackTime.bad(seconds, work.number) }
         return Nanoseconds(validSeconds: seconds)
     }

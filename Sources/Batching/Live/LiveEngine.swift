@@ -167,9 +167,17 @@ public struct LiveEngine: ~Copyable {
     /// Everything but its callbacks, with what it has not told yet, as bytes: the same state gives the same bytes.
     /// - Parameter buffer: room for `savedSize()` bytes.
     public mutating func save(into buffer: UnsafeMutablePointer<UInt8>) throws(BatchingError) {
-        try LiveEngine.envelope.write(into: buffer) { (writer: inout ByteWriter) throws(BatchingError) in
+        try save(into: buffer, size: try savedSize())
+    }
+
+    /// - Parameter size: what `savedSize` has just said.
+    package mutating func save(into buffer: UnsafeMutablePointer<UInt8>, size: Int) throws(BatchingError) {
+        // Writing takes memory on its way: nothing is handed over before all is there.
+        let bytes = try ScratchBuffer<UInt8>(uninitialized: size)
+        try LiveEngine.envelope.write(into: bytes.elements) { (writer: inout ByteWriter) throws(BatchingError) in
             try write(to: &writer)
         }
+        buffer.update(from: bytes.elements, count: size)
     }
 
     private func write(to writer: inout ByteWriter) throws(BatchingError) {

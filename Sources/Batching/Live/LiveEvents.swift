@@ -31,7 +31,14 @@ struct LiveEvents: ~Copyable {
     }
 
     mutating func push(_ event: LiveEvent) throws(BatchingError) {
-        if end == events.capacity {
+        try makeRoom()
+        events.elements[end] = event
+        end += 1
+    }
+
+    /// For one event, which then takes no memory any more.
+    mutating func makeRoom() throws(BatchingError) {
+        if isWanted, end == events.capacity {
             // Those that were told are gone: if they are many, there is room.
             if first > end / 2 {
                 events.elements.update(from: events.elements + first, count: count)
@@ -41,8 +48,6 @@ struct LiveEvents: ~Copyable {
                 try events.reserve(end + 1)
             }
         }
-        events.elements[end] = event
-        end += 1
     }
 
     /// One of those that nobody has taken.

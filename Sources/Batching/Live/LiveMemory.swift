@@ -63,7 +63,7 @@ extension LiveReplica where Memory: ~Copyable {
         case .affine(let coefficients) where coefficients.isConstant:
             try run(policy, ConstantTime(step: Nanoseconds(validSeconds: coefficients.base)), goal)
         case .affine(let coefficients): try run(policy, AffineTimeModel(coefficients: coefficients), goal)
-        case .callback(let seconds): try run(policy, CallbackTime(seconds: seconds), goal)
+        case .callback(let callback): try run(policy, CallbackTime(callback: callback), goal)
         }
     }
 }

@@ -101,6 +101,9 @@ extension LiveReplica where Memory: ~Copyable {
     private mutating func leave(
         _ row: Int, at time: Nanoseconds, isFinished: Bool, firstLost: Int64
     ) throws(BatchingError) {
+        // Nothing is changed before there is memory for all of it.
+        try events.makeRoom()
+        try vacated.reserve(vacatedCount &+ 1)
         let id = rows.id.elements[row]
         let slot = Int(rows.slot.elements[row])
         let tokens = tokens(row, before: firstLost)

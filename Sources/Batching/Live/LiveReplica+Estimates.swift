@@ -18,21 +18,22 @@ extension LiveReplica where Memory: ~Copyable {
     /// Writes what would become of each of `requests` if it, and nobody else, came.
     mutating func estimate(_ requests: RequestColumns, into results: ResultColumns) throws(BatchingError) {
         try check(requests)
-        for index in 0..<requests.count {
-            let twin = try preparedTwin()
-            let row = try twin.pointee.submit(one: index, of: requests)
-            if let rejection = twin.pointee.replica.rejection(row) {
-                twin.pointee.writeEstimate(row, rejection, into: results, index)
-                continue
-            }
-            try replica.memory.lendCache(to: &twin.pointee.replica.memory)
-            defer { replica.memory.takeCacheBack(from: &twin.pointee.replica.memory) }
-            if try !runTwin(twin, row, into: results, index) {
-                twin.pointee.writeEstimate(row, nil, into: results, index)
-            }
-            let iterations = twin.pointee.replica.iteration - replica.iteration
-            try Work.done(Int64(rows.count) + (iterations + 1) * Work.iteration)
-        }
+        // Nothing is written before all is known: memory may run out on the way.
+        let estimates = try ScratchBuffer<Estimate>(uninitialized: requests.count)
+        for index in 0..<requests.count { estimates.elements[index] = try estimate(index, of: requests) }
+        for index in 0..<requests.count { estimates.elements[index].write(into: results, index) }
+    }
+
+    private mutating func estimate(_ index: Int, of requests: RequestColumns) throws(BatchingError) -> Estimate {
+        let twin = try preparedTwin()
+        let row = try twin.pointee.submit(one: index, of: requests)
+        if let rejection = twin.pointee.replica.rejection(row) { return twin.pointee.estimate(row, rejection) }
+        try replica.memory.lendCache(to: &twin.pointee.replica.memory)
+        defer { replica.memory.takeCacheBack(from: &twin.pointee.replica.memory) }
+        let estimate = try runTwin(twin, row)
+        let iterations = twin.pointee.replica.iteration - replica.iteration
+        try Work.done(Int64(rows.count) + (iterations + 1) * Work.iteration)
+        return estimate
     }
 
     private mutating func preparedTwin() throws(BatchingError) -> UnsafeMutablePointer<LiveReplica> {
@@ -52,10 +53,9 @@ extension LiveReplica where Memory: ~Copyable {
     ///
     /// Which block is whose matters only to those who look for theirs in the cache. Once nobody waits, and as long as
     /// blocks do not run out, it goes on in a twin that counts them, which is many times as fast.
-    /// - Returns: whether that has written the estimate.
     private mutating func runTwin(
-        _ twin: UnsafeMutablePointer<LiveReplica>, _ row: Int, into results: ResultColumns, _ index: Int
-    ) throws(BatchingError) -> Bool {
+        _ twin: UnsafeMutablePointer<LiveReplica>, _ row: Int
+    ) throws(BatchingError) -> Estimate {
         var goal = LiveGoal(time: LiveGoal.forever)
         let first = twin.pointee.replica.iteration
         twin.pointee.watchedRow = row
@@ -63,7 +63,7 @@ extension LiveReplica where Memory: ~Copyable {
         twin.pointee.endsOnceCountable = Memory.findsPrefixes && !configuration.asksForTime
         try Memory.run(&twin.pointee, goal)
         guard twin.pointee.endsOnceCountable, twin.pointee.rows.end.elements[row].isNaN, twin.pointee.isCountable
-        else { return false }
+        else { return twin.pointee.estimate(row) }
         // Whoever is told of progress is told of it as if this were one run.
         let last = twin.pointee.replica.iteration - 1
         goal.begin = last - max(0, last - first) % configuration.progressInterval
@@ -73,8 +73,7 @@ extension LiveReplica where Memory: ~Copyable {
             try CountedBlocks.run(&counted.pointee, goal)
             try Work.done((counted.pointee.replica.iteration - last) * Work.iteration)
             if !counted.pointee.replica.memory.wasShort {
-                counted.pointee.writeEstimate(row, nil, into: results, index)
-                return true
+                return counted.pointee.estimate(row)
             }
         } catch {
             // Unless it is because more blocks are counted than there are, it happens again.
@@ -82,7 +81,7 @@ extension LiveReplica where Memory: ~Copyable {
         }
         twin.pointee.endsOnceCountable = false
         try Memory.run(&twin.pointee, goal)
-        return false
+        return twin.pointee.estimate(row)
     }
 
     private mutating func preparedCountedTwin(
@@ -100,16 +99,30 @@ extension LiveReplica where Memory: ~Copyable {
         return counted
     }
 
-    private func writeEstimate(
-        _ row: Int, _ rejection: RequestStatus?, into results: ResultColumns, _ index: Int
-    ) {
+    private func estimate(_ row: Int, _ rejection: RequestStatus? = nil) -> Estimate {
         let isFinished = !rows.end.elements[row].isNaN
         let slot = Int(rows.slot.elements[row])
-        results.startTime?[index] = rows.start.elements[row]
-        results.firstTokenTime?[index] = rows.firstToken.elements[row]
-        results.endTime?[index] = rows.end.elements[row]
-        results.tokensGenerated?[index] =
-            isFinished ? Int32(truncatingIfNeeded: replica.output(row)) : slot >= 0 ? replica.outputGenerated(slot) : 0
-        results.status?[index] = (rejection ?? (isFinished ? .finished : .stuck)).rawValue
+        return Estimate(
+            start: rows.start.elements[row], firstToken: rows.firstToken.elements[row], end: rows.end.elements[row],
+            tokens: isFinished
+                ? Int32(truncatingIfNeeded: replica.output(row)) : slot >= 0 ? replica.outputGenerated(slot) : 0,
+            status: (rejection ?? (isFinished ? .finished : .stuck)).rawValue)
+    }
+}
+
+/// What would become of a request.
+private struct Estimate: BitwiseCopyable {
+    let start: Double
+    let firstToken: Double
+    let end: Double
+    let tokens: Int32
+    let status: Int32
+
+    func write(into results: ResultColumns, _ index: Int) {
+        results.startTime?[index] = start
+        results.firstTokenTime?[index] = firstToken
+        results.endTime?[index] = end
+        results.tokensGenerated?[index] = tokens
+        results.status?[index] = status
     }
 }

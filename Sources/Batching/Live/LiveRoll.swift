@@ -61,7 +61,8 @@ struct LiveRoll: ~Copyable {
                 add(engine.order.elements[position])
             }
         } else {
-            for wasPreempted in [true, false] {
+            for pass in 0..<2 {
+                let wasPreempted = pass == 0
                 var queue = try engine.replica.waiting.sorted()
                 while queue.count > 0 {
                     if (queue.top.slot >= 0) == wasPreempted { add(UInt32(truncatingIfNeeded: queue.top.request)) }

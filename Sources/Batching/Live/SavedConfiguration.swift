@@ -19,7 +19,7 @@ extension EngineConfiguration {
         try coder.code(bits: &watermark)
         try coder.code(&admitsOversized)
         try codeIterationTime(&coder)
-        guard policy != .custom || customPolicy != nil else { throw .missingCallback("policy_callback") }
+        guard policy != .custom || policyCallback != nil else { throw .missingCallback("policy_callback") }
     }
 
     private mutating func codeIterationTime(_ coder: inout some ByteCoder) throws(BatchingError) {

@@ -12,7 +12,7 @@
 ///
 /// Without a custom policy it is empty and holds no memory.
 struct PolicyRows: ~Copyable {
-    private let scheduler: CustomScheduler?
+    private let policy: PolicyCallback?
     /// Rows for which there is memory.
     private var capacity = 0
     private var block: UnsafeMutableRawPointer?
@@ -43,16 +43,16 @@ struct PolicyRows: ~Copyable {
     var waitsUntil = Nanoseconds.zero
 
     init() {
-        scheduler = nil
+        policy = nil
         blockSize = BlockSize(1)
         columns = PolicyColumns.none
     }
 
     /// - Parameter limits: the view of a run, with what does not change in it.
     init(
-        _ scheduler: @escaping CustomScheduler, blockSize: BlockSize, limits: PolicyView.Contents
+        _ policy: PolicyCallback, blockSize: BlockSize, limits: PolicyView.Contents
     ) throws(BatchingError) {
-        self.scheduler = scheduler
+        self.policy = policy
         self.blockSize = blockSize
         columns = PolicyColumns.none
         viewBlock = try PolicyRows.allocate(1, MemoryLayout<PolicyView.Contents>.stride)
@@ -67,9 +67,9 @@ struct PolicyRows: ~Copyable {
         free(asideBlock)
     }
 
-    var isUsed: Bool { scheduler != nil }
+    var isUsed: Bool { policy != nil }
 
-    /// What the policy is shown. There is memory wherever there is a scheduler.
+    /// What the policy is shown. There is memory wherever there is a policy.
     private var view: UnsafeMutablePointer<PolicyView.Contents> {
         viewBlock.unsafelyUnwrapped.assumingMemoryBound(to: PolicyView.Contents.self)
     }
@@ -108,7 +108,7 @@ struct PolicyRows: ~Copyable {
         view.pointee.count = count
         view.pointee.runningCount = runningCount
         view.pointee.freeKVBlocks = freeBlocks
-        try scheduler?(PolicyView(view), &decision)
+        try policy?(PolicyView(view), &decision)
     }
 
     /// Something happens that the policy has to be asked about.

@@ -123,12 +123,11 @@ struct AttributionLedger: ~Copyable {
 
     /// Writes the parts of a request that was rejected.
     func writeRejected(_ request: Int) {
-        for column in [
+        let parts: InlineArray<7, UnsafeMutablePointer<Double>?> = [
             columns.waitingForSlot, columns.waitingForMemory, columns.prefill, columns.decode,
             columns.slowedByPrefill, columns.preempted, columns.heldInBatch,
-        ] {
-            column?[request] = .nan
-        }
+        ]
+        for part in parts.indices { parts[part]?[request] = .nan }
     }
 
     // Those admitted

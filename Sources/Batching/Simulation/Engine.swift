@@ -155,8 +155,8 @@ private struct EngineRun: ~Copyable {
             reason = try loop(policy, &replica, &limits, time)
         case .affine(let coefficients):
             reason = try loop(policy, &replica, &limits, AffineTimeModel(coefficients: coefficients))
-        case .callback(let seconds):
-            reason = try loop(policy, &replica, &limits, CallbackTime(seconds: seconds))
+        case .callback(let callback):
+            reason = try loop(policy, &replica, &limits, CallbackTime(callback: callback))
         }
         try replica.close(reason == .stuck ? .stuck : .unfinished)
         iterationLog = replica.iterationLog

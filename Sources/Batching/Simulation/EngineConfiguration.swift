@@ -2,8 +2,7 @@
 /// the C header, which describes them; where that says "0: …", nil is that default here.
 public struct EngineConfiguration {
     public var policy = PolicyName.vllm
-    /// Asked in each iteration if the policy is `.custom`.
-    public var customPolicy: CustomScheduler?
+    package var policyCallback: PolicyCallback?
     public var queueOrder = QueueOrder.arrival
     public var maxNumSeqs: Int64 = 256
     public var maxNumBatchedTokens: Int64 = 2048
@@ -31,8 +30,7 @@ public struct EngineConfiguration {
     public var timeLimit: Double?
     /// nil: no limit.
     public var iterationLimit: Int64?
-    /// Called every `progressInterval` iterations; throws to stop the run.
-    public var progress: ((EngineProgress) throws(BatchingError) -> Void)?
+    package var progressCallback: ProgressCallback?
     public var progressInterval: Int64 = 4096
 
     public init() {}
@@ -48,8 +46,7 @@ public enum IterationTime {
     /// Seconds.
     case constant(Double)
     case affine(AffineTime)
-    /// Answers seconds; throws to stop the run.
-    case callback((IterationWork) throws(BatchingError) -> Double)
+    case callback(TimeCallback)
 }
 
 /// How far a run has come.
@@ -121,7 +118,7 @@ extension EngineConfiguration {
     }
 
     private func checkCustomPolicy() throws(BatchingError) {
-        guard customPolicy != nil else {
+        guard policyCallback != nil else {
             throw BatchingError(.nullPointer, "policy_callback is NULL: it is required by policy custom")
         }
         guard queueOrder == .arrival else {

@@ -89,7 +89,7 @@ enum EngineLoop<
 struct RunLimits {
     private let time: Nanoseconds
     private let iterations: Int64
-    private let progress: ((EngineProgress) throws(BatchingError) -> Void)?
+    private let progress: ProgressCallback?
     private let progressInterval: Int64
     /// Requests that are in no column any more.
     private let gone: Int
@@ -114,7 +114,7 @@ struct RunLimits {
         self.time = time
         self.gone = gone
         iterations = last
-        progress = configuration.progress
+        progress = configuration.progressCallback
         progressInterval = configuration.progressInterval
         let (next, overflows) = first.addingReportingOverflow(progressInterval)
         nextCheck = min(last, progress == nil || overflows ? .max : next)

@@ -2,13 +2,13 @@
 extension Replica where Memory: ~Copyable {
     /// Keeps rows for a custom policy, if there is one.
     mutating func keepPolicyRows(_ configuration: EngineConfiguration) throws(BatchingError) {
-        guard configuration.policy == .custom, let scheduler = configuration.customPolicy else { return }
+        guard configuration.policy == .custom, let policy = configuration.policyCallback else { return }
         var limits = PolicyView.Contents(PolicyColumns.none)
         limits.maxNumSeqs = settings.maxNumSeqs
         limits.maxNumBatchedTokens = settings.maxNumBatchedTokens
         limits.usableKVBlocks = memory.usable
         limits.blockSize = configuration.blockSize
-        policyRows = try PolicyRows(scheduler, blockSize: memory.blockSize, limits: limits)
+        policyRows = try PolicyRows(policy, blockSize: memory.blockSize, limits: limits)
     }
 
     /// Brings the rows to where the requests are now.

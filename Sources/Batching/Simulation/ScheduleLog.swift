@@ -2,14 +2,18 @@
 /// with it, it is called with the number of filled rows whenever all are filled, and at the end.
 public struct LogRows {
     let capacity: Int
-    let flush: ((Int) throws(BatchingError) -> Void)?
+    let flush: FlushCallback?
     private var filled = 0
     /// Rows of the whole run, kept or not.
     public private(set) var count: Int64 = 0
 
-    public init(capacity: Int, flush: ((Int) throws(BatchingError) -> Void)? = nil) {
+    package init(capacity: Int, flush: FlushCallback?) {
         self.capacity = capacity
         self.flush = flush
+    }
+
+    public init(capacity: Int, flush: ((Int) throws(BatchingError) -> Void)? = nil) {
+        self.init(capacity: capacity, flush: flush.map { FlushCallback($0) })
     }
 
     /// The row to write; nil if it is only counted.

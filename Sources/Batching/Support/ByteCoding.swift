@@ -65,6 +65,17 @@ struct ByteWriter: ByteCoder {
 
     mutating func write(_ value: Double) { write(value.bitPattern) }
 
+    /// One after the other. Not an `Array`, whose memory nothing checks.
+    mutating func write<let count: Int, Value: FixedWidthInteger>(each values: InlineArray<count, Value>) {
+        for index in 0..<count { write(values[index]) }
+    }
+
+}
+
+/// Text, too.
+extension ByteWriter: ASCIIWriter {
+    mutating func append(byte: UInt8) { write(byte) }
+
     mutating func write(_ text: String) { for byte in text.utf8 { write(byte) } }
 }
 

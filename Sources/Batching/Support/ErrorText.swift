@@ -24,7 +24,7 @@ package struct ErrorText: ExpressibleByStringInterpolation, StringInterpolationP
 
     init(utf8: UnsafeBufferPointer<UInt8>) {
         self.init(literalCapacity: 0, interpolationCount: 0)
-        append(ascii: utf8)
+        append(bytes: utf8)
     }
 
     /// What a caller says, in any alphabet.
@@ -35,21 +35,18 @@ package struct ErrorText: ExpressibleByStringInterpolation, StringInterpolationP
 
     @inline(never)
     package mutating func appendLiteral(_ text: StaticString) {
-        append(ascii: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+        append(text)
     }
 
     package mutating func appendInterpolation(_ text: StaticString) { appendLiteral(text) }
 
     @inline(never)
     package mutating func appendInterpolation(_ text: ErrorText) {
-        text.withUTF8 { append(ascii: $0) }
+        text.withUTF8 { append(bytes: $0) }
     }
 
     @inline(never)
-    package mutating func appendInterpolation(_ value: Int64) {
-        if value < 0 { append(byte: UInt8(ascii: "-")) }
-        append(digitsOf: value.magnitude)
-    }
+    package mutating func appendInterpolation(_ value: Int64) { append(value) }
 
     package mutating func appendInterpolation(_ value: UInt64) { append(digitsOf: value) }
     package mutating func appendInterpolation(_ value: Int) { appendInterpolation(Int64(value)) }
@@ -57,9 +54,8 @@ package struct ErrorText: ExpressibleByStringInterpolation, StringInterpolationP
     package mutating func appendInterpolation(_ value: UInt32) { appendInterpolation(Int64(value)) }
     package mutating func appendInterpolation(_ value: UInt8) { appendInterpolation(Int64(value)) }
 
-    /// The shortest digits that give the same number again.
     @inline(never)
-    package mutating func appendInterpolation(_ value: Double) { value.write(to: &self) }
+    package mutating func appendInterpolation(_ value: Double) { append(value) }
 
     package static func + (first: ErrorText, second: ErrorText) -> ErrorText {
         var text = first
@@ -78,35 +74,19 @@ package struct ErrorText: ExpressibleByStringInterpolation, StringInterpolationP
         }
     }
 
-    private mutating func append(digitsOf value: UInt64) {
-        var power: UInt64 = 1
-        while value / power >= 10 { power *= 10 }
-        while power > 0 {
-            append(byte: UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value / power % 10))
-            power /= 10
-        }
-    }
-
-    private mutating func append(byte: UInt8) {
+    mutating func append(byte: UInt8) {
         if count == ErrorText.capacity { return }
         let place = count
         withUnsafeMutableBytes(of: &words) { $0[place] = byte }
         count += 1
     }
-
-    private mutating func append(ascii text: UnsafeBufferPointer<UInt8>) {
-        for byte in text { append(byte: byte) }
-    }
 }
 
-/// For numbers, which are written without a `String` to what takes ASCII.
-extension ErrorText: TextOutputStream {
+extension ErrorText: ASCIIWriter {
     package mutating func write(_ text: String) {
         for scalar in text.unicodeScalars {
             guard let character = UTF8.encode(scalar), count + character.count <= ErrorText.capacity else { return }
             for byte in character { append(byte: byte) }
         }
     }
-
-    package mutating func _writeASCII(_ text: UnsafeBufferPointer<UInt8>) { append(ascii: text) }
 }

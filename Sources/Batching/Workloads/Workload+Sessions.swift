@@ -11,7 +11,7 @@ extension Workload {
     }
 
     /// A session that goes on.
-    private struct Turn: BitwiseCopyable {
+    fileprivate struct Turn: BitwiseCopyable {
         var arrival = Nanoseconds.zero
         var session: Int64 = 0
         var group: Int64 = 0
@@ -29,14 +29,15 @@ extension Workload {
     /// Calls `body` with every request, in order of arrival; at equal times the session that began first goes first.
     ///
     /// Everything is drawn in that order, so that the first n requests are the same for every count.
+    /// - Parameter queue: for the sessions that go on. After a first time the same requests need no more memory.
     func forEachRequest(
-        _ count: Int, _ body: (Int, SessionRequest) throws(BatchingError) -> Void
+        _ count: Int, _ queue: inout TurnQueue, _ body: (Int, SessionRequest) throws(BatchingError) -> Void
     ) throws(BatchingError) {
         var clock = ArrivalClock(arrivals, stream(.arrivals))
         var (prompts, outputs) = (promptLengths, outputLengths)
         var (groups, turns, thinkTimes) = (stream(.groups), stream(.turns), stream(.thinkTimes))
         let zipf = ZipfDistribution(count: Int64(max(prefixes.groups, 1)), exponent: prefixes.exponent)
-        var queue = try TurnQueue(capacity: 64)
+        queue.removeAll()
         var sessionCount: Int64 = 0
         // nil: no session begins any more, since it would be beyond the clock.
         var nextStart = count > 0 ? clock.next() : nil
@@ -98,7 +99,8 @@ extension Workload {
         try validate()
         var needed: Int64 = 0
         // At most 2^31 requests of 2^31 blocks each: no overflow.
-        try forEachRequest(count) { _, request in needed += blocks(of: request) }
+        var queue = try TurnQueue()
+        try forEachRequest(count, &queue) { _, request in needed += blocks(of: request) }
         if ids != nil, needed > Int64(capacity) {
             throw BatchingError(
                 .capacity, "capacity is \(capacity): must be at least \(needed), the number of hash ids")
@@ -106,7 +108,7 @@ extension Workload {
         var position = 0
         offsets?[0] = 0
         var counted = 0
-        try forEachRequest(count) { (index, request) throws(BatchingError) in
+        try forEachRequest(count, &queue) { (index, request) throws(BatchingError) in
             let blockCount = Int(blocks(of: request))
             if position &- counted >= Work.piece {
                 try Work.done(Int64(position &- counted))
@@ -139,23 +141,25 @@ extension Workload {
     }
 
     /// The sessions that go on, by their next turn.
-    private struct TurnQueue: ~Copyable {
+    struct TurnQueue: ~Copyable {
         private var heap: GrowableBuffer<Turn>
         private var count = 0
 
-        init(capacity: Int) throws(BatchingError) {
-            heap = try GrowableBuffer(capacity: capacity, repeating: Turn())
+        init() throws(BatchingError) {
+            heap = try GrowableBuffer(capacity: 64, repeating: Turn())
         }
 
-        var first: Turn? { count > 0 ? heap.elements[0] : nil }
+        fileprivate var first: Turn? { count > 0 ? heap.elements[0] : nil }
 
-        mutating func insert(_ turn: Turn) throws(BatchingError) {
+        fileprivate mutating func insert(_ turn: Turn) throws(BatchingError) {
             try heap.reserve(count + 1)
             Heap.siftUp(turn, from: count, heap.elements) { $0.precedes($1) }
             count += 1
         }
 
-        mutating func removeFirst() {
+        fileprivate mutating func removeAll() { count = 0 }
+
+        fileprivate mutating func removeFirst() {
             count -= 1
             if count == 0 { return }
             Heap.siftDown(heap.elements[count], from: 0, heap.elements, count: count) { $0.precedes($1) }

@@ -63,9 +63,11 @@ public struct Workload {
         try Validation.count(count, "count")
         try validate()
         if sessions.turnsMaximum > 1 || prefixes.groups > 0 {
-            // Once without writing: nothing is written if a time or a length is beyond its type.
-            try forEachRequest(count) { _, _ in }
-            try forEachRequest(count) { index, request in
+            // Once without writing: nothing is written if a time or a length is beyond its type, or
+            // memory runs out.
+            var queue = try TurnQueue()
+            try forEachRequest(count, &queue) { _, _ in }
+            try forEachRequest(count, &queue) { index, request in
                 promptLength?[index] = request.prompt
                 outputLength?[index] = request.output
                 arrivalTime?[index] = request.arrival.seconds

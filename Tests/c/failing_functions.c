@@ -1,0 +1,338 @@
+/* The rows of failing_allocations.c for functions without a handle. */
+#include "failing_allocations.h"
+
+/* --- Simulations ---------------------------------------------------------------------------------------------------*/
+
+static batching_status simulate(const struct choice *choice) {
+    batching_requests requests = some_requests(choice);
+    batching_config config = some_config(choice);
+    batching_results results = some_results();
+    return batching_simulate(&config, &requests, &results, &outputs.summary);
+}
+
+static batching_status static_simulate(const struct choice *choice) {
+    batching_requests requests = some_requests(choice);
+    batching_results results = some_results();
+    return batching_static_simulate(&requests, 8, 0.01, &results, &outputs.summary);
+}
+
+static batching_status continuous_simulate(const struct choice *choice) {
+    batching_requests requests = some_requests(choice);
+    batching_results results = some_results();
+    return batching_continuous_simulate(&requests, 300, 0.01, &results, &outputs.summary);
+}
+
+static batching_status strategies_compare(const struct choice *choice) {
+    batching_requests requests = some_requests(choice);
+    return batching_strategies_compare(&requests, 8, 0.01, &outputs.comparison);
+}
+
+static const struct row simulations[] = {
+    {"batching_simulate", "vllm", NULL, simulate, {.policy = BATCHING_POLICY_VLLM}},
+    {"batching_simulate", "vllm, unordered", NULL, simulate, {.unordered = true}},
+    {"batching_simulate",
+     "asynchronous, short of blocks",
+     NULL,
+     simulate,
+     {.asynchronous = 1, .short_of_blocks = true}},
+    {"batching_simulate",
+     "by priority",
+     NULL,
+     simulate,
+     {.queue_order = BATCHING_QUEUE_PRIORITY, .short_of_blocks = true}},
+    {"batching_simulate",
+     "by priority, logged",
+     NULL,
+     simulate,
+     {.queue_order = BATCHING_QUEUE_PRIORITY, .short_of_blocks = true, .logs = true}},
+    {"batching_simulate", "prefix caching", NULL, simulate, {.caches_prefixes = 1}},
+    {"batching_simulate",
+     "prefix caching, short of blocks, attributed",
+     NULL,
+     simulate,
+     {.caches_prefixes = 1, .short_of_blocks = true, .attributes = true}},
+    {"batching_simulate",
+     "prefix caching, asynchronous, unordered",
+     NULL,
+     simulate,
+     {.caches_prefixes = 1, .asynchronous = 1, .unordered = true}},
+    {"batching_simulate",
+     "time, progress and logs by callbacks",
+     NULL,
+     simulate,
+     {.asks_for_time = true, .tells_progress = true, .logs = true}},
+    {"batching_simulate", "aborts and max_tokens", NULL, simulate, {.ends_early = true}},
+    {"batching_simulate",
+     "aborts and max_tokens, asynchronous, unordered",
+     NULL,
+     simulate,
+     {.ends_early = true, .asynchronous = 1, .unordered = true, .short_of_blocks = true, .logs = true}},
+    {"batching_simulate", "attribution", NULL, simulate, {.attributes = true, .short_of_blocks = true}},
+    {"batching_simulate", "static", NULL, simulate, {.policy = BATCHING_POLICY_STATIC, .logs = true}},
+    {"batching_simulate", "dynamic", NULL, simulate, {.policy = BATCHING_POLICY_DYNAMIC, .ends_early = true}},
+    {"batching_simulate",
+     "continuous",
+     NULL,
+     simulate,
+     {.policy = BATCHING_POLICY_CONTINUOUS, .short_of_blocks = true}},
+    {"batching_simulate", "orca", NULL, simulate, {.policy = BATCHING_POLICY_ORCA, .short_of_blocks = true}},
+    {"batching_simulate", "custom", NULL, simulate, {.policy = BATCHING_POLICY_CUSTOM}},
+    {"batching_simulate",
+     "custom, with all that there is",
+     NULL,
+     simulate,
+     {.policy = BATCHING_POLICY_CUSTOM,
+      .asks_for_time = true,
+      .tells_progress = true,
+      .logs = true,
+      .attributes = true,
+      .ends_early = true}},
+    {"batching_static_simulate", "", NULL, static_simulate, {.unordered = true}},
+    {"batching_continuous_simulate", "", NULL, continuous_simulate, {.unordered = true}},
+    {"batching_strategies_compare", "", NULL, strategies_compare, {.unordered = true}},
+};
+const struct table SIMULATION_CALLS = {simulations, sizeof simulations / sizeof *simulations};
+
+/* --- Metrics -------------------------------------------------------------------------------------------------------*/
+
+static batching_status latencies(const struct choice *choice) {
+    (void)choice;
+    batching_completed completed = some_completed();
+    batching_latencies latencies;
+    must(batching_latencies_init(&latencies, sizeof latencies));
+    latencies.capacity = ROWS;
+    latencies.queue_time = outputs.seconds[0];
+    latencies.processing_time = outputs.seconds[1];
+    latencies.total_latency = outputs.seconds[2];
+    latencies.time_to_first_token = outputs.seconds[3];
+    return batching_latencies_calculate(&completed, &latencies);
+}
+
+static batching_status batch_metrics(const struct choice *choice) {
+    (void)choice;
+    batching_completed completed = some_completed();
+    return batching_batch_metrics_calculate(&completed, 10, &outputs.batch_metrics);
+}
+
+static batching_status load(const struct choice *choice) {
+    batching_recorded recorded = some_recorded();
+    batching_load_config config;
+    must(batching_load_config_init(&config, sizeof config));
+    config.slots = 16;
+    config.last_token_time = recorded.first_token_time;
+    (void)choice;
+    return batching_load_calculate(&recorded, &config, &outputs.load, &outputs.timeline);
+}
+
+static batching_status remaining_tokens(const struct choice *choice) {
+    (void)choice;
+    batching_recorded recorded = some_recorded();
+    return batching_remaining_tokens_calculate(REQUESTS, recorded.output_length, recorded.output_length,
+                                               outputs.small[0]);
+}
+
+static batching_status metrics(const struct choice *choice) {
+    batching_recorded recorded = some_recorded();
+    batching_metrics_options options = some_options(choice->kind);
+    return batching_metrics_calculate(&recorded, &options, &outputs.metrics);
+}
+
+static batching_status distribution(const struct choice *choice) {
+    (void)choice;
+    batching_recorded recorded = some_recorded();
+    batching_metrics_options options = some_options(BATCHING_CONVENTION_VLLM);
+    return batching_distribution_calculate(REQUESTS, recorded.end_time, &options, &outputs.distributions[0]);
+}
+
+static batching_status attribution_bands(const struct choice *choice) {
+    (void)choice;
+    static const double edges[] = {0, 50, 90, 100};
+    batching_recorded recorded = some_recorded();
+    batching_attribution parts;
+    must(batching_attribution_init(&parts, sizeof parts));
+    parts.capacity = REQUESTS;
+    /* Only read. */
+    parts.waiting_for_slot = parts.waiting_for_memory = parts.prefill = parts.decode = (double *)recorded.arrival_time;
+    parts.slowed_by_prefill = parts.preempted = parts.held_in_batch = (double *)recorded.arrival_time;
+    batching_attribution_bands bands;
+    must(batching_attribution_bands_init(&bands, sizeof bands));
+    bands.capacity = ROWS;
+    bands.count = outputs.numbers[0];
+    bands.shortest = outputs.seconds[0];
+    bands.longest = outputs.seconds[1];
+    bands.mean_total = outputs.seconds[2];
+    bands.waiting_for_slot = outputs.seconds[3];
+    bands.decode = outputs.seconds[4];
+    return batching_attribution_bands_calculate(&parts, REQUESTS, NULL, edges, 3, &bands);
+}
+
+static const struct row metric_rows[] = {
+    {"batching_latencies_calculate", "", NULL, latencies, {0}},
+    {"batching_batch_metrics_calculate", "", NULL, batch_metrics, {0}},
+    {"batching_load_calculate", "a row a change", NULL, load, {.kind = 0}},
+    {"batching_load_calculate", "bins", NULL, load, {.kind = 10}},
+    {"batching_remaining_tokens_calculate", "", NULL, remaining_tokens, {0}},
+    {"batching_metrics_calculate", "vllm", NULL, metrics, {.kind = BATCHING_CONVENTION_VLLM}},
+    {"batching_metrics_calculate", "sglang", NULL, metrics, {.kind = BATCHING_CONVENTION_SGLANG}},
+    {"batching_metrics_calculate", "aiperf", NULL, metrics, {.kind = BATCHING_CONVENTION_AIPERF}},
+    {"batching_distribution_calculate", "", NULL, distribution, {0}},
+    {"batching_attribution_bands_calculate", "", NULL, attribution_bands, {0}},
+};
+const struct table METRIC_CALLS = {metric_rows, sizeof metric_rows / sizeof *metric_rows};
+
+/* --- The rest ------------------------------------------------------------------------------------------------------*/
+
+static batching_workload some_workload(const struct choice *choice) {
+    batching_workload workload;
+    must(batching_workload_init(&workload, sizeof workload));
+    workload.arrivals = choice->kind;
+    workload.prompt_lengths = BATCHING_LENGTHS_ZIPF;
+    workload.prompt_length_exponent = 1.5;
+    workload.output_lengths = BATCHING_LENGTHS_LOGNORMAL;
+    workload.output_length_median = 50;
+    workload.output_length_sigma = 0.5;
+    workload.burstiness = 0.5;
+    workload.prefix_groups = 4;
+    workload.prefix_length = 32;
+    workload.turns_min = 1;
+    workload.turns_max = 3;
+    workload.think_time = 1;
+    workload.hash_block_size = 16;
+    return workload;
+}
+
+static batching_status workload(const struct choice *choice) {
+    batching_workload workload = some_workload(choice);
+    return batching_workload_generate(&workload, REQUESTS, outputs.small[0], outputs.small[1], outputs.seconds[0]);
+}
+
+static batching_status workload_hashes(const struct choice *choice) {
+    batching_workload workload = some_workload(choice);
+    return batching_workload_hashes_generate(&workload, REQUESTS, outputs.numbers[0],
+                                             (int64_t)(sizeof outputs.bytes / sizeof(int64_t)),
+                                             (int64_t *)(void *)outputs.bytes, &outputs.needed);
+}
+
+static batching_status arithmetic_intensity(const struct choice *choice) {
+    (void)choice;
+    return batching_arithmetic_intensity_calculate(4, 1e9, 2, &outputs.number);
+}
+
+static batching_status optimal_batch_size(const struct choice *choice) {
+    (void)choice;
+    return batching_optimal_batch_size_calculate(1e10, 1e9, 1e5, 1000, &outputs.needed);
+}
+
+static batching_status texts(const struct choice *choice) {
+    (void)choice;
+    return batching_version_number() > 0 && batching_version()[0] != 0 && batching_last_error() != NULL &&
+                   batching_status_name(choice->kind) != NULL
+               ? BATCHING_OK
+               : BATCHING_ERROR_INVALID_ARGUMENT;
+}
+
+static int32_t go_on(void *user_data) {
+    return user_data != NULL;
+}
+
+static batching_status interrupt(const struct choice *choice) {
+    (void)choice;
+    return batching_interrupt_set(go_on, NULL) == NULL && batching_interrupt_set(NULL, NULL) == go_on
+               ? BATCHING_OK
+               : BATCHING_ERROR_INVALID_ARGUMENT;
+}
+
+/* An error has a sentence also where there is no memory; that the call fails as it should is what counts here. */
+static batching_status errors(const struct choice *choice) {
+    (void)choice;
+    batching_config config;
+    must(batching_config_init(&config, sizeof config));
+    config.policy = 12345;
+    batching_requests requests = some_requests(&(struct choice){0});
+    batching_status unknown = batching_simulate(&config, &requests, NULL, NULL);
+    batching_status nan = batching_static_simulate(&requests, 8, -1e300, NULL, NULL);
+    return unknown == BATCHING_ERROR_INVALID_ARGUMENT && nan == BATCHING_ERROR_INVALID_ARGUMENT &&
+                   batching_last_error()[0] != 0
+               ? BATCHING_OK
+               : BATCHING_ERROR_OVERFLOW;
+}
+
+/* Fills a struct of its own. */
+#define INIT(type)                                                                                                     \
+    static batching_status type##_fill(const struct choice *choice) {                                                  \
+        (void)choice;                                                                                                  \
+        type filled;                                                                                                   \
+        return type##_init(&filled, sizeof filled);                                                                    \
+    }
+#define INIT_ROW(type)                                                                                                 \
+    {                                                                                                                  \
+#type "_init", "", NULL, type##_fill, {                                                                        \
+            0                                                                                                          \
+        }                                                                                                              \
+    }
+
+INIT(batching_requests)
+INIT(batching_results)
+INIT(batching_summary)
+INIT(batching_completed)
+INIT(batching_latencies)
+INIT(batching_batch_metrics)
+INIT(batching_comparison)
+INIT(batching_recorded)
+INIT(batching_distribution)
+INIT(batching_metrics_options)
+INIT(batching_metrics)
+INIT(batching_load_config)
+INIT(batching_load)
+INIT(batching_load_timeline)
+INIT(batching_workload)
+INIT(batching_iteration_log)
+INIT(batching_decision_log)
+INIT(batching_attribution)
+INIT(batching_attribution_bands)
+INIT(batching_config)
+INIT(batching_accumulator_config)
+INIT(batching_accumulator_events)
+INIT(batching_accumulator_state)
+INIT(batching_engine_events)
+INIT(batching_engine_state)
+
+static const struct row other_rows[] = {
+    {"batching_workload_generate", "poisson", NULL, workload, {.kind = BATCHING_ARRIVALS_POISSON}},
+    {"batching_workload_generate", "gamma", NULL, workload, {.kind = BATCHING_ARRIVALS_GAMMA}},
+    {"batching_workload_hashes_generate", "", NULL, workload_hashes, {.kind = BATCHING_ARRIVALS_POISSON}},
+    {"batching_arithmetic_intensity_calculate", "", NULL, arithmetic_intensity, {0}},
+    {"batching_optimal_batch_size_calculate", "", NULL, optimal_batch_size, {0}},
+    {"batching_version", "", NULL, texts, {0}},
+    {"batching_version_number", "", NULL, texts, {0}},
+    {"batching_status_name", "one that is not known", NULL, texts, {.kind = 7}},
+    {"batching_last_error", "", NULL, texts, {0}},
+    {"batching_interrupt_set", "", NULL, interrupt, {0}},
+    {"batching_simulate", "arguments that are in error", NULL, errors, {0}},
+    INIT_ROW(batching_requests),
+    INIT_ROW(batching_results),
+    INIT_ROW(batching_summary),
+    INIT_ROW(batching_completed),
+    INIT_ROW(batching_latencies),
+    INIT_ROW(batching_batch_metrics),
+    INIT_ROW(batching_comparison),
+    INIT_ROW(batching_recorded),
+    INIT_ROW(batching_distribution),
+    INIT_ROW(batching_metrics_options),
+    INIT_ROW(batching_metrics),
+    INIT_ROW(batching_load_config),
+    INIT_ROW(batching_load),
+    INIT_ROW(batching_load_timeline),
+    INIT_ROW(batching_workload),
+    INIT_ROW(batching_iteration_log),
+    INIT_ROW(batching_decision_log),
+    INIT_ROW(batching_attribution),
+    INIT_ROW(batching_attribution_bands),
+    INIT_ROW(batching_config),
+    INIT_ROW(batching_accumulator_config),
+    INIT_ROW(batching_accumulator_events),
+    INIT_ROW(batching_accumulator_state),
+    INIT_ROW(batching_engine_events),
+    INIT_ROW(batching_engine_state),
+};
+const struct table OTHER_CALLS = {other_rows, sizeof other_rows / sizeof *other_rows};
