@@ -85,16 +85,17 @@ extension Accumulator {
         }
         newestSlot = clock / limits.slotLength
         try served.read(&reader, requests: arrivedCount)
-        // What is not in a slot yet of all that ended.
+        // What is not in a slot yet of all that ended, and of all gaps.
         var left = served.ended
+        var gaps = served.count(.interTokenLatency)
         let withoutSlots = left.outputTokens
         try Accumulator.read(
-            older, &reader, left: &left, mostRequests: Accumulator.mostRequests,
+            older, &reader, left: &left, gaps: &gaps, mostRequests: Accumulator.mostRequests,
             mostSamples: Accumulator.mostSamplesAfterAll)
         for number in oldestSlot...newestSlot {
             let before = left
             try Accumulator.read(
-                slot(number), &reader, left: &left, mostRequests: Accumulator.mostSamplesOfSlot,
+                slot(number), &reader, left: &left, gaps: &gaps, mostRequests: Accumulator.mostSamplesOfSlot,
                 mostSamples: Accumulator.mostSamplesOfSlot)
             guard number >= 0 || left == before else { throw .corrupt("a request ended before time began") }
         }
@@ -103,15 +104,29 @@ extension Accumulator {
             withoutSlots &- left.outputTokens >= served.finishedGenerationTokens,
             served.endedCount &+ count == arrivedCount
         else { throw .corrupt("requests are missing") }
+        var inFlight = TokensInFlight()
         var previous = Int64.min
         for index in 0..<count {
             try Work.row(Int(index))
-            previous = try readRequest(&reader, after: index == 0 ? nil : previous)
+            let request = try readRequest(&reader, after: index == 0 ? nil : previous)
+            inFlight.add(request)
+            previous = request.id
         }
+        guard gaps >= Int64(live.gapCount),
+            served.generationTokens &- inFlight.tokens >= served.finishedGenerationTokens
+        else { throw .corrupt("tokens are missing") }
+        // However those in flight go on, what is written then can be read, too.
+        let most = Accumulator.mostSamplesAfterAll
+        guard served.promptTokens <= most &- inFlight.newPrompts,
+            served.finishedPromptTokens <= most &- inFlight.prompts,
+            served.generationTokens <= most &- inFlight.tokensToCome,
+            served.count(.interTokenLatency) <= most &- count &* Int64(limits.maxGaps)
+        else { throw .corrupt("a number is out of its range") }
     }
 
-    private mutating func readRequest(_ reader: inout ByteReader, after previous: Int64?) throws(BatchingError) -> Int64
-    {
+    private mutating func readRequest(
+        _ reader: inout ByteReader, after previous: Int64?
+    ) throws(BatchingError) -> LiveRequest {
         var request = LiveRequest()
         request.id = try reader.read(Int64.self)
         if let previous, previous >= request.id { throw .corrupt("requests are not in order") }
@@ -137,12 +152,12 @@ extension Accumulator {
             live.append(gap: gap, to: added)
         }
         guard left == 0 else { throw .corrupt("the gaps of a request do not add up") }
-        return request.id
+        return request
     }
 
     private static func read<Counter>(
-        _ slot: Slot<Counter>, _ reader: inout ByteReader, left: inout ServingCounts, mostRequests: Int64,
-        mostSamples: Int64
+        _ slot: Slot<Counter>, _ reader: inout ByteReader, left: inout ServingCounts, gaps: inout Int64,
+        mostRequests: Int64, mostSamples: Int64
     ) throws(BatchingError) {
         var counts = ServingCounts()
         counts.completed = try reader.integer(0...min(left.completed, mostRequests))
@@ -161,10 +176,11 @@ extension Accumulator {
         slot.counts.pointee = counts
         if counts.completed == 0 { return }
         for metric in ServingSample.allCases {
-            let most = metric == .itl ? mostSamples : counts.completed
+            let most = metric == .itl ? min(mostSamples, gaps) : counts.completed
             let least = metric == .e2e ? counts.completed : 0
-            try read(
-                slot[metric], &reader, count: try reader.integer(least...max(least, most)), isWhole: metric.isWhole)
+            let count = try reader.integer(least...max(least, most))
+            try read(slot[metric], &reader, count: count, isWhole: metric.isWhole)
+            if metric == .itl { gaps &-= count }
         }
     }
 
@@ -216,6 +232,23 @@ extension Accumulator {
             guard left == 0 else { throw .corrupt("samples are missing") }
         }
         samples.moments.pointee = moments
+    }
+}
+
+/// Sums over requests in flight: at most 2^24 numbers of 32 bits each.
+private struct TokensInFlight {
+    var tokens: Int64 = 0
+    /// What they may still generate.
+    var tokensToCome: Int64 = 0
+    var prompts: Int64 = 0
+    /// Of those without a token.
+    var newPrompts: Int64 = 0
+
+    mutating func add(_ request: LiveRequest) {
+        tokens &+= Int64(request.tokens)
+        tokensToCome &+= Int64(Int32.max &- request.tokens)
+        prompts &+= Int64(request.promptTokens)
+        newPrompts &+= request.firstToken < 0 ? Int64(request.promptTokens) : 0
     }
 }
 

@@ -31,7 +31,7 @@ extension LiveReplica where Memory: ~Copyable {
                 twin.pointee.writeEstimate(row, nil, into: results, index)
             }
             let iterations = twin.pointee.replica.iteration - replica.iteration
-            try Work.done(Int64(rows.count) + (iterations + 1) * Work.iteration)
+            try Work.done(iterations: iterations + 1, rows: rows.count)
         }
     }
 
@@ -71,7 +71,7 @@ extension LiveReplica where Memory: ~Copyable {
         counted.pointee.watchedRow = row
         do throws(BatchingError) {
             try CountedBlocks.run(&counted.pointee, goal)
-            try Work.done((counted.pointee.replica.iteration - last) * Work.iteration)
+            try Work.done(iterations: counted.pointee.replica.iteration - last)
             if !counted.pointee.replica.memory.wasShort {
                 counted.pointee.writeEstimate(row, nil, into: results, index)
                 return true
