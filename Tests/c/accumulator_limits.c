@@ -456,6 +456,46 @@ static void tokens_of_requests_are_among_all_tokens(void **state) {
     destroy(accumulator);
 }
 
+/* Each histogram has the requests that finished, or those of them that have what it counts: one more, and the next that
+ * finishes would be beyond all that arrived. */
+static void a_histogram_has_no_more_requests_than_finished(void **state) {
+    (void)state;
+    batching_accumulator *accumulator = created();
+    for (int64_t request = 0; request < 3; request++) {
+        assert_succeeds(batching_accumulator_arrived(accumulator, request, 0.0, 2));
+    }
+    assert_succeeds(batching_accumulator_started(accumulator, 0, 0.0));
+    assert_succeeds(batching_accumulator_tokens(accumulator, 0, 0.0, 2));
+    assert_succeeds(batching_accumulator_tokens(accumulator, 0, 0.0, 2));
+    assert_succeeds(batching_accumulator_finished(accumulator, 0, 0.0, BATCHING_FINISHED_STOP));
+    const struct bytes given = serialized(accumulator);
+    /* Ten histograms, whose bounds are as many: a sum of 16 bytes, a number for each, and one beyond. */
+    static const int BOUNDS[] = {22, 19, 19, 21, 21, 21, 21, 21, 29, 29};
+    int64_t place = TOKENS_PLACE + 8 + 32;
+    for (int histogram = 0; histogram < 10; histogram++) {
+        place += 16;
+        int64_t bucket = place;
+        while (at(given, bucket) == 0 && bucket < place + 8 * BOUNDS[histogram]) {
+            bucket += 8;
+        }
+        place += 8 * (BOUNDS[histogram] + 1);
+        assert_int_equal(at(given, bucket), 1);
+        /* Of first tokens there is one, and two more may come; gaps there may be any. */
+        const uint64_t most = histogram == 1 ? 3 : 1;
+        for (uint64_t count = 2; count <= 3; count++) {
+            batching_accumulator *made = NULL;
+            put(given.bytes + bucket, count, 8);
+            put_checksum(given);
+            const batching_status status = batching_accumulator_deserialize(given.bytes, given.size, &made);
+            assert_int_equal(status == BATCHING_OK, count <= most);
+            assert_succeeds(batching_accumulator_destroy(made));
+        }
+        put(given.bytes + bucket, 1, 8);
+    }
+    free(given.bytes);
+    destroy(accumulator);
+}
+
 /* A request in flight may have every token it can, and what is written then can still be read. */
 static void requests_in_flight_go_on_at_the_limit(void **state) {
     (void)state;
@@ -499,6 +539,7 @@ int main(void) {
         cmocka_unit_test(one_below_each_limit_everything_works),
         cmocka_unit_test(gaps_of_slots_are_among_all_gaps),
         cmocka_unit_test(tokens_of_requests_are_among_all_tokens),
+        cmocka_unit_test(a_histogram_has_no_more_requests_than_finished),
         cmocka_unit_test(requests_in_flight_go_on_at_the_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -120,7 +120,8 @@ extension Accumulator {
         guard served.promptTokens <= most &- inFlight.newPrompts,
             served.finishedPromptTokens <= most &- inFlight.prompts,
             served.generationTokens <= most &- inFlight.tokensToCome,
-            served.count(.interTokenLatency) <= most &- count &* Int64(limits.maxGaps)
+            served.count(.interTokenLatency) <= most &- count &* Int64(limits.maxGaps),
+            served.count(.timeToFirstToken) <= arrivedCount &- inFlight.newRequests
         else { throw .corrupt("a number is out of its range") }
     }
 
@@ -241,14 +242,18 @@ private struct TokensInFlight {
     /// What they may still generate.
     var tokensToCome: Int64 = 0
     var prompts: Int64 = 0
-    /// Of those without a token.
+    /// Those without a token, and their prompts.
+    var newRequests: Int64 = 0
     var newPrompts: Int64 = 0
 
     mutating func add(_ request: LiveRequest) {
         tokens &+= Int64(request.tokens)
         tokensToCome &+= Int64(Int32.max &- request.tokens)
         prompts &+= Int64(request.promptTokens)
-        newPrompts &+= request.firstToken < 0 ? Int64(request.promptTokens) : 0
+        if request.firstToken < 0 {
+            newRequests &+= 1
+            newPrompts &+= Int64(request.promptTokens)
+        }
     }
 }
 
@@ -299,12 +304,20 @@ extension ServerMetrics {
         for histogram in ServerHistogram.allCases {
             let sum: UInt128 = try reader.read()
             sums.elements[histogram.rawValue] = sum
-            var left = histogram == .interTokenLatency ? most : requests
+            var left =
+                switch histogram {
+                case .interTokenLatency: most
+                case .timeToFirstToken: requests
+                default: completed
+                }
+            // Each that finished is in these; in others only if it has what is counted.
+            let isOfEach = histogram == .e2eLatency || !histogram.isTime
             for index in 0...histogram.bounds.count {
                 let count = try reader.integer(0...left)
                 left &-= count
                 counts.elements[histogram.rawValue * ServerMetrics.stride + index] = count
             }
+            guard !isOfEach || left == 0 else { throw .corrupt("requests are missing") }
             let (bound, overflows) = UInt128(UInt64(count(histogram))).multipliedReportingOverflow(by: histogram.bound)
             guard !overflows, sum <= bound, histogram.isTime || sum <= UInt128(UInt64(most)) else {
                 throw .corrupt("a sum is out of its range")
