@@ -156,12 +156,25 @@ static batching_status tell_in_a_column(batching_accumulator *accumulator, const
     return status;
 }
 
+/* From a place on, all that are equal to a number. */
+static void move_number(struct bytes bytes, int64_t place, uint64_t number, uint64_t limit) {
+    for (; place + 8 <= bytes.size - CHECKSUM_SIZE; place++) {
+        if (saved_number(bytes.bytes + place) == number) {
+            save_number(bytes.bytes + place, limit);
+        }
+    }
+}
+
 /*
  * Moves numbers next to a limit: one, or all that are equal to it, so that a count that stands in several places is the
- * same in all of them.
+ * same in all of them. Half of the times a number is among them that is known to be such a count.
  */
-static void move_to_limits(struct input *input, struct bytes bytes) {
+static void move_to_limits(struct input *input, struct bytes bytes, uint64_t preferred) {
     const int64_t places = bytes.size - CHECKSUM_SIZE - 8 - NUMBERS_BEGIN;
+    if (input_chance(input, 2)) {
+        const uint64_t limit = input_limit_of_numbers(input);
+        move_number(bytes, NUMBERS_BEGIN, preferred, limit);
+    }
     for (int change = input_byte(input) % 4; change >= 0 && places > 0; change--) {
         int64_t place = NUMBERS_BEGIN + (int64_t)(input_word(input) % (uint64_t)places);
         /* The sums since the start come first, eight bytes each. */
@@ -172,11 +185,10 @@ static void move_to_limits(struct input *input, struct bytes bytes) {
         }
         const uint64_t number = saved_number(bytes.bytes + place), limit = input_limit_of_numbers(input);
         const bool moves_all = number != 0 && number < UINT64_C(1) << 32 && !input_chance(input, 4);
-        const int64_t end = moves_all ? NUMBERS_BEGIN + places : place;
-        for (; place <= end; place++) {
-            if (saved_number(bytes.bytes + place) == number) {
-                save_number(bytes.bytes + place, limit);
-            }
+        if (moves_all) {
+            move_number(bytes, place, number, limit);
+        } else {
+            save_number(bytes.bytes + place, limit);
         }
     }
 }
@@ -198,7 +210,8 @@ static batching_accumulator *near_a_limit(struct input *input, const batching_ac
     succeeded(batching_accumulator_arrived(honest, 6, 0.0, 17));
     succeeded(batching_accumulator_advance(honest, input_chance(input, 2) ? 1e6 : 1.0));
     const struct bytes bytes = serialized(honest);
-    move_to_limits(input, bytes);
+    /* The gaps between tokens, of which there are as many in the histogram, in the slots and in their bin. */
+    move_to_limits(input, bytes, (uint64_t)(requests * (tokens - 1)));
     save_checksum(bytes.bytes, bytes.size);
     if (!succeeded(batching_accumulator_deserialize(bytes.bytes, bytes.size, &made))) {
         REQUIRE(made == NULL);
@@ -244,7 +257,7 @@ static void fuzz_bytes(struct input *input, batching_accumulator *accumulator) {
         given.bytes[place] = input_chance(input, 2) ? input_byte(input) : given.bytes[place] ^ (1 << change);
     }
     if (input_chance(input, 2)) {
-        move_to_limits(input, given);
+        move_to_limits(input, given, 1 + input_byte(input));
     }
     /* With others it would be made, and take what memory there is. */
     memcpy(given.bytes + SIZES_BEGIN, sizes, sizeof sizes);

@@ -69,7 +69,7 @@ uint64_t input_limit_of_numbers(struct input *input) {
                                       (uint64_t)1 << 62,
                                       (uint64_t)1 << 63,
                                       0,
-                                      (uint64_t)5 << 60,
+                                      (uint64_t)1 << 61,
                                       9223372036000000000,
                                       0x43dfffffffffffff,
                                       (((uint64_t)1 << 6) + 1) << 56};
