@@ -179,8 +179,10 @@ static void advance(struct input *input, batching_engine *engine, struct seen *s
     if (input_chance(input, 4)) {
         time = input_chance(input, 2) ? input_double(input) : INFINITY;
     }
-    const int64_t most = seen->is_long ? LONG_RUN : 0;
-    const int64_t iterations = input_chance(input, 2) ? input_byte(input) - input_chance(input, 16) : most;
+    int64_t iterations = input_chance(input, 2) ? input_byte(input) - input_chance(input, 16) : 0;
+    if (iterations == 0 && seen->is_long) {
+        iterations = LONG_RUN;
+    }
     const batching_status status = batching_engine_advance(engine, time, iterations);
     if (!succeeded(status)) {
         REQUIRE(status == BATCHING_ERROR_INVALID_ARGUMENT || status == BATCHING_ERROR_CANCELLED ||
