@@ -256,7 +256,7 @@ check-library: $(LIBRARY) | $(STAMPS)/packages-test
 check-format-c: | $(STAMPS)/packages-test
 	Tests/checks/format.sh
 
-# Where numbers come from bytes, merges and long lives, nothing can trap.
+# No operation of the sources that can trap stands there without a reason why it cannot.
 check-traps: $(FUZZ)/module.modulemap
 	@mkdir -p $(TESTS)/traps
 	@cp $< $(TESTS)/traps

@@ -1569,8 +1569,8 @@ batching_status batching_accumulator_destroy(batching_accumulator *accumulator);
  * BATCHING_ERROR_INVALID_ARGUMENT if a time or a value is out of its range, the time is before that of the last event
  * of the request, its id is not in flight (arrived: is), it has already started or has tokens (started), or it would
  * have more than 2147483647 tokens; BATCHING_ERROR_CAPACITY if there are already max_requests (arrived) or max_gaps
- * (tokens); BATCHING_ERROR_OVERFLOW if there would be more than 2^62 tokens or 2^40 requests in all (arrived), or more
- * than 4294967295 samples in one slot (finished).
+ * (tokens); BATCHING_ERROR_OVERFLOW if there would be more than 2^62 tokens or gaps between them, or 2^40 requests, in
+ * all (arrived), or more than 4294967295 samples in one slot (finished).
  *
  * Time: O(1), and O(1) more for each of its gaps when a request finishes, and for each slot of the window that ended
  * since the last one did. Allocates nothing.
@@ -1820,7 +1820,8 @@ batching_status batching_engine_destroy(batching_engine *engine);
  * it.
  *
  * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_BUSY; BATCHING_ERROR_INVALID_ARGUMENT
- * if a value is out of its range, an id is in flight, or an arrival before the clock; BATCHING_ERROR_OUT_OF_MEMORY.
+ * if a value is out of its range, an id is in flight, or an arrival before the clock; BATCHING_ERROR_OVERFLOW if there
+ * would be more than 2^62 requests in all; BATCHING_ERROR_OUT_OF_MEMORY.
  *
  * Time: O(1) a request, and O(pending) for one that does not arrive last. Memory: see above; 8 bytes a hash id.
  */
@@ -1834,7 +1835,8 @@ batching_status batching_engine_submit(batching_engine *engine, const batching_r
  *   iterations  the most iterations that it schedules; the clock is then where the next would be. 0: no limit.
  *
  * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_BUSY; BATCHING_ERROR_INVALID_ARGUMENT;
- * BATCHING_ERROR_CANCELLED; BATCHING_ERROR_OVERFLOW; BATCHING_ERROR_OUT_OF_MEMORY.
+ * BATCHING_ERROR_CANCELLED; BATCHING_ERROR_OVERFLOW (of an engine that has run 2^62 iterations: nothing is done, and
+ * it stays usable); BATCHING_ERROR_OUT_OF_MEMORY.
  *
  * Time: as batching_simulate.
  */

@@ -200,6 +200,54 @@ static void a_deviation_of_samples_at_the_limit_is_exact(void **state) {
     destroy(accumulator);
 }
 
+/* --- One below each limit -------------------------------------------------------------------------------------------
+ */
+
+/* As many copies of one as a limit takes, less one: it is merged into the sum, then doubled. */
+static batching_accumulator *one_below(const struct limit *limit) {
+    batching_accumulator *sum = created(), *doubled = created();
+    limit->tell(sum);
+    limit->tell(doubled);
+    for (int doubling = 1; doubling < limit->doublings; doubling++) {
+        batching_accumulator *copy = copied(doubled);
+        assert_succeeds(batching_accumulator_merge(doubled, copy));
+        assert_succeeds(batching_accumulator_merge(sum, doubled));
+        destroy(copy);
+    }
+    destroy(doubled);
+    return sum;
+}
+
+/* The last one is taken, the next is an overflow, and then everything else goes on. */
+static void one_below_each_limit_everything_works(void **state) {
+    (void)state;
+    for (int limit = 0; limit < LIMIT_COUNT; limit++) {
+        batching_accumulator *accumulator = one_below(&LIMITS[limit]), *one = created();
+        LIMITS[limit].tell(one);
+        const int64_t copies = (INT64_C(1) << LIMITS[limit].doublings) - 1;
+        batching_metrics metrics = looked_at(accumulator);
+        assert_int_equal(metrics.completed + metrics.failed, copies);
+        assert_succeeds(batching_accumulator_merge(accumulator, one));
+        const batching_status status = batching_accumulator_merge(accumulator, one);
+        if (LIMITS[limit].tell == samples_of_a_slot) {
+            /* A slot has room for 2^32 - 1 samples, and now has 2^31 + 1. */
+            assert_succeeds(status);
+        } else {
+            const struct bytes before = serialized(accumulator);
+            assert_fails(status, BATCHING_ERROR_OVERFLOW, "2^40 requests");
+            assert_fails(batching_accumulator_arrived(accumulator, 2, 0.0, 1), BATCHING_ERROR_OVERFLOW, "2^62 tokens");
+            require_same(accumulator, before);
+            free(before.bytes);
+        }
+        assert_succeeds(batching_accumulator_advance(accumulator, BATCHING_TIME_MAX));
+        (void)looked_at(accumulator);
+        batching_accumulator *copy = copied(accumulator);
+        destroy(copy);
+        destroy(one);
+        destroy(accumulator);
+    }
+}
+
 /* --- Bytes that somebody made --------------------------------------------------------------------------------------
  */
 
@@ -302,6 +350,185 @@ static void a_slot_of_more_samples_than_it_counts_is_refused(void **state) {
     destroy(accumulator);
 }
 
+static uint64_t at(struct bytes bytes, int64_t place) {
+    uint64_t value = 0;
+    for (int byte = 7; byte >= 0; byte--) {
+        value = value << 8 | bytes.bytes[place + byte];
+    }
+    return value;
+}
+
+/* Where a value stands for the `nth` time, from 0 on. */
+static int64_t place_of(struct bytes bytes, uint64_t value, int nth) {
+    for (int64_t place = CONFIG_END; place + 8 <= bytes.size - CHECKSUM_SIZE; place++) {
+        if (at(bytes, place) == value && nth-- == 0) {
+            return place;
+        }
+    }
+    fail_msg("%llu is not there", (unsigned long long)value);
+    return 0;
+}
+
+/* What may be summed up in all: beyond 2^62 come the tokens of requests that were in flight then. */
+#define MOST_SAMPLES ((UINT64_C(1) << 62) + (UINT64_C(1) << 56))
+
+enum { GAPS = 1 << 12, PROMPT_TOKENS = 29, TOKENS_PLACE = CONFIG_END + 32 };
+
+/* A request with so many gaps of 0 between tokens, which finished before the window: the sums of its gaps are 0, so
+ * that any number of gaps agrees with them. */
+static batching_accumulator *many_gaps(void) {
+    INITIALIZED(batching_accumulator_config, config);
+    config.slot_count = 2;
+    config.max_requests = 4;
+    config.max_gaps = GAPS;
+    batching_accumulator *accumulator = NULL;
+    assert_succeeds(batching_accumulator_create(&config, &accumulator));
+    assert_succeeds(batching_accumulator_arrived(accumulator, 1, 0.0, PROMPT_TOKENS));
+    for (int token = 0; token <= GAPS; token++) {
+        assert_succeeds(batching_accumulator_tokens(accumulator, 1, 0.0, 1));
+    }
+    assert_succeeds(batching_accumulator_finished(accumulator, 1, 0.0, BATCHING_FINISHED_STOP));
+    assert_succeeds(batching_accumulator_advance(accumulator, LATER));
+    return accumulator;
+}
+
+/* The gaps are counted in the histogram since the start, and, of what finished, in a slot and in a bin of it. More in
+ * the slot than in the histogram escaped what merging checks: their number wrapped, and samples went before the memory.
+ */
+static void gaps_of_slots_are_among_all_gaps(void **state) {
+    (void)state;
+    batching_accumulator *accumulator = many_gaps();
+    const struct bytes given = serialized(accumulator);
+    const int64_t histogram = place_of(given, GAPS, 0), slot = place_of(given, GAPS, 1), bin = place_of(given, GAPS, 2);
+    batching_accumulator *made = NULL;
+    for (uint64_t more = 1; more <= MOST_SAMPLES - GAPS;
+         more = more * 2 < MOST_SAMPLES - GAPS ? more * 2 : MOST_SAMPLES) {
+        put(given.bytes + slot, GAPS + more, 8);
+        put(given.bytes + bin, GAPS + more, 8);
+        put_checksum(given);
+        assert_fails(batching_accumulator_deserialize(given.bytes, given.size, &made), BATCHING_ERROR_INVALID_ARGUMENT,
+                     "a number is out of its range");
+    }
+    /* As many everywhere are an accumulator, with which a copy of it is merged up to the limit, and no further. */
+    const uint64_t half = UINT64_C(1) << 61;
+    put(given.bytes + histogram, half, 8);
+    put(given.bytes + slot, half, 8);
+    put(given.bytes + bin, half, 8);
+    put_checksum(given);
+    assert_succeeds(batching_accumulator_deserialize(given.bytes, given.size, &made));
+    assert_int_equal(doublings(made), 1);
+    INITIALIZED(batching_metrics, metrics);
+    INITIALIZED(batching_distribution, itl);
+    metrics.itl = &itl;
+    assert_succeeds(batching_accumulator_measure(made, BATCHING_ACCUMULATOR_START, NULL, &metrics));
+    assert_int_equal(itl.count, INT64_C(1) << 62);
+    assert_double_equal(itl.max, 0.0);
+    assert_fails(batching_accumulator_arrived(made, 2, LATER, 0), BATCHING_ERROR_OVERFLOW, "2^62 tokens or gaps");
+    destroy(made);
+    free(given.bytes);
+    destroy(accumulator);
+}
+
+/* Of all tokens: those of requests that finished, and of those in flight. */
+static void tokens_of_requests_are_among_all_tokens(void **state) {
+    (void)state;
+    batching_accumulator *accumulator = created();
+    assert_succeeds(batching_accumulator_arrived(accumulator, 1, 0.0, 0));
+    assert_succeeds(batching_accumulator_tokens(accumulator, 1, 0.0, 10));
+    assert_succeeds(batching_accumulator_finished(accumulator, 1, 0.0, BATCHING_FINISHED_STOP));
+    assert_succeeds(batching_accumulator_arrived(accumulator, 2, 0.0, 0));
+    assert_succeeds(batching_accumulator_tokens(accumulator, 2, 0.0, 7));
+    const struct bytes given = serialized(accumulator);
+    assert_int_equal(at(given, TOKENS_PLACE), 17);
+    batching_accumulator *made = NULL;
+    for (uint64_t tokens = 0; tokens <= 17; tokens++) {
+        put(given.bytes + TOKENS_PLACE, tokens, 8);
+        put_checksum(given);
+        if (tokens < 17) {
+            assert_fails(batching_accumulator_deserialize(given.bytes, given.size, &made),
+                         BATCHING_ERROR_INVALID_ARGUMENT, "tokens are missing");
+        } else {
+            assert_succeeds(batching_accumulator_deserialize(given.bytes, given.size, &made));
+            destroy(made);
+        }
+    }
+    free(given.bytes);
+    destroy(accumulator);
+}
+
+/* Each histogram has the requests that finished, or those of them that have what it counts: one more, and the next that
+ * finishes would be beyond all that arrived. */
+static void a_histogram_has_no_more_requests_than_finished(void **state) {
+    (void)state;
+    batching_accumulator *accumulator = created();
+    for (int64_t request = 0; request < 3; request++) {
+        assert_succeeds(batching_accumulator_arrived(accumulator, request, 0.0, 2));
+    }
+    assert_succeeds(batching_accumulator_started(accumulator, 0, 0.0));
+    assert_succeeds(batching_accumulator_tokens(accumulator, 0, 0.0, 2));
+    assert_succeeds(batching_accumulator_tokens(accumulator, 0, 0.0, 2));
+    assert_succeeds(batching_accumulator_finished(accumulator, 0, 0.0, BATCHING_FINISHED_STOP));
+    const struct bytes given = serialized(accumulator);
+    /* Ten histograms, whose bounds are as many: a sum of 16 bytes, a number for each, and one beyond. */
+    static const int BOUNDS[] = {22, 19, 19, 21, 21, 21, 21, 21, 29, 29};
+    int64_t place = TOKENS_PLACE + 8 + 32;
+    for (int histogram = 0; histogram < 10; histogram++) {
+        place += 16;
+        int64_t bucket = place;
+        while (at(given, bucket) == 0 && bucket < place + 8 * BOUNDS[histogram]) {
+            bucket += 8;
+        }
+        place += 8 * (BOUNDS[histogram] + 1);
+        assert_int_equal(at(given, bucket), 1);
+        /* Of first tokens there is one, and two more may come; gaps there may be any. */
+        const uint64_t most = histogram == 1 ? 3 : 1;
+        for (uint64_t count = 2; count <= 3; count++) {
+            batching_accumulator *made = NULL;
+            put(given.bytes + bucket, count, 8);
+            put_checksum(given);
+            const batching_status status = batching_accumulator_deserialize(given.bytes, given.size, &made);
+            assert_int_equal(status == BATCHING_OK, count <= most);
+            assert_succeeds(batching_accumulator_destroy(made));
+        }
+        put(given.bytes + bucket, 1, 8);
+    }
+    free(given.bytes);
+    destroy(accumulator);
+}
+
+/* A request in flight may have every token it can, and what is written then can still be read. */
+static void requests_in_flight_go_on_at_the_limit(void **state) {
+    (void)state;
+    batching_accumulator *accumulator = created();
+    assert_succeeds(batching_accumulator_arrived(accumulator, 1, 0.0, INT32_MAX));
+    assert_succeeds(batching_accumulator_arrived(accumulator, 2, 0.0, 5));
+    assert_succeeds(batching_accumulator_tokens(accumulator, 2, 0.0, 7));
+    const struct bytes given = serialized(accumulator);
+    const uint64_t to_come = INT32_MAX + (uint64_t)INT32_MAX - 7;
+    batching_accumulator *made = NULL;
+    put(given.bytes + TOKENS_PLACE, MOST_SAMPLES - to_come + 1, 8);
+    put_checksum(given);
+    assert_fails(batching_accumulator_deserialize(given.bytes, given.size, &made), BATCHING_ERROR_INVALID_ARGUMENT,
+                 "a number is out of its range");
+    put(given.bytes + TOKENS_PLACE, MOST_SAMPLES - to_come, 8);
+    /* Prompt tokens stand before them; those of the first request are counted with its first token. */
+    put(given.bytes + TOKENS_PLACE - 8, MOST_SAMPLES - INT32_MAX, 8);
+    put_checksum(given);
+    assert_succeeds(batching_accumulator_deserialize(given.bytes, given.size, &made));
+    assert_succeeds(batching_accumulator_tokens(made, 1, LATER, INT32_MAX));
+    assert_succeeds(batching_accumulator_tokens(made, 2, LATER, INT32_MAX - 7));
+    assert_int_equal(batching_accumulator_tokens(made, 1, LATER, 1), BATCHING_ERROR_INVALID_ARGUMENT);
+    assert_fails(batching_accumulator_arrived(made, 3, LATER, 1), BATCHING_ERROR_OVERFLOW, "2^62 tokens");
+    destroy(copied(made));
+    assert_succeeds(batching_accumulator_finished(made, 1, LATER, BATCHING_FINISHED_STOP));
+    assert_succeeds(batching_accumulator_failed(made, 2, LATER, BATCHING_FAILED_ABORT));
+    (void)looked_at(made);
+    destroy(copied(made));
+    destroy(made);
+    free(given.bytes);
+    destroy(accumulator);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(beyond_a_limit_is_an_overflow_and_changes_nothing),
@@ -309,6 +536,11 @@ int main(void) {
         cmocka_unit_test(a_deviation_of_samples_at_the_limit_is_exact),
         cmocka_unit_test(bytes_near_every_limit_are_refused_or_work),
         cmocka_unit_test(a_slot_of_more_samples_than_it_counts_is_refused),
+        cmocka_unit_test(one_below_each_limit_everything_works),
+        cmocka_unit_test(gaps_of_slots_are_among_all_gaps),
+        cmocka_unit_test(tokens_of_requests_are_among_all_tokens),
+        cmocka_unit_test(a_histogram_has_no_more_requests_than_finished),
+        cmocka_unit_test(requests_in_flight_go_on_at_the_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -237,6 +237,297 @@ static void an_engine_that_has_failed_is_not_saved(void **state) {
     assert_succeeds(batching_engine_destroy(engine));
 }
 
+/* --- Long lives ------------------------------------------------------------------------------------------------------
+ *
+ * Engines whose counters stand where a very long life would bring them, in bytes that are made so. */
+
+/* Where the counters stand: behind a head and the configuration. */
+enum {
+    CHECKSUM_SIZE = 8,
+    COUNTERS = 24 + 119,
+    CLOCK = COUNTERS,
+    NOW = COUNTERS + 8,
+    ITERATION = COUNTERS + 16,
+    SUBMITTED = COUNTERS + 24,
+    REJECTED = COUNTERS + 32,
+    ABORTED = COUNTERS + 40,
+    FINISHED = COUNTERS + 48,
+    PREEMPTIONS = COUNTERS + 56,
+    PREFILLS = COUNTERS + 64,
+    DECODE_TOKENS = COUNTERS + 72,
+    FUTILE_PREEMPTIONS = COUNTERS + 80,
+    TOKENS_BEFORE_THEM = COUNTERS + 88,
+};
+static const int64_t MOST = INT64_C(1) << 62;
+/* BATCHING_TIME_MAX in nanoseconds. */
+static const int64_t LATEST = INT64_C(9223372036000000000);
+
+static uint64_t at(struct bytes bytes, int64_t place) {
+    uint64_t value = 0;
+    for (int byte = 7; byte >= 0; byte--) {
+        value = value << 8 | bytes.bytes[place + byte];
+    }
+    return value;
+}
+
+static void put(struct bytes bytes, int64_t place, int64_t value) {
+    for (int byte = 0; byte < 8; byte++) {
+        bytes.bytes[place + byte] = (uint8_t)((uint64_t)value >> (8 * byte));
+    }
+}
+
+/* FNV-1a. */
+static void put_checksum(struct bytes bytes) {
+    uint64_t checksum = UINT64_C(0xcbf29ce484222325);
+    for (int64_t index = 0; index < bytes.size - CHECKSUM_SIZE; index++) {
+        checksum = (checksum ^ bytes.bytes[index]) * UINT64_C(0x100000001b3);
+    }
+    put(bytes, bytes.size - CHECKSUM_SIZE, (int64_t)checksum);
+}
+
+/* The three requests at 0.6: 0 and 1 run, and 2 waits. */
+static struct bytes half_way(batching_config config) {
+    batching_engine *engine = lesson(config);
+    assert_succeeds(batching_engine_advance(engine, 0.6, 0));
+    const struct bytes bytes = saved(engine);
+    assert_int_equal(at(bytes, SUBMITTED), 3);
+    /* The third under way, and asynchronously the fourth scheduled. */
+    assert_int_equal(at(bytes, ITERATION), config.async_scheduling ? 4 : 3);
+    assert_succeeds(batching_engine_destroy(engine));
+    return bytes;
+}
+
+/* Where, asynchronously, the number of the batch in flight stands: behind two flags, that one is, and is followed. */
+static int64_t flight_number(struct bytes bytes) {
+    int64_t found = 0;
+    for (int64_t place = TOKENS_BEFORE_THEM; place + 10 <= bytes.size; place++) {
+        if (bytes.bytes[place] == 1 && bytes.bytes[place + 1] == 1 && at(bytes, place + 2) == 2) {
+            assert_int_equal(found, 0);
+            found = place + 2;
+        }
+    }
+    assert_true(found > 0);
+    return found;
+}
+
+static batching_engine *loaded(struct bytes bytes) {
+    put_checksum(bytes);
+    batching_engine *engine = NULL;
+    assert_succeeds(batching_engine_load(bytes.bytes, bytes.size, NULL, &engine));
+    return engine;
+}
+
+/* What only looks, copies or estimates works; and what is saved can be loaded. */
+static void assert_usable(batching_engine *engine) {
+    const batching_engine_state before = state_of(engine);
+    assert_int_equal(before.submitted, before.pending + before.waiting + before.running + before.finished +
+                                           before.rejected + before.aborted);
+    INITIALIZED(batching_requests, requests);
+    INITIALIZED(batching_results, results);
+    double end = NAN;
+    int32_t status = -1;
+    requests.count = 1;
+    requests.output_length = LENGTHS(3);
+    results.capacity = 1;
+    results.end_time = &end;
+    results.status = &status;
+    if (before.submitted < MOST) {
+        assert_succeeds(batching_engine_estimate(engine, &requests, &results));
+        assert_int_equal(status, BATCHING_REQUEST_FINISHED);
+        assert_true(end > before.clock);
+    }
+    batching_engine *copy = NULL;
+    assert_succeeds(batching_engine_fork(engine, &copy));
+    assert_succeeds(batching_engine_destroy(copy));
+    const struct bytes bytes = saved(engine);
+    assert_succeeds(batching_engine_load(bytes.bytes, bytes.size, NULL, &copy));
+    const batching_engine_state after = state_of(copy);
+    assert_memory_equal(&before, &after, sizeof before);
+    assert_succeeds(batching_engine_destroy(copy));
+    free(bytes.bytes);
+}
+
+static void the_last_iteration_is_an_overflow_and_the_engine_stays(void **state) {
+    (void)state;
+    for (int choice = 0; choice < 4; choice++) {
+        batching_config config = plain();
+        config.async_scheduling = choice & 1;
+        config.enable_prefix_caching = choice >> 1;
+        struct bytes bytes = half_way(config);
+        if (config.async_scheduling) {
+            put(bytes, flight_number(bytes), MOST - 2 - 2);
+        }
+        put(bytes, ITERATION, MOST - 2);
+        batching_engine *engine = loaded(bytes);
+        assert_usable(engine);
+        /* As many iterations as are left run; then it says so, as often as it is asked. */
+        assert_succeeds(batching_engine_advance(engine, INFINITY, INT64_MAX));
+        assert_int_equal(state_of(engine).iterations, MOST);
+        for (int again = 0; again < 2; again++) {
+            const batching_engine_state before = state_of(engine);
+            assert_fails(batching_engine_advance(engine, INFINITY, 0), BATCHING_ERROR_OVERFLOW, "2^62 iterations");
+            const batching_engine_state after = state_of(engine);
+            assert_memory_equal(&before, &after, sizeof before);
+        }
+        assert_usable(engine);
+        assert_succeeds(batching_engine_abort(engine, 2));
+        assert_succeeds(batching_engine_set_output_length(engine, 0, 20));
+        assert_usable(engine);
+        assert_succeeds(batching_engine_destroy(engine));
+        free(bytes.bytes);
+    }
+}
+
+static void the_last_request_is_an_overflow_and_the_engine_stays(void **state) {
+    (void)state;
+    struct bytes bytes = half_way(plain());
+    put(bytes, SUBMITTED, MOST - 1);
+    put(bytes, FINISHED, MOST - 1 - 3);
+    batching_engine *engine = loaded(bytes);
+    assert_usable(engine);
+    INITIALIZED(batching_requests, requests);
+    requests.count = 2;
+    requests.output_length = LENGTHS(3, 3);
+    batching_engine_state before = state_of(engine);
+    assert_fails(batching_engine_submit(engine, &requests, NULL), BATCHING_ERROR_OVERFLOW, "requests.count is 2");
+    batching_engine_state after = state_of(engine);
+    assert_memory_equal(&before, &after, sizeof before);
+    requests.count = 1;
+    assert_succeeds(batching_engine_submit(engine, &requests, NULL));
+    assert_int_equal(state_of(engine).submitted, MOST);
+    assert_fails(batching_engine_submit(engine, &requests, NULL), BATCHING_ERROR_OVERFLOW, "requests.count is 1");
+    assert_usable(engine);
+    assert_succeeds(batching_engine_advance(engine, INFINITY, 0));
+    after = state_of(engine);
+    assert_int_equal(after.finished, MOST);
+    assert_usable(engine);
+    assert_succeeds(batching_engine_destroy(engine));
+    free(bytes.bytes);
+}
+
+static void an_engine_at_the_end_of_the_clock_says_so(void **state) {
+    (void)state;
+    struct bytes bytes = half_way(plain());
+    /* The iteration under way ends at 0.75; half a second before the end of the clock it ends a quarter later. */
+    for (int64_t place = DECODE_TOKENS; place + 8 <= bytes.size - CHECKSUM_SIZE; place++) {
+        if (at(bytes, place) == 750000000) {
+            put(bytes, place, LATEST - 250000000);
+        }
+    }
+    put(bytes, CLOCK, LATEST - 500000000);
+    put(bytes, NOW, LATEST - 500000000);
+    batching_engine *engine = loaded(bytes);
+    /* That one, and one more. */
+    assert_succeeds(batching_engine_advance(engine, INFINITY, 1));
+    const double clock = state_of(engine).clock;
+    assert_fails(batching_engine_advance(engine, INFINITY, 0), BATCHING_ERROR_OVERFLOW, "the clock would pass");
+    assert_true(state_of(engine).clock >= clock);
+    assert_fails(batching_engine_abort(engine, 0), BATCHING_ERROR_OVERFLOW, "the clock would pass");
+    assert_succeeds(batching_engine_destroy(engine));
+    free(bytes.bytes);
+}
+
+static void other_counters_may_be_as_large_as_there_are(void **state) {
+    (void)state;
+    struct bytes bytes = half_way(plain());
+    put(bytes, PREEMPTIONS, MOST);
+    put(bytes, PREFILLS, INT64_MAX);
+    put(bytes, DECODE_TOKENS, INT64_MAX);
+    put(bytes, FUTILE_PREEMPTIONS, MOST);
+    put(bytes, TOKENS_BEFORE_THEM, INT64_MIN);
+    batching_engine *engine = loaded(bytes);
+    assert_usable(engine);
+    assert_finishes(engine, 2, 2.25, 0, 2.5);
+    assert_usable(engine);
+    assert_succeeds(batching_engine_destroy(engine));
+    free(bytes.bytes);
+}
+
+/* Three counters of 2^62, and 2^62 more, make 2^64: a sum that wraps would take them for none. */
+static void counters_that_do_not_add_up_are_refused(void **state) {
+    (void)state;
+    static const int64_t PLACES[] = {FINISHED, REJECTED, ABORTED};
+    struct bytes bytes = half_way(plain());
+    for (int which = 0; which < 3; which++) {
+        put(bytes, PLACES[which], 1);
+        put_checksum(bytes);
+        assert_refused(bytes, "requests are missing");
+        put(bytes, PLACES[which], 0);
+    }
+    for (int which = 0; which < 3; which++) {
+        put(bytes, PLACES[which], MOST);
+    }
+    put_checksum(bytes);
+    assert_refused(bytes, "requests are missing");
+    free(bytes.bytes);
+}
+
+/* Tokens of a batch that is none would be taken from those that a request has. */
+static void a_batch_in_flight_is_the_one_before_the_next(void **state) {
+    (void)state;
+    batching_config config = plain();
+    config.async_scheduling = 1;
+    struct bytes bytes = half_way(config);
+    const int64_t place = flight_number(bytes);
+    for (int64_t number = -1; number <= 4; number++) {
+        put(bytes, place, number);
+        put_checksum(bytes);
+        if (number != 2) {
+            assert_refused(bytes, "a batch is in flight that cannot be");
+        }
+    }
+    free(bytes.bytes);
+}
+
+/* One that decodes has had a token in the iteration before; without, an abort would take from it what it never had. */
+static void a_request_that_decodes_has_had_a_token_just_now(void **state) {
+    (void)state;
+    struct bytes bytes = half_way(plain());
+    int found = 0;
+    /* Decodes, was not preempted, tokens, nothing of a prefill, and tokens in both of the last two iterations. */
+    for (int64_t place = TOKENS_BEFORE_THEM; place + 19 <= bytes.size; place++) {
+        const uint8_t *member = bytes.bytes + place;
+        if (member[0] == 1 && member[1] == 0 && member[2] == 3 && at(bytes, place + 6) == 0 && member[18] == 3) {
+            found++;
+            for (int recent = 0; recent <= 2; recent += 2) {
+                bytes.bytes[place + 18] = (uint8_t)recent;
+                put_checksum(bytes);
+                assert_refused(bytes, "tokens that it cannot have");
+            }
+            bytes.bytes[place + 18] = 3;
+        }
+    }
+    assert_int_equal(found, 2);
+    free(bytes.bytes);
+}
+
+static void more_hash_ids_than_memory_are_no_memory(void **state) {
+    (void)state;
+    batching_config config = plain();
+    config.enable_prefix_caching = 1;
+    config.num_gpu_blocks = 100;
+    batching_engine *engine = NULL;
+    assert_succeeds(batching_engine_create(&config, &engine));
+    const int64_t ids[2] = {1, 2};
+    INITIALIZED(batching_requests, requests);
+    requests.count = 1;
+    requests.prompt_length = LENGTHS(40);
+    requests.output_length = LENGTHS(3);
+    requests.hash_ids = ids;
+    requests.hash_offsets = (const int64_t[]){0, 2};
+    assert_succeeds(batching_engine_submit(engine, &requests, NULL));
+    const batching_engine_state before = state_of(engine);
+    /* Refused before any is read: with those that are there they are more than numbers. */
+    requests.hash_offsets = (const int64_t[]){0, INT64_MAX};
+    assert_int_equal(batching_engine_submit(engine, &requests, NULL), BATCHING_ERROR_OUT_OF_MEMORY);
+    INITIALIZED(batching_results, results);
+    results.capacity = 1;
+    assert_int_equal(batching_engine_estimate(engine, &requests, &results), BATCHING_ERROR_OUT_OF_MEMORY);
+    const batching_engine_state after = state_of(engine);
+    assert_memory_equal(&before, &after, sizeof before);
+    assert_succeeds(batching_engine_destroy(engine));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_loaded_goes_on),
@@ -244,6 +535,14 @@ int main(void) {
         cmocka_unit_test(changed_bytes_are_refused),
         cmocka_unit_test(callbacks_are_given_again),
         cmocka_unit_test(an_engine_that_has_failed_is_not_saved),
+        cmocka_unit_test(the_last_iteration_is_an_overflow_and_the_engine_stays),
+        cmocka_unit_test(the_last_request_is_an_overflow_and_the_engine_stays),
+        cmocka_unit_test(an_engine_at_the_end_of_the_clock_says_so),
+        cmocka_unit_test(other_counters_may_be_as_large_as_there_are),
+        cmocka_unit_test(counters_that_do_not_add_up_are_refused),
+        cmocka_unit_test(a_batch_in_flight_is_the_one_before_the_next),
+        cmocka_unit_test(a_request_that_decodes_has_had_a_token_just_now),
+        cmocka_unit_test(more_hash_ids_than_memory_are_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 /*
  * Drives batching_engine_save and _load in the middle of a sequence of calls: the engine that is loaded is the same,
  * and goes on in its place. Bytes that were damaged, with a checksum that was put right, are refused, or make an engine
- * that can be used like any other.
+ * that can be used like any other; so do bytes whose counters and clocks stand where a very long life would bring them.
  */
 #include <math.h>
 
@@ -12,6 +12,14 @@ enum {
     CHECKSUM_SIZE = 8,
     /* The configuration comes first. Damaged, it could ask for any amount of memory. */
     CONFIG_SIZE = 119,
+    /* The counters, eight bytes each, come after it. */
+    CLOCK = HEAD_SIZE + CONFIG_SIZE,
+    NOW = CLOCK + 8,
+    ITERATION = CLOCK + 16,
+    SUBMITTED = CLOCK + 24,
+    FINISHED = CLOCK + 48,
+    PREEMPTIONS = CLOCK + 56,
+    LAST_COUNTER = CLOCK + 88,
     MOST_DAMAGES = 4,
     MOST_ITERATIONS = 40,
 };
@@ -45,19 +53,53 @@ batching_engine *fuzz_saved_engine(batching_engine *engine, const batching_confi
     return loaded;
 }
 
-static void put(uint8_t *bytes, uint64_t value) {
-    for (int index = 0; index < 8; index++) {
-        bytes[index] = (uint8_t)(value >> (8 * index));
+/* All numbers that are equal to one of the clock's, or of the iterations, by so much later: the order of all stays. */
+static void move_all(struct bytes bytes, uint64_t least, uint64_t most, uint64_t later) {
+    for (int64_t place = CLOCK; place + 8 <= bytes.size - CHECKSUM_SIZE; place++) {
+        const uint64_t number = saved_number(bytes.bytes + place);
+        if (number >= least && number <= most) {
+            save_number(bytes.bytes + place, number + later);
+            place += 7;
+        }
     }
 }
 
-/* FNV-1a. */
-static void set_checksum(struct bytes bytes) {
-    uint64_t checksum = 0xcbf29ce484222325;
-    for (int64_t index = 0; index < bytes.size - CHECKSUM_SIZE; index++) {
-        checksum = (checksum ^ bytes.bytes[index]) * 0x100000001b3;
+/* A life as long as the counters can tell, or nearly. */
+static void make_old(struct input *input, struct bytes bytes) {
+    uint8_t *const counters = bytes.bytes;
+    const uint64_t most = UINT64_C(1) << 62, little = input_byte(input) % 8;
+    const uint8_t which = input_byte(input);
+    if (which & 1) {
+        const uint64_t iteration = saved_number(counters + ITERATION);
+        /* The number of the batch in flight is one or two less. */
+        if (iteration > 2 && which & 2) {
+            move_all(bytes, iteration - 2, iteration, most - iteration - little);
+        }
+        save_number(counters + ITERATION, most - little);
     }
-    put(bytes.bytes + bytes.size - CHECKSUM_SIZE, checksum);
+    if (which & 4) {
+        const uint64_t more = most - saved_number(counters + SUBMITTED) - little;
+        save_number(counters + SUBMITTED, saved_number(counters + SUBMITTED) + more);
+        save_number(counters + FINISHED, saved_number(counters + FINISHED) + more);
+    }
+    if (which & 8) {
+        const uint64_t latest = UINT64_C(9223372036000000000), now = saved_number(counters + NOW);
+        const uint64_t later = latest - now - little * 100000000;
+        if (now > 1000000) {
+            move_all(bytes, now - now / 4, now + now / 4, later);
+        }
+        save_number(counters + CLOCK, saved_number(counters + CLOCK) <= now ? latest - 800000000 : latest);
+        save_number(counters + NOW, now + later);
+    }
+    for (int64_t place = PREEMPTIONS; which & 16 && place <= LAST_COUNTER; place += 8) {
+        save_number(counters + place, input_limit_of_numbers(input));
+    }
+    while (input_chance(input, 4)) {
+        const int64_t places = bytes.size - CHECKSUM_SIZE - 8 - CLOCK;
+        const int64_t place = CLOCK + (int64_t)(input_word(input) % (uint64_t)places);
+        save_number(counters + place, input_limit_of_numbers(input));
+    }
+    save_checksum(bytes.bytes, bytes.size);
 }
 
 static void damage(struct input *input, struct bytes *bytes) {
@@ -77,9 +119,9 @@ static void damage(struct input *input, struct bytes *bytes) {
     }
     if (input_chance(input, 16)) {
         bytes->size -= input_byte(input) % (end - first);
-        put(bytes->bytes + 16, (uint64_t)bytes->size);
+        save_number(bytes->bytes + 16, (uint64_t)bytes->size);
     }
-    set_checksum(*bytes);
+    save_checksum(bytes->bytes, bytes->size);
 }
 
 /* Ids may be any in damaged bytes; all else adds up. */
@@ -89,11 +131,32 @@ static int32_t decide(const batching_policy_view *view, batching_policy_decision
     return 0;
 }
 
+/* One more request, which is taken, or refused as a whole. */
+static void require_submitted(batching_engine *engine) {
+    const batching_engine_state before = state_of(engine);
+    batching_requests requests;
+    REQUIRE(batching_requests_init(&requests, sizeof requests) == BATCHING_OK);
+    const int32_t output = 3;
+    requests.count = 1;
+    requests.output_length = &output;
+    const batching_status status = batching_engine_submit(engine, &requests, NULL);
+    const batching_engine_state after = state_of(engine);
+    if (succeeded(status)) {
+        REQUIRE(after.submitted == before.submitted + 1);
+    } else {
+        REQUIRE(memcmp(&before, &after, sizeof before) == 0);
+    }
+}
+
 void fuzz_damaged_engine(struct input *input, batching_engine *engine, const batching_config *given) {
     batching_config callbacks = *given;
     callbacks.policy_callback = decide;
     struct bytes bytes = saved(engine);
-    damage(input, &bytes);
+    if (input_chance(input, 2)) {
+        make_old(input, bytes);
+    } else {
+        damage(input, &bytes);
+    }
     batching_engine *loaded = NULL, *copy = NULL;
     const batching_status status = batching_engine_load(bytes.bytes, bytes.size, &callbacks, &loaded);
     free(bytes.bytes);
@@ -110,9 +173,12 @@ void fuzz_damaged_engine(struct input *input, batching_engine *engine, const bat
         if (!succeeded(batching_engine_advance(loaded, rounds == 1 ? clock + 1.0 : INFINITY, MOST_ITERATIONS))) {
             break;
         }
-        REQUIRE(state_of(loaded).clock >= clock);
+        const batching_engine_state now = state_of(loaded);
+        REQUIRE(now.clock >= clock && now.tokens_in_flight >= 0 && now.iterations >= 0);
+        REQUIRE(now.submitted == now.pending + now.waiting + now.running + now.finished + now.rejected + now.aborted);
         free(saved(loaded).bytes);
     }
+    require_submitted(loaded);
     if (succeeded(batching_engine_fork(loaded, &copy))) {
         succeeded(batching_engine_advance(copy, INFINITY, MOST_ITERATIONS));
         REQUIRE(batching_engine_destroy(copy) == BATCHING_OK);

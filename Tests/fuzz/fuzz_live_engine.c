@@ -7,7 +7,7 @@
 
 #include "checks.h"
 
-enum { MOST_IDS = 24, MOST_AT_ONCE = 4, MOST_CALLS = 300, MOST_HASHES = 8 };
+enum { LONG_RUN = 1024, MOST_IDS = 24, MOST_AT_ONCE = 4, MOST_CALLS = 300, MOST_HASHES = 8 };
 
 /* What callbacks need: the bytes of the run. */
 static int32_t answer_time(const batching_iteration *iteration, double *seconds, void *user_data) {
@@ -34,6 +34,20 @@ static int32_t decide(const batching_policy_view *view, batching_policy_decision
 static int32_t see_progress(const batching_progress *progress, void *user_data) {
     REQUIRE(progress->finished >= 0 && progress->arrived >= 0);
     return input_chance(user_data, 16);
+}
+
+/* Requests may have nearly as many tokens as there can be, and arrive in the last minute of the clock. */
+static void make_long(struct input *input, batching_requests *requests) {
+    int32_t *const output = (int32_t *)requests->output_length;
+    double *const times = (double *)requests->arrival_time;
+    for (int64_t index = 0; index < requests->count; index++) {
+        if (input_chance(input, 2)) {
+            output[index] = INT32_MAX - input_byte(input) % 4;
+        }
+        if (times != NULL && input_chance(input, 4)) {
+            times[index] = BATCHING_TIME_MAX - input_byte(input) % 64;
+        }
+    }
 }
 
 /* A few requests, in columns of exactly their size. */
@@ -109,6 +123,8 @@ struct seen {
     double clock;
     double last_event;
     bool is_broken;
+    /* Requests may be longer than there is time to run them: no run goes to their end. */
+    bool is_long;
 };
 
 static void require_sense(batching_engine *engine, const batching_config *config, struct seen *seen) {
@@ -163,7 +179,10 @@ static void advance(struct input *input, batching_engine *engine, struct seen *s
     if (input_chance(input, 4)) {
         time = input_chance(input, 2) ? input_double(input) : INFINITY;
     }
-    const int64_t iterations = input_chance(input, 2) ? input_byte(input) - input_chance(input, 16) : 0;
+    int64_t iterations = input_chance(input, 2) ? input_byte(input) - input_chance(input, 16) : 0;
+    if (iterations == 0 && seen->is_long) {
+        iterations = LONG_RUN;
+    }
     const batching_status status = batching_engine_advance(engine, time, iterations);
     if (!succeeded(status)) {
         REQUIRE(status == BATCHING_ERROR_INVALID_ARGUMENT || status == BATCHING_ERROR_CANCELLED ||
@@ -198,6 +217,9 @@ static bool call(struct input *input, batching_engine *engine, struct seen *seen
     case 1:
     case 2: {
         struct few few = input_few(input, seen->clock);
+        if (seen->is_long) {
+            make_long(input, &few.requests);
+        }
         const bool failed = !succeeded(batching_engine_submit(engine, &few.requests, few.ids));
         free_few(few);
         return failed;
@@ -207,14 +229,16 @@ static bool call(struct input *input, batching_engine *engine, struct seen *seen
     case 4:
     case 5: {
         const int32_t length = input_chance(input, 16) ? (int32_t)input_word(input) : 1 + input_byte(input) % 80;
-        if (length > 100000) {
+        if (length > 100000 && !seen->is_long) {
             /* It would run for long. */
             return true;
         }
         return !succeeded(batching_engine_set_output_length(engine, id, length));
     }
     case 6:
-        estimate(input, engine, seen->clock);
+        if (!seen->is_long) {
+            estimate(input, engine, seen->clock);
+        }
         return true;
     case 7:
         poll(input, engine, seen);
@@ -226,7 +250,7 @@ static bool call(struct input *input, batching_engine *engine, struct seen *seen
 }
 
 /* The copy is the same; either of the two goes on. */
-static batching_engine *forked(struct input *input, batching_engine *engine) {
+static batching_engine *forked(struct input *input, batching_engine *engine, bool is_long) {
     batching_engine *copy = NULL;
     if (!succeeded(batching_engine_fork(engine, &copy))) {
         REQUIRE(copy == NULL);
@@ -241,7 +265,7 @@ static batching_engine *forked(struct input *input, batching_engine *engine) {
         copy = engine;
         engine = kept;
     }
-    struct seen seen = {.clock = one.clock};
+    struct seen seen = {.clock = one.clock, .is_long = is_long};
     advance(input, copy, &seen);
     REQUIRE(batching_engine_destroy(copy) == BATCHING_OK);
     return engine;
@@ -259,6 +283,14 @@ void fuzz_live_engine(struct input *input) {
         config.time_limit = 0.0;
         config.iteration_limit = 0;
     }
+    const bool is_long = input_chance(input, 4);
+    if (is_long) {
+        /* Whole prompts at once, and a clock that may end within a run. */
+        config.max_num_batched_tokens = input_chance(input, 2) ? INT32_MAX : config.max_num_batched_tokens;
+        config.num_gpu_blocks = input_chance(input, 2) ? INT32_MAX : config.num_gpu_blocks;
+        config.enable_prefix_caching = 0;
+        config.time_base = input_chance(input, 2) ? BATCHING_TIME_MAX / (1 + input_byte(input)) : config.time_base;
+    }
     batching_engine *engine = NULL;
     batching_config *given = input_struct(input, &config, sizeof config);
     const batching_status status = batching_engine_create(given, &engine);
@@ -267,14 +299,14 @@ void fuzz_live_engine(struct input *input) {
         REQUIRE(engine == NULL);
         return;
     }
-    struct seen seen = {.state = state_of(engine)};
+    struct seen seen = {.state = state_of(engine), .is_long = is_long};
     for (int calls = 0; calls < MOST_CALLS && input->left > 0; calls++) {
         const batching_engine_state before = seen.state;
         const bool must_be_the_same = call(input, engine, &seen);
         require_sense(engine, &config, &seen);
         REQUIRE(!must_be_the_same || memcmp(&before, &seen.state, sizeof before) == 0);
         if (input_chance(input, 16)) {
-            engine = forked(input, engine);
+            engine = forked(input, engine, seen.is_long);
             /* What it has still to tell is new. */
             seen.state = state_of(engine);
         }
@@ -283,8 +315,8 @@ void fuzz_live_engine(struct input *input) {
             fuzz_damaged_engine(input, engine, &config);
         }
     }
-    if (!seen.is_broken && config.time_model != BATCHING_TIME_CALLBACK && config.progress_callback == NULL &&
-        (config.policy != BATCHING_POLICY_CUSTOM || input->left == 0)) {
+    if (!seen.is_broken && !is_long && config.time_model != BATCHING_TIME_CALLBACK &&
+        config.progress_callback == NULL && (config.policy != BATCHING_POLICY_CUSTOM || input->left == 0)) {
         /* In the end everybody is served, unless the clock ends before, or nothing can go on. */
         const batching_status last = batching_engine_advance(engine, INFINITY, 0);
         const batching_engine_state state = state_of(engine);

@@ -60,6 +60,23 @@ double input_seconds(struct input *input) {
     return input_chance(input, 4) ? input_double(input) : 0.001 * (1 + input_byte(input));
 }
 
+uint64_t input_limit_of_numbers(struct input *input) {
+    /* Of counters, of sums, of the clock, of doubles that tell whole numbers apart, and the last double below 2^63. */
+    static const uint64_t LIMITS[] = {(uint64_t)1 << 31,
+                                      (uint64_t)1 << 32,
+                                      (uint64_t)1 << 40,
+                                      (uint64_t)1 << 53,
+                                      (uint64_t)1 << 62,
+                                      (uint64_t)1 << 63,
+                                      0,
+                                      (uint64_t)1 << 61,
+                                      9223372036000000000,
+                                      0x43dfffffffffffff,
+                                      (((uint64_t)1 << 6) + 1) << 56};
+    const uint8_t kind = input_byte(input);
+    return LIMITS[kind % 11] + (uint64_t)(kind / 11 % 5) - 3;
+}
+
 int64_t input_count(struct input *input) {
     return input_byte(input) % (MOST_ELEMENTS + 1);
 }
@@ -91,6 +108,8 @@ int32_t *input_lengths(struct input *input, int64_t count, int32_t least) {
         } else if (kind < 224) {
             /* Around 16,383 tokens the continuous simulator takes another path, and far beyond it the same. */
             lengths[index] = 16384 + (small - 128) * (kind % 2 ? 1 : 100000);
+        } else if (kind < 240) {
+            lengths[index] = INT32_MAX - small;
         } else {
             lengths[index] = (int32_t)input_word(input);
         }
@@ -103,7 +122,7 @@ double *input_later_times(struct input *input, int64_t count, const double *earl
     uint8_t kind = input_byte(input);
     /* A sixteenth of a second and the iteration of a 0.0625 s policy have many ties; a millisecond has few. */
     double unit = kind & 1 ? 0.0625 : 0.001;
-    double now = kind & 2 ? 1.7e9 : 0.0;
+    double now = kind & 8 && kind & 16 ? BATCHING_TIME_MAX - 8.0 : kind & 2 ? 1.7e9 : 0.0;
     for (int64_t index = 0; index < count; index++) {
         double step = unit * input_byte(input);
         double base = earliest != NULL ? earliest[index] : now;
@@ -141,6 +160,29 @@ void *input_struct(struct input *input, const void *value, uint32_t size) {
         }
     }
     return copy;
+}
+
+uint64_t saved_number(const uint8_t *bytes) {
+    uint64_t value = 0;
+    for (int byte = 7; byte >= 0; byte--) {
+        value = value << 8 | bytes[byte];
+    }
+    return value;
+}
+
+void save_number(uint8_t *bytes, uint64_t value) {
+    for (int byte = 0; byte < 8; byte++) {
+        bytes[byte] = (uint8_t)(value >> (8 * byte));
+    }
+}
+
+/* FNV-1a. */
+void save_checksum(uint8_t *bytes, int64_t size) {
+    uint64_t checksum = UINT64_C(0xcbf29ce484222325);
+    for (int64_t index = 0; index < size - 8; index++) {
+        checksum = (checksum ^ bytes[index]) * UINT64_C(0x100000001b3);
+    }
+    save_number(bytes + size - 8, checksum);
 }
 
 void *output_column(int64_t count, size_t element_size) {

@@ -22,6 +22,9 @@ int64_t input_size(struct input *input);
 double input_seconds(struct input *input);
 double input_double(struct input *input);
 
+/* One of the numbers beside which a sum or a counter ends, or one close to it. */
+uint64_t input_limit_of_numbers(struct input *input);
+
 /* How many elements a column has: few enough to be quick, and enough for several batches. */
 int64_t input_count(struct input *input);
 /* A count that no column in memory can have: the library has to refuse it before it reads an element. */
@@ -44,5 +47,10 @@ void *output_column(int64_t count, size_t element_size);
 bool output_is_untouched(const void *column, int64_t count, size_t element_size);
 
 void *allocate(size_t size);
+
+/* Numbers in saved bytes, and the checksum that stands behind all others, which is made right again. */
+uint64_t saved_number(const uint8_t *bytes);
+void save_number(uint8_t *bytes, uint64_t value);
+void save_checksum(uint8_t *bytes, int64_t size);
 
 #endif

@@ -85,16 +85,17 @@ extension Accumulator {
         }
         newestSlot = clock / limits.slotLength
         try served.read(&reader, requests: arrivedCount)
-        // What is not in a slot yet of all that ended.
+        // What is not in a slot yet of all that ended, and of all gaps.
         var left = served.ended
+        var gaps = served.count(.interTokenLatency)
         let withoutSlots = left.outputTokens
         try Accumulator.read(
-            older, &reader, left: &left, mostRequests: Accumulator.mostRequests,
+            older, &reader, left: &left, gaps: &gaps, mostRequests: Accumulator.mostRequests,
             mostSamples: Accumulator.mostSamplesAfterAll)
         for number in oldestSlot...newestSlot {
             let before = left
             try Accumulator.read(
-                slot(number), &reader, left: &left, mostRequests: Accumulator.mostSamplesOfSlot,
+                slot(number), &reader, left: &left, gaps: &gaps, mostRequests: Accumulator.mostSamplesOfSlot,
                 mostSamples: Accumulator.mostSamplesOfSlot)
             guard number >= 0 || left == before else { throw .corrupt("a request ended before time began") }
         }
@@ -103,15 +104,30 @@ extension Accumulator {
             withoutSlots &- left.outputTokens >= served.finishedGenerationTokens,
             served.endedCount &+ count == arrivedCount
         else { throw .corrupt("requests are missing") }
+        var inFlight = TokensInFlight()
         var previous = Int64.min
         for index in 0..<count {
             try Work.row(Int(index))
-            previous = try readRequest(&reader, after: index == 0 ? nil : previous)
+            let request = try readRequest(&reader, after: index == 0 ? nil : previous)
+            inFlight.add(request)
+            previous = request.id
         }
+        guard gaps >= Int64(live.gapCount),
+            served.generationTokens &- inFlight.tokens >= served.finishedGenerationTokens
+        else { throw .corrupt("tokens are missing") }
+        // However those in flight go on, what is written then can be read, too.
+        let most = Accumulator.mostSamplesAfterAll
+        guard served.promptTokens <= most &- inFlight.newPrompts,
+            served.finishedPromptTokens <= most &- inFlight.prompts,
+            served.generationTokens <= most &- inFlight.tokensToCome,
+            served.count(.interTokenLatency) <= most &- count &* Int64(limits.maxGaps),
+            served.count(.timeToFirstToken) <= arrivedCount &- inFlight.newRequests
+        else { throw .corrupt("a number is out of its range") }
     }
 
-    private mutating func readRequest(_ reader: inout ByteReader, after previous: Int64?) throws(BatchingError) -> Int64
-    {
+    private mutating func readRequest(
+        _ reader: inout ByteReader, after previous: Int64?
+    ) throws(BatchingError) -> LiveRequest {
         var request = LiveRequest()
         request.id = try reader.read(Int64.self)
         if let previous, previous >= request.id { throw .corrupt("requests are not in order") }
@@ -137,12 +153,12 @@ extension Accumulator {
             live.append(gap: gap, to: added)
         }
         guard left == 0 else { throw .corrupt("the gaps of a request do not add up") }
-        return request.id
+        return request
     }
 
     private static func read<Counter>(
-        _ slot: Slot<Counter>, _ reader: inout ByteReader, left: inout ServingCounts, mostRequests: Int64,
-        mostSamples: Int64
+        _ slot: Slot<Counter>, _ reader: inout ByteReader, left: inout ServingCounts, gaps: inout Int64,
+        mostRequests: Int64, mostSamples: Int64
     ) throws(BatchingError) {
         var counts = ServingCounts()
         counts.completed = try reader.integer(0...min(left.completed, mostRequests))
@@ -161,10 +177,11 @@ extension Accumulator {
         slot.counts.pointee = counts
         if counts.completed == 0 { return }
         for metric in ServingSample.allCases {
-            let most = metric == .itl ? mostSamples : counts.completed
+            let most = metric == .itl ? min(mostSamples, gaps) : counts.completed
             let least = metric == .e2e ? counts.completed : 0
-            try read(
-                slot[metric], &reader, count: try reader.integer(least...max(least, most)), isWhole: metric.isWhole)
+            let count = try reader.integer(least...max(least, most))
+            try read(slot[metric], &reader, count: count, isWhole: metric.isWhole)
+            if metric == .itl { gaps &-= count }
         }
     }
 
@@ -219,6 +236,27 @@ extension Accumulator {
     }
 }
 
+/// Sums over requests in flight: at most 2^24 numbers of 32 bits each.
+private struct TokensInFlight {
+    var tokens: Int64 = 0
+    /// What they may still generate.
+    var tokensToCome: Int64 = 0
+    var prompts: Int64 = 0
+    /// Those without a token, and their prompts.
+    var newRequests: Int64 = 0
+    var newPrompts: Int64 = 0
+
+    mutating func add(_ request: LiveRequest) {
+        tokens &+= Int64(request.tokens)
+        tokensToCome &+= Int64(Int32.max &- request.tokens)
+        prompts &+= Int64(request.promptTokens)
+        if request.firstToken < 0 {
+            newRequests &+= 1
+            newPrompts &+= Int64(request.promptTokens)
+        }
+    }
+}
+
 extension AccumulatorLimits {
     func write(to writer: inout ByteWriter) {
         writer.write(each: [
@@ -266,12 +304,20 @@ extension ServerMetrics {
         for histogram in ServerHistogram.allCases {
             let sum: UInt128 = try reader.read()
             sums.elements[histogram.rawValue] = sum
-            var left = histogram == .interTokenLatency ? most : requests
+            var left =
+                switch histogram {
+                case .interTokenLatency: most
+                case .timeToFirstToken: requests
+                default: completed
+                }
+            // Each that finished is in these; in others only if it has what is counted.
+            let isOfEach = histogram == .e2eLatency || !histogram.isTime
             for index in 0...histogram.bounds.count {
                 let count = try reader.integer(0...left)
                 left &-= count
                 counts.elements[histogram.rawValue * ServerMetrics.stride + index] = count
             }
+            guard !isOfEach || left == 0 else { throw .corrupt("requests are missing") }
             let (bound, overflows) = UInt128(UInt64(count(histogram))).multipliedReportingOverflow(by: histogram.bound)
             guard !overflows, sum <= bound, histogram.isTime || sum <= UInt128(UInt64(most)) else {
                 throw .corrupt("a sum is out of its range")

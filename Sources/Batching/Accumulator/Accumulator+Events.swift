@@ -54,8 +54,12 @@ extension Accumulator {
                 .capacity, "request is \(id): there are already \(live.count) requests in flight, which is max_requests"
             )
         }
-        guard arrivedCount < Accumulator.mostRequests, served.tokens < Accumulator.mostSamples else {
-            throw BatchingError(.overflow, "request is \(id): there were more than 2^40 requests or 2^62 tokens")
+        guard arrivedCount < Accumulator.mostRequests, served.tokens < Accumulator.mostSamples,
+            served.count(.interTokenLatency) < Accumulator.mostSamples
+        else {
+            throw BatchingError(
+                .overflow,
+                "request is \(id): there were more than 2^40 requests, or 2^62 tokens or gaps between tokens")
         }
         var request = LiveRequest()
         request.id = id

@@ -200,11 +200,10 @@ extension LiveReplica where Memory: ~Copyable {
         try check()
         if goal.time < clock { return }
         var goal = goal
-        if let iterations {
-            let begun = replica.iteration + (underWay == nil ? 0 : 1)
-            let (last, overflows) = begun.addingReportingOverflow(iterations)
-            goal.iteration = overflows ? .max : last
-        }
+        let left = SavedCounters.most &- replica.iteration
+        guard left > 0 else { throw BatchingError(.overflow, "the engine has run 2^62 iterations, and runs no more") }
+        let begun = replica.iteration &+ (underWay == nil ? 0 : 1)
+        goal.iteration = min(begun &+ min(iterations ?? left, left), SavedCounters.most)
         try Memory.run(&self, goal)
     }
 }

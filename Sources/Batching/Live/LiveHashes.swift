@@ -24,7 +24,9 @@ struct LiveHashes: ~Copyable {
     mutating func reserve(rows: Int, ids more: Int, used: Int) throws(BatchingError) {
         try begins.reserve(rows)
         try ends.reserve(rows)
-        if top + more <= ids.capacity { return }
+        let (end, overflows) = top.addingReportingOverflow(more)
+        guard !overflows else { throw BatchingError(.outOfMemory, "not enough memory for \(more) hash ids") }
+        if end <= ids.capacity { return }
         var packed = try GrowableBuffer<Int64>(
             capacity: max(held + more, used, 2 * held > top ? 2 * ids.capacity : ids.capacity), repeating: 0)
         var place = 0

@@ -32,7 +32,7 @@ extension LiveReplica where Memory: ~Copyable {
         defer { replica.memory.takeCacheBack(from: &twin.pointee.replica.memory) }
         let estimate = try runTwin(twin, row)
         let iterations = twin.pointee.replica.iteration - replica.iteration
-        try Work.done(Int64(rows.count) + (iterations + 1) * Work.iteration)
+        try Work.done(iterations: iterations + 1, rows: rows.count)
         return estimate
     }
 
@@ -71,7 +71,7 @@ extension LiveReplica where Memory: ~Copyable {
         counted.pointee.watchedRow = row
         do throws(BatchingError) {
             try CountedBlocks.run(&counted.pointee, goal)
-            try Work.done((counted.pointee.replica.iteration - last) * Work.iteration)
+            try Work.done(iterations: counted.pointee.replica.iteration - last)
             if !counted.pointee.replica.memory.wasShort {
                 return counted.pointee.estimate(row)
             }

@@ -25,9 +25,10 @@ extension LiveReplica where Memory: ~Copyable {
     }
 
     private mutating func takeOver(_ counters: SavedCounters) throws(BatchingError) {
-        guard counters.requests <= counters.submitted, counters.running <= replica.settings.maxNumSeqs else {
-            throw .corrupt("there are too many requests")
-        }
+        guard counters.running <= replica.settings.maxNumSeqs else { throw .corrupt("there are too many requests") }
+        // None of them is above 2^62, so that this is 0 only if it adds up.
+        let missing = counters.submitted &- counters.requests &- counters.finished &- counters.rejected
+        guard missing &- counters.aborted == 0 else { throw .corrupt("requests are missing") }
         guard counters.hashBlockSize == 0 || Memory.findsPrefixes,
             PrefixHashes.fits(blockSize: counters.hashBlockSize, kvBlockSize: configuration.blockSize)
         else { throw .corrupt("there are hash ids that cannot be") }
@@ -179,6 +180,10 @@ extension LiveReplica where Memory: ~Copyable {
         var saved = SavedFlight()
         try saved.code(&reader)
         guard replica.settings.isAsynchronous || !saved.isFlying, saved.isFlying || !saved.isFollowed else {
+            throw .corrupt("a batch is in flight that cannot be")
+        }
+        // The one before the iteration that is next, or, if another follows, the one before that.
+        guard !saved.isFlying || saved.number == replica.iteration &- (saved.isFollowed ? 2 : 1) else {
             throw .corrupt("a batch is in flight that cannot be")
         }
         flight.isFlying = saved.isFlying

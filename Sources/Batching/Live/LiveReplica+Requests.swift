@@ -79,6 +79,10 @@ extension LiveReplica where Memory: ~Copyable {
             throw .invalid(
                 "requests.count", requests.count, "must be at most \(RequestColumns.maximumCount - rows.count)")
         }
+        guard rows.submitted <= SavedCounters.most &- Int64(requests.count) else {
+            throw BatchingError(
+                .overflow, "requests.count is \(requests.count): there would be more than 2^62 requests in all")
+        }
         if let times = requests.arrivalTime {
             // As the caller is told it: a late clock has more digits than a double.
             let now = clock.seconds

@@ -14,7 +14,9 @@ extension Replica where Memory: ~Copyable {
             return (Int64(saved.generated) < target || Int64(saved.generated) == ending)
                 && saved.computed + Int64(saved.chunk) <= known && saved.computed < known
         case .decoding:
-            return saved.generated > 0 && (Int64(saved.generated) < target || Int64(saved.generated) <= ending)
+            // The iteration before gave it a token, or it would not decode yet.
+            return saved.generated > 0 && saved.recent & 1 == 1
+                && (Int64(saved.generated) < target || Int64(saved.generated) <= ending)
         case .joining: return Int64(saved.generated) < target && !settings.padsBatch
         case .finishing: return isComplete && settings.isAsynchronous
         case .preempted: return saved.wasPreempted && (isComplete ? settings.isAsynchronous : saved.generated < output)

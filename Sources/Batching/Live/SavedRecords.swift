@@ -26,11 +26,14 @@ struct SavedCounters {
     var pending: Int64 = 0
     var isUnderWay = false
 
+    /// The most iterations, and requests submitted: far beyond any that can be reached, and far enough from the end of the
+    /// numbers to be added to.
+    static let most: Int64 = 1 << 62
+
     var requests: Int64 { running + preempted + waiting + pending }
 
     mutating func code(_ coder: inout some ByteCoder) throws(BatchingError) {
-        // Far beyond any that can be reached, and far enough from the end of the numbers to be added to.
-        let most: Int64 = 1 << 62
+        let most = SavedCounters.most
         try coder.code(&clock)
         try coder.code(&now)
         try coder.code(&iteration, from: 0, to: most)

@@ -16,6 +16,11 @@ enum Work {
         if cbatching_work_done(min(units, interval)) != 0 { throw interrupted }
     }
 
+    /// Counts so many iterations, and `rows` beside.
+    static func done(iterations: Int64, rows: Int = 0) throws(BatchingError) {
+        try done(min(iterations, interval) &* iteration &+ min(Int64(rows), interval))
+    }
+
     /// Counts the rows of a loop: called for each of them, with 0, 1, 2, …
     @inline(__always)
     static func row(_ index: Int) throws(BatchingError) {
