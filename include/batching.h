@@ -1816,7 +1816,8 @@ batching_status batching_engine_destroy(batching_engine *engine);
  * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_BUSY; BATCHING_ERROR_INVALID_ARGUMENT
  * if a value is out of its range, an id is in flight, or an arrival before the clock; BATCHING_ERROR_OUT_OF_MEMORY.
  *
- * Time: O(1) a request, and O(pending) for one that does not arrive last. Memory: see above; 8 bytes a hash id.
+ * Time: O(1) a request, a sort for those that are not given in order of arrival, and O(1) for each pending request that
+ * arrives after the first of them. Memory: see above; 8 bytes a hash id.
  */
 batching_status batching_engine_submit(batching_engine *engine, const batching_requests *requests, const int64_t *ids);
 
@@ -1846,8 +1847,8 @@ batching_status batching_engine_poll(batching_engine *engine, batching_engine_ev
  * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_BUSY; BATCHING_ERROR_INVALID_ARGUMENT if it is not in flight;
  * BATCHING_ERROR_OUT_OF_MEMORY.
  *
- * Time: O(1), and O(1) a KV block that it holds; O(log(waiting)) in a queue other than by arrival; O(pending) if it
- * arrives after the clock; O(running + waiting) with policy_callback.
+ * Time: O(1), taken over many, and O(1) a KV block that it holds; O(log(waiting)) in a queue other than by arrival;
+ * O(running + waiting) with policy_callback, whose rows close up.
  */
 batching_status batching_engine_abort(batching_engine *engine, int64_t request);
 

@@ -300,6 +300,36 @@ static void abort_by_priority(int64_t n) {
     abort_waiting(n, &config, 0, 0.1);
 }
 
+/* n requests that arrive one after the other are submitted in one call, in an order in which they arrive from both ends
+ * to the middle, beside as many that have come before. Then all leave again. */
+static void submit_unsorted(int64_t n, int is_backwards) {
+    double *arrivals = allocate(8 * (size_t)n);
+    for (int64_t i = 0; i < n; i++)
+        arrivals[i] = 1 + (double)(i % 2 ? i : 2 * n - i);
+    batching_requests requests;
+    batching_engine *engine = NULL;
+    batching_requests_init(&requests, sizeof requests);
+    requests.count = n;
+    requests.arrival_time = arrivals;
+    require(batching_engine_create(NULL, &engine));
+    work_begin();
+    for (int time = 0; time < 2; time++)
+        require(batching_engine_submit(engine, &requests, NULL));
+    for (int64_t i = 0; i < 2 * n; i++)
+        require(batching_engine_abort(engine, is_backwards ? 2 * n - 1 - i : i));
+    require(batching_engine_advance(engine, 1, 0));
+    work_end();
+    batching_engine_destroy(engine);
+    free(arrivals);
+}
+
+static void requests_in_any_order(int64_t n) {
+    submit_unsorted(n, 0);
+}
+static void requests_in_any_order_backwards(int64_t n) {
+    submit_unsorted(n, 1);
+}
+
 /* All have their last token on its way when they are aborted. */
 static void abort_those_who_finish(int64_t n) {
     batching_config config;
@@ -448,6 +478,8 @@ static const struct scenario scenarios[] = {
     {"all who wait are aborted", abort_those_who_wait, 1000, LINEAR},
     {"all who wait are aborted, the last first", abort_those_who_wait_backwards, 1000, LINEAR},
     {"all are aborted before anything happens", abort_before_anything_happens, 1000, LINEAR},
+    {"requests come in any order, and leave before", requests_in_any_order, 500, LINEAR},
+    {"the same, the last first", requests_in_any_order_backwards, 500, LINEAR},
     {"all who wait by priority are aborted", abort_by_priority, 1000, LINEAR},
     {"all whose last token is on its way are aborted", abort_those_who_finish, 500, LINEAR},
     {"many are rejected while others wait", reject_beside_those_who_wait, 1000, LINEAR},

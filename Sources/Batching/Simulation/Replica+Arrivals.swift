@@ -29,9 +29,13 @@ extension Replica where Memory: ~Copyable {
         while hasGaps, hasArrivals, requests.isGone(index(at: arrived)) {
             if policyRows.taken == arrived { policyRows.taken &+= 1 }
             arrived &+= 1
+            gapsToCome &-= 1
         }
         nextArrival = hasArrivals ? requests.arrival(index(at: arrived)) : Nanoseconds(.max)
     }
+
+    /// Requests that have not been taken in.
+    var toCome: Int { requests.count &- arrived &- gapsToCome }
 
     /// Nothing changes before the next one arrives, or leaves.
     mutating func awaitArrival() {

@@ -67,8 +67,9 @@ struct Replica<Memory: BlockMemory & ~Copyable, Attribution: AttributionChoice>:
     var arrived = 0
     /// Whether more may come than there are.
     var isOpen = false
-    /// Whether any in the order of arrival may have left.
+    /// Whether any in the order of arrival may have left; and how many that have not been taken in.
     var hasGaps = false
+    var gapsToCome = 0
     /// Whether some may be rejected on arrival.
     var mayReject = false
     /// When the next one arrives; `Int64.max` nanoseconds if none is left.
