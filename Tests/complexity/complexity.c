@@ -464,6 +464,25 @@ static void idle_accumulator(int64_t max_requests) {
     free(bytes);
 }
 
+/* The load over a window in so many bins, of which nobody keeps any. */
+static void bins_that_nobody_keeps(int64_t bins) {
+    const double start = 0, end = 1000;
+    const int32_t length = 1;
+    batching_recorded recorded;
+    batching_load_timeline timeline;
+    batching_recorded_init(&recorded, sizeof recorded);
+    batching_load_timeline_init(&timeline, sizeof timeline);
+    recorded.count = 1;
+    recorded.start_time = &start;
+    recorded.end_time = &end;
+    recorded.output_length = &length;
+    timeline.capacity = INT64_MAX;
+    timeline.bins = bins;
+    work_begin();
+    require(batching_load_calculate(&recorded, NULL, NULL, &timeline));
+    work_end();
+}
+
 static const struct scenario scenarios[] = {
     {"a chain in the cache is evicted block by block", evicted_chain_synchronously, 2000, LINEAR},
     {"the same asynchronously", evicted_chain_asynchronously, 2000, LINEAR},
@@ -486,6 +505,7 @@ static const struct scenario scenarios[] = {
     {"hash ids come and go", hash_ids_come_and_go, 500, LINEAR},
     {"an idle engine with many KV blocks", idle_engine, 4000000, CONSTANT},
     {"an idle accumulator for many requests", idle_accumulator, 1000000, CONSTANT},
+    {"bins of a load that nobody keeps", bins_that_nobody_keeps, 100000, CONSTANT},
 };
 
 int main(int argc, char **argv) {
