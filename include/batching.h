@@ -770,7 +770,8 @@ typedef struct batching_config {
 
     int32_t policy;                 /**< BATCHING_POLICY_... 0: BATCHING_POLICY_VLLM. */
     int32_t queue_order;            /**< BATCHING_QUEUE_...: in which order the waiting are admitted. 0: by arrival. */
-    int64_t max_num_seqs;           /**< The most requests that run at once; the batch of static and dynamic. 0: 256. */
+    int64_t max_num_seqs;           /**< The most requests that run at once; the batch of static and dynamic. At most
+                                         BATCHING_COUNT_MAX. 0: 256. */
     int64_t max_num_batched_tokens; /**< vllm: the most tokens in an iteration; at least max_num_seqs. 0: 2048. */
     int64_t long_prefill_token_threshold; /**< vllm: the most tokens of one request in an iteration, unless it is alone.
                                                0: no such limit. */
@@ -786,8 +787,8 @@ typedef struct batching_config {
 
     /* Memory */
 
-    int64_t num_gpu_blocks;        /**< KV blocks, vLLM's null block included, so that one fewer can be used; at least
-                                        2. 0: no limit. */
+    int64_t num_gpu_blocks;        /**< KV blocks, vLLM's null block included, so that one fewer can be used; from 2
+                                        to BATCHING_COUNT_MAX. 0: no limit. */
     int32_t block_size;            /**< Tokens in a KV block, at most 65,536. 0: 16. */
     int32_t enable_prefix_caching; /**< vllm: 1: blocks are found again by their content. Needs num_gpu_blocks. */
     double watermark;              /**< vllm: the share of num_gpu_blocks that must stay free when a request is admitted
@@ -1128,13 +1129,15 @@ batching_status batching_strategies_compare(const batching_requests *requests, i
  *
  * Time: O(1) for each iteration and each request, and for each request that prefills in an iteration, however many are
  * running; O(running) for an iteration in which KV blocks or the token budget run short, or that is logged with its
- * decisions, and by priority for each preemption; with prefix caching O(1) a KV block that is taken, published or given
- * back, and for each that a request finds in the cache whenever it becomes the first of the waiting. A queue other than
- * by arrival costs O(log(waiting)) a request. None of this depends on what the hash ids are: an index in which they
- * collide takes another hash.
+ * decisions (with include_queues O(running + waiting)), and by priority for each preemption; with prefix caching O(1) a
+ * KV block that is taken, published or given back, and for each that a request finds in the cache whenever it becomes
+ * the first of the waiting. A queue other than by arrival costs O(log(waiting)) a request; O(waiting) for one that is
+ * preempted with its last token on its way, as happens with async_scheduling. None of this depends on what the hash ids
+ * are: an index in which they collide takes another hash.
  * Memory: about 100 bytes for each request that is running or preempted, and with prefix caching 48 for each KV block
  * that was ever in use, and 4 for each block of those running; 48 for each one waiting in a queue that is not by
- * arrival. Requests that are not given in order of arrival cost 24 bytes a request more, and a sort.
+ * arrival. Requests that are not given in order of arrival cost 24 bytes a request more, and a sort; so does
+ * abort_time, and then 8 bytes a request until the end.
  */
 batching_status batching_simulate(const batching_config *config, const batching_requests *requests,
                                   const batching_results *results, batching_summary *summary);

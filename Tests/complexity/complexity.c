@@ -258,6 +258,31 @@ static void accumulator_ids_in_a_row(int64_t n) {
     accumulate(n, 1);
 }
 
+/* n requests wait by priority behind one that runs for long, and leave one after the other. */
+static void clients_leave_by_priority(int64_t n) {
+    int32_t *outputs = allocate(4 * (size_t)n), *priorities = allocate(4 * (size_t)n);
+    double *aborts = allocate(8 * (size_t)n);
+    for (int64_t i = 0; i < n; i++) {
+        outputs[i] = 10000;
+        priorities[i] = (int32_t)(i * 7919 % n);
+        aborts[i] = i == 0 ? NAN : 1 + 0.001 * (double)i;
+    }
+    batching_requests requests;
+    batching_requests_init(&requests, sizeof requests);
+    requests.count = n;
+    requests.output_length = outputs;
+    requests.priority = priorities;
+    requests.abort_time = aborts;
+    batching_config config;
+    batching_config_init(&config, sizeof config);
+    config.queue_order = BATCHING_QUEUE_PRIORITY;
+    config.max_num_seqs = 1;
+    simulate(&config, &requests);
+    free(outputs);
+    free(priorities);
+    free(aborts);
+}
+
 /* --- Who leaves a live engine ------------------------------------------------------------------------------------- */
 
 /* n requests, of which `running` run at once for a long time; then all that wait leave. */
@@ -488,6 +513,7 @@ static const struct scenario scenarios[] = {
     {"the same asynchronously", evicted_chain_asynchronously, 2000, LINEAR},
     {"members join those who decode out of order", join_out_of_order, 500, LINEAR},
     {"chunks of a prompt ahead of those who decode", chunks_ahead_of_decodes, 500, LINEAR},
+    {"clients leave a queue by priority", clients_leave_by_priority, 1000, LINEAR},
     {"hash ids that collide", colliding_hash_ids, 500, LINEAR},
     {"hash ids that collide, in a live engine", colliding_hash_ids_live, 500, LINEAR},
     {"request ids that collide", colliding_request_ids, 500, LINEAR},

@@ -13,7 +13,8 @@ extension LiveReplica where Memory: ~Copyable {
         defer { connect() }
         try rows.reserve(requests.count, hashIDs: hashIDs)
         try reservePositions(requests.count)
-        let added = try ScratchBuffer<UInt32>(uninitialized: requests.count)
+        try newcomers.reserve(requests.count)
+        let added = newcomers.elements
         let firstNumber = rows.submitted
         let kind = (rows.hashes.blockSize, rows.hashes.coversOutput)
         for index in 0..<requests.count {
@@ -32,14 +33,14 @@ extension LiveReplica where Memory: ~Copyable {
                 throw error
             }
             let row = rows.add(requests, index, id: id, arrival: requests.arrivalTime?[index] ?? clock.seconds)
-            added.elements[index] = UInt32(truncatingIfNeeded: row)
+            added[index] = UInt32(truncatingIfNeeded: row)
         }
         // Rows are used again only once their requests are gone, which until here none is.
         connect()
         if let sorted {
-            enter(requests.count) { Int(added.elements[sorted.order[$0]]) }
+            enter(requests.count) { Int(added[sorted.order[$0]]) }
         } else {
-            enter(requests.count) { Int(added.elements[$0]) }
+            enter(requests.count) { Int(added[$0]) }
         }
     }
 

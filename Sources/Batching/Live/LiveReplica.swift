@@ -20,6 +20,8 @@ struct LiveReplica<Memory: LiveMemory & ~Copyable>: ~Copyable {
     /// The first position of those who have not arrived by `clock`; and how many from there on have left.
     var firstPending = 0
     var gapsPending = 0
+    /// Rows of those who have just been submitted, before they take their places.
+    var newcomers: GrowableBuffer<UInt32>
     /// Rows of those who left before they ran, or were rejected: they are not used again before `order` is packed.
     var vacated: GrowableBuffer<UInt32>
     var vacatedCount = 0
@@ -62,6 +64,7 @@ struct LiveReplica<Memory: LiveMemory & ~Copyable>: ~Copyable {
             ownsBlocks: ownsBlocks)
         let rows = try LiveRows()
         let order = try GrowableBuffer<UInt32>(capacity: 64, repeating: 0)
+        let newcomers = try GrowableBuffer<UInt32>(capacity: 16, repeating: 0)
         let vacated = try GrowableBuffer<UInt32>(capacity: 64, repeating: 0)
         let events = try LiveEvents(isWanted: keepsEvents)
         let firstTokens = try GrowableBuffer(capacity: 64, repeating: LiveFirstToken())
@@ -83,6 +86,7 @@ struct LiveReplica<Memory: LiveMemory & ~Copyable>: ~Copyable {
         self.configuration = configuration
         self.rows = rows
         self.order = order
+        self.newcomers = newcomers
         self.vacated = vacated
         self.events = events
         self.firstTokens = firstTokens
