@@ -29,7 +29,7 @@ $(TESTS)/cpp20/%.o: %.cpp | $(STAMPS)/packages-test
 
 CMOCKA_TESTS := $(addprefix $(TESTS)/c/,textbook structs columns errors interrupt simulators capacity workload serving_metrics \
                 load engine engine_ends engine_logs engine_callbacks engine_errors engine_policy engine_textbook \
-                attribution accumulator live_engine live_policy live_slices live_bytes accumulator_limits)
+                attribution accumulator live_engine live_policy live_order live_slices live_bytes accumulator_limits)
 SOAK := $(TESTS)/c/soak
 HOSTILE_INPUTS := $(TESTS)/c/hostile_inputs
 # Not for valgrind: it runs one thread at a time, and a child has the memory of threads that it does not have.
@@ -200,7 +200,7 @@ $(FUZZ)/c/%.o: Sources/CBatchingThread/%.c
 	$(FUZZ_CC) -ISources/CBatchingThread/include -c $< -o $@
 
 # Beside all functions, one alone.
-FUZZ_TARGETS := engine live_engine load accumulator
+FUZZ_TARGETS := engine live_engine load accumulator complexity
 $(FUZZ_TARGETS:%=$(FUZZ)/fuzz_one_%.o): $(FUZZ)/fuzz_one_%.o: Tests/fuzz/fuzz_one.c
 	@mkdir -p $(@D)
 	$(FUZZ_CC) -DTARGET=fuzz_$* -c $< -o $@
@@ -216,6 +216,13 @@ $(FUZZ)/fuzz_functions: $(FUZZ)/fuzz_functions.o $(FUZZ_OBJECTS)
 $(FUZZ_TARGETS:%=$(FUZZ)/fuzz_%): $(FUZZ)/fuzz_%: $(FUZZ)/fuzz_one_%.o $(FUZZ_OBJECTS)
 	$(FUZZ_LINK)
 
+# Work is counted where the instrumentation calls at comparisons and moves of memory: see count.c.
+COMPARISONS := $(foreach size,1 2 4 8,cmp$(size) const_cmp$(size))
+COUNTED := $(COMPARISONS:%=__sanitizer_cov_trace_%) __asan_memcpy __asan_memmove __asan_memset
+$(FUZZ)/fuzz_complexity: $(addprefix $(FUZZ)/,fuzz_complexity.o grown_run.o grown_live_engine.o grown_accumulator.o \
+                           grown_columns.o count.o)
+$(FUZZ)/fuzz_complexity: FUZZ_LINK += $(COUNTED:%=-Xlinker --wrap=%)
+
 # What is fuzzed, for so long, and how often at most (-1: as often as the time allows).
 TARGET ?= functions
 SECONDS ?= 60
@@ -225,10 +232,13 @@ RUNS ?= -1
 # are some 40 calls; longer ones find fewer edges in the same time.
 FUZZ_LENGTH := 2048
 FUZZ_LENGTH_live_engine := 512
+# What grows is said in few bytes; it is done at up to four sizes, which takes a second or two.
+FUZZ_LENGTH_complexity := 256
+FUZZ_TIMEOUT_complexity := 60
 
 # Not entropic: each new feature is then looked for in every input of the corpus, which took 40 % of the time; without it
 # the same time finds more edges, 20 % over all functions and 7 % in live engines.
-run-fuzzer = $(FUZZ)/fuzz_$(1) -max_total_time=$(2) -timeout=10 -rss_limit_mb=2048 -len_control=0 -entropic=0 \
+run-fuzzer = $(FUZZ)/fuzz_$(1) -max_total_time=$(2) -timeout=$(or $(FUZZ_TIMEOUT_$(1)),10) -rss_limit_mb=2048 -len_control=0 -entropic=0 \
              -max_len=$(or $(FUZZ_LENGTH_$(1)),$(FUZZ_LENGTH)) -artifact_prefix=$(FUZZ)/ -print_final_stats=1
 
 fuzz: $(FUZZ)/fuzz_$(TARGET)

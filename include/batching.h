@@ -776,7 +776,8 @@ typedef struct batching_config {
 
     int32_t policy;                 /**< BATCHING_POLICY_... 0: BATCHING_POLICY_VLLM. */
     int32_t queue_order;            /**< BATCHING_QUEUE_...: in which order the waiting are admitted. 0: by arrival. */
-    int64_t max_num_seqs;           /**< The most requests that run at once; the batch of static and dynamic. 0: 256. */
+    int64_t max_num_seqs;           /**< The most requests that run at once; the batch of static and dynamic. At most
+                                         BATCHING_COUNT_MAX. 0: 256. */
     int64_t max_num_batched_tokens; /**< vllm: the most tokens in an iteration; at least max_num_seqs. 0: 2048. */
     int64_t long_prefill_token_threshold; /**< vllm: the most tokens of one request in an iteration, unless it is alone.
                                                0: no such limit. */
@@ -792,8 +793,8 @@ typedef struct batching_config {
 
     /* Memory */
 
-    int64_t num_gpu_blocks;        /**< KV blocks, vLLM's null block included, so that one fewer can be used; at least
-                                        2. 0: no limit. */
+    int64_t num_gpu_blocks;        /**< KV blocks, vLLM's null block included, so that one fewer can be used; from 2
+                                        to BATCHING_COUNT_MAX. 0: no limit. */
     int32_t block_size;            /**< Tokens in a KV block, at most 65,536. 0: 16. */
     int32_t enable_prefix_caching; /**< vllm: 1: blocks are found again by their content. Needs num_gpu_blocks. */
     double watermark;              /**< vllm: the share of num_gpu_blocks that must stay free when a request is admitted
@@ -1134,13 +1135,15 @@ batching_status batching_strategies_compare(const batching_requests *requests, i
  *
  * Time: O(1) for each iteration and each request, and for each request that prefills in an iteration, however many are
  * running; O(running) for an iteration in which KV blocks or the token budget run short, or that is logged with its
- * decisions, and by priority for each preemption; with prefix caching O(1) a KV block that is taken, published or given
- * back, and for each that a request finds in the cache whenever it becomes the first of the waiting. A queue other than
- * by arrival costs O(log(waiting)) a request. None of this depends on what the hash ids are: an index in which they
- * collide takes another hash.
+ * decisions (with include_queues O(running + waiting)), and by priority for each preemption; with prefix caching O(1) a
+ * KV block that is taken, published or given back, and for each that a request finds in the cache whenever it becomes
+ * the first of the waiting. A queue other than by arrival costs O(log(waiting)) a request; O(waiting) for one that is
+ * preempted with its last token on its way, as happens with async_scheduling. None of this depends on what the hash ids
+ * are: an index in which they collide takes another hash.
  * Memory: about 100 bytes for each request that is running or preempted, and with prefix caching 48 for each KV block
  * that was ever in use, and 4 for each block of those running; 48 for each one waiting in a queue that is not by
- * arrival. Requests that are not given in order of arrival cost 24 bytes a request more, and a sort.
+ * arrival. Requests that are not given in order of arrival cost 24 bytes a request more, and a sort; so does
+ * abort_time, and then 8 bytes a request until the end.
  */
 batching_status batching_simulate(const batching_config *config, const batching_requests *requests,
                                   const batching_results *results, batching_summary *summary);
@@ -1244,8 +1247,9 @@ batching_status batching_batch_metrics_calculate(const batching_completed *compl
  * BATCHING_ERROR_INVALID_ARGUMENT if a time is out of its range, arrival <= start <= last token <= end does not hold, a
  * length is negative, or the window is none; BATCHING_ERROR_OUT_OF_MEMORY.
  *
- * Time: O(count). Memory: none for columns of times that do not fall (arrival, start, last token, end, each by itself);
- * each other one costs a sort in 24 bytes a request, of which 4 are kept until the end.
+ * Time: O(count), and O(1) for each bin of a timeline with columns. Memory: none for columns of times that do not fall
+ * (arrival, start, last token, end, each by itself); each other one costs a sort in 24 bytes a request, of which 4 are
+ * kept until the end.
  */
 batching_status batching_load_calculate(const batching_recorded *recorded, const batching_load_config *config,
                                         batching_load *load, batching_load_timeline *timeline);
@@ -1823,7 +1827,8 @@ batching_status batching_engine_destroy(batching_engine *engine);
  * if a value is out of its range, an id is in flight, or an arrival before the clock; BATCHING_ERROR_OVERFLOW if there
  * would be more than 2^62 requests in all; BATCHING_ERROR_OUT_OF_MEMORY.
  *
- * Time: O(1) a request, and O(pending) for one that does not arrive last. Memory: see above; 8 bytes a hash id.
+ * Time: O(1) a request, a sort for those that are not given in order of arrival, and O(1) for each pending request that
+ * arrives after the first of them. Memory: see above; 8 bytes a hash id.
  */
 batching_status batching_engine_submit(batching_engine *engine, const batching_requests *requests, const int64_t *ids);
 
@@ -1854,8 +1859,8 @@ batching_status batching_engine_poll(batching_engine *engine, batching_engine_ev
  * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_BUSY; BATCHING_ERROR_INVALID_ARGUMENT if it is not in flight;
  * BATCHING_ERROR_OUT_OF_MEMORY.
  *
- * Time: O(1), and O(1) a KV block that it holds; O(log(waiting)) in a queue other than by arrival; O(pending) if it
- * arrives after the clock; O(running + waiting) with policy_callback.
+ * Time: O(1), taken over many, and O(1) a KV block that it holds; O(log(waiting)) in a queue other than by arrival;
+ * O(running + waiting) with policy_callback, whose rows close up.
  */
 batching_status batching_engine_abort(batching_engine *engine, int64_t request);
 
@@ -1872,7 +1877,7 @@ batching_status batching_engine_abort(batching_engine *engine, int64_t request);
  */
 batching_status batching_engine_set_output_length(batching_engine *engine, int64_t request, int32_t output_length);
 
-/** What it holds now. state is filled; it must not be NULL. */
+/** What it holds now. state is filled; it must not be NULL. Time: O(1), and O(1) for each request that prefills. */
 batching_status batching_engine_observe(batching_engine *engine, batching_engine_state *state);
 
 /**

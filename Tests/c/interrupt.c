@@ -104,6 +104,31 @@ static batching_engine *crowd(int64_t count) {
     return engine;
 }
 
+/* One request, and two million bins. */
+static void bins_of_a_timeline_are_counted(void **state) {
+    (void)state;
+    batching_recorded recorded;
+    batching_load_timeline timeline;
+    batching_recorded_init(&recorded, sizeof recorded);
+    batching_load_timeline_init(&timeline, sizeof timeline);
+    const double start = 0, end = 1;
+    const int32_t length = 1;
+    recorded.count = 1;
+    recorded.start_time = &start;
+    recorded.end_time = &end;
+    recorded.output_length = &length;
+    timeline.bins = timeline.capacity = COUNT;
+    timeline.time = first;
+    struct asked asked = {.stops_at = 1};
+    batching_interrupt_set(ask, &asked);
+    assert_int_equal(batching_load_calculate(&recorded, NULL, NULL, &timeline), BATCHING_ERROR_CANCELLED);
+    asked = (struct asked){0};
+    assert_int_equal(batching_load_calculate(&recorded, NULL, NULL, &timeline), BATCHING_OK);
+    batching_interrupt_set(NULL, NULL);
+    assert_true(asked.times >= COUNT >> 20);
+    assert_int_equal(timeline.count, COUNT);
+}
+
 static void iterations_that_walk_ask_sooner(void **state) {
     (void)state;
     batching_engine *engine = crowd(20000);
@@ -151,6 +176,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bytes_do_not_depend_on_it),
         cmocka_unit_test(another_answer_than_0_stops_the_call),
+        cmocka_unit_test(bins_of_a_timeline_are_counted),
         cmocka_unit_test(iterations_that_walk_ask_sooner),
         cmocka_unit_test(a_submit_that_is_stopped_takes_nothing),
     };

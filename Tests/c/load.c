@@ -134,6 +134,54 @@ static void a_timeline_has_bins_of_equal_length(void **state) {
     assert_int_equal(rows.timeline.count, 0);
 }
 
+/* A bin of a nanosecond over a day, of which nobody keeps any, takes no longer than one bin. */
+static void rows_that_nobody_keeps_are_only_counted(void **state) {
+    (void)state;
+    batching_recorded recorded = four_requests();
+    INITIALIZED(batching_load_config, config);
+    INITIALIZED(batching_load, load);
+    INITIALIZED(batching_load, alone);
+    INITIALIZED(batching_load_timeline, timeline);
+    config.window_end = 86400.0;
+    timeline.bins = 86400000000000;
+    timeline.capacity = INT64_MAX;
+    assert_succeeds(batching_load_calculate(&recorded, &config, &load, &timeline));
+    assert_int_equal(timeline.count, 86400000000000);
+    assert_succeeds(batching_load_calculate(&recorded, &config, &alone, NULL));
+    assert_memory_equal(&load, &alone, sizeof load);
+    timeline.capacity = timeline.bins - 1;
+    assert_fails(batching_load_calculate(&recorded, &config, &load, &timeline), BATCHING_ERROR_CAPACITY,
+                 "timeline.capacity is 86399999999999: must be at least");
+}
+
+/* A pair of requests, in a thousand bins a nanosecond long and more: the k-th of n begins at floor(k x length / n). */
+static void many_bins_are_as_long_as_few(void **state) {
+    (void)state;
+    enum { BINS = 100003, LENGTH = 300010 };
+    static double time[BINS], running[BINS];
+    static const double arrival[2] = {0, 1e-4}, end[2] = {LENGTH * 1e-9, 2e-4};
+    static const int32_t output[2] = {1, 1};
+    INITIALIZED(batching_recorded, recorded);
+    recorded.count = 2;
+    recorded.arrival_time = recorded.start_time = arrival;
+    recorded.end_time = end;
+    recorded.output_length = output;
+    INITIALIZED(batching_load_timeline, timeline);
+    timeline.bins = timeline.capacity = BINS;
+    timeline.time = time;
+    timeline.running = running;
+    assert_succeeds(batching_load_calculate(&recorded, NULL, NULL, &timeline));
+    assert_int_equal(timeline.count, BINS);
+    for (int64_t bin = 0; bin < BINS; bin++) {
+        const int64_t from = bin * LENGTH / BINS, to = (bin + 1) * LENGTH / BINS;
+        /* The second runs from 100,000 to 200,000. */
+        const int64_t first = from < 100000 ? 100000 : from, last = to > 200000 ? 200000 : to;
+        assert_double_equal(time[bin], (double)from / 1e9);
+        assert_double_equal(running[bin],
+                            (double)(to - from + (last > first ? last - first : 0)) / (double)(to - from));
+    }
+}
+
 static void columns_that_are_left_out_have_their_defaults(void **state) {
     (void)state;
     batching_recorded recorded = four_requests();
@@ -208,6 +256,8 @@ int main(void) {
         cmocka_unit_test(a_load_is_averaged_over_its_window),
         cmocka_unit_test(a_timeline_has_a_row_for_each_change),
         cmocka_unit_test(a_timeline_has_bins_of_equal_length),
+        cmocka_unit_test(rows_that_nobody_keeps_are_only_counted),
+        cmocka_unit_test(many_bins_are_as_long_as_few),
         cmocka_unit_test(columns_that_are_left_out_have_their_defaults),
         cmocka_unit_test(what_is_no_load_is_refused),
     };

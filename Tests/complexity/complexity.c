@@ -257,6 +257,31 @@ static void accumulator_ids_in_a_row(int64_t n) {
     accumulate(n, 1);
 }
 
+/* n requests wait by priority behind one that runs for long, and leave one after the other. */
+static void clients_leave_by_priority(int64_t n) {
+    int32_t *outputs = allocate(4 * (size_t)n), *priorities = allocate(4 * (size_t)n);
+    double *aborts = allocate(8 * (size_t)n);
+    for (int64_t i = 0; i < n; i++) {
+        outputs[i] = 10000;
+        priorities[i] = (int32_t)(i * 7919 % n);
+        aborts[i] = i == 0 ? NAN : 1 + 0.001 * (double)i;
+    }
+    batching_requests requests;
+    batching_requests_init(&requests, sizeof requests);
+    requests.count = n;
+    requests.output_length = outputs;
+    requests.priority = priorities;
+    requests.abort_time = aborts;
+    batching_config config;
+    batching_config_init(&config, sizeof config);
+    config.queue_order = BATCHING_QUEUE_PRIORITY;
+    config.max_num_seqs = 1;
+    simulate(&config, &requests);
+    free(outputs);
+    free(priorities);
+    free(aborts);
+}
+
 /* --- Who leaves a live engine ------------------------------------------------------------------------------------- */
 
 /* n requests, of which `running` run at once for a long time; then all that wait leave. */
@@ -297,6 +322,36 @@ static void abort_by_priority(int64_t n) {
     batching_config_init(&config, sizeof config);
     config.queue_order = BATCHING_QUEUE_PRIORITY;
     abort_waiting(n, &config, 0, 0.1);
+}
+
+/* n requests that arrive one after the other are submitted in one call, in an order in which they arrive from both ends
+ * to the middle, beside as many that have come before. Then all leave again. */
+static void submit_unsorted(int64_t n, int is_backwards) {
+    double *arrivals = allocate(8 * (size_t)n);
+    for (int64_t i = 0; i < n; i++)
+        arrivals[i] = 1 + (double)(i % 2 ? i : 2 * n - i);
+    batching_requests requests;
+    batching_engine *engine = NULL;
+    batching_requests_init(&requests, sizeof requests);
+    requests.count = n;
+    requests.arrival_time = arrivals;
+    require(batching_engine_create(NULL, &engine));
+    work_begin();
+    for (int time = 0; time < 2; time++)
+        require(batching_engine_submit(engine, &requests, NULL));
+    for (int64_t i = 0; i < 2 * n; i++)
+        require(batching_engine_abort(engine, is_backwards ? 2 * n - 1 - i : i));
+    require(batching_engine_advance(engine, 1, 0));
+    work_end();
+    batching_engine_destroy(engine);
+    free(arrivals);
+}
+
+static void requests_in_any_order(int64_t n) {
+    submit_unsorted(n, 0);
+}
+static void requests_in_any_order_backwards(int64_t n) {
+    submit_unsorted(n, 1);
 }
 
 /* All have their last token on its way when they are aborted. */
@@ -433,11 +488,31 @@ static void idle_accumulator(int64_t max_requests) {
     free(bytes);
 }
 
+/* The load over a window in so many bins, of which nobody keeps any. */
+static void bins_that_nobody_keeps(int64_t bins) {
+    const double start = 0, end = 1000;
+    const int32_t length = 1;
+    batching_recorded recorded;
+    batching_load_timeline timeline;
+    batching_recorded_init(&recorded, sizeof recorded);
+    batching_load_timeline_init(&timeline, sizeof timeline);
+    recorded.count = 1;
+    recorded.start_time = &start;
+    recorded.end_time = &end;
+    recorded.output_length = &length;
+    timeline.capacity = INT64_MAX;
+    timeline.bins = bins;
+    work_begin();
+    require(batching_load_calculate(&recorded, NULL, NULL, &timeline));
+    work_end();
+}
+
 static const struct scenario scenarios[] = {
     {"a chain in the cache is evicted block by block", evicted_chain_synchronously, 2000, LINEAR},
     {"the same asynchronously", evicted_chain_asynchronously, 2000, LINEAR},
     {"members join those who decode out of order", join_out_of_order, 500, LINEAR},
     {"chunks of a prompt ahead of those who decode", chunks_ahead_of_decodes, 500, LINEAR},
+    {"clients leave a queue by priority", clients_leave_by_priority, 1000, LINEAR},
     {"hash ids that collide", colliding_hash_ids, 500, LINEAR},
     {"hash ids that collide, in a live engine", colliding_hash_ids_live, 500, LINEAR},
     {"request ids that collide", colliding_request_ids, 500, LINEAR},
@@ -447,12 +522,15 @@ static const struct scenario scenarios[] = {
     {"all who wait are aborted", abort_those_who_wait, 1000, LINEAR},
     {"all who wait are aborted, the last first", abort_those_who_wait_backwards, 1000, LINEAR},
     {"all are aborted before anything happens", abort_before_anything_happens, 1000, LINEAR},
+    {"requests come in any order, and leave before", requests_in_any_order, 500, LINEAR},
+    {"the same, the last first", requests_in_any_order_backwards, 500, LINEAR},
     {"all who wait by priority are aborted", abort_by_priority, 1000, LINEAR},
     {"all whose last token is on its way are aborted", abort_those_who_finish, 500, LINEAR},
     {"many are rejected while others wait", reject_beside_those_who_wait, 1000, LINEAR},
     {"hash ids come and go", hash_ids_come_and_go, 500, LINEAR},
     {"an idle engine with many KV blocks", idle_engine, 4000000, CONSTANT},
     {"an idle accumulator for many requests", idle_accumulator, 1000000, CONSTANT},
+    {"bins of a load that nobody keeps", bins_that_nobody_keeps, 100000, CONSTANT},
 };
 
 int main(int argc, char **argv) {

@@ -156,4 +156,7 @@ void fuzz_attribution_bands(struct input *input);
 /* batching_accumulator_...: see fuzz_accumulator.c. */
 void fuzz_accumulator(struct input *input);
 
+/* Work against size: see fuzz_complexity.c. */
+void fuzz_complexity(struct input *input);
+
 #endif

@@ -73,7 +73,8 @@ public struct LiveEngine: ~Copyable {
     /// - Parameters:
     ///   - requests: where they have no times, they arrive now.
     ///   - ids: what the caller calls each; nil: how many were submitted before it.
-    /// - Complexity: O(1) a request, plus its hash ids; O(pending) for one that does not come last.
+    /// - Complexity: O(1) a request, plus its hash ids; a sort for those that are not given in order of arrival; and O(1)
+    ///   for each pending request that arrives after the first of them.
     public mutating func submit(_ requests: RequestColumns, ids: UnsafePointer<Int64>? = nil) throws(BatchingError) {
         switch place {
         case .counted(let engine): try engine.pointee.submit(requests, ids: ids)

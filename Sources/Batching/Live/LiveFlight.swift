@@ -27,16 +27,6 @@ struct LiveFlight: ~Copyable {
         self.firstTokens = firstTokens
     }
 
-    /// Whether it gives the first token of a request.
-    func givesFirstToken(to row: Int, _ rank: Int64) -> Bool {
-        guard isFlying else { return false }
-        for position in 0..<firstTokenCount {
-            let first = firstTokens.elements[position]
-            if Int(first.row) == row, first.rank == rank { return true }
-        }
-        return false
-    }
-
     mutating func assign(_ other: borrowing LiveFlight) throws(BatchingError) {
         isFlying = other.isFlying
         isFollowed = other.isFollowed

@@ -128,12 +128,7 @@ extension LiveReplica where Memory: ~Copyable {
         replica.memory.forget(row)
         if let position = position(of: row) {
             if position < replica.arrived { replica.waiting.removeFresh() }
-            if rows.arrivalTime(row) <= clock {
-                try vacate(row)
-            } else {
-                close(position)
-                rows.remove(row)
-            }
+            try vacate(row)
             connect()
         } else {
             if replica.policyRows.isUsed {

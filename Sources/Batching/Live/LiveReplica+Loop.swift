@@ -26,18 +26,18 @@ extension LiveReplica where Memory: ~Copyable {
             }
         } catch {
             // Also of an engine that can only be looked at from now on: nothing that it tells is after its clock.
-            clock = max(clock, min(replica.now, goal.time))
+            moveClock(to: min(replica.now, goal.time))
             if error.kind != .cancelled, error.kind != .invalidArgument { failure = error }
             throw error
         }
         let stopsEarly = goal.time == LiveGoal.forever || replica.iteration >= goal.iteration
-        clock = max(clock, stopsEarly ? min(replica.now, goal.time) : goal.time)
+        moveClock(to: stopsEarly ? min(replica.now, goal.time) : goal.time)
     }
 
     private func limits(_ goal: LiveGoal) -> RunLimits {
         RunLimits(
             configuration, until: goal.time, from: goal.begin ?? replica.iteration, to: goal.iteration,
-            gone: Int(truncatingIfNeeded: rows.submitted) &- positions, walked: replica.walked)
+            submitted: Int(truncatingIfNeeded: rows.submitted), walked: replica.walked)
     }
 
     @inline(__always)

@@ -7,11 +7,14 @@ extension LiveReplica where Memory: ~Copyable {
     mutating func submit(_ given: RequestColumns, ids: UnsafePointer<Int64>?) throws(BatchingError) {
         try check()
         let requests = prepared(given)
-        let hashIDs = try checked(requests)
+        let (hashIDs, isInOrder) = try checked(requests)
+        let sorted = try arrivalOrder(requests, isInOrder)
         // From here on columns may move, also if this fails on its way.
         defer { connect() }
         try rows.reserve(requests.count, hashIDs: hashIDs)
         try reservePositions(requests.count)
+        try newcomers.reserve(requests.count)
+        let added = newcomers.elements
         let firstNumber = rows.submitted
         let kind = (rows.hashes.blockSize, rows.hashes.coversOutput)
         for index in 0..<requests.count {
@@ -29,13 +32,22 @@ extension LiveReplica where Memory: ~Copyable {
                 rows.setHashKind(kind.0, kind.1)
                 throw error
             }
-            _ = rows.add(requests, index, id: id, arrival: requests.arrivalTime?[index] ?? clock.seconds)
+            let row = rows.add(requests, index, id: id, arrival: requests.arrivalTime?[index] ?? clock.seconds)
+            added[index] = UInt32(truncatingIfNeeded: row)
         }
         // Rows are used again only once their requests are gone, which until here none is.
         connect()
-        for index in 0..<requests.count {
-            if let row = rows.row(of: ids?[index] ?? firstNumber + Int64(index)) { enter(row) }
+        if let sorted {
+            enter(requests.count) { Int(added[sorted.order[$0]]) }
+        } else {
+            enter(requests.count) { Int(added[$0]) }
         }
+    }
+
+    /// In which order requests arrive that come at once; nil: in that in which they are given.
+    private func arrivalOrder(_ requests: RequestColumns, _ isInOrder: Bool) throws(BatchingError) -> TimeOrder? {
+        guard !isInOrder, let times = requests.arrivalTime else { return nil }
+        return try TimeOrder(sorting: times, count: requests.count)
     }
 
     /// Takes in one request of columns that have been checked, under an id that nobody has.
@@ -49,7 +61,7 @@ extension LiveReplica where Memory: ~Copyable {
         while rows.row(of: id) != nil { id += 1 }
         let row = rows.add(requests, index, id: id, arrival: requests.arrivalTime?[index] ?? clock.seconds)
         connect()
-        enter(row)
+        enter(1) { _ in row }
         connect()
         return row
     }
@@ -72,9 +84,9 @@ extension LiveReplica where Memory: ~Copyable {
     }
 
     /// Checks every element.
-    /// - Returns: how many hash ids there are.
-    private func checked(_ requests: RequestColumns) throws(BatchingError) -> Int {
-        _ = try requests.survey()
+    /// - Returns: how many hash ids there are, and whether they are in order of arrival.
+    private func checked(_ requests: RequestColumns) throws(BatchingError) -> (hashIDs: Int, isInOrder: Bool) {
+        let isInOrder = try requests.survey().isInOrderOfArrival
         guard rows.count + requests.count <= RequestColumns.maximumCount else {
             throw .invalid(
                 "requests.count", requests.count, "must be at most \(RequestColumns.maximumCount - rows.count)")
@@ -100,7 +112,7 @@ extension LiveReplica where Memory: ~Copyable {
                 throw .invalid("abort_time", index, times[index], "must be NaN: a live engine is told as clients leave")
             }
         }
-        guard let hashes = requests.prefixHashes else { return 0 }
+        guard let hashes = requests.prefixHashes else { return (0, isInOrder) }
         try hashes.check(count: requests.count)
         try PrefixHashes.check(blockSize: Int64(hashes.blockSize), kvBlockSize: configuration.blockSize)
         if let blockSize = rows.hashes.blockSize {
@@ -110,7 +122,7 @@ extension LiveReplica where Memory: ~Copyable {
                     "must be \(blockSize), and hash_covers_output \(rows.hashes.coversOutput ? 1 : 0), as before")
             }
         }
-        return requests.count == 0 ? 0 : Int(hashes.ends[requests.count - 1])
+        return (requests.count == 0 ? 0 : Int(hashes.ends[requests.count - 1]), isInOrder)
     }
 
     /// The first position that matters.
@@ -127,17 +139,20 @@ extension LiveReplica where Memory: ~Copyable {
     /// - Complexity: O(positions).
     private mutating func packOrder() {
         let first = firstPosition
-        var (packed, waiting) = (0, 0)
+        var (packed, waiting, passed) = (0, 0, 0)
         for position in first..<max(positions, first) {
             let row = Int(order.elements[position])
             if rows.rank.elements[row] < 0 { continue }
             if position < replica.arrived { waiting += 1 }
+            if position < firstPending { passed += 1 }
             order.elements[packed] = UInt32(truncatingIfNeeded: row)
             rows.set(position: packed, of: row)
             packed += 1
         }
         positions = packed
+        (firstPending, gapsPending) = (passed, 0)
         replica.arrived = waiting
+        replica.gapsToCome = 0
         replica.policyRows.taken = waiting
         if replica.keepsPositions { replica.waiting.rebase(by: first) }
         for place in 0..<vacatedCount { rows.release(Int(vacated.elements[place])) }
@@ -152,26 +167,43 @@ extension LiveReplica where Memory: ~Copyable {
         vacatedCount += 1
         rows.vacate(row)
         replica.hasGaps = true
+        let position = Int(rows.position.elements[row])
+        if position >= replica.arrived { replica.gapsToCome += 1 }
+        if position >= firstPending { gapsPending += 1 }
+        rows.set(position: gap(at: position), of: row)
         if vacatedCount > 64, vacatedCount > rows.count { packOrder() }
     }
 
-    /// A request is entered in order of arrival, behind those that arrive at the same time.
-    private mutating func enter(_ row: Int) {
-        if replica.rejection(row) != nil { mayReject = true }
-        let place = firstPosition(from: replica.arrived, after: rows.arrivalTime(row))
-        var position = positions
-        while position > place {
-            move(Int(order.elements[position - 1]), to: position)
+    /// Requests, in order of arrival, take their places among those who are to come, each behind those that arrive at the
+    /// same time.
+    /// - Complexity: O(`count`), and O(1) for each that arrives after the first of them.
+    private mutating func enter(_ count: Int, _ row: (Int) -> Int) {
+        var (position, next) = (positions + count, count)
+        var last = positions
+        while next > 0 {
+            let newcomer = row(next - 1)
+            let arrival = rows.arrivalTime(newcomer)
+            while last > replica.arrived, rows.arrivalTime(Int(order.elements[last - 1])) > arrival {
+                last -= 1
+                position -= 1
+                move(Int(order.elements[last]), to: position)
+            }
             position -= 1
+            next -= 1
+            move(newcomer, to: position)
+            if arrival <= clock { firstPending += 1 }
+            if replica.rejection(newcomer) != nil { mayReject = true }
         }
-        move(row, to: place)
-        positions += 1
+        positions += count
     }
 
     private mutating func move(_ row: Int, to position: Int) {
         order.elements[position] = UInt32(truncatingIfNeeded: row)
-        rows.set(position: position, of: row)
+        rows.set(position: rows.rank.elements[row] < 0 ? gap(at: position) : position, of: row)
     }
+
+    /// What one that has left has as its position, as long as that is kept.
+    private func gap(at position: Int) -> Int { -1 - position }
 
     /// Where among those who wait and never ran, by arrival, and those who have not been taken in a request is; nil if it
     /// waits in a heap, or has run.
@@ -181,27 +213,19 @@ extension LiveReplica where Memory: ~Copyable {
         return position
     }
 
-    /// One that has not arrived by now leaves: those behind it close up.
-    mutating func close(_ position: Int) {
-        for next in position + 1..<max(positions, position + 1) { move(Int(order.elements[next]), to: next - 1) }
-        positions -= 1
-    }
-
-    /// The first position whose request arrives after `time`.
-    @inline(__always)
-    private func firstPosition(from start: Int, after time: Nanoseconds) -> Int {
-        // Nearly always they come in order.
-        if positions == start || rows.arrivalTime(Int(order.elements[positions - 1])) <= time { return positions }
-        var (low, high) = (start, positions)
-        while low < high {
-            let middle = (low + high) / 2
-            if rows.arrivalTime(Int(order.elements[middle])) <= time { low = middle + 1 } else { high = middle }
-        }
-        return low
-    }
-
     /// How many of those submitted have not arrived by now.
-    var pending: Int { positions - firstPosition(from: replica.arrived, after: clock) }
+    var pending: Int { positions - firstPending - gapsPending }
+
+    /// Those who have arrived by now, and gaps that have been passed over, are pending no longer.
+    mutating func passPending() {
+        while firstPending < positions {
+            let row = Int(order.elements[firstPending])
+            guard firstPending < replica.arrived || rows.arrivalTime(row) <= clock else { break }
+            // One that was served since has left, too, but no gap.
+            if Int(rows.position.elements[row]) == gap(at: firstPending) { gapsPending -= 1 }
+            firstPending += 1
+        }
+    }
 
     /// Takes in everyone who has arrived, but for those who can never be served.
     @inline(__always)

@@ -17,7 +17,12 @@ struct LiveReplica<Memory: LiveMemory & ~Copyable>: ~Copyable {
     /// those who have left. In front of them, and behind `positions`, nothing that matters.
     var order: GrowableBuffer<UInt32>
     var positions = 0
-    /// Rows of those who left while they waited, or were rejected: they are not used again before `order` is packed.
+    /// The first position of those who have not arrived by `clock`; and how many from there on have left.
+    var firstPending = 0
+    var gapsPending = 0
+    /// Rows of those who have just been submitted, before they take their places.
+    var newcomers: GrowableBuffer<UInt32>
+    /// Rows of those who left before they ran, or were rejected: they are not used again before `order` is packed.
     var vacated: GrowableBuffer<UInt32>
     var vacatedCount = 0
     var underWay: UnderWay?
@@ -59,6 +64,7 @@ struct LiveReplica<Memory: LiveMemory & ~Copyable>: ~Copyable {
             ownsBlocks: ownsBlocks)
         let rows = try LiveRows()
         let order = try GrowableBuffer<UInt32>(capacity: 64, repeating: 0)
+        let newcomers = try GrowableBuffer<UInt32>(capacity: 16, repeating: 0)
         let vacated = try GrowableBuffer<UInt32>(capacity: 64, repeating: 0)
         let events = try LiveEvents(isWanted: keepsEvents)
         let firstTokens = try GrowableBuffer(capacity: 64, repeating: LiveFirstToken())
@@ -80,6 +86,7 @@ struct LiveReplica<Memory: LiveMemory & ~Copyable>: ~Copyable {
         self.configuration = configuration
         self.rows = rows
         self.order = order
+        self.newcomers = newcomers
         self.vacated = vacated
         self.events = events
         self.firstTokens = firstTokens
@@ -102,6 +109,13 @@ struct LiveReplica<Memory: LiveMemory & ~Copyable>: ~Copyable {
         replica.waiting.replace(columns)
         replica.memory.replace(columns)
         replica.noteNextArrival()
+        passPending()
+    }
+
+    /// Time has gone by.
+    mutating func moveClock(to time: Nanoseconds) {
+        clock = max(clock, time)
+        passPending()
     }
 
     /// Whether no iteration is under way.
@@ -120,6 +134,8 @@ struct LiveReplica<Memory: LiveMemory & ~Copyable>: ~Copyable {
         let first = other.firstPosition
         (order.elements + first).update(from: other.order.elements + first, count: other.positions - first)
         positions = other.positions
+        firstPending = other.firstPending
+        gapsPending = other.gapsPending
         try vacated.assign(other.vacated, count: other.vacatedCount)
         vacatedCount = other.vacatedCount
         try replica.assign(other.replica)

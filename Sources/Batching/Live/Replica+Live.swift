@@ -80,6 +80,7 @@ extension Replica where Memory: ~Copyable {
         arrived = other.arrived
         isOpen = other.isOpen
         hasGaps = other.hasGaps
+        gapsToCome = other.gapsToCome
         firstRunning = other.firstRunning
         lastRunning = other.lastRunning
         runningCount = other.runningCount

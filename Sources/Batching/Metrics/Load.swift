@@ -38,7 +38,7 @@ extension Load {
     /// - Parameters:
     ///   - columns: the requests, in any order.
     ///   - timeline: nil: not wanted. Its rows are counted in it.
-    /// - Complexity: O(count). Columns of times that are not in order cost a sort each, and 24 bytes a request while that
+    /// - Complexity: O(count), and O(1) for each bin of a timeline whose rows are kept. Columns of times that are not in order cost a sort each, and 24 bytes a request while that
     ///   lasts, 4 after it.
     public init(
         _ columns: ServedColumns, configuration: LoadConfiguration = LoadConfiguration(),
@@ -52,10 +52,13 @@ extension Load {
         case .none:
             load = try Load.sweep(columns, survey, window, configuration.slots, into: NoTimeline()).load
         case .some(let wanted) where wanted.bins > 0:
-            let swept = try Load.sweep(
-                columns, survey, window, configuration.slots, into: try BinnedTimeline(wanted, window))
-            load = swept.load
-            timeline?.count = swept.rows
+            let bins = try BinnedTimeline(wanted, window)
+            timeline?.count = bins.allRows
+            // Of rows that nobody keeps there may be any number.
+            load =
+                wanted.keepsRows
+                ? try Load.sweep(columns, survey, window, configuration.slots, into: bins).load
+                : try Load.sweep(columns, survey, window, configuration.slots, into: NoTimeline()).load
         case .some(let wanted):
             let swept = try Load.sweep(columns, survey, window, configuration.slots, into: ChangesTimeline(wanted))
             load = swept.load
@@ -79,7 +82,7 @@ extension Load {
         var state = LoadState()
         var sums = LoadSums()
         var now = window.start
-        var changes = 0
+        var (changes, counted) = (0, Int64(0))
         while now < window.end {
             try Work.row(changes)
             changes &+= 1
@@ -87,12 +90,16 @@ extension Load {
             starts.advance(to: now, &state)
             lastTokens.advance(to: now, &state)
             ends.advance(to: now, &state)
-            let next = min(arrivals.next, starts.next, lastTokens.next, ends.next, window.end)
+            let next = min(arrivals.next, starts.next, lastTokens.next, ends.next, window.end, sink.reach)
             sums.add(state, during: next &- now, slots: slots ?? 0)
             sink.add(state, from: now, to: next)
+            if sink.rows &- counted >= Int64(Work.piece) {
+                try Work.done(sink.rows &- counted)
+                counted = sink.rows
+            }
             now = next
         }
-        return (sums.load(window.end &- window.start, slots: slots), sink.finish())
+        return (sums.load(window.end &- window.start, slots: slots), sink.rows)
     }
 }
 

@@ -10,6 +10,11 @@ public struct LoadTimeline {
     let peakRunning: UnsafeMutablePointer<Int64>?
     let peakWaiting: UnsafeMutablePointer<Int64>?
     let peakTokens: UnsafeMutablePointer<Int64>?
+    /// Whether rows are to be kept, and not only counted.
+    var keepsRows: Bool {
+        time != nil || running != nil || waiting != nil || tokens != nil || peakRunning != nil || peakWaiting != nil
+            || peakTokens != nil
+    }
     /// Rows in all, kept or not.
     public internal(set) var count: Int64 = 0
 
@@ -40,21 +45,25 @@ public struct LoadTimeline {
 protocol LoadSink {
     /// - Parameter end: after `start`.
     mutating func add(_ state: LoadState, from start: Int64, to end: Int64)
-    /// - Returns: rows.
-    mutating func finish() -> Int64
+    /// Rows so far.
+    var rows: Int64 { get }
+    /// Up to when a stretch may go on, so that it is no more than a piece of work.
+    var reach: Int64 { get }
 }
 
 struct NoTimeline: LoadSink {
     @inline(__always)
     mutating func add(_ state: LoadState, from start: Int64, to end: Int64) {}
 
-    func finish() -> Int64 { 0 }
+    var rows: Int64 = 0
+    var reach: Int64 { .max }
 }
 
 /// A row for each change.
 struct ChangesTimeline: LoadSink {
     private let timeline: LoadTimeline
-    private var rows = 0
+    private(set) var rows: Int64 = 0
+    var reach: Int64 { .max }
     private var last = LoadState()
 
     init(_ timeline: LoadTimeline) {
@@ -67,25 +76,26 @@ struct ChangesTimeline: LoadSink {
             return
         }
         last = state
-        if rows < timeline.capacity {
-            timeline.time?[rows] = Nanoseconds(start).seconds
-            timeline.running?[rows] = Double(state.running)
-            timeline.waiting?[rows] = Double(state.waiting)
-            timeline.tokens?[rows] = Double(state.tokens)
-            timeline.peakRunning?[rows] = state.running
-            timeline.peakWaiting?[rows] = state.waiting
-            timeline.peakTokens?[rows] = state.tokens
+        let row = Int(rows)
+        if row < timeline.capacity {
+            timeline.time?[row] = Nanoseconds(start).seconds
+            timeline.running?[row] = Double(state.running)
+            timeline.waiting?[row] = Double(state.waiting)
+            timeline.tokens?[row] = Double(state.tokens)
+            timeline.peakRunning?[row] = state.running
+            timeline.peakWaiting?[row] = state.waiting
+            timeline.peakTokens?[row] = state.tokens
         }
         rows &+= 1
     }
-
-    func finish() -> Int64 { Int64(rows) }
 }
 
 /// A row for each of equally long parts of the window.
 struct BinnedTimeline: LoadSink {
     private let timeline: LoadTimeline
     private let window: LoadWindow
+    private(set) var reach: Int64
+    /// The bin under way.
     private var bin: Int64 = 0
     private var binStart: Int64
     private var binEnd: Int64
@@ -109,8 +119,14 @@ struct BinnedTimeline: LoadSink {
         self.window = window
         binStart = window.start
         binEnd = window.start
+        reach = window.start
         binEnd = edge(1)
+        reach = edge(min(Int64(Work.piece), timeline.bins))
     }
+
+    var rows: Int64 { bin }
+    /// Rows in the end.
+    var allRows: Int64 { window.end == window.start ? 0 : timeline.bins }
 
     /// Where a bin begins: rounded down to whole nanoseconds.
     @inline(__always)
@@ -150,7 +166,6 @@ struct BinnedTimeline: LoadSink {
         bin &+= 1
         binStart = binEnd
         binEnd = bin < timeline.bins ? edge(bin &+ 1) : Int64.max
+        if binStart == reach { reach = edge(min(bin &+ Int64(Work.piece), timeline.bins)) }
     }
-
-    func finish() -> Int64 { bin }
 }

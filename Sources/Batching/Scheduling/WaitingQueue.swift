@@ -36,8 +36,9 @@ struct WaitingQueue: ~Copyable {
     private(set) var firstFresh = 0
     /// In any other order.
     private var heap: GrowableBuffer<Entry>
-    /// Where in it each request is; kept only for an engine that runs on, from which any may leave.
+    /// Where in it each request is; kept only where any may leave: in an engine that runs on, or with times of aborts.
     private var places: GrowableBuffer<UInt32>
+    private var keepsPlaces: Bool
     /// In any other order: the earliest arrival among those who wait; negative if it has to be looked for.
     private var earliest: Int64 = -1
     private(set) var count = 0
@@ -47,14 +48,13 @@ struct WaitingQueue: ~Copyable {
         let places = try GrowableBuffer<UInt32>(capacity: 0, repeating: 0)
         self.heap = heap
         self.places = places
+        keepsPlaces = requests.abortTime != nil
         self.requests = requests
         self.order = order
     }
 
     @inline(__always)
     var isByArrival: Bool { order == .arrival }
-
-    private var keepsPlaces: Bool { requests.rank != nil }
 
     /// By arrival: the next request in the caller's columns arrives; or somebody waits whom a policy keeps by itself.
     @inline(__always)
@@ -189,9 +189,9 @@ struct WaitingQueue: ~Copyable {
     /// A copy of a queue that is a heap, to be emptied in order.
     func sorted() throws(BatchingError) -> WaitingQueue {
         var copy = try WaitingQueue(requests, order: order)
+        copy.keepsPlaces = false
         try copy.heap.reserve(count)
         copy.heap.elements.update(from: heap.elements, count: count)
-        try copy.places.assign(places, count: places.capacity)
         copy.count = count
         return copy
     }
@@ -224,7 +224,10 @@ struct WaitingQueue: ~Copyable {
     // For an engine that runs on
 
     /// The columns have moved.
-    mutating func replace(_ requests: RequestColumns) { self.requests = requests }
+    mutating func replace(_ requests: RequestColumns) {
+        self.requests = requests
+        keepsPlaces = true
+    }
 
     /// By arrival: somebody who never ran was taken out of the caller's columns, from among those who wait.
     mutating func removeFresh() { count &-= 1 }

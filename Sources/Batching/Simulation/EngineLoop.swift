@@ -91,8 +91,8 @@ struct RunLimits {
     private let iterations: Int64
     private let progress: ProgressCallback?
     private let progressInterval: Int64
-    /// Requests that are in no column any more.
-    private let gone: Int
+    /// Requests in all, where some of them are in no column any more.
+    private let submitted: Int?
     /// The iteration before which the run is over, or its progress is to be told.
     private var nextCheck: Int64
     /// The same, or that before which work is to be counted; and what the walks have come to when it is.
@@ -108,11 +108,11 @@ struct RunLimits {
 
     /// Of an engine that runs on: up to a time, and to a number of iterations, `from` which it has run already.
     init(
-        _ configuration: EngineConfiguration, until time: Nanoseconds, from first: Int64, to last: Int64, gone: Int = 0,
-        walked: Int64
+        _ configuration: EngineConfiguration, until time: Nanoseconds, from first: Int64, to last: Int64,
+        submitted: Int? = nil, walked: Int64
     ) {
         self.time = time
-        self.gone = gone
+        self.submitted = submitted
         iterations = last
         progress = configuration.progressCallback
         progressInterval = configuration.progressInterval
@@ -129,11 +129,12 @@ struct RunLimits {
     ) throws(BatchingError) -> EngineSummary.EndReason? {
         if replica.iteration >= nextStop || replica.walked >= nextWalk {
             if replica.iteration >= iterations { return .iterationLimit }
+            let count = submitted ?? replica.requests.count
             try stop(
                 walked: replica.walked,
                 EngineProgress(
-                    iterations: replica.iteration, time: replica.now, arrived: gone &+ replica.arrived,
-                    finished: replica.totals.finished, count: gone &+ replica.requests.count))
+                    iterations: replica.iteration, time: replica.now, arrived: count &- replica.toCome,
+                    finished: replica.totals.finished, count: count))
         }
         return replica.now >= time ? .timeLimit : nil
     }

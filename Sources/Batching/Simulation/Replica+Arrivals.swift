@@ -35,8 +35,12 @@ extension Replica where Memory: ~Copyable {
         while hasArrivals, requests.isGone(index(at: arrived)) {
             if policyRows.taken == arrived { policyRows.taken &+= 1 }
             arrived &+= 1
+            gapsToCome &-= 1
         }
     }
+
+    /// Requests that have not been taken in.
+    var toCome: Int { requests.count &- arrived &- gapsToCome }
 
     /// Nothing changes before the next one arrives, or leaves.
     @inline(never)

@@ -67,8 +67,9 @@ struct Replica<Memory: BlockMemory & ~Copyable, Attribution: AttributionChoice>:
     var arrived = 0
     /// Whether more may come than there are.
     var isOpen = false
-    /// Whether any in the order of arrival may have left.
+    /// Whether any in the order of arrival may have left; and how many that have not been taken in.
     var hasGaps = false
+    var gapsToCome = 0
     /// Whether one that has arrived, and never ran, may wait no longer: rejected, or left.
     var mayBeAbsent: Bool
     /// Whether some may be rejected on arrival.
