@@ -22,8 +22,8 @@ struct LiveHashes: ~Copyable {
     /// Makes room for so many rows, of which `used` are, and so many more ids: where the gaps are half of all, by closing
     /// them. There is room for as many ids as rows, so that this takes no more steps than ids were added since.
     mutating func reserve(rows: Int, ids more: Int, used: Int) throws(BatchingError) {
-        try begins.reserve(rows)
-        try ends.reserve(rows)
+        try begins.reserveAsking(rows)
+        try ends.reserveAsking(rows)
         if top + more <= ids.capacity { return }
         var packed = try GrowableBuffer<Int64>(
             capacity: max(held + more, used, 2 * held > top ? 2 * ids.capacity : ids.capacity), repeating: 0)

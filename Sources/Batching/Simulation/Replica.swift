@@ -113,6 +113,8 @@ struct Replica<Memory: BlockMemory & ~Copyable, Attribution: AttributionChoice>:
     /// What a custom policy is shown; empty for any other.
     var policyRows = PolicyRows()
 
+    /// Whether an iteration may be stopped on its way, so that the run is lost: not in an engine that runs on.
+    let mayStopWithin: Bool
     /// Rows that were looked at one after the other, where not only what changes was: see `Work`.
     var walked: Int64 = 0
 
@@ -144,6 +146,7 @@ struct Replica<Memory: BlockMemory & ~Copyable, Attribution: AttributionChoice>:
         let tokenRuns = try GrowableBuffer(capacity: keepsTokenRuns ? 64 : 0, repeating: TokenRun())
         self.aborts = aborts
         self.keepsTokenRuns = keepsTokenRuns
+        mayStopWithin = !isLive
         self.tokenRuns = tokenRuns
         self.requests = requests
         self.results = results
@@ -170,6 +173,12 @@ struct Replica<Memory: BlockMemory & ~Copyable, Attribution: AttributionChoice>:
     @inline(__always)
     func index(at position: Int) -> Int {
         if let arrivalOrder { arrivalOrder[position] } else { position }
+    }
+
+    /// Counts what an iteration does for many requests: called for each of them, with one number after the other.
+    @inline(__always)
+    func countWithin(_ number: Int) throws(BatchingError) {
+        if mayStopWithin { try Work.row(number) }
     }
 
     var isEmpty: Bool {
