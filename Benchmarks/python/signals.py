@@ -148,7 +148,7 @@ def calls(count: int) -> dict[str, Callable[[], object]]:
         "LiveEngine.advance, 100,000 running": lambda: running.advance(iterations=500),
         "LiveEngine.advance, policy": custom.advance,
         "LiveEngine.estimate": lambda: running.estimate(prompt_length=10, output_length=200),
-        "LiveEngine.abort": lambda: [busy.abort(request) for request in range(100)],
+        "LiveEngine.abort": lambda: busy.abort(0),
         "LiveEngine.poll": told.poll,
         "LiveEngine.fork": full.fork,
         "LiveEngine.to_bytes": full.to_bytes,
