@@ -16,7 +16,7 @@ started=$(date +%s)
 "$PYTHON" "$here/python/serving.py" --requests "$SIZE"
 "$PYTHON" "$here/python/live.py" --requests "$SIZE"
 "$PYTHON" "$here/python/live_engine.py"
-"$PYTHON" "$here/python/signals.py"
+"$PYTHON" "$here/python/signals.py" --requests "$((SIZE < 4000000 ? SIZE : 4000000))"
 "$PYTHON" "$here/python/reading.py" --rows "$((SIZE < 1000000 ? SIZE : 1000000))"
 echo
 echo "The whole took $(($(date +%s) - started)) s; load at the end $(cut -d ' ' -f 1 /proc/loadavg)."

@@ -133,8 +133,8 @@ public func batching_accumulator_serialize(
     _ needed: UnsafeMutablePointer<Int64>!
 ) -> batching_status {
     status(of: accumulator) { (accumulator: inout Accumulator) throws(BatchingError) in
-        let size = accumulator.serializedSize()
-        if try hasRoom(buffer, capacity, for: size, needed) { accumulator.serialize(into: buffer) }
+        let size = try accumulator.serializedSize()
+        if try hasRoom(buffer, capacity, for: size, needed) { try accumulator.serialize(into: buffer) }
     }
 }
 

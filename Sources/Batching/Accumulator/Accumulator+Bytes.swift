@@ -4,15 +4,19 @@ extension Accumulator {
     private static let envelope = ByteEnvelope(magic: 0x4343_4148_4354_4142, version: 1)  // "BATCHACC"
 
     /// How many bytes `serialize` writes.
-    public mutating func serializedSize() -> Int {
+    public mutating func serializedSize() throws(BatchingError) -> Int {
         settle()
-        return Accumulator.envelope.size { write(to: &$0) }
+        return try Accumulator.envelope.size { (writer: inout ByteWriter) throws(BatchingError) in
+            try write(to: &writer)
+        }
     }
 
     /// - Parameter buffer: room for `serializedSize()` bytes.
-    public mutating func serialize(into buffer: UnsafeMutablePointer<UInt8>) {
+    public mutating func serialize(into buffer: UnsafeMutablePointer<UInt8>) throws(BatchingError) {
         settle()
-        Accumulator.envelope.write(into: buffer) { write(to: &$0) }
+        try Accumulator.envelope.write(into: buffer) { (writer: inout ByteWriter) throws(BatchingError) in
+            try write(to: &writer)
+        }
     }
 
     public static func deserialized(
@@ -25,15 +29,16 @@ extension Accumulator {
         return accumulator
     }
 
-    private func write(to writer: inout ByteWriter) {
+    private func write(to writer: inout ByteWriter) throws(BatchingError) {
         limits.write(to: &writer)
         writer.write(each: [clock, firstArrival, arrivedCount])
         served.write(to: &writer)
         write(older, to: &writer)
         for number in oldestSlot...newestSlot { write(slot(number), to: &writer) }
         writer.write(Int64(live.count))
-        live.sort(into: order.elements)
+        try live.sort(into: order.elements)
         for index in 0..<live.count {
+            try Work.row(index)
             let request = live.at(order.elements[index])
             let state = request.pointee
             writer.write(each: [state.id, state.last, state.arrival, state.start, state.firstToken])
@@ -41,6 +46,7 @@ extension Accumulator {
             writer.write(state.tokens)
             writer.write(state.gapCount)
             live.forEachGap(request) { writer.write($0) }
+            if state.gapCount >= Work.piece { try Work.done(Int64(state.gapCount)) }
         }
     }
 

@@ -3,6 +3,7 @@ extension Accumulator {
     /// Adds what `other` was told. Changes nothing if it throws.
     public mutating func merge(_ other: borrowing Accumulator) throws(BatchingError) {
         try checkMerging(other)
+        try mergeRequests(other.live)
         clock = max(clock, other.clock)
         settle()
         older.add(other.older)
@@ -18,14 +19,21 @@ extension Accumulator {
         arrivedCount &+= other.arrivedCount
         waitingCount &+= other.waitingCount
         firstArrival = min(firstArrival, other.firstArrival)
-        for place in 0..<other.live.placeCount {
-            guard let request = other.live.used(place) else { continue }
-            var copy = request.pointee
-            copy.gapCount = 0
-            let added = live.insert(copy)
-            live.append(gapsOf: request, in: other.live, to: added)
-        }
     }
+
+    /// Those in flight. Many are put together with those that are here in a new table, so that it may be stopped.
+    private mutating func mergeRequests(_ other: borrowing LiveRequests) throws(BatchingError) {
+        if other.placeCount <= Work.piece, other.gapCount <= Accumulator.fewGaps {
+            return try live.insert(allOf: other, asks: false)
+        }
+        var merged = try LiveRequests(maxRequests: live.maxRequests, maxGaps: live.maxGaps)
+        try merged.insert(allOf: live, asks: true)
+        try merged.insert(allOf: other, asks: true)
+        live = merged
+    }
+
+    /// So many are copied within milliseconds.
+    private static let fewGaps = 1 << 20
 
     private func checkMerging(_ other: borrowing Accumulator) throws(BatchingError) {
         guard limits.agrees(with: other.limits) else {
@@ -33,6 +41,7 @@ extension Accumulator {
                 .invalidArgument, "other has another window, slot_count or SLO: both must have the same to be merged")
         }
         for place in 0..<other.live.placeCount {
+            try Work.row(place)
             if let request = other.live.used(place), live.find(request.pointee.id) != nil {
                 throw .invalid("request", request.pointee.id, "must not be in flight in both accumulators")
             }

@@ -148,23 +148,32 @@ struct LiveRequests: ~Copyable {
         requests.elements[place].isUsed == 0 ? nil : requests.elements + place
     }
 
-    /// Adds the gaps of a request of another table.
-    mutating func append(
-        gapsOf request: UnsafeMutablePointer<LiveRequest>, in other: borrowing LiveRequests,
-        to target: UnsafeMutablePointer<LiveRequest>
-    ) {
-        other.forEachGap(request) { append(gap: $0, to: target) }
+    /// Adds all requests of another table, with their gaps; none is here, and there is room.
+    /// - Parameter asks: whether it may be stopped on the way, so that some are here then: see `Work`.
+    mutating func insert(allOf other: borrowing LiveRequests, asks: Bool) throws(BatchingError) {
+        for place in 0..<other.touchedPlaces {
+            if asks { try Work.row(place) }
+            guard let request = other.used(place) else { continue }
+            let gaps = Int(request.pointee.gapCount)
+            var copy = request.pointee
+            copy.gapCount = 0
+            let added = insert(copy)
+            other.forEachGap(request) { append(gap: $0, to: added) }
+            if asks, gaps >= 64 { try Work.done(Int64(gaps)) }
+        }
     }
 
     /// Writes the places of all into `places`, by id.
-    func sort(into places: UnsafeMutablePointer<UInt32>) {
+    func sort(into places: UnsafeMutablePointer<UInt32>) throws(BatchingError) {
         var found = 0
-        for place in 0..<touchedPlaces where requests.elements[place].isUsed != 0 {
+        for place in 0..<touchedPlaces {
+            try Work.row(place)
+            if requests.elements[place].isUsed == 0 { continue }
             places[found] = UInt32(truncatingIfNeeded: place)
             found += 1
         }
         let elements = requests.elements
-        Heap.sort(places, count: found) { elements[Int($0)].id < elements[Int($1)].id }
+        try Heap.sort(places, count: found, step: Work.row) { elements[Int($0)].id < elements[Int($1)].id }
     }
 
     func at(_ place: UInt32) -> UnsafeMutablePointer<LiveRequest> { requests.elements + Int(place) }

@@ -67,7 +67,7 @@ extension LiveReplica where Memory: ~Copyable {
             let row = rows.add(request)
             try rows.readHashes(&reader, row: row)
         }
-        Heap.sort(ranks.elements, count: count, by: <)
+        try Heap.sort(ranks.elements, count: count, step: Work.row, by: <)
         for position in 1..<max(count, 1) where ranks.elements[position - 1] == ranks.elements[position] {
             throw .corrupt("two requests have the same number")
         }
@@ -98,6 +98,7 @@ extension LiveReplica where Memory: ~Copyable {
         let (running, preempted, waiting) = (Int(counters.running), Int(counters.preempted), Int(counters.waiting))
         // The one put back last is the first.
         for row in (running..<running + preempted).reversed() {
+            try Work.row(row)
             try replica.putBack(Int(rows.slot.elements[row]))
         }
         let first = running + preempted
@@ -130,6 +131,7 @@ extension LiveReplica where Memory: ~Copyable {
         let (running, members) = (Int(counters.running), Int(counters.running + counters.preempted))
         var decoding = 0
         for row in 0..<members + Int(counters.waiting) {
+            try Work.row(row)
             try replica.appendPolicyRow(row)
             if row < members {
                 replica.setPolicyMember(Int(rows.slot.elements[row]), isRunning: row < running, &decoding)

@@ -24,13 +24,15 @@ struct LiveRoll: ~Copyable {
         let members = engine.replica.members.elements
         var slot = engine.replica.firstRunning
         while slot >= 0 {
+            try Work.row(roll.count)
             roll.add(members[slot].request)
             slot = Int(members[slot].next)
         }
         roll.running = roll.count
         try roll.addWaiting(engine)
-        for position in engine.replica.arrived..<max(engine.positions, engine.replica.arrived)
-        where !engine.replica.requests.isGone(Int(engine.order.elements[position])) {
+        for position in engine.replica.arrived..<max(engine.positions, engine.replica.arrived) {
+            try Work.row(position)
+            if engine.replica.requests.isGone(Int(engine.order.elements[position])) { continue }
             roll.add(engine.order.elements[position])
         }
         roll.pending = roll.count - roll.running - roll.preempted - roll.waiting
@@ -45,6 +47,7 @@ struct LiveRoll: ~Copyable {
             // The preempted are in front there, too.
             let columns = engine.replica.policyRows.columns
             for row in engine.replica.policyRows.runningCount..<engine.replica.policyRows.count {
+                try Work.row(row)
                 let slot = Int(columns.slot[row])
                 add(slot >= 0 ? members[slot].request : UInt32(truncatingIfNeeded: columns.unserved(row)))
                 if slot >= 0 { preempted += 1 }
@@ -52,12 +55,14 @@ struct LiveRoll: ~Copyable {
         } else if engine.replica.waiting.isByArrival {
             var slot = engine.replica.waiting.firstPreempted
             while slot >= 0 {
+                try Work.row(count)
                 add(members[slot].request)
                 slot = Int(members[slot].next)
             }
             preempted = count - running
-            for position in engine.firstPosition..<max(engine.replica.arrived, engine.firstPosition)
-            where !engine.replica.requests.isGone(Int(engine.order.elements[position])) {
+            for position in engine.firstPosition..<max(engine.replica.arrived, engine.firstPosition) {
+                try Work.row(position)
+                if engine.replica.requests.isGone(Int(engine.order.elements[position])) { continue }
                 add(engine.order.elements[position])
             }
         } else {
@@ -65,6 +70,7 @@ struct LiveRoll: ~Copyable {
                 let wasPreempted = pass == 0
                 var queue = try engine.replica.waiting.sorted()
                 while queue.count > 0 {
+                    try Work.row(queue.count)
                     if (queue.top.slot >= 0) == wasPreempted { add(UInt32(truncatingIfNeeded: queue.top.request)) }
                     queue.removeFirst(members)
                 }

@@ -67,7 +67,7 @@ extension Replica where Memory: ~Copyable {
     ) throws(BatchingError) {
         try members.assign(other.members, count: other.slotCount)
         try histories.reserve(members.capacity)
-        histories.elements.update(from: other.histories.elements, count: other.slotCount)
+        try histories.elements.copy(other.histories.elements, count: other.slotCount)
         try memory.reserve(slots: members.capacity)
         try waiting.assign(other.waiting)
         try policyRows.assign(other.policyRows)

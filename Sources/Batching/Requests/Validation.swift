@@ -23,7 +23,9 @@ enum Validation {
             }
         }
         if smallest < minimum {
-            for index in 0..<count where column[index] < minimum {
+            for index in 0..<count {
+                try Work.row(index)
+                guard column[index] < minimum else { continue }
                 throw .invalid("\(name)", index, column[index], "must be at least \(minimum)")
             }
         }

@@ -32,7 +32,10 @@ struct AbortTimes: ~Copyable {
     init(_ requests: RequestColumns) throws(BatchingError) {
         var count = 0
         if let times = requests.abortTime {
-            for index in 0..<requests.count where !times[index].isNaN { count += 1 }
+            for index in 0..<requests.count {
+                try Work.row(index)
+                if !times[index].isNaN { count += 1 }
+            }
         }
         let early = try GrowableBuffer<UInt32>(capacity: 0, repeating: 0)
         let places = try ScratchBuffer(

@@ -18,7 +18,7 @@ public enum ContinuousBatching: TextbookSimulator {
             requests, batchSize: maxBatchSize, batchSizeName: "max_batch_size", timePerToken: timePerToken)
         var sink = ColumnSink(requests: requests, columns: results)
         let summary = try run.run(ContinuousBatching.self, into: &sink)
-        sink.fillKnown()
+        try sink.fillKnown()
         return summary
     }
 
@@ -69,7 +69,12 @@ public enum ContinuousBatching: TextbookSimulator {
             lastFinish = max(lastFinish, finish)
             end = max(end, requestEnd)
         }
-        wheel.remove(through: lastFinish) { sink.complete(order[$0]) }
+        var left = 0
+        try wheel.remove(through: lastFinish) { (position: Int) throws(BatchingError) in
+            try Work.row(left)
+            left &+= 1
+            sink.complete(order[position])
+        }
         return RunCourse(end: end, iterations: lastFinish)
     }
 }

@@ -77,7 +77,7 @@ extension Replica where Memory: ~Copyable {
             if members.elements[slot].chunk > 0 { try advance(slot, end) }
             slot = next
         }
-        if finishingCount > 1 { sortFinishing() }
+        if finishingCount > 1 { try sortFinishing() }
     }
 
     /// Those who decode and whose last token this iteration gives.
@@ -172,7 +172,7 @@ extension Replica where Memory: ~Copyable {
     }
 
     /// In order of admission. They come in that order, or nearly.
-    private mutating func sortFinishing() {
+    private mutating func sortFinishing() throws(BatchingError) {
         let (slots, members) = (finishing.elements, members.elements)
         if finishingCount > 16 {
             var sorted = 1
@@ -182,7 +182,12 @@ extension Replica where Memory: ~Copyable {
                 sorted &+= 1
             }
             if sorted == finishingCount { return }
-            Heap.sort(slots, count: finishingCount) { members[Int($0)].sequence < members[Int($1)].sequence }
+            let stopMask = stopMask
+            try Heap.sort(slots, count: finishingCount) { (step: Int) throws(BatchingError) in
+                if step & stopMask == stopMask { try Work.done(Int64(Work.piece)) }
+            } by: {
+                members[Int($0)].sequence < members[Int($1)].sequence
+            }
             return
         }
         for position in 1..<finishingCount {
@@ -200,6 +205,7 @@ extension Replica where Memory: ~Copyable {
     /// The last token of a member is known, at `end`: it leaves, and its slot and blocks are free.
     @inline(never)
     mutating func finish(_ slot: Int, at end: Nanoseconds, iteration: Int64) throws(BatchingError) {
+        try countWithin(totals.finished)
         let member = members.elements[slot]
         let request = Int(member.request)
         let tokens = member.output
@@ -267,7 +273,9 @@ extension Replica where Memory: ~Copyable {
                 if isInQueue(request) { writeUnserved(request, status) }
             }
         } else {
-            for position in 0..<waiting.count where waiting.candidate(at: position).slot < 0 {
+            for position in 0..<waiting.count {
+                try Work.row(position)
+                if waiting.candidate(at: position).slot >= 0 { continue }
                 writeUnserved(waiting.candidate(at: position).request, status)
             }
         }
@@ -276,7 +284,10 @@ extension Replica where Memory: ~Copyable {
             writeUnserved(index(at: position), .unfinished, hasArrived: false)
         }
         if let column = results.completionOrder {
-            for position in totals.finished..<requests.count { column[position] = -1 }
+            for position in totals.finished..<requests.count {
+                try Work.row(position)
+                column[position] = -1
+            }
         }
         try iterationLog?.rows.finish()
         try decisionLog?.rows.finish()

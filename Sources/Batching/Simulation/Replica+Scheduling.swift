@@ -222,6 +222,7 @@ extension Replica where Memory: ~Copyable {
     mutating func join(
         _ candidate: Candidate, _ hit: PrefixHit, computed: Int64, tokens: Int64, room: Int64
     ) throws(BatchingError) -> Int {
+        try countWithin(Int(truncatingIfNeeded: admissions))
         var slot = candidate.slot
         if slot >= 0 {
             histories.elements[slot].resumedWith = computed

@@ -119,6 +119,9 @@ struct Replica<Memory: BlockMemory & ~Copyable, Attribution: AttributionChoice>:
     /// What a custom policy is shown; empty for any other.
     var policyRows = PolicyRows()
 
+    /// After how many requests, but for one, an iteration may be stopped on its way, so that the run is lost. In an engine
+    /// that runs on never.
+    let stopMask: Int
     /// Rows that were looked at one after the other, where not only what changes was: see `Work`.
     var walked: Int64 = 0
 
@@ -152,6 +155,7 @@ struct Replica<Memory: BlockMemory & ~Copyable, Attribution: AttributionChoice>:
         mayBeAbsent = keepsTokenRuns
         self.keepsTokenRuns = keepsTokenRuns
         notesAdmissions = keepsTokenRuns || (settings.isAsynchronous && requests.maxTokens != nil)
+        stopMask = isLive ? .max : Work.piece - 1
         self.tokenRuns = tokenRuns
         self.requests = requests
         self.results = results
@@ -178,6 +182,12 @@ struct Replica<Memory: BlockMemory & ~Copyable, Attribution: AttributionChoice>:
     @inline(__always)
     func index(at position: Int) -> Int {
         if let arrivalOrder { arrivalOrder[position] } else { position }
+    }
+
+    /// Counts what an iteration does for many requests: called for each of them, with one number after the other.
+    @inline(__always)
+    func countWithin(_ number: Int) throws(BatchingError) {
+        if number & stopMask == stopMask { try Work.done(Int64(Work.piece)) }
     }
 
     var isEmpty: Bool {

@@ -55,13 +55,16 @@ struct ColumnSink: SimulationSink {
     }
 
     /// Fills the columns that are known without a simulation.
-    func fillKnown() {
+    func fillKnown() throws(BatchingError) {
         if let column = columns.tokensGenerated {
-            for index in 0..<requests.count { column[index] = Int32(truncatingIfNeeded: requests.output(index)) }
+            for index in 0..<requests.count {
+                try Work.row(index)
+                column[index] = Int32(truncatingIfNeeded: requests.output(index))
+            }
         }
-        columns.preemptions?.update(repeating: 0, count: requests.count)
-        columns.prefixCachedTokens?.update(repeating: 0, count: requests.count)
-        columns.status?.update(repeating: RequestStatus.finished.rawValue, count: requests.count)
+        try columns.preemptions?.fill(0, count: requests.count)
+        try columns.prefixCachedTokens?.fill(0, count: requests.count)
+        try columns.status?.fill(RequestStatus.finished.rawValue, count: requests.count)
     }
 
     /// A loop of its own for each column, so that each is one run of vector stores.

@@ -17,7 +17,7 @@ public enum StaticBatching: TextbookSimulator {
             requests, batchSize: batchSize, batchSizeName: "batch_size", timePerToken: timePerToken)
         var sink = ColumnSink(requests: requests, columns: results)
         let summary = try run.run(StaticBatching.self, into: &sink)
-        sink.fillKnown()
+        try sink.fillKnown()
         return summary
     }
 
@@ -30,12 +30,16 @@ public enum StaticBatching: TextbookSimulator {
         while position < requests.count {
             let batch = position..<min(position &+ run.batchSize, requests.count)
             var longest: Int64 = 1
-            for member in batch { longest = max(longest, requests.output(order[member])) }
+            try Work.inPieces(of: batch) { piece in
+                for member in piece { longest = max(longest, requests.output(order[member])) }
+            }
 
             let last = order[batch.upperBound &- 1]
             let start = max(course.end, requests.arrival(last))
             guard let end = start.advanced(by: longest, of: run.step) else { throw run.clockOverflow(at: last) }
-            sink.runBatch(batch, of: order, start: start, firstToken: start + run.step, end: end)
+            try Work.inPieces(of: batch) { piece in
+                sink.runBatch(piece, of: order, start: start, firstToken: start + run.step, end: end)
+            }
 
             try Work.done(Int64(batch.count))
             course.end = end

@@ -82,23 +82,29 @@ struct TimingWheel: ~Copyable {
 
     /// Takes out everything due up to and including `iteration`, which is not before any earlier one.
     @inline(__always)
-    mutating func remove(through iteration: Int64, _ body: (Int) -> Void) {
-        if far.nextDue <= iteration { removeFar(through: iteration, body) }
-        removeFromWheel(through: iteration, body)
+    mutating func remove<Failure>(
+        through iteration: Int64, _ body: (Int) throws(Failure) -> Void
+    ) throws(Failure) {
+        if far.nextDue <= iteration { try removeFar(through: iteration, body) }
+        try removeFromWheel(through: iteration, body)
     }
 
     /// Takes out what waits in the heap, each right before what is due with it in the wheel, where it went in later.
     @inline(never)
-    private mutating func removeFar(through iteration: Int64, _ body: (Int) -> Void) {
+    private mutating func removeFar<Failure>(
+        through iteration: Int64, _ body: (Int) throws(Failure) -> Void
+    ) throws(Failure) {
         while far.nextDue <= iteration {
-            removeFromWheel(through: far.nextDue &- 1, body)
-            body(Int(far.removeFirst()))
+            try removeFromWheel(through: far.nextDue &- 1, body)
+            try body(Int(far.removeFirst()))
             count &-= 1
         }
     }
 
     @inline(__always)
-    private mutating func removeFromWheel(through iteration: Int64, _ body: (Int) -> Void) {
+    private mutating func removeFromWheel<Failure>(
+        through iteration: Int64, _ body: (Int) throws(Failure) -> Void
+    ) throws(Failure) {
         // The lists of all buckets become one, so that there is one loop over entries and not one for each bucket.
         var last = removed
         var next = current &+ 1
@@ -122,16 +128,18 @@ struct TimingWheel: ~Copyable {
             next = lastInWord &+ 1
         }
         current = iteration
-        if last != removed { empty(through: last, body) }
+        if last != removed { try empty(through: last, body) }
     }
 
     /// Takes out the entries of the list of removed nodes, and makes all of them free at once.
     @inline(__always)
-    private mutating func empty(through last: Int32, _ body: (Int) -> Void) {
+    private mutating func empty<Failure>(
+        through last: Int32, _ body: (Int) throws(Failure) -> Void
+    ) throws(Failure) {
         let first = nodes.elements[Int(removed)].next
         var node = first
         while true {
-            body(Int(nodes.elements[Int(node)].entry))
+            try body(Int(nodes.elements[Int(node)].entry))
             count &-= 1
             if node == last { break }
             node = nodes.elements[Int(node)].next

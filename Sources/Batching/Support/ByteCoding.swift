@@ -125,9 +125,11 @@ struct ByteReader: ByteCoder {
     }
 
     /// FNV-1a (Fowler, Noll and Vo, 64 bits): of two texts that differ in one byte it is never the same.
-    static func checksum(_ bytes: UnsafePointer<UInt8>, _ count: Int) -> UInt64 {
+    static func checksum(_ bytes: UnsafePointer<UInt8>, _ count: Int) throws(BatchingError) -> UInt64 {
         var checksum: UInt64 = 0xcbf2_9ce4_8422_2325
-        for index in 0..<count { checksum = (checksum ^ UInt64(bytes[index])) &* 0x100_0000_01b3 }
+        try Work.inPieces(of: count) { piece in
+            for index in piece { checksum = (checksum ^ UInt64(bytes[index])) &* 0x100_0000_01b3 }
+        }
         return checksum
     }
 }
@@ -148,16 +150,16 @@ struct ByteEnvelope {
     private static let checksumSize = 8
 
     /// How many bytes `write` writes for what the body does.
-    func size<Failure>(_ body: (inout ByteWriter) throws(Failure) -> Void) throws(Failure) -> Int {
+    func size(_ body: (inout ByteWriter) throws(BatchingError) -> Void) throws(BatchingError) -> Int {
         var writer = ByteWriter(buffer: nil)
         try body(&writer)
         return ByteEnvelope.headSize + writer.count + ByteEnvelope.checksumSize
     }
 
     /// - Parameter buffer: room for as many bytes as `size` says.
-    func write<Failure>(
-        into buffer: UnsafeMutablePointer<UInt8>, _ body: (inout ByteWriter) throws(Failure) -> Void
-    ) throws(Failure) {
+    func write(
+        into buffer: UnsafeMutablePointer<UInt8>, _ body: (inout ByteWriter) throws(BatchingError) -> Void
+    ) throws(BatchingError) {
         var content = ByteWriter(buffer: buffer + ByteEnvelope.headSize)
         try body(&content)
         // How many they are is known only now.
@@ -168,7 +170,7 @@ struct ByteEnvelope {
         head.write(UInt32(0))
         head.write(Int64(contentEnd + ByteEnvelope.checksumSize))
         var tail = ByteWriter(buffer: buffer + contentEnd)
-        tail.write(ByteReader.checksum(buffer, contentEnd))
+        tail.write(try ByteReader.checksum(buffer, contentEnd))
     }
 
     /// What the body wrote, once all around it is found to be right.

@@ -18,21 +18,33 @@ struct GrowableBuffer<Element: BitwiseCopyable>: ~Copyable {
     /// Makes room for at least `count` elements; what is there stays.
     @inline(__always)
     mutating func reserve(_ count: Int) throws(BatchingError) {
-        if count > capacity { try grow(to: count) }
+        if count > capacity { try grow(to: count, asks: false) }
+    }
+
+    /// The same, but that it may be stopped on the way: see `Work`.
+    mutating func reserveAsking(_ count: Int) throws(BatchingError) {
+        if count > capacity { try grow(to: count, asks: true) }
     }
 
     /// Takes over the first `count` elements of another buffer.
     @inline(__always)
     mutating func assign(_ other: borrowing GrowableBuffer, count: Int) throws(BatchingError) {
-        try reserve(count)
+        try reserveAsking(count)
         try elements.copy(other.elements, count: count)
     }
 
     @inline(never)
-    private mutating func grow(to count: Int) throws(BatchingError) {
+    private mutating func grow(to count: Int, asks: Bool) throws(BatchingError) {
         let larger = max(count, 2 &* capacity)
-        let replacement = try ScratchBuffer(count: larger, repeating: filler)
-        replacement.elements.update(from: storage.elements, count: capacity)
+        let replacement = try ScratchBuffer<Element>(uninitialized: larger)
+        let (rest, more) = (replacement.elements + capacity, larger &- capacity)
+        if asks {
+            try replacement.elements.copy(storage.elements, count: capacity)
+            try rest.fill(filler, count: more)
+        } else {
+            replacement.elements.update(from: storage.elements, count: capacity)
+            rest.update(repeating: filler, count: more)
+        }
         storage = replacement
         capacity = larger
     }
@@ -47,6 +59,17 @@ extension UnsafeMutablePointer where Pointee: BitwiseCopyable {
         } else {
             try Work.inPieces(of: count) { piece in
                 (self + piece.lowerBound).update(from: source + piece.lowerBound, count: piece.count)
+            }
+        }
+    }
+
+    /// The same as `update`, but that it may be stopped on the way: see `Work`.
+    func fill(_ value: Pointee, count: Int) throws(BatchingError) {
+        if count <= Work.piece {
+            update(repeating: value, count: count)
+        } else {
+            try Work.inPieces(of: count) { piece in
+                (self + piece.lowerBound).update(repeating: value, count: piece.count)
             }
         }
     }

@@ -42,18 +42,29 @@ enum Heap {
 
     /// Sorts in place, without memory: what the standard library's sort does not promise.
     /// - Complexity: O(`count` log `count`).
+    /// - Parameter step: called once before an element is moved to its place. What it throws leaves them in any order.
     @inline(__always)
-    static func sort<Element>(
-        _ elements: UnsafeMutablePointer<Element>, count: Int, by isLess: (Element, Element) -> Bool
-    ) {
+    static func sort<Element, Failure>(
+        _ elements: UnsafeMutablePointer<Element>, count: Int, step: (Int) throws(Failure) -> Void,
+        by isLess: (Element, Element) -> Bool
+    ) throws(Failure) {
         // The largest comes first, and goes to the end.
         for start in (0..<count / 2).reversed() {
+            try step(start)
             siftDown(elements[start], from: start, elements, count: count) { isLess($1, $0) }
         }
         for end in (0..<count).reversed() {
+            try step(end)
             let last = elements[end]
             elements[end] = elements[0]
             if end > 0 { siftDown(last, from: 0, elements, count: end) { isLess($1, $0) } }
         }
+    }
+
+    @inline(__always)
+    static func sort<Element>(
+        _ elements: UnsafeMutablePointer<Element>, count: Int, by isLess: (Element, Element) -> Bool
+    ) {
+        sort(elements, count: count, step: { _ in }, by: isLess)
     }
 }

@@ -126,9 +126,11 @@ struct IdIndex: ~Copyable {
     }
 
     mutating func assign(_ other: borrowing IdIndex) throws(BatchingError) {
-        if mask != other.mask { places = try ZeroedBuffer(count: other.mask + 1) }
-        places.elements.update(from: other.places.elements, count: other.mask + 1)
-        mask = other.mask
+        if mask != other.mask {
+            places = try ZeroedBuffer(count: other.mask + 1)
+            mask = other.mask
+        }
+        try places.elements.copy(other.places.elements, count: other.mask + 1)
         key = other.key
     }
 }

@@ -13,19 +13,29 @@ struct ScratchBuffer<Element: BitwiseCopyable>: ~Copyable {
 
     /// - Parameters:
     ///   - count: elements; at least 0.
-    ///   - value: what each is set to.
+    ///   - value: what each is set to. That may be stopped on the way: see `Work`.
     init(count: Int, repeating value: Element) throws(BatchingError) {
-        try self.init(uninitialized: count)
-        elements.initialize(repeating: value, count: count)
+        let memory = try ScratchBuffer.allocate(count)
+        do throws(BatchingError) {
+            try memory.fill(value, count: count)
+        } catch {
+            free(memory)
+            throw error
+        }
+        elements = memory
     }
 
     /// - Parameter count: elements; at least 0. Each must be set before it is read.
     init(uninitialized count: Int) throws(BatchingError) {
+        elements = try ScratchBuffer.allocate(count)
+    }
+
+    private static func allocate(_ count: Int) throws(BatchingError) -> UnsafeMutablePointer<Element> {
         let (bytes, overflows) = max(count, 1).multipliedReportingOverflow(by: MemoryLayout<Element>.stride)
         guard !overflows, let memory = malloc(bytes) else {
             throw BatchingError(.outOfMemory, "not enough memory for \(count) elements of scratch space")
         }
-        elements = memory.bindMemory(to: Element.self, capacity: count)
+        return memory.bindMemory(to: Element.self, capacity: count)
     }
 
     deinit {

@@ -52,11 +52,11 @@ struct TimeOrder: ~Copyable {
             sorted = try TimeOrder.sortedFew(column, count)
             return
         }
-        let firstKeys = try ScratchBuffer<Int64>(count: count, repeating: 0)
-        let secondKeys = try ScratchBuffer<Int64>(count: count, repeating: 0)
-        let firstIndices = try ScratchBuffer<UInt32>(count: count, repeating: 0)
-        let secondIndices = try ScratchBuffer<UInt32>(count: count, repeating: 0)
-        let offsets = try ScratchBuffer<Int>(count: TimeOrder.digits, repeating: 0)
+        let firstKeys = try ScratchBuffer<Int64>(uninitialized: count)
+        let secondKeys = try ScratchBuffer<Int64>(uninitialized: count)
+        let firstIndices = try ScratchBuffer<UInt32>(uninitialized: count)
+        let secondIndices = try ScratchBuffer<UInt32>(uninitialized: count)
+        let offsets = try ScratchBuffer<Int>(uninitialized: TimeOrder.digits)
 
         var largest: Int64 = 0
         for index in 0..<count {

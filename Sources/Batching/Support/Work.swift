@@ -41,6 +41,17 @@ enum Work {
         }
     }
 
+    /// The same for some of the rows, which the caller counts if they are no more than a piece.
+    @inline(__always)
+    static func inPieces(
+        of rows: Range<Int>, _ body: (Range<Int>) throws(BatchingError) -> Void
+    ) throws(BatchingError) {
+        if rows.count <= piece { return try body(rows) }
+        try inPieces(of: rows.count) { (piece: Range<Int>) throws(BatchingError) in
+            try body(rows.lowerBound &+ piece.lowerBound..<rows.lowerBound &+ piece.upperBound)
+        }
+    }
+
     private static var interrupted: BatchingError { .cancelled("the interrupt callback stopped the call") }
 }
 

@@ -11,7 +11,7 @@
 typedef int32_t (*cbatching_interrupt_callback)(void *user_data);
 
 /* Units of work from one call of the callback to the next. */
-enum { CBATCHING_WORK_INTERVAL = 1 << 19 };
+enum { CBATCHING_WORK_INTERVAL = 1 << 16 };
 
 /* The callback of the calling thread, from now on; NULL: none. Returns the one before. */
 cbatching_interrupt_callback cbatching_interrupt_set(cbatching_interrupt_callback callback, void *user_data);

@@ -79,8 +79,8 @@ private func accumulated(_ requests: [Request]) throws -> (state: UInt64, promet
         try accumulator.tokens(id, time: end, count: Int32(request.tokensGenerated - 1))
         try accumulator.finished(id, time: end, reason: .stop)
     }
-    var bytes = [UInt8](repeating: 0, count: accumulator.serializedSize())
-    bytes.withUnsafeMutableBufferPointer { accumulator.serialize(into: $0.baseAddress!) }
+    var bytes = [UInt8](repeating: 0, count: try accumulator.serializedSize())
+    try bytes.withUnsafeMutableBufferPointer { try accumulator.serialize(into: $0.baseAddress!) }
     let length = accumulator.renderPrometheus(modelName: "m", engine: "0", maxModelLength: .max, into: nil)
     var text = [UInt8](repeating: 0, count: length)
     text.withUnsafeMutableBufferPointer {

@@ -1,10 +1,17 @@
 """What owns something of the library is not copied behind its back, shared between calls, or used once it is gone."""
 
 import copy
+import gc
+import os
 import pickle
+import signal
+import subprocess
+import sys
 import threading
+import weakref
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +28,7 @@ from batching import (
     RequestColumns,
     simulate,
 )
+from batching._library import library
 
 TIME = AffineTime(base=0.005, per_prefill_token=1e-4, per_decode_token=1e-5)
 
@@ -157,3 +165,297 @@ def test_a_decision_and_a_view_are_over_after_their_call() -> None:
     # What was asked for in time is the caller's own.
     assert columns[0].tolist() == list(range(20))
     assert not columns[0].flags.writeable
+
+
+ENGINE_CALLS: dict[str, Callable[[Any], object]] = {
+    "submit": lambda engine: engine.submit(1, prompt_length=1, output_length=1),
+    "submit_columns": lambda engine: engine.submit_columns(RequestColumns([1])),
+    "advance": lambda engine: engine.advance(),
+    "poll": lambda engine: engine.poll(),
+    "abort": lambda engine: engine.abort(1),
+    "set_output_length": lambda engine: engine.set_output_length(1, 2),
+    "state": lambda engine: engine.state,
+    "estimate": lambda engine: engine.estimate(prompt_length=1, output_length=1),
+    "estimate_columns": lambda engine: engine.estimate_columns(RequestColumns([1])),
+    "fork": lambda engine: engine.fork(),
+    "copy": copy.copy,
+    "deepcopy": copy.deepcopy,
+    "to_bytes": lambda engine: engine.to_bytes(),
+    "repr": repr,
+}
+ACCUMULATOR_CALLS: dict[str, Callable[[Any], object]] = {
+    "arrived": lambda live: live.arrived(1, 0.0),
+    "started": lambda live: live.started(1, 0.0),
+    "tokens": lambda live: live.tokens(1, 0.0),
+    "finished": lambda live: live.finished(1, 0.0),
+    "failed": lambda live: live.failed(1, 0.0),
+    "add": lambda live: live.add([1], [0.0]),
+    "advance": lambda live: live.advance(1.0),
+    "state": lambda live: live.state,
+    "measure": lambda live: live.measure(),
+    "merge": lambda live: live.merge(Accumulator()),
+    "merge into another": lambda live: Accumulator().merge(live),
+    "to_bytes": lambda live: live.to_bytes(),
+    "pickle": pickle.dumps,
+    "copy": copy.copy,
+    "prometheus": lambda live: live.prometheus("model"),
+    "repr": repr,
+}
+
+
+class ForgetfulEngine(LiveEngine):
+    def __init__(self) -> None:
+        """Forgets that of LiveEngine."""
+
+
+class ForgetfulAccumulator(Accumulator):
+    def __init__(self) -> None:
+        """Forgets that of Accumulator."""
+
+
+def failed(kind: type[Any], **options: object) -> Any:
+    """An object whose `__init__` has raised."""
+    made: Any = object.__new__(kind)
+    with pytest.raises((ValueError, TypeError, MemoryError)):
+        made.__init__(**options)
+    return made
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda: object.__new__(LiveEngine),
+        ForgetfulEngine,
+        lambda: failed(LiveEngine, max_num_seqs="many"),
+        lambda: failed(LiveEngine, max_num_seqs=-1),
+    ],
+    ids=["new alone", "subclass without super", "wrong type", "refused by the library"],
+)
+@pytest.mark.parametrize("call", ENGINE_CALLS.values(), ids=ENGINE_CALLS.keys())
+def test_an_engine_that_was_never_made_says_so(made: Callable[[], Any], call: Callable[[Any], object]) -> None:
+    with pytest.raises(ValueError, match=r"this \w*Engine was not made"):
+        call(made())
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda: object.__new__(Accumulator),
+        ForgetfulAccumulator,
+        lambda: failed(Accumulator, window="long"),
+        lambda: failed(Accumulator, window=1e300),
+    ],
+    ids=["new alone", "subclass without super", "wrong type", "refused by the library"],
+)
+@pytest.mark.parametrize("call", ACCUMULATOR_CALLS.values(), ids=ACCUMULATOR_CALLS.keys())
+def test_an_accumulator_that_was_never_made_says_so(made: Callable[[], Any], call: Callable[[Any], object]) -> None:
+    with pytest.raises(ValueError, match=r"this \w*Accumulator was not made"):
+        call(made())
+
+
+def test_a_name_that_is_none_is_an_ordinary_mistake() -> None:
+    for made in (LiveEngine(), Accumulator(), object.__new__(LiveEngine)):
+        assert not hasattr(made, "no_such_method")
+
+
+@pytest.fixture
+def given_back(monkeypatch: pytest.MonkeyPatch) -> Counter[int]:
+    """How often each handle of an engine was given back to the library, by its address."""
+    seen: Counter[int] = Counter()
+    destroy = library.batching_engine_destroy
+
+    def counted(owner: Any) -> None:
+        handle = owner._as_parameter_
+        seen[handle.value] += 1
+        assert destroy(handle) == 0
+
+    monkeypatch.setattr(library, "batching_engine_destroy", counted)
+    return seen
+
+
+def test_each_handle_is_given_back_once_with_its_object(given_back: Counter[int]) -> None:
+    engine = busy_engine()
+    copies = [engine.fork(), copy.copy(engine), LiveEngine.from_bytes(engine.to_bytes())]
+    addresses = {made._handle.value for made in (engine, *copies)}
+    assert given_back.total() == 0
+    copies.clear()
+    assert given_back.total() == 3
+    del engine
+    assert given_back == dict.fromkeys(addresses, 1)
+
+
+def test_a_second_init_makes_a_new_engine_and_keeps_the_first_until_the_end(given_back: Counter[int]) -> None:
+    engine = busy_engine()
+    engine.__init__()  # type: ignore[misc]
+    assert engine.state.submitted == 0
+    assert given_back.total() == 0
+    del engine
+    assert sorted(given_back.values()) == [1, 1]
+
+
+def test_a_cycle_through_its_own_policy_is_collected(given_back: Counter[int]) -> None:
+    class Twin(LiveEngine):
+        def __init__(self) -> None:
+            super().__init__(iteration_time=self.iteration_time)
+
+        def iteration_time(self, _: object) -> float:
+            return 0.5
+
+    twin = Twin()
+    twin.submit(1, prompt_length=1, output_length=2)
+    twin.advance()
+    assert twin.state.clock == 1.0
+    gone = weakref.ref(twin)
+    del twin
+    gc.collect()
+    assert gone() is None
+    assert given_back.total() == 1
+
+
+def test_no_code_of_python_runs_when_a_handle_is_given_back() -> None:
+    # What a handler of a signal raised in it would be lost.
+    seen: list[str] = []
+    engine, live = [LiveEngine()], [Accumulator()]
+    sys.setprofile(lambda frame, event, _: seen.append(frame.f_code.co_name) if event == "call" else None)
+    try:
+        engine.clear()
+        live.clear()
+    finally:
+        sys.setprofile(None)
+    assert seen == []
+
+
+def test_what_an_engine_told_outlives_it() -> None:
+    engine = busy_engine()
+    engine.advance()
+    events, state = engine.poll_columns(), engine.state
+    estimates = engine.estimate_columns(RequestColumns([3, 4], [5, 6]))
+    view = memoryview(np.asarray(events.time))  # type: ignore[arg-type]
+    before = (events.time.tolist(), estimates.ttft.tolist(), repr(state))
+    del engine
+    others = [busy_engine() for _ in range(20)]
+    assert (events.time.tolist(), estimates.ttft.tolist(), repr(state)) == before
+    assert view.tolist() == before[0]
+    del others
+
+
+def test_a_result_outlives_what_it_was_made_from() -> None:
+    requests = RequestColumns([5, 6, 7], [1, 2, 3])
+    result = simulate(requests, iteration_time=0.5, log_decisions=True)
+    column = memoryview(np.asarray(result.end_time))  # type: ignore[arg-type]
+    ends = result.end_time.tolist()
+    log = result.decision_log
+    assert log is not None
+    told = log.request.tolist()
+    del requests, result
+    gc.collect()
+    assert column.tolist() == ends
+    assert log.request.tolist() == told
+
+
+def in_a_child(work: Callable[[], bool]) -> bool:
+    """Whether it is true in a process that was forked, which then ends as usual, within a bounded time."""
+    child = os.fork()
+    if child == 0:
+        signal.alarm(60)
+        status = 3
+        try:
+            status = 0 if work() else 1
+        finally:
+            os._exit(status)
+    return os.waitpid(child, 0)[1] == 0
+
+
+def test_a_child_goes_on_with_its_own_copies() -> None:
+    engine, live = busy_engine(), Accumulator()
+    live.arrived(1, 0.0)
+
+    def work() -> bool:
+        engine.advance()
+        live.arrived(2, 1.0)
+        return engine.state.finished == 4 and live.state.arrived == 2 and len(engine.fork().poll()) == 0
+
+    assert in_a_child(work)
+    assert (engine.state.clock, live.state.arrived) == (0.05, 1)
+
+
+def test_what_a_thread_was_using_at_a_fork_is_busy_in_the_child() -> None:
+    asked, goes_on = threading.Event(), threading.Event()
+
+    def wait(_: object) -> float:
+        asked.set()
+        goes_on.wait(60)
+        return 0.5
+
+    engine = LiveEngine(iteration_time=wait)
+    engine.submit(1, prompt_length=1, output_length=1)
+    thread = threading.Thread(target=engine.advance)
+    thread.start()
+    assert asked.wait(60)
+
+    def is_busy() -> bool:
+        try:
+            engine.advance()
+        except BatchingBusyError:
+            return True
+        return False
+
+    try:
+        assert is_busy()
+        assert in_a_child(is_busy)
+    finally:
+        goes_on.set()
+        thread.join(60)
+    assert engine.state.clock == 0.5
+
+
+# What a program may leave behind when it ends: it says what it has to say, nothing else, and ends with 0.
+ENDS = {
+    "an engine and an accumulator": "kept = (LiveEngine(), Accumulator())",
+    "one that was never made": "kept = object.__new__(LiveEngine); other = object.__new__(Accumulator)",
+    "one whose init fails": """
+class Broken(LiveEngine):
+    def __init__(self):
+        raise KeyError
+try:
+    Broken()
+except KeyError:
+    pass
+""",
+    "a cycle": "kept = []; kept.append((kept, LiveEngine(iteration_time=lambda _, kept=kept: 0.5)))",
+    "a module's own": "sys.modules['kept'] = LiveEngine()",
+    "a thread within a run": "start(lambda: simulate(endless, iteration_time=TIME))",
+    "a thread within a function for the time": "start(lambda: simulate(endless, iteration_time=lambda _: 1e-3))",
+    "a thread within a policy": "start(lambda: simulate(endless, policy=one_each))",
+    "a thread within an engine": """
+kept = LiveEngine(iteration_time=lambda _: 1e-3)
+kept.submit_columns(endless)
+start(kept.advance)
+""",
+}
+PROGRAM = """
+import resource, sys, threading, time
+resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
+from batching import Accumulator, AffineTime, LiveEngine, RequestColumns, simulate
+TIME = AffineTime(base=1e-6, per_context_token=1.7e-9)
+endless = RequestColumns([2**30], [1])
+def one_each(view, decision):
+    decision.decode_rest = True
+    for row in range(view.running_count, view.count):
+        decision.schedule(row, int(view.uncomputed_tokens[row]))
+def start(call):
+    threading.Thread(target=call, daemon=True).start()
+    time.sleep(0.05)
+"""
+
+
+@pytest.mark.parametrize("program", ENDS.values(), ids=ENDS.keys())
+def test_a_program_ends_in_silence_whatever_it_leaves_behind(program: str) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-X", "dev", "-W", "error", "-c", f"{PROGRAM}{program}\nprint('done')"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "done\n", "")

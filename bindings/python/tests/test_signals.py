@@ -13,6 +13,7 @@ import pytest
 
 from batching import (
     Accumulator,
+    AccumulatorEvent,
     AffineTime,
     CompletedColumns,
     LiveEngine,
@@ -20,10 +21,12 @@ from batching import (
     PolicyView,
     RecordedRequests,
     RequestColumns,
+    calculate_batch_metrics,
     distribution,
     generate_workload,
     load_over_time,
     measure,
+    request_latencies,
     simulate,
     simulate_continuous,
     simulate_static,
@@ -192,6 +195,14 @@ def full_engine() -> LiveEngine:
     return engine
 
 
+def full_accumulator() -> Accumulator:
+    live = Accumulator(max_requests=2**18)
+    live.add(np.arange(100_000), np.zeros(100_000), np.full(100_000, AccumulatorEvent.ARRIVED), np.ones(100_000, int))
+    return live
+
+
+TRAFFIC = full_accumulator()
+TRAFFIC_BYTES = TRAFFIC.to_bytes()
 ENGINE = full_engine()
 BYTES = ENGINE.to_bytes()
 COLUMN_CALLS: dict[str, Callable[[], object]] = {
@@ -202,6 +213,14 @@ COLUMN_CALLS: dict[str, Callable[[], object]] = {
     "measure": lambda: measure(recorded()),
     "load": lambda: load_over_time(recorded()),
     "distribution": lambda: distribution(UNORDERED),
+    "latencies": lambda: request_latencies(completed()),
+    "batch metrics": lambda: calculate_batch_metrics(completed(), 1000.0),
+    "simulate at once": lambda: simulate(
+        RequestColumns(LENGTHS, LENGTHS), max_num_seqs=COUNT, max_num_batched_tokens=2_000_000_000
+    ),
+    "merge": lambda: Accumulator(max_requests=2**18).merge(TRAFFIC),
+    "accumulator to bytes": TRAFFIC.to_bytes,
+    "accumulator from bytes": lambda: Accumulator.from_bytes(TRAFFIC_BYTES),
     "accumulator": lambda: Accumulator(max_requests=2**20).add(np.arange(COUNT), TIMES, np.full(COUNT, 100), LENGTHS),
     # In order of arrival: what comes before others that are pending moves them.
     "submit": lambda: LiveEngine().submit_columns(RequestColumns(LENGTHS)),

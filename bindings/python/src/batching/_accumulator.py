@@ -1,7 +1,6 @@
 """The metrics of live traffic, told event by event: over a sliding window and since the start."""
 
 import ctypes
-import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -23,6 +22,7 @@ from batching._arguments import (
 from batching._arguments import shown as shown_value
 from batching._bytes import byte_column, saved
 from batching._calls import check, initialised, pointer
+from batching._handles import Handle
 from batching._library import library
 from batching._serving import SLO, ServingMetrics, measured, metrics_options, set_slo, word
 from batching._signals import interruptible
@@ -65,7 +65,7 @@ class AccumulatorState:
     """Gaps between tokens of requests in flight."""
 
 
-class Accumulator:
+class Accumulator(Handle):
     """Measures live traffic, in memory that is fixed when it is made.
 
     It is told the events of requests as they happen; those of different requests in any order, those of one request in
@@ -119,13 +119,9 @@ class Accumulator:
             raise TypeError(f"slo is {shown_value(slo)}: must be an SLO or None")
         self._slo = slo or SLO()
         set_slo(config, self._slo)
-        handle = ctypes.c_void_p()
+        handle = self._owned(library.batching_accumulator_destroy)
         check(library.batching_accumulator_create(ctypes.byref(config), ctypes.byref(handle)))
-        self._own(handle)
-
-    def _own(self, handle: ctypes.c_void_p) -> None:
         self._handle = handle
-        weakref.finalize(self, library.batching_accumulator_destroy, handle)
 
     def arrived(self, request: int, time: float, prompt_length: int = 0) -> None:
         """A request arrived. `request` is an id of your choice, free again once the request has ended."""
@@ -223,10 +219,9 @@ class Accumulator:
         which = word(scope, "scope", _abi.SCOPES)
 
         def calculate(metrics: _abi.ServingMetrics) -> int:
-            status: int = library.batching_accumulator_measure(
-                self._handle, which, ctypes.byref(options), ctypes.byref(metrics)
+            return interruptible(
+                library.batching_accumulator_measure, self._handle, which, ctypes.byref(options), ctypes.byref(metrics)
             )
-            return status
 
         return measured(calculate, "vllm", wanted, self._slo)
 
@@ -240,7 +235,7 @@ class Accumulator:
         """
         if not isinstance(other, Accumulator):
             raise TypeError(f"other is {shown_value(other)}: must be an Accumulator")
-        check(library.batching_accumulator_merge(self._handle, other._handle))
+        check(interruptible(library.batching_accumulator_merge, self._handle, other._handle))
 
     def to_bytes(self) -> bytes:
         """Everything, requests in flight included: the same state gives the same bytes."""
@@ -255,12 +250,12 @@ class Accumulator:
             ValueError: they are not those of an accumulator, or were changed.
         """
         column = byte_column(data, "data")
-        handle = ctypes.c_void_p()
+        self = cls.__new__(cls)
+        handle = self._owned(library.batching_accumulator_destroy)
         check(
             interruptible(library.batching_accumulator_deserialize, pointer(column), len(column), ctypes.byref(handle))
         )
-        self = cls.__new__(cls)
-        self._own(handle)
+        self._handle = handle
         self._slo = self._read_slo()
         return self
 

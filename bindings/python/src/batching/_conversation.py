@@ -10,6 +10,7 @@ import numpy as np
 
 from batching._calls import Int32Array
 from batching._columns import RequestColumns
+from batching._float_mode import in_standard_mode
 from batching._workloads import generate_columns, number_of_requests
 
 CONVERSATION_ARRIVAL_RATE: Final = 5.53
@@ -34,6 +35,7 @@ _BYTES_PER_REQUEST: Final = 80
 _VARIATES: Final = 2**30
 
 
+@in_standard_mode
 def generate_conversation_workload(num_requests: int, seed: int = 42) -> RequestColumns:
     """Seeded requests that follow the Azure conversation trace of 2023: Poisson arrivals at 5.53 requests a second,
     prompts of 1155 and outputs of 211 tokens in the mean, both heavily skewed.

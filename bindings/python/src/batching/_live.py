@@ -2,7 +2,6 @@
 
 import ctypes
 import math
-import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, NamedTuple, NoReturn, Self
@@ -21,6 +20,7 @@ from batching._engine_config import NAMES, AffineTime, Policy, QueueOrder, confi
 from batching._engine_words import Event
 from batching._errors import BatchingValueError
 from batching._estimates import OF_ONE, Estimate, EstimateColumns, Question, Questions
+from batching._handles import Handle
 from batching._library import library
 from batching._policy import CustomPolicy
 from batching._signals import interruptible
@@ -116,7 +116,7 @@ class LiveState(Displayed):
         return Table("Live engine", ("", ""), rows)
 
 
-class LiveEngine:
+class LiveEngine(Handle):
     """An engine of `simulate` that runs as its host's time goes by, as a twin of a real server.
 
     Requests are submitted while it runs, leave, or get another length; `poll` tells what has happened, `estimate` what
@@ -195,17 +195,16 @@ class LiveEngine:
         )
         # The library keeps the functions, not the struct.
         self._callbacks, self._config = callbacks, config
-        handle = ctypes.c_void_p()
+        handle = self._owned(library.batching_engine_destroy)
         check(library.batching_engine_create(ctypes.byref(config), ctypes.byref(handle)), self._names)
-        self._own(handle)
+        self._take(handle)
 
-    def _own(self, handle: ctypes.c_void_p) -> None:
+    def _take(self, handle: ctypes.c_void_p) -> None:
         self._handle = handle
         # What estimates need: to make it takes longer than the answer. Each call that is under way has one of its own.
         self._questions: list[Question] = []
         # Where the clock is, as far as it is known; never ahead of it.
         self._clock: float | None = None
-        weakref.finalize(self, library.batching_engine_destroy, handle)
 
     def submit(
         self,
@@ -420,11 +419,11 @@ class LiveEngine:
 
     def fork(self) -> Self:
         """An independent copy, for a what-if. It has no events to tell yet, and its functions are the same."""
-        handle = ctypes.c_void_p()
-        check(interruptible(library.batching_engine_fork, self._handle, ctypes.byref(handle)))
         copy = type(self).__new__(type(self))
+        handle = copy._owned(library.batching_engine_destroy)
+        check(interruptible(library.batching_engine_fork, self._handle, ctypes.byref(handle)))
         copy._names, copy._callbacks, copy._config = self._names, self._callbacks, self._config
-        copy._own(handle)
+        copy._take(handle)
         return copy
 
     def __copy__(self) -> Self:
@@ -475,14 +474,14 @@ class LiveEngine:
             config.time_callback = callbacks.iteration_time(iteration_time)
         self = cls.__new__(cls)
         self._names, self._callbacks, self._config = NAMES, callbacks, config
-        handle = ctypes.c_void_p()
+        handle = self._owned(library.batching_engine_destroy)
         check(
             interruptible(
                 library.batching_engine_load, pointer(column), len(column), ctypes.byref(config), ctypes.byref(handle)
             ),
             self._names,
         )
-        self._own(handle)
+        self._take(handle)
         return self
 
     def __repr__(self) -> str:

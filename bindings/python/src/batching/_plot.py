@@ -10,6 +10,7 @@ from batching._arguments import shown
 from batching._engine_result import Result
 from batching._errors import BatchingValueError, MissingExtraError
 from batching._files import suffix_of, whole_file
+from batching._float_mode import in_standard_mode
 from batching._schedule import Run, middle_window, readable_window
 from batching._simulators import SimulationResult
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+@in_standard_mode
 def plot_comparison(
     static: SimulationResult, continuous: SimulationResult, window: tuple[float, float] | None = None
 ) -> "Figure":
@@ -46,6 +48,7 @@ def plot_comparison(
     return figure
 
 
+@in_standard_mode
 def plot_runs(runs: Mapping[str, Run], window: tuple[float, float] | None = None) -> "Figure":
     """Draw any runs of the same requests, as plot_comparison does two: the schedules of the first four one below the
     other, and the latencies of all. Yellow is the time from admission to the first token.
@@ -68,12 +71,14 @@ def plot_runs(runs: Mapping[str, Run], window: tuple[float, float] | None = None
     return figure
 
 
+@in_standard_mode
 def plot_timeline(run: Run, window: tuple[float, float] | None = None) -> "Figure":
     """What Result.plot_timeline and SimulationResult.plot_timeline do."""
     figure: Figure = _drawing().draw_timeline(run, _checked(middle_window([run]) if window is None else window))
     return figure
 
 
+@in_standard_mode
 def plot_latency(run: Run) -> "Figure":
     """What Result.plot_latency and SimulationResult.plot_latency do."""
     figure: Figure = _drawing().draw_latency(run)

@@ -8,6 +8,7 @@ from batching._arguments import shown
 from batching._engine_result import Result
 from batching._errors import MissingExtraError
 from batching._files import suffix_of, whole_file
+from batching._float_mode import in_standard_mode
 from batching._simulators import SimulationResult
 
 Run = Result | SimulationResult
@@ -15,6 +16,7 @@ Run = Result | SimulationResult
 _SUFFIXES: Final = (".parquet", ".csv", ".json")
 
 
+@in_standard_mode
 def write_results(result: Run, path: str | os.PathLike[str]) -> None:
     """Write what became of each request to a Parquet, CSV or JSON file, whichever the suffix of the path names.
 

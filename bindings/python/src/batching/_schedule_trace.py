@@ -21,6 +21,7 @@ from batching._engine_result import Result
 from batching._engine_words import Event, RequestStatus
 from batching._errors import BatchingValueError
 from batching._files import suffix_of, whole_file
+from batching._float_mode import in_standard_mode
 from batching._intervals import NEVER, levels, lowest_free, nanoseconds
 from batching._results_file import Run, check_run
 from batching._run_times import RunTimes, run_times, token_times
@@ -33,6 +34,7 @@ Window = tuple[float, float]
 """Begin and end in seconds."""
 
 
+@in_standard_mode
 def write_schedule_trace(result: Run, path: str | os.PathLike[str], window: Window | None = None) -> None:
     """Write the schedule of a run as a trace in JSON: open it at ui.perfetto.dev, or in chrome://tracing.
 

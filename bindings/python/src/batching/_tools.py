@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from batching._calls import Float64Array, Int64Array
 from batching._errors import BatchingValueError
+from batching._float_mode import in_standard_mode
 from batching._intervals import NEVER, levels, nanoseconds
 from batching._recorded import RecordedRequests
 from batching._serving import SLO, Distribution, PercentileMethod, ServingMetrics, distribution, measure
@@ -23,6 +24,7 @@ _SGLANG_NAMES: Final = {"ttft": "ttft", "tpot": "tpot", "itl": "itl", "e2e_laten
 _AIPERF_PERCENTILES: Final = (1, 5, 10, 25, 50, 75, 90, 95, 99)
 
 
+@in_standard_mode
 def vllm_metrics(
     recorded: RecordedRequests,
     *,
@@ -55,6 +57,7 @@ def vllm_metrics(
     return told | _in_seconds(recorded)
 
 
+@in_standard_mode
 def sglang_metrics(
     recorded: RecordedRequests, *, duration: float | None = None, slo: SLO | None = None
 ) -> dict[str, Any]:
@@ -98,6 +101,7 @@ def sglang_metrics(
     return told
 
 
+@in_standard_mode
 def sglang_steady_state(recorded: RecordedRequests, concurrency_ratio: float = 0.8) -> dict[str, Any]:
     """What calculate_steady_state_metrics of SGLang returns: figures of the longest stretch of time in which at least
     `concurrency_ratio` of the peak number of requests are in the system.
@@ -145,6 +149,7 @@ def sglang_steady_state(recorded: RecordedRequests, concurrency_ratio: float = 0
     }
 
 
+@in_standard_mode
 def aiperf_metrics(
     recorded: RecordedRequests, *, duration: float | None = None, slo: SLO | None = None
 ) -> dict[str, dict[str, float | None]]:
@@ -204,6 +209,7 @@ def aiperf_metrics(
     return told
 
 
+@in_standard_mode
 def aiperf_effective_concurrency(recorded: RecordedRequests) -> dict[str, float]:
     """AIPerf's effective_concurrency: answered requests in the system, averaged over time from the first arrival to the
     last end; percentiles by weighted inverse distribution.

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from batching._arguments import integer, shown
 from batching._columns import RequestColumns
 from batching._errors import BatchingError, BatchingValueError, MissingExtraError
+from batching._float_mode import in_standard_mode
 from batching._recorded import RecordedRequests
 
 Progress = Callable[[int, int], None]
@@ -104,6 +105,7 @@ class Trace:
         return f"Trace({', '.join(parts)})"
 
 
+@in_standard_mode
 def read_trace(
     path: TraceFile,
     format: str | None = None,  # noqa: A002  (what a caller expects it to be called)
@@ -165,6 +167,7 @@ def read_trace(
     return _read(path, format, progress, count_tokens, run, one=True)[0]
 
 
+@in_standard_mode
 def read_runs(
     path: TraceFile,
     format: str | None = None,  # noqa: A002  (what a caller expects it to be called)

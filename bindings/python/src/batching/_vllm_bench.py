@@ -18,6 +18,7 @@ from batching._engine_result import Result
 from batching._engine_words import RequestStatus
 from batching._errors import BatchingValueError
 from batching._files import suffix_of, whole_file
+from batching._float_mode import in_standard_mode
 from batching._intervals import levels
 from batching._results_file import Run, check_run
 from batching._run_times import TokenTimes, run_times, token_times
@@ -34,6 +35,7 @@ _LOGGED: Final = "simulated"
 _JSON_ELEMENTS: Final = 256
 
 
+@in_standard_mode
 def vllm_bench_json(
     result: Run,
     *,
@@ -137,6 +139,7 @@ class VllmBenchSettings(TypedDict, total=False):
     date: datetime | None
 
 
+@in_standard_mode
 def write_vllm_bench(result: Run, path: str | os.PathLike[str], **settings: Unpack[VllmBenchSettings]) -> None:
     """Write what vllm_bench_json returns to a file.
 
