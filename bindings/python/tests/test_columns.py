@@ -2,6 +2,7 @@
 
 import array
 import copy
+import inspect
 import pickle
 from typing import Any
 
@@ -160,6 +161,37 @@ def test_columns_can_be_copied_and_pickled() -> None:
             assert getattr(twin, name).tolist() == getattr(columns, name).tolist()
         assert twin.hash_block_size == 32
         assert batching.simulate_static(twin, 2).total_time == batching.simulate_static(columns, 2).total_time
+
+
+def test_columns_in_which_some_are_replaced_keep_all_others() -> None:
+    given: dict[str, Any] = {
+        "output_length": [3, 4], "prompt_length": [5, 6], "arrival_time": [0.0, 1.0], "priority": [1, 0],
+        "tie_break": [7, 8], "hash_ids": [[1], [2, 3]], "hash_block_size": 4, "hash_covers_output": True,
+        "max_tokens": [9, 10], "abort_time": [0.5, 2.0],
+    }  # fmt: skip
+    columns = RequestColumns(**given)
+    other: dict[str, Any] = {
+        "output_length": [2, 1], "prompt_length": [6, 5], "arrival_time": [0.25, 0.5], "priority": None,
+        "tie_break": [1, 2], "hash_ids": [[], [4]], "hash_block_size": 8, "hash_covers_output": False,
+        "max_tokens": [3, 4], "abort_time": None,
+    }  # fmt: skip
+    # All that the constructor takes is here.
+    assert given.keys() == {*inspect.signature(RequestColumns).parameters} - {"hash_offsets"}
+
+    def listed(columns: RequestColumns) -> dict[str, Any]:
+        attributes = {name: getattr(columns, name) for name in (*given, "hash_offsets")}
+        return {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in attributes.items()}
+
+    for name, value in other.items():
+        replaced = columns.replace(**{name: value})
+        assert listed(replaced) == listed(RequestColumns(**(given | {name: value})))
+    assert listed(columns) == listed(RequestColumns(**given))
+    offsets = columns.replace(hash_ids=[7, 8, 9], hash_offsets=[0, 3, 3])
+    assert (listed(offsets)["hash_ids"], listed(offsets)["hash_offsets"]) == ([7, 8, 9], [0, 3, 3])
+    with pytest.raises(TypeError, match="speed"):
+        columns.replace(speed=1)
+    with pytest.raises(ValueError, match="max_tokens has 1 elements, but output_length has 2"):
+        columns.replace(max_tokens=[5])
 
 
 def test_columns_say_what_they_are() -> None:

@@ -117,6 +117,21 @@ class RequestColumns(_Columns):
             raise TypeError(f"hash_covers_output is {shown(hash_covers_output)}: must be True or False")
         self.__dict__.update(hash_block_size=hash_block_size, hash_covers_output=bool(hash_covers_output))
 
+    def replace(self, **columns: Any) -> "RequestColumns":
+        """The same requests with other columns in place of those that are named: arguments of the constructor.
+
+        >>> requests = RequestColumns([50, 200], arrival_time=[0.0, 0.5])
+        >>> requests.replace(abort_time=[30.0, 30.5]).abort_time.tolist()
+        [30.0, 30.5]
+
+        Without hash_offsets, hash_ids are one sequence a request, as there.
+        """
+        # Every argument of the constructor is an attribute, and there are no others.
+        kept = dict(self.__dict__)
+        if "hash_ids" in columns:
+            del kept["hash_offsets"]
+        return RequestColumns(**(kept | columns))
+
     def __len__(self) -> int:
         return len(self.output_length)
 
