@@ -24,8 +24,8 @@ _EXAMPLES: Final = """Examples:
 
 \b
   batching simulate --policy vllm --max-num-seqs 128 --num-gpu-blocks 8000
-  batching simulate --trace trace.csv --setting enable_prefix_caching=true --report report.html
-  batching simulate --iteration-time 0.02 --plot timeline.svg"""
+  batching simulate --trace mooncake_trace.jsonl --num-gpu-blocks 8000 --setting enable_prefix_caching=true
+  batching simulate --iteration-time 0.02 --plot timeline.svg --report report.html --output requests.parquet"""
 
 
 def simulate_one(  # noqa: PLR0912, PLR0915, PLR0917  (options, which nobody passes by position)
