@@ -187,7 +187,7 @@ TEST_CASE("a client that leaves has the tokens of the iterations that were over,
     CHECK(std::count(run.decision_log.event.begin(), run.decision_log.event.end(), batching::event::aborted) == 1);
     requests.abort_time = {2.5};
     CHECK(refusal([&] { batching::simulate(requests, config); }) ==
-          "abort_time has 1 elements, but prompt_length has 2");
+          "abort_time has 1 element, but prompt_length has 2");
 }
 
 TEST_CASE("priority decides who goes first, then arrival, then tie_break") {
@@ -424,10 +424,10 @@ TEST_CASE("output columns that are too short are refused, and nothing is written
         return refusal([&] { batching::simulate_into(two_requests(), {}, view); });
     };
     using view = batching::results_view;
-    CHECK(sentence([&](view &is) { is.preemptions = one; }) == "preemptions has 1 elements, but prompt_length has 2");
+    CHECK(sentence([&](view &is) { is.preemptions = one; }) == "preemptions has 1 element, but prompt_length has 2");
     CHECK(sentence([&](view &is) { is.prefix_cached_tokens = one; }) ==
-          "prefix_cached_tokens has 1 elements, but prompt_length has 2");
-    CHECK(sentence([&](view &is) { is.status = one_status; }) == "status has 1 elements, but prompt_length has 2");
+          "prefix_cached_tokens has 1 element, but prompt_length has 2");
+    CHECK(sentence([&](view &is) { is.status = one_status; }) == "status has 1 element, but prompt_length has 2");
     CHECK(one == std::vector<std::int32_t>{-1});
     CHECK(one_status == std::vector{batching::request_status::stuck});
 

@@ -23,7 +23,7 @@ struct ScratchBuffer<Element: BitwiseCopyable>: ~Copyable {
     init(uninitialized count: Int) throws(BatchingError) {
         let (bytes, overflows) = max(count, 1).multipliedReportingOverflow(by: MemoryLayout<Element>.stride)
         guard !overflows, let memory = malloc(bytes) else {
-            throw BatchingError(.outOfMemory, "not enough memory for \(count) elements of scratch space")
+            throw BatchingError(.outOfMemory, "not enough memory for scratch space (elements: \(count))")
         }
         elements = memory.bindMemory(to: Element.self, capacity: count)
     }
@@ -40,7 +40,7 @@ func reallocated<Element: BitwiseCopyable>(
 ) throws(BatchingError) -> UnsafeMutablePointer<Element> {
     let (bytes, overflows) = max(count, 1).multipliedReportingOverflow(by: MemoryLayout<Element>.stride)
     guard !overflows, let memory = realloc(elements, bytes) else {
-        throw BatchingError(.outOfMemory, "not enough memory for \(count) elements of scratch space")
+        throw BatchingError(.outOfMemory, "not enough memory for scratch space (elements: \(count))")
     }
     return memory.bindMemory(to: Element.self, capacity: count)
 }

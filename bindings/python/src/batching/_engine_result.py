@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from batching import _abi
+from batching._arguments import number_of
 from batching._attribution import Attribution
 from batching._calls import BoolArray, Float64Array, Int32Array, Int64Array
 from batching._columns import CompletedColumns, RequestColumns, _Columns
@@ -282,14 +283,16 @@ class Result(MeasuredRun, _Columns):
         return Table(f"Run of the policy {self.policy}", ("", ""), [row for row in rows if row[0] not in untold])
 
     def __repr__(self) -> str:
-        parts = [f"{self.policy}, {self.finished} of {len(self)} requests finished"]
+        parts = [f"{self.policy}, {self.finished} of {number_of(len(self), 'request')} finished"]
         parts += [
             f"{count} {name}" for name, count in [("rejected", self.rejected), ("aborted", self.aborted)] if count
         ]
-        parts.append(f"{self.total_tokens} tokens in {self.total_time!r} s, {self.throughput:.6g} tokens/s")
-        parts.append(f"{self.iterations} iterations")
+        parts.append(
+            f"{number_of(self.total_tokens, 'token')} in {self.total_time!r} s, {self.throughput:.6g} tokens/s"
+        )
+        parts.append(number_of(self.iterations, "iteration"))
         if self.total_preemptions:
-            parts.append(f"{self.total_preemptions} preemptions")
+            parts.append(number_of(self.total_preemptions, "preemption"))
         if self.end_reason != EndReason.COMPLETED:
             parts.append(f"ended by {self.end_reason.name}")
         return f"Result({', '.join(parts)})"
