@@ -10,6 +10,7 @@ import pytest
 
 from batching import (
     Accumulator,
+    AffineTime,
     LiveEngine,
     RecordedRequests,
     RequestColumns,
@@ -133,3 +134,22 @@ def _refusal(call: Callable[[], object]) -> str:
     with pytest.raises(ValueError) as caught:  # noqa: PT011  (its sentence is what the test is about)
         call()
     return str(caught.value)
+
+
+def test_a_run_says_which_slots_and_times_it_assumed() -> None:
+    assert str(simulate(LESSON)).splitlines()[0] == "Run of the policy vllm: max_num_seqs 256, iteration time 10 ms"
+    time = AffineTime(base=0.005, per_prefill_token=2e-5)
+    told = str(simulate(LESSON, max_num_seqs=2, iteration_time=time, num_gpu_blocks=50, policy="orca"))
+    assert told.splitlines()[0] == (
+        "Run of the policy orca: max_num_seqs 2, num_gpu_blocks 50, iteration time 5 ms + 20 µs a prefill token"
+    )
+    lines = [line.split() for line in str(simulate_continuous(LESSON, 2)).splitlines()]
+    assert ["batch", "size", "2"] in lines
+    assert ["time", "per", "token", "10", "ms"] in lines
+
+
+def test_a_band_without_requests_has_no_time() -> None:
+    attribution = simulate(RequestColumns([1]), iteration_time=1.0, attribution=True).attribution
+    (line,) = [line for line in str(attribution).splitlines() if "mean time" in line]
+    # One of the bands has the request.
+    assert sorted(line.split()[2:]) == ["-", "-", "-", "1", "s"]

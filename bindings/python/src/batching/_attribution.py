@@ -171,7 +171,7 @@ class Attribution(Displayed, _Columns):
     def _table(self) -> Table:
         bands = self.bands()
         rows = [["requests", *(count(band.count) for band in bands)]]
-        rows.append(["mean time", *(seconds(band.mean_total) for band in bands)])
+        rows.append(["mean time", *(seconds(band.mean_total) if band.count else "-" for band in bands)])
         for name in PARTS:
             parts = [float(getattr(band.mean, name)) for band in bands]
             if any(parts):

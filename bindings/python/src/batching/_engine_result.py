@@ -280,7 +280,10 @@ class Result(MeasuredRun, _Columns):
         untold = {name for name, told in ends.items() if not told}
         untold |= {"KV blocks in use, mean and peak"} if unlimited else set()
         untold |= {"prefix cache hits"} if not self.prefix_cache_queries else set()
-        return Table(f"Run of the policy {self.policy}", ("", ""), [row for row in rows if row[0] not in untold])
+        from batching._captions import described  # noqa: PLC0415  (which knows this class)
+
+        title = f"Run of the policy {self.policy}: {described(self.settings)}"
+        return Table(title, ("", ""), [row for row in rows if row[0] not in untold])
 
     def __repr__(self) -> str:
         parts = [f"{self.policy}, {self.finished} of {number_of(len(self), 'request')} finished"]

@@ -112,6 +112,7 @@ class SimulationResult(MeasuredRun, CompletedColumns):
         rows = [
             ("requests", count(len(self))),
             ("batch size", count(self.batch_size)),
+            ("time per token", seconds(self.time_per_token)),
             ("total time", seconds(self.total_time)),
             throughput_row(metrics),
             *latency_rows(metrics),
