@@ -35,6 +35,8 @@ def test_a_time_is_in_the_unit_that_reads_best(value: float, text: str) -> None:
 
 def test_figures() -> None:
     assert (count(1234567), rate(12.3456), rate(12345.6), share(0.1234)) == ("1,234,567", "12.35", "12,346", "12.3%")
+    # Two requests in ten minutes.
+    assert (rate(2 / 600), rate(0.05), rate(0.0), rate(0.1)) == ("0.0033", "0.05", "0.00", "0.10")
     assert (count(float("nan")), rate(float("inf")), share(float("nan"))) == ("-", "-", "-")
 
 

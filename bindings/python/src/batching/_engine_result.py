@@ -181,23 +181,24 @@ class Result(MeasuredRun, _Columns):
 
     def recorded(self) -> RecordedRequests:
         """The requests that were sent, as a serving run: what `measure` takes. Those without all their tokens have
-        failed, whether they were rejected or the run ended before. The times of their tokens, and with them the ITL,
-        are known only with log_iterations and log_decisions.
+        failed, and no end: whether they were rejected, their clients left or the run ended before. The times of their
+        tokens, and with them the ITL, are known only with log_iterations and log_decisions.
         """
         from batching._run_times import token_times  # noqa: PLC0415  (which knows this class)
 
         sent = self.was_sent()
+        answered = self.status[sent] == RequestStatus.FINISHED
         told = token_times(self)
         tokens = None if told is None else told.of(sent)
         arrivals, prompts = self.requests.arrival_time, self.requests.prompt_length
         return RecordedRequests(
-            self.end_time[sent],
+            np.where(answered, self.end_time[sent], np.nan),
             self.tokens_generated[sent],
             arrival_time=None if arrivals is None else arrivals[sent],
             start_time=self.start_time[sent],
             first_token_time=self.first_token_time[sent],
             prompt_length=None if prompts is None else prompts[sent],
-            success=self.status[sent] == RequestStatus.FINISHED,
+            success=answered,
             token_times=None if tokens is None else tokens.times / 1e9,
             token_offsets=None if tokens is None else tokens.offsets,
         )
