@@ -1075,9 +1075,10 @@ batching_status batching_strategies_compare(const batching_requests *requests, i
  *   waiting_for_slot and waiting_for_memory   From its arrival to the beginning of the iteration that first admits it.
  *       It is memory from the beginning of an iteration in whose scheduling somebody was preempted, or the first of the
  *       waiting was refused because its KV blocks were not free, slots and budget being there, to the beginning of the
- *       next iteration; if it formed a static or dynamic batch, to the end of that. Whoever is in the queue then waits
- *       for memory. Everything else is for a slot. A request that arrives while an iteration runs is in the queue from
- *       the next one on: until then it waits for a slot.
+ *       next iteration; if it formed a static or dynamic batch, to the end of that; and if such a batch now waits until
+ *       there are requests enough, since clients have left, to the beginning of that wait. Every request that is in the
+ *       queue meanwhile waits for memory. Everything else is for a slot. A request that arrives while an iteration runs
+ *       is in the queue from the next one on: until then it waits for a slot.
  *   prefill   From there until it decodes for the first time: until the end of the iteration that gives its first
  *       token. It includes iterations in which others left it no tokens. With instant_prefill there is none.
  *   decode and slowed_by_prefill   From there to its last token. Of each iteration, slowed_by_prefill has its duration

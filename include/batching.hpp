@@ -398,6 +398,11 @@ template <class Enumeration> const std::int32_t *underlying(const Enumeration *e
     return reinterpret_cast<const std::int32_t *>(elements);
 }
 
+/// So many elements, in a sentence.
+inline std::string elements(std::size_t size) {
+    return std::to_string(size) + (size == 1 ? " element" : " elements");
+}
+
 /// Finds out how many requests there are, and that all columns agree on it.
 class column_sizes {
   public:
@@ -425,9 +430,9 @@ class column_sizes {
             name_ = name;
             size_ = size - 1;
         } else if (size != size_ + 1) {
-            throw invalid_argument(BATCHING_ERROR_INVALID_ARGUMENT,
-                                   std::string(name) + " has " + std::to_string(size) + " elements: must be " +
-                                       std::to_string(size_ + 1) + ", one more than there are requests");
+            throw invalid_argument(BATCHING_ERROR_INVALID_ARGUMENT, std::string(name) + " has " + elements(size) +
+                                                                        ": must be " + std::to_string(size_ + 1) +
+                                                                        ", one more than there are requests");
         }
         return given->data();
     }
@@ -447,8 +452,8 @@ class column_sizes {
 
   private:
     [[noreturn]] void disagree(batching_status status, const char *name, std::size_t size) const {
-        throw invalid_argument(status, std::string(name) + " has " + std::to_string(size) + " elements, but " + name_ +
-                                           " has " + std::to_string(size_));
+        throw invalid_argument(status, std::string(name) + " has " + elements(size) + ", but " + name_ + " has " +
+                                           std::to_string(size_));
     }
 
     const char *name_ = nullptr;
@@ -463,9 +468,9 @@ inline void check_hashes(const requests_view &view) {
     const std::size_t last = view.hash_offsets->size() - 1;
     const std::int64_t end = (*view.hash_offsets)[last];
     if (end < 0 || static_cast<std::uint64_t>(end) != view.hash_ids->size()) {
-        throw invalid_argument(BATCHING_ERROR_INVALID_ARGUMENT,
-                               "hash_offsets[" + std::to_string(last) + "] is " + std::to_string(end) +
-                                   ", but hash_ids has " + std::to_string(view.hash_ids->size()) + " elements");
+        throw invalid_argument(BATCHING_ERROR_INVALID_ARGUMENT, "hash_offsets[" + std::to_string(last) + "] is " +
+                                                                    std::to_string(end) + ", but hash_ids has " +
+                                                                    elements(view.hash_ids->size()));
     }
 }
 

@@ -50,7 +50,8 @@ import Testing
         #expect {
             try Engine.simulate(Self.requests, configuration: scheduling)
         } throws: { error in
-            "\(error)" == Self.answer + "scheduled_count is 1000: must be between 0 and the 2 rows of the view"
+            "\(error)"
+                == Self.answer + "scheduled_count is 1000: must be between 0 and the number of rows of the view, 2"
         }
         let preempting = Self.configuration { (_, decision) throws(BatchingError) in
             for _ in 0..<1000 { decision.preempt(.max) }
@@ -59,7 +60,7 @@ import Testing
         #expect {
             try Engine.simulate(Self.requests, configuration: preempting)
         } throws: { error in
-            "\(error)" == Self.answer + "preempted_count is 1000: must be between 0 and the 0 rows that run"
+            "\(error)" == Self.answer + "preempted_count is 1000: must be between 0 and the number of rows that run, 0"
         }
     }
 

@@ -5,6 +5,8 @@ struct EngineCase {
     var prompts: [Int32]
     var outputs: [Int32]
     var arrivals: [Double]
+    var maxTokens: [Int32]?
+    var abortTimes: [Double]?
     var configuration = EngineConfiguration()
 
     struct Outcome: Equatable {
@@ -37,13 +39,22 @@ struct EngineCase {
             startTime: copy(outcome.start), firstTokenTime: copy(outcome.firstToken), endTime: copy(outcome.end),
             tokensGenerated: copy(outcome.tokens), completionOrder: copy(outcome.completionOrder),
             preemptions: copy(outcome.preemptions), status: copy(outcome.status))
+        let maxTokens = self.maxTokens.map(copy)
+        let abortTimes = self.abortTimes.map(copy)
+        defer {
+            maxTokens?.deallocate()
+            abortTimes?.deallocate()
+            for column in [columns.startTime, columns.firstTokenTime, columns.endTime] { column?.deallocate() }
+            for column in [columns.tokensGenerated, columns.preemptions, columns.status] { column?.deallocate() }
+            columns.completionOrder?.deallocate()
+        }
         let summary = try prompts.withUnsafeBufferPointer { prompts in
             try outputs.withUnsafeBufferPointer { outputs in
                 try arrivals.withUnsafeBufferPointer { arrivals in
                     try Engine.simulate(
                         RequestColumns(
                             count: count, promptLength: prompts.baseAddress, outputLength: outputs.baseAddress,
-                            arrivalTime: arrivals.baseAddress),
+                            arrivalTime: arrivals.baseAddress, maxTokens: maxTokens, abortTime: abortTimes),
                         configuration: configuration, results: columns, iterationLog: &iterationLog,
                         decisionLog: &decisionLog)
                 }
@@ -66,8 +77,7 @@ struct EngineCase {
     }
 
     private func taken<Element>(_ column: UnsafeMutablePointer<Element>?, _ count: Int) -> [Element] {
-        defer { column?.deallocate() }
-        return Array(UnsafeBufferPointer(start: column, count: count))
+        Array(UnsafeBufferPointer(start: column, count: count))
     }
 
     struct Event: Equatable {

@@ -81,6 +81,61 @@ import Testing
         #expect(run.summary.busyTime == 2)
     }
 
+    @Test(arguments: [false, true])
+    func `an answer that ends before what was asked for is in one batch more, asynchronously`(isAhead: Bool) throws {
+        var engine = EngineCase(prompts: [4], outputs: [3], arrivals: [0])
+        engine.configuration.isAsynchronous = isAhead
+        engine.configuration.iterationTime = .constant(1)
+        engine.maxTokens = [100]
+        let run = try engine.run()
+        // The prompt gives the first token, two decodes the others. The batch behind the last was scheduled before that
+        // was known, if any was.
+        #expect(run.outcome.end == [3])
+        #expect(run.outcome.tokens == [3])
+        #expect(run.summary.decodeTokens == (isAhead ? 3 : 2))
+        engine.maxTokens = [3]
+        #expect(try engine.run().summary.decodeTokens == 2)
+    }
+
+    @Test(arguments: [PolicyName.vllm, .continuous, .orca, .static, .dynamic])
+    func `a client that leaves has the tokens of the iterations that were over`(policy: PolicyName) throws {
+        // Iteration 2, from 2.0 to 3.0, is under way when the first client leaves: its token is lost.
+        var engine = EngineCase(prompts: [1, 1], outputs: [4, 4], arrivals: [0, 0])
+        engine.configuration.policy = policy
+        engine.configuration.iterationTime = .constant(1)
+        engine.abortTimes = [2.5, .nan]
+        let run = try engine.run()
+        #expect(run.outcome.status == [RequestStatus.aborted, .finished].map(\.rawValue))
+        #expect(run.outcome.tokens == [2, 4])
+        #expect(run.outcome.end == [3, 4])
+        #expect(run.outcome.completionOrder == [1, -1])
+        #expect(run.events.filter { $0.event == .aborted } == [.init(2, 0, .aborted, 2)])
+        #expect(run.summary.aborted == 1)
+        #expect(run.summary.finished == 1)
+        #expect(run.summary.unfinished == 0)
+    }
+
+    @Test func `a request that waits has the slot of one whose client left`() throws {
+        var engine = EngineCase(prompts: [1, 1], outputs: [10, 2], arrivals: [0, 0])
+        engine.configuration.maxNumSeqs = 1
+        engine.configuration.iterationTime = .constant(1)
+        engine.abortTimes = [2.5, .nan]
+        let run = try engine.run()
+        #expect(run.outcome.start == [0, 3])
+        #expect(run.outcome.end == [3, 5])
+    }
+
+    @Test func `an end of an answer that cannot be is named`() throws {
+        var engine = EngineCase(prompts: [1, 1], outputs: [3, 5], arrivals: [0, 1])
+        engine.maxTokens = [3, 4]
+        var error = #expect(throws: BatchingError.self) { try engine.run() }
+        #expect(error?.message == "max_tokens[1] is 4: must be at least output_length[1], which is 5")
+        engine.maxTokens = nil
+        engine.abortTimes = [.nan, 0.5]
+        error = #expect(throws: BatchingError.self) { try engine.run() }
+        #expect(error?.message == "abort_time[1] is 0.5: must not be before arrival_time[1], which is 1.0")
+    }
+
     @Test func `a request that can never fit is rejected, or waits for ever if it is forced`() throws {
         var engine = EngineCase(prompts: [9, 2], outputs: [1, 1], arrivals: [0, 0])
         engine.configuration.numGPUBlocks = 5

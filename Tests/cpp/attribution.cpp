@@ -41,7 +41,7 @@ TEST_CASE("any of the columns can be the caller's") {
     std::array<double, 1> short_column{};
     view.preempted = short_column;
     CHECK(refusal([&] { batching::simulate_into(two_requests(), four_blocks(), {}, {}, view); }) ==
-          "preempted has 1 elements, but prompt_length has 2");
+          "preempted has 1 element, but prompt_length has 2");
 }
 
 TEST_CASE("bands tell what dominates") {
@@ -85,11 +85,11 @@ TEST_CASE("bands are refused with the sentence of the library") {
           "percentiles is empty: must have at least one element");
     attribution.decode.resize(1);
     CHECK(refusal([&] { batching::calculate_attribution_bands(attribution, all); }) ==
-          "decode has 1 elements, but waiting_for_slot has 2");
+          "decode has 1 element, but waiting_for_slot has 2");
     attribution.decode.resize(2);
     const std::array<batching::request_status, 1> status{};
     CHECK(refusal([&] { batching::calculate_attribution_bands(attribution, all, status); }) ==
-          "status has 1 elements, but waiting_for_slot has 2");
+          "status has 1 element, but waiting_for_slot has 2");
     batching::attribution_view view = attribution;
     view.prefill.reset();
     CHECK(refusal([&] { batching::calculate_attribution_bands(view, all); }) ==

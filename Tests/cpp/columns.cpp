@@ -67,7 +67,7 @@ TEST_CASE("requests leave out the columns that they do not have") {
     CHECK_NOTHROW(batching::static_batch_simulation(batching::requests{}, 1, 0.01));
     requests.arrival_time = {0.0};
     CHECK_THROWS_WITH(batching::continuous_batch_simulation(requests, 1, 0.01),
-                      "arrival_time has 1 elements, but output_length has 2");
+                      "arrival_time has 1 element, but output_length has 2");
 }
 
 TEST_CASE("simulators write into the caller's columns") {

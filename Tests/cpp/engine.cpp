@@ -2,8 +2,10 @@
 // that contradict each other.
 #include "engine_cases.hpp"
 
+#include <algorithm>
 #include <array>
 #include <doctest/doctest.h>
+#include <limits>
 #include <random>
 
 namespace {
@@ -22,6 +24,8 @@ engine_case in_c(const batching_config *config, const batching::requests &given)
     requests.hash_offsets = given.hash_ids.empty() ? nullptr : given.hash_offsets.data();
     requests.hash_block_size = given.hash_block_size;
     requests.hash_covers_output = given.hash_covers_output;
+    requests.max_tokens = given.max_tokens.empty() ? nullptr : given.max_tokens.data();
+    requests.abort_time = given.abort_time.empty() ? nullptr : given.abort_time.data();
     engine_case run(given.output_length.size());
     batching_results results;
     batching_results_init(&results, sizeof results);
@@ -45,7 +49,7 @@ batching_config c_defaults() {
     return config;
 }
 
-/// Requests that share prefixes, of a few blocks of 4 tokens each.
+/// Requests that share prefixes, of a few blocks of 4 tokens each. Some answers end early, and some clients leave.
 batching::requests random_requests(std::mt19937 &random) {
     const auto below = [&random](std::uint32_t bound) { return static_cast<std::int32_t>(random() % bound); };
     batching::requests requests;
@@ -58,6 +62,9 @@ batching::requests random_requests(std::mt19937 &random) {
         requests.arrival_time.push_back(0.01 * below(50));
         requests.priority.push_back(below(3));
         requests.tie_break.push_back(below(1000));
+        requests.max_tokens.push_back(requests.output_length.back() + below(3));
+        requests.abort_time.push_back(below(4) == 0 ? requests.arrival_time.back() + 0.01 * below(30)
+                                                    : std::numeric_limits<double>::quiet_NaN());
         // Chained: an id names its conversation and its place.
         const std::int64_t conversation = below(4);
         for (std::int32_t block = 0; block < blocks; ++block) {
@@ -138,6 +145,49 @@ TEST_CASE("requests that are rejected or cut off are not among the completed") {
     config = four_blocks();
     config.iteration_limit = 2;
     CHECK(batching::simulate(requests, config).summary.reason() == batching::end_reason::iteration_limit);
+}
+
+TEST_CASE("asynchronously an answer that ends before what was asked for is in one batch more") {
+    batching::requests requests{{4}, {3}, {0.0}};
+    requests.max_tokens = {100};
+    batching::config config;
+    config.iteration_time = 1.0;
+    // The prompt gives the first token, two decodes the others.
+    CHECK(batching::simulate(requests, config).summary.decode_tokens == 2);
+    config.async_scheduling = true;
+    // The batch behind the last was scheduled before that was known.
+    const auto run = batching::simulate(requests, config);
+    CHECK(run.results.end_time == std::vector<double>{3.0});
+    CHECK(run.results.tokens_generated == std::vector<std::int32_t>{3});
+    CHECK(run.summary.decode_tokens == 3);
+    requests.max_tokens = {3};
+    CHECK(batching::simulate(requests, config).summary.decode_tokens == 2);
+    requests.max_tokens = {2};
+    CHECK(refusal([&] { batching::simulate(requests, config); }) ==
+          "max_tokens[0] is 2: must be at least output_length[0], which is 3");
+}
+
+TEST_CASE("a client that leaves has the tokens of the iterations that were over, and is no completed request") {
+    batching::requests requests{{1, 1}, {10, 2}, {0.0, 0.0}};
+    // Iteration 2, from 2.0 to 3.0, is under way: its token is lost. Then its slot is free.
+    requests.abort_time = {2.5, std::numeric_limits<double>::quiet_NaN()};
+    batching::config config;
+    config.iteration_time = 1.0;
+    config.max_num_seqs = 1;
+    const auto run = batching::simulate(requests, config, {false, true});
+    CHECK(run.results.status == std::vector{batching::request_status::aborted, batching::request_status::finished});
+    CHECK(run.results.tokens_generated == std::vector<std::int32_t>{2, 2});
+    CHECK(run.results.start_time == std::vector<double>{0.0, 3.0});
+    CHECK(run.results.end_time == std::vector<double>{3.0, 5.0});
+    CHECK(run.results.completion_order == std::vector<std::int64_t>{1, -1});
+    CHECK(run.summary.aborted == 1);
+    CHECK(run.summary.finished == 1);
+    CHECK(run.summary.unfinished == 0);
+    CHECK(run.completed(requests).end_time == std::vector<double>{5.0});
+    CHECK(std::count(run.decision_log.event.begin(), run.decision_log.event.end(), batching::event::aborted) == 1);
+    requests.abort_time = {2.5};
+    CHECK(refusal([&] { batching::simulate(requests, config); }) ==
+          "abort_time has 1 element, but prompt_length has 2");
 }
 
 TEST_CASE("priority decides who goes first, then arrival, then tie_break") {
@@ -374,10 +424,10 @@ TEST_CASE("output columns that are too short are refused, and nothing is written
         return refusal([&] { batching::simulate_into(two_requests(), {}, view); });
     };
     using view = batching::results_view;
-    CHECK(sentence([&](view &is) { is.preemptions = one; }) == "preemptions has 1 elements, but prompt_length has 2");
+    CHECK(sentence([&](view &is) { is.preemptions = one; }) == "preemptions has 1 element, but prompt_length has 2");
     CHECK(sentence([&](view &is) { is.prefix_cached_tokens = one; }) ==
-          "prefix_cached_tokens has 1 elements, but prompt_length has 2");
-    CHECK(sentence([&](view &is) { is.status = one_status; }) == "status has 1 elements, but prompt_length has 2");
+          "prefix_cached_tokens has 1 element, but prompt_length has 2");
+    CHECK(sentence([&](view &is) { is.status = one_status; }) == "status has 1 element, but prompt_length has 2");
     CHECK(one == std::vector<std::int32_t>{-1});
     CHECK(one_status == std::vector{batching::request_status::stuck});
 

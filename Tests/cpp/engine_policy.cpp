@@ -92,7 +92,8 @@ TEST_CASE("a decision that is not valid is refused with a sentence") {
     };
     CHECK(refused([](const batching::policy_view &, batching::policy_decision &decision) {
               decision.schedule(7, 1);
-          }) == "the policy's answer for iteration 0: scheduled_row[0] is 7: must be one of the 2 rows of the view");
+          }) == "the policy's answer for iteration 0: scheduled_row[0] is 7: must be at least 0 and less than the "
+                "number of rows of the view, 2");
     // 2^32 + 1 is not 1.
     CHECK(refused([](const batching::policy_view &, batching::policy_decision &decision) {
               decision.schedule(0, 4294967297);

@@ -253,8 +253,8 @@ TEST_CASE("what a policy throws comes out of a live engine, which goes on where 
     }));
     CHECK_THROWS_WITH_AS(engine.advance(), "enough", std::runtime_error);
     CHECK_THROWS_WITH_AS(engine.advance(), "custom_policy returned false: the run was stopped", batching::cancelled);
-    CHECK(refusal([&] { engine.advance(); }) ==
-          "the policy's answer for iteration 1: scheduled_row[0] is 3: must be one of the 1 rows of the view");
+    CHECK(refusal([&] { engine.advance(); }) == "the policy's answer for iteration 1: scheduled_row[0] is 3: must be "
+                                                "at least 0 and less than the number of rows of the view, 1");
     engine.advance();
     CHECK(poll(engine).back() == told{0.75, 7, kind::finished, 3});
     CHECK(calls == 6);

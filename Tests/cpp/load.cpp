@@ -65,7 +65,7 @@ TEST_CASE("loads are refused with the sentence of the library") {
     const std::vector<double> short_column{1.0};
     options.last_token_time = short_column;
     CHECK(refusal([&] { batching::calculate_load(four(), options); }) ==
-          "last_token_time has 1 elements, but arrival_time has 4");
+          "last_token_time has 1 element, but arrival_time has 4");
     options = {};
     options.slots = 0;
     CHECK(refusal([&] { batching::calculate_load(four(), options); }) == "slots is 0: must be at least 1");

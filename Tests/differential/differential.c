@@ -5,6 +5,7 @@
  *     differential Tests/differential/cases.txt
  */
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,15 +84,18 @@ static uint64_t hash_workload(int64_t count, struct columns columns) {
     return hash_column(hash, columns.arrival_time, count, sizeof(double));
 }
 
-static void print_run(int number, const char *kind, int64_t count, struct columns columns,
-                      const batching_summary *summary) {
+static uint64_t hash_run(int64_t count, struct columns columns) {
     uint64_t hash = FNV_OFFSET_BASIS;
     hash = hash_column(hash, columns.start_time, count, sizeof(double));
     hash = hash_column(hash, columns.first_token_time, count, sizeof(double));
     hash = hash_column(hash, columns.end_time, count, sizeof(double));
-    hash = hash_column(hash, columns.completion_order, count, sizeof(int64_t));
+    return hash_column(hash, columns.completion_order, count, sizeof(int64_t));
+}
+
+static void print_run(int number, const char *kind, int64_t count, struct columns columns,
+                      const batching_summary *summary) {
     printf("case %d %s total=%016" PRIx64 " throughput=%016" PRIx64 " hash=%016" PRIx64 "\n", number, kind,
-           bits(summary->total_time), bits(summary->throughput), hash);
+           bits(summary->total_time), bits(summary->throughput), hash_run(count, columns));
 }
 
 static void print_metrics(int number, const batching_batch_metrics *metrics) {
@@ -446,6 +450,45 @@ static void print_live(int number, const struct differential_case *given, struct
     check(batching_engine_destroy(engine));
 }
 
+static void print_ends(int number, const struct differential_case *given, struct columns columns) {
+    const batching_config config = engine_config(given);
+    const int64_t count = given->count;
+    struct columns ends = allocate_columns(count);
+    int32_t *max_tokens = allocate(count, sizeof(int32_t)), *request_status = allocate(count, sizeof(int32_t));
+    double *abort_time = allocate(count, sizeof(double));
+    for (int64_t index = 0; index < count; index++) {
+        max_tokens[index] = columns.output_length[index] + (int32_t)(index % 3);
+        abort_time[index] = index % 7 == 3 ? columns.arrival_time[index] + (double)(index % 11) / 4 : NAN;
+    }
+    batching_requests requests;
+    batching_results results;
+    batching_summary summary;
+    check(batching_requests_init(&requests, sizeof requests));
+    check(batching_results_init(&results, sizeof results));
+    check(batching_summary_init(&summary, sizeof summary));
+    requests.count = results.capacity = count;
+    requests.prompt_length = columns.prompt_length;
+    requests.output_length = columns.output_length;
+    requests.arrival_time = columns.arrival_time;
+    requests.max_tokens = max_tokens;
+    requests.abort_time = abort_time;
+    results.start_time = ends.start_time;
+    results.first_token_time = ends.first_token_time;
+    results.end_time = ends.end_time;
+    results.completion_order = ends.completion_order;
+    results.tokens_generated = ends.tokens_generated;
+    results.status = request_status;
+    check(batching_simulate(&config, &requests, &results, &summary));
+    uint64_t hash = hash_run(count, ends);
+    hash = hash_column(hash, ends.tokens_generated, count, sizeof(int32_t));
+    hash = hash_column(hash, request_status, count, sizeof(int32_t));
+    printf("case %d ends hash=%016" PRIx64 " aborted=%016" PRIx64 "\n", number, hash, (uint64_t)summary.aborted);
+    free(max_tokens);
+    free(request_status);
+    free(abort_time);
+    free_columns(ends);
+}
+
 static void run_case(int number, const struct differential_case *given) {
     struct columns columns = allocate_columns(given->count);
     generate(given, columns);
@@ -461,6 +504,7 @@ static void run_case(int number, const struct differential_case *given) {
     print_serving(number, given->count, columns);
     print_shaped(number, given);
     print_live(number, given, columns);
+    print_ends(number, given, columns);
     for (int part = 0; part < PARTS; part++) {
         free(parts[part]);
     }

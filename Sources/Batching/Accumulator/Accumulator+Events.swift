@@ -51,7 +51,7 @@ extension Accumulator {
         if live.find(id) != nil { throw .invalid("request", id, "must not be in flight already") }
         guard live.count < limits.maxRequests else {
             throw BatchingError(
-                .capacity, "request is \(id): there are already \(live.count) requests in flight, which is max_requests"
+                .capacity, "request is \(id): as many requests are in flight as max_requests allows, \(live.count)"
             )
         }
         guard arrivedCount < Accumulator.mostRequests, served.tokens < Accumulator.mostSamples,

@@ -155,11 +155,11 @@ extension PolicyAnswer {
         if scheduledCount < 0 || scheduledCount > limits.count {
             return PolicyAnswer.invalid(
                 limits.iteration, "scheduled_count", scheduledCount,
-                "must be between 0 and the \(limits.count) rows of the view")
+                "must be between 0 and the number of rows of the view, \(limits.count)")
         }
         return PolicyAnswer.invalid(
             limits.iteration, "preempted_count", preemptedCount,
-            "must be between 0 and the \(limits.runningCount) rows that run")
+            "must be between 0 and the number of rows that run, \(limits.runningCount)")
     }
 
     @inline(never)
@@ -168,7 +168,9 @@ extension PolicyAnswer {
         let isRow = row >= 0 && row < Int64(limits.runningCount)
         return PolicyAnswer.invalid(
             limits.iteration, "preempted_row[\(position)]", row,
-            isRow ? "that row is preempted already" : "must be one of the \(limits.runningCount) rows that run")
+            isRow
+                ? "that row is preempted already"
+                : "must be at least 0 and less than the number of rows that run, \(limits.runningCount)")
     }
 
     @inline(never)
@@ -176,7 +178,7 @@ extension PolicyAnswer {
         let row = scheduledRow[position]
         let requirement: ErrorText
         if row < 0 || row >= Int64(limits.count) {
-            requirement = "must be one of the \(limits.count) rows of the view"
+            requirement = "must be at least 0 and less than the number of rows of the view, \(limits.count)"
         } else if columns.mark[Int(row)] == PolicyAnswer.preempted {
             requirement = "that row is preempted in the same answer"
         } else {

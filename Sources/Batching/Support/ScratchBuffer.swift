@@ -33,7 +33,7 @@ struct ScratchBuffer<Element: BitwiseCopyable>: ~Copyable {
     private static func allocate(_ count: Int) throws(BatchingError) -> UnsafeMutablePointer<Element> {
         let (bytes, overflows) = max(count, 1).multipliedReportingOverflow(by: MemoryLayout<Element>.stride)
         guard !overflows, let memory = malloc(bytes) else {
-            throw BatchingError(.outOfMemory, "not enough memory for \(count) elements of scratch space")
+            throw BatchingError(.outOfMemory, "not enough memory for scratch space (elements: \(count))")
         }
         return memory.bindMemory(to: Element.self, capacity: count)
     }
@@ -50,7 +50,7 @@ func reallocated<Element: BitwiseCopyable>(
 ) throws(BatchingError) -> UnsafeMutablePointer<Element> {
     let (bytes, overflows) = max(count, 1).multipliedReportingOverflow(by: MemoryLayout<Element>.stride)
     guard !overflows, let memory = realloc(elements, bytes) else {
-        throw BatchingError(.outOfMemory, "not enough memory for \(count) elements of scratch space")
+        throw BatchingError(.outOfMemory, "not enough memory for scratch space (elements: \(count))")
     }
     return memory.bindMemory(to: Element.self, capacity: count)
 }

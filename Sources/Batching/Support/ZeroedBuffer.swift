@@ -14,7 +14,7 @@ struct ZeroedBuffer<Element: BitwiseCopyable>: ~Copyable {
     /// - Parameter count: elements; at least 0. Bytes of 0 must be a value of the type.
     init(count: Int) throws(BatchingError) {
         guard let memory = calloc(max(count, 1), MemoryLayout<Element>.stride) else {
-            throw BatchingError(.outOfMemory, "not enough memory for \(count) elements")
+            throw BatchingError(.outOfMemory, "not enough memory (elements: \(count))")
         }
         elements = memory.bindMemory(to: Element.self, capacity: count)
     }

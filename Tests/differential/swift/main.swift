@@ -146,6 +146,9 @@ private func printCase(_ number: Int, kind: String, fields: [Substring]) throws 
     let configuration = engineConfiguration(kind: kind, batchSize: batchSize, timePerToken: timePerToken)
     let live = try liveHashes(of: requests, configuration)
     print("case \(number) live state=\(digits(live.state)) estimate=\(digits(live.estimate))")
+
+    let ends = try endsHash(of: requests, configuration)
+    print("case \(number) ends hash=\(digits(ends.hash)) aborted=\(digits(UInt64(ends.aborted)))")
 }
 
 let text = try String(contentsOfFile: CommandLine.arguments[1], encoding: .utf8)

@@ -66,7 +66,7 @@ def simulated(kind: str, requests: RequestColumns, batch: int, time_per_token: f
 
 
 def case_lines(number: int, line: str) -> list[str]:
-    """The eight lines that a case gives."""
+    """The nine lines that a case gives."""
     kind, seed, count, batch, time_per_token, rate = line.split(" ")
     requests = generate_workload(int(count), (50, 200), (1, 400), arrival_rate=float(rate), seed=int(seed))
     result = simulated(kind, requests, int(batch), float(time_per_token))
@@ -83,6 +83,7 @@ def case_lines(number: int, line: str) -> list[str]:
         f"case {number} serving {serving_fields(requests, result)}",
         f"case {number} shaped {shaped_fields(int(count), int(seed))}",
         f"case {number} live {live_fields(kind, requests, int(batch), float(time_per_token))}",
+        f"case {number} ends {ends_fields(kind, requests, int(batch), float(time_per_token))}",
     ]
 
 
@@ -210,6 +211,22 @@ def live_fields(kind: str, requests: RequestColumns, batch: int, time_per_token:
     estimate = engine.estimate(prompt_length=100, output_length=50)
     times = np.array([estimate.start_time, estimate.first_token_time, estimate.end_time])
     return f"state={state:016x} estimate={fnv1a(times):016x}"
+
+
+def ends_fields(kind: str, requests: RequestColumns, batch: int, time_per_token: float) -> str:
+    """What becomes of requests of which some get fewer tokens than they asked for, and some leave."""
+    index = np.arange(len(requests))
+    assert requests.arrival_time is not None
+    result = simulate(
+        requests.replace(
+            max_tokens=requests.output_length + index % 3,
+            abort_time=np.where(index % 7 == 3, requests.arrival_time + index % 11 / 4, np.nan),
+        ),
+        **engine_options(kind, batch, time_per_token),
+    )
+    told = (result.start_time, result.first_token_time, result.end_time, result.completion_order)
+    ends = fnv1a(*told, result.tokens_generated, result.status)
+    return f"hash={ends:016x} aborted={hexadecimal(result.aborted)}"
 
 
 def _items(metrics: Any) -> list[tuple[str, float]]:

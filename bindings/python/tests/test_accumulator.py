@@ -288,7 +288,7 @@ def busy_accumulator() -> Accumulator:
     ("call", "sentence"),
     [
         (lambda live: live.arrived(7, 2.0), "request is 7: must not be in flight already"),
-        (lambda live: live.arrived(8, 2.0), "request is 8: there are already 2 requests in flight"),
+        (lambda live: live.arrived(8, 2.0), "request is 8: as many requests are in flight as max_requests allows, 2"),
         (lambda live: live.arrived(8, 2.0, -1), "prompt_length is -1: must be at least 0"),
         (lambda live: live.arrived(8, float("nan")), "time is nan"),
         (lambda live: live.arrived(8, -1.0), "time is -1.0"),
@@ -307,7 +307,7 @@ def busy_accumulator() -> Accumulator:
         (lambda live: live.failed(7, 2.0, "why"), "reason is 'why'"),
         (lambda live: live.advance(-1.0), "time is -1.0"),
         (lambda live: live.add([9], [2.0]), "event[0]: request is 9: must be in flight"),
-        (lambda live: live.add([9, 9], [2.0]), "time has 1 elements"),
+        (lambda live: live.add([9, 9], [2.0]), "time has 1 element"),
         (lambda live: live.add([7], [2.0], [150], [1]), "event[0]: event is 150"),
         (lambda live: live.add([-3], [2.0], [200], [1]), "event[0]: value is 1: must be 0"),
         (lambda live: live.add([7], [2.0], [400], [1]), "event[0]: reason is 1"),

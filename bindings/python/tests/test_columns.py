@@ -2,6 +2,7 @@
 
 import array
 import copy
+import inspect
 import pickle
 from typing import Any
 
@@ -133,11 +134,11 @@ def test_values_that_do_not_fit(values: Any, sentence: str) -> None:
 def test_columns_of_different_lengths_are_both_named() -> None:
     with pytest.raises(ValueError, match="prompt_length has 3 elements, but output_length has 2"):
         RequestColumns([1, 2], [1, 2, 3])
-    with pytest.raises(ValueError, match="arrival_time has 1 elements, but output_length has 2"):
+    with pytest.raises(ValueError, match="arrival_time has 1 element, but output_length has 2"):
         RequestColumns([1, 2], [1, 2], [0.0])
-    with pytest.raises(ValueError, match="end_time has 1 elements, but start_time has 2"):
+    with pytest.raises(ValueError, match="end_time has 1 element, but start_time has 2"):
         CompletedColumns([1.0, 2.0], [1.0], [1, 1])
-    with pytest.raises(ValueError, match="tokens_generated has 1 elements, but output_length has 2"):
+    with pytest.raises(ValueError, match="tokens_generated has 1 element, but output_length has 2"):
         batching.remaining_tokens([1, 2], [1])
 
 
@@ -162,12 +163,43 @@ def test_columns_can_be_copied_and_pickled() -> None:
         assert batching.simulate_static(twin, 2).total_time == batching.simulate_static(columns, 2).total_time
 
 
+def test_columns_in_which_some_are_replaced_keep_all_others() -> None:
+    given: dict[str, Any] = {
+        "output_length": [3, 4], "prompt_length": [5, 6], "arrival_time": [0.0, 1.0], "priority": [1, 0],
+        "tie_break": [7, 8], "hash_ids": [[1], [2, 3]], "hash_block_size": 4, "hash_covers_output": True,
+        "max_tokens": [9, 10], "abort_time": [0.5, 2.0],
+    }  # fmt: skip
+    columns = RequestColumns(**given)
+    other: dict[str, Any] = {
+        "output_length": [2, 1], "prompt_length": [6, 5], "arrival_time": [0.25, 0.5], "priority": None,
+        "tie_break": [1, 2], "hash_ids": [[], [4]], "hash_block_size": 8, "hash_covers_output": False,
+        "max_tokens": [3, 4], "abort_time": None,
+    }  # fmt: skip
+    # All that the constructor takes is here.
+    assert given.keys() == {*inspect.signature(RequestColumns).parameters} - {"hash_offsets"}
+
+    def listed(columns: RequestColumns) -> dict[str, Any]:
+        attributes = {name: getattr(columns, name) for name in (*given, "hash_offsets")}
+        return {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in attributes.items()}
+
+    for name, value in other.items():
+        replaced = columns.replace(**{name: value})
+        assert listed(replaced) == listed(RequestColumns(**(given | {name: value})))
+    assert listed(columns) == listed(RequestColumns(**given))
+    offsets = columns.replace(hash_ids=[7, 8, 9], hash_offsets=[0, 3, 3])
+    assert (listed(offsets)["hash_ids"], listed(offsets)["hash_offsets"]) == ([7, 8, 9], [0, 3, 3])
+    with pytest.raises(TypeError, match="speed"):
+        columns.replace(speed=1)
+    with pytest.raises(ValueError, match="max_tokens has 1 element, but output_length has 2"):
+        columns.replace(max_tokens=[5])
+
+
 def test_columns_say_what_they_are() -> None:
     assert repr(RequestColumns([])) == "RequestColumns(0 requests)"
     assert repr(RequestColumns([1, 2])) == "RequestColumns(2 requests, 3 output tokens, all arrive at 0.0 s)"
     columns = RequestColumns([50, 200], arrival_time=[0.1, 0.0])
     assert repr(columns) == "RequestColumns(2 requests, 250 output tokens, arrivals 0.0 to 0.1 s)"
-    assert repr(CompletedColumns([1.0], [2.5], [3])) == "CompletedColumns(1 requests, 3 tokens, 1.0 to 2.5 s)"
+    assert repr(CompletedColumns([1.0], [2.5], [3])) == "CompletedColumns(1 request, 3 tokens, 1.0 to 2.5 s)"
     assert repr(CompletedColumns([], [], [])) == "CompletedColumns(0 requests)"
 
 
@@ -249,11 +281,11 @@ def test_what_are_no_columns_for_the_engine(column: Any, sentence: str) -> None:
     ("column", "sentence"),
     [
         ({"priority": [0, 2**31]}, r"priority\[1\] is 2147483648: must be between -2147483648 and 2147483647"),
-        ({"priority": [0]}, "priority has 1 elements, but output_length has 2"),
+        ({"priority": [0]}, "priority has 1 element, but output_length has 2"),
         ({"tie_break": [0, 2**63]}, r"tie_break\[1\] is 9223372036854775808: must be between"),
         ({"tie_break": np.array([0, 2**63], np.uint64)}, r"tie_break\[1\] is 9223372036854775808"),
         ({"tie_break": [0, 1, 2]}, "tie_break has 3 elements, but output_length has 2"),
-        ({"hash_ids": [[1]]}, "hash_ids has 1 elements, but there are 2 requests"),
+        ({"hash_ids": [[1]]}, "hash_ids has 1 element: must have as many as there are requests, 2"),
         ({"hash_ids": [[1], [2, 2**63]]}, r"hash_ids\[1\]\[1\] is 9223372036854775808: must be between"),
         ({"hash_ids": [1, 2]}, r"hash_ids\[0\] has the shape \(\): must be one-dimensional"),
         ({"hash_offsets": [0, 1, 2]}, "hash_offsets is given without hash_ids: must be None"),

@@ -2,11 +2,24 @@
 
 import json
 import pickle
+import re
 import xml.etree.ElementTree as ET
+from collections.abc import Callable
 
 import pytest
 
-from batching import RequestColumns, compare_batching_strategies, simulate, simulate_continuous
+from batching import (
+    Accumulator,
+    AffineTime,
+    LiveEngine,
+    RecordedRequests,
+    RequestColumns,
+    compare_batching_strategies,
+    load_over_time,
+    request_latencies,
+    simulate,
+    simulate_continuous,
+)
 from batching._display import Displayed, Table, count, rate, seconds, share
 
 LESSON = RequestColumns([50, 200, 30, 150], arrival_time=[0.0, 0.1, 0.2, 0.3])
@@ -22,6 +35,8 @@ def test_a_time_is_in_the_unit_that_reads_best(value: float, text: str) -> None:
 
 def test_figures() -> None:
     assert (count(1234567), rate(12.3456), rate(12345.6), share(0.1234)) == ("1,234,567", "12.35", "12,346", "12.3%")
+    # Two requests in ten minutes.
+    assert (rate(2 / 600), rate(0.05), rate(0.0), rate(0.1)) == ("0.0033", "0.05", "0.00", "0.10")
     assert (count(float("nan")), rate(float("inf")), share(float("nan"))) == ("-", "-", "-")
 
 
@@ -86,3 +101,57 @@ def test_what_does_not_occur_is_not_told() -> None:
     assert words[words.index("ended") + 2 : words.index("ended") + 4] == ["time", "limit"]
     words = str(simulate(RequestColumns([1], prompt_length=[100]), max_model_len=10)).split()
     assert words[words.index("rejected") + 1] == "1"
+
+
+def test_one_thing_is_told_in_the_singular() -> None:
+    columns = RequestColumns([1], [1], [0.0])
+    result = simulate(columns, log_iterations=True, log_decisions=True, attribution=True, iteration_time=1.0)
+    live = Accumulator()
+    live.arrived(7, time=0.0)
+    engine = LiveEngine(iteration_time=1.0)
+    engine.submit(0, prompt_length=1, output_length=1)
+    engine.advance(0.5)
+    told: list[object] = [
+        columns, result, result.completed(), result.recorded(), result.iteration_log, result.decision_log,
+        result.attribution, result.load(timeline=1).timeline, live, engine, engine.poll_columns(),
+        engine.estimate_columns(RequestColumns([1], arrival_time=[0.5])), simulate_continuous(columns, 1),
+        request_latencies(result.completed()),
+    ]  # fmt: skip
+    texts = [*map(repr, told), *(_refusal(call) for call in (
+        lambda: RequestColumns([1], [1, 2]),
+        lambda: RequestColumns([1, 2], [1]),
+        lambda: RequestColumns([1], hash_ids=[1], hash_offsets=[0]),
+        lambda: RequestColumns([1, 2], hash_ids=[[1]]),
+        lambda: RecordedRequests([1.0, 2.0], [1, 1], token_times=[1.0], token_offsets=[0]),
+        lambda: engine.submit_columns(columns, ids=[1, 2]),
+        lambda: load_over_time(result.recorded(), last_token_time=[1.0, 2.0]),
+        lambda: Accumulator(max_requests=1).add([1, 2], [0.0, 0.0]),
+    ))]  # fmt: skip
+    assert sum("1 " in text for text in texts) >= 16
+    # Units, as in "1 tokens/s" and "1 s", have no singular.
+    assert [text for text in texts if re.search(r"\b1 ([a-z]+ )?[a-z]{2,}s\b(?!/)", text)] == []
+
+
+def _refusal(call: Callable[[], object]) -> str:
+    with pytest.raises(ValueError) as caught:  # noqa: PT011  (its sentence is what the test is about)
+        call()
+    return str(caught.value)
+
+
+def test_a_run_says_which_slots_and_times_it_assumed() -> None:
+    assert str(simulate(LESSON)).splitlines()[0] == "Run of the policy vllm: max_num_seqs 256, iteration time 10 ms"
+    time = AffineTime(base=0.005, per_prefill_token=2e-5)
+    told = str(simulate(LESSON, max_num_seqs=2, iteration_time=time, num_gpu_blocks=50, policy="orca"))
+    assert told.splitlines()[0] == (
+        "Run of the policy orca: max_num_seqs 2, num_gpu_blocks 50, iteration time 5 ms + 20 µs a prefill token"
+    )
+    lines = [line.split() for line in str(simulate_continuous(LESSON, 2)).splitlines()]
+    assert ["batch", "size", "2"] in lines
+    assert ["time", "per", "token", "10", "ms"] in lines
+
+
+def test_a_band_without_requests_has_no_time() -> None:
+    attribution = simulate(RequestColumns([1]), iteration_time=1.0, attribution=True).attribution
+    (line,) = [line for line in str(attribution).splitlines() if "mean time" in line]
+    # One of the bands has the request.
+    assert sorted(line.split()[2:]) == ["-", "-", "-", "1", "s"]

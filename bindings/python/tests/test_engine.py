@@ -198,10 +198,10 @@ def test_results_say_what_they_are() -> None:
         "Result(vllm, 2 of 3 requests finished, 1 rejected, 4 tokens in 0.04 s, 100 tokens/s, 4 iterations)"
     )
     assert repr(simulate(TIGHT, num_gpu_blocks=6, block_size=1)) == (
-        "Result(vllm, 2 of 2 requests finished, 4 tokens in 0.03 s, 133.333 tokens/s, 3 iterations, 1 preemptions)"
+        "Result(vllm, 2 of 2 requests finished, 4 tokens in 0.03 s, 133.333 tokens/s, 3 iterations, 1 preemption)"
     )
     assert repr(simulate(TIGHT, policy="orca", iteration_limit=1)) == (
-        "Result(orca, 0 of 2 requests finished, 2 tokens in 0.0 s, 0 tokens/s, 1 iterations, ended by ITERATION_LIMIT)"
+        "Result(orca, 0 of 2 requests finished, 2 tokens in 0.0 s, 0 tokens/s, 1 iteration, ended by ITERATION_LIMIT)"
     )
 
 

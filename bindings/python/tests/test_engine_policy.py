@@ -188,13 +188,29 @@ def test_an_interrupt_comes_out_too() -> None:
 @pytest.mark.parametrize(
     ("decide", "error", "sentence"),
     [
-        (lambda decision: decision.schedule(5, 1), ValueError, r"iteration 0: scheduled_row\[0\] is 5: must be one of"),
-        (lambda decision: decision.schedule(-1, 1), ValueError, r"scheduled_row\[0\] is -1: must be one of the 2 rows"),
+        (
+            lambda decision: decision.schedule(5, 1),
+            ValueError,
+            r"iteration 0: scheduled_row\[0\] is 5: must be at least",
+        ),
+        (
+            lambda decision: decision.schedule(-1, 1),
+            ValueError,
+            r"scheduled_row\[0\] is -1: must be at least 0 and less",
+        ),
         (lambda decision: decision.schedule([0, 0], 1), ValueError, r"scheduled_row\[1\] is 0: that row is scheduled"),
         (lambda decision: decision.schedule(0, 9), ValueError, r"is 9: must be between 1 and the 3 that request 0"),
         (lambda decision: decision.preempt(0), ValueError, r"preempted_row\[0\]|preempted_count is 1: must be"),
-        (lambda decision: decision.schedule([0, 1, 0], 1), ValueError, "3 rows are scheduled: must be at most the 2"),
-        (lambda decision: decision.schedule([0, 1], [1, 1, 1]), ValueError, "there are 3 tokens for 2 rows"),
+        (
+            lambda decision: decision.schedule([0, 1, 0], 1),
+            ValueError,
+            "3 rows would be scheduled: must be at most as many",
+        ),
+        (
+            lambda decision: decision.schedule([0, 1], [1, 1, 1]),
+            ValueError,
+            "tokens has 3 elements: must have as many as rows, 2",
+        ),
         (lambda decision: decision.schedule(0, 2**40), ValueError, "tokens are 1099511627776: must be between 1 and"),
         (lambda decision: decision.schedule(0.5, 1), TypeError, "rows are 0.5: must be integers"),
         (lambda decision: decision.schedule("a", 1), TypeError, "rows are 'a': must be integers"),

@@ -441,7 +441,7 @@ def test_who_comes_when_all_places_are_taken_is_told_to_come_again(monkeypatch: 
                 assert response.status == 200
                 status, (answer,), headers = await at.ask()
                 assert (status, headers["Retry-After"]) == (503, "2")
-                assert "already 1 requests in flight" in answer["error"]["message"]
+                assert "as many requests are in flight as may be: 1" in answer["error"]["message"]
                 response.close()
             await at.settled(abort=1)
 

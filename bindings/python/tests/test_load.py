@@ -354,7 +354,11 @@ def test_columns_that_are_no_requests(changes: dict[str, Any], sentence: str) ->
             BatchingError,
             "timeline is 7: must be at most the nanoseconds",
         ),
-        ({"last_token_time": [1.0]}, BatchingError, "last_token_time has 1 elements, but there are 4 requests"),
+        (
+            {"last_token_time": [1.0]},
+            BatchingError,
+            "last_token_time has 1 element: must have as many as there are requests, 4",
+        ),
         ({"last_token_time": [4, 2, 1.5, 5]}, BatchingError, r"last_token_time\[2\] is 1.5: must be between the start"),
         ({"last_token_time": [4.5, 2, 6, 5]}, BatchingError, r"last_token_time\[0\] is 4.5: must be between the start"),
     ],

@@ -1,6 +1,8 @@
 """The picture, and the schedule behind it."""
 
+import random
 import sys
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -16,11 +18,13 @@ from batching import (
     generate_conversation_workload,
     generate_workload,
     plot_comparison,
+    plot_runs,
     simulate,
     simulate_continuous,
     simulate_static,
 )
-from batching._schedule import free_slots, readable_window, schedule_of, slot_time, slot_use
+from batching._palette import run_line
+from batching._schedule import apart, free_slots, readable_window, schedule_of, slot_time, slot_use
 
 LESSON = RequestColumns([50, 200, 30, 150], arrival_time=[0.0, 0.1, 0.2, 0.3])
 
@@ -142,6 +146,29 @@ def test_the_window_shows_static_batches() -> None:
         assert 2 <= np.count_nonzero((starts >= begin) & (starts < end)) <= 7
 
 
+def test_numbers_above_arrivals_do_not_overlap() -> None:
+    # Ten characters a second; a number and the room beside it take (1 + 1) / 2 + 1 = 2 of them, 0.2 s.
+    assert apart([(1.0, [0]), (2.0, [1]), (2.5, [2, 3])], 10.0, 100.0) == [(1.0, "0"), (2.0, "1"), (2.5, "2, 3")]
+    together = apart([(1.0, [0]), (1.0625, [1]), (5.0, [2])], 10.0, 100.0)
+    # 0.2 s apart, and in the middle of both: 1.03125 - 0.1.
+    assert [place for place, _ in together] == pytest.approx([0.93125, 1.13125, 5.0])
+    rng = random.Random(3)  # noqa: S311  (no secret)
+    for _ in range(200):
+        arrivals = [(time, [number]) for number, time in enumerate(sorted(rng.choices(range(60), k=19)))]
+        told = apart([(float(time), requests) for time, requests in arrivals], 60.0, 120.0)
+        assert [text for _, text in told] == [str(number) for number in range(19)]
+        for (one, text), (other, following) in pairwise(told):
+            assert other - one >= ((len(text) + len(following)) / 2 + 1) * 0.5 - 1e-9
+
+
+def test_lines_differ_and_let_those_below_be_seen() -> None:
+    lines = [run_line(index) for index in range(48)]
+    assert len({(line.colour, line.dash) for line in lines}) == 48
+    # The first alone is solid, of as many as a page compares at a glance.
+    assert [line.dash for line in lines[:6]] == [0, 1, 2, 3, 4, 5]
+    assert all(below.width >= above.width for below, above in pairwise(lines))
+
+
 class TestFigure:
     @pytest.fixture(autouse=True)
     def needs_matplotlib(self) -> None:
@@ -169,6 +196,19 @@ class TestFigure:
     def test_any_number_of_requests_can_be_drawn(self, count: int) -> None:
         figure = plot_comparison(*both(generate_conversation_workload(count), 100))
         figure.draw_without_rendering()
+
+    def test_titles_of_long_names_are_not_cut(self) -> None:
+        from matplotlib.text import Text  # noqa: PLC0415  (optional)
+
+        requests = generate_conversation_workload(200)
+        names = {slots: f"max_num_batched_tokens=8192, max_num_seqs={slots}" for slots in (8, 128)}
+        figure = plot_runs({name: simulate(requests, max_num_seqs=slots) for slots, name in names.items()})
+        figure.draw_without_rendering()
+        for axes in figure.axes[:2]:
+            (title,) = [text for text in axes.get_children() if isinstance(text, Text) and "wasted" in text.get_text()]
+            assert title.get_window_extent().x1 <= figure.bbox.x1
+            # What is varied is not told twice.
+            assert title.get_text().count("seqs") == 1
 
     def test_no_global_state_is_left_behind(self) -> None:
         plot_comparison(*both(LESSON, 2))

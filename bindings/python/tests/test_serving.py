@@ -262,7 +262,7 @@ def test_a_run_of_the_engine_is_measured() -> None:
         ({"token_times": [0.5, math.nan], "token_offsets": [0, 2]}, "token_times[1] is nan"),
         ({"token_times": [0.5]}, "token_times and token_offsets must be given together"),
         ({"token_times": [0.5], "token_offsets": [0, 2]}, "token_offsets go from 0 to 2"),
-        ({"token_times": [0.5], "token_offsets": [0]}, "token_offsets has 1 elements"),
+        ({"token_times": [0.5], "token_offsets": [0]}, "token_offsets has 1 element"),
     ],
 )
 def test_a_bad_run_is_named(columns: dict[str, Any], sentence: str) -> None:

@@ -53,8 +53,9 @@ class Case:
 
 
 def case_of(seed: int) -> Case:
-    """A random run: whole, cut short by time or iterations, stuck, with requests rejected, without any answer, of one
-    request, of none. Arrivals are whole milliseconds, the first at 0.
+    """A random run: whole, cut short by time or iterations, stuck, with requests rejected, with clients that leave and
+    answers that end early, without any answer, of one request, of none. Times are whole milliseconds, the first arrival
+    is at 0.
     """
     rng = random.Random(seed)  # noqa: S311  (no secret)
     count = rng.choice([0, 1, 2, 30, 30, 80])
@@ -80,6 +81,13 @@ def case_of(seed: int) -> Case:
         settings["admit_oversized"] = True
         settings.setdefault("time_limit", 5.0)
     requests = RequestColumns(outputs, prompts, np.array(arrivals) / 1e3)
+    ends = random.Random(1000 + seed)  # noqa: S311  (no secret)
+    if ends.random() < 0.4:
+        left = [(arrival + ends.choice([0, 30, 300, 3000])) / 1e3 for arrival in arrivals]
+        requests = requests.replace(abort_time=[time if ends.random() < 0.5 else np.nan for time in left])
+    if settings["policy"] == "vllm" and ends.random() < 0.5:
+        settings["async_scheduling"] = True
+        requests = requests.replace(max_tokens=[tokens + ends.choice([0, 1, 200]) for tokens in outputs])
     result = batching.simulate(
         requests, iteration_time=batching.AffineTime(base=0.01, per_prefill_token=1e-5), **settings
     )
@@ -182,6 +190,10 @@ def test_the_random_runs_are_of_every_kind() -> None:
     results = [case_of(seed).result for seed in SEEDS]
     assert {result.end_reason for result in results} == set(EndReason)
     assert any(result.rejected for result in results)
+    assert any(result.aborted and result.finished for result in results)
+    # One that left with tokens, and a run with early ends.
+    assert any(((result.status == RequestStatus.ABORTED) & (result.tokens_generated > 0)).any() for result in results)
+    assert any(result.settings["async_scheduling"] and result.finished for result in results)
     assert any(len(result) and not result.finished for result in results)
     assert any(len(result) == 1 for result in results)
     assert any((~result.was_sent()).any() for result in results)
@@ -198,8 +210,10 @@ def test_the_command_counts_the_same(seed: int, tmp_path: Path) -> None:
         return
     arrivals = result.requests.arrival_time
     assert arrivals is not None
-    rows = zip(arrivals.tolist(), np.asarray(result.requests.prompt_length), result.requests.output_length, strict=True)
-    lines = ["arrival_time,prompt_length,output_length", *(f"{a!r},{p},{o}" for a, p, o in rows)]
+    names = ["arrival_time", "prompt_length", "output_length", "max_tokens", "abort_time"]
+    columns = {name: column.tolist() for name in names if (column := getattr(result.requests, name)) is not None}
+    lines = [",".join(columns), *(",".join("" if cell != cell else repr(cell) for cell in row)  # noqa: PLR0124  (NaN)
+                                  for row in zip(*columns.values(), strict=True))]  # fmt: skip
     (tmp_path / "trace.csv").write_text("\n".join(lines))
     given = {name: value for name, value in case.settings.items() if value is not None}
     words = ["simulate", "--trace", str(tmp_path / "trace.csv"), "--policy", given.pop("policy")]
@@ -226,8 +240,9 @@ def test_the_command_counts_the_same(seed: int, tmp_path: Path) -> None:
     unsent = len(result) - completed - failed
     for number, told in (
         (result.rejected, "was rejected" if result.rejected == 1 else "were rejected"),
-        (failed - result.rejected, "did not finish"),
+        (failed - result.rejected - result.aborted, "did not finish"),
         (unsent, "had not arrived when the run ended"),
     ):
         for view in (text.stdout, page):
+            assert (f"the clients of {result.aborted:,} request" in view) is (result.aborted > 0)
             assert (f": {number:,} request{'' if number == 1 else 's'} {told}" in view) is (number > 0)

@@ -99,7 +99,7 @@ class Gateway:
         except (ValueError, RecursionError) as error:
             return problem(400, str(error))
         if self.accumulator.state.running + self.accumulator.state.waiting >= MAX_IN_FLIGHT:
-            return problem(503, f"there are already {MAX_IN_FLIGHT} requests in flight")
+            return problem(503, f"as many requests are in flight as may be: {MAX_IN_FLIGHT}")
         exchange = Exchange(self, next(self._numbers), prompt_length, max_tokens)
         try:
             for _ in self._twins:

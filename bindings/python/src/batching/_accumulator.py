@@ -17,6 +17,7 @@ from batching._arguments import (
     int64_column,
     integer,
     number,
+    number_of,
     positive,
 )
 from batching._arguments import shown as shown_value
@@ -297,7 +298,7 @@ class Accumulator(Handle):
 
     def __repr__(self) -> str:
         state = self.state
-        return f"Accumulator({state.arrived} requests, {state.running} running, {state.waiting} waiting)"
+        return f"Accumulator({number_of(state.arrived, 'request')}, {state.running} running, {state.waiting} waiting)"
 
 
 def _time(value: object) -> float:

@@ -151,11 +151,16 @@ def _checked(
     return column
 
 
+def number_of(count: int, noun: str) -> str:
+    """What there is, in a sentence: "1 element", "2 elements"."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def check_same_length(columns: dict[str, npt.NDArray[Any] | None]) -> None:
     """All columns that are there have as many elements as the first."""
     (first_name, first), *others = ((name, column) for name, column in columns.items() if column is not None)
     for name, column in others:
         if len(column) != len(first):
             raise BatchingValueError(
-                f"{name} has {len(column)} elements, but {first_name} has {len(first)}: must have as many"
+                f"{name} has {number_of(len(column), 'element')}, but {first_name} has {len(first)}: must have as many"
             )

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from batching import _abi
-from batching._arguments import float64_column
+from batching._arguments import float64_column, number_of
 from batching._calls import Float64Array, Int32Array, Int64Array, check, initialised, pointer
 from batching._columns import _Columns
 from batching._display import Displayed, Table, count, seconds, share
@@ -171,7 +171,7 @@ class Attribution(Displayed, _Columns):
     def _table(self) -> Table:
         bands = self.bands()
         rows = [["requests", *(count(band.count) for band in bands)]]
-        rows.append(["mean time", *(seconds(band.mean_total) for band in bands)])
+        rows.append(["mean time", *(seconds(band.mean_total) if band.count else "-" for band in bands)])
         for name in PARTS:
             parts = [float(getattr(band.mean, name)) for band in bands]
             if any(parts):
@@ -186,10 +186,10 @@ class Attribution(Displayed, _Columns):
     def __repr__(self) -> str:
         (band,) = self.bands((0, 100))
         if band.count == 0:
-            return f"Attribution({len(self)} requests, none finished)"
+            return f"Attribution({number_of(len(self), 'request')}, none finished)"
         told = [(field.name, getattr(band.mean, field.name)) for field in fields(band.mean)]
         means = ", ".join(f"{name} {seconds:.6g} s" for name, seconds in told if seconds)
-        return f"Attribution({band.count} finished requests, mean {band.mean_total:.6g} s: {means})"
+        return f"Attribution({number_of(band.count, 'finished request')}, mean {band.mean_total:.6g} s: {means})"
 
     def _structure(self) -> _abi.Attribution:
         attribution = initialised(_abi.Attribution)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from batching import _abi
-from batching._arguments import check_same_length, float64_column, int32_column, int64_column, integer, shown
+from batching._arguments import check_same_length, float64_column, int32_column, int64_column, integer, number_of, shown
 from batching._calls import Float64Array, Int32Array, Int64Array, initialised, pointer
 from batching._errors import BatchingValueError
 
@@ -117,6 +117,21 @@ class RequestColumns(_Columns):
             raise TypeError(f"hash_covers_output is {shown(hash_covers_output)}: must be True or False")
         self.__dict__.update(hash_block_size=hash_block_size, hash_covers_output=bool(hash_covers_output))
 
+    def replace(self, **columns: Any) -> "RequestColumns":
+        """The same requests with other columns in place of those that are named: arguments of the constructor.
+
+        >>> requests = RequestColumns([50, 200], arrival_time=[0.0, 0.5])
+        >>> requests.replace(abort_time=[30.0, 30.5]).abort_time.tolist()
+        [30.0, 30.5]
+
+        Without hash_offsets, hash_ids are one sequence a request, as there.
+        """
+        # Every argument of the constructor is an attribute, and there are no others.
+        kept = dict(self.__dict__)
+        if "hash_ids" in columns:
+            del kept["hash_offsets"]
+        return RequestColumns(**(kept | columns))
+
     def __len__(self) -> int:
         return len(self.output_length)
 
@@ -126,7 +141,8 @@ class RequestColumns(_Columns):
         arrivals = "all arrive at 0.0 s"
         if self.arrival_time is not None:
             arrivals = f"arrivals {float(self.arrival_time.min())!r} to {float(self.arrival_time.max())!r} s"
-        return f"RequestColumns({len(self)} requests, {int(self.output_length.sum())} output tokens, {arrivals})"
+        tokens = number_of(int(self.output_length.sum()), "output token")
+        return f"RequestColumns({number_of(len(self), 'request')}, {tokens}, {arrivals})"
 
     def _structure(self) -> _abi.Requests:
         requests = initialised(_abi.Requests)
@@ -160,7 +176,8 @@ def _hashes(
     ids, offsets = int64_column(cast(npt.ArrayLike, hash_ids), "hash_ids"), int64_column(hash_offsets, "hash_offsets")
     if len(offsets) != count + 1:
         raise BatchingValueError(
-            f"hash_offsets has {len(offsets)} elements: must have one more than there are requests, {count + 1}"
+            f"hash_offsets has {number_of(len(offsets), 'element')}: "
+            f"must have one more than there are requests, {count + 1}"
         )
     if offsets[0] != 0 or offsets[-1] != len(ids):
         raise BatchingValueError(
@@ -181,7 +198,9 @@ def _flattened(hash_ids: Any, count: int) -> tuple[Int64Array, Int64Array]:
     if isinstance(hash_ids, str) or not isinstance(hash_ids, Sequence):
         raise TypeError(f"hash_ids is {shown(hash_ids)}: without hash_offsets it must be one sequence a request")
     if len(hash_ids) != count:
-        raise BatchingValueError(f"hash_ids has {len(hash_ids)} elements, but there are {count} requests")
+        raise BatchingValueError(
+            f"hash_ids has {number_of(len(hash_ids), 'element')}: must have as many as there are requests, {count}"
+        )
     listed = [int64_column(ids, f"hash_ids[{index}]") for index, ids in enumerate(hash_ids)]
     offsets = np.zeros(count + 1, np.int64)
     np.cumsum([len(ids) for ids in listed], out=offsets[1:])
@@ -235,10 +254,9 @@ class CompletedColumns(_Columns):
     def __repr__(self) -> str:
         if len(self) == 0:
             return "CompletedColumns(0 requests)"
-        return (
-            f"CompletedColumns({len(self)} requests, {int(self.tokens_generated.sum())} tokens, "
-            f"{float(self.start_time.min())!r} to {float(self.end_time.max())!r} s)"
-        )
+        tokens = number_of(int(self.tokens_generated.sum()), "token")
+        span = f"{float(self.start_time.min())!r} to {float(self.end_time.max())!r} s"
+        return f"CompletedColumns({number_of(len(self), 'request')}, {tokens}, {span})"
 
     def _structure(self) -> _abi.Completed:
         completed = initialised(_abi.Completed)

@@ -39,9 +39,11 @@ def counted(number: int, noun: str) -> str:
 
 
 def rate(value: float) -> str:
-    """Something per second: two decimals where they can be seen."""
+    """Something per second: two decimals where they can be seen, two digits where those would be none."""
     if not math.isfinite(value):
         return "-"
+    if 0 < abs(value) < 0.1:
+        return f"{value:.2g}"
     return f"{value:,.2f}" if abs(value) < 1000 else f"{value:,.0f}"
 
 

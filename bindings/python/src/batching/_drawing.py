@@ -28,6 +28,7 @@ from batching._palette import (
 from batching._schedule import (
     Run,
     SlotUse,
+    apart,
     arrivals_in,
     drawn_slots,
     free_slots,
@@ -43,11 +44,17 @@ _GREY: Final = "#777777"
 # Lines between more slots than these would hide the slots.
 _MOST_LINED_SLOTS: Final = 64
 _MOST_SCHEDULES: Final = 4
+# Characters.
+_LONGEST_NAME_BESIDE_WASTE: Final = 30
 _MARKED_SHARES: Final = (0.5, 0.95)
 # Of two quantiles that differ by less only one is written.
 _SAME: Final = 0.1
 
-_STYLES: Final = ("-", "--", "-.", ":")
+# Dots and dashes in widths of the line, as "--" has them. A long dash follows where the short ones end.
+_STYLES: Final = ("-", "--", "-.", ":", (0, (8, 3)), (0, (8, 2, 2, 2)))
+# In points: of a schedule, and of a character above it.
+_WIDTH_OF_SCHEDULE: Final = 780
+_WIDTH_OF_CHARACTER: Final = 5.5
 # So few requests have their numbers, and marks where they arrive.
 _MOST_NUMBERED: Final = 19
 
@@ -60,7 +67,8 @@ def draw_comparison(runs: dict[str, Run], window: tuple[float, float]) -> Figure
     common = shared([settings_of(run) for run in runs.values()])
     drawn = [_draw_schedule(axes, run, window) for axes, run in zip(schedules, shown.values(), strict=True)]
     for axes, (name, run) in zip(schedules, shown.items(), strict=True):
-        own = {name: value for name, value in settings_of(run).items() if name not in common}
+        # What is varied stands in the name already.
+        own = {key: value for key, value in settings_of(run).items() if key not in common and f"{key}=" not in name}
         _title_schedule(axes, run, name, described(own))
         if axes is not schedules[0]:
             axes.sharex(schedules[0])
@@ -172,10 +180,12 @@ def _draw_numbers(axes: Axes, run: Run, use: SlotUse, window: tuple[float, float
             str(request), (left, slot + 0.5), (4, 0), textcoords="offset points", va="center", fontsize=9, color=_INK,
             bbox={"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.8}, clip_on=True,
         )  # fmt: skip
-    for time, requests in arrivals_in(run, window):
+    arrivals = arrivals_in(run, window)
+    for time, _ in arrivals:
         axes.plot(time, 1.0, "v", transform=axes.get_xaxis_transform(), color=_INK, markersize=6, clip_on=False)
+    for time, text in apart(arrivals, window[1] - window[0], _WIDTH_OF_SCHEDULE / _WIDTH_OF_CHARACTER):
         axes.annotate(
-            ", ".join(map(str, requests)), (time, 1.0), (0, 5), xycoords=axes.get_xaxis_transform(),
+            text, (time, 1.0), (0, 5), xycoords=axes.get_xaxis_transform(),
             textcoords="offset points", ha="center", fontsize=8, color=_INK,
         )  # fmt: skip
 
@@ -183,11 +193,13 @@ def _draw_numbers(axes: Axes, run: Run, use: SlotUse, window: tuple[float, float
 def _title_schedule(axes: Axes, run: Run, name: str, settings: str = "") -> None:
     share = slot_time(run)
     slots, drawn = schedule_of(run).slots, round(axes.get_ylim()[0])
-    title = (
-        f"{_bold(name)}: {share.wasted:.1%} of slot-time wasted "
-        f"({share.held:.1%} held by finished requests, {share.free:.1%} free while a request waits)"
-    )
-    told = [settings] if settings and settings not in name else []
+    title = f"{_bold(name)}: {share.wasted:.1%} of slot-time wasted"
+    waste = f"{share.held:.1%} held by finished requests, {share.free:.1%} free while a request waits"
+    told = [settings] if settings else []
+    if len(name) > _LONGEST_NAME_BESIDE_WASTE:
+        told.insert(0, waste)
+    else:
+        title += f" ({waste})"
     if drawn != slots:
         told.append(f"{drawn:,} of {slots:,} slots are drawn: the others stay free")
     if told:
@@ -301,8 +313,9 @@ def _draw_distribution(
         # Where two curves meet, one figure can be read and two cannot.
         if not any(np.isclose(value, np.quantile(other, share), rtol=_SAME) for other in beside):
             axes.annotate(
-                f"{value:,.3g} s", (value, share), (9, -13), textcoords="offset points", color=_INK, fontsize=9.5
-            )
+                f"{value:,.3g} s", (value, share), (9, -13), textcoords="offset points", color=_INK, fontsize=9.5,
+                bbox={"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.8},
+            )  # fmt: skip
 
 
 def _finish_distributions(axes: Axes, drawn: list[Float64Array]) -> None:

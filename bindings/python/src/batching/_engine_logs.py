@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from batching import _abi
+from batching._arguments import number_of
 from batching._calls import Float64Array, Int32Array, Int64Array, initialised, pointer
 from batching._columns import _Columns
 from batching._engine_callbacks import Callbacks
@@ -66,7 +67,7 @@ class IterationLog(_Columns):
         return len(self.time)
 
     def __repr__(self) -> str:
-        return f"IterationLog({len(self)} iterations)"
+        return f"IterationLog({number_of(len(self), 'iteration')})"
 
 
 class DecisionLog(_Columns):
@@ -88,7 +89,7 @@ class DecisionLog(_Columns):
         return len(self.iteration)
 
     def __repr__(self) -> str:
-        return f"DecisionLog({len(self)} events)"
+        return f"DecisionLog({number_of(len(self), 'event')})"
 
 
 class LogCollector:

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from batching import _abi
+from batching._arguments import number_of
 from batching._attribution import Attribution
 from batching._calls import BoolArray, Float64Array, Int32Array, Int64Array
 from batching._columns import CompletedColumns, RequestColumns, _Columns
@@ -180,23 +181,24 @@ class Result(MeasuredRun, _Columns):
 
     def recorded(self) -> RecordedRequests:
         """The requests that were sent, as a serving run: what `measure` takes. Those without all their tokens have
-        failed, whether they were rejected or the run ended before. The times of their tokens, and with them the ITL,
-        are known only with log_iterations and log_decisions.
+        failed, and no end: whether they were rejected, their clients left or the run ended before. The times of their
+        tokens, and with them the ITL, are known only with log_iterations and log_decisions.
         """
         from batching._run_times import token_times  # noqa: PLC0415  (which knows this class)
 
         sent = self.was_sent()
+        answered = self.status[sent] == RequestStatus.FINISHED
         told = token_times(self)
         tokens = None if told is None else told.of(sent)
         arrivals, prompts = self.requests.arrival_time, self.requests.prompt_length
         return RecordedRequests(
-            self.end_time[sent],
+            np.where(answered, self.end_time[sent], np.nan),
             self.tokens_generated[sent],
             arrival_time=None if arrivals is None else arrivals[sent],
             start_time=self.start_time[sent],
             first_token_time=self.first_token_time[sent],
             prompt_length=None if prompts is None else prompts[sent],
-            success=self.status[sent] == RequestStatus.FINISHED,
+            success=answered,
             token_times=None if tokens is None else tokens.times / 1e9,
             token_offsets=None if tokens is None else tokens.offsets,
         )
@@ -279,17 +281,22 @@ class Result(MeasuredRun, _Columns):
         untold = {name for name, told in ends.items() if not told}
         untold |= {"KV blocks in use, mean and peak"} if unlimited else set()
         untold |= {"prefix cache hits"} if not self.prefix_cache_queries else set()
-        return Table(f"Run of the policy {self.policy}", ("", ""), [row for row in rows if row[0] not in untold])
+        from batching._captions import described  # noqa: PLC0415  (which knows this class)
+
+        title = f"Run of the policy {self.policy}: {described(self.settings)}"
+        return Table(title, ("", ""), [row for row in rows if row[0] not in untold])
 
     def __repr__(self) -> str:
-        parts = [f"{self.policy}, {self.finished} of {len(self)} requests finished"]
+        parts = [f"{self.policy}, {self.finished} of {number_of(len(self), 'request')} finished"]
         parts += [
             f"{count} {name}" for name, count in [("rejected", self.rejected), ("aborted", self.aborted)] if count
         ]
-        parts.append(f"{self.total_tokens} tokens in {self.total_time!r} s, {self.throughput:.6g} tokens/s")
-        parts.append(f"{self.iterations} iterations")
+        parts.append(
+            f"{number_of(self.total_tokens, 'token')} in {self.total_time!r} s, {self.throughput:.6g} tokens/s"
+        )
+        parts.append(number_of(self.iterations, "iteration"))
         if self.total_preemptions:
-            parts.append(f"{self.total_preemptions} preemptions")
+            parts.append(number_of(self.total_preemptions, "preemption"))
         if self.end_reason != EndReason.COMPLETED:
             parts.append(f"ended by {self.end_reason.name}")
         return f"Result({', '.join(parts)})"

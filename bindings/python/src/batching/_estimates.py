@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from batching import _abi
+from batching._arguments import number_of
 from batching._calls import Float64Array, Int32Array, initialised, pointer
 from batching._columns import RequestColumns, _Columns
 from batching._engine_words import RequestStatus
@@ -62,7 +63,7 @@ class EstimateColumns(_Columns):
         )
 
     def __repr__(self) -> str:
-        return f"EstimateColumns({len(self)} requests)"
+        return f"EstimateColumns({number_of(len(self), 'request')})"
 
 
 class Questions:

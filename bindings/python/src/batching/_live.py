@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from batching import _abi
-from batching._arguments import INT64_MAX, int32, int64_column, integer, number, shown
+from batching._arguments import INT64_MAX, int32, int64_column, integer, number, number_of, shown
 from batching._bytes import byte_column, saved
 from batching._calls import Float64Array, Int32Array, Int64Array, check, initialised, pointer
 from batching._columns import RequestColumns, _Columns
@@ -54,7 +54,7 @@ class LiveEventColumns(_Columns):
         return len(self.time)
 
     def __repr__(self) -> str:
-        return f"LiveEventColumns({len(self)} events)"
+        return f"LiveEventColumns({number_of(len(self), 'event')})"
 
 
 @dataclass(frozen=True)
@@ -261,7 +261,7 @@ class LiveEngine(Handle):
         names = None if ids is None else int64_column(ids, "ids")
         if names is not None and len(names) != len(requests):
             raise BatchingValueError(
-                f"ids has {len(names)} elements: must have one for each of {len(requests)} requests"
+                f"ids has {number_of(len(names), 'element')}: must have as many as there are requests, {len(requests)}"
             )
         self._submit(requests, names)
 

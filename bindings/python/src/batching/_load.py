@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from batching import _abi
-from batching._arguments import INT64_MAX, float64_column, integer, number, shown
+from batching._arguments import INT64_MAX, float64_column, integer, number, number_of, shown
 from batching._calls import Float64Array, Int64Array, check, initialised, pointer
 from batching._clock import nanosecond_column, second_column
 from batching._columns import _Columns
@@ -63,7 +63,7 @@ class LoadTimeline(_Columns):
         return len(self.time)
 
     def __repr__(self) -> str:
-        return f"LoadTimeline({len(self)} intervals)"
+        return f"LoadTimeline({number_of(len(self), 'interval')})"
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,8 @@ def load_over_time(
         last = float64_column(last_token_time, "last_token_time")
         if len(last) != len(recorded):
             raise BatchingValueError(
-                f"last_token_time has {len(last)} elements, but there are {len(recorded)} requests: must have as many"
+                f"last_token_time has {number_of(len(last), 'element')}: "
+                f"must have as many as there are requests, {len(recorded)}"
             )
         config.last_token_time = pointer(last)
     if timeline is None:

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from batching import _abi
-from batching._arguments import check_same_length, int32_column, number, shown
+from batching._arguments import check_same_length, int32_column, number, number_of, shown
 from batching._calls import Float64Array, Int32Array, check, initialised, pointer
 from batching._columns import CompletedColumns, _Columns
 from batching._display import DisplayedDict, Table, count, rate, seconds, share
@@ -89,7 +89,9 @@ class LatencyColumns(_Columns):
     def __repr__(self) -> str:
         if len(self) == 0:
             return "LatencyColumns(0 requests)"
-        return f"LatencyColumns({len(self)} requests, mean latency {float(self.total_latency.mean()):.6g} s)"
+        return (
+            f"LatencyColumns({number_of(len(self), 'request')}, mean latency {float(self.total_latency.mean()):.6g} s)"
+        )
 
 
 def request_latencies(completed: CompletedColumns) -> LatencyColumns:

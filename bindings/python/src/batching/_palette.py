@@ -30,7 +30,7 @@ PARTS: Final = {
 """Of each part of the time of a request, as the attribution calls it. Decoding is generating tokens."""
 
 _RUNS: Final = ("#CC79A7", "#009E73", "#E69F00", "#9467BD", "#8C564B", "#17A2B8", "#C2185B", "#6B8E23")
-_DASHES: Final = 4
+_DASHES: Final = 6
 
 
 class RunLine(NamedTuple):
@@ -38,12 +38,13 @@ class RunLine(NamedTuple):
 
     colour: str
     dash: int
-    """Which of four: 0 is solid."""
+    """Which of six: 0 is solid, the others have gaps, through which the curves below are seen."""
     width: float
     """Points. The later a run, and the higher its curve lies, the narrower: so the one below is seen on both sides."""
 
 
 def run_line(index: int) -> RunLine:
-    """That of the run with this index. The first 32 differ in colour or dashes."""
-    dash = (index + index // len(_RUNS)) % _DASHES
+    """That of the run with this index. The first 48 differ in colour or dashes."""
+    # A colour that comes again has the next dash.
+    dash = (index + 5 * (index // len(_RUNS))) % _DASHES
     return RunLine(_RUNS[index % len(_RUNS)], dash, max(1.6, 4.0 - 0.8 * index))

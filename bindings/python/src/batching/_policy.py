@@ -8,7 +8,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from batching._arguments import INT32_MAX, INT32_MIN, number, shown
+from batching._arguments import INT32_MAX, INT32_MIN, number, number_of, shown
 from batching._calls import Float64Array, Int32Array, Int64Array
 from batching._errors import BatchingValueError
 
@@ -186,7 +186,9 @@ class PolicyDecision:
         if counts.size > 0 and not INT32_MIN <= counts.min() <= counts.max() <= INT32_MAX:
             raise BatchingValueError(f"tokens are {shown(tokens)}: must be between 1 and {INT32_MAX}")
         if counts.size not in (1, chosen.size):
-            raise BatchingValueError(f"there are {counts.size} tokens for {chosen.size} rows: must be as many, or one")
+            raise BatchingValueError(
+                f"tokens has {number_of(counts.size, 'element')}: must have as many as rows, {chosen.size}, or one"
+            )
         first = self._written.scheduled_count
         places = self._places("scheduled", first, chosen.size)
         self._column("scheduled_row", _INT64)[places] = chosen
@@ -208,7 +210,8 @@ class PolicyDecision:
     def _places(self, name: str, first: int, count: int) -> slice:
         if first + count > self._capacity:
             raise BatchingValueError(
-                f"{first + count} rows are {name}: must be at most the {self._capacity} rows of the view"
+                f"{number_of(first + count, 'row')} would be {name}: "
+                f"must be at most as many as the view has, {self._capacity}"
             )
         return slice(first, first + count)
 

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from batching import _abi
-from batching._arguments import float64_column, int32_column, int64_column, positive, shown
+from batching._arguments import float64_column, int32_column, int64_column, number_of, positive, shown
 from batching._calls import BoolArray, Float64Array, Int32Array, Int64Array, initialised, pointer
 from batching._columns import CompletedColumns, _Columns
 from batching._errors import BatchingValueError
@@ -83,7 +83,8 @@ class RecordedRequests(_Columns):
     def __repr__(self) -> str:
         failed = 0 if self.success is None else int(np.count_nonzero(~self.success))
         told = f", {failed} failed" if failed else ""
-        return f"RecordedRequests({len(self)} requests{told}, {int(self.output_length.sum())} output tokens)"
+        tokens = number_of(int(self.output_length.sum()), "output token")
+        return f"RecordedRequests({number_of(len(self), 'request')}{told}, {tokens})"
 
     def _structure(self) -> _abi.Recorded:
         recorded = initialised(_abi.Recorded)
@@ -129,7 +130,8 @@ def _tokens(
     offsets = int64_column(token_offsets, "token_offsets")
     if len(offsets) != count + 1:
         raise BatchingValueError(
-            f"token_offsets has {len(offsets)} elements: must have one more than there are requests, {count + 1}"
+            f"token_offsets has {number_of(len(offsets), 'element')}: "
+            f"must have one more than there are requests, {count + 1}"
         )
     if offsets[0] != 0 or offsets[-1] != len(times):
         raise BatchingValueError(

@@ -205,6 +205,34 @@ def arrivals_in(run: Run, window: tuple[float, float]) -> list[tuple[float, list
     return sorted(told.items())
 
 
+def apart(arrivals: Sequence[tuple[float, list[int]]], span: float, characters: float) -> list[tuple[float, str]]:
+    """Where the numbers of requests stand above the marks of their arrivals, in a picture of a span of time that is so
+    many characters wide: each above its mark, or, where they would overlap, side by side above their marks.
+    """
+    # Rows of numbers side by side: the middle of the first, and the numbers.
+    rows: list[tuple[float, list[str]]] = []
+    character = span / characters
+    for time, requests in arrivals:
+        first, row = time, [", ".join(map(str, requests))]
+        while rows and first < rows[-1][0] + _across([*rows[-1][1], row[0]]) * character:
+            left, before = rows.pop()
+            # Every number as near to its mark as one move of the whole row makes it.
+            right = first - _across([*before, row[0]]) * character
+            first = (left * len(before) + right * len(row)) / (len(before) + len(row))
+            row = before + row
+        rows.append((first, row))
+    return [
+        (first + _across(row[: position + 1]) * character, text)
+        for first, row in rows
+        for position, text in enumerate(row)
+    ]
+
+
+def _across(texts: Sequence[str]) -> float:
+    """Characters from the middle of the first text to that of the last, with one between two."""
+    return sum((len(one) + len(other)) / 2 + 1 for one, other in itertools.pairwise(texts))
+
+
 def middle_window(runs: Sequence[Run], most_requests: int = 250) -> tuple[float, float]:
     """A stretch from the middle of the shortest run in which no run has more than about so many requests."""
     schedules = [schedule_of(run) for run in runs]

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from batching import _abi
-from batching._arguments import integer, number, shown
+from batching._arguments import integer, number, number_of, shown
 from batching._calls import Float64Array, Int64Array, check, initialised, pointer
 from batching._clock import nanosecond_count, second_column
 from batching._columns import CompletedColumns, RequestColumns
@@ -112,6 +112,7 @@ class SimulationResult(MeasuredRun, CompletedColumns):
         rows = [
             ("requests", count(len(self))),
             ("batch size", count(self.batch_size)),
+            ("time per token", seconds(self.time_per_token)),
             ("total time", seconds(self.total_time)),
             throughput_row(metrics),
             *latency_rows(metrics),
@@ -122,8 +123,8 @@ class SimulationResult(MeasuredRun, CompletedColumns):
 
     def __repr__(self) -> str:
         return (
-            f"SimulationResult({self.strategy}, batch size {self.batch_size}, {len(self)} requests, "
-            f"{self.total_tokens} tokens in {self.total_time!r} s, {self.throughput:.6g} tokens/s)"
+            f"SimulationResult({self.strategy}, batch size {self.batch_size}, {number_of(len(self), 'request')}, "
+            f"{number_of(self.total_tokens, 'token')} in {self.total_time!r} s, {self.throughput:.6g} tokens/s)"
         )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from batching import _abi
-from batching._arguments import int32, int32_column, integer, number, shown
+from batching._arguments import int32, int32_column, integer, number, number_of, shown
 from batching._calls import Int32Array, check, initialised, pointer
 from batching._columns import RequestColumns
 from batching._errors import BatchingValueError
@@ -346,8 +346,8 @@ def _set_samples(
             columns.append(column)
     if len({len(column) for column in columns}) > 1:
         raise BatchingValueError(
-            f"output_length.sample has {len(columns[1])} elements: must have as many as prompt_length.sample, "
-            f"which has {len(columns[0])}"
+            f"output_length.sample has {number_of(len(columns[1]), 'element')}: "
+            f"must have as many as prompt_length.sample, which has {len(columns[0])}"
         )
     return columns
 

@@ -10,6 +10,7 @@ from batching._capacity import calculate_arithmetic_intensity_with_batch, optima
 from batching._command import _options as options
 from batching._command._errors import one_sentence_errors
 from batching._command._tables import console
+from batching._display import counted
 
 _EXAMPLES: Final = """Example:
 
@@ -45,7 +46,7 @@ def capacity(
         if size == 0:
             out.print("Not even one sequence fits.")
             return
-        out.print(f"Largest batch that fits: {size:,} sequences of {max_seq_len:,} tokens")
+        out.print(f"Largest batch that fits: {counted(size, 'sequence')} of {counted(max_seq_len, 'token')}")
         if intensity is not None:
             out.print(f"Arithmetic intensity of decoding it: {intensity:,.1f} FLOPs per byte of weights")
 

@@ -16,6 +16,7 @@ from batching._palette import FREE, GENERATING, HELD, PREFILL, run_line
 from batching._palette import PARTS as PART_COLOURS
 from batching._schedule import (
     SlotUse,
+    apart,
     arrivals_in,
     drawn_slots,
     free_slots,
@@ -26,9 +27,11 @@ from batching._schedule import (
 )
 from batching._timeline import LATENCIES, Curve, distribution, load_curves
 
-_DASHES: Final = ("solid", "dash", "dashdot", "dot")
+_DASHES: Final = ("solid", "dash", "dashdot", "dot", "longdash", "longdashdot")
 _MOST_SCHEDULES: Final = 4
 _MOST_SCHEDULED: Final = 400
+# Across a schedule on a narrow screen.
+_CHARACTERS: Final = 60
 # So few requests have their numbers, and marks where they arrive.
 _MOST_NUMBERED: Final = 19
 # Seen on white as on black.
@@ -87,7 +90,8 @@ def _latency_charts(runs: Sequence[Run]) -> list[Chart]:
                         "showlegend": len(runs) > 1,
                     },
                 },
-                320,
+                # Where the names are long the legend has a line for each.
+                320 + 18 * max(0, len(runs) - 2),
             )
         )
     return made
@@ -174,7 +178,10 @@ def _schedule_charts(runs: Sequence[Run]) -> list[Chart]:
         )
         if drawn != slots:
             says += f"{drawn:,} of {slots:,} slots are drawn: the others stay free. "
-        says += "A window from the middle of the run: each bar is a request in its slot. Drag to zoom."
+        if window[0] > 0 or window[1] < schedule_of(result).total_time:
+            says += "A window from the middle of the run: each bar is a request in its slot. Drag to zoom."
+        else:
+            says += "Each bar is a request in its slot. Drag to zoom."
         figure = {"data": traces, "layout": layout}
         made.append(Chart(f"schedule-{index}", f"Schedule: {run.name}", says, figure, min(560, 200 + 9 * drawn)))
     return made
@@ -183,6 +190,7 @@ def _schedule_charts(runs: Sequence[Run]) -> list[Chart]:
 def _numbered(run: Result, use: SlotUse, window: tuple[float, float]) -> list[dict[str, Any]]:
     """The number of each request in its bar, and a mark with it where it arrives."""
     marks = arrivals_in(run, window)
+    numbers = apart(marks, window[1] - window[0], _CHARACTERS)
     return [
         {
             "type": "scatter",
@@ -198,14 +206,25 @@ def _numbered(run: Result, use: SlotUse, window: tuple[float, float]) -> list[di
         },
         {
             "type": "scatter",
-            "mode": "markers+text",
+            "mode": "markers",
             "name": "arrival",
             "x": [time for time, _ in marks],
             "y": [0.2] * len(marks),
-            "text": [", ".join(map(str, requests)) for _, requests in marks],
-            "textposition": "top center",
+            "customdata": [", ".join(map(str, requests)) for _, requests in marks],
             "marker": {"symbol": "triangle-down", "size": 9, "color": _MARK},
-            "hovertemplate": "request %{text} arrives at %{x:.4f} s<extra></extra>",
+            "hovertemplate": "request %{customdata} arrives at %{x:.4f} s<extra></extra>",
+            "cliponaxis": False,
+        },
+        {
+            "type": "scatter",
+            "mode": "text",
+            "name": "request that arrives",
+            "x": [time for time, _ in numbers],
+            "y": [0.2] * len(numbers),
+            "text": [text for _, text in numbers],
+            "textposition": "top center",
+            "hoverinfo": "skip",
+            "showlegend": False,
             "cliponaxis": False,
         },
     ]

@@ -24,8 +24,8 @@ _EXAMPLES: Final = """Examples:
 
 \b
   batching simulate --policy vllm --max-num-seqs 128 --num-gpu-blocks 8000
-  batching simulate --trace trace.csv --setting enable_prefix_caching=true --report report.html
-  batching simulate --iteration-time 0.02 --plot timeline.svg"""
+  batching simulate --trace mooncake_trace.jsonl --num-gpu-blocks 8000 --setting enable_prefix_caching=true
+  batching simulate --iteration-time 0.02 --plot timeline.svg --report report.html --output requests.parquet"""
 
 
 def simulate_one(  # noqa: PLR0912, PLR0915, PLR0917  (options, which nobody passes by position)
@@ -103,9 +103,10 @@ def simulate_one(  # noqa: PLR0912, PLR0915, PLR0917  (options, which nobody pas
         out = console()
         for line in workload_lines(workload):
             say(out, line)
-        say(out, f"Engine: policy {policy}, {settings_line([run], iteration_time)}")
         out.print()
-        out.print(str(run.result), markup=False)
+        # As the iteration time was typed.
+        say(out, f"Run of the policy {policy}: {settings_line([run], iteration_time)}")
+        out.print(str(run.result).partition("\n")[2], markup=False)
         out.print()
         show(out, distributions(run), "Latencies of the finished requests")
         if measured is not None:

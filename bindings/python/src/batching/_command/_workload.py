@@ -44,17 +44,8 @@ class WorkloadSource:
         first = requests.arrival_time.min()
         arrival = first + (requests.arrival_time - first) * (rate / wanted)
         abort = requests.abort_time
-        scaled = RequestColumns(
-            requests.output_length,
-            requests.prompt_length,
-            arrival,
-            priority=requests.priority,
-            tie_break=requests.tie_break,
-            hash_ids=requests.hash_ids,
-            hash_offsets=requests.hash_offsets,
-            hash_block_size=requests.hash_block_size,
-            hash_covers_output=requests.hash_covers_output,
-            max_tokens=requests.max_tokens,
+        scaled = requests.replace(
+            arrival_time=arrival,
             # A client has the same patience at any rate.
             abort_time=None if abort is None else arrival + (abort - requests.arrival_time),
         )

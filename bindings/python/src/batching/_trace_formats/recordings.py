@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple, TypeGuard, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from batching._arguments import number_of
 from batching._calls import Float64Array, Int64Array
 from batching._recorded import RecordedRequests
 from batching._trace_formats.layout import RECORDED_TIMES
@@ -141,5 +142,5 @@ def chosen(source: Source, runs: Sequence[T], run: int | None) -> Sequence[T]:
     if run is None:
         return runs
     if not -len(runs) <= run < len(runs):
-        raise source.error(f"has {len(runs)} runs: there is none of the number {run}")
+        raise source.error(f"has {number_of(len(runs), 'run')}: there is none of the number {run}")
     return [runs[run]]
