@@ -97,12 +97,13 @@ setup-test: setup-run $(STAMPS)/packages-test $(STAMPS)/venv-test
 # --- The library ------------------------------------------------------------------------------------------------------
 
 # The Swift runtime goes inside, and nothing of it comes out: exports.map. `nodelete`, because the runtime keeps pointers
-# to the metadata of a library that is unloaded.
+# to the metadata of a library that is unloaded. Functions of the same code are one.
 $(LIBRARY): $(SWIFT_SOURCES) Makefile
 	$(SWIFT) build --configuration release --product batching --scratch-path $(BUILD)/swift --disable-local-rpath \
 	    -Xswiftc -static-stdlib -Xswiftc -no-toolchain-stdlib-rpath \
 	    -Xlinker --version-script=Sources/BatchingABI/exports.map \
-	    -Xlinker -soname=libbatching.so.$(SOVERSION) -Xlinker -z -Xlinker nodelete
+	    -Xlinker -soname=libbatching.so.$(SOVERSION) -Xlinker -z -Xlinker nodelete \
+	    -Xlinker --icf=safe
 	@mkdir -p $(@D)
 	strip --strip-unneeded -o $@.$(VERSION) $(BUILD)/swift/release/libbatching.so
 	ln -sf libbatching.so.$(VERSION) $@.$(SOVERSION)

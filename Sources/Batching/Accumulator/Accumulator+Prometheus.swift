@@ -63,6 +63,7 @@ private struct PrometheusText {
     let engine: UnsafeBufferPointer<UInt8>
     var writer: ByteWriter
 
+    @inline(never)
     mutating func metric(_ name: StaticString, _ type: StaticString, _ help: StaticString) {
         writer.append("# HELP vllm:")
         writer.append(name)
@@ -105,6 +106,7 @@ private struct PrometheusText {
     }
 
     /// Up to the labels that all samples have.
+    @inline(never)
     private mutating func begin(_ name: StaticString, suffix: StaticString = "") {
         writer.append("vllm:")
         writer.append(name)
@@ -116,6 +118,7 @@ private struct PrometheusText {
         writer.append("\"")
     }
 
+    @inline(never)
     private mutating func end(_ count: Int64) {
         writer.append("} ")
         writer.append(count)

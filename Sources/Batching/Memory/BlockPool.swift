@@ -146,14 +146,48 @@ struct BlockPool: ~Copyable {
         removeFromFree(block)
         removeFromIndex(block)
         let element = blocks.elements + Int(block)
-        if element.pointee.isWatched {
-            // What all blocks of a chain have in common with those of the same content: their place.
-            evictedWatch = Int(element.pointee.place & ~Content.uniqueBit)
-            idleWatched &-= 1
-        }
+        if element.pointee.isWatched { noteEviction(element.pointee.place) }
         element.pointee.place = .max
         element.pointee.users = 1
         return block
+    }
+
+    /// Takes blocks from the front of the free ones, at most `count`, which are free: up to one that is watched.
+    /// - Parameter count: at least 1.
+    /// - Returns: how many.
+    @inline(__always)
+    mutating func take(_ count: Int, into taken: UnsafeMutablePointer<Int32>) -> Int {
+        if isOnTrial || fresh < end {
+            taken[0] = take()
+            return 1
+        }
+        let (blocks, nodes) = (blocks.elements, nodes.elements)
+        var next = blocks[Int(end)].nextFree
+        var position = 0
+        var isWatched = false
+        while position < count, !isWatched {
+            let block = next
+            let element = blocks + Int(block)
+            next = element.pointee.nextFree
+            BlockPool.unlink(block, nodes)
+            isWatched = element.pointee.isWatched
+            if isWatched { noteEviction(element.pointee.place) }
+            element.pointee.place = .max
+            element.pointee.users = 1
+            taken[position] = block
+            position &+= 1
+        }
+        blocks[Int(end)].nextFree = next
+        blocks[Int(next)].previousFree = end
+        free &-= position
+        return position
+    }
+
+    /// A watched block is taken: what all blocks of a chain have in common with those of the same content is their place.
+    @inline(__always)
+    private mutating func noteEviction(_ place: UInt32) {
+        evictedWatch = Int(place & ~Content.uniqueBit)
+        idleWatched &-= 1
     }
 
     /// The first block that was never taken is about to be: the next one follows it in the list.
@@ -273,8 +307,17 @@ struct BlockPool: ~Copyable {
     /// Takes a block out of its list, if it is in one.
     @inline(__always)
     private mutating func removeFromIndex(_ block: Int32) {
-        link(previous(block), next(block))
-        nodes.elements[Int(block)] = Node(next: 0, previous: 0)
+        BlockPool.unlink(block, nodes.elements)
+    }
+
+    @inline(__always)
+    private static func unlink(_ block: Int32, _ nodes: UnsafeMutablePointer<Node>) {
+        let node = nodes[Int(block)]
+        // Each neighbour, as the exclusive or with the other's number.
+        let link = node.next ^ node.previous
+        nodes[Int(node.previous ^ block)].next = link
+        nodes[Int(node.next ^ block)].previous = link
+        nodes[Int(block)] = Node(next: 0, previous: 0)
     }
 
     /// The block with this content that was published first; -1 if there is none.

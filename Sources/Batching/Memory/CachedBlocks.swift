@@ -260,11 +260,7 @@ extension CachedBlocks {
         let end = position &+ count
         table.pointee.count = Int32(truncatingIfNeeded: end)
         while position < end {
-            // Nothing is called in here, so that what is looked at stays in registers.
-            repeat {
-                blocks[position] = pool.take()
-                position &+= 1
-            } while position < end && pool.evictedWatch < 0
+            position &+= pool.take(end &- position, into: blocks + position)
             if pool.evictedWatch >= 0 { mendWatch(pool.evictedWatch) }
         }
     }

@@ -9,6 +9,7 @@ extension ASCIIWriter {
         for byte in bytes { append(byte: byte) }
     }
 
+    @inline(never)
     mutating func append(_ text: StaticString) {
         append(bytes: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
     }
