@@ -11,7 +11,8 @@ extension Workload {
     }
 
     /// A session that goes on.
-    fileprivate struct Turn: BitwiseCopyable {
+    // Not private to the file: the compiler (6.3.1) fails on buffers of such a type in a debug build.
+    struct Turn: BitwiseCopyable {
         var arrival = Nanoseconds.zero
         var session: Int64 = 0
         var group: Int64 = 0
