@@ -197,7 +197,8 @@ static void an_answer_that_is_not_valid_changes_nothing(void **state) {
         {want_too_much,
          "the policy's answer for iteration 1: scheduled_tokens[0] is 2: must be between 1 and the 1 that "
          "request 70 has yet to compute"},
-        {want_more_than_there_are, "scheduled_count is 9223372036854775807: must be between 0 and the number of rows of the view, 3"},
+        {want_more_than_there_are,
+         "scheduled_count is 9223372036854775807: must be between 0 and the number of rows of the view, 3"},
         {wait_at_once, "wait_until is 100.0: must be 0 if anybody is scheduled or preempted"},
     };
     struct policy policy = {.asked = 0};

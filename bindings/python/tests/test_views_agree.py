@@ -5,6 +5,8 @@ What is right is counted here, request by request in whole nanoseconds, from the
 
 import json
 import random
+import shutil
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ from batching import (
     RequestStatus,
     Result,
     ServingMetrics,
+    _library,
     measure,
     read_trace,
     vllm_bench_json,
@@ -176,6 +179,40 @@ def test_every_view_counts_the_same(seed: int, tmp_path: Path) -> None:
         assert trace.recorded is not None
         back = measure(trace.recorded)
         assert (back.completed, back.failed, back.total_output_tokens) == (expected[0], expected[1], expected[4])
+
+
+@pytest.mark.parametrize(("compiler", "source"), [("cc", "views.c"), ("c++", "views.cpp")])
+def test_c_and_cpp_count_the_same(compiler: str, source: str, tmp_path: Path) -> None:
+    if shutil.which(compiler) is None:
+        pytest.skip(f"needs {compiler}")
+    here, library = Path(__file__).resolve().parent, Path(_library.candidate()[0]).resolve()
+    include, program = f"-I{here.parents[2] / 'include'}", tmp_path / "views"
+    subprocess.run([compiler, include, here / "native" / source, library, "-o", program], check=True)
+    (tmp_path / "libbatching.so.0").symlink_to(library)
+    lines, expected = [], []
+    for case in map(case_of, SEEDS):
+        result = case.result
+        arrivals = result.requests.arrival_time
+        assert arrivals is not None
+        sent = np.flatnonzero(result.was_sent()).tolist()
+        lines.append(f"{len(sent)} {case.ttft / 1e3!r} {case.e2e / 1e3!r}")
+        for i in sent:
+            answered = result.status[i] == RequestStatus.FINISHED
+            times = (arrivals[i], result.first_token_time[i], result.end_time[i] if answered else np.nan)
+            lengths = (np.asarray(result.requests.prompt_length)[i], result.tokens_generated[i])
+            lines.append(
+                " ".join([*(repr(float(time)) for time in times), *(str(int(n)) for n in (*lengths, answered))])
+            )
+        expected.append(" ".join(map(str, counted(case))))
+    told = subprocess.run(
+        [program],
+        input="\n".join(lines),
+        text=True,
+        capture_output=True,
+        check=True,
+        env={"LD_LIBRARY_PATH": str(tmp_path)},
+    ).stdout
+    assert told.splitlines() == expected
 
 
 @pytest.mark.parametrize("seed", SEEDS)
