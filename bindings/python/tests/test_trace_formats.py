@@ -430,7 +430,8 @@ def test_what_else_is_in_an_array_is_counted(written: Written) -> None:
 @pytest.mark.parametrize(
     ("content", "seen"),
     [
-        ("", "its first line is ''"),
+        ("", "is empty"),
+        ("\r\n \n", "is empty"),
         ("a,b,c\n1,2,3\n", "its first line is 'a,b,c'"),
         ("\x00\x01\x02", "its first line is "),
         ("[]", "it holds no JSON object"),

@@ -80,6 +80,8 @@ def recognised(source: Source) -> str:
     start = start.removeprefix(_BOM).lstrip()
     if start[:1] in {b"{", b"["}:
         return _of_objects(source, is_array=start.startswith(b"["))
+    if not start:
+        raise source.error("is empty")
     return _of_header(source)
 
 
