@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -430,8 +431,6 @@ def test_what_else_is_in_an_array_is_counted(written: Written) -> None:
 @pytest.mark.parametrize(
     ("content", "seen"),
     [
-        ("", "is empty"),
-        ("\r\n \n", "is empty"),
         ("a,b,c\n1,2,3\n", "its first line is 'a,b,c'"),
         ("\x00\x01\x02", "its first line is "),
         ("[]", "it holds no JSON object"),
@@ -448,6 +447,13 @@ def test_an_unknown_format_says_what_was_seen_and_what_is_known(written: Written
     assert seen in sentence
     assert all(known in sentence for known in TRACE_FORMATS)
     assert len(sentence) < 600
+
+
+@pytest.mark.parametrize("content", ["", "\r\n \n"])
+def test_an_empty_file_is_called_empty(written: Written, content: str) -> None:
+    path = written(content)
+    with pytest.raises(TraceError, match=f"^{re.escape(str(path))} is empty$"):
+        read_trace(path)
 
 
 def test_a_format_may_be_told(written: Written) -> None:
