@@ -15,11 +15,13 @@ extension Replica where Memory: ~Copyable {
 
     @inline(never)
     private mutating func addSlots() throws(BatchingError) {
-        try histories.reserve(slotCount &+ 1)
-        if keepsTokenRuns { try tokenRuns.reserve(histories.capacity) }
+        // As an iteration may: see `stopMask`.
+        let asks = stopMask != .max
+        try histories.reserve(slotCount &+ 1, asks: asks)
+        if keepsTokenRuns { try tokenRuns.reserve(histories.capacity, asks: asks) }
         try memory.reserve(slots: histories.capacity)
         if Attribution.isWanted { try ledger.reserve(slots: histories.capacity) }
-        try members.reserve(slotCount &+ 1)
+        try members.reserve(slotCount &+ 1, asks: asks)
     }
 
     @inline(__always)

@@ -22,8 +22,12 @@ struct GrowableBuffer<Element: BitwiseCopyable>: ~Copyable {
     }
 
     /// The same, but that it may be stopped on the way: see `Work`.
-    mutating func reserveAsking(_ count: Int) throws(BatchingError) {
-        if count > capacity { try grow(to: count, asks: true) }
+    mutating func reserveAsking(_ count: Int) throws(BatchingError) { try reserve(count, asks: true) }
+
+    /// - Parameter asks: whether it may be stopped on the way.
+    @inline(__always)
+    mutating func reserve(_ count: Int, asks: Bool) throws(BatchingError) {
+        if count > capacity { try grow(to: count, asks: asks) }
     }
 
     /// Takes over the first `count` elements of another buffer.
