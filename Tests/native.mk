@@ -235,10 +235,13 @@ FUZZ_LENGTH_live_engine := 512
 # What grows is said in few bytes; it is done at up to four sizes, which takes a second or two.
 FUZZ_LENGTH_complexity := 256
 FUZZ_TIMEOUT_complexity := 60
+# The largest accumulator has a table of some gigabytes, of which only what is used takes memory.
+FUZZ_MALLOC_complexity := 16384
 
 # Not entropic: each new feature is then looked for in every input of the corpus, which took 40 % of the time; without it
 # the same time finds more edges, 20 % over all functions and 7 % in live engines.
-run-fuzzer = $(FUZZ)/fuzz_$(1) -max_total_time=$(2) -timeout=$(or $(FUZZ_TIMEOUT_$(1)),10) -rss_limit_mb=2048 -len_control=0 -entropic=0 \
+run-fuzzer = $(FUZZ)/fuzz_$(1) -max_total_time=$(2) -timeout=$(or $(FUZZ_TIMEOUT_$(1)),10) -rss_limit_mb=2048 \
+             -malloc_limit_mb=$(or $(FUZZ_MALLOC_$(1)),2048) -len_control=0 -entropic=0 \
              -max_len=$(or $(FUZZ_LENGTH_$(1)),$(FUZZ_LENGTH)) -artifact_prefix=$(FUZZ)/ -print_final_stats=1
 
 fuzz: $(FUZZ)/fuzz_$(TARGET)
