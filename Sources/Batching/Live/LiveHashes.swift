@@ -22,8 +22,8 @@ struct LiveHashes: ~Copyable {
     /// Makes room for so many rows, of which `used` are, and so many more ids: where the gaps are half of all, by closing
     /// them. There is room for as many ids as rows, so that this takes no more steps than ids were added since.
     mutating func reserve(rows: Int, ids more: Int, used: Int) throws(BatchingError) {
-        try begins.reserveAsking(rows)
-        try ends.reserveAsking(rows)
+        try begins.reserve(rows, asks: true)
+        try ends.reserve(rows, asks: true)
         let (end, overflows) = top.addingReportingOverflow(more)
         guard !overflows else { throw BatchingError(.outOfMemory, "not enough memory for \(more) hash ids") }
         if end <= ids.capacity { return }

@@ -251,6 +251,7 @@ extension CachedBlocks {
         publish(slot, member, blocks: blockSize.full(isUnknown ? computed : grown))
     }
 
+    /// Gives a member so many more blocks, which are free.
     @inline(__always)
     private mutating func append(_ count: Int, to slot: Int) {
         if count <= 0 { return }

@@ -38,8 +38,8 @@ extension Load {
     /// - Parameters:
     ///   - columns: the requests, in any order.
     ///   - timeline: nil: not wanted. Its rows are counted in it.
-    /// - Complexity: O(count), and O(1) for each bin of a timeline whose rows are kept. Columns of times that are not in order cost a sort each, and 24 bytes a request while that
-    ///   lasts, 4 after it.
+    /// - Complexity: O(count), and O(1) for each bin of a timeline whose rows are kept. Columns of times that are not in
+    ///   order cost a sort each, and 24 bytes a request while that lasts, 4 after it.
     public init(
         _ columns: ServedColumns, configuration: LoadConfiguration = LoadConfiguration(),
         timeline: inout LoadTimeline?

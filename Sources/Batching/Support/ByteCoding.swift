@@ -69,7 +69,6 @@ struct ByteWriter: ByteCoder {
     mutating func write<let count: Int, Value: FixedWidthInteger>(each values: InlineArray<count, Value>) {
         for index in 0..<count { write(values[index]) }
     }
-
 }
 
 /// Text, too.

@@ -16,24 +16,16 @@ struct GrowableBuffer<Element: BitwiseCopyable>: ~Copyable {
     var elements: UnsafeMutablePointer<Element> { storage.elements }
 
     /// Makes room for at least `count` elements; what is there stays.
+    /// - Parameter asks: whether it may be stopped on the way: see `Work`.
     @inline(__always)
-    mutating func reserve(_ count: Int) throws(BatchingError) {
-        if count > capacity { try grow(to: count, asks: false) }
-    }
-
-    /// The same, but that it may be stopped on the way: see `Work`.
-    mutating func reserveAsking(_ count: Int) throws(BatchingError) { try reserve(count, asks: true) }
-
-    /// - Parameter asks: whether it may be stopped on the way.
-    @inline(__always)
-    mutating func reserve(_ count: Int, asks: Bool) throws(BatchingError) {
+    mutating func reserve(_ count: Int, asks: Bool = false) throws(BatchingError) {
         if count > capacity { try grow(to: count, asks: asks) }
     }
 
     /// Takes over the first `count` elements of another buffer.
     @inline(__always)
     mutating func assign(_ other: borrowing GrowableBuffer, count: Int) throws(BatchingError) {
-        try reserveAsking(count)
+        try reserve(count, asks: true)
         try elements.copy(other.elements, count: count)
     }
 

@@ -86,9 +86,9 @@ struct TimeOrder: ~Copyable {
         }
     }
 
-    private static func sortedFew(_ column: some IntegerColumn, _ count: Int) throws(BatchingError) -> ScratchBuffer<
-        UInt32
-    > {
+    private static func sortedFew(
+        _ column: some IntegerColumn, _ count: Int
+    ) throws(BatchingError) -> ScratchBuffer<UInt32> {
         let indices = try ScratchBuffer<UInt32>(uninitialized: count)
         for index in 0..<count { indices.elements[index] = UInt32(truncatingIfNeeded: index) }
         Heap.sort(indices.elements, count: count) { one, other in
