@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,21 @@ def test_a_mark_that_begins_a_field_and_ends_none_swallows_nothing(written: Writ
     trace = read_trace(written("output_length,prompt_length,note\n" + "\n".join(lines)))
     # Each line is a row.
     assert len(trace.requests) == 50_000
+
+
+@pytest.mark.parametrize("compress", [bytes, partial(gzip.compress, compresslevel=0)])
+def test_a_first_mark_far_into_the_file_counts_from_there(tmp_path: Path, compress: Callable[[bytes], bytes]) -> None:
+    path = tmp_path / "trace"
+    plain = "1,10,5,a note\n" * 200_000  # 2.8 MB, of which about one is read at a time
+    content = f'timestamp,prompt_tokens,output_tokens,note\n{plain}2,20,7,"two\nlines, ""one"" row"\n{plain}'
+    path.write_bytes(compress(content.encode()))
+    reports: list[int] = []
+    trace = read_trace(path, progress=lambda done, _: reports.append(done))
+    assert not trace.skipped
+    assert len(trace.requests) == 400_001
+    assert rows(trace)[200_000] == (1.0, 20, 7)
+    # Looking for marks up to the end is no progress.
+    assert len(set(reports)) > 2
 
 
 def test_a_comma_is_that_of_a_fraction_where_semicolons_separate(written: Written) -> None:

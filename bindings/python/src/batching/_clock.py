@@ -37,6 +37,9 @@ def nanosecond_column(times: Float64Array, per_unit: int = NANOSECONDS) -> Int64
 
 def second_column(times: Int64Array) -> Float64Array:
     """The nearest doubles to whole nanoseconds: beyond 2^53 of them the integers would be rounded first."""
-    whole, rest = np.divmod(times, NANOSECONDS)
-    seconds: Float64Array = whole + rest / float(NANOSECONDS)
-    return np.where(np.abs(times) <= 2**53, times / float(NANOSECONDS), seconds)
+    seconds: Float64Array = times / float(NANOSECONDS)
+    long = np.abs(times) > 2**53
+    if long.any():
+        whole, rest = np.divmod(times[long], NANOSECONDS)
+        seconds[long] = whole + rest / float(NANOSECONDS)
+    return seconds

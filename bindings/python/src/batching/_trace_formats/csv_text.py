@@ -2,8 +2,10 @@
 
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
 from typing import Final
 
 import numpy as np
@@ -52,24 +54,44 @@ def _fields(text: str, delimiter: str) -> list[str]:
     return [name.strip() for name in names] or [""]
 
 
-def is_quoted(source: Source, header: Header, *, multiline: bool) -> bool:
-    """Whether fields are quoted, perhaps over several lines: whether the quotation marks pair up around whole fields.
-    If they do not, some stray one would swallow rows: then none is taken for a quotation, and each line is a row.
-    """
-    with source.content() as content:
-        marks = 0
-        while part := content.read(_PART):
-            marks += part.count(b'"')
-    if marks == 0 or marks % 2:
-        return False
-    return all(rows is not None for rows in _quoted_rows(source, header, multiline=multiline))
+@dataclass(frozen=True)
+class CsvText:
+    """The text after the header."""
 
+    source: Source
+    header: Header
+    multiline: bool
+    """Whether a quotation may go on over several lines."""
 
-def rows_of(source: Source, header: Header, *, quoted: bool) -> Iterator[bytes]:
-    """The text after the header, whole rows at a time: about a megabyte, or a row that is longer."""
-    if quoted:
-        return (rows for rows in _quoted_rows(source, header, multiline=True) if rows)
-    return _lines(source, header)
+    def rows(self) -> Iterator[tuple[bytes, bool]]:
+        """Whole rows at a time, about a megabyte, or a row that is longer; and whether some of their fields are quoted.
+
+        Most files have no quotation mark: only at the first is the whole file looked through, before it is read on.
+        """
+        lines = _lines(self.source, self.header)
+        for text in lines:
+            if b'"' not in text:
+                yield text, False
+                continue
+            with self.source.set_aside():
+                quoted = self._is_quoted
+            rest = chain([text], lines)
+            rows = _quoted_rows(rest, self.header, multiline=True) if quoted else rest
+            yield from ((part, quoted) for part in rows if part)
+
+    @cached_property
+    def _is_quoted(self) -> bool:
+        """Whether the quotation marks pair up around whole fields. If they do not, some stray one would swallow rows:
+        then none is taken for a quotation, and each line is a row.
+        """
+        with self.source.content() as content:
+            marks = 0
+            while part := content.read(_PART):
+                marks += part.count(b'"')
+        if marks % 2:
+            return False
+        lines = _lines(self.source, self.header)
+        return all(rows is not None for rows in _quoted_rows(lines, self.header, multiline=self.multiline))
 
 
 def _lines(source: Source, header: Header) -> Iterator[bytes]:
@@ -94,15 +116,17 @@ def _after_last_line(text: bytes) -> int:
     return max(text.rfind(b"\n"), text.rfind(b"\r")) + 1
 
 
-def _quoted_rows(source: Source, header: Header, *, multiline: bool) -> Iterator[bytes | None]:
-    """Rows whose fields are quoted; None, and nothing after it, where a quotation mark is none of a field."""
+def _quoted_rows(texts: Iterable[bytes], header: Header, *, multiline: bool) -> Iterator[bytes | None]:
+    """Rows whose fields are quoted, of texts of whole lines; None, and nothing after it, where a quotation mark is none
+    of a field.
+    """
     delimiter = header.delimiter.encode()
     # A space beside a quotation mark at the edge of a field is no part of it. Within a quotation one less changes
     # nothing but the text.
     before = re.compile(rb"([" + delimiter + rb"\r\n]) +\"")
     after = re.compile(rb"\" +([" + delimiter + rb"\r\n])")
     rest = b""
-    for lines in _lines(source, header):
+    for lines in texts:
         text = rest + lines
         if b'" ' in text or b' "' in text:
             text = after.sub(rb'"\1', before.sub(rb'\1"', text.lstrip(b" ")))

@@ -5,12 +5,13 @@ telling names.
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
 from batching._trace_formats import arrow_columns
-from batching._trace_formats.csv_text import Header, header_of, is_quoted, rows_of
+from batching._trace_formats.csv_text import CsvText, header_of
 from batching._trace_formats.layout import Arrival, Layout
 from batching._trace_formats.named import ARRIVAL_NAMES, layout_of, no_arrivals
 from batching._trace_formats.rows import NANOSECONDS, Rows
@@ -42,15 +43,14 @@ _LAYOUTS: Final = {
 def read(source: Source, known: str) -> Trace:
     """The trace in a CSV file."""
     rows = Rows(source)
-    header = header_of(source)
     # A row of a format without text is one line.
-    quoted = is_quoted(source, header, multiline=known == "csv")
+    text = CsvText(source, header_of(source), multiline=known == "csv")
     try:
         if known == "csv":
-            layout, positions = _named(source, header, quoted=quoted)
+            layout, positions = _named(text)
         else:
-            layout, positions = _fixed(source, known, header.names)
-        return read_table(rows, known, layout, _batches(rows, header, positions, quoted=quoted, times=layout.times()))
+            layout, positions = _fixed(source, known, text.header.names)
+        return read_table(rows, known, layout, _batches(rows, text, positions, layout.times()))
     except pa.ArrowException as error:
         raise source.error(f"cannot be read as a trace in {known} format: {' '.join(str(error).split())}") from error
 
@@ -69,8 +69,8 @@ def _fixed(source: Source, known: str, names: list[str]) -> tuple[Layout, dict[s
     return layout, _positions(source, names, needed)
 
 
-def _named(source: Source, header: Header, *, quoted: bool) -> tuple[Layout, dict[str, int]]:
-    names = header.names
+def _named(text: CsvText) -> tuple[Layout, dict[str, int]]:
+    source, names = text.source, text.header.names
     layout, actual = layout_of(names)
     if layout is None:
         raise source.error(f"has no column output_length: its columns are {', '.join(names)[:200]!r}")
@@ -79,11 +79,11 @@ def _named(source: Source, header: Header, *, quoted: bool) -> tuple[Layout, dic
     if layout.arrival is None:
         used = {actual[name] for name in layout.names()}
         others = {name: position for position, name in enumerate(names) if name not in used}
-        first = next(_batches(Rows(source), header, others, quoted=quoted), None)
+        first = next(_batches(Rows(source), text, others), None)
         dates = [name for name in others if first is not None and arrow_columns.are_dates(first(name))]
         no_arrivals(source, names, used, dates)
     elif ARRIVAL_NAMES[layout.arrival.name] is None:
-        first = next(_batches(Rows(source), header, positions, quoted=quoted), None)
+        first = next(_batches(Rows(source), text, positions), None)
         if first is not None and arrow_columns.are_dates(first(layout.arrival.name)):
             layout = layout.with_dates()
     return layout, positions
@@ -97,40 +97,41 @@ def _positions(source: Source, names: list[str], needed: list[str]) -> dict[str,
 
 
 def _batches(
-    rows: Rows, header: Header, positions: dict[str, int], *, quoted: bool, times: Sequence[str] = ()
+    rows: Rows, text: CsvText, positions: dict[str, int], times: Sequence[str] = ()
 ) -> Iterator[Callable[[str], Any]]:
     def skip(_: Any) -> str:
         rows.skip(WRONG_FIELDS)
         return "skip"
 
     # Columns go by their position: what the others are called, or how often, does not matter.
-    names = [str(position) for position in range(len(header.names))]
-    parse = csv.ParseOptions(
-        delimiter=header.delimiter,
-        quote_char='"' if quoted else False,
-        newlines_in_values=quoted,
-        invalid_row_handler=skip,
-    )
+    delimiter = text.header.delimiter
+    names = [str(position) for position in range(len(text.header.names))]
     convert = csv.ConvertOptions(
         column_types=dict.fromkeys(names, pa.binary()),
         include_columns=[str(position) for position in sorted(set(positions.values()))],
         strings_can_be_null=False,
     )
-    for text in rows_of(rows.source, header, quoted=quoted):
-        if not text.strip():
+    for part, quoted in text.rows():
+        if part.isspace():
             continue
+        only_ascii = part if part.isascii() else part.translate(_ONLY_ASCII)
         # pyarrow is given text, never the file: what reads ahead would go on after an error, into a program that ends.
         with csv.open_csv(
-            pa.BufferReader(text.translate(_ONLY_ASCII)),
-            read_options=csv.ReadOptions(column_names=names, block_size=len(text) + 1, use_threads=False),
-            parse_options=parse,
+            pa.BufferReader(only_ascii),
+            read_options=csv.ReadOptions(column_names=names, block_size=len(part) + 1, use_threads=False),
+            parse_options=csv.ParseOptions(
+                delimiter=delimiter,
+                quote_char='"' if quoted else False,
+                newlines_in_values=quoted,
+                invalid_row_handler=skip,
+            ),
             convert_options=convert,
         ) as reader:
             batch = reader.read_all().combine_chunks()
         if batch.num_rows:
-            spaced = _is_spaced(text, header.delimiter.encode())
+            spaced = _is_spaced(part, delimiter.encode())
             # Where semicolons separate fields, a comma is that of a fraction.
-            yield _cells(batch, positions, times if header.delimiter == ";" else (), spaced=spaced)
+            yield _cells(batch, positions, times if delimiter == ";" else (), spaced=spaced)
 
 
 # Bytes that are not ASCII are in no value; and of a row with the wrong number of fields pyarrow makes text before it
@@ -138,10 +139,20 @@ def _batches(
 _ONLY_ASCII: Final = bytes(range(128)) + b"?" * 128
 
 
+_SPACE, _EDGE = 1, 2
+
+
 def _is_spaced(text: bytes, delimiter: bytes) -> bool:
     """Whether there may be spaces around a value."""
-    beside = (b"\n ", b" \n", b"\r ", b" \r", b'" ', b' "', delimiter + b" ", b" " + delimiter)
-    return text.startswith(b" ") or text.endswith(b" ") or any(spaced in text for spaced in beside)
+    if text.startswith(b" ") or text.endswith(b" "):
+        return True
+    # Dates have many spaces and edges: a search for each pair of them would stop at every one.
+    kinds = bytearray(256)
+    kinds[ord(" ")] = _SPACE
+    for edge in b'\r\n"' + delimiter:
+        kinds[edge] = _EDGE
+    found = np.frombuffer(text.translate(kinds), np.uint8)
+    return bool(((found[1:] | found[:-1]) == _SPACE | _EDGE).any())
 
 
 def _cells(table: Any, positions: dict[str, int], commas: Sequence[str], *, spaced: bool) -> Callable[[str], Any]:

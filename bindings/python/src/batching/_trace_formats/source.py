@@ -36,6 +36,13 @@ class Source:
             return gzip.GzipFile(fileobj=self._raw, mode="rb")
         return io.BufferedReader(_Unclosed(self._raw))
 
+    @contextlib.contextmanager
+    def set_aside(self) -> Iterator[None]:
+        """Meanwhile the content may be read from its beginning again: whoever was reading it goes on where it was."""
+        place = self._raw.tell()
+        yield
+        self._raw.seek(place)
+
     def report(self, *, at_end: bool = False) -> None:
         """Tell how far it has been read. Never less than before, wherever a reader jumps to."""
         if self._progress is not None:
