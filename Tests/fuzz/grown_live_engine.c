@@ -294,6 +294,8 @@ struct cost grown_live_engine(struct input input, int64_t n) {
             break;
         }
     }
+    const batching_engine_state state = state_of(host.engine);
+    cost.units += SERVING * (double)(state.running + state.finished + state.aborted);
     REQUIRE(batching_engine_destroy(host.engine) == BATCHING_OK);
     cost.work = work_taken();
     return cost;

@@ -116,7 +116,7 @@ static double documented_units(batching_config config, const batching_requests *
         const double held = config.enable_prefix_caching ? blocks(&config, requests, index) : 0;
         const int32_t preemptions = results.preemptions[index] > 0 ? results.preemptions[index] : 0;
         most = held > most ? held : most;
-        all.units += 1 + held * (2 + preemptions);
+        all.units += 1 + (isnan(results.start_time[index]) ? 0 : SERVING) + held * (2 + preemptions);
     }
     all.units += most * all.preempted;
     free_results(results);
