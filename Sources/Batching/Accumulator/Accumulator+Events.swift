@@ -200,7 +200,7 @@ extension Accumulator {
 
     /// What is wrong with tokens that were not accepted.
     @inline(never)
-    private func defect(_ id: Int64, _ time: Double, _ count: Int32) -> BatchingError {
+    private mutating func defect(_ id: Int64, _ time: Double, _ count: Int32) -> BatchingError {
         do throws(BatchingError) {
             let (request, _) = try next(id, time)
             if count < 0 { return .invalid("tokens", count, "must be at least 0") }
@@ -217,7 +217,8 @@ extension Accumulator {
     }
 
     /// The request of an event, and when it is, if that is possible.
-    private func next(
+    // Mutating, since a call that only borrows the accumulator copies it.
+    private mutating func next(
         _ id: Int64, _ time: Double
     ) throws(BatchingError) -> (request: UnsafeMutablePointer<LiveRequest>, now: Int64) {
         let now = try Accumulator.nanoseconds(time)
@@ -240,7 +241,7 @@ extension Accumulator {
     }
 
     /// Adds the samples of a request that has finished.
-    private func finish<Counter>(
+    private mutating func finish<Counter>(
         _ pointer: UnsafeMutablePointer<LiveRequest>, _ now: Int64, in slot: Slot<Counter>
     ) {
         let request = pointer.pointee

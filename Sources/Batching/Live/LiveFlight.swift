@@ -21,8 +21,8 @@ struct LiveFlight: ~Copyable {
     var firstTokenCount = 0
 
     init() throws(BatchingError) {
-        let finishing = try GrowableBuffer<Int32>(capacity: 64, repeating: 0)
-        let firstTokens = try GrowableBuffer(capacity: 64, repeating: LiveFirstToken())
+        let finishing = try GrowableBuffer<Int32>(capacity: 0, repeating: 0)
+        let firstTokens = try GrowableBuffer(capacity: 0, repeating: LiveFirstToken())
         self.finishing = finishing
         self.firstTokens = firstTokens
     }

@@ -93,7 +93,8 @@ extension LiveReplica where Memory: ~Copyable {
     }
 
     /// How many tokens a request had before an iteration.
-    private func tokens(_ row: Int, before firstLost: Int64) -> Int32 {
+    // Mutating, since a call that only borrows the replica copies it.
+    private mutating func tokens(_ row: Int, before firstLost: Int64) -> Int32 {
         let slot = Int(rows.slot.elements[row])
         return slot >= 0 ? replica.tokens(slot, before: firstLost) : 0
     }

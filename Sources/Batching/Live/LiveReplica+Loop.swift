@@ -34,6 +34,7 @@ extension LiveReplica where Memory: ~Copyable {
         moveClock(to: stopsEarly ? min(replica.now, goal.time) : goal.time)
     }
 
+    @inline(always)
     private func limits(_ goal: LiveGoal) -> RunLimits {
         RunLimits(
             configuration, until: goal.time, from: goal.begin ?? replica.iteration, to: goal.iteration,

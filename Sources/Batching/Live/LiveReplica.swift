@@ -64,12 +64,12 @@ struct LiveReplica<Memory: LiveMemory & ~Copyable>: ~Copyable {
             ownsBlocks: ownsBlocks)
         let rows = try LiveRows()
         let order = try GrowableBuffer<UInt32>(capacity: 64, repeating: 0)
-        let newcomers = try GrowableBuffer<UInt32>(capacity: 16, repeating: 0)
-        let vacated = try GrowableBuffer<UInt32>(capacity: 64, repeating: 0)
+        let newcomers = try GrowableBuffer<UInt32>(capacity: 0, repeating: 0)
+        let vacated = try GrowableBuffer<UInt32>(capacity: 0, repeating: 0)
         let events = try LiveEvents(isWanted: keepsEvents)
-        let firstTokens = try GrowableBuffer(capacity: 64, repeating: LiveFirstToken())
+        let firstTokens = try GrowableBuffer(capacity: 0, repeating: LiveFirstToken())
         let flight = try LiveFlight()
-        let leaving = try GrowableBuffer(capacity: 16, repeating: Departure())
+        let leaving = try GrowableBuffer(capacity: 0, repeating: Departure())
         // The wheel is small, so that it is soon copied; who is due beyond it is passed over.
         let survey = RequestSurvey(
             totalTokens: 0, longestPrompt: 0, longestOutput: 1000, lastArrival: .zero, isInOrderOfArrival: true)

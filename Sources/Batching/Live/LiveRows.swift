@@ -94,6 +94,7 @@ struct LiveRows: ~Copyable {
     }
 
     /// The row of a request; nil if it has none.
+    @inline(always)
     func row(of id: Int64) -> Int? {
         let ids = self.id.elements
         let row = index.number(of: id) { ids[$0] }
@@ -203,6 +204,7 @@ struct LiveRows: ~Copyable {
 
     /// The rows as a replica takes them.
     /// - Parameter count: of the positions in order of arrival.
+    @inline(always)
     func columns(count: Int) -> RequestColumns {
         var columns = RequestColumns(
             count: count, promptLength: UnsafePointer(prompt.elements), outputLength: UnsafePointer(output.elements),

@@ -102,13 +102,14 @@ struct BlockPool: ~Copyable {
     /// - Complexity: O(blocks that were ever taken), at the speed of memory.
     init(_ other: borrowing BlockPool) throws(BatchingError) {
         let blocks = try ScratchBuffer<Block>(uninitialized: other.blockCount)
-        let nodes = try ZeroedBuffer<Node>(count: other.nodeCount)
         let taken = Int(other.fresh)
         try blocks.elements.copy(other.blocks.elements, count: min(taken + 1, other.blockCount))
         blocks.elements[Int(other.end)] = other.blocks.elements[Int(other.end)]
+        let nodes: ZeroedBuffer<Node>
         if taken > other.nodeCount / 16 {
-            try nodes.elements.copy(other.nodes.elements, count: other.nodeCount)
+            nodes = try ZeroedBuffer(copying: other.nodes, count: other.nodeCount)
         } else {
+            nodes = try ZeroedBuffer(count: other.nodeCount)
             try nodes.elements.copy(other.nodes.elements, count: taken)
             // The head of a list that is not empty is the neighbour of a block.
             for block in 0..<other.fresh {

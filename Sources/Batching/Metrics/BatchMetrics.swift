@@ -60,6 +60,14 @@ private struct LatencyColumn: IntegerColumn {
 
     @inline(__always)
     subscript(index: Int) -> Int64 { (completed.end(index) - completed.arrival(index)).count }
+
+    @inline(__always)
+    func values(_ rows: Range<Int>, _ space: UnsafeMutablePointer<Int64>) -> UnsafePointer<Int64> {
+        Nanoseconds.spans(
+            from: completed.arrivalTime.map { $0 + rows.lowerBound }, to: completed.endTime + rows.lowerBound,
+            count: rows.count, into: space)
+        return UnsafePointer(space)
+    }
 }
 
 /// What one pass over the requests tells. Whole nanoseconds are added exactly, so the order of the requests does not

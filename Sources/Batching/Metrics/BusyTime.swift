@@ -20,8 +20,7 @@ enum BusyTime {
         var busy = Nanoseconds.zero
         /// Everything before this has been added.
         var frontier = Nanoseconds.zero
-        for position in 0..<completed.count {
-            try Work.row(position)
+        try Work.rows(of: completed.count) { position in
             let index = order[position]
             let start = max(completed.start(index), frontier)
             let end = min(completed.end(index), limit)
@@ -40,8 +39,9 @@ enum BusyTime {
         var busy = Nanoseconds.zero
         /// Everything after this has been added.
         var frontier = limit
-        for index in (0..<completed.count).reversed() {
-            try Work.row(index)
+        let last = completed.count - 1
+        try Work.rows(of: completed.count) { position in
+            let index = last - position
             let start = completed.start(index)
             let end = min(completed.end(index), frontier)
             if end > start {

@@ -1,6 +1,17 @@
 /// A column of integers that can be read any number of times.
 protocol IntegerColumn {
     subscript(index: Int) -> Int64 { get }
+
+    /// Some of its values one behind the other: in `space`, or where they are.
+    func values(_ rows: Range<Int>, _ space: UnsafeMutablePointer<Int64>) -> UnsafePointer<Int64>
+}
+
+extension IntegerColumn {
+    @inline(__always)
+    func values(_ rows: Range<Int>, _ space: UnsafeMutablePointer<Int64>) -> UnsafePointer<Int64> {
+        for index in rows { space[index &- rows.lowerBound] = self[index] }
+        return UnsafePointer(space)
+    }
 }
 
 /// Integers in memory.
@@ -9,6 +20,11 @@ private struct StoredIntegers: IntegerColumn {
 
     @inline(__always)
     subscript(index: Int) -> Int64 { values[index] }
+
+    @inline(__always)
+    func values(_ rows: Range<Int>, _ space: UnsafeMutablePointer<Int64>) -> UnsafePointer<Int64> {
+        UnsafePointer(values + rows.lowerBound)
+    }
 }
 
 /// Exact order statistics of a column without sorting or copying it: selection by counting.
@@ -21,6 +37,8 @@ private struct StoredIntegers: IntegerColumn {
 struct OrderStatistics: ~Copyable {
     private static let binBits = 13
     private static let bins = 1 << binBits
+    /// Values that are looked at together.
+    private static let blockSize = 512
 
     /// Where the values are that may have a rank: lowest...lowest + 2^bits - 1.
     struct Interval: BitwiseCopyable, Equatable {
@@ -41,6 +59,7 @@ struct OrderStatistics: ~Copyable {
     private let counts: ScratchBuffer<UInt32>
     /// For each bin of the first round 1 if a rank lies in it, else 0.
     private let wanted: ScratchBuffer<UInt8>
+    private let block: ScratchBuffer<Int64>
     private let rankCount: Int
 
     /// - Parameter sought: ranks from 0, that of the smallest value, in any order.
@@ -51,13 +70,15 @@ struct OrderStatistics: ~Copyable {
         let whole = Interval(lowest: 0, bits: 0, before: 0)
         let intervals = try ScratchBuffer(count: count, repeating: whole)
         let distinct = try ScratchBuffer(count: count, repeating: whole)
-        let counts = try ScratchBuffer<UInt32>(count: count * OrderStatistics.bins, repeating: 0)
+        let counts = try ScratchBuffer<UInt32>(uninitialized: count * OrderStatistics.bins)
         let wanted = try ScratchBuffer<UInt8>(count: OrderStatistics.bins, repeating: 0)
+        let block = try ScratchBuffer<Int64>(uninitialized: OrderStatistics.blockSize)
         self.ranks = ranks
         self.intervals = intervals
         self.distinct = distinct
         self.counts = counts
         self.wanted = wanted
+        self.block = block
         rankCount = count
     }
 
@@ -149,8 +170,7 @@ struct OrderStatistics: ~Copyable {
                 let offset = UInt64(bitPattern: distinct.elements[number].lowest &- alone.lowest)
                 wanted.elements[Int(truncatingIfNeeded: offset >> UInt64(alone.shift))] = 1
             }
-            for index in 0..<count {
-                try Work.row(index)
+            try Work.rows(of: count) { index in
                 let value = values[index]
                 let offset = UInt64(bitPattern: value &- alone.lowest)
                 values[kept] = value
@@ -158,8 +178,7 @@ struct OrderStatistics: ~Copyable {
             }
             return kept
         }
-        for index in 0..<count {
-            try Work.row(index)
+        try Work.rows(of: count) { index in
             let value = values[index]
             values[kept] = value
             kept &+= interval(of: value, distinctCount) == nil ? 0 : 1
@@ -205,14 +224,21 @@ struct OrderStatistics: ~Copyable {
 
     @inline(__always)
     private func tally(_ column: some IntegerColumn, count: Int, _ interval: (Int64) -> Int?) throws(BatchingError) {
-        for index in 0..<count {
-            try Work.row(index)
-            let value = column[index]
-            guard let number = interval(value) else { continue }
-            let found = distinct.elements[number]
-            let offset = UInt64(bitPattern: value &- found.lowest)
-            let bin = Int(truncatingIfNeeded: offset >> UInt64(found.shift))
-            counts.elements[number << OrderStatistics.binBits | bin] &+= 1
+        try Work.inPieces(of: count) { piece in
+            var first = piece.lowerBound
+            while first < piece.upperBound {
+                let rows = first..<min(first &+ OrderStatistics.blockSize, piece.upperBound)
+                let values = column.values(rows, block.elements)
+                for place in 0..<rows.count {
+                    let value = values[place]
+                    guard let number = interval(value) else { continue }
+                    let found = distinct.elements[number]
+                    let offset = UInt64(bitPattern: value &- found.lowest)
+                    let bin = Int(truncatingIfNeeded: offset >> UInt64(found.shift))
+                    counts.elements[number << OrderStatistics.binBits | bin] &+= 1
+                }
+                first = rows.upperBound
+            }
         }
     }
 

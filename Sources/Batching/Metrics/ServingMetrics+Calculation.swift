@@ -89,33 +89,35 @@ private struct ServingTotals {
         _ recorded: RecordedColumns, _ convention: MetricsConvention, _ limits: ServiceLimits, lastJudged: Int64
     ) throws(BatchingError) {
         try recorded.validateShape()
-        for index in 0..<recorded.count {
-            try Work.row(index)
+        // A copy, which is kept in registers.
+        var totals = self
+        try Work.rows(of: recorded.count) { (index) throws(BatchingError) in
             try recorded.validate(index)
             let arrival = recorded.arrival(index)
-            firstArrival = min(firstArrival, arrival)
+            totals.firstArrival = min(totals.firstArrival, arrival)
             let isDue = arrival.count <= lastJudged
-            notDue &+= isDue ? 0 : 1
+            totals.notDue &+= isDue ? 0 : 1
             guard recorded.succeeded(index) else {
                 let end = recorded.endTime[index]
-                if !end.isNaN { lastEnd = max(lastEnd, Nanoseconds(validSeconds: end)) }
-                counts.failed &+= 1
-                continue
+                if !end.isNaN { totals.lastEnd = max(totals.lastEnd, Nanoseconds(validSeconds: end)) }
+                totals.counts.failed &+= 1
+                return
             }
             let request = recorded.answered(index)
-            counts.add(prompt: request.prompt, output: request.output, convention)
-            latency &+= Int128((request.end - arrival).count)
-            gaps &+= max(recorded.tokens(index).count - 1, 0)
-            firstAnsweredArrival = min(firstAnsweredArrival, arrival)
-            lastAnsweredEnd = max(lastAnsweredEnd, request.end)
-            if limits.areNone || !isDue { continue }
-            counts.add(
+            totals.counts.add(prompt: request.prompt, output: request.output, convention)
+            totals.latency &+= Int128((request.end - arrival).count)
+            totals.gaps &+= max(recorded.tokens(index).count - 1, 0)
+            totals.firstAnsweredArrival = min(totals.firstAnsweredArrival, arrival)
+            totals.lastAnsweredEnd = max(totals.lastAnsweredEnd, request.end)
+            if limits.areNone || !isDue { return }
+            totals.counts.add(
                 limits.kept(
                     timeToFirstToken: request.firstToken.map { ($0 - arrival).count },
                     decode: (request.end - (request.firstToken ?? request.end)).count, output: request.output,
                     longestGap: limits.itl == nil ? 0 : recorded.longestGap(index),
                     latency: (request.end - arrival).count, convention))
         }
+        self = totals
         lastEnd = max(lastEnd, lastAnsweredEnd)
     }
 
@@ -151,34 +153,70 @@ extension RecordedColumns {
     fileprivate func fill(_ values: UnsafeMutablePointer<Double>, _ sample: ServingSample) throws(BatchingError) -> Int
     {
         switch sample {
-        case .ttft: try fill(values) { since($0.arrival, $0.firstToken) }
+        case .ttft: try fill(values, from: .arrival, to: .firstToken) { span, _ in span }
         case .tpot:
-            try fill(values) { request in
-                guard request.output > 1, let firstToken = request.firstToken else { return nil }
-                return Double((request.end - firstToken).count) / Double(request.output - 1)
+            try fill(values, from: .firstToken, to: .end) { span, output in
+                output > 1 ? span / Double(output &- 1) : nil
             }
         case .itl: try fillGaps(values)
-        case .e2e: try fill(values) { Double(($0.end - $0.arrival).count) }
-        case .queueTime: try fill(values) { since($0.arrival, $0.start) }
+        case .e2e: try fill(values, from: .arrival, to: .end) { span, _ in span }
+        case .queueTime: try fill(values, from: .arrival, to: .start) { span, _ in span }
         case .normalizedLatency:
-            try fill(values) { $0.output > 0 ? Double(($0.end - $0.arrival).count) / Double($0.output) : nil }
+            try fill(values, from: .arrival, to: .end) { span, output in output > 0 ? span / Double(output) : nil }
         }
     }
 
+    /// Writes a value for each answered request of which both times are known.
+    /// - Parameter value: of the nanoseconds from the one to the other and the output tokens; nil: there is none.
     @inline(__always)
-    private func fill(_ values: UnsafeMutablePointer<Double>, _ value: (AnsweredRequest) -> Double?)
-        throws(BatchingError) -> Int
-    {
+    private func fill(
+        _ values: UnsafeMutablePointer<Double>, from start: RequestTime, to end: RequestTime,
+        _ value: (Double, Int32) -> Double?
+    ) throws(BatchingError) -> Int {
+        let space = try ScratchBuffer<Double>(uninitialized: 2 * blockSize)
+        let spans = try ScratchBuffer<Int64>(uninitialized: blockSize)
         var count = 0
-        for index in 0..<self.count {
-            try Work.row(index)
-            guard succeeded(index) else { continue }
-            if let value = value(answered(index)) {
-                values[count] = value
-                count &+= 1
+        try Work.inPieces(of: self.count) { piece in
+            var first = piece.lowerBound
+            while first < piece.upperBound {
+                let rows = first..<min(first &+ blockSize, piece.upperBound)
+                let starts = times(start, rows, space.elements)
+                let ends = times(end, rows, space.elements + blockSize)
+                Nanoseconds.spans(from: starts, to: ends, count: rows.count, into: spans.elements)
+                for place in 0..<rows.count where succeeded(first &+ place) {
+                    guard !starts[place].isNaN, !ends[place].isNaN,
+                        let value = value(Double(spans.elements[place]), outputLength[first &+ place])
+                    else { continue }
+                    values[count] = value
+                    count &+= 1
+                }
+                first = rows.upperBound
             }
         }
         return count
+    }
+
+    /// Seconds, not-a-number where it is unknown: of some rows, in `space`, or where they are.
+    private func times(
+        _ time: RequestTime, _ rows: Range<Int>, _ space: UnsafeMutablePointer<Double>
+    ) -> UnsafePointer<Double> {
+        let column =
+            switch time {
+            case .arrival: arrivalTime
+            case .start: startTime
+            case .firstToken: firstTokenTime
+            case .end: endTime
+            }
+        if let column { return column + rows.lowerBound }
+        for row in rows {
+            space[row &- rows.lowerBound] =
+                switch time {
+                case .arrival: 0
+                case .firstToken: firstTokenTime(row)
+                default: .nan
+                }
+        }
+        return UnsafePointer(space)
     }
 
     private func fillGaps(_ values: UnsafeMutablePointer<Double>) throws(BatchingError) -> Int {
@@ -200,9 +238,9 @@ extension RecordedColumns {
     }
 }
 
-/// Nanoseconds from arrival to a time that may be unknown.
-@inline(__always)
-private func since(_ arrival: Nanoseconds, _ time: Nanoseconds?) -> Double? {
-    guard let time else { return nil }
-    return Double((time - arrival).count)
+/// Rows whose times are rounded together.
+private let blockSize = 512
+
+private enum RequestTime {
+    case arrival, start, firstToken, end
 }

@@ -89,10 +89,7 @@ extension CompletedColumns {
     @inline(__always)
     func visit(_ body: (Int, CompletedRequest) -> Void) throws(BatchingError) {
         try Validation.count(count, "completed.count")
-        for index in 0..<count {
-            try Work.row(index)
-            body(index, try request(index))
-        }
+        try Work.rows(of: count) { (index) throws(BatchingError) in body(index, try request(index)) }
     }
 
     /// What is wrong with the request at `index`, which is not valid.

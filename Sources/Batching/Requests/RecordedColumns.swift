@@ -49,14 +49,14 @@ extension RecordedColumns {
     }
 
     /// Where the token times of a request are.
-    @inline(__always)
+    @inline(always)
     func tokens(_ index: Int) -> Range<Int> {
         guard let tokenOffsets, tokenTimes != nil else { return 0..<0 }
         return Int(tokenOffsets[index])..<Int(tokenOffsets[index + 1])
     }
 
     /// Seconds; not-a-number: unknown.
-    @inline(__always)
+    @inline(always)
     func firstTokenTime(_ index: Int) -> Double {
         if let firstTokenTime { return firstTokenTime[index] }
         let tokens = tokens(index)
@@ -64,7 +64,7 @@ extension RecordedColumns {
     }
 
     /// A request that was answered and has been checked.
-    @inline(__always)
+    @inline(always)
     func answered(_ index: Int) -> AnsweredRequest {
         let start = startTime?[index] ?? .nan
         let firstToken = firstTokenTime(index)
@@ -91,7 +91,7 @@ extension RecordedColumns {
     }
 
     /// Throws if a request is not valid.
-    @inline(__always)
+    @inline(always)
     func validate(_ index: Int) throws(BatchingError) {
         guard isValid(index) else { throw defect(index) }
         let tokens = tokens(index).count
@@ -113,7 +113,7 @@ extension RecordedColumns {
         }
     }
 
-    @inline(__always)
+    @inline(always)
     private func isValid(_ index: Int) -> Bool {
         guard Nanoseconds.holds(arrivalTime?[index] ?? 0), (success?[index] ?? 1) <= 1 else { return false }
         let (end, output) = (endTime[index], outputLength[index])
@@ -136,7 +136,7 @@ extension RecordedColumns {
         return latest <= request.end && tokensAreInOrder(index)
     }
 
-    @inline(__always)
+    @inline(always)
     private func tokensAreInOrder(_ index: Int) -> Bool {
         let tokens = tokens(index)
         guard let tokenTimes, !tokens.isEmpty else { return true }

@@ -12,17 +12,18 @@ enum Validation {
         _ column: UnsafePointer<Int32>, _ count: Int, atLeast minimum: Int32, _ name: StaticString
     ) throws(BatchingError) -> (sum: Int64, largest: Int32) {
         var sum: Int64 = 0
-        var smallest = Int32.max
         var largest = Int32.min
+        // Negative as soon as a length is, or as one is below the minimum.
+        var signs: Int32 = 0
         try Work.inPieces(of: count) { piece in
             for index in piece {
                 let length = column[index]
-                sum &+= Int64(length)
-                smallest = min(smallest, length)
+                sum &+= Int64(UInt32(bitPattern: length))
                 largest = max(largest, length)
+                signs |= length | (length &- minimum)
             }
         }
-        if smallest < minimum {
+        if signs < 0 {
             for index in 0..<count {
                 try Work.row(index)
                 guard column[index] < minimum else { continue }
@@ -38,14 +39,17 @@ enum Validation {
     ) throws(BatchingError) -> (largest: Double, areInOrder: Bool) {
         if count == 0 { return (0, true) }
         // Not-a-number fails every comparison: if the times are in order, the first and the last bound all of them.
-        var areInOrder = true
+        var areInOrder = SIMDMask<SIMD2<Int64>>(repeating: true)
         try Work.inPieces(of: count - 1) { piece in
-            for index in piece {
-                let isInOrder = column[index] <= column[index + 1]
-                areInOrder = areInOrder && isInOrder
+            var index = piece.lowerBound
+            while index &+ 2 <= piece.upperBound {
+                let (one, next) = (column[index], column[index &+ 1])
+                areInOrder .&= SIMD2(one, next) .<= SIMD2(next, column[index &+ 2])
+                index &+= 2
             }
+            if index < piece.upperBound { areInOrder[0] = areInOrder[0] && column[index] <= column[index &+ 1] }
         }
-        if areInOrder, Nanoseconds.holds(column[0]), Nanoseconds.holds(column[count - 1]) {
+        if all(areInOrder), Nanoseconds.holds(column[0]), Nanoseconds.holds(column[count - 1]) {
             return (column[count - 1], true)
         }
         var largest = 0.0

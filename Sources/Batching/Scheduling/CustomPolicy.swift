@@ -23,6 +23,14 @@ enum CustomPolicy: SchedulingPolicy {
             replica.memory.growDecodes(replica.members.elements, admittedBefore: .max)
             return nil
         }
+        return try ask(&replica)
+    }
+
+    /// Apart from the loop, which has its registers for the iterations in which nobody is asked.
+    @inline(never)
+    private static func ask<Memory: BlockMemory & ~Copyable, Attribution: AttributionChoice>(
+        _ replica: inout Replica<Memory, Attribution>
+    ) throws(BatchingError) -> Nanoseconds? {
         try replica.updatePolicyRows()
         replica.walked &+= Int64(replica.policyRows.count)
         // An engine that runs on may have stopped on the way there.

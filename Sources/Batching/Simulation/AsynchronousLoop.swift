@@ -15,7 +15,7 @@ extension EngineLoop where Memory: ~Copyable {
     static func runAsynchronously(
         _ replica: inout Replica<Memory, Attribution>, _ limits: inout RunLimits, _ time: Time
     ) throws(BatchingError) -> EngineSummary.EndReason {
-        var flight = Flight(finishing: try GrowableBuffer<Int32>(capacity: 64, repeating: 0))
+        var flight = Flight(finishing: try GrowableBuffer<Int32>(capacity: 0, repeating: 0))
         var isFlying = false
         var deviceEnd = Nanoseconds.zero
         var futileBatches = 0

@@ -138,12 +138,13 @@ extension Replica where Memory: ~Copyable {
 
     /// Whether a request that has arrived, and never ran, waits: by arrival the others are still in its columns.
     @inline(__always)
-    func isInQueue(_ request: Int) -> Bool {
+    mutating func isInQueue(_ request: Int) -> Bool {
         !mayBeAbsent || isPresent(request)
     }
 
+    // Mutating, since a call that only borrows the replica copies it.
     @inline(never)
-    private func isPresent(_ request: Int) -> Bool {
+    private mutating func isPresent(_ request: Int) -> Bool {
         !(hasGaps && requests.isGone(request)) && (totals.rejected == 0 || rejection(request) == nil)
             && !(aborts.isUsed && aborts.hasEnded(request))
     }

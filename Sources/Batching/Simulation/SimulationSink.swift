@@ -56,11 +56,10 @@ struct ColumnSink: SimulationSink {
 
     /// Fills the columns that are known without a simulation.
     func fillKnown() throws(BatchingError) {
-        if let column = columns.tokensGenerated {
-            for index in 0..<requests.count {
-                try Work.row(index)
-                column[index] = Int32(truncatingIfNeeded: requests.output(index))
-            }
+        if let output = requests.outputLength {
+            try columns.tokensGenerated?.copy(output, count: requests.count)
+        } else {
+            try columns.tokensGenerated?.fill(1, count: requests.count)
         }
         try columns.preemptions?.fill(0, count: requests.count)
         try columns.prefixCachedTokens?.fill(0, count: requests.count)

@@ -27,6 +27,7 @@ public enum StaticBatching: TextbookSimulator {
         let requests = run.requests
         var course = RunCourse()
         var position = 0
+        var counted = 0
         while position < requests.count {
             let batch = position..<min(position &+ run.batchSize, requests.count)
             var longest: Int64 = 1
@@ -41,7 +42,10 @@ public enum StaticBatching: TextbookSimulator {
                 sink.runBatch(piece, of: order, start: start, firstToken: start + run.step, end: end)
             }
 
-            try Work.done(Int64(batch.count))
+            if batch.upperBound &- counted >= Work.piece {
+                try Work.done(Int64(batch.upperBound &- counted))
+                counted = batch.upperBound
+            }
             course.end = end
             course.iterations &+= longest
             position = batch.upperBound

@@ -1,8 +1,11 @@
-/// Memory that grows by doubling as more is needed, for the duration of a run.
+/// Memory that grows by doubling as more is needed, for the duration of a run. With a capacity of 0 it takes none before
+/// something is needed.
 struct GrowableBuffer<Element: BitwiseCopyable>: ~Copyable {
     private var storage: ScratchBuffer<Element>
     private(set) var capacity: Int
     private let filler: Element
+
+    private static var leastCapacity: Int { 64 }
 
     /// - Parameter value: what every element is before it is set.
     init(capacity: Int, repeating value: Element) throws(BatchingError) {
@@ -31,7 +34,7 @@ struct GrowableBuffer<Element: BitwiseCopyable>: ~Copyable {
 
     @inline(never)
     private mutating func grow(to count: Int, asks: Bool) throws(BatchingError) {
-        let larger = max(count, 2 &* capacity)
+        let larger = max(count, 2 &* capacity, GrowableBuffer.leastCapacity)
         let replacement = try ScratchBuffer<Element>(uninitialized: larger)
         let (rest, more) = (replacement.elements + capacity, larger &- capacity)
         if asks {
@@ -60,6 +63,7 @@ extension UnsafeMutablePointer where Pointee: BitwiseCopyable {
     }
 
     /// The same as `update`, but that it may be stopped on the way: see `Work`.
+    @inline(always)
     func fill(_ value: Pointee, count: Int) throws(BatchingError) {
         if count <= Work.piece {
             update(repeating: value, count: count)

@@ -14,6 +14,7 @@ struct ScratchBuffer<Element: BitwiseCopyable>: ~Copyable {
     /// - Parameters:
     ///   - count: elements; at least 0.
     ///   - value: what each is set to. That may be stopped on the way: see `Work`.
+    @inline(always)
     init(count: Int, repeating value: Element) throws(BatchingError) {
         let memory = try ScratchBuffer.allocate(count)
         do throws(BatchingError) {
@@ -30,8 +31,14 @@ struct ScratchBuffer<Element: BitwiseCopyable>: ~Copyable {
         elements = try ScratchBuffer.allocate(count)
     }
 
+    /// Where nothing is: no memory is taken for no elements.
+    private static var nothing: UnsafeMutablePointer<Element> {
+        UnsafeMutablePointer(bitPattern: 64).unsafelyUnwrapped
+    }
+
     private static func allocate(_ count: Int) throws(BatchingError) -> UnsafeMutablePointer<Element> {
-        let (bytes, overflows) = max(count, 1).multipliedReportingOverflow(by: MemoryLayout<Element>.stride)
+        if count == 0 { return nothing }
+        let (bytes, overflows) = count.multipliedReportingOverflow(by: MemoryLayout<Element>.stride)
         guard !overflows, let memory = malloc(bytes) else {
             throw BatchingError(.outOfMemory, "not enough memory for scratch space (elements: \(count))")
         }
@@ -39,7 +46,7 @@ struct ScratchBuffer<Element: BitwiseCopyable>: ~Copyable {
     }
 
     deinit {
-        free(elements)
+        if elements != ScratchBuffer.nothing { free(elements) }
     }
 }
 

@@ -59,8 +59,7 @@ struct TimeOrder: ~Copyable {
         let offsets = try ScratchBuffer<Int>(uninitialized: TimeOrder.digits)
 
         var largest: Int64 = 0
-        for index in 0..<count {
-            try Work.row(index)
+        try Work.rows(of: count) { index in
             let key = column[index]
             firstKeys.elements[index] = key
             firstIndices.elements[index] = UInt32(truncatingIfNeeded: index)
@@ -105,8 +104,7 @@ struct TimeOrder: ~Copyable {
     ) throws(BatchingError) {
         let mask = Int64(digits - 1)
         offsets.update(repeating: 0, count: digits)
-        for position in 0..<count {
-            try Work.row(position)
+        try Work.rows(of: count) { position in
             offsets[Int(truncatingIfNeeded: (keys[position] >> shift) & mask)] &+= 1
         }
         var offset = 0
@@ -115,8 +113,7 @@ struct TimeOrder: ~Copyable {
             offsets[digit] = offset
             offset &+= width
         }
-        for position in 0..<count {
-            try Work.row(position)
+        try Work.rows(of: count) { position in
             let digit = Int(truncatingIfNeeded: (keys[position] >> shift) & mask)
             let target = offsets[digit]
             offsets[digit] = target &+ 1

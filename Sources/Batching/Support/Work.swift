@@ -27,7 +27,8 @@ enum Work {
         if index & (piece - 1) == piece - 1 { try done(Int64(piece)) }
     }
 
-    /// The same for a loop that must not be broken up: `body` gets one piece of 0..<`count` after the other.
+    /// The same for a loop that must not be broken up: `body` gets one piece of 0..<`count` after the other. Like the rows
+    /// of `row`, those of a last piece that is not full are not counted.
     @inline(__always)
     static func inPieces(
         of count: Int, _ body: (Range<Int>) throws(BatchingError) -> Void
@@ -36,8 +37,16 @@ enum Work {
         while start < count {
             let end = min(start &+ piece, count)
             try body(start..<end)
-            try done(Int64(end &- start))
+            if end &- start == piece { try done(Int64(piece)) }
             start = end
+        }
+    }
+
+    /// The same for a loop that asks nothing of its rows but their order.
+    @inline(__always)
+    static func rows(of count: Int, _ body: (Int) throws(BatchingError) -> Void) throws(BatchingError) {
+        try inPieces(of: count) { (piece: Range<Int>) throws(BatchingError) in
+            for index in piece { try body(index) }
         }
     }
 

@@ -19,6 +19,22 @@ struct ZeroedBuffer<Element: BitwiseCopyable>: ~Copyable {
         elements = memory.bindMemory(to: Element.self, capacity: count)
     }
 
+    /// The same bytes as another has.
+    /// - Parameter count: the elements of the other.
+    init(copying other: borrowing ZeroedBuffer, count: Int) throws(BatchingError) {
+        guard let memory = malloc(max(count, 1) &* MemoryLayout<Element>.stride) else {
+            throw BatchingError(.outOfMemory, "not enough memory (elements: \(count))")
+        }
+        let copy = memory.bindMemory(to: Element.self, capacity: count)
+        do throws(BatchingError) {
+            try copy.copy(other.elements, count: count)
+        } catch {
+            free(memory)
+            throw error
+        }
+        elements = copy
+    }
+
     deinit {
         free(elements)
     }

@@ -36,10 +36,10 @@ public struct Nanoseconds: BitwiseCopyable, Equatable, Comparable, Sendable {
         // bits. Below 2^50 (13 days) all halves are doubles, so that the rounding of the product carries no time across a
         // half; but it may carry one onto it.
         let shifted = scaled + 0x1p52
-        if _fastPath(scaled < 0x1p50), _fastPath((scaled - (shifted - 0x1p52)).magnitude != 0.5) {
-            count = Int64(bitPattern: shifted.bitPattern & 0xF_FFFF_FFFF_FFFF)
-        } else {
+        if _slowPath(scaled >= 0x1p50) || _slowPath((scaled - (shifted - 0x1p52)).magnitude >= 0.5) {
             count = Nanoseconds.exactCount(min(seconds, Nanoseconds.maximumSeconds + 0.5))
+        } else {
+            count = Int64(bitPattern: shifted.bitPattern & 0xF_FFFF_FFFF_FFFF)
         }
     }
 
@@ -56,6 +56,47 @@ public struct Nanoseconds: BitwiseCopyable, Equatable, Comparable, Sendable {
         let half: UInt128 = 1 &<< (shift &- 1)
         let roundsUp = rest > half || (rest == half && whole & 1 == 1)
         return Int64(truncatingIfNeeded: whole &+ (roundsUp ? 1 : 0))
+    }
+
+    /// Nanoseconds from the times of one column to those of another.
+    /// - Parameters:
+    ///   - starts: `count` times for which `holds` is true. nil: all 0.
+    ///   - ends: the same. Where a start or an end is not-a-number, the span is any number.
+    static func spans(
+        from starts: UnsafePointer<Double>?, to ends: UnsafePointer<Double>, count: Int,
+        into spans: UnsafeMutablePointer<Int64>
+    ) {
+        // Two rows at once by the short way, without looking whether it is right before all have been gone.
+        var areRight = SIMDMask<SIMD2<Int64>>(repeating: true)
+        var row = 0
+        while row &+ 2 <= count {
+            let start = rounded(starts.map { SIMD2($0[row], $0[row &+ 1]) } ?? .zero)
+            let end = rounded(SIMD2(ends[row], ends[row &+ 1]))
+            let span = end.bits &- start.bits
+            spans[row] = span[0]
+            spans[row &+ 1] = span[1]
+            areRight .&= start.areRight .& end.areRight
+            row &+= 2
+        }
+        if !all(areRight) { row = 0 }
+        while row < count {
+            let start = starts.map { Nanoseconds(validSeconds: $0[row]) } ?? .zero
+            spans[row] = Nanoseconds(validSeconds: ends[row]).count &- start.count
+            row &+= 1
+        }
+    }
+
+    /// Two times rounded as in `init(cappedSeconds:)`, where that needs no other way. The bits count nanoseconds from
+    /// where those of 2^52 are.
+    @inline(__always)
+    private static func rounded(
+        _ seconds: SIMD2<Double>
+    ) -> (bits: SIMD2<Int64>, areRight: SIMDMask<SIMD2<Int64>>) {
+        let scaled = seconds * 1e9
+        let shifted = scaled + 0x1p52
+        let rest = scaled - (shifted - 0x1p52)
+        // The rest is at most a half.
+        return (unsafeBitCast(shifted, to: SIMD2<Int64>.self), (scaled .< 0x1p50) .& (rest * rest .< 0.25))
     }
 
     /// A time given by a caller. Throws unless it is finite and in range.

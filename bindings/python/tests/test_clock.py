@@ -47,6 +47,29 @@ def test_the_library_rounds_times_near_a_tie_as_rational_numbers_do() -> None:
     assert rounded_by_the_library(times).tolist() == [exact(time) / 10**9 for time in times.tolist()]
 
 
+@pytest.mark.parametrize("size", [1, 3, 511, 513, 1025])
+@pytest.mark.parametrize("arrives", [False, True])
+def test_the_percentiles_of_latencies_are_of_times_rounded_like_that(size: int, arrives: bool) -> None:
+    times = np.sort(near_ties())
+    for begin in range(0, len(times) - size, 997):
+        arrivals, ends = times[begin : begin + size], times[begin + 1 : begin + size + 1]
+        completed = batching.CompletedColumns(
+            arrival_time=arrivals if arrives else None,
+            start_time=arrivals,
+            end_time=ends,
+            tokens_generated=np.ones(size, int),
+        )
+        latencies = sorted(
+            exact(end) - (exact(arrival) if arrives else 0)
+            for arrival, end in zip(arrivals.tolist(), ends.tolist(), strict=True)
+        )
+        metrics = batching.calculate_batch_metrics(completed, total_time=9e9)
+        # Of an odd number the one in the middle, which is no more than the nearest double beyond 2^53 nanoseconds.
+        assert metrics["p50_latency"] == pytest.approx(latencies[size // 2] / 10**9, rel=2**-52, abs=0)
+        if latencies[size // 2] <= 2**53:
+            assert metrics["p50_latency"] == latencies[size // 2] / 10**9
+
+
 def test_python_rounds_times_near_a_tie_as_rational_numbers_do() -> None:
     for per_unit in UNITS:
         times = near_ties(300) * (10**9 / per_unit)
