@@ -142,6 +142,7 @@ extension LiveReplica where Memory: ~Copyable {
         replica.policyRows.waits = Int(saved.waits)
         replica.policyRows.waitsUntil = saved.waitsUntil
         // Who it was does not matter: their rows are gone.
+        try replica.finishing.reserve(1)
         replica.finishingCount = saved.hasFinished ? 1 : 0
     }
 

@@ -54,6 +54,7 @@ _SAME: Final = 0.1
 _STYLES: Final = ("-", "--", "-.", ":", (0, (8, 3)), (0, (8, 2, 2, 2)))
 # In points: of a schedule, and of a character above it.
 _WIDTH_OF_SCHEDULE: Final = 780
+_HEIGHT_OF_SCHEDULE: Final = 170
 _WIDTH_OF_CHARACTER: Final = 5.5
 # So few requests have their numbers, and marks where they arrive.
 _MOST_NUMBERED: Final = 19
@@ -162,7 +163,7 @@ def _draw_schedule(axes: Axes, run: Run, window: tuple[float, float]) -> set[str
     if slots <= _MOST_LINED_SLOTS:
         axes.hlines(range(1, slots), *window, color="white", linewidth=0.8)
     if 0 < len(run) <= _MOST_NUMBERED:
-        _draw_numbers(axes, run, use, window)
+        _draw_numbers(axes, run, use, window, min(9.0, max(5.0, _HEIGHT_OF_SCHEDULE / slots)))
     axes.set_xlim(*window)
     axes.set_ylim(slots, 0)
     axes.set_ylabel("slot")
@@ -172,12 +173,12 @@ def _draw_schedule(axes: Axes, run: Run, window: tuple[float, float]) -> set[str
     return kinds
 
 
-def _draw_numbers(axes: Axes, run: Run, use: SlotUse, window: tuple[float, float]) -> None:
-    """The number of each request in its bar, and a mark with it where it arrives."""
+def _draw_numbers(axes: Axes, run: Run, use: SlotUse, window: tuple[float, float], size: float) -> None:
+    """The number of each request in its bar, in so many points, and a mark with it where it arrives."""
     begin = np.maximum(use.start_time, window[0])
     for request, slot, left in zip(use.request.tolist(), use.slot.tolist(), begin.tolist(), strict=True):
         axes.annotate(
-            str(request), (left, slot + 0.5), (4, 0), textcoords="offset points", va="center", fontsize=9, color=_INK,
+            str(request), (left, slot + 0.5), (4, 0), textcoords="offset points", va="center", fontsize=size, color=_INK,
             bbox={"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.8}, clip_on=True,
         )  # fmt: skip
     arrivals = arrivals_in(run, window)
