@@ -39,7 +39,7 @@ int64_t input_one_of(struct input *input, const int64_t *choices, uint8_t count)
 batching_config grown_config(struct input *input, int64_t n);
 
 /* A request that begins to run takes some hundred comparisons until it has ended, an iteration that nobody joins or
- * leaves takes seven. If both were one unit, a unit would cost more and more where of the requests more and more run. */
+ * leaves takes seven. If both were one unit, a unit would cost more where of the requests more run. */
 enum { SERVING = 32 };
 
 /* The work that was done, and for how many documented units of it: what the header says is O(1) each. */

@@ -178,7 +178,8 @@ def _draw_numbers(axes: Axes, run: Run, use: SlotUse, window: tuple[float, float
     begin = np.maximum(use.start_time, window[0])
     for request, slot, left in zip(use.request.tolist(), use.slot.tolist(), begin.tolist(), strict=True):
         axes.annotate(
-            str(request), (left, slot + 0.5), (4, 0), textcoords="offset points", va="center", fontsize=size, color=_INK,
+            str(request), (left, slot + 0.5), (4, 0), textcoords="offset points", va="center", fontsize=size,
+            color=_INK,
             bbox={"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.8}, clip_on=True,
         )  # fmt: skip
     arrivals = arrivals_in(run, window)
