@@ -497,6 +497,20 @@ static void require_an_outcome(const struct run *run, const batching_results *re
     }
 }
 
+__extension__ typedef unsigned __int128 wide;
+
+/* The nearest whole number of nanoseconds, ties to even, by integers: a product of doubles may be rounded onto a tie. */
+static int64_t nanoseconds(double seconds) {
+    int exponent;
+    const wide product = (wide)ldexp(frexp(seconds, &exponent), 53) * 1000000000;
+    const int shift = 53 - exponent;
+    if (shift > 100) {
+        return 0;
+    }
+    const wide whole = product >> shift, rest = product - (whole << shift), half = (wide)1 << (shift - 1);
+    return (int64_t)whole + (rest > half || (rest == half && whole % 2 == 1));
+}
+
 /* The parts of a request that has ended add up to the nanosecond, where doubles can tell. */
 static void require_parts(const batching_attribution *attribution, const batching_requests *requests,
                           const batching_results *results) {
@@ -514,7 +528,7 @@ static void require_parts(const batching_attribution *attribution, const batchin
         }
         if (results->end_time[index] < TELLS_NANOSECONDS_APART) {
             double arrival = requests->arrival_time != NULL ? requests->arrival_time[index] : 0.0;
-            REQUIRE(sum == llrint(results->end_time[index] * 1e9) - llrint(arrival * 1e9));
+            REQUIRE(sum == nanoseconds(results->end_time[index]) - nanoseconds(arrival));
         }
     }
 }

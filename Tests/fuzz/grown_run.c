@@ -87,7 +87,11 @@ static int32_t add_iterations(int64_t row_count, void *user_data) {
                                all->config->policy == BATCHING_POLICY_CUSTOM || all->logs_decisions;
         const int64_t walked = is_walked || running < prefill ? running : prefill;
         all->units += 1 + (double)walked + (double)all->preemptions[row] * (double)running;
-        all->units += all->logs_decisions ? (double)all->waiting[row] : 0;
+        if (all->logs_decisions) {
+            const double waiting = (double)all->waiting[row];
+            const bool is_by_arrival = all->config->queue_order == BATCHING_QUEUE_ARRIVAL;
+            all->units += is_by_arrival ? waiting : waiting * log2(2 + waiting);
+        }
         all->preempted += (double)all->preemptions[row];
     }
     return 0;

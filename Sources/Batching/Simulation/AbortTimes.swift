@@ -28,6 +28,8 @@ struct AbortTimes: ~Copyable {
     private(set) var earlyCount = 0
     /// When the next one leaves, wherever its request is; `Int64.max` nanoseconds if none is left.
     private(set) var nextTime = Nanoseconds(.max)
+    /// The same, and 0 as long as any that left early are to be looked at.
+    private(set) var nextLook = Nanoseconds(.max)
 
     init(_ requests: RequestColumns) throws(BatchingError) {
         var count = 0
@@ -76,11 +78,9 @@ struct AbortTimes: ~Copyable {
     }
 
     private mutating func findNext() {
-        guard taken < count, let times else {
-            nextTime = Nanoseconds(.max)
-            return
-        }
-        nextTime = Nanoseconds(validSeconds: times[request(at: taken)])
+        nextTime = Nanoseconds(.max)
+        if taken < count, let times { nextTime = Nanoseconds(validSeconds: times[request(at: taken)]) }
+        nextLook = earlyCount > 0 ? .zero : nextTime
     }
 
     /// The next one that has left by `time`; nil if none has.
@@ -107,12 +107,16 @@ struct AbortTimes: ~Copyable {
         try early.reserve(earlyCount + 1)
         early.elements[earlyCount] = UInt32(truncatingIfNeeded: request)
         earlyCount += 1
+        nextLook = .zero
     }
 
     /// Those that were postponed, in the order in which they left.
     func early(at position: Int) -> Int { Int(early.elements[position]) }
 
-    mutating func forgetEarly() { earlyCount = 0 }
+    mutating func forgetEarly() {
+        earlyCount = 0
+        nextLook = nextTime
+    }
 }
 
 /// The iterations, one after the other, that gave a member its newest tokens: some of them may still be on their way.

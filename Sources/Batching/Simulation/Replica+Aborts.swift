@@ -5,7 +5,7 @@ extension Replica where Memory: ~Copyable {
     /// Those that arrived only to leave, and those that have left by now, when no output is there to be processed.
     @inline(__always)
     mutating func takeAborts() throws(BatchingError) {
-        if aborts.nextTime <= now || aborts.earlyCount > 0 {
+        if aborts.nextLook <= now {
             try takeAborts(at: now, iteration: iteration, firstLost: .max)
         }
     }

@@ -77,7 +77,7 @@ extension Replica where Memory: ~Copyable {
             if members.elements[slot].chunk > 0 { try advance(slot, end) }
             slot = next
         }
-        if finishingCount > 1 { try sortFinishing() }
+        if finishingCount > 1 { try orderFinishing() }
     }
 
     /// Those who decode and whose last token this iteration gives.
@@ -87,15 +87,15 @@ extension Replica where Memory: ~Copyable {
         while slot >= 0 {
             let member = members.elements + slot
             let next = Int(member.pointee.nextOfKind)
-            if Attribution.isWanted, member.pointee.due == iteration, member.pointee.output < target(slot),
-                ledger.phase(slot) != .held
-            {
+            if _slowPath(member.pointee.due != iteration) {
+                dueLists.insert(slot, members.elements)
+            } else if Attribution.isWanted, member.pointee.output < target(slot), ledger.phase(slot) != .held {
                 hold(slot, at: end)
-            } else if member.pointee.due == iteration, member.pointee.ending == .unforeseen {
+            } else if _slowPath(member.pointee.ending == .unforeseen) {
                 try reachEnd(slot, end)
                 member.pointee.due = iteration &+ 2
                 dueLists.insert(slot, members.elements)
-            } else if member.pointee.due == iteration {
+            } else {
                 let computed = member.pointee.computed &+ iteration
                 decoding &-= 1
                 decodingContext &-= computed
@@ -104,8 +104,6 @@ extension Replica where Memory: ~Copyable {
                 member.pointee.generated = target(slot)
                 if keepsTokenRuns { tokenRuns.elements[slot].newest = iteration }
                 try appendFinishing(slot, end)
-            } else {
-                dueLists.insert(slot, members.elements)
             }
             slot = next
         }
@@ -172,24 +170,10 @@ extension Replica where Memory: ~Copyable {
     }
 
     /// In order of admission. They come in that order, or nearly.
-    private mutating func sortFinishing() throws(BatchingError) {
+    @inline(__always)
+    private mutating func orderFinishing() throws(BatchingError) {
         let (slots, members) = (finishing.elements, members.elements)
-        if finishingCount > 16 {
-            var sorted = 1
-            while sorted < finishingCount,
-                members[Int(slots[sorted &- 1])].sequence < members[Int(slots[sorted])].sequence
-            {
-                sorted &+= 1
-            }
-            if sorted == finishingCount { return }
-            let stopMask = stopMask
-            try Heap.sort(slots, count: finishingCount) { (step: Int) throws(BatchingError) in
-                if step & stopMask == stopMask { try Work.done(Int64(Work.piece)) }
-            } by: {
-                members[Int($0)].sequence < members[Int($1)].sequence
-            }
-            return
-        }
+        if _slowPath(finishingCount > 16) { return try sortFinishing() }
         for position in 1..<finishingCount {
             let slot = slots[position]
             let sequence = members[Int(slot)].sequence
@@ -199,6 +183,25 @@ extension Replica where Memory: ~Copyable {
                 place &-= 1
             }
             slots[place] = slot
+        }
+    }
+
+    /// The same for many of them.
+    @inline(never)
+    private mutating func sortFinishing() throws(BatchingError) {
+        let (slots, members) = (finishing.elements, members.elements)
+        var sorted = 1
+        while sorted < finishingCount,
+            members[Int(slots[sorted &- 1])].sequence < members[Int(slots[sorted])].sequence
+        {
+            sorted &+= 1
+        }
+        if sorted == finishingCount { return }
+        let stopMask = stopMask
+        try Heap.sort(slots, count: finishingCount) { (step: Int) throws(BatchingError) in
+            if step & stopMask == stopMask { try Work.done(Int64(Work.piece)) }
+        } by: {
+            members[Int($0)].sequence < members[Int($1)].sequence
         }
     }
 
@@ -222,7 +225,7 @@ extension Replica where Memory: ~Copyable {
             memory.forget(request)
             removeWaiting(slot)
         } else {
-            if member.ending == .reached { standApart(slot) }
+            if _slowPath(member.ending == .reached) { standApart(slot) }
             let computed = members.elements[slot].computed
             if member.wasPreempted { noteRecomputed(slot) }
             // What was computed in vain, of a token that was not there, cannot be found.

@@ -226,9 +226,13 @@ extension Replica where Memory: ~Copyable {
         var slot = candidate.slot
         if slot >= 0 {
             histories.elements[slot].resumedWith = computed
+            members.elements[slot].sequence = admissions
+            members.elements[slot].computed = computed
         } else {
             slot = try takeSlot()
             var member = Member()
+            member.sequence = admissions
+            member.computed = computed
             member.request = UInt32(truncatingIfNeeded: candidate.request)
             member.prompt = Int32(truncatingIfNeeded: prompt(candidate.request))
             member.output = Int32(truncatingIfNeeded: output(candidate.request))
@@ -245,8 +249,6 @@ extension Replica where Memory: ~Copyable {
                 totals.prefixCacheHits &+= computed
             }
         }
-        members.elements[slot].sequence = admissions
-        members.elements[slot].computed = computed
         admissions &+= 1
         appendRunning(slot)
         try memory.admit(slot, members.elements[slot], hit, to: room)
