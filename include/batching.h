@@ -1139,7 +1139,7 @@ batching_status batching_strategies_compare(const batching_requests *requests, i
  * running; O(running) for an iteration in which KV blocks or the token budget run short, or that is logged with its
  * decisions (with include_queues O(running + waiting)), and by priority for each preemption; with prefix caching O(1) a
  * KV block that is taken, published or given back, and for each that a request finds in the cache whenever it becomes
- * the first of the waiting. A queue other than by arrival costs O(log(waiting)) a request, and the same for each that is
+ * the first of the waiting. A queue other than by arrival costs O(log(waiting)) a request, and again for each that is
  * logged in it; O(waiting) for one that is preempted with its last token on its way, as happens with async_scheduling.
  * None of this depends on what the hash ids are: an index in which they collide takes another hash.
  * Memory: about 100 bytes for each request that is running or preempted, and with prefix caching 48 for each KV block

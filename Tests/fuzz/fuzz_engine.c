@@ -499,7 +499,7 @@ static void require_an_outcome(const struct run *run, const batching_results *re
 
 __extension__ typedef unsigned __int128 wide;
 
-/* The nearest whole number of nanoseconds, ties to even, by integers: a product of doubles may be rounded onto a tie. */
+/* The nearest whole number of nanoseconds, ties to even. By integers: a product of doubles may be rounded to a tie. */
 static int64_t nanoseconds(double seconds) {
     int exponent;
     const wide product = (wide)ldexp(frexp(seconds, &exponent), 53) * 1000000000;

@@ -138,7 +138,8 @@ static void advance(struct host *host, const struct call *call, int64_t round) {
     const batching_engine_state after = state_of(host->engine);
     const double ran = (double)(after.iterations - before.iterations);
     const double preempted = (double)(after.preemptions - before.preemptions);
-    host->units += 1 + ran + (1 + preempted) * (double)host->leaving;
+    host->units += 1 + (1 + preempted) * (double)host->leaving;
+    host->units += before.pending + before.waiting + after.waiting > 0 ? SERVING * ran : ran;
     host->leaving = 0;
     /* Who is preempted may prefill once more, and its iteration is walked. */
     host->units += preempted * (1 + in_flight(host));

@@ -86,7 +86,8 @@ static int32_t add_iterations(int64_t row_count, void *user_data) {
         const bool is_walked = all->preemptions[row] > 0 || prefill + all->decode[row] >= budget ||
                                all->config->policy == BATCHING_POLICY_CUSTOM || all->logs_decisions;
         const int64_t walked = is_walked || running < prefill ? running : prefill;
-        all->units += 1 + (double)walked + (double)all->preemptions[row] * (double)running;
+        all->units += all->waiting[row] > 0 || prefill > 0 ? SERVING : 1;
+        all->units += (double)walked + (double)all->preemptions[row] * (double)running;
         if (all->logs_decisions) {
             const double waiting = (double)all->waiting[row];
             const bool is_by_arrival = all->config->queue_order == BATCHING_QUEUE_ARRIVAL;
