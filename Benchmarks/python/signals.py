@@ -136,8 +136,8 @@ def calls(count: int) -> dict[str, Callable[[], object]]:
         "calculate_batch_metrics": lambda: calculate_batch_metrics(completed, 1.0),
         "remaining_tokens": lambda: remaining_tokens(lengths, lengths),
         "Result.measure": result.measure,
-        "Accumulator.add": lambda: Accumulator(max_requests=2**20).add(
-            events % 2**19, np.zeros(len(events)), np.full(len(events), 100), lengths[: len(events)]
+        "Accumulator.add": lambda: Accumulator(max_requests=len(events)).add(
+            events, np.zeros(len(events)), np.full(len(events), 100), lengths[: len(events)]
         ),
         "Accumulator.merge": merge,
         "Accumulator.measure": live.measure,
