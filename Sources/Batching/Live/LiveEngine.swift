@@ -85,7 +85,7 @@ public struct LiveEngine: ~Copyable {
     /// Runs on. If a closure of the configuration throws that the run is cancelled, or its answer is not valid, nothing is
     /// done of that, and it can be called again.
     /// - Parameters:
-    ///   - time: seconds: all that happens before it is decided; infinity: until nothing is left to do, and nobody else
+    ///   - time: seconds: all that happens before it is decided; infinity: until nothing is left to do, and no request
     ///     comes. If the clock is there already, nothing happens.
     ///   - iterations: the most iterations that it schedules; nil: no limit.
     public mutating func advance(to time: Double, iterations: Int64? = nil) throws(BatchingError) {
@@ -98,7 +98,7 @@ public struct LiveEngine: ~Copyable {
         }
     }
 
-    /// How many events nobody has polled.
+    /// How many events have not been polled.
     public var events: Int {
         switch place {
         case .counted(let engine): engine.pointee.events.count
@@ -138,7 +138,7 @@ public struct LiveEngine: ~Copyable {
         }
     }
 
-    /// What would become of each of `requests` if it, and nobody else, came: start, first token, end, tokens and status are
+    /// What would become of each of `requests` if it, and no other, came: start, first token, end, tokens and status are
     /// written as a simulation would.
     /// - Complexity: O(running + waiting) to copy the engine without what is cached, and what it takes to run that to the
     ///   end of the request.

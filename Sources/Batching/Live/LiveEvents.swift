@@ -50,7 +50,7 @@ struct LiveEvents: ~Copyable {
         }
     }
 
-    /// One of those that nobody has taken.
+    /// One of those that have not been taken.
     subscript(position: Int) -> LiveEvent { events.elements[first + position] }
 
     /// Hands over the first, and forgets them.

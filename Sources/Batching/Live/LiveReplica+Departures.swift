@@ -11,7 +11,7 @@ extension LiveReplica where Memory: ~Copyable {
         } else {
             try leave(row, at: clock, isFinished: false, firstLost: .max)
         }
-        // Who has not come yet is missed by nobody.
+        // That a request leaves which has not arrived changes nothing for the others.
         if isStuck, !isToCome { unstick() }
     }
 
@@ -124,7 +124,7 @@ extension LiveReplica where Memory: ~Copyable {
         try events.append(isFinished ? .finished : .aborted, id, at: time, tokens: tokens)
     }
 
-    /// Somebody who never ran leaves.
+    /// A request that never ran leaves.
     private mutating func removeUnserved(_ row: Int) throws(BatchingError) {
         replica.memory.forget(row)
         if let position = position(of: row) {
@@ -141,7 +141,7 @@ extension LiveReplica where Memory: ~Copyable {
         }
     }
 
-    /// Somebody has gone, or has another length, so that what could not go on may now.
+    /// A request has left, or has another length, so that what could not go on may now.
     private mutating func unstick() {
         isStuck = false
         flight.futileBatches = 0

@@ -15,7 +15,7 @@ extension LiveReplica where Memory: ~Copyable {
         return copy
     }
 
-    /// Writes what would become of each of `requests` if it, and nobody else, came.
+    /// Writes what would become of each of `requests` if it, and no other, came.
     mutating func estimate(_ requests: RequestColumns, into results: ResultColumns) throws(BatchingError) {
         try check(requests)
         // Nothing is written before all is known: memory may run out on the way.
@@ -64,7 +64,7 @@ extension LiveReplica where Memory: ~Copyable {
         try Memory.run(&twin.pointee, goal)
         guard twin.pointee.endsOnceCountable, twin.pointee.rows.end.elements[row].isNaN, twin.pointee.isCountable
         else { return twin.pointee.estimate(row) }
-        // Whoever is told of progress is told of it as if this were one run.
+        // The callback is told of progress as if this were one run.
         let last = twin.pointee.replica.iteration - 1
         goal.begin = last - max(0, last - first) % configuration.progressInterval
         let counted = try preparedCountedTwin(twin)
