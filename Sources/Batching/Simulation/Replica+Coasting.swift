@@ -39,7 +39,7 @@ extension Replica where Memory: ~Copyable {
             work.usedBlocks = memory.usable &- memory.free
             let duration = try time.duration(of: work)
             let end = try limits.end(of: duration, from: next, work)
-            blockTime &+= UInt128(truncatingIfNeeded: work.usedBlocks) &* UInt128(truncatingIfNeeded: duration.count)
+            blockTime &+= duration.times(work.usedBlocks)
             work.time = isAhead ? next : end
             next = end
             work.contextTokens &+= work.decodeTokens

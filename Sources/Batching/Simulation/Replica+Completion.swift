@@ -43,7 +43,7 @@ extension Replica where Memory: ~Copyable {
     @inline(__always)
     mutating func count(_ work: IterationWork, _ duration: Nanoseconds, end: Nanoseconds) {
         totals.add(work, duration, end: end)
-        totals.blockTime &+= UInt128(truncatingIfNeeded: work.usedBlocks) &* UInt128(truncatingIfNeeded: duration.count)
+        totals.blockTime &+= duration.times(work.usedBlocks)
     }
 
     /// Everyone who was scheduled has computed its tokens, and whoever caught up has one more, at `end`. Those who now
@@ -52,7 +52,7 @@ extension Replica where Memory: ~Copyable {
     @inline(__always)
     mutating func complete(at end: Nanoseconds) throws(BatchingError) {
         finishingCount = 0
-        if let column = results.firstTokenTime {
+        if firstTokenCount > 0, let column = results.firstTokenTime {
             let seconds = end.seconds
             while firstTokenCount > 0 {
                 firstTokenCount &-= 1

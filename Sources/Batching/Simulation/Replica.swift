@@ -267,7 +267,7 @@ struct RunTotals {
         self.duration = end
         prefillTokens &+= work.prefillTokens
         decodeTokens &+= work.decodeTokens
-        runningTime &+= UInt128(truncatingIfNeeded: work.running) &* UInt128(truncatingIfNeeded: duration.count)
+        runningTime &+= duration.times(work.running)
         peakRunning = max(peakRunning, work.running)
         peakWaiting = max(peakWaiting, work.waiting)
         peakUsedBlocks = max(peakUsedBlocks, work.usedBlocks)

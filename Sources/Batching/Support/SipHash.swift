@@ -69,10 +69,10 @@ struct HashKey: BitwiseCopyable {
 
     /// Notes a long search.
     /// - Parameter size: what it costs to hash everything anew, in steps.
-    /// - Returns: whether it is time for another key: the first, or one that pays.
+    /// - Returns: whether it is time for another key, also the first: long searches have cost what that costs.
     mutating func isWornOut(by steps: Int, size: Int) -> Bool {
         self.steps &+= steps
-        return !isSet || self.steps >= size
+        return self.steps >= size
     }
 
     /// Takes the key that comes of what has been hashed, by the key before.

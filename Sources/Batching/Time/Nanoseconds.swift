@@ -31,21 +31,32 @@ public struct Nanoseconds: BitwiseCopyable, Equatable, Comparable, Sendable {
     /// The same of any time that is not negative: what is beyond the clock becomes a time that still is.
     @inline(__always)
     init(cappedSeconds seconds: Double) {
+        // Adding 2^46 rounds to 64ths, which stand in the low bits. Below it (19 hours) that and the product are off by less
+        // than a 64th together. So what does not become a half is on its own side of one.
+        let sixtyFourths = (seconds * 1e9 + 0x1p46).bitPattern &- (0x1p46).bitPattern &+ 32
+        if _slowPath(sixtyFourths & 63 == 0) || _slowPath(sixtyFourths >= 1 << 52) {
+            count = Nanoseconds.carefulCount(seconds)
+        } else {
+            count = Int64(bitPattern: sixtyFourths &>> 6)
+        }
+    }
+
+    /// The same of times that are longer, or close to a half.
+    @inline(never)
+    private static func carefulCount(_ seconds: Double) -> Int64 {
         let scaled = seconds * 1e9
         // Adding 2^52 leaves no room for a fraction: the hardware rounds it to even, and the integer stands in the low 52
         // bits. Below 2^50 (13 days) all halves are doubles, so that the rounding of the product carries no time across a
         // half; but it may carry one onto it.
         let shifted = scaled + 0x1p52
-        if _slowPath(scaled >= 0x1p50) || _slowPath((scaled - (shifted - 0x1p52)).magnitude >= 0.5) {
-            count = Nanoseconds.exactCount(min(seconds, Nanoseconds.maximumSeconds + 0.5))
-        } else {
-            count = Int64(bitPattern: shifted.bitPattern & 0xF_FFFF_FFFF_FFFF)
+        if scaled >= 0x1p50 || (scaled - (shifted - 0x1p52)).magnitude >= 0.5 {
+            return exactCount(min(seconds, Nanoseconds.maximumSeconds + 0.5))
         }
+        return Int64(bitPattern: shifted.bitPattern & 0xF_FFFF_FFFF_FFFF)
     }
 
     /// The same without a rounded product: significand * 10^9 / 2^shift.
     /// - Parameter seconds: at least 2^-31, which is half a nanosecond.
-    @inline(never)
     private static func exactCount(_ seconds: Double) -> Int64 {
         let significand = seconds.significandBitPattern | 1 << 52
         // 52 - exponent: between 19 and 83, since seconds is between 2^-31 and 2^34.
@@ -86,7 +97,7 @@ public struct Nanoseconds: BitwiseCopyable, Equatable, Comparable, Sendable {
         }
     }
 
-    /// Two times rounded as in `init(cappedSeconds:)`, where that needs no other way. The bits count nanoseconds from
+    /// Two times rounded as in `carefulCount`, where that needs no other way. The bits count nanoseconds from
     /// where those of 2^52 are.
     @inline(__always)
     private static func rounded(
@@ -132,6 +143,12 @@ public struct Nanoseconds: BitwiseCopyable, Equatable, Comparable, Sendable {
 
     @inline(__always)
     static func - (left: Nanoseconds, right: Nanoseconds) -> Nanoseconds { Nanoseconds(left.count &- right.count) }
+
+    /// So many things for so long: their number times the nanoseconds. Neither is negative: one multiplication does.
+    @inline(__always)
+    func times(_ number: Int) -> UInt128 {
+        UInt128(UInt64(truncatingIfNeeded: number)) &* UInt128(UInt64(bitPattern: count))
+    }
 
     /// How many of the times `self`, `self + step`, `self + 2 * step`, … are before `end`; less than `Int64.max`.
     @inline(__always)

@@ -47,6 +47,14 @@ def test_the_library_rounds_times_near_a_tie_as_rational_numbers_do() -> None:
     assert rounded_by_the_library(times).tolist() == [exact(time) / 10**9 for time in times.tolist()]
 
 
+def test_an_engine_rounds_arrivals_near_a_tie_as_rational_numbers_do() -> None:
+    # An iteration takes a nanosecond, so that each request starts when it arrives.
+    times = np.sort(near_ties())
+    requests = batching.RequestColumns(np.ones(len(times), int), arrival_time=times)
+    result = batching.simulate(requests, max_num_seqs=len(times), iteration_time=1e-9)
+    assert result.start_time.tolist() == [exact(time) / 10**9 for time in times.tolist()]
+
+
 @pytest.mark.parametrize("size", [1, 3, 511, 513, 1025])
 @pytest.mark.parametrize("arrives", [False, True])
 def test_the_percentiles_of_latencies_are_of_times_rounded_like_that(size: int, arrives: bool) -> None:

@@ -45,6 +45,9 @@ def integer(value: object, name: str, minimum: int = INT64_MIN, maximum: int = I
 
 def int32(value: object, name: str) -> int:
     """An integer in the range of int32_t."""
+    # What nearly every one is, in half the time.
+    if type(value) is int and INT32_MIN <= value <= INT32_MAX:
+        return value
     return integer(value, name, INT32_MIN, INT32_MAX)
 
 
@@ -76,28 +79,28 @@ def int32_column(values: npt.ArrayLike, name: str) -> Int32Array:
     """A contiguous int32 array of one dimension: `values` itself if it is one already."""
     array = _array(values, name, int32, np.int32)
     if array.dtype == np.int32:
-        return np.require(array, np.int32, ["C", "A"])
+        return _in_one_piece(array, np.int32)
     if array.dtype.kind not in "iu":
         raise TypeError(f"{name} is an array of {array.dtype}: must be integers")
     outside = (array < INT32_MIN) | (array > INT32_MAX)
     if outside.any():
         index = int(outside.argmax())
         int32(int(array[index]), f"{name}[{index}]")
-    return np.require(array, np.int32, ["C", "A"])
+    return _in_one_piece(array, np.int32)
 
 
 def int64_column(values: npt.ArrayLike, name: str) -> Int64Array:
     """A contiguous int64 array of one dimension: `values` itself if it is one already."""
     array = _array(values, name, integer, np.int64)
     if array.dtype == np.int64:
-        return np.require(array, np.int64, ["C", "A"])
+        return _in_one_piece(array, np.int64)
     if array.dtype.kind not in "iu":
         raise TypeError(f"{name} is an array of {array.dtype}: must be integers")
     outside = array > INT64_MAX
     if outside.any():
         index = int(outside.argmax())
         integer(int(array[index]), f"{name}[{index}]")
-    return np.require(array, np.int64, ["C", "A"])
+    return _in_one_piece(array, np.int64)
 
 
 def float64_column(values: npt.ArrayLike, name: str) -> Float64Array:
@@ -108,7 +111,7 @@ def float64_column(values: npt.ArrayLike, name: str) -> Float64Array:
     array = _array(values, name, number, np.float64)
     if array.dtype.kind not in "fiu":
         raise TypeError(f"{name} is an array of {array.dtype}: must be numbers")
-    return np.require(array, np.float64, ["C", "A"])
+    return _in_one_piece(array, np.float64)
 
 
 def _array(
@@ -129,6 +132,14 @@ def _array(
     if array.dtype.kind == "O":
         return _checked(array.tolist(), name, element, dtype)
     return array
+
+
+def _in_one_piece(array: npt.NDArray[Any], dtype: type[np.generic]) -> npt.NDArray[Any]:
+    """An array of one type, as C reads it: the array itself if it is so already."""
+    # What is asked first is what `np.require` asks, ten times as fast.
+    if array.dtype == dtype and array.flags.c_contiguous and array.flags.aligned:
+        return array
+    return np.require(array, dtype, ["C", "A"])
 
 
 def _is_plain_sequence(values: object) -> TypeGuard[Sequence[object]]:

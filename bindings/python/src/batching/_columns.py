@@ -38,6 +38,14 @@ class _Columns:
         raise AttributeError(f"{type(self).__name__} cannot be changed: make a new one")
 
 
+def rows_of(column: npt.NDArray[Any] | None, rows: npt.NDArray[Any]) -> Any:
+    """Some rows of a column that may not be there.
+
+    A function, since Python runs the handlers of signals where one is called: from one long column to the next.
+    """
+    return None if column is None else column[rows]
+
+
 class RequestColumns(_Columns):
     """Requests to simulate.
 

@@ -10,7 +10,7 @@ from batching import _abi
 from batching._arguments import number_of
 from batching._attribution import Attribution
 from batching._calls import BoolArray, Float64Array, Int32Array, Int64Array
-from batching._columns import CompletedColumns, RequestColumns, _Columns
+from batching._columns import CompletedColumns, RequestColumns, _Columns, rows_of
 from batching._display import Table, count, rate, seconds, share
 from batching._engine_logs import DecisionLog, IterationLog
 from batching._engine_words import EndReason, RequestStatus
@@ -161,13 +161,12 @@ class Result(MeasuredRun, _Columns):
     def completed(self) -> CompletedColumns:
         """The requests that have all their tokens, in the order of the columns."""
         chosen = np.flatnonzero(self.status == RequestStatus.FINISHED)
-        arrivals = self.requests.arrival_time
         return CompletedColumns(
-            start_time=self.start_time[chosen],
-            end_time=self.end_time[chosen],
-            tokens_generated=self.tokens_generated[chosen],
-            arrival_time=None if arrivals is None else arrivals[chosen],
-            first_token_time=self.first_token_time[chosen],
+            start_time=rows_of(self.start_time, chosen),
+            end_time=rows_of(self.end_time, chosen),
+            tokens_generated=rows_of(self.tokens_generated, chosen),
+            arrival_time=rows_of(self.requests.arrival_time, chosen),
+            first_token_time=rows_of(self.first_token_time, chosen),
         )
 
     def was_sent(self) -> BoolArray:
@@ -190,14 +189,13 @@ class Result(MeasuredRun, _Columns):
         answered = self.status[sent] == RequestStatus.FINISHED
         told = token_times(self)
         tokens = None if told is None else told.of(sent)
-        arrivals, prompts = self.requests.arrival_time, self.requests.prompt_length
         return RecordedRequests(
-            np.where(answered, self.end_time[sent], np.nan),
-            self.tokens_generated[sent],
-            arrival_time=None if arrivals is None else arrivals[sent],
-            start_time=self.start_time[sent],
-            first_token_time=self.first_token_time[sent],
-            prompt_length=None if prompts is None else prompts[sent],
+            np.where(answered, rows_of(self.end_time, sent), np.nan),
+            rows_of(self.tokens_generated, sent),
+            arrival_time=rows_of(self.requests.arrival_time, sent),
+            start_time=rows_of(self.start_time, sent),
+            first_token_time=rows_of(self.first_token_time, sent),
+            prompt_length=rows_of(self.requests.prompt_length, sent),
             success=answered,
             token_times=None if tokens is None else tokens.times / 1e9,
             token_offsets=None if tokens is None else tokens.offsets,
@@ -218,17 +216,16 @@ class Result(MeasuredRun, _Columns):
         arrivals = self.requests.arrival_time
         arrival = np.zeros(len(self)) if arrivals is None else arrivals
         chosen = np.flatnonzero((self.status < RequestStatus.REJECTED_MODEL_LENGTH) & (arrival <= self.duration))
-        end = self.end_time[chosen]
+        end = rows_of(self.end_time, chosen)
         end = np.where(np.isnan(end), self.duration, end)
-        start = self.start_time[chosen]
+        start = rows_of(self.start_time, chosen)
         start = np.where(np.isnan(start), end, start)
-        prompts = self.requests.prompt_length
         recorded = RecordedRequests(
             end,
-            self.tokens_generated[chosen],
-            arrival_time=arrival[chosen],
+            rows_of(self.tokens_generated, chosen),
+            arrival_time=rows_of(arrival, chosen),
             start_time=start,
-            prompt_length=None if prompts is None else prompts[chosen],
+            prompt_length=rows_of(self.requests.prompt_length, chosen),
         )
         held = self.held_in_batch()
         return load_over_time(

@@ -18,6 +18,9 @@ OF_ONE: Final = {
     **{rf"{name}\[0\]": name for name in ("prompt_length", "output_length", "arrival_time", "priority")},
 }
 
+# To look one up takes a tenth of what it takes to call RequestStatus.
+_STATUSES: Final = {status.value: status for status in RequestStatus}
+
 
 class Estimate(NamedTuple):
     """What would become of a request. Times are seconds; NaN where it would not get that far."""
@@ -129,6 +132,4 @@ class Question:
     def answer(self, arrival: float) -> Estimate:
         """What the library has written since."""
         start, first_token, end = self._start.value, self._first_token.value, self._end.value
-        return Estimate(
-            first_token - arrival, end - arrival, start, first_token, end, RequestStatus(self._status.value)
-        )
+        return Estimate(first_token - arrival, end - arrival, start, first_token, end, _STATUSES[self._status.value])

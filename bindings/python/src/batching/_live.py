@@ -4,7 +4,7 @@ import ctypes
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, NamedTuple, NoReturn, Self
+from typing import Any, Final, NamedTuple, NoReturn, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -114,6 +114,24 @@ class LiveState(Displayed):
             ("preemptions", count(self.preemptions)),
         ]
         return Table("Live engine", ("", ""), rows)
+
+
+# Events that are made into objects without a look at signals.
+_PIECE: Final = 1 << 16
+
+
+def _listed(told: LiveEventColumns, start: int) -> list[LiveEvent]:
+    """A piece of events, each an object of its own."""
+    columns = [column[start : start + _PIECE].tolist() for column in (told.time, told.request, told.event, told.tokens)]
+    return [
+        LiveEvent(time, request, _EVENTS[event], tokens) for time, request, event, tokens in zip(*columns, strict=True)
+    ]
+
+
+# To look one up takes a tenth of what it takes to call Event.
+_EVENTS: Final = {event.value: event for event in Event}
+
+_STATE_NAMES: Final = tuple(field.name for field in fields(LiveState))
 
 
 class LiveEngine(Handle):
@@ -290,11 +308,8 @@ class LiveEngine(Handle):
     def poll(self) -> list[LiveEvent]:
         """What happened since it was last asked, in order of time."""
         told = self.poll_columns()
-        columns = (told.time.tolist(), told.request.tolist(), told.event.tolist(), told.tokens.tolist())
-        return [
-            LiveEvent(time, request, Event(event), tokens)
-            for time, request, event, tokens in zip(*columns, strict=True)
-        ]
+        # In pieces: between them handlers of signals can run.
+        return [event for start in range(0, len(told), _PIECE) for event in _listed(told, start)]
 
     def poll_columns(self) -> LiveEventColumns:
         """The same as columns, without an object an event."""
@@ -330,7 +345,7 @@ class LiveEngine(Handle):
     def state(self) -> LiveState:
         """What it holds now."""
         told = self._observed()
-        values = {field.name: getattr(told, field.name) for field in fields(LiveState)}
+        values = {name: getattr(told, name) for name in _STATE_NAMES}
         values["is_stuck"] = bool(told.is_stuck)
         values["kv_blocks_usable"] = None if told.kv_blocks_usable < 0 else told.kv_blocks_usable
         values["next_iteration_end"] = None if math.isnan(told.next_iteration_end) else told.next_iteration_end

@@ -47,9 +47,6 @@ class _MainThread:
     def take_over(self) -> None:
         self.ident = threading.main_thread().ident
 
-    def is_current(self) -> bool:
-        return get_ident() == self.ident
-
 
 _main_thread: Final = _MainThread()
 
@@ -85,7 +82,7 @@ _idle: Final[list[_Watch]] = []
 
 def interruptible(function: Any, *arguments: Any) -> int:
     """The status of a C function that may take long. Raises what a handler of a signal raises meanwhile."""
-    if not _main_thread.is_current():
+    if get_ident() != _main_thread.ident:
         status: int = function(*arguments)
         return status
     watch = _idle.pop() if _idle else _Watch()
@@ -189,7 +186,7 @@ class deferred_handlers:  # noqa: N801  (used as a function)
     """A context for a call of the library that calls functions of Python, each of them `guarded`."""
 
     def __enter__(self) -> None:
-        self._is_main = _main_thread.is_current()
+        self._is_main = get_ident() == _main_thread.ident
         if self._is_main:
             self._was_caught = _deferred.enter()
 
