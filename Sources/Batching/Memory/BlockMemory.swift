@@ -33,8 +33,10 @@ protocol BlockMemory: ~Copyable {
 
     /// Blocks that a member needs beyond those it has.
     func needed(from computed: Int64, to grown: Int64) -> Int
-    /// Gives them to it.
-    mutating func grow(_ slot: Int, _ member: Member, from computed: Int64, to grown: Int64) throws(BatchingError)
+    /// Gives them to it: `blocks` is what `needed` says.
+    mutating func grow(
+        _ slot: Int, _ member: Member, by blocks: Int, from computed: Int64, to grown: Int64
+    ) throws(BatchingError)
 
     /// What the first of the waiting finds in the cache.
     mutating func lookUp(_ candidate: Candidate, tokens: Int64) throws(BatchingError) -> PrefixHit

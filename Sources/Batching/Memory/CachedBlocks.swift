@@ -244,8 +244,8 @@ extension CachedBlocks {
 
 extension CachedBlocks {
     @inline(__always)
-    mutating func grow(_ slot: Int, _ member: Member, from computed: Int64, to grown: Int64) {
-        append(needed(from: computed, to: grown), to: slot)
+    mutating func grow(_ slot: Int, _ member: Member, by blocks: Int, from computed: Int64, to grown: Int64) {
+        append(blocks, to: slot)
         // Asynchronously the newest token of a member that decodes is not known yet.
         let isUnknown = isAsynchronous && member.state == .decoding
         publish(slot, member, blocks: blockSize.full(isUnknown ? computed : grown))

@@ -112,8 +112,8 @@ struct CountedBlocks: BlockMemory, ~Copyable {
     }
 
     @inline(__always)
-    mutating func grow(_ slot: Int, _ member: Member, from computed: Int64, to grown: Int64) {
-        free &-= needed(from: computed, to: grown)
+    mutating func grow(_ slot: Int, _ member: Member, by blocks: Int, from computed: Int64, to grown: Int64) {
+        free &-= blocks
     }
 
     @inline(__always)

@@ -113,7 +113,9 @@ extension Replica where Memory: ~Copyable {
             let slot = Int(columns.slot[row])
             let member = members.elements[slot]
             let tokens = answer.scheduledTokens[position]
-            try memory.grow(slot, member, from: member.computed, to: member.computed &+ Int64(tokens))
+            let grown = member.computed &+ Int64(tokens)
+            let needed = memory.needed(from: member.computed, to: grown)
+            try memory.grow(slot, member, by: needed, from: member.computed, to: grown)
             members.elements[slot].chunk = tokens
         }
     }

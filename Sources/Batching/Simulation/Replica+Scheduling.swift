@@ -58,8 +58,9 @@ extension Replica where Memory: ~Copyable {
             let member = members[slot]
             if member.chunk > 0 {
                 if Memory.findsPrefixes { memory.growDecodes(members, admittedBefore: member.sequence) }
-                try memory.grow(
-                    slot, member, from: member.computed, to: member.computed &+ Int64(member.chunk))
+                let grown = member.computed &+ Int64(member.chunk)
+                let needed = memory.needed(from: member.computed, to: grown)
+                try memory.grow(slot, member, by: needed, from: member.computed, to: grown)
             }
             slot = Int(member.nextOfKind)
         }
@@ -81,9 +82,10 @@ extension Replica where Memory: ~Copyable {
     private mutating func walkRunning(_ budget: inout Int64, _ threshold: Int64) throws(BatchingError) {
         totals.forgetFutilePreemptions()
         walked &+= Int64(2 &* runningCount)
+        let members = members.elements
         var slot = firstRunning
         while slot >= 0, budget > 0 {
-            let member = members.elements[slot]
+            let member = members[slot]
             if member.state == .finishing {
                 slot = Int(member.next)
                 continue
@@ -91,23 +93,24 @@ extension Replica where Memory: ~Copyable {
             let isDecoding = member.state == .decoding
             let computed = isDecoding ? member.computed &+ iteration : member.computed
             let tokens = isDecoding ? 1 : min(member.known &- computed, threshold, budget)
+            let needed = memory.needed(from: computed, to: computed &+ tokens)
             var wasPreempted = false
-            while memory.needed(from: computed, to: computed &+ tokens) > memory.free {
+            while needed > memory.free {
                 memory.noteShortage()
                 let victim = leastUrgent()
                 if victim == slot {
                     wasPreempted = true
-                    slot = Int(members.elements[slot].next)
+                    slot = Int(members[slot].next)
                 }
-                budget &+= Int64(members.elements[victim].chunk)
+                budget &+= Int64(members[victim].chunk)
                 try preempt(victim)
                 if wasPreempted { break }
             }
             if wasPreempted { continue }
-            try memory.grow(slot, member, from: computed, to: computed &+ tokens)
-            members.elements[slot].chunk = Int32(truncatingIfNeeded: tokens)
+            try memory.grow(slot, member, by: needed, from: computed, to: computed &+ tokens)
+            members[slot].chunk = Int32(truncatingIfNeeded: tokens)
             budget &-= tokens
-            slot = Int(members.elements[slot].next)
+            slot = Int(members[slot].next)
         }
         countAgain()
         totals.futilePreemptions &+= preempted
@@ -118,17 +121,18 @@ extension Replica where Memory: ~Copyable {
         firstCatchingUp = -1
         lastCatchingUp = -1
         catchingUp = 0
+        let members = members.elements
         var slot = firstRunning
         while slot >= 0 {
-            switch members.elements[slot].state {
-            case .decoding where members.elements[slot].chunk > 0: members.elements[slot].chunk = 0
+            switch members[slot].state {
+            case .decoding where members[slot].chunk > 0: members[slot].chunk = 0
             case .decoding:
                 leaveDecoding(slot)
                 appendCatchingUp(slot)
             case .catchingUp: appendCatchingUp(slot)
             default: break
             }
-            slot = Int(members.elements[slot].next)
+            slot = Int(members[slot].next)
         }
     }
 
