@@ -62,14 +62,14 @@ struct CountedBlocks: BlockMemory, ~Copyable {
         _ members: UnsafePointer<Member>, iterations limit: Int64
     ) -> (iterations: Int64, usedBlocks: UInt128) {
         let used = UInt128(truncatingIfNeeded: usable &- free)
-        var grown = 0
-        var grownSum: UInt128 = 0
+        // A block has at most 65,536 tokens, and fewer than 2^31 are in all phases: 64 bits hold the sum.
+        var (grown, grownSum) = (0, 0)
         var periods: Int64 = 0
         if limit >= blockSize.tokens {
             var phase = current
             for _ in 0..<blockSize.tokens {
                 grown &+= Int(phases.elements[phase])
-                grownSum &+= UInt128(truncatingIfNeeded: grown)
+                grownSum &+= grown
                 phase = phase == 0 ? Int(truncatingIfNeeded: blockSize.tokens) &- 1 : phase &- 1
             }
             periods = Int64(blockSize.full(limit))
@@ -82,7 +82,7 @@ struct CountedBlocks: BlockMemory, ~Copyable {
         let rest = coastOneByOne(members, iterations: limit &- periods &* blockSize.tokens)
         return (
             periods &* blockSize.tokens &+ rest.iterations,
-            count &* (length &* used &+ grownSum) &+ length &* earlier &+ rest.usedBlocks
+            count &* (length &* used &+ UInt128(truncatingIfNeeded: grownSum)) &+ length &* earlier &+ rest.usedBlocks
         )
     }
 
