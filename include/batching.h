@@ -1145,7 +1145,8 @@ batching_status batching_strategies_compare(const batching_requests *requests, i
  * Memory: about 100 bytes for each request that is running or preempted, and with prefix caching 48 for each KV block
  * that was ever in use, and 4 for each block of those running; 48 for each one waiting in a queue that is not by
  * arrival. Requests that are not given in order of arrival cost 24 bytes a request more, and a sort; so does
- * abort_time, and then 8 bytes a request until the end.
+ * abort_time, and then 8 bytes a request until the end. include_queues costs 4 bytes a request once one has been
+ * rejected or has left.
  */
 batching_status batching_simulate(const batching_config *config, const batching_requests *requests,
                                   const batching_results *results, batching_summary *summary);

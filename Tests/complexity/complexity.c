@@ -282,6 +282,31 @@ static void clients_leave_by_priority(int64_t n) {
     free(aborts);
 }
 
+/* The queues are logged in each of n iterations: one runs, and two wait, with n between them that were rejected. */
+static void log_beside_those_rejected(int64_t n) {
+    int32_t *prompts = allocate(4 * (size_t)n), *outputs = allocate(4 * (size_t)n);
+    for (int64_t i = 0; i < n; i++) {
+        prompts[i] = i < 2 || i == n - 1 ? 1 : 2 * (int32_t)n;
+        outputs[i] = i == 0 ? (int32_t)n - 2 : 1;
+    }
+    batching_requests requests;
+    batching_requests_init(&requests, sizeof requests);
+    requests.count = n;
+    requests.prompt_length = prompts;
+    requests.output_length = outputs;
+    batching_config config;
+    batching_config_init(&config, sizeof config);
+    config.max_num_seqs = 1;
+    config.max_model_len = n;
+    batching_decision_log log;
+    batching_decision_log_init(&log, sizeof log);
+    log.include_queues = 1;
+    config.decision_log = &log;
+    simulate(&config, &requests);
+    free(prompts);
+    free(outputs);
+}
+
 /* --- Who leaves a live engine ------------------------------------------------------------------------------------- */
 
 /* n requests, of which `running` run at once for a long time; then all that wait leave. */
@@ -513,6 +538,7 @@ static const struct scenario scenarios[] = {
     {"members join those who decode out of order", join_out_of_order, 500, LINEAR},
     {"chunks of a prompt ahead of those who decode", chunks_ahead_of_decodes, 500, LINEAR},
     {"clients leave a queue by priority", clients_leave_by_priority, 1000, LINEAR},
+    {"queues are logged beside many that were rejected", log_beside_those_rejected, 1000, LINEAR},
     {"hash ids that collide", colliding_hash_ids, 500, LINEAR},
     {"hash ids that collide, in a live engine", colliding_hash_ids_live, 500, LINEAR},
     {"request ids that collide", colliding_request_ids, 500, LINEAR},

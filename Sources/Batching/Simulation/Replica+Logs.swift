@@ -46,10 +46,14 @@ extension Replica where Memory: ~Copyable {
                 try decisionLog?.append(.waiting, request, iteration: iteration)
                 slot = Int(members.elements[slot].next)
             }
-            for position in waiting.firstFresh..<max(arrived, waiting.firstFresh) {
+            var position = waiting.firstFresh
+            while position < arrived {
                 let request = index(at: position)
                 if isInQueue(request) {
                     try decisionLog?.append(.waiting, request, iteration: iteration)
+                    position &+= 1
+                } else {
+                    position = try endOfAbsence(from: position)
                 }
             }
         } else {
@@ -59,5 +63,21 @@ extension Replica where Memory: ~Copyable {
                 sorted.removeFirst(members.elements)
             }
         }
+    }
+
+    /// The first position, in order of arrival, behind those from `first` on that are not in the queue.
+    /// - Complexity: O(1), taken over many: a request that has left the queue does not come back, so that what is known of
+    ///   its neighbours stays true.
+    @inline(never)
+    private mutating func endOfAbsence(from first: Int) throws(BatchingError) -> Int {
+        try absentEnds.reserve(arrived, asks: true)
+        let ends = absentEnds.elements
+        var position = first
+        repeat {
+            position = max(position &+ 1, Int(ends[position]))
+            walked &+= 1
+        } while position < arrived && !isInQueue(index(at: position))
+        ends[first] = UInt32(truncatingIfNeeded: position)
+        return position
     }
 }

@@ -132,6 +132,9 @@ struct Replica<Memory: BlockMemory & ~Copyable, Attribution: AttributionChoice>:
     var decisionLog: DecisionLog?
     let logsIterations: Bool
     let logsDecisions: Bool
+    /// For the log of queues: by position in order of arrival, up to which position nobody waits, as far as is known. 0: it
+    /// is not.
+    var absentEnds: GrowableBuffer<UInt32>
 
     init(
         _ requests: RequestColumns, results: ResultColumns, settings: ReplicaSettings, queueOrder: QueueOrder,
@@ -146,6 +149,7 @@ struct Replica<Memory: BlockMemory & ~Copyable, Attribution: AttributionChoice>:
         let finishing = try GrowableBuffer<Int32>(capacity: 0, repeating: 0)
         let firstTokens = try GrowableBuffer<UInt32>(capacity: 0, repeating: 0)
         let victims = try GrowableBuffer<UInt32>(capacity: 0, repeating: 0)
+        let absentEnds = try GrowableBuffer<UInt32>(capacity: 0, repeating: 0)
         let ledger = try AttributionLedger(Attribution.isWanted ? attribution : nil, count: requests.count)
         try memory.reserve(slots: 64)
         let aborts = try AbortTimes(requests)
@@ -169,6 +173,7 @@ struct Replica<Memory: BlockMemory & ~Copyable, Attribution: AttributionChoice>:
         self.finishing = finishing
         self.firstTokens = firstTokens
         self.victims = victims
+        self.absentEnds = absentEnds
         self.ledger = ledger
         self.iterationLog = iterationLog
         self.decisionLog = decisionLog
