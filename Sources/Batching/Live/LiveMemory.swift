@@ -10,7 +10,7 @@ protocol LiveMemory: BlockMemory, ~Copyable {
     /// Writes what does not follow from the members that run.
     /// - Parameter slot: of each of them, in order of admission.
     mutating func write(to writer: inout ByteWriter, members: Int, slot: (Int) -> Int) throws(BatchingError)
-    /// Reads it, and gives the members their blocks. It is new, but for those who decode, who have joined.
+    /// Reads it, and gives the members their blocks. It is new, but that the members which decode have joined.
     /// - Parameters:
     ///   - running: members, in the first slots, in order of admission.
     ///   - held: tokens for which each holds blocks.

@@ -51,7 +51,7 @@ extension LiveReplica where Memory: ~Copyable {
 
     /// Runs the twin, which borrows the cache, to the end of a request.
     ///
-    /// Which block is whose matters only to those who look for theirs in the cache. Once nobody waits, and as long as
+    /// Which request has which block matters only to requests that look into the cache. Once none waits, and as long as
     /// blocks do not run out, it goes on in a twin that counts them, which is many times as fast.
     private mutating func runTwin(
         _ twin: UnsafeMutablePointer<LiveReplica>, _ row: Int

@@ -93,7 +93,7 @@ extension LiveReplica where Memory: ~Copyable {
         rows.arrivalTime(row) <= replica.now && replica.rejection(row) == nil
     }
 
-    /// Those who wait, and those who have not arrived, take their places.
+    /// Requests that wait, and requests that have not arrived, take their places.
     private mutating func enqueue(_ counters: SavedCounters) throws(BatchingError) {
         let (running, preempted, waiting) = (Int(counters.running), Int(counters.preempted), Int(counters.waiting))
         // The one put back last is the first.

@@ -90,10 +90,10 @@ extension LiveReplica where Memory: ~Copyable {
         }
     }
 
-    /// Whether, unless blocks run out, nobody looks for anything in the cache any more: nobody waits, or will come.
+    /// Whether, unless blocks run out, no request looks into the cache any more: none waits, or will come.
     var isCountable: Bool { replica.waiting.count == 0 && !replica.hasArrivals }
 
-    /// Nothing happens before somebody arrives. False if that is not before the goal.
+    /// Nothing happens before a request arrives. False if that is not before the goal.
     private mutating func awaitArrival(before goal: LiveGoal) -> Bool {
         guard replica.nextArrival < goal.time else { return false }
         replica.awaitArrival()
@@ -116,7 +116,7 @@ extension LiveReplica where Memory: ~Copyable {
         return end
     }
 
-    /// Tells who was preempted and who was admitted, and remembers who will have a first token.
+    /// Tells which requests were preempted and admitted, and remembers which will have a first token.
     private mutating func noteSchedule(firstAdmission: Int64) throws(BatchingError) {
         for position in 0..<replica.preempted {
             let row = Int(replica.victims.elements[position])

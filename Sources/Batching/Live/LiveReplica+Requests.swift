@@ -50,7 +50,7 @@ extension LiveReplica where Memory: ~Copyable {
         return try TimeOrder(sorting: times, count: requests.count)
     }
 
-    /// Takes in one request of columns that have been checked, under an id that nobody has.
+    /// Takes in one request of columns that have been checked, under an id that no other has.
     /// - Returns: its row.
     mutating func submit(one index: Int, of given: RequestColumns) throws(BatchingError) -> Int {
         let requests = prepared(given)
@@ -174,7 +174,7 @@ extension LiveReplica where Memory: ~Copyable {
         if vacatedCount > 64, vacatedCount > rows.count { packOrder() }
     }
 
-    /// Requests, in order of arrival, take their places among those who are to come, each behind those that arrive at the
+    /// Requests, in order of arrival, take their places among those that are to come, each behind those that arrive at the
     /// same time.
     /// - Complexity: O(`count`), and O(1) for each that arrives after the first of them.
     private mutating func enter(_ count: Int, _ row: (Int) -> Int) {
@@ -205,7 +205,7 @@ extension LiveReplica where Memory: ~Copyable {
     /// What one that has left has as its position, as long as that is kept.
     private func gap(at position: Int) -> Int { -1 - position }
 
-    /// Where among those who wait and never ran, by arrival, and those who have not been taken in a request is; nil if it
+    /// Where a request is among those that wait and never ran, by arrival, and those that were not taken in; nil if it
     /// waits in a heap, or has run.
     func position(of row: Int) -> Int? {
         let position = Int(rows.position.elements[row])
@@ -216,7 +216,7 @@ extension LiveReplica where Memory: ~Copyable {
     /// How many of those submitted have not arrived by now.
     var pending: Int { positions - firstPending - gapsPending }
 
-    /// Those who have arrived by now, and gaps that have been passed over, are pending no longer.
+    /// Requests that have arrived by now, and gaps that have been passed over, are pending no longer.
     mutating func passPending() {
         while firstPending < positions {
             let row = Int(order.elements[firstPending])
@@ -227,7 +227,7 @@ extension LiveReplica where Memory: ~Copyable {
         }
     }
 
-    /// Takes in everyone who has arrived, but for those who can never be served.
+    /// Takes in the requests that have arrived, but for those that can never be served.
     @inline(__always)
     mutating func takeArrivals() throws(BatchingError) {
         if mayReject || replica.policyRows.isUsed { try takeArrivalsOneByOne() } else { try replica.takeArrivals() }
