@@ -10,6 +10,15 @@
 
 /* --- Whole runs --------------------------------------------------------------------------------------------------- */
 
+static batching_requests requests_of(int64_t count, const int32_t *prompts, const int32_t *outputs) {
+    batching_requests requests;
+    batching_requests_init(&requests, sizeof requests);
+    requests.count = count;
+    requests.prompt_length = prompts;
+    requests.output_length = outputs;
+    return requests;
+}
+
 static void simulate(const batching_config *config, const batching_requests *requests) {
     work_begin();
     require(batching_simulate(config, requests, NULL, NULL));
@@ -24,11 +33,7 @@ static void evicted_chain(int64_t n, int32_t is_asynchronous) {
         ids[i] = i % n * 1000003 + 17;
     int32_t prompts[] = {(int32_t)n, (int32_t)n + 8, (int32_t)n}, outputs[] = {1, (int32_t)n - 16, 1};
     double arrivals[] = {0, 10, 20};
-    batching_requests requests;
-    batching_requests_init(&requests, sizeof requests);
-    requests.count = 3;
-    requests.prompt_length = prompts;
-    requests.output_length = outputs;
+    batching_requests requests = requests_of(3, prompts, outputs);
     requests.arrival_time = arrivals;
     requests.hash_ids = ids;
     requests.hash_offsets = offsets;
@@ -57,11 +62,7 @@ static void join_out_of_order(int64_t n) {
         prompts[i] = i < n / 2 ? 2 : 1;
         outputs[i] = 3;
     }
-    batching_requests requests;
-    batching_requests_init(&requests, sizeof requests);
-    requests.count = n;
-    requests.prompt_length = prompts;
-    requests.output_length = outputs;
+    const batching_requests requests = requests_of(n, prompts, outputs);
     batching_config config;
     batching_config_init(&config, sizeof config);
     config.num_gpu_blocks = 8 * n + 2;
@@ -82,11 +83,7 @@ static void chunks_ahead_of_decodes(int64_t n) {
         prompts[i] = i == 0 ? (int32_t)n : 1;
         outputs[i] = i == 0 ? 1 : (int32_t)n;
     }
-    batching_requests requests;
-    batching_requests_init(&requests, sizeof requests);
-    requests.count = n;
-    requests.prompt_length = prompts;
-    requests.output_length = outputs;
+    const batching_requests requests = requests_of(n, prompts, outputs);
     batching_config config;
     batching_config_init(&config, sizeof config);
     config.max_num_batched_tokens = 4 * n;
@@ -210,10 +207,8 @@ static int64_t *colliding_ids(int64_t n, int in_a_row) {
 
 static void submit_and_abort(int64_t n, int in_a_row) {
     int64_t *ids = colliding_ids(n, in_a_row);
-    batching_requests requests;
     batching_engine *engine = NULL;
-    batching_requests_init(&requests, sizeof requests);
-    requests.count = n;
+    const batching_requests requests = requests_of(n, NULL, NULL);
     require(batching_engine_create(NULL, &engine));
     work_begin();
     require(batching_engine_submit(engine, &requests, ids));
@@ -266,10 +261,7 @@ static void clients_leave_by_priority(int64_t n) {
         priorities[i] = (int32_t)(i * 7919 % n);
         aborts[i] = i == 0 ? NAN : 1 + 0.001 * (double)i;
     }
-    batching_requests requests;
-    batching_requests_init(&requests, sizeof requests);
-    requests.count = n;
-    requests.output_length = outputs;
+    batching_requests requests = requests_of(n, NULL, outputs);
     requests.priority = priorities;
     requests.abort_time = aborts;
     batching_config config;
@@ -289,11 +281,7 @@ static void log_beside_those_rejected(int64_t n) {
         prompts[i] = i < 2 || i == n - 1 ? 1 : 2 * (int32_t)n;
         outputs[i] = i == 0 ? (int32_t)n - 2 : 1;
     }
-    batching_requests requests;
-    batching_requests_init(&requests, sizeof requests);
-    requests.count = n;
-    requests.prompt_length = prompts;
-    requests.output_length = outputs;
+    const batching_requests requests = requests_of(n, prompts, outputs);
     batching_config config;
     batching_config_init(&config, sizeof config);
     config.max_num_seqs = 1;
@@ -314,11 +302,8 @@ static void abort_waiting(int64_t n, const batching_config *config, int is_backw
     int32_t *outputs = allocate(4 * (size_t)n);
     for (int64_t i = 0; i < n; i++)
         outputs[i] = 1000 + (int32_t)(i * 7919 % n);
-    batching_requests requests;
     batching_engine *engine = NULL;
-    batching_requests_init(&requests, sizeof requests);
-    requests.count = n;
-    requests.output_length = outputs;
+    batching_requests requests = requests_of(n, NULL, outputs);
     requests.priority = outputs;
     require(batching_engine_create(config, &engine));
     require(batching_engine_submit(engine, &requests, NULL));
@@ -355,10 +340,8 @@ static void submit_unsorted(int64_t n, int is_backwards) {
     double *arrivals = allocate(8 * (size_t)n);
     for (int64_t i = 0; i < n; i++)
         arrivals[i] = 1 + (double)(i % 2 ? i : 2 * n - i);
-    batching_requests requests;
     batching_engine *engine = NULL;
-    batching_requests_init(&requests, sizeof requests);
-    requests.count = n;
+    batching_requests requests = requests_of(n, NULL, NULL);
     requests.arrival_time = arrivals;
     require(batching_engine_create(NULL, &engine));
     work_begin();
@@ -386,10 +369,8 @@ static void abort_those_who_finish(int64_t n) {
     config.async_scheduling = 1;
     config.max_num_seqs = n;
     config.max_num_batched_tokens = 4 * n;
-    batching_requests requests;
     batching_engine *engine = NULL;
-    batching_requests_init(&requests, sizeof requests);
-    requests.count = n;
+    const batching_requests requests = requests_of(n, NULL, NULL);
     require(batching_engine_create(&config, &engine));
     require(batching_engine_submit(engine, &requests, NULL));
     require(batching_engine_advance(engine, 0.005, 0));
@@ -414,12 +395,8 @@ static void reject_beside_those_who_wait(int64_t n) {
     batching_config_init(&config, sizeof config);
     config.max_num_seqs = 1;
     config.max_model_len = 1000;
-    batching_requests requests;
     batching_engine *engine = NULL;
-    batching_requests_init(&requests, sizeof requests);
-    requests.count = 2 * n;
-    requests.prompt_length = prompts;
-    requests.output_length = outputs;
+    batching_requests requests = requests_of(2 * n, prompts, outputs);
     requests.arrival_time = arrivals;
     require(batching_engine_create(&config, &engine));
     require(batching_engine_submit(engine, &requests, NULL));
@@ -437,10 +414,8 @@ static void hash_ids_come_and_go(int64_t n) {
     batching_config config;
     caching_config(&config, 100);
     config.max_num_seqs = 1;
-    batching_requests requests;
     batching_engine *engine = NULL;
-    batching_requests_init(&requests, sizeof requests);
-    requests.count = n;
+    batching_requests requests = requests_of(n, NULL, NULL);
     require(batching_engine_create(&config, &engine));
     require(batching_engine_submit(engine, &requests, NULL));
     int64_t hash = 1, offsets[] = {0, 1};
@@ -465,12 +440,9 @@ static void idle_engine(int64_t blocks) {
     caching_config(&config, blocks);
     int64_t needed = 0;
     int32_t length = 4;
-    batching_requests requests;
     batching_results results;
     batching_engine *engine = NULL, *loaded = NULL, *copy = NULL;
-    batching_requests_init(&requests, sizeof requests);
-    requests.count = 1;
-    requests.output_length = &length;
+    const batching_requests requests = requests_of(1, NULL, &length);
     batching_results_init(&results, sizeof results);
     results.capacity = 1;
     work_begin();

@@ -116,6 +116,10 @@ class LiveState(Displayed):
         return Table("Live engine", ("", ""), rows)
 
 
+_STATE_NAMES: Final = tuple(field.name for field in fields(LiveState))
+
+# To look one up takes a tenth of what it takes to call Event.
+_EVENTS: Final = {event.value: event for event in Event}
 # Events that are made into objects without a look at signals.
 _PIECE: Final = 1 << 16
 
@@ -126,12 +130,6 @@ def _listed(told: LiveEventColumns, start: int) -> list[LiveEvent]:
     return [
         LiveEvent(time, request, _EVENTS[event], tokens) for time, request, event, tokens in zip(*columns, strict=True)
     ]
-
-
-# To look one up takes a tenth of what it takes to call Event.
-_EVENTS: Final = {event.value: event for event in Event}
-
-_STATE_NAMES: Final = tuple(field.name for field in fields(LiveState))
 
 
 class LiveEngine(Handle):
