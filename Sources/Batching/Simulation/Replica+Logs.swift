@@ -70,7 +70,7 @@ extension Replica where Memory: ~Copyable {
     ///   its neighbours stays true.
     @inline(never)
     private mutating func endOfAbsence(from first: Int) throws(BatchingError) -> Int {
-        try absentEnds.reserve(arrived, asks: true)
+        try absentEnds.reserve(requests.count, asks: true)
         let ends = absentEnds.elements
         var position = first
         repeat {

@@ -132,8 +132,8 @@ struct Replica<Memory: BlockMemory & ~Copyable, Attribution: AttributionChoice>:
     var decisionLog: DecisionLog?
     let logsIterations: Bool
     let logsDecisions: Bool
-    /// For the log of queues: by position in order of arrival, up to which position nobody waits, as far as is known. 0: it
-    /// is not.
+    /// For the log of queues: by position in order of arrival, up to which position no request waits, as far as is
+    /// known. 0: it is not.
     var absentEnds: GrowableBuffer<UInt32>
 
     init(
