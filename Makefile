@@ -1,7 +1,7 @@
 # What a person types. The two commands of a newcomer are `make run` and `make test`; `make help` lists the others.
 
-VERSION := 0.1.0
-SOVERSION := 0
+VERSION := 0.2.0
+SOVERSION := 1
 PREFIX ?= /usr/local
 DESTDIR ?=
 # Debian's own interpreter: libpython3-dev is its development package, and an embedding host must match it.

@@ -55,7 +55,7 @@ extern "C" {
  *
  * Memory. Nor does an allocation that fails: the call returns BATCHING_ERROR_OUT_OF_MEMORY, no output was written, and
  * handles are as before the call; it can be made again. There are two exceptions: batching_simulate may have written
- * some of its columns (section 6), and an engine whose batching_engine_advance ran out of memory on its way can only be
+ * some of its columns (section 6), and an engine whose batching_live_engine_advance ran out of memory on its way can only be
  * observed, polled and destroyed (section 12). What the runtime of the library needs once is made as the library is
  * loaded.
  *
@@ -94,7 +94,7 @@ extern "C" {
  * ================================================================================================================ */
 
 #define BATCHING_VERSION_MAJOR 0
-#define BATCHING_VERSION_MINOR 1
+#define BATCHING_VERSION_MINOR 2
 #define BATCHING_VERSION_PATCH 0
 
 /** major * 1000000 + minor * 1000 + patch, to compare versions with < and >. */
@@ -108,7 +108,7 @@ extern "C" {
  */
 int32_t batching_version_number(void);
 
-/** The version of the library that is loaded, as text: "0.1.0". Never NULL; valid for ever. */
+/** The version of the library that is loaded, as text: "0.2.0". Never NULL; valid for ever. */
 const char *batching_version(void);
 
 /* ================================================================================================================
@@ -158,13 +158,13 @@ typedef int32_t (*batching_interrupt_callback)(void *user_data);
  * call sets it before, and sets NULL after.
  *
  *   callback   NULL: none. If it returns anything but 0, the call returns BATCHING_ERROR_CANCELLED. Such a call may
- * have written some of its output columns; a handle is as before the call, but that batching_engine_advance has come
+ * have written some of its output columns; a handle is as before the call, but that batching_live_engine_advance has come
  * some of the way, and batching_accumulator_add has taken the events that it counts in accepted. While it runs, its
  * thread has no such callback. It may call the library, but not with the handle of the call that asks: that returns
  * BATCHING_ERROR_BUSY. user_data  for callback.
  *
  * Calls that only take constant time do not ask, and an engine that runs on does not within an iteration: that takes
- * some 20 ms where it looks at 100,000 requests one by one. A batching_engine_submit that is stopped takes its requests
+ * some 20 ms where it looks at 100,000 requests one by one. A batching_live_engine_submit that is stopped takes its requests
  * back, for about as long as it had taken them in. Returns the callback that was set before, or NULL.
  */
 batching_interrupt_callback batching_interrupt_set(batching_interrupt_callback callback, void *user_data);
@@ -350,8 +350,8 @@ typedef struct batching_distribution {
 } batching_distribution;
 
 /** How metrics are taken. 0 and NULL are the defaults given here. */
-typedef struct batching_metrics_options {
-    uint32_t struct_size;      /**< sizeof(batching_metrics_options) of the caller; set by the _init function. */
+typedef struct batching_serving_metrics_config {
+    uint32_t struct_size;      /**< sizeof(batching_serving_metrics_config) of the caller; set by the _init function. */
     uint32_t reserved;         /**< Must be 0. */
     int32_t convention;        /**< BATCHING_CONVENTION_... 0: vLLM's. */
     int32_t percentile_method; /**< BATCHING_PERCENTILE_... 0: linear. */
@@ -364,7 +364,7 @@ typedef struct batching_metrics_options {
     double slo_e2e;    /**< Seconds: the longest E2E latency that is good. 0: no such objective. */
     double slo_due_by; /**< Seconds: only requests whose objectives were due by then are judged; see section 8. 0: all
                             are. */
-} batching_metrics_options;
+} batching_serving_metrics_config;
 
 /** vLLM's `bench serve` (0.33, vllm/benchmarks/serve.py). */
 #define BATCHING_CONVENTION_VLLM 0
@@ -384,8 +384,8 @@ typedef struct batching_metrics_options {
  * The metrics of a serving run: see section 8. Written, but for the pointers, which are set by the caller:
  * distributions that are wanted, each made by batching_distribution_init; NULL: not wanted.
  */
-typedef struct batching_metrics {
-    uint32_t struct_size;          /**< sizeof(batching_metrics) of the caller; set by the _init function. */
+typedef struct batching_serving_metrics {
+    uint32_t struct_size;          /**< sizeof(batching_serving_metrics) of the caller; set by the _init function. */
     uint32_t reserved;             /**< Must be 0. */
     double duration;               /**< Seconds. */
     int64_t completed;             /**< Requests that were answered. */
@@ -412,7 +412,7 @@ typedef struct batching_metrics {
     batching_distribution *normalized_latency; /**< Seconds: (end - arrival) / output_length where that is above 0. */
     int64_t judged; /**< Requests held against the objectives: completed + failed, less what slo_due_by leaves out. 0
                          without objectives. */
-} batching_metrics;
+} batching_serving_metrics;
 
 /** From when to when the load is looked at, and of how many slots. 0 and NULL are the defaults given here. */
 typedef struct batching_load_config {
@@ -769,8 +769,8 @@ typedef struct batching_attribution_bands {
 } batching_attribution_bands;
 
 /** How an engine schedules, what it has, and how long an iteration takes. 0 and NULL are the defaults given here. */
-typedef struct batching_config {
-    uint32_t struct_size; /**< sizeof(batching_config) of the caller; set by the _init function. */
+typedef struct batching_engine_config {
+    uint32_t struct_size; /**< sizeof(batching_engine_config) of the caller; set by the _init function. */
     uint32_t reserved;    /**< Must be 0. */
 
     /* Scheduling */
@@ -835,7 +835,7 @@ typedef struct batching_config {
 
     batching_policy_callback policy_callback; /**< custom: asked for each iteration. */
     void *policy_user_data;                   /**< For policy_callback. */
-} batching_config;
+} batching_engine_config;
 
 /** vLLM V1's scheduler. */
 #define BATCHING_POLICY_VLLM 0
@@ -884,14 +884,14 @@ batching_status batching_latencies_init(batching_latencies *latencies, uint32_t 
 batching_status batching_batch_metrics_init(batching_batch_metrics *metrics, uint32_t struct_size);
 batching_status batching_recorded_init(batching_recorded *recorded, uint32_t struct_size);
 batching_status batching_distribution_init(batching_distribution *distribution, uint32_t struct_size);
-batching_status batching_metrics_options_init(batching_metrics_options *options, uint32_t struct_size);
-batching_status batching_metrics_init(batching_metrics *metrics, uint32_t struct_size);
+batching_status batching_serving_metrics_config_init(batching_serving_metrics_config *options, uint32_t struct_size);
+batching_status batching_serving_metrics_init(batching_serving_metrics *metrics, uint32_t struct_size);
 batching_status batching_load_config_init(batching_load_config *config, uint32_t struct_size);
 batching_status batching_load_init(batching_load *load, uint32_t struct_size);
 batching_status batching_load_timeline_init(batching_load_timeline *timeline, uint32_t struct_size);
 batching_status batching_comparison_init(batching_comparison *comparison, uint32_t struct_size);
 batching_status batching_workload_init(batching_workload *workload, uint32_t struct_size);
-batching_status batching_config_init(batching_config *config, uint32_t struct_size);
+batching_status batching_engine_config_init(batching_engine_config *config, uint32_t struct_size);
 batching_status batching_iteration_log_init(batching_iteration_log *log, uint32_t struct_size);
 batching_status batching_decision_log_init(batching_decision_log *log, uint32_t struct_size);
 batching_status batching_attribution_init(batching_attribution *attribution, uint32_t struct_size);
@@ -1148,7 +1148,7 @@ batching_status batching_strategies_compare(const batching_requests *requests, i
  * abort_time, and then 8 bytes a request until the end. include_queues costs 4 bytes a request once one has been
  * rejected or has left.
  */
-batching_status batching_simulate(const batching_config *config, const batching_requests *requests,
+batching_status batching_simulate(const batching_engine_config *config, const batching_requests *requests,
                                   const batching_results *results, batching_summary *summary);
 
 /**
@@ -1319,8 +1319,9 @@ batching_status batching_remaining_tokens_calculate(int64_t count, const int32_t
  * Time: O(requests + token times), by selection, not by sorting; more than a few dozen percentiles cost their logarithm
  * more. Memory: 8 bytes for each value of the largest sample that is wanted, and 64 KiB for each percentile.
  */
-batching_status batching_metrics_calculate(const batching_recorded *recorded, const batching_metrics_options *options,
-                                           batching_metrics *metrics);
+batching_status batching_serving_metrics_calculate(const batching_recorded *recorded,
+                                                   const batching_serving_metrics_config *options,
+                                                   batching_serving_metrics *metrics);
 
 /**
  * What a sample of any values looks like.
@@ -1332,10 +1333,10 @@ batching_status batching_metrics_calculate(const batching_recorded *recorded, co
  *
  * Where a value is infinite, so are mean and sum (NaN where values of both signs are), and std is NaN. A sum beyond a
  * double is infinite; mean, std and percentiles of finite values are finite. Errors, time and memory as
- * batching_metrics_calculate.
+ * batching_serving_metrics_calculate.
  */
 batching_status batching_distribution_calculate(int64_t count, const double *values,
-                                                const batching_metrics_options *options,
+                                                const batching_serving_metrics_config *options,
                                                 batching_distribution *distribution);
 
 /* ================================================================================================================
@@ -1473,7 +1474,7 @@ batching_status batching_workload_hashes_generate(const batching_workload *workl
  * rounded to a double; only the quotients (TPOT, normalized latency) are rounded once more before, to 2^-24 ns.
  *
  * Merging. What accumulators of several threads, processes or machines say of different requests adds up to exactly
- * what one accumulator would say of all of them, to the last byte of batching_accumulator_serialize: however the
+ * what one accumulator would say of all of them, to the last byte of batching_accumulator_save: however the
  * requests are split, and in whatever order the parts are merged.
  *
  * Handles. One thread at a time uses a handle; a call on one that is in use returns BATCHING_ERROR_BUSY, and does
@@ -1568,7 +1569,7 @@ batching_status batching_accumulator_state_init(batching_accumulator_state *stat
 batching_status batching_accumulator_create(const batching_accumulator_config *config,
                                             batching_accumulator **accumulator);
 
-/** Gives back what create or deserialize made. NULL is fine. BATCHING_ERROR_BUSY: it is in use, and still there. */
+/** Gives back what create or load made. NULL is fine. BATCHING_ERROR_BUSY: it is in use, and still there. */
 batching_status batching_accumulator_destroy(batching_accumulator *accumulator);
 
 /*
@@ -1612,7 +1613,7 @@ batching_status batching_accumulator_add(batching_accumulator *accumulator, cons
 batching_status batching_accumulator_advance(batching_accumulator *accumulator, double time);
 
 /** What it holds now. state is filled; it must not be NULL. */
-batching_status batching_accumulator_state_read(batching_accumulator *accumulator, batching_accumulator_state *state);
+batching_status batching_accumulator_observe(batching_accumulator *accumulator, batching_accumulator_state *state);
 
 /**
  * The metrics of the requests that ended: see section 8. Requests in flight are in no figure: tell
@@ -1630,7 +1631,8 @@ batching_status batching_accumulator_state_read(batching_accumulator *accumulato
  * Time: O(slot_count + the bins in use): 0.01 to 1 ms a distribution.
  */
 batching_status batching_accumulator_measure(batching_accumulator *accumulator, int32_t scope,
-                                             const batching_metrics_options *options, batching_metrics *metrics);
+                                             const batching_serving_metrics_config *options,
+                                             batching_serving_metrics *metrics);
 
 /**
  * Adds what `other` was told to `accumulator`; `other` stays as it is. Requests in flight are taken over, too: from
@@ -1652,17 +1654,16 @@ batching_status batching_accumulator_merge(batching_accumulator *accumulator, ba
  *
  * Errors: BATCHING_ERROR_CAPACITY if they do not fit; with a NULL buffer only needed is written, and that is no error.
  */
-batching_status batching_accumulator_serialize(batching_accumulator *accumulator, uint8_t *buffer, int64_t capacity,
-                                               int64_t *needed);
+batching_status batching_accumulator_save(batching_accumulator *accumulator, uint8_t *buffer, int64_t capacity,
+                                          int64_t *needed);
 
 /**
- * Makes an accumulator from bytes. What batching_accumulator_serialize did not write, or was changed since, is
+ * Makes an accumulator from bytes. What batching_accumulator_save did not write, or was changed since, is
  * BATCHING_ERROR_INVALID_ARGUMENT.
  *
  * Time: O(size). Memory: as for batching_accumulator_create, of which no more is touched than the bytes fill.
  */
-batching_status batching_accumulator_deserialize(const uint8_t *bytes, int64_t size,
-                                                 batching_accumulator **accumulator);
+batching_status batching_accumulator_load(const uint8_t *bytes, int64_t size, batching_accumulator **accumulator);
 
 /**
  * Everything since the start in the Prometheus text format (0.0.4), by the names and with the buckets of vLLM 0.33's
@@ -1705,39 +1706,39 @@ batching_status batching_accumulator_prometheus(batching_accumulator *accumulato
  * its replicas. Requests are submitted while it runs, leave, or get another length; it tells what has happened, and,
  * for a request that was not sent yet, what would.
  *
- *     batching_engine_submit(engine, &requests, NULL);   as requests arrive
- *     batching_engine_advance(engine, now, 0);           as time goes by
- *     batching_engine_poll(engine, &events);             who started, had a first token, finished
- *     batching_engine_estimate(engine, &requests, &results);   and if I sent this one?
+ *     batching_live_engine_submit(engine, &requests, NULL);   as requests arrive
+ *     batching_live_engine_advance(engine, now, 0);           as time goes by
+ *     batching_live_engine_poll(engine, &events);             who started, had a first token, finished
+ *     batching_live_engine_estimate(engine, &requests, &results);   and if I sent this one?
  *
- * The clock is where batching_engine_advance has moved it, and begins at 0. All that happens before it has been
+ * The clock is where batching_live_engine_advance has moved it, and begins at 0. All that happens before it has been
  * decided: an iteration that starts before the clock and ends after it is under way. What its end brings is told once
  * the clock is there. Requests can be submitted in any order as long as none arrives before the clock: that is the
  * horizon. A host whose requests reach it late keeps the clock so much behind.
  *
  * In whatever slices requests are submitted and the clock is moved, the decisions are those of batching_simulate with
  * all of them, to the last bit. (Static batching starts a batch that is not full when nothing more will come: at
- * batching_engine_advance to infinity.)
+ * batching_live_engine_advance to infinity.)
  *
  * Ids. The caller chooses what a request is called; an id is free again once its request has finished, was aborted or
  * rejected.
  *
- * Events. They are kept until batching_engine_poll takes them, 24 bytes each. In order of time; at the same time in the
+ * Events. They are kept until batching_live_engine_poll takes them, 24 bytes each. In order of time; at the same time in the
  * order in which they happen. With async_scheduling the tokens of a request that is preempted, or that leaves after it
  * was, may count the one that is on its way.
  *
  * Output lengths. What a real server will generate is not known: submit what is expected, and correct it as the request
- * finishes earlier, or goes on longer, with batching_engine_set_output_length. What is submitted, or corrected, is
+ * finishes earlier, or goes on longer, with batching_live_engine_set_output_length. What is submitted, or corrected, is
  * known to the engine; its policy does not look at it, but for those that section 6 names.
  *
  * Your own policy. policy_callback is asked when, and shown what, it would be in batching_simulate with the same
  * requests, in whatever slices; but the column request has the ids of submit. A wait_until may lie beyond where the
  * clock stops: it is kept. What only a host can do is a change as an arrival is: whoever is aborted leaves its rows, a
  * corrected length stands in oracle_output_tokens, and both end until_change, wait_until and being stuck. Estimates and
- * copies made by batching_engine_fork ask the same policy_callback with the same policy_user_data, about what would be;
+ * copies made by batching_live_engine_fork ask the same policy_callback with the same policy_user_data, about what would be;
  * the request of an estimate has an id that no other has. A policy that decides by the view alone need not know. For
  * one that remembers something from one call to the next, such as the service counters of fair queueing, the host keeps
- * the two apart: it sets aside what policy_user_data points to before it calls batching_engine_estimate, or advances a
+ * the two apart: it sets aside what policy_user_data points to before it calls batching_live_engine_estimate, or advances a
  * copy, and puts it back afterwards. The same holds for the other callbacks.
  *
  * Memory. About 200 bytes a request in flight, and what section 6 says; with policy_callback about 100 more for each
@@ -1748,21 +1749,21 @@ batching_status batching_accumulator_prometheus(batching_accumulator *accumulato
  *
  * Handles. One thread at a time uses a handle; a call on one that is in use, be it from one of its own callbacks,
  * returns BATCHING_ERROR_BUSY, and does nothing. Different handles are independent. A call that fails for its arguments
- * leaves the engine as it was. If a callback stops batching_engine_advance, or its answer is not valid, nothing is done
+ * leaves the engine as it was. If a callback stops batching_live_engine_advance, or its answer is not valid, nothing is done
  * of that answer; advance can be called again, and goes on where it was by asking again. After BATCHING_ERROR_OVERFLOW
  * or BATCHING_ERROR_OUT_OF_MEMORY in it an engine can only be observed, polled and destroyed: every other call returns
  * that error. A handle that was destroyed must not be used again, which cannot be noticed.
  * ================================================================================================================ */
 
 /** A handle: see above. */
-typedef struct batching_engine batching_engine;
+typedef struct batching_live_engine batching_live_engine;
 
 /** It has its first token. (The other events are those of batching_decision_log.) */
 #define BATCHING_EVENT_FIRST_TOKEN 450
 
 /** What happened: the first count rows are written. NULL columns are not wanted. */
-typedef struct batching_engine_events {
-    uint32_t struct_size; /**< sizeof(batching_engine_events) of the caller; set by the _init function. */
+typedef struct batching_live_engine_events {
+    uint32_t struct_size; /**< sizeof(batching_live_engine_events) of the caller; set by the _init function. */
     uint32_t reserved;    /**< Must be 0. */
     int64_t capacity;     /**< Elements in each column; at least 0. */
     int64_t count;        /**< Written: rows. */
@@ -1773,11 +1774,11 @@ typedef struct batching_engine_events {
                                _ABORTED or _REJECTED. */
     int32_t *tokens; /**< [capacity] admitted, resumed: found in the prefix cache; rejected: its BATCHING_REQUEST_...
                           status; otherwise: tokens that it has generated. */
-} batching_engine_events;
+} batching_live_engine_events;
 
 /** What an engine holds now, as of its clock. */
-typedef struct batching_engine_state {
-    uint32_t struct_size;     /**< sizeof(batching_engine_state) of the caller; set by the _init function. */
+typedef struct batching_live_engine_state {
+    uint32_t struct_size;     /**< sizeof(batching_live_engine_state) of the caller; set by the _init function. */
     uint32_t reserved;        /**< Must be 0. */
     double clock;             /**< Seconds. */
     int64_t submitted;        /**< Requests ever submitted: the sum of the next six. */
@@ -1796,32 +1797,32 @@ typedef struct batching_engine_state {
     int32_t is_stuck;          /**< 1: there are requests, but nothing goes on until somebody comes or leaves. */
     uint32_t reserved_2;       /**< 0. */
     int64_t events;            /**< Events that were not polled. */
-} batching_engine_state;
+} batching_live_engine_state;
 
-batching_status batching_engine_events_init(batching_engine_events *events, uint32_t struct_size);
-batching_status batching_engine_state_init(batching_engine_state *state, uint32_t struct_size);
+batching_status batching_live_engine_events_init(batching_live_engine_events *events, uint32_t struct_size);
+batching_status batching_live_engine_state_init(batching_live_engine_state *state, uint32_t struct_size);
 
 /**
  * Makes an engine, with its clock at 0.
  *
  *   config  NULL: all defaults. Its callbacks are called by advance and estimate, for as long as the engine lives.
  *           time_limit and iteration_limit must be 0, and iteration_log, decision_log and attribution NULL.
- *   engine  written: the new handle, for batching_engine_destroy. Must not be NULL.
+ *   engine  written: the new handle, for batching_live_engine_destroy. Must not be NULL.
  *
  * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_INVALID_ARGUMENT;
  * BATCHING_ERROR_OUT_OF_MEMORY.
  */
-batching_status batching_engine_create(const batching_config *config, batching_engine **engine);
+batching_status batching_live_engine_create(const batching_engine_config *config, batching_live_engine **engine);
 
 /** Gives back what create, fork or load made. NULL is fine. BATCHING_ERROR_BUSY: it is in use, and still there. */
-batching_status batching_engine_destroy(batching_engine *engine);
+batching_status batching_live_engine_destroy(batching_live_engine *engine);
 
 /**
  * Requests come: all of them, or, with an error, none. One that can never be served is rejected when it arrives, which
  * is an event and no error.
  *
  *   requests  copied. A NULL arrival_time means the clock, now. hash_block_size and hash_covers_output must be the same
- *             for all that have hash_ids. Where there is an abort_time, all must be NaN: batching_engine_abort says who
+ *             for all that have hash_ids. Where there is an abort_time, all must be NaN: batching_live_engine_abort says who
  *             leaves. Without max_tokens they are always the output length, also once that was corrected.
  *   ids       [requests->count] any, but none that is in flight. NULL: each has the number of those submitted before
  * it.
@@ -1833,7 +1834,8 @@ batching_status batching_engine_destroy(batching_engine *engine);
  * Time: O(1) a request, a sort for those that are not given in order of arrival, and O(1) for each pending request that
  * arrives after the first of them. Memory: see above; 8 bytes a hash id.
  */
-batching_status batching_engine_submit(batching_engine *engine, const batching_requests *requests, const int64_t *ids);
+batching_status batching_live_engine_submit(batching_live_engine *engine, const batching_requests *requests,
+                                            const int64_t *ids);
 
 /**
  * Moves the clock on, and does what happens until then.
@@ -1848,10 +1850,10 @@ batching_status batching_engine_submit(batching_engine *engine, const batching_r
  *
  * Time: as batching_simulate.
  */
-batching_status batching_engine_advance(batching_engine *engine, double time, int64_t iterations);
+batching_status batching_live_engine_advance(batching_live_engine *engine, double time, int64_t iterations);
 
 /** Takes the events that nobody has taken, as many as there is room for. events: see there; must not be NULL. */
-batching_status batching_engine_poll(batching_engine *engine, batching_engine_events *events);
+batching_status batching_live_engine_poll(batching_live_engine *engine, batching_live_engine_events *events);
 
 /**
  * A request leaves, with all that it holds: its client is gone. If it runs, it leaves at the end of the iteration under
@@ -1865,7 +1867,7 @@ batching_status batching_engine_poll(batching_engine *engine, batching_engine_ev
  * Time: O(1), taken over many, and O(1) a KV block that it holds; O(log(waiting)) in a queue other than by arrival;
  * O(running + waiting) with policy_callback, whose rows close up.
  */
-batching_status batching_engine_abort(batching_engine *engine, int64_t request);
+batching_status batching_live_engine_abort(batching_live_engine *engine, int64_t request);
 
 /**
  * How many tokens a request will have generated in the end; at least 1. If it has as many, it has finished: now, or, if
@@ -1876,12 +1878,13 @@ batching_status batching_engine_abort(batching_engine *engine, int64_t request);
  * could never be served with so many, was given fewer max_tokens, runs in a static or dynamic batch, or, with
  * async_scheduling, has its last token on its way; BATCHING_ERROR_CAPACITY if orca cannot reserve more blocks for it.
  *
- * Time: as batching_engine_abort, and O(1) for each request that leaves at the end of the iteration under way.
+ * Time: as batching_live_engine_abort, and O(1) for each request that leaves at the end of the iteration under way.
  */
-batching_status batching_engine_set_output_length(batching_engine *engine, int64_t request, int32_t output_length);
+batching_status batching_live_engine_set_output_length(batching_live_engine *engine, int64_t request,
+                                                       int32_t output_length);
 
 /** What it holds now. state is filled; it must not be NULL. Time: O(1), and O(1) for each request that prefills. */
-batching_status batching_engine_observe(batching_engine *engine, batching_engine_state *state);
+batching_status batching_live_engine_observe(batching_live_engine *engine, batching_live_engine_state *state);
 
 /**
  * What would become of each of `requests` if it, and nobody else, came; the engine stays as it is. TTFT is its
@@ -1894,22 +1897,22 @@ batching_status batching_engine_observe(batching_engine *engine, batching_engine
  *
  * Time: a copy of what is in flight, and what it takes to run that to the end of the request. With prefix caching the
  * cache is not copied: what the run changes in it is undone. As long as anybody waits, or is to come, it is run as
- * batching_engine_advance would; from then on, unless KV blocks run out or time_callback is asked, blocks are only
+ * batching_live_engine_advance would; from then on, unless KV blocks run out or time_callback is asked, blocks are only
  * counted, as without a cache. Callbacks are called; where blocks run out after all, progress_callback for the same
  * iterations again.
  */
-batching_status batching_engine_estimate(batching_engine *engine, const batching_requests *requests,
-                                         const batching_results *results);
+batching_status batching_live_engine_estimate(batching_live_engine *engine, const batching_requests *requests,
+                                              const batching_results *results);
 
 /**
  * Makes an independent copy, for a what-if. It has no events to tell yet. Its callbacks are the same.
  *
- *   copy  written: the new handle, for batching_engine_destroy. Must not be NULL.
+ *   copy  written: the new handle, for batching_live_engine_destroy. Must not be NULL.
  *
  * Time: a copy of what is in flight, and with prefix caching of the cache, 40 bytes for each KV block that was ever in
  * use, at the speed of memory.
  */
-batching_status batching_engine_fork(batching_engine *engine, batching_engine **copy);
+batching_status batching_live_engine_fork(batching_live_engine *engine, batching_live_engine **copy);
 
 /**
  * The whole engine as bytes: its configuration, all that is in flight or in the prefix cache, and the events that were
@@ -1926,24 +1929,25 @@ batching_status batching_engine_fork(batching_engine *engine, batching_engine **
  * Size: about 90 bytes a request in flight, 24 an event, 8 a hash id; 4 a KV block in use, and 16 one with content,
  * with prefix caching. Time: O(that).
  */
-batching_status batching_engine_save(batching_engine *engine, uint8_t *buffer, int64_t capacity, int64_t *needed);
+batching_status batching_live_engine_save(batching_live_engine *engine, uint8_t *buffer, int64_t capacity,
+                                          int64_t *needed);
 
 /**
  * Makes an engine that goes on as the one that was saved would have, to the last bit.
  *
- *   bytes      [size] what batching_engine_save wrote. It may lie anywhere; it is not needed afterwards.
+ *   bytes      [size] what batching_live_engine_save wrote. It may lie anywhere; it is not needed afterwards.
  *   callbacks  of it are taken: time_callback and policy_callback, which are required where the engine that was saved
  *              had them, and progress_callback with progress_interval; nothing else of it is looked at. NULL: none.
- *   engine     written: the new handle, for batching_engine_destroy. Must not be NULL.
+ *   engine     written: the new handle, for batching_live_engine_destroy. Must not be NULL.
  *
  * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_INVALID_ARGUMENT if they are not what
- * batching_engine_save of this version wrote, or were changed since; BATCHING_ERROR_OUT_OF_MEMORY.
+ * batching_live_engine_save of this version wrote, or were changed since; BATCHING_ERROR_OUT_OF_MEMORY.
  *
  * Time and memory: O(size), and at most 1 MB for block_size, whatever the bytes say; address space as
- * batching_engine_create.
+ * batching_live_engine_create.
  */
-batching_status batching_engine_load(const uint8_t *bytes, int64_t size, const batching_config *callbacks,
-                                     batching_engine **engine);
+batching_status batching_live_engine_load(const uint8_t *bytes, int64_t size, const batching_engine_config *callbacks,
+                                          batching_live_engine **engine);
 
 #ifdef __cplusplus
 }

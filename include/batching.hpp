@@ -319,8 +319,8 @@ enum class percentile_method : std::int32_t {
     nearest = BATCHING_PERCENTILE_NEAREST,
 };
 
-/// batching_metrics_options.
-struct metrics_options {
+/// batching_serving_metrics_config.
+struct serving_metrics_config {
     batching::convention convention = batching::convention::vllm;
     batching::percentile_method percentile_method = batching::percentile_method::linear;
     std::optional<double> duration = {};  ///< seconds; left out: what the convention takes
@@ -338,8 +338,8 @@ struct distribution : ::batching_distribution {
     std::vector<double> values_at_percentiles;
 };
 
-/// batching_metrics, with all of its distributions. Its pointers to them are NULL.
-struct serving_metrics : ::batching_metrics {
+/// batching_serving_metrics, with all of its distributions. Its pointers to them are NULL.
+struct serving_metrics : ::batching_serving_metrics {
     batching::distribution time_to_first_token;
     batching::distribution time_per_output_token;
     batching::distribution inter_token_latency;
@@ -838,9 +838,9 @@ using custom_policy = callback<bool(const policy_view &, policy_decision &)>;
 /// Seconds; or an affine model; or a function that is asked once for each iteration that computes.
 using iteration_time_model = std::variant<double, affine_time, callback<double(const iteration &)>>;
 
-/// batching_config, by which names errors call it: time_base is a constant iteration_time, time_callback a function.
+/// batching_engine_config, by which names errors call it: time_base is a constant iteration_time, time_callback a function.
 /// Where 0 means a default there, that default stands here, and 0 is an error.
-struct config {
+struct engine_config {
     // Scheduling
 
     batching::policy policy = batching::policy::vllm;
@@ -1220,7 +1220,8 @@ template <class Value> Value not_zero(const char *name, const std::optional<Valu
 class borrowed_config {
   public:
     /// `guard` is null if the config outlives the call.
-    borrowed_config(const config &given, callback_guard *guard) : borrowed_(initialized(batching_config_init)) {
+    borrowed_config(const engine_config &given, callback_guard *guard)
+        : borrowed_(initialized(batching_engine_config_init)) {
         set_scheduling(given);
         set_memory(given);
         std::visit(overloaded{[this](double seconds) { set_constant_time(seconds); },
@@ -1242,11 +1243,11 @@ class borrowed_config {
     borrowed_config(const borrowed_config &) = delete;
     borrowed_config &operator=(const borrowed_config &) = delete;
 
-    batching_config *operator->() { return &borrowed_; }
-    const batching_config *get() const { return &borrowed_; }
+    batching_engine_config *operator->() { return &borrowed_; }
+    const batching_engine_config *get() const { return &borrowed_; }
 
   private:
-    void set_scheduling(const config &given) {
+    void set_scheduling(const engine_config &given) {
         borrowed_.policy = static_cast<std::int32_t>(given.policy);
         borrowed_.queue_order = static_cast<std::int32_t>(given.queue_order);
         borrowed_.max_num_seqs = not_zero("max_num_seqs", given.max_num_seqs, "at least 1");
@@ -1261,7 +1262,7 @@ class borrowed_config {
         borrowed_.max_queue_delay = given.max_queue_delay;
     }
 
-    void set_memory(const config &given) {
+    void set_memory(const engine_config &given) {
         borrowed_.num_gpu_blocks = not_zero("num_gpu_blocks", given.num_gpu_blocks, "at least 2");
         borrowed_.block_size = not_zero("block_size", given.block_size, "between 1 and 65536");
         borrowed_.enable_prefix_caching = given.enable_prefix_caching;
@@ -1319,7 +1320,7 @@ class borrowed_config {
         };
     }
 
-    batching_config borrowed_;
+    batching_engine_config borrowed_;
     guarded_callback<custom_policy> policy_{};
     guarded_callback<callback<double(const iteration &)>> iteration_time_{};
     guarded_callback<callback<bool(const progress &)>> progress_{};
@@ -1332,7 +1333,7 @@ class borrowed_config {
  *
  * A run that ends with an exception on its way may have written rows of logs and elements of results.
  */
-inline engine_summary simulate_into(const requests_view &requests, const config &config,
+inline engine_summary simulate_into(const requests_view &requests, const engine_config &config,
                                     const results_view &results = {}, const log_destinations &logs = {},
                                     const attribution_view &attribution = {}) {
     detail::column_sizes sizes;
@@ -1361,7 +1362,7 @@ inline engine_summary simulate_into(const requests_view &requests, const config 
 }
 
 /// What the engine tells: of each request, in the order of the requests, of the whole run, and of its course.
-struct engine_run {
+struct engine_result {
     batching::results results;
     engine_summary summary;
     batching::iteration_log iteration_log;  ///< empty unless kept
@@ -1388,16 +1389,17 @@ struct engine_run {
 };
 
 /// batching_simulate with results of its own, and with the logs that it shall keep.
-inline engine_run simulate(const requests_view &requests, const config &config = {}, const kept_logs &keep = {}) {
+inline engine_result simulate(const requests_view &requests, const engine_config &config = {},
+                              const kept_logs &keep = {}) {
     detail::column_sizes sizes;
     const auto count = static_cast<std::size_t>(detail::borrow(requests, sizes).count);
-    engine_run run{{std::vector<double>(count), std::vector<double>(count), std::vector<double>(count),
-                    std::vector<std::int32_t>(count), std::vector<std::int64_t>(count),
-                    std::vector<std::int32_t>(count), std::vector<std::int32_t>(count),
-                    std::vector<request_status>(count)},
-                   {},
-                   {},
-                   {}};
+    engine_result run{{std::vector<double>(count), std::vector<double>(count), std::vector<double>(count),
+                       std::vector<std::int32_t>(count), std::vector<std::int64_t>(count),
+                       std::vector<std::int32_t>(count), std::vector<std::int32_t>(count),
+                       std::vector<request_status>(count)},
+                      {},
+                      {},
+                      {}};
     log_destinations logs;
     logs.include_queues = keep.include_queues;
     if (keep.iterations) {
@@ -1487,7 +1489,7 @@ struct request {
 };
 
 /// What the textbook simulators return.
-struct textbook_simulation {
+struct textbook_result {
     std::vector<request> completed_requests; ///< new requests, in order of completion; ties: of admission
     double total_time;                       ///< seconds: the end of the last completion
     double throughput;                       ///< tokens per second
@@ -1517,10 +1519,10 @@ inline requests columns_of(const std::vector<request> &given) {
     return columns;
 }
 
-inline textbook_simulation simulate(simulator policy, const std::vector<request> &given, std::int64_t batch_size,
-                                    double time_per_token) {
+inline textbook_result simulate(simulator policy, const std::vector<request> &given, std::int64_t batch_size,
+                                double time_per_token) {
     const simulation run = simulate(policy, columns_of(given), batch_size, time_per_token);
-    textbook_simulation result{{}, run.summary.total_time, run.summary.throughput};
+    textbook_result result{{}, run.summary.total_time, run.summary.throughput};
     result.completed_requests.reserve(given.size());
     for (const std::int64_t completed : run.results.completion_order) {
         const auto index = static_cast<std::size_t>(completed);
@@ -1554,14 +1556,14 @@ inline void append(completed &columns, const request &of) {
 } // namespace detail
 
 /// Static batching. The given requests are not modified; an error names the index in them.
-inline textbook_simulation static_batch_simulation(const std::vector<request> &requests, std::int64_t batch_size,
-                                                   double time_per_token = 0.01) {
+inline textbook_result static_batch_simulation(const std::vector<request> &requests, std::int64_t batch_size,
+                                               double time_per_token = 0.01) {
     return detail::simulate(batching_static_simulate, requests, batch_size, time_per_token);
 }
 
 /// Continuous batching. The given requests are not modified; an error names the index in them.
-inline textbook_simulation continuous_batch_simulation(const std::vector<request> &requests,
-                                                       std::int64_t max_batch_size, double time_per_token = 0.01) {
+inline textbook_result continuous_batch_simulation(const std::vector<request> &requests, std::int64_t max_batch_size,
+                                                   double time_per_token = 0.01) {
     return detail::simulate(batching_continuous_simulate, requests, max_batch_size, time_per_token);
 }
 
@@ -1605,8 +1607,8 @@ inline double unless_left_out(const char *name, const std::optional<double> &giv
 }
 
 /// The options as C has them. They point to the percentiles of `given`.
-inline batching_metrics_options c_options(const metrics_options &given) {
-    auto options = initialized(batching_metrics_options_init);
+inline batching_serving_metrics_config c_options(const serving_metrics_config &given) {
+    auto options = initialized(batching_serving_metrics_config_init);
     options.convention = static_cast<std::int32_t>(given.convention);
     options.percentile_method = static_cast<std::int32_t>(given.percentile_method);
     options.duration = unless_left_out("duration", given.duration);
@@ -1628,10 +1630,10 @@ inline batching_distribution *prepare(distribution &wanted, std::size_t percenti
     return &wanted;
 }
 
-/// What a function that fills batching_metrics tells, with all distributions.
+/// What a function that fills batching_serving_metrics tells, with all distributions.
 template <class Calculate> serving_metrics measured(std::size_t percentiles, Calculate calculate) {
     serving_metrics told;
-    check(batching_metrics_init(&told, sizeof(batching_metrics)));
+    check(batching_serving_metrics_init(&told, sizeof(batching_serving_metrics)));
     told.ttft = prepare(told.time_to_first_token, percentiles);
     told.tpot = prepare(told.time_per_output_token, percentiles);
     told.itl = prepare(told.inter_token_latency, percentiles);
@@ -1650,18 +1652,18 @@ template <class Calculate> serving_metrics measured(std::size_t percentiles, Cal
 
 } // namespace detail
 
-/// batching_metrics_calculate, with all distributions.
-inline serving_metrics measure(const recorded_view &given, const metrics_options &options = {}) {
+/// batching_serving_metrics_calculate, with all distributions.
+inline serving_metrics measure(const recorded_view &given, const serving_metrics_config &options = {}) {
     detail::column_sizes sizes;
     const auto recorded = detail::borrow(given, sizes);
     const auto c_options = detail::c_options(options);
-    return detail::measured(options.percentiles.size(), [&](batching_metrics *told) {
-        return batching_metrics_calculate(&recorded, &c_options, told);
+    return detail::measured(options.percentiles.size(), [&](batching_serving_metrics *told) {
+        return batching_serving_metrics_calculate(&recorded, &c_options, told);
     });
 }
 
 /// From when to when the load is looked at, and of how many slots.
-struct load_options {
+struct load_config {
     double window_start = 0.0;                          ///< seconds; only with window_end
     std::optional<double> window_end;                   ///< seconds; left out: from the first arrival to the last end
     std::optional<std::int64_t> slots;                  ///< requests that the server can run at once
@@ -1686,7 +1688,7 @@ struct load_timeline {
 
 namespace detail {
 
-inline load calculate_load(const recorded_view &given, const load_options &options, batching_load_timeline *timeline) {
+inline load calculate_load(const recorded_view &given, const load_config &options, batching_load_timeline *timeline) {
     column_sizes sizes;
     const auto recorded = borrow(given, sizes);
     auto config = initialized(batching_load_config_init);
@@ -1702,12 +1704,12 @@ inline load calculate_load(const recorded_view &given, const load_options &optio
 } // namespace detail
 
 /// batching_load_calculate: how loaded a server was over time.
-inline load calculate_load(const recorded_view &recorded, const load_options &options = {}) {
+inline load calculate_load(const recorded_view &recorded, const load_config &options = {}) {
     return detail::calculate_load(recorded, options, nullptr);
 }
 
 /// The timeline of batching_load_calculate: a row wherever the load changes, or for each of so many equal bins.
-inline load_timeline calculate_load_timeline(const recorded_view &recorded, const load_options &options = {},
+inline load_timeline calculate_load_timeline(const recorded_view &recorded, const load_config &options = {},
                                              std::optional<std::int64_t> bins = std::nullopt) {
     auto borrowed = detail::initialized(batching_load_timeline_init);
     if (bins) {
@@ -1894,10 +1896,10 @@ class accumulator {
         handle_.reset(made);
     }
 
-    /// From what to_bytes gave.
-    static accumulator from_bytes(column<const std::uint8_t> bytes) {
+    /// From what save gave.
+    static accumulator load(column<const std::uint8_t> bytes) {
         batching_accumulator *made = nullptr;
-        detail::check(batching_accumulator_deserialize(bytes.data(), static_cast<std::int64_t>(bytes.size()), &made));
+        detail::check(batching_accumulator_load(bytes.data(), static_cast<std::int64_t>(bytes.size()), &made));
         return accumulator(made);
     }
 
@@ -1935,15 +1937,15 @@ class accumulator {
 
     accumulator_state state() const {
         auto told = detail::initialized(batching_accumulator_state_init);
-        detail::check(batching_accumulator_state_read(handle_.get(), &told));
+        detail::check(batching_accumulator_observe(handle_.get(), &told));
         return told;
     }
 
     /// batching_accumulator_measure, with all distributions.
     serving_metrics measure(accumulator_scope scope = accumulator_scope::start,
-                            const metrics_options &options = {}) const {
+                            const serving_metrics_config &options = {}) const {
         const auto c_options = detail::c_options(options);
-        return detail::measured(options.percentiles.size(), [&](batching_metrics *told) {
+        return detail::measured(options.percentiles.size(), [&](batching_serving_metrics *told) {
             return batching_accumulator_measure(handle_.get(), static_cast<std::int32_t>(scope), &c_options, told);
         });
     }
@@ -1953,11 +1955,11 @@ class accumulator {
         detail::check(batching_accumulator_merge(handle_.get(), other.handle_.get()));
     }
 
-    std::vector<std::uint8_t> to_bytes() const {
+    std::vector<std::uint8_t> save() const {
         std::int64_t needed = 0;
-        detail::check(batching_accumulator_serialize(handle_.get(), nullptr, 0, &needed));
+        detail::check(batching_accumulator_save(handle_.get(), nullptr, 0, &needed));
         std::vector<std::uint8_t> bytes(static_cast<std::size_t>(needed));
-        detail::check(batching_accumulator_serialize(handle_.get(), bytes.data(), needed, nullptr));
+        detail::check(batching_accumulator_save(handle_.get(), bytes.data(), needed, nullptr));
         return bytes;
     }
 
@@ -1992,15 +1994,15 @@ class accumulator {
  * 8. Live engine
  * ================================================================================================================ */
 
-/// What happened to a request: a row of batching_engine_events.
-struct engine_event {
+/// What happened to a request: a row of batching_live_engine_events.
+struct live_engine_event {
     double time = 0.0;          ///< seconds
     std::int64_t request = 0;   ///< its id
     batching::event event = {}; ///< admitted, resumed, preempted, first_token, finished, aborted or rejected
     std::int32_t tokens = 0;    ///< found in the prefix cache; the status, if rejected; otherwise generated
 };
 
-using engine_state = ::batching_engine_state;
+using live_engine_state = ::batching_live_engine_state;
 
 /// What would become of a request. Times are seconds; NaN where it would not get that far.
 struct engine_estimate {
@@ -2012,13 +2014,13 @@ struct engine_estimate {
     request_status status = {};
 };
 
-/// A batching_engine, which it owns: see section 12 of batching.h. It can be moved; one that was moved from can only be
+/// A batching_live_engine, which it owns: see section 12 of batching.h. It can be moved; one that was moved from can only be
 /// assigned to or destroyed. The callbacks of its config are kept, and shared with its forks.
-class engine {
+class live_engine {
   public:
-    explicit engine(const config &given = {}) : kept_(std::make_shared<kept>(given)) {
-        batching_engine *made = nullptr;
-        detail::check(batching_engine_create(kept_->borrowed.get(), &made));
+    explicit live_engine(const engine_config &given = {}) : kept_(std::make_shared<kept>(given)) {
+        batching_live_engine *made = nullptr;
+        detail::check(batching_live_engine_create(kept_->borrowed.get(), &made));
         handle_.reset(made);
     }
 
@@ -2027,14 +2029,14 @@ class engine {
         detail::column_sizes sizes;
         const auto borrowed = detail::borrow(requests, sizes);
         const auto *names = sizes.input("ids", ids);
-        detail::check(batching_engine_submit(handle_.get(), &borrowed, names));
+        detail::check(batching_live_engine_submit(handle_.get(), &borrowed, names));
     }
 
     /// One request comes, now or at `arrival_time`.
     void submit(std::int64_t id, std::int32_t prompt_length, std::int32_t output_length,
                 const std::optional<double> &arrival_time = {}) {
         const auto borrowed = single(prompt_length, output_length, arrival_time);
-        detail::check(batching_engine_submit(handle_.get(), &borrowed, &id));
+        detail::check(batching_live_engine_submit(handle_.get(), &borrowed, &id));
     }
 
     /// Moves the clock on; infinity: until nothing is left to do. Throws what a callback throws, or invalid_argument
@@ -2042,39 +2044,39 @@ class engine {
     void advance(double time = std::numeric_limits<double>::infinity(),
                  const std::optional<std::int64_t> &iterations = {}) {
         const auto most = detail::not_zero("iterations", iterations, "at least 1");
-        guarded([&] { return batching_engine_advance(handle_.get(), time, most); });
+        guarded([&] { return batching_live_engine_advance(handle_.get(), time, most); });
     }
 
     /// What happened since it was last asked.
-    std::vector<engine_event> poll() {
+    std::vector<live_engine_event> poll() {
         const auto count = static_cast<std::size_t>(state().events);
         std::vector<double> time(count);
         std::vector<std::int64_t> request(count);
         std::vector<std::int32_t> event(count), tokens(count);
-        auto told = detail::initialized(batching_engine_events_init);
+        auto told = detail::initialized(batching_live_engine_events_init);
         told.capacity = static_cast<std::int64_t>(count);
         told.time = time.data();
         told.request = request.data();
         told.event = event.data();
         told.tokens = tokens.data();
-        detail::check(batching_engine_poll(handle_.get(), &told));
+        detail::check(batching_live_engine_poll(handle_.get(), &told));
         // Another thread may have taken some since they were counted.
-        std::vector<engine_event> events(static_cast<std::size_t>(told.count));
+        std::vector<live_engine_event> events(static_cast<std::size_t>(told.count));
         for (std::size_t row = 0; row < events.size(); ++row) {
             events[row] = {time[row], request[row], static_cast<batching::event>(event[row]), tokens[row]};
         }
         return events;
     }
 
-    void abort(std::int64_t request) { detail::check(batching_engine_abort(handle_.get(), request)); }
+    void abort(std::int64_t request) { detail::check(batching_live_engine_abort(handle_.get(), request)); }
 
     void set_output_length(std::int64_t request, std::int32_t output_length) {
-        detail::check(batching_engine_set_output_length(handle_.get(), request, output_length));
+        detail::check(batching_live_engine_set_output_length(handle_.get(), request, output_length));
     }
 
-    engine_state state() const {
-        auto told = detail::initialized(batching_engine_state_init);
-        detail::check(batching_engine_observe(handle_.get(), &told));
+    live_engine_state state() const {
+        auto told = detail::initialized(batching_live_engine_state_init);
+        detail::check(batching_live_engine_observe(handle_.get(), &told));
         return told;
     }
 
@@ -2083,7 +2085,7 @@ class engine {
         detail::column_sizes sizes;
         const auto borrowed = detail::borrow(requests, sizes);
         const auto columns = detail::borrow(results, sizes);
-        guarded([&] { return batching_engine_estimate(handle_.get(), &borrowed, &columns); });
+        guarded([&] { return batching_live_engine_estimate(handle_.get(), &borrowed, &columns); });
     }
 
     /// What would become of one request if it, and nobody else, came.
@@ -2100,7 +2102,7 @@ class engine {
         results.first_token_time = &told.first_token_time;
         results.end_time = &told.end_time;
         results.status = &status;
-        guarded([&] { return batching_engine_estimate(handle_.get(), &borrowed, &results); });
+        guarded([&] { return batching_live_engine_estimate(handle_.get(), &borrowed, &results); });
         told.time_to_first_token = told.first_token_time - arrival;
         told.end_to_end = told.end_time - arrival;
         told.status = static_cast<request_status>(status);
@@ -2125,7 +2127,7 @@ class engine {
         results.first_token_time = first_token.data();
         results.end_time = end.data();
         results.status = status.data();
-        guarded([&] { return batching_engine_estimate(handle_.get(), &borrowed, &results); });
+        guarded([&] { return batching_live_engine_estimate(handle_.get(), &borrowed, &results); });
         std::vector<engine_estimate> told(count);
         for (std::size_t row = 0; row < count; ++row) {
             const double arrival = borrowed.arrival_time[row];
@@ -2136,47 +2138,47 @@ class engine {
     }
 
     /// An independent copy, which has no events to tell yet.
-    engine fork() const {
-        batching_engine *copy = nullptr;
-        detail::check(batching_engine_fork(handle_.get(), &copy));
-        return engine(copy, kept_);
+    live_engine fork() const {
+        batching_live_engine *copy = nullptr;
+        detail::check(batching_live_engine_fork(handle_.get(), &copy));
+        return live_engine(copy, kept_);
     }
 
-    /// Everything but its callbacks, events that were not polled included: from_bytes makes an engine that goes on as
+    /// Everything but its callbacks, events that were not polled included: load makes an engine that goes on as
     /// this one would, in this process or another.
-    std::vector<std::uint8_t> to_bytes() const {
+    std::vector<std::uint8_t> save() const {
         std::int64_t needed = 0;
-        detail::check(batching_engine_save(handle_.get(), nullptr, 0, &needed));
+        detail::check(batching_live_engine_save(handle_.get(), nullptr, 0, &needed));
         std::vector<std::uint8_t> bytes(static_cast<std::size_t>(needed));
-        detail::check(batching_engine_save(handle_.get(), bytes.data(), needed, nullptr));
+        detail::check(batching_live_engine_save(handle_.get(), bytes.data(), needed, nullptr));
         return bytes;
     }
 
-    /// From what to_bytes gave. Of `callbacks` nothing is taken but the callbacks.
-    static engine from_bytes(column<const std::uint8_t> bytes, const config &callbacks = {}) {
+    /// From what save gave. Of `callbacks` nothing is taken but the callbacks.
+    static live_engine load(column<const std::uint8_t> bytes, const engine_config &callbacks = {}) {
         auto shared = std::make_shared<kept>(callbacks);
-        batching_engine *made = nullptr;
-        detail::check(
-            batching_engine_load(bytes.data(), static_cast<std::int64_t>(bytes.size()), shared->borrowed.get(), &made));
-        return engine(made, std::move(shared));
+        batching_live_engine *made = nullptr;
+        detail::check(batching_live_engine_load(bytes.data(), static_cast<std::int64_t>(bytes.size()),
+                                                shared->borrowed.get(), &made));
+        return live_engine(made, std::move(shared));
     }
 
     /// The handle, for the C functions; it stays with this object.
-    batching_engine *get() const noexcept { return handle_.get(); }
+    batching_live_engine *get() const noexcept { return handle_.get(); }
 
   private:
     struct destroy {
-        void operator()(batching_engine *handle) const noexcept { batching_engine_destroy(handle); }
+        void operator()(batching_live_engine *handle) const noexcept { batching_live_engine_destroy(handle); }
     };
 
     /// What the library keeps pointers to.
     struct kept {
-        explicit kept(const config &config) : given(config), borrowed(given, nullptr) {}
-        config given;
+        explicit kept(const engine_config &config) : given(config), borrowed(given, nullptr) {}
+        engine_config given;
         detail::borrowed_config borrowed;
     };
 
-    engine(batching_engine *handle, std::shared_ptr<kept> shared) noexcept
+    live_engine(batching_live_engine *handle, std::shared_ptr<kept> shared) noexcept
         : kept_(std::move(shared)), handle_(handle) {}
 
     /// Makes a call that may call back.
@@ -2200,7 +2202,7 @@ class engine {
     }
 
     std::shared_ptr<kept> kept_;
-    std::unique_ptr<batching_engine, destroy> handle_;
+    std::unique_ptr<batching_live_engine, destroy> handle_;
 };
 
 } // namespace batching

@@ -132,11 +132,11 @@ static void in_columns_run(void *context) {
     }
 }
 
-static int64_t serialized(batching_accumulator *accumulator, uint8_t **bytes) {
+static int64_t saved(batching_accumulator *accumulator, uint8_t **bytes) {
     int64_t size = 0;
-    require_ok(batching_accumulator_serialize(accumulator, NULL, 0, &size), "batching_accumulator_serialize");
+    require_ok(batching_accumulator_save(accumulator, NULL, 0, &size), "batching_accumulator_save");
     *bytes = malloc((size_t)size);
-    require_ok(batching_accumulator_serialize(accumulator, *bytes, size, &size), "batching_accumulator_serialize");
+    require_ok(batching_accumulator_save(accumulator, *bytes, size, &size), "batching_accumulator_save");
     return size;
 }
 
@@ -166,13 +166,13 @@ void accumulator_section(int64_t count) {
     report_target(allocated == 0, "%s bytes allocated by events (target: 0)", grouped(allocated));
 
     uint8_t *first, *second;
-    const int64_t first_size = serialized(one_by_one.accumulator, &first);
-    const int64_t second_size = serialized(in_columns.accumulator, &second);
+    const int64_t first_size = saved(one_by_one.accumulator, &first);
+    const int64_t second_size = saved(in_columns.accumulator, &second);
     if (first_size != second_size || memcmp(first, second, (size_t)first_size) != 0) {
         fprintf(stderr, "bench: WRONG: events in columns give another accumulator than one by one\n");
         exit(1);
     }
-    printf("serialized: %s bytes\n", grouped(first_size));
+    printf("saved: %s bytes\n", grouped(first_size));
     free(first);
     free(second);
     require_ok(batching_accumulator_destroy(one_by_one.accumulator), "batching_accumulator_destroy");

@@ -18,7 +18,7 @@ typedef struct engine_row {
 } engine_row;
 
 /** Measures one workload and prints its row; frees the requests. */
-static engine_row row_print(const char *name, const batching_config *config, batching_requests *requests) {
+static engine_row row_print(const char *name, const batching_engine_config *config, batching_requests *requests) {
     const int64_t count = requests->count;
     batching_results results;
     results_allocate(&results, count);
@@ -46,7 +46,7 @@ static void target_print(const char *name, engine_row row, int64_t target) {
 /** What stands behind a row: its configuration and its target, in requests a second. */
 typedef struct engine_case {
     const char *name;
-    batching_config config;
+    batching_engine_config config;
     int64_t target;
     double arrival_rate;
     int has_hashes;
@@ -71,7 +71,7 @@ static double quiet_iteration_measure(void) {
     for (int i = 0; i < running; i++) {
         ((int32_t *)requests.output_length)[i] = output_length;
     }
-    batching_config config = server_config();
+    batching_engine_config config = server_config();
     config.num_gpu_blocks = 0;
     engine_work work = engine_work_make(&config, &requests, NULL);
     const measurement time = measure(engine_work_run, &work, repetitions, 1);
@@ -109,8 +109,8 @@ static void textbook_print(int64_t count) {
     requests_generate(&requests, count, BENCHMARK_TARGET_BATCH_SIZE);
     results_allocate(&results, count);
     results_allocate(&textbook_results, count);
-    batching_config config;
-    require_ok(batching_config_init(&config, sizeof config), "batching_config_init");
+    batching_engine_config config;
+    require_ok(batching_engine_config_init(&config, sizeof config), "batching_engine_config_init");
     config.policy = BATCHING_POLICY_CONTINUOUS;
     config.max_num_seqs = BENCHMARK_TARGET_BATCH_SIZE;
     config.instant_prefill = 1;
@@ -133,10 +133,10 @@ static void textbook_print(int64_t count) {
 }
 
 void engine_section(int64_t count, const char *traces) {
-    batching_config server = server_config();
-    batching_config asynchronous = server;
-    batching_config caching = server;
-    batching_config overloaded = server;
+    batching_engine_config server = server_config();
+    batching_engine_config asynchronous = server;
+    batching_engine_config caching = server;
+    batching_engine_config overloaded = server;
     asynchronous.async_scheduling = 1;
     caching.enable_prefix_caching = 1;
     overloaded.num_gpu_blocks = 4000;

@@ -23,7 +23,7 @@ typedef struct engine_cost {
     int64_t memory;
 } engine_cost;
 
-static engine_cost cost_measure(const batching_config *config, batching_requests *requests, int runs) {
+static engine_cost cost_measure(const batching_engine_config *config, batching_requests *requests, int runs) {
     batching_results results;
     results_allocate(&results, requests->count);
     results_add_engine_columns(&results);
@@ -41,8 +41,8 @@ static engine_cost cost_measure(const batching_config *config, batching_requests
 }
 
 /** All requests are there from the start, so that always as many run as may: tokens and blocks in proportion. */
-static batching_config full_config(int64_t running, int is_caching) {
-    batching_config config = server_config();
+static batching_engine_config full_config(int64_t running, int is_caching) {
+    batching_engine_config config = server_config();
     config.max_num_seqs = running;
     config.max_num_batched_tokens = 8 * running;
     config.num_gpu_blocks = 48 * running;
@@ -51,7 +51,7 @@ static batching_config full_config(int64_t running, int is_caching) {
 }
 
 static engine_cost full_row_measure(int64_t count, int64_t running, int is_caching) {
-    const batching_config config = full_config(running, is_caching);
+    const batching_engine_config config = full_config(running, is_caching);
     batching_requests requests;
     fixed_requests_generate(&requests, count, 1e9);
     if (is_caching) {
@@ -94,7 +94,7 @@ static void batch_size_table(int64_t count) {
 }
 
 static void request_count_table(int64_t largest_count) {
-    const batching_config config = server_config();
+    const batching_engine_config config = server_config();
     double first = 0;
     double last = 0;
     double largest_step = 0;

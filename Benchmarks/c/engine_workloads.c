@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-void set_h100_time(batching_config *config) {
+void set_h100_time(batching_engine_config *config) {
     config->time_model = BATCHING_TIME_AFFINE;
     /* 16 GB of weights at 3.35 TB/s, and what it takes to launch the kernels. */
     config->time_base = 5.5e-3;
@@ -20,9 +20,9 @@ void set_h100_time(batching_config *config) {
     config->time_per_prefill_context = 4.6e-10;
 }
 
-batching_config server_config(void) {
-    batching_config config;
-    require_ok(batching_config_init(&config, sizeof config), "batching_config_init");
+batching_engine_config server_config(void) {
+    batching_engine_config config;
+    require_ok(batching_engine_config_init(&config, sizeof config), "batching_engine_config_init");
     config.max_num_seqs = 256;
     config.max_num_batched_tokens = 2048;
     config.num_gpu_blocks = 28000;

@@ -5,10 +5,10 @@
 #include "batching.h"
 
 /** Seconds of an iteration near those of an 8-billion-parameter model in 16 bits on an H100. */
-void set_h100_time(batching_config *config);
+void set_h100_time(batching_engine_config *config);
 
 /** 256 sequences, 2,048 tokens, 28,000 KV blocks of 16 tokens, and the time above. */
-batching_config server_config(void);
+batching_engine_config server_config(void);
 
 /** Requests of 512 prompt and 128 output tokens that arrive as a Poisson process, in columns of their own. */
 void fixed_requests_generate(batching_requests *requests, int64_t count, double arrival_rate);

@@ -30,23 +30,23 @@ enum {
 #define TARGET_ESTIMATE_MICROSECONDS 20.0
 #define ARRIVAL_RATE                 20.0
 
-static batching_config live_config(int caches) {
-    batching_config config = server_config();
+static batching_engine_config live_config(int caches) {
+    batching_engine_config config = server_config();
     config.max_num_seqs = 512;
     config.enable_prefix_caching = caches;
     return config;
 }
 
-static batching_engine *engine_make(const batching_config *config) {
-    batching_engine *engine;
-    require_ok(batching_engine_create(config, &engine), "batching_engine_create");
+static batching_live_engine *engine_make(const batching_engine_config *config) {
+    batching_live_engine *engine;
+    require_ok(batching_live_engine_create(config, &engine), "batching_live_engine_create");
     return engine;
 }
 
-static batching_engine_state engine_observe(batching_engine *engine) {
-    batching_engine_state state;
-    require_ok(batching_engine_state_init(&state, sizeof state), "batching_engine_state_init");
-    require_ok(batching_engine_observe(engine, &state), "batching_engine_observe");
+static batching_live_engine_state engine_observe(batching_live_engine *engine) {
+    batching_live_engine_state state;
+    require_ok(batching_live_engine_state_init(&state, sizeof state), "batching_live_engine_state_init");
+    require_ok(batching_live_engine_observe(engine, &state), "batching_live_engine_observe");
     return state;
 }
 
@@ -80,20 +80,20 @@ static void one_request_set(one_request *one, int64_t index, int32_t output_leng
 }
 
 /** Serves requests whose prompts are more than a cache of 28,000 blocks holds. */
-static void cache_fill(batching_engine *engine) {
+static void cache_fill(batching_live_engine *engine) {
     one_request one;
     for (int64_t i = 0; i < cache_fillers; i++) {
         one_request_set(&one, first_filler + i, 1, engine_observe(engine).clock);
-        require_ok(batching_engine_submit(engine, &one.requests, NULL), "batching_engine_submit");
-        require_ok(batching_engine_advance(engine, INFINITY, 0), "batching_engine_advance");
+        require_ok(batching_live_engine_submit(engine, &one.requests, NULL), "batching_live_engine_submit");
+        require_ok(batching_live_engine_advance(engine, INFINITY, 0), "batching_live_engine_advance");
     }
 }
 
 /** An engine in which so many decode, each of them for another 800 iterations or some more; if it caches prefixes, with
  *  content in every block. */
-static batching_engine *busy_engine_make(int64_t running, int caches) {
-    const batching_config config = live_config(caches);
-    batching_engine *engine = engine_make(&config);
+static batching_live_engine *busy_engine_make(int64_t running, int caches) {
+    const batching_engine_config config = live_config(caches);
+    batching_live_engine *engine = engine_make(&config);
     if (caches) {
         cache_fill(engine);
     }
@@ -101,10 +101,10 @@ static batching_engine *busy_engine_make(int64_t running, int caches) {
     one_request one;
     for (int64_t i = 0; i < running; i++) {
         one_request_set(&one, i, (int32_t)(800 + i), start);
-        require_ok(batching_engine_submit(engine, &one.requests, NULL), "batching_engine_submit");
+        require_ok(batching_live_engine_submit(engine, &one.requests, NULL), "batching_live_engine_submit");
     }
     /* Their prompts take a quarter of an iteration each. */
-    require_ok(batching_engine_advance(engine, INFINITY, running / 4 + 20), "batching_engine_advance");
+    require_ok(batching_live_engine_advance(engine, INFINITY, running / 4 + 20), "batching_live_engine_advance");
     if (engine_observe(engine).running != running) {
         fprintf(stderr, "bench: WRONG: not all of the %s requests run\n", grouped(running));
         exit(1);
@@ -113,7 +113,7 @@ static batching_engine *busy_engine_make(int64_t running, int caches) {
 }
 
 typedef struct live_work {
-    batching_engine *engine;
+    batching_live_engine *engine;
     one_request question;
     double end_time;
 } live_work;
@@ -123,7 +123,8 @@ static void estimate_ask(live_work *work) {
     require_ok(batching_results_init(&results, sizeof results), "batching_results_init");
     results.capacity = 1;
     results.end_time = &work->end_time;
-    require_ok(batching_engine_estimate(work->engine, &work->question.requests, &results), "batching_engine_estimate");
+    require_ok(batching_live_engine_estimate(work->engine, &work->question.requests, &results),
+               "batching_live_engine_estimate");
 }
 
 static void estimate_run(void *context) {
@@ -135,9 +136,9 @@ static void estimate_run(void *context) {
 static void fork_run(void *context) {
     live_work *work = context;
     for (int i = 0; i < calls; i++) {
-        batching_engine *copy;
-        require_ok(batching_engine_fork(work->engine, &copy), "batching_engine_fork");
-        require_ok(batching_engine_destroy(copy), "batching_engine_destroy");
+        batching_live_engine *copy;
+        require_ok(batching_live_engine_fork(work->engine, &copy), "batching_live_engine_fork");
+        require_ok(batching_live_engine_destroy(copy), "batching_live_engine_destroy");
     }
 }
 
@@ -150,20 +151,20 @@ static void observe_run(void *context) {
 
 /** Sends the request that was asked about, to see that it ends when the estimate has said. */
 static void estimate_require(live_work *work) {
-    require_ok(batching_engine_submit(work->engine, &work->question.requests, &(int64_t){-1}),
-               "batching_engine_submit");
-    require_ok(batching_engine_advance(work->engine, INFINITY, 0), "batching_engine_advance");
+    require_ok(batching_live_engine_submit(work->engine, &work->question.requests, &(int64_t){-1}),
+               "batching_live_engine_submit");
+    require_ok(batching_live_engine_advance(work->engine, INFINITY, 0), "batching_live_engine_advance");
     double time[poll_capacity];
     int64_t request[poll_capacity];
     int32_t event[poll_capacity];
-    batching_engine_events events;
-    require_ok(batching_engine_events_init(&events, sizeof events), "batching_engine_events_init");
+    batching_live_engine_events events;
+    require_ok(batching_live_engine_events_init(&events, sizeof events), "batching_live_engine_events_init");
     events.capacity = poll_capacity;
     events.time = time;
     events.request = request;
     events.event = event;
     do {
-        require_ok(batching_engine_poll(work->engine, &events), "batching_engine_poll");
+        require_ok(batching_live_engine_poll(work->engine, &events), "batching_live_engine_poll");
         for (int64_t row = 0; row < events.count; row++) {
             if (request[row] == -1 && event[row] == BATCHING_EVENT_FINISHED && time[row] == work->end_time) {
                 return;
@@ -189,29 +190,29 @@ static void questions_print(int64_t running, int caches) {
                       estimate.median / 1e3, TARGET_ESTIMATE_MICROSECONDS);
     }
     estimate_require(&work);
-    require_ok(batching_engine_destroy(work.engine), "batching_engine_destroy");
+    require_ok(batching_live_engine_destroy(work.engine), "batching_live_engine_destroy");
 }
 
 /** A live engine that is told of each request as it arrives, and asked each time what has happened. */
 typedef struct steady_work {
-    const batching_config *config;
+    const batching_engine_config *config;
     const batching_requests *requests;
     double *end_time;
 } steady_work;
 
-static void events_take(batching_engine *engine, double *end_time) {
+static void events_take(batching_live_engine *engine, double *end_time) {
     double time[poll_capacity];
     int64_t request[poll_capacity];
     int32_t event[poll_capacity], tokens[poll_capacity];
-    batching_engine_events events;
-    require_ok(batching_engine_events_init(&events, sizeof events), "batching_engine_events_init");
+    batching_live_engine_events events;
+    require_ok(batching_live_engine_events_init(&events, sizeof events), "batching_live_engine_events_init");
     events.capacity = poll_capacity;
     events.time = time;
     events.request = request;
     events.event = event;
     events.tokens = tokens;
     do {
-        require_ok(batching_engine_poll(engine, &events), "batching_engine_poll");
+        require_ok(batching_live_engine_poll(engine, &events), "batching_live_engine_poll");
         for (int64_t row = 0; end_time != NULL && row < events.count; row++) {
             if (event[row] == BATCHING_EVENT_FINISHED) {
                 end_time[request[row]] = time[row];
@@ -223,7 +224,7 @@ static void events_take(batching_engine *engine, double *end_time) {
 static void steady_run(void *context) {
     steady_work *work = context;
     const batching_requests *all = work->requests;
-    batching_engine *engine = engine_make(work->config);
+    batching_live_engine *engine = engine_make(work->config);
     batching_requests one = *all;
     one.count = 1;
     for (int64_t i = 0; i < all->count; i++) {
@@ -236,13 +237,13 @@ static void steady_run(void *context) {
             offsets[1] = all->hash_offsets[i + 1] - all->hash_offsets[i];
             one.hash_offsets = offsets;
         }
-        require_ok(batching_engine_submit(engine, &one, NULL), "batching_engine_submit");
-        require_ok(batching_engine_advance(engine, all->arrival_time[i], 0), "batching_engine_advance");
+        require_ok(batching_live_engine_submit(engine, &one, NULL), "batching_live_engine_submit");
+        require_ok(batching_live_engine_advance(engine, all->arrival_time[i], 0), "batching_live_engine_advance");
         events_take(engine, work->end_time);
     }
-    require_ok(batching_engine_advance(engine, INFINITY, 0), "batching_engine_advance");
+    require_ok(batching_live_engine_advance(engine, INFINITY, 0), "batching_live_engine_advance");
     events_take(engine, work->end_time);
-    require_ok(batching_engine_destroy(engine), "batching_engine_destroy");
+    require_ok(batching_live_engine_destroy(engine), "batching_live_engine_destroy");
 }
 
 static void steady_print(int64_t count, int caches) {
@@ -251,7 +252,7 @@ static void steady_print(int64_t count, int caches) {
     if (caches) {
         distinct_hashes_add(&requests);
     }
-    batching_config config = server_config();
+    batching_engine_config config = server_config();
     config.enable_prefix_caching = caches;
     batching_results results;
     results_allocate(&results, count);
@@ -282,14 +283,14 @@ typedef struct router_work {
 
 static void router_run(void *context) {
     router_work *work = context;
-    const batching_config config = live_config(work->caches);
+    const batching_engine_config config = live_config(work->caches);
     live_work asked = {.engine = engine_make(&config)};
     one_request one;
     int64_t running = 0;
     for (int64_t i = 0; i < work->count; i++) {
         one_request_set(&one, i, router_output, (double)i / ARRIVAL_RATE);
-        require_ok(batching_engine_submit(asked.engine, &one.requests, NULL), "batching_engine_submit");
-        require_ok(batching_engine_advance(asked.engine, one.arrival_time, 0), "batching_engine_advance");
+        require_ok(batching_live_engine_submit(asked.engine, &one.requests, NULL), "batching_live_engine_submit");
+        require_ok(batching_live_engine_advance(asked.engine, one.arrival_time, 0), "batching_live_engine_advance");
         events_take(asked.engine, NULL);
         if (work->asks) {
             one_request_set(&asked.question, i + 1, estimated_output, one.arrival_time);
@@ -299,7 +300,7 @@ static void router_run(void *context) {
         }
     }
     work->running = running / (work->count / 100);
-    require_ok(batching_engine_destroy(asked.engine), "batching_engine_destroy");
+    require_ok(batching_live_engine_destroy(asked.engine), "batching_live_engine_destroy");
 }
 
 static void router_print(int64_t count, int caches) {
@@ -315,24 +316,24 @@ static void router_print(int64_t count, int caches) {
 }
 
 /** Requests go through an engine for as long as it takes: what is allocated must not depend on how many there were. */
-static void memory_print(const char *name, batching_config config, int64_t count) {
+static void memory_print(const char *name, batching_engine_config config, int64_t count) {
     const int64_t before = allocated_bytes();
-    batching_engine *engine = engine_make(&config);
+    batching_live_engine *engine = engine_make(&config);
     one_request one;
     int64_t after_first = 0;
     const int64_t first = count / 10 < memory_first ? count / 10 : memory_first;
     for (int64_t i = 0; i < count; i++) {
         /* Lengths that come again after 97 requests, so that the most in flight do so, too. */
         one_request_set(&one, i, (int32_t)(64 + i * 31 % 97), (double)i / ARRIVAL_RATE);
-        require_ok(batching_engine_submit(engine, &one.requests, NULL), "batching_engine_submit");
-        require_ok(batching_engine_advance(engine, one.arrival_time, 0), "batching_engine_advance");
+        require_ok(batching_live_engine_submit(engine, &one.requests, NULL), "batching_live_engine_submit");
+        require_ok(batching_live_engine_advance(engine, one.arrival_time, 0), "batching_live_engine_advance");
         events_take(engine, NULL);
         if (i + 1 == first) {
             after_first = allocated_bytes() - before;
         }
     }
     const int64_t after_all = allocated_bytes() - before;
-    require_ok(batching_engine_destroy(engine), "batching_engine_destroy");
+    require_ok(batching_live_engine_destroy(engine), "batching_live_engine_destroy");
     report_target(after_all == after_first, "%s: %s bytes after %s requests, %s after %s (target: the same)", name,
                   grouped(after_first), grouped(first), grouped(after_all), grouped(count));
     if (allocated_bytes() != before) {
@@ -364,7 +365,7 @@ void live_section(int64_t count) {
     steady_print(count / 10, 1);
     printf("\n");
     memory_print("live engine", live_config(0), 10 * count);
-    batching_config asynchronous = live_config(0);
+    batching_engine_config asynchronous = live_config(0);
     asynchronous.async_scheduling = 1;
     memory_print("asynchronous", asynchronous, count);
     memory_print("prefix caching", live_config(1), count);

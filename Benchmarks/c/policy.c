@@ -103,7 +103,7 @@ static double quiet_iteration_measure(int running, int64_t iterations, batching_
     for (int i = 0; i < running; i++) {
         ((int32_t *)requests.output_length)[i] = (int32_t)iterations;
     }
-    batching_config config = server_config();
+    batching_engine_config config = server_config();
     config.max_num_seqs = running;
     config.max_num_batched_tokens = 8192;
     starting_policy policy = {then};
@@ -142,8 +142,8 @@ static void quiet_row_print(int running) {
 static void trace_print(int64_t count) {
     batching_requests requests;
     fixed_requests_generate(&requests, count, 20);
-    batching_config vllm = server_config();
-    batching_config custom = vllm;
+    batching_engine_config vllm = server_config();
+    batching_engine_config custom = vllm;
     custom.policy = BATCHING_POLICY_CUSTOM;
     custom.policy_callback = first_come;
     batching_results results;

@@ -25,7 +25,7 @@ enum { repetitions = 25, threads_max = 256, plain_steps = 20, plain_chains = 6 }
 /** What one thread works on. Its columns are its own: threads share the requests, which nobody writes. */
 typedef struct thread_work {
     void (*run)(struct thread_work *work);
-    const batching_config *config;
+    const batching_engine_config *config;
     const batching_requests *requests;
     batching_results results;
     batching_accumulator *accumulator;
@@ -193,7 +193,7 @@ static int cores_read(int core[threads_max]) {
 void threads_section(int64_t count) {
     int core[threads_max];
     const int cores = cores_read(core);
-    const batching_config config = server_config();
+    const batching_engine_config config = server_config();
     batching_requests requests;
     fixed_requests_generate(&requests, count, 20.0);
     thread_work *works = calloc((size_t)cores, sizeof *works);

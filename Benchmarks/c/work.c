@@ -14,7 +14,7 @@ simulation_work simulation_work_make(const batching_requests *requests, int64_t 
     return work;
 }
 
-engine_work engine_work_make(const batching_config *config, const batching_requests *requests,
+engine_work engine_work_make(const batching_engine_config *config, const batching_requests *requests,
                              const batching_results *results) {
     engine_work work = {config, requests, results, {0}};
     require_ok(batching_summary_init(&work.summary, sizeof work.summary), "batching_summary_init");
@@ -76,13 +76,14 @@ void serving_work_init(serving_work *work, const batching_requests *requests, co
     work->recorded.end_time = results->end_time;
     work->recorded.prompt_length = requests->prompt_length;
     work->recorded.output_length = requests->output_length;
-    require_ok(batching_metrics_options_init(&work->options, sizeof work->options), "batching_metrics_options_init");
+    require_ok(batching_serving_metrics_config_init(&work->options, sizeof work->options),
+               "batching_serving_metrics_config_init");
     work->options.percentiles = percentiles;
     work->options.percentile_count = SERVING_PERCENTILES;
     work->options.slo_ttft = 0.5;
     work->options.slo_tpot = 0.03;
     work->options.slo_e2e = 8.0;
-    require_ok(batching_metrics_init(&work->metrics, sizeof work->metrics), "batching_metrics_init");
+    require_ok(batching_serving_metrics_init(&work->metrics, sizeof work->metrics), "batching_serving_metrics_init");
     for (int sample = 0; sample < SERVING_SAMPLES; sample++) {
         batching_distribution *distribution = &work->distributions[sample];
         require_ok(batching_distribution_init(distribution, sizeof *distribution), "batching_distribution_init");
@@ -97,6 +98,6 @@ void serving_work_init(serving_work *work, const batching_requests *requests, co
 
 void serving_work_run(void *serving) {
     serving_work *work = serving;
-    require_ok(batching_metrics_calculate(&work->recorded, &work->options, &work->metrics),
-               "batching_metrics_calculate");
+    require_ok(batching_serving_metrics_calculate(&work->recorded, &work->options, &work->metrics),
+               "batching_serving_metrics_calculate");
 }

@@ -17,13 +17,13 @@ simulation_work simulation_work_make(const batching_requests *requests, int64_t 
 
 /** The context of a call of batching_simulate. */
 typedef struct engine_work {
-    const batching_config *config;
+    const batching_engine_config *config;
     const batching_requests *requests;
     const batching_results *results;
     batching_summary summary;
 } engine_work;
 
-engine_work engine_work_make(const batching_config *config, const batching_requests *requests,
+engine_work engine_work_make(const batching_engine_config *config, const batching_requests *requests,
                              const batching_results *results);
 
 void engine_work_run(void *engine);
@@ -46,11 +46,11 @@ void metrics_work_run(void *metrics);
 
 enum { SERVING_SAMPLES = 5, SERVING_PERCENTILES = 5 };
 
-/** The context of a call of batching_metrics_calculate: five samples, five percentiles each, and goodput. */
+/** The context of a call of batching_serving_metrics_calculate: five samples, five percentiles each, and goodput. */
 typedef struct serving_work {
     batching_recorded recorded;
-    batching_metrics_options options;
-    batching_metrics metrics;
+    batching_serving_metrics_config options;
+    batching_serving_metrics metrics;
     batching_distribution distributions[SERVING_SAMPLES];
     double percentiles[SERVING_SAMPLES][SERVING_PERCENTILES];
 } serving_work;

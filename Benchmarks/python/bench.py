@@ -62,7 +62,7 @@ def generate(count: int, batch_size: int) -> batching.RequestColumns:
     )
 
 
-def checksum(result: batching.SimulationResult) -> int:
+def checksum(result: batching.TextbookResult) -> int:
     """The sum of (2i + 1) x element i of every column, modulo 2^64; results_checksum in c/columns.c is the same."""
     assert result.first_token_time is not None
     columns: list[npt.NDArray[Any]] = [
@@ -102,7 +102,7 @@ def print_columns_section(count: int) -> Measurement:
     return continuous_times[TARGET_BATCH_SIZE]
 
 
-def differing_column(completed: list[Request], result: batching.SimulationResult) -> str | None:
+def differing_column(completed: list[Request], result: batching.TextbookResult) -> str | None:
     """The first column of the step loop's that is not the library's, to the last bit."""
     if [request.id for request in completed] != result.completion_order.tolist():
         return "completion_order"

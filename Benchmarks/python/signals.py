@@ -97,7 +97,7 @@ def calls(count: int) -> dict[str, Callable[[], object]]:
     bounded = AffineTime(base=1e-6, per_context_token=1.7e-9)
     running, full = crowd(100_000), LiveEngine()
     full.submit_columns(short)
-    saved = full.to_bytes()
+    saved = full.save()
     busy = LiveEngine(max_num_seqs=count)
     busy.submit_columns(RequestColumns(short.output_length, short.output_length))
     busy.advance(0.02)
@@ -107,7 +107,7 @@ def calls(count: int) -> dict[str, Callable[[], object]]:
     custom = LiveEngine(policy=decode_one_each, max_num_seqs=100_000)
     custom.submit_columns(RequestColumns(np.full(100_000, 8), np.full(100_000, 1)))
     live, events = full_accumulator(count // 8), np.arange(count // 2)
-    live_bytes = live.to_bytes()
+    live_bytes = live.save()
     prefixes, result = SharedPrefixes(8, 1000), simulate(columns)
 
     def merge() -> None:
@@ -141,8 +141,8 @@ def calls(count: int) -> dict[str, Callable[[], object]]:
         ),
         "Accumulator.merge": merge,
         "Accumulator.measure": live.measure,
-        "Accumulator.to_bytes": live.to_bytes,
-        "Accumulator.from_bytes": lambda: Accumulator.from_bytes(live_bytes),
+        "Accumulator.save": live.save,
+        "Accumulator.load": lambda: Accumulator.load(live_bytes),
         "Accumulator.prometheus": lambda: live.prometheus("model"),
         "LiveEngine.submit_columns": lambda: LiveEngine().submit_columns(short),
         "LiveEngine.advance, 100,000 running": lambda: running.advance(iterations=500),
@@ -151,8 +151,8 @@ def calls(count: int) -> dict[str, Callable[[], object]]:
         "LiveEngine.abort": lambda: busy.abort(0),
         "LiveEngine.poll": told.poll,
         "LiveEngine.fork": full.fork,
-        "LiveEngine.to_bytes": full.to_bytes,
-        "LiveEngine.from_bytes": lambda: LiveEngine.from_bytes(saved),
+        "LiveEngine.save": full.save,
+        "LiveEngine.load": lambda: LiveEngine.load(saved),
     }
 
 

@@ -9,7 +9,7 @@ public func batching_accumulator_create(
         let accumulator = try required(accumulator, "accumulator")
         let configuration =
             config == nil
-            ? AccumulatorConfiguration() : try batching_accumulator_config.read(config).configuration
+            ? AccumulatorConfig() : try batching_accumulator_config.read(config).configuration
         accumulator.pointee = try AccumulatorHandle.create(try Accumulator(configuration))
     }
 }
@@ -87,8 +87,8 @@ public func batching_accumulator_advance(_ accumulator: OpaquePointer!, _ time: 
     }
 }
 
-@implementation @_cdecl("batching_accumulator_state_read")
-public func batching_accumulator_state_read(
+@implementation @_cdecl("batching_accumulator_observe")
+public func batching_accumulator_observe(
     _ accumulator: OpaquePointer!, _ state: UnsafeMutablePointer<batching_accumulator_state>!
 ) -> batching_status {
     status(of: accumulator) { (accumulator: inout Accumulator) throws(BatchingError) in
@@ -99,12 +99,12 @@ public func batching_accumulator_state_read(
 
 @implementation @_cdecl("batching_accumulator_measure")
 public func batching_accumulator_measure(
-    _ accumulator: OpaquePointer!, _ scope: Int32, _ options: UnsafePointer<batching_metrics_options>!,
-    _ metrics: UnsafeMutablePointer<batching_metrics>!
+    _ accumulator: OpaquePointer!, _ scope: Int32, _ options: UnsafePointer<batching_serving_metrics_config>!,
+    _ metrics: UnsafeMutablePointer<batching_serving_metrics>!
 ) -> batching_status {
     status(of: accumulator) { (accumulator: inout Accumulator) throws(BatchingError) in
-        let options = try batching_metrics_options.options(options)
-        var written = try batching_metrics.read(metrics)
+        let options = try batching_serving_metrics_config.options(options)
+        var written = try batching_serving_metrics.read(metrics)
         let scope: AccumulatorScope = try choice(scope, "scope")
         written.set(try accumulator.metrics(scope, options, try written.wanted()))
         written.write(to: metrics)
@@ -127,26 +127,26 @@ public func batching_accumulator_merge(
     }
 }
 
-@implementation @_cdecl("batching_accumulator_serialize")
-public func batching_accumulator_serialize(
+@implementation @_cdecl("batching_accumulator_save")
+public func batching_accumulator_save(
     _ accumulator: OpaquePointer!, _ buffer: UnsafeMutablePointer<UInt8>!, _ capacity: Int64,
     _ needed: UnsafeMutablePointer<Int64>!
 ) -> batching_status {
     status(of: accumulator) { (accumulator: inout Accumulator) throws(BatchingError) in
-        let size = try accumulator.serializedSize()
-        if try hasRoom(buffer, capacity, for: size, needed) { try accumulator.serialize(into: buffer) }
+        let size = try accumulator.savedSize()
+        if try hasRoom(buffer, capacity, for: size, needed) { try accumulator.save(into: buffer) }
     }
 }
 
-@implementation @_cdecl("batching_accumulator_deserialize")
-public func batching_accumulator_deserialize(
+@implementation @_cdecl("batching_accumulator_load")
+public func batching_accumulator_load(
     _ bytes: UnsafePointer<UInt8>!, _ size: Int64, _ accumulator: UnsafeMutablePointer<OpaquePointer?>!
 ) -> batching_status {
     status { () throws(BatchingError) in
         let accumulator = try required(accumulator, "accumulator")
         let bytes = try required(bytes, "bytes")
         guard size >= 0 else { throw .invalid("size", size, "must be at least 0") }
-        accumulator.pointee = try AccumulatorHandle.create(try Accumulator.deserialized(bytes, count: Int(size)))
+        accumulator.pointee = try AccumulatorHandle.create(try Accumulator.load(bytes, count: Int(size)))
     }
 }
 
@@ -190,13 +190,13 @@ extension batching_accumulator_config: VersionedStruct {
     static let argument: StaticString = "config"
     static let firstSize = 72
 
-    var configuration: AccumulatorConfiguration {
+    var configuration: AccumulatorConfig {
         get throws(BatchingError) {
             guard reserved_2 == 0 else { throw .invalid("config.reserved_2", reserved_2, "must be 0") }
             guard let requests = Int(exactly: max_requests), let gaps = Int(exactly: max_gaps) else {
                 throw BatchingError(.invalidArgument, "max_requests or max_gaps is out of its range")
             }
-            var configuration = AccumulatorConfiguration()
+            var configuration = AccumulatorConfig()
             if window != 0 { configuration.window = window }
             if slot_count != 0 { configuration.slotCount = Int(slot_count) }
             if requests != 0 { configuration.maxRequests = requests }

@@ -3,11 +3,11 @@ import CBatching
 
 @implementation @_cdecl("batching_simulate")
 public func batching_simulate(
-    _ config: UnsafePointer<batching_config>!, _ requests: UnsafePointer<batching_requests>!,
+    _ config: UnsafePointer<batching_engine_config>!, _ requests: UnsafePointer<batching_requests>!,
     _ results: UnsafePointer<batching_results>!, _ summary: UnsafeMutablePointer<batching_summary>!
 ) -> batching_status {
     status { () throws(BatchingError) in
-        let config = config == nil ? batching_config() : try batching_config.read(config)
+        let config = config == nil ? batching_engine_config() : try batching_engine_config.read(config)
         let requests = try batching_requests.read(requests)
         let results = try batching_results.columns(results, holding: requests.count)
         if let summary { _ = try batching_summary.read(summary) }

@@ -1,13 +1,13 @@
 import Batching
 import CBatching
 
-extension batching_config: VersionedStruct {
+extension batching_engine_config: VersionedStruct {
     static let argument: StaticString = "config"
     static let firstSize = 216
 
     /// The configuration that the struct describes: what is 0 or NULL is its default.
-    func configuration() throws(BatchingError) -> EngineConfiguration {
-        var configuration = EngineConfiguration()
+    func configuration() throws(BatchingError) -> EngineConfig {
+        var configuration = EngineConfig()
         configuration.policy = try choice(policy, "policy")
         if configuration.policy == .custom { configuration.policyCallback = try policyCallback() }
         configuration.queueOrder = try choice(queue_order, "queue_order")
@@ -34,8 +34,8 @@ extension batching_config: VersionedStruct {
     }
 
     /// Nothing but the callbacks that there are.
-    func callbacks() throws(BatchingError) -> EngineConfiguration {
-        var configuration = EngineConfiguration()
+    func callbacks() throws(BatchingError) -> EngineConfig {
+        var configuration = EngineConfig()
         if policy_callback != nil { configuration.policyCallback = try policyCallback() }
         if time_callback != nil { configuration.iterationTime = .callback(try timeCallback()) }
         configuration.progressCallback = progressCallback()

@@ -88,11 +88,11 @@ public func batching_workload_init(
     }
 }
 
-@implementation @_cdecl("batching_config_init")
-public func batching_config_init(
-    _ config: UnsafeMutablePointer<batching_config>!, _ struct_size: UInt32
+@implementation @_cdecl("batching_engine_config_init")
+public func batching_engine_config_init(
+    _ config: UnsafeMutablePointer<batching_engine_config>!, _ struct_size: UInt32
 ) -> batching_status {
-    status { () throws(BatchingError) in try batching_config.initialize(config, size: struct_size) }
+    status { () throws(BatchingError) in try batching_engine_config.initialize(config, size: struct_size) }
 }
 
 @implementation @_cdecl("batching_attribution_init")
@@ -130,18 +130,18 @@ public func batching_distribution_init(
     status { () throws(BatchingError) in try batching_distribution.initialize(distribution, size: struct_size) }
 }
 
-@implementation @_cdecl("batching_metrics_options_init")
-public func batching_metrics_options_init(
-    _ options: UnsafeMutablePointer<batching_metrics_options>!, _ struct_size: UInt32
+@implementation @_cdecl("batching_serving_metrics_config_init")
+public func batching_serving_metrics_config_init(
+    _ options: UnsafeMutablePointer<batching_serving_metrics_config>!, _ struct_size: UInt32
 ) -> batching_status {
-    status { () throws(BatchingError) in try batching_metrics_options.initialize(options, size: struct_size) }
+    status { () throws(BatchingError) in try batching_serving_metrics_config.initialize(options, size: struct_size) }
 }
 
-@implementation @_cdecl("batching_metrics_init")
-public func batching_metrics_init(
-    _ metrics: UnsafeMutablePointer<batching_metrics>!, _ struct_size: UInt32
+@implementation @_cdecl("batching_serving_metrics_init")
+public func batching_serving_metrics_init(
+    _ metrics: UnsafeMutablePointer<batching_serving_metrics>!, _ struct_size: UInt32
 ) -> batching_status {
-    status { () throws(BatchingError) in try batching_metrics.initialize(metrics, size: struct_size) }
+    status { () throws(BatchingError) in try batching_serving_metrics.initialize(metrics, size: struct_size) }
 }
 
 @implementation @_cdecl("batching_accumulator_config_init")
@@ -165,16 +165,16 @@ public func batching_accumulator_state_init(
     status { () throws(BatchingError) in try batching_accumulator_state.initialize(state, size: struct_size) }
 }
 
-@implementation @_cdecl("batching_engine_events_init")
-public func batching_engine_events_init(
-    _ events: UnsafeMutablePointer<batching_engine_events>!, _ struct_size: UInt32
+@implementation @_cdecl("batching_live_engine_events_init")
+public func batching_live_engine_events_init(
+    _ events: UnsafeMutablePointer<batching_live_engine_events>!, _ struct_size: UInt32
 ) -> batching_status {
-    status { () throws(BatchingError) in try batching_engine_events.initialize(events, size: struct_size) }
+    status { () throws(BatchingError) in try batching_live_engine_events.initialize(events, size: struct_size) }
 }
 
-@implementation @_cdecl("batching_engine_state_init")
-public func batching_engine_state_init(
-    _ state: UnsafeMutablePointer<batching_engine_state>!, _ struct_size: UInt32
+@implementation @_cdecl("batching_live_engine_state_init")
+public func batching_live_engine_state_init(
+    _ state: UnsafeMutablePointer<batching_live_engine_state>!, _ struct_size: UInt32
 ) -> batching_status {
-    status { () throws(BatchingError) in try batching_engine_state.initialize(state, size: struct_size) }
+    status { () throws(BatchingError) in try batching_live_engine_state.initialize(state, size: struct_size) }
 }

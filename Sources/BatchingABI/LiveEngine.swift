@@ -1,13 +1,13 @@
 import Batching
 import CBatching
 
-@implementation @_cdecl("batching_engine_create")
-public func batching_engine_create(
-    _ config: UnsafePointer<batching_config>!, _ engine: UnsafeMutablePointer<OpaquePointer?>!
+@implementation @_cdecl("batching_live_engine_create")
+public func batching_live_engine_create(
+    _ config: UnsafePointer<batching_engine_config>!, _ engine: UnsafeMutablePointer<OpaquePointer?>!
 ) -> batching_status {
     status { () throws(BatchingError) in
         let engine = try required(engine, "engine")
-        let config = config == nil ? batching_config() : try batching_config.read(config)
+        let config = config == nil ? batching_engine_config() : try batching_engine_config.read(config)
         func check(_ isGiven: Bool, _ name: StaticString) throws(BatchingError) {
             if isGiven {
                 throw BatchingError(.invalidArgument, "config.\(name) is given: must be NULL for a live engine")
@@ -20,16 +20,16 @@ public func batching_engine_create(
     }
 }
 
-@implementation @_cdecl("batching_engine_destroy")
-public func batching_engine_destroy(_ engine: OpaquePointer!) -> batching_status {
+@implementation @_cdecl("batching_live_engine_destroy")
+public func batching_live_engine_destroy(_ engine: OpaquePointer!) -> batching_status {
     status { () throws(BatchingError) in
         guard engine != nil else { return }
         EngineHandle.destroy(try EngineHandle.lock(engine, "engine"))
     }
 }
 
-@implementation @_cdecl("batching_engine_submit")
-public func batching_engine_submit(
+@implementation @_cdecl("batching_live_engine_submit")
+public func batching_live_engine_submit(
     _ engine: OpaquePointer!, _ requests: UnsafePointer<batching_requests>!, _ ids: UnsafePointer<Int64>!
 ) -> batching_status {
     status(of: engine) { (engine: inout LiveEngine) throws(BatchingError) in
@@ -37,8 +37,8 @@ public func batching_engine_submit(
     }
 }
 
-@implementation @_cdecl("batching_engine_advance")
-public func batching_engine_advance(
+@implementation @_cdecl("batching_live_engine_advance")
+public func batching_live_engine_advance(
     _ engine: OpaquePointer!, _ time: Double, _ iterations: Int64
 ) -> batching_status {
     status(of: engine) { (engine: inout LiveEngine) throws(BatchingError) in
@@ -47,14 +47,14 @@ public func batching_engine_advance(
     }
 }
 
-@implementation @_cdecl("batching_engine_poll")
-public func batching_engine_poll(
-    _ engine: OpaquePointer!, _ events: UnsafeMutablePointer<batching_engine_events>!
+@implementation @_cdecl("batching_live_engine_poll")
+public func batching_live_engine_poll(
+    _ engine: OpaquePointer!, _ events: UnsafeMutablePointer<batching_live_engine_events>!
 ) -> batching_status {
     status(of: engine) { (engine: inout LiveEngine) throws(BatchingError) in
-        var told = try batching_engine_events.read(events)
+        var told = try batching_live_engine_events.read(events)
         guard told.capacity >= 0 else { throw .invalid("events.capacity", told.capacity, "must be at least 0") }
-        let columns = LiveEventColumns(
+        let columns = LiveEngineEventColumns(
             capacity: Int(told.capacity), time: told.time, request: told.request, event: told.event,
             tokens: told.tokens)
         told.count = Int64(try engine.poll(into: columns))
@@ -63,13 +63,13 @@ public func batching_engine_poll(
     }
 }
 
-@implementation @_cdecl("batching_engine_abort")
-public func batching_engine_abort(_ engine: OpaquePointer!, _ request: Int64) -> batching_status {
+@implementation @_cdecl("batching_live_engine_abort")
+public func batching_live_engine_abort(_ engine: OpaquePointer!, _ request: Int64) -> batching_status {
     status(of: engine) { (engine: inout LiveEngine) throws(BatchingError) in try engine.abort(request) }
 }
 
-@implementation @_cdecl("batching_engine_set_output_length")
-public func batching_engine_set_output_length(
+@implementation @_cdecl("batching_live_engine_set_output_length")
+public func batching_live_engine_set_output_length(
     _ engine: OpaquePointer!, _ request: Int64, _ output_length: Int32
 ) -> batching_status {
     status(of: engine) { (engine: inout LiveEngine) throws(BatchingError) in
@@ -77,18 +77,18 @@ public func batching_engine_set_output_length(
     }
 }
 
-@implementation @_cdecl("batching_engine_observe")
-public func batching_engine_observe(
-    _ engine: OpaquePointer!, _ state: UnsafeMutablePointer<batching_engine_state>!
+@implementation @_cdecl("batching_live_engine_observe")
+public func batching_live_engine_observe(
+    _ engine: OpaquePointer!, _ state: UnsafeMutablePointer<batching_live_engine_state>!
 ) -> batching_status {
     status(of: engine) { (engine: inout LiveEngine) throws(BatchingError) in
-        _ = try batching_engine_state.read(state)
-        batching_engine_state(engine.observe()).write(to: state)
+        _ = try batching_live_engine_state.read(state)
+        batching_live_engine_state(engine.observe()).write(to: state)
     }
 }
 
-@implementation @_cdecl("batching_engine_estimate")
-public func batching_engine_estimate(
+@implementation @_cdecl("batching_live_engine_estimate")
+public func batching_live_engine_estimate(
     _ engine: OpaquePointer!, _ requests: UnsafePointer<batching_requests>!,
     _ results: UnsafePointer<batching_results>!
 ) -> batching_status {
@@ -99,8 +99,8 @@ public func batching_engine_estimate(
     }
 }
 
-@implementation @_cdecl("batching_engine_fork")
-public func batching_engine_fork(
+@implementation @_cdecl("batching_live_engine_fork")
+public func batching_live_engine_fork(
     _ engine: OpaquePointer!, _ copy: UnsafeMutablePointer<OpaquePointer?>!
 ) -> batching_status {
     status(of: engine) { (engine: inout LiveEngine) throws(BatchingError) in
@@ -109,8 +109,8 @@ public func batching_engine_fork(
     }
 }
 
-@implementation @_cdecl("batching_engine_save")
-public func batching_engine_save(
+@implementation @_cdecl("batching_live_engine_save")
+public func batching_live_engine_save(
     _ engine: OpaquePointer!, _ buffer: UnsafeMutablePointer<UInt8>!, _ capacity: Int64,
     _ needed: UnsafeMutablePointer<Int64>!
 ) -> batching_status {
@@ -122,31 +122,31 @@ public func batching_engine_save(
     }
 }
 
-@implementation @_cdecl("batching_engine_load")
-public func batching_engine_load(
-    _ bytes: UnsafePointer<UInt8>!, _ size: Int64, _ callbacks: UnsafePointer<batching_config>!,
+@implementation @_cdecl("batching_live_engine_load")
+public func batching_live_engine_load(
+    _ bytes: UnsafePointer<UInt8>!, _ size: Int64, _ callbacks: UnsafePointer<batching_engine_config>!,
     _ engine: UnsafeMutablePointer<OpaquePointer?>!
 ) -> batching_status {
     status { () throws(BatchingError) in
         let engine = try required(engine, "engine")
         let bytes = try required(bytes, "bytes")
         guard size >= 0 else { throw .invalid("size", size, "must be at least 0") }
-        let callbacks = callbacks == nil ? batching_config() : try batching_config.read(callbacks)
+        let callbacks = callbacks == nil ? batching_engine_config() : try batching_engine_config.read(callbacks)
         engine.pointee = try EngineHandle.create(
             try LiveEngine.load(bytes, count: Int(size), callbacks: try callbacks.callbacks()))
     }
 }
 
-extension batching_engine_events: VersionedStruct {
+extension batching_live_engine_events: VersionedStruct {
     static let argument: StaticString = "events"
     static let firstSize = 64
 }
 
-extension batching_engine_state: VersionedStruct {
+extension batching_live_engine_state: VersionedStruct {
     static let argument: StaticString = "state"
     static let firstSize = 136
 
-    init(_ state: LiveState) {
+    init(_ state: LiveEngineState) {
         self.init()
         clock = state.clock
         submitted = state.submitted

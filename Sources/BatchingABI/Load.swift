@@ -24,8 +24,8 @@ extension batching_load_config: VersionedStruct {
     static let argument: StaticString = "config"
     static let firstSize = 40
 
-    fileprivate func configuration() throws(BatchingError) -> LoadConfiguration {
-        var configuration = LoadConfiguration()
+    fileprivate func configuration() throws(BatchingError) -> LoadConfig {
+        var configuration = LoadConfig()
         if window_end != 0 {
             configuration.window = (window_start, window_end)
         } else if window_start != 0 {

@@ -1,7 +1,7 @@
 import Batching
 import CBatching
 
-extension batching_config {
+extension batching_engine_config {
     /// The policy that asks `policy_callback`.
     func policyCallback() throws(BatchingError) -> PolicyCallback {
         let callback = try required(policy_callback, "policy_callback")

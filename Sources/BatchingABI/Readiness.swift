@@ -176,17 +176,17 @@ private let decideLittle: batching_policy_callback = { view, decision, _ in
 private func useLiveEngine(_ few: Few, _ scratch: inout Scratch) throws(BatchingError) {
     var few = few
     let ids = try scratch.column(Few.count) { Int64($0) }
-    var events = batching_engine_events()
-    _ = batching_engine_events_init(&events, size(batching_engine_events.self))
+    var events = batching_live_engine_events()
+    _ = batching_live_engine_events_init(&events, size(batching_live_engine_events.self))
     events.capacity = Int64(Few.count)
     events.time = try scratch.column(Few.count) { _ in 0 }
     events.event = try scratch.column(Few.count) { _ in 0 }
-    var state = batching_engine_state()
-    _ = batching_engine_state_init(&state, size(batching_engine_state.self))
+    var state = batching_live_engine_state()
+    _ = batching_live_engine_state_init(&state, size(batching_live_engine_state.self))
     for policy in PolicyName.allCases.map(\.rawValue) {
         for choice in Int32(0)..<8 where policy == BATCHING_POLICY_VLLM || choice % 4 == 0 {
-            var config = batching_config()
-            _ = batching_config_init(&config, size(batching_config.self))
+            var config = batching_engine_config()
+            _ = batching_engine_config_init(&config, size(batching_engine_config.self))
             (config.policy, config.max_num_seqs, config.max_num_batched_tokens) = (policy, 4, 8)
             (config.num_gpu_blocks, config.block_size) = (7, Int32(Few.blockSize))
             if policy == BATCHING_POLICY_VLLM {
@@ -201,41 +201,41 @@ private func useLiveEngine(_ few: Few, _ scratch: inout Scratch) throws(Batching
             }
             if policy == BATCHING_POLICY_CUSTOM { config.policy_callback = decideLittle }
             var (engine, copy): (OpaquePointer?, OpaquePointer?)
-            guard batching_engine_create(&config, &engine) == BATCHING_OK else { continue }
-            _ = batching_engine_submit(engine, &few.requests, ids)
-            _ = batching_engine_advance(engine, 0.035, 0)
+            guard batching_live_engine_create(&config, &engine) == BATCHING_OK else { continue }
+            _ = batching_live_engine_submit(engine, &few.requests, ids)
+            _ = batching_live_engine_advance(engine, 0.035, 0)
             let arrivals = few.requests.arrival_time
             few.requests.arrival_time = nil
-            _ = batching_engine_estimate(engine, &few.requests, &few.results)
+            _ = batching_live_engine_estimate(engine, &few.requests, &few.results)
             few.requests.arrival_time = arrivals
-            _ = batching_engine_fork(engine, &copy)
+            _ = batching_live_engine_fork(engine, &copy)
             try useBytes(of: engine, config, scratch)
-            _ = batching_engine_set_output_length(engine, 0, 40)
-            _ = batching_engine_set_output_length(engine, 1, 1)
-            _ = batching_engine_abort(engine, 2)
-            _ = batching_engine_advance(engine, .infinity, 3)
-            _ = batching_engine_advance(engine, .infinity, 0)
-            _ = batching_engine_observe(engine, &state)
-            _ = batching_engine_poll(engine, &events)
-            _ = batching_engine_destroy(engine)
-            _ = batching_engine_destroy(copy)
+            _ = batching_live_engine_set_output_length(engine, 0, 40)
+            _ = batching_live_engine_set_output_length(engine, 1, 1)
+            _ = batching_live_engine_abort(engine, 2)
+            _ = batching_live_engine_advance(engine, .infinity, 3)
+            _ = batching_live_engine_advance(engine, .infinity, 0)
+            _ = batching_live_engine_observe(engine, &state)
+            _ = batching_live_engine_poll(engine, &events)
+            _ = batching_live_engine_destroy(engine)
+            _ = batching_live_engine_destroy(copy)
         }
     }
 }
 
 private func useBytes(
-    of engine: OpaquePointer?, _ config: batching_config, _ room: Scratch
+    of engine: OpaquePointer?, _ config: batching_engine_config, _ room: Scratch
 ) throws(BatchingError) {
     var (config, scratch) = (config, room)
     var needed: Int64 = 0
-    _ = batching_engine_save(engine, nil, 0, &needed)
+    _ = batching_live_engine_save(engine, nil, 0, &needed)
     let bytes = try scratch.column(Int(needed)) { _ in UInt8(0) }
-    _ = batching_engine_save(engine, bytes, needed, nil)
+    _ = batching_live_engine_save(engine, bytes, needed, nil)
     var copy: OpaquePointer?
-    _ = batching_engine_load(bytes, needed, &config, &copy)
-    _ = batching_engine_destroy(copy)
+    _ = batching_live_engine_load(bytes, needed, &config, &copy)
+    _ = batching_live_engine_destroy(copy)
     // Too few.
-    _ = batching_engine_load(bytes, needed - 1, nil, &copy)
+    _ = batching_live_engine_load(bytes, needed - 1, nil, &copy)
 }
 
 private func useEngine(_ few: Few, _ scratch: inout Scratch) throws(BatchingError) {
@@ -261,8 +261,8 @@ private func useEngine(_ few: Few, _ scratch: inout Scratch) throws(BatchingErro
     for policy in PolicyName.allCases.map(\.rawValue) {
         for order in QueueOrder.allCases.map(\.rawValue) {
             for choice in Int32(0)..<8 where (policy == BATCHING_POLICY_VLLM && order == 0) || choice % 5 == 0 {
-                var config = batching_config()
-                _ = batching_config_init(&config, size(batching_config.self))
+                var config = batching_engine_config()
+                _ = batching_engine_config_init(&config, size(batching_engine_config.self))
                 (config.policy, config.queue_order) = (policy, order)
                 (config.max_num_seqs, config.max_num_batched_tokens) = (4, 8)
                 // So few blocks that some are preempted.
@@ -344,7 +344,7 @@ private func useMetrics(_ few: Few, _ scratch: inout Scratch) throws(BatchingErr
         for convention in MetricsConvention.allCases.map(\.rawValue) {
             for method in PercentileMethod.allCases.map(\.rawValue) {
                 try measure(&scratch, convention, method) { options, metrics in
-                    _ = batching_metrics_calculate(&few.recorded, options, metrics)
+                    _ = batching_serving_metrics_calculate(&few.recorded, options, metrics)
                 }
             }
         }
@@ -354,12 +354,12 @@ private func useMetrics(_ few: Few, _ scratch: inout Scratch) throws(BatchingErr
 /// Calls `body` with options and metrics that want everything.
 private func measure(
     _ scratch: inout Scratch, _ convention: Int32, _ method: Int32,
-    _ body: (UnsafePointer<batching_metrics_options>, UnsafeMutablePointer<batching_metrics>) -> Void
+    _ body: (UnsafePointer<batching_serving_metrics_config>, UnsafeMutablePointer<batching_serving_metrics>) -> Void
 ) throws(BatchingError) {
     // What it takes is free again afterwards.
     var scratch = scratch
-    var options = batching_metrics_options()
-    _ = batching_metrics_options_init(&options, size(batching_metrics_options.self))
+    var options = batching_serving_metrics_config()
+    _ = batching_serving_metrics_config_init(&options, size(batching_serving_metrics_config.self))
     (options.convention, options.percentile_method) = (convention, method)
     options.percentiles = try UnsafePointer(scratch.column(2) { Double(50 + 49 * $0) })
     options.percentile_count = 2
@@ -368,8 +368,8 @@ private func measure(
     _ = batching_distribution_init(&distribution, size(batching_distribution.self))
     let distributions = try scratch.column(6) { _ in distribution }
     for i in 0..<6 { distributions[i].percentiles = try scratch.column(2) { _ in 0.0 } }
-    var metrics = batching_metrics()
-    _ = batching_metrics_init(&metrics, size(batching_metrics.self))
+    var metrics = batching_serving_metrics()
+    _ = batching_serving_metrics_init(&metrics, size(batching_serving_metrics.self))
     (metrics.ttft, metrics.tpot, metrics.itl) = (distributions, distributions + 1, distributions + 2)
     (metrics.e2e, metrics.queue_time, metrics.normalized_latency) =
         (distributions + 3, distributions + 4, distributions + 5)
@@ -411,7 +411,7 @@ private func useAccumulator(_ few: Few, _ scratch: inout Scratch) throws(Batchin
     _ = batching_accumulator_advance(live, 25)
     var state = batching_accumulator_state()
     _ = batching_accumulator_state_init(&state, size(batching_accumulator_state.self))
-    _ = batching_accumulator_state_read(live, &state)
+    _ = batching_accumulator_observe(live, &state)
     for method in PercentileMethod.allCases.map(\.rawValue) {
         try measure(&scratch, BATCHING_CONVENTION_VLLM, method) { options, metrics in
             _ = batching_accumulator_measure(live, BATCHING_ACCUMULATOR_WINDOW, options, metrics)
@@ -421,11 +421,11 @@ private func useAccumulator(_ few: Few, _ scratch: inout Scratch) throws(Batchin
     // Too small a buffer is an error that tells how much is needed.
     var needed: Int64 = 0
     _ = batching_accumulator_prometheus(live, "model", "0", 0, nil, 0, &needed)
-    _ = batching_accumulator_serialize(live, nil, 0, &needed)
+    _ = batching_accumulator_save(live, nil, 0, &needed)
     let bytes = try scratch.column(Int(needed)) { _ in UInt8(0) }
-    _ = batching_accumulator_serialize(live, bytes, needed, &needed)
+    _ = batching_accumulator_save(live, bytes, needed, &needed)
     var copy: OpaquePointer?
-    if batching_accumulator_deserialize(bytes, needed, &copy) == BATCHING_OK {
+    if batching_accumulator_load(bytes, needed, &copy) == BATCHING_OK {
         _ = batching_accumulator_merge(live, copy)
         _ = batching_accumulator_destroy(copy)
     }

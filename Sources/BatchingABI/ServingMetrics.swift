@@ -50,15 +50,17 @@ extension batching_distribution: VersionedStruct {
     }
 }
 
-extension batching_metrics_options: VersionedStruct {
+extension batching_serving_metrics_config: VersionedStruct {
     static let argument: StaticString = "options"
     static let firstSize = 72
 
     /// The options at `pointer`; NULL: the defaults.
-    static func options(_ pointer: UnsafePointer<batching_metrics_options>?) throws(BatchingError) -> MetricsOptions {
-        guard pointer != nil else { return MetricsOptions() }
+    static func options(_ pointer: UnsafePointer<batching_serving_metrics_config>?) throws(BatchingError)
+        -> ServingMetricsConfig
+    {
+        guard pointer != nil else { return ServingMetricsConfig() }
         let given = try read(pointer)
-        var options = MetricsOptions()
+        var options = ServingMetricsConfig()
         options.convention = try choice(given.convention, "convention")
         options.percentiles.method = try choice(given.percentile_method, "percentile_method")
         options.percentiles.percentiles = given.percentiles
@@ -75,7 +77,7 @@ extension batching_metrics_options: VersionedStruct {
     private static func unlessZero(_ seconds: Double) -> Double? { seconds == 0 ? nil : seconds }
 }
 
-extension batching_metrics: VersionedStruct {
+extension batching_serving_metrics: VersionedStruct {
     static let argument: StaticString = "metrics"
     static let firstSize = 192
 
@@ -112,15 +114,15 @@ extension batching_metrics: VersionedStruct {
     }
 }
 
-@implementation @_cdecl("batching_metrics_calculate")
-public func batching_metrics_calculate(
-    _ recorded: UnsafePointer<batching_recorded>!, _ options: UnsafePointer<batching_metrics_options>!,
-    _ metrics: UnsafeMutablePointer<batching_metrics>!
+@implementation @_cdecl("batching_serving_metrics_calculate")
+public func batching_serving_metrics_calculate(
+    _ recorded: UnsafePointer<batching_recorded>!, _ options: UnsafePointer<batching_serving_metrics_config>!,
+    _ metrics: UnsafeMutablePointer<batching_serving_metrics>!
 ) -> batching_status {
     status { () throws(BatchingError) in
         let columns = try batching_recorded.columns(recorded)
-        let options = try batching_metrics_options.options(options)
-        var written = try batching_metrics.read(metrics)
+        let options = try batching_serving_metrics_config.options(options)
+        var written = try batching_serving_metrics.read(metrics)
         written.set(try ServingMetrics(columns, options, try written.wanted()))
         written.write(to: metrics)
     }
@@ -128,12 +130,12 @@ public func batching_metrics_calculate(
 
 @implementation @_cdecl("batching_distribution_calculate")
 public func batching_distribution_calculate(
-    _ count: Int64, _ values: UnsafePointer<Double>!, _ options: UnsafePointer<batching_metrics_options>!,
+    _ count: Int64, _ values: UnsafePointer<Double>!, _ options: UnsafePointer<batching_serving_metrics_config>!,
     _ distribution: UnsafeMutablePointer<batching_distribution>!
 ) -> batching_status {
     status { () throws(BatchingError) in
         let values = try requiredColumn(values, "values", count: count)
-        let options = try batching_metrics_options.options(options)
+        let options = try batching_serving_metrics_config.options(options)
         var written = try batching_distribution.read(distribution)
         written.set(
             try Distribution(

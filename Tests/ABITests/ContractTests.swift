@@ -41,7 +41,7 @@ import Testing
 
     @Test func `the choices of the core have the values of the header`() {
         #expect(
-            LiveEventKind.allCases.map(\.rawValue) == [
+            LiveEngineEvent.allCases.map(\.rawValue) == [
                 BATCHING_EVENT_REJECTED, BATCHING_EVENT_PREEMPTED, BATCHING_EVENT_ADMITTED, BATCHING_EVENT_RESUMED,
                 BATCHING_EVENT_FIRST_TOKEN, BATCHING_EVENT_FINISHED, BATCHING_EVENT_ABORTED,
             ])
@@ -253,8 +253,8 @@ private func runEngineThroughC() throws -> [UInt64] {
         end.deallocate()
     }
     for index in 0..<count { output[index] = Int32(1 + index * 7919 % 97) }
-    var config = batching_config()
-    try check(batching_config_init(&config, UInt32(MemoryLayout<batching_config>.size)))
+    var config = batching_engine_config()
+    try check(batching_engine_config_init(&config, UInt32(MemoryLayout<batching_engine_config>.size)))
     config.num_gpu_blocks = 40
     config.time_model = BATCHING_TIME_CALLBACK
     config.time_callback = { iteration, seconds, _ in

@@ -53,7 +53,7 @@ import Testing
         try engine.submit(columns, 0..<4)
         let other = Collected()
         Thread.detachNewThread {
-            other.append(UInt64(bitPattern: Int64(batching_engine_advance(engine.handle, .infinity, 0))))
+            other.append(UInt64(bitPattern: Int64(batching_live_engine_advance(engine.handle, .infinity, 0))))
             gate.ended.signal()
         }
         gate.entered.wait()
@@ -62,17 +62,20 @@ import Testing
         var results = batching_results()
         try check(batching_results_init(&results, UInt32(MemoryLayout<batching_results>.size)))
         results.capacity = 1
-        var state = batching_engine_state()
-        try check(batching_engine_state_init(&state, UInt32(MemoryLayout<batching_engine_state>.size)))
-        var events = batching_engine_events()
-        try check(batching_engine_events_init(&events, UInt32(MemoryLayout<batching_engine_events>.size)))
+        var state = batching_live_engine_state()
+        try check(batching_live_engine_state_init(&state, UInt32(MemoryLayout<batching_live_engine_state>.size)))
+        var events = batching_live_engine_events()
+        try check(batching_live_engine_events_init(&events, UInt32(MemoryLayout<batching_live_engine_events>.size)))
         var copy: OpaquePointer?
         let refused = [
-            batching_engine_submit(engine.handle, &requests, nil), batching_engine_advance(engine.handle, 1, 0),
-            batching_engine_poll(engine.handle, &events), batching_engine_abort(engine.handle, 0),
-            batching_engine_set_output_length(engine.handle, 0, 1), batching_engine_observe(engine.handle, &state),
-            batching_engine_estimate(engine.handle, &requests, &results), batching_engine_fork(engine.handle, &copy),
-            batching_engine_destroy(engine.handle),
+            batching_live_engine_submit(engine.handle, &requests, nil),
+            batching_live_engine_advance(engine.handle, 1, 0),
+            batching_live_engine_poll(engine.handle, &events), batching_live_engine_abort(engine.handle, 0),
+            batching_live_engine_set_output_length(engine.handle, 0, 1),
+            batching_live_engine_observe(engine.handle, &state),
+            batching_live_engine_estimate(engine.handle, &requests, &results),
+            batching_live_engine_fork(engine.handle, &copy),
+            batching_live_engine_destroy(engine.handle),
         ]
         #expect(refused == Array(repeating: BATCHING_ERROR_BUSY, count: refused.count))
         #expect(copy == nil)
@@ -98,18 +101,19 @@ import Testing
                     guard var requests = try? columns.requests(call..<call + 1) else { return }
                     requests.arrival_time = nil
                     var id = Int64(1000 * thread + call)
-                    status = batching_engine_submit(engine.handle, &requests, &id)
+                    status = batching_live_engine_submit(engine.handle, &requests, &id)
                     accepted += status == BATCHING_OK ? 1 : 0
-                case 1: status = batching_engine_advance(engine.handle, .infinity, 2)
+                case 1: status = batching_live_engine_advance(engine.handle, .infinity, 2)
                 case 2:
-                    var events = batching_engine_events()
-                    _ = batching_engine_events_init(&events, UInt32(MemoryLayout<batching_engine_events>.size))
+                    var events = batching_live_engine_events()
+                    _ = batching_live_engine_events_init(
+                        &events, UInt32(MemoryLayout<batching_live_engine_events>.size))
                     events.capacity = 8
-                    status = batching_engine_poll(engine.handle, &events)
+                    status = batching_live_engine_poll(engine.handle, &events)
                 default:
                     var copy: OpaquePointer?
-                    status = batching_engine_fork(engine.handle, &copy)
-                    _ = batching_engine_destroy(copy)
+                    status = batching_live_engine_fork(engine.handle, &copy)
+                    _ = batching_live_engine_destroy(copy)
                 }
                 if status != BATCHING_OK && status != BATCHING_ERROR_BUSY { return }
             }
@@ -127,9 +131,9 @@ import Testing
 enum Server: CaseIterable, Sendable {
     case plain, shortOfMemory, asynchronous, cachingPrefixes
 
-    func config() throws -> batching_config {
-        var config = batching_config()
-        try check(batching_config_init(&config, UInt32(MemoryLayout<batching_config>.size)))
+    func config() throws -> batching_engine_config {
+        var config = batching_engine_config()
+        try check(batching_engine_config_init(&config, UInt32(MemoryLayout<batching_engine_config>.size)))
         config.max_num_seqs = 16
         config.time_model = BATCHING_TIME_AFFINE
         config.time_base = 0.005
@@ -177,10 +181,10 @@ private final class Columns: @unchecked Sendable {
 private final class Engine: @unchecked Sendable {
     let handle: OpaquePointer
 
-    init(_ config: batching_config) throws {
+    init(_ config: batching_engine_config) throws {
         var config = config
         var handle: OpaquePointer?
-        try check(batching_engine_create(&config, &handle))
+        try check(batching_live_engine_create(&config, &handle))
         self.handle = try #require(handle)
     }
 
@@ -188,25 +192,25 @@ private final class Engine: @unchecked Sendable {
 
     private init(_ handle: OpaquePointer) { self.handle = handle }
 
-    deinit { _ = batching_engine_destroy(handle) }
+    deinit { _ = batching_live_engine_destroy(handle) }
 
     func submit(_ columns: Columns, _ range: Range<Int>) throws {
         var requests = try columns.requests(range)
-        try check(batching_engine_submit(handle, &requests, nil))
+        try check(batching_live_engine_submit(handle, &requests, nil))
     }
 
-    func advance(to time: Double) throws { try check(batching_engine_advance(handle, time, 0)) }
+    func advance(to time: Double) throws { try check(batching_live_engine_advance(handle, time, 0)) }
 
     func fork() throws -> Engine {
         var copy: OpaquePointer?
-        try check(batching_engine_fork(handle, &copy))
+        try check(batching_live_engine_fork(handle, &copy))
         return Engine(try #require(copy))
     }
 
-    func state() throws -> batching_engine_state {
-        var state = batching_engine_state()
-        try check(batching_engine_state_init(&state, UInt32(MemoryLayout<batching_engine_state>.size)))
-        try check(batching_engine_observe(handle, &state))
+    func state() throws -> batching_live_engine_state {
+        var state = batching_live_engine_state()
+        try check(batching_live_engine_state_init(&state, UInt32(MemoryLayout<batching_live_engine_state>.size)))
+        try check(batching_live_engine_observe(handle, &state))
         return state
     }
 
@@ -220,7 +224,7 @@ private final class Engine: @unchecked Sendable {
         try withUnsafeMutablePointer(to: &end) { end in
             results.capacity = 1
             results.end_time = end
-            try check(batching_engine_estimate(handle, &requests, &results))
+            try check(batching_live_engine_estimate(handle, &requests, &results))
         }
         return end.bitPattern
     }
@@ -278,8 +282,8 @@ private func liveTraffic(_ server: Server, _ columns: Columns) throws -> [UInt64
         try engine.submit(columns, index..<index + 1)
         try engine.advance(to: columns.arrival[index])
         if index % 10 == 0 { bits.append(try engine.estimate(columns, index)) }
-        if index % 16 == 5 { _ = batching_engine_abort(engine.handle, Int64(index - 4)) }
-        if index % 16 == 7 { _ = batching_engine_set_output_length(engine.handle, Int64(index - 3), 5) }
+        if index % 16 == 5 { _ = batching_live_engine_abort(engine.handle, Int64(index - 4)) }
+        if index % 16 == 7 { _ = batching_live_engine_set_output_length(engine.handle, Int64(index - 3), 5) }
         if index % 32 == 9 { engine = try engine.fork() }
     }
     bits.append(try engine.end())

@@ -42,7 +42,7 @@ import Testing
         var wanted = ServingMetrics.Wanted()
         wanted.ttft = WantedDistribution(percentiles: nil) { told.append($0) }
         wanted.normalizedLatency = WantedDistribution(percentiles: nil) { told.append($0) }
-        _ = try accumulator.metrics(.start, MetricsOptions(), wanted)
+        _ = try accumulator.metrics(.start, ServingMetricsConfig(), wanted)
         // Half of them 0, half the maximum: mean and deviation are half of it.
         #expect(told[0].mean == Nanoseconds.maximumSeconds / 2)
         #expect(told[0].standardDeviation == Nanoseconds.maximumSeconds / 2)

@@ -9,8 +9,8 @@ import Testing
 
     private static let answer = "the policy's answer for iteration 0: "
 
-    private static func configuration(_ policy: @escaping CustomScheduler) -> EngineConfiguration {
-        var configuration = EngineConfiguration()
+    private static func configuration(_ policy: @escaping CustomScheduler) -> EngineConfig {
+        var configuration = EngineConfig()
         configuration.policy = .custom
         configuration.customPolicy = policy
         configuration.numGPUBlocks = 5
@@ -65,7 +65,7 @@ import Testing
     }
 
     @Test func `a policy that is missing is named`() throws {
-        var configuration = EngineConfiguration()
+        var configuration = EngineConfig()
         configuration.policy = .custom
         #expect {
             try Engine.simulate(Self.requests, configuration: configuration)

@@ -7,7 +7,7 @@ struct EngineCase {
     var arrivals: [Double]
     var maxTokens: [Int32]?
     var abortTimes: [Double]?
-    var configuration = EngineConfiguration()
+    var configuration = EngineConfig()
 
     struct Outcome: Equatable {
         var start: [Double]

@@ -5,8 +5,8 @@ import Testing
 /// The engine over a list of requests. Two prompts of three tokens, four to generate for each; a second an iteration.
 @Suite struct EngineSimulationTests {
     let requests = (0..<2).map { Request(id: 10 + $0, promptLength: 3, outputLength: 4, arrivalTime: 0) }
-    var configuration: EngineConfiguration {
-        var configuration = EngineConfiguration()
+    var configuration: EngineConfig {
+        var configuration = EngineConfig()
         configuration.iterationTime = .constant(1)
         return configuration
     }
@@ -59,7 +59,7 @@ import Testing
         let run = try Engine.simulate([Request]())
         #expect(
             run
-                == EngineSimulation(
+                == EngineResult(
                     requests: [], statuses: [], preemptions: [], completionOrder: [], summary: EngineSummary()))
     }
 

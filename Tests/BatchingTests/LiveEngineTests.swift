@@ -9,10 +9,10 @@ import Testing
     struct Told: Equatable {
         var time: Double
         var request: Int64
-        var event: LiveEventKind
+        var event: LiveEngineEvent
         var tokens: Int32
 
-        init(_ time: Double, _ request: Int64, _ event: LiveEventKind, _ tokens: Int32 = 0) {
+        init(_ time: Double, _ request: Int64, _ event: LiveEngineEvent, _ tokens: Int32 = 0) {
             self.time = time
             self.request = request
             self.event = event
@@ -32,7 +32,7 @@ import Testing
                 request.withUnsafeMutableBufferPointer { request in
                     event.withUnsafeMutableBufferPointer { event in
                         tokens.withUnsafeMutableBufferPointer { tokens in
-                            let columns = LiveEventColumns(
+                            let columns = LiveEngineEventColumns(
                                 capacity: capacity, time: time.baseAddress, request: request.baseAddress,
                                 event: event.baseAddress, tokens: tokens.baseAddress)
                             // It throws only where a callback of the thread wants it to.
@@ -42,7 +42,7 @@ import Testing
                 }
             }
             for row in 0..<count {
-                rows.append(Told(time[row], request[row], LiveEventKind(rawValue: event[row])!, tokens[row]))
+                rows.append(Told(time[row], request[row], LiveEngineEvent(rawValue: event[row])!, tokens[row]))
             }
             if count < capacity { return rows }
         }
@@ -93,8 +93,8 @@ import Testing
         if let failure { throw failure }
     }
 
-    private static func twoSlots(_ time: IterationTime = .constant(0.25)) -> EngineConfiguration {
-        var configuration = EngineConfiguration()
+    private static func twoSlots(_ time: IterationTime = .constant(0.25)) -> EngineConfig {
+        var configuration = EngineConfig()
         configuration.maxNumSeqs = 2
         configuration.iterationTime = time
         return configuration
@@ -114,7 +114,7 @@ import Testing
         #expect(engine.observe().events == 4)
         #expect(
             told(&engine) == [
-                Told(0, 0, .started), Told(0, 1, .started), Told(0.25, 0, .firstToken, 1),
+                Told(0, 0, .admitted), Told(0, 1, .admitted), Told(0.25, 0, .firstToken, 1),
                 Told(0.25, 1, .firstToken, 1),
             ])
         try engine.advance(to: .infinity, iterations: 1)
@@ -122,7 +122,7 @@ import Testing
         try engine.advance(to: .infinity)
         #expect(
             told(&engine) == [
-                Told(1, 1, .finished, 4), Told(1, 2, .started), Told(1.25, 2, .firstToken, 1),
+                Told(1, 1, .finished, 4), Told(1, 2, .admitted), Told(1.25, 2, .firstToken, 1),
                 Told(2.25, 2, .finished, 5), Told(2.5, 0, .finished, 10),
             ])
         #expect(engine.observe().finished == 3)
@@ -139,7 +139,7 @@ import Testing
         // 0 leaves with the iteration under way, and 2 takes its slot for five; 1 has its sixth token at 1.5.
         #expect(
             told(&engine) == [
-                Told(0.75, 0, .aborted, 2), Told(0.75, 2, .started), Told(1, 2, .firstToken, 1),
+                Told(0.75, 0, .aborted, 2), Told(0.75, 2, .admitted), Told(1, 2, .firstToken, 1),
                 Told(1.5, 1, .finished, 6), Told(2, 2, .finished, 5),
             ])
         #expect(throws: BatchingError.self) { try engine.abort(0) }
@@ -152,7 +152,7 @@ import Testing
         var copy = try engine.fork()
         try copy.abort(1)
         try copy.advance(to: 0.8)
-        #expect(told(&copy) == [Told(0.75, 1, .aborted, 2), Told(0.75, 2, .started)])
+        #expect(told(&copy) == [Told(0.75, 1, .aborted, 2), Told(0.75, 2, .admitted)])
         var after = engine.observe()
         #expect(after == before)
         try engine.advance(to: 1)
@@ -172,7 +172,7 @@ import Testing
         try copy.advance(to: .infinity)
         #expect(
             told(&copy) == [
-                Told(1.0, 1, .finished, 4), Told(1.0, 2, .started), Told(1.25, 2, .firstToken, 1),
+                Told(1.0, 1, .finished, 4), Told(1.0, 2, .admitted), Told(1.25, 2, .firstToken, 1),
                 Told(2.25, 2, .finished, 5), Told(2.5, 0, .finished, 10),
             ])
         bytes[bytes.count / 2] ^= 4
@@ -215,7 +215,7 @@ import Testing
         #expect(engine.observe().clock == 0.5)
         try engine.advance(to: .infinity)
         #expect(
-            told(&engine) == [Told(0, .min, .started), Told(0.25, .min, .firstToken, 1), Told(1, .min, .finished, 3)])
+            told(&engine) == [Told(0, .min, .admitted), Told(0.25, .min, .firstToken, 1), Told(1, .min, .finished, 3)])
         #expect(asked == [0, 1, 2, 2])
     }
 
@@ -223,7 +223,7 @@ import Testing
         var engine = try LiveEngine(Self.twoSlots(.constant(5e9)))
         try submit(&engine, prompts: [1], outputs: [3])
         #expect(throws: BatchingError.self) { try engine.advance(to: .infinity) }
-        #expect(told(&engine) == [Told(0, 0, .started), Told(5e9, 0, .firstToken, 1)])
+        #expect(told(&engine) == [Told(0, 0, .admitted), Told(5e9, 0, .firstToken, 1)])
         #expect(engine.observe().clock == 5e9)
         #expect(throws: BatchingError.self) { try engine.abort(0) }
     }
@@ -276,7 +276,7 @@ import Testing
             try engine.advance(to: .infinity)
             for row in told(&engine, atMost: 7) {
                 switch row.event {
-                case .started: start[Int(row.request)] = row.time
+                case .admitted: start[Int(row.request)] = row.time
                 case .firstToken: firstToken[Int(row.request)] = row.time
                 case .finished: end[Int(row.request)] = row.time
                 default: break
@@ -293,8 +293,8 @@ import Testing
 
         var preempts: Bool { self == .shortOfMemory || self == .asynchronous || self == .custom }
 
-        var configuration: EngineConfiguration {
-            var configuration = EngineConfiguration()
+        var configuration: EngineConfig {
+            var configuration = EngineConfig()
             configuration.maxNumSeqs = 8
             configuration.maxNumBatchedTokens = 32
             configuration.iterationTime = .affine(AffineTime(base: 0.25, perPrefillToken: 0.01, perDecodeToken: 0.005))

@@ -52,10 +52,10 @@ import Testing
     @Test func `no requests give zeros`() throws {
         #expect(
             try staticBatchSimulation([], batchSize: 4)
-                == BatchSimulation(completedRequests: [], totalTime: 0, throughput: 0))
+                == TextbookResult(completedRequests: [], totalTime: 0, throughput: 0))
         #expect(
             try continuousBatchSimulation([], maxBatchSize: 4)
-                == BatchSimulation(completedRequests: [], totalTime: 0, throughput: 0))
+                == TextbookResult(completedRequests: [], totalTime: 0, throughput: 0))
         #expect(try calculateBatchMetrics([], totalTime: 0) == BatchMetrics())
         #expect(try compareBatchingStrategies([], batchSize: 1) == StrategyComparison())
     }

@@ -72,7 +72,7 @@ COMPATIBLE = [
         Change(r"double model_memory_bytes,\s+double flops_per_token", "double weights, double flops"),
         "",
     ),
-    Mutation("a field is appended to an input", append("config", "double appended;"), "struct batching_config grew"),
+    Mutation("a field is appended to an input", append("config", "double appended;"), "struct batching_engine_config grew"),
     Mutation(
         "a field is appended to an output", append("summary", "int64_t appended;"), "struct batching_summary grew"
     ),
@@ -120,7 +120,7 @@ INCOMPATIBLE = [
     ),
     Mutation(
         "a parameter is no longer const",
-        Change(r"(batching_simulate\()const (batching_config \*config)", r"\1\2"),
+        Change(r"(batching_simulate\()const (batching_engine_config \*config)", r"\1\2"),
         "function batching_simulate is",
     ),
     Mutation(
@@ -136,12 +136,12 @@ INCOMPATIBLE = [
     Mutation(
         "a field is inserted in the middle",
         Change(r"    double max_queue_delay;", r"    int64_t inserted;\n\g<0>"),
-        "batching_config.max_queue_delay is double at byte 72: was double at 64",
+        "batching_engine_config.max_queue_delay is double at byte 72: was double at 64",
     ),
     Mutation(
         "a field is inserted into padding",
         Change(r"(int32_t time_model; .*\n)(    double time_base;)", r"\1    int32_t inserted;\n\2"),
-        "batching_config.inserted is new at byte",
+        "batching_engine_config.inserted is new at byte",
     ),
     Mutation(
         "a field is appended into padding",
@@ -160,7 +160,7 @@ INCOMPATIBLE = [
     Mutation(
         "a field has another type",
         Change(r"int32_t policy;", "uint32_t policy;"),
-        "batching_config.policy is unsigned int",
+        "batching_engine_config.policy is unsigned int",
     ),
     Mutation(
         "a column is of another type",

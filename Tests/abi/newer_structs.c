@@ -17,10 +17,10 @@ enum { COUNT = 4, ROWS = 64, PERCENTILES = 2 };
 struct scene {
     /* What comes in. */
     batching_requests requests;
-    batching_config config;
+    batching_engine_config config;
     batching_completed completed;
     batching_recorded recorded;
-    batching_metrics_options metrics_options;
+    batching_serving_metrics_config metrics_options;
     batching_load_config load_config;
     batching_workload workload;
     batching_accumulator_config accumulator_config;
@@ -42,13 +42,13 @@ struct scene {
     batching_latencies latencies;
     batching_batch_metrics batch_metrics;
     batching_distribution distribution;
-    batching_metrics metrics;
+    batching_serving_metrics metrics;
     batching_load load;
     batching_load_timeline load_timeline;
     batching_comparison comparison;
     batching_accumulator_state accumulator_state;
-    batching_engine_events engine_events;
-    batching_engine_state engine_state;
+    batching_live_engine_events engine_events;
+    batching_live_engine_state engine_state;
     double start_time[COUNT];
     double end_time[COUNT];
     double log_time[ROWS];
@@ -163,7 +163,7 @@ static batching_status measure_batch(void) {
 }
 
 static batching_status measure(void) {
-    return batching_metrics_calculate(&scene.recorded, &scene.metrics_options, &scene.metrics);
+    return batching_serving_metrics_calculate(&scene.recorded, &scene.metrics_options, &scene.metrics);
 }
 
 static batching_status distribute(void) {
@@ -207,7 +207,7 @@ static batching_status add_to(batching_accumulator *accumulator) {
 }
 
 static batching_status read_of(batching_accumulator *accumulator) {
-    return batching_accumulator_state_read(accumulator, &scene.accumulator_state);
+    return batching_accumulator_observe(accumulator, &scene.accumulator_state);
 }
 
 static batching_status measure_of(batching_accumulator *accumulator) {
@@ -226,33 +226,33 @@ static batching_status measure_live(void) {
 }
 
 /* With an engine that is not in the scene, either, and that one request has gone through. */
-static batching_status with_engine(batching_status (*call)(batching_engine *)) {
+static batching_status with_engine(batching_status (*call)(batching_live_engine *)) {
     const int32_t output_length = 2;
     batching_requests requests;
     assert_succeeds(batching_requests_init(&requests, sizeof requests));
     requests.count = 1;
     requests.output_length = &output_length;
-    batching_engine *engine;
-    assert_succeeds(batching_engine_create(NULL, &engine));
-    assert_succeeds(batching_engine_submit(engine, &requests, NULL));
-    assert_succeeds(batching_engine_advance(engine, INFINITY, 0));
+    batching_live_engine *engine;
+    assert_succeeds(batching_live_engine_create(NULL, &engine));
+    assert_succeeds(batching_live_engine_submit(engine, &requests, NULL));
+    assert_succeeds(batching_live_engine_advance(engine, INFINITY, 0));
     batching_status status = call(engine);
-    assert_succeeds(batching_engine_destroy(engine));
+    assert_succeeds(batching_live_engine_destroy(engine));
     return status;
 }
 
-static batching_status poll_of(batching_engine *engine) {
-    return batching_engine_poll(engine, &scene.engine_events);
+static batching_status poll_of(batching_live_engine *engine) {
+    return batching_live_engine_poll(engine, &scene.engine_events);
 }
 
-static batching_status observe_of(batching_engine *engine) {
-    return batching_engine_observe(engine, &scene.engine_state);
+static batching_status observe_of(batching_live_engine *engine) {
+    return batching_live_engine_observe(engine, &scene.engine_state);
 }
 
 /* The first of the requests would arrive before the clock, which is at 0.02 s: so all arrive now. */
-static batching_status estimate_of(batching_engine *engine) {
+static batching_status estimate_of(batching_live_engine *engine) {
     scene.requests.arrival_time = NULL;
-    batching_status status = batching_engine_estimate(engine, &scene.requests, &scene.results);
+    batching_status status = batching_live_engine_estimate(engine, &scene.requests, &scene.results);
     scene.requests.arrival_time = scene.arrival_time;
     return status;
 }

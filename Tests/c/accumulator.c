@@ -39,7 +39,7 @@ static void the_figures_are_those_worked_by_hand(void **state) {
     tell_lesson(accumulator);
 
     INITIALIZED(batching_accumulator_state, now);
-    assert_succeeds(batching_accumulator_state_read(accumulator, &now));
+    assert_succeeds(batching_accumulator_observe(accumulator, &now));
     assert_double_equal(now.clock, 1.5);
     assert_int_equal(now.arrived, 4);
     assert_int_equal(now.running, 1);
@@ -48,7 +48,7 @@ static void the_figures_are_those_worked_by_hand(void **state) {
 
     const double wanted[] = {0.0, 50.0, 100.0};
     double itl_values[3];
-    INITIALIZED(batching_metrics_options, options);
+    INITIALIZED(batching_serving_metrics_config, options);
     options.percentiles = wanted;
     options.percentile_count = 3;
     INITIALIZED(batching_distribution, ttft);
@@ -56,7 +56,7 @@ static void the_figures_are_those_worked_by_hand(void **state) {
     INITIALIZED(batching_distribution, itl);
     INITIALIZED(batching_distribution, queue_time);
     itl.percentiles = itl_values;
-    INITIALIZED(batching_metrics, metrics);
+    INITIALIZED(batching_serving_metrics, metrics);
     metrics.ttft = &ttft;
     metrics.tpot = &tpot;
     metrics.itl = &itl;
@@ -89,25 +89,25 @@ static void bytes_and_text_go_into_a_buffer_that_is_large_enough(void **state) {
     batching_accumulator *accumulator = created(NULL);
     tell_lesson(accumulator);
     int64_t needed = -7;
-    assert_succeeds(batching_accumulator_serialize(accumulator, NULL, 0, &needed));
+    assert_succeeds(batching_accumulator_save(accumulator, NULL, 0, &needed));
     assert_true(needed > 0);
     uint8_t *bytes = malloc((size_t)needed), *again = malloc((size_t)needed);
     memset(bytes, UNTOUCHED, (size_t)needed);
     int64_t told = -7;
-    assert_fails(batching_accumulator_serialize(accumulator, bytes, needed - 1, &told), BATCHING_ERROR_CAPACITY,
+    assert_fails(batching_accumulator_save(accumulator, bytes, needed - 1, &told), BATCHING_ERROR_CAPACITY,
                  "capacity is");
     assert_int_equal(told, needed);
     for (int64_t index = 0; index < needed; index++) {
         assert_int_equal(bytes[index], UNTOUCHED);
     }
-    assert_succeeds(batching_accumulator_serialize(accumulator, bytes, needed, NULL));
+    assert_succeeds(batching_accumulator_save(accumulator, bytes, needed, NULL));
     batching_accumulator *copy = NULL;
-    assert_succeeds(batching_accumulator_deserialize(bytes, needed, &copy));
-    assert_succeeds(batching_accumulator_serialize(copy, again, needed, NULL));
+    assert_succeeds(batching_accumulator_load(bytes, needed, &copy));
+    assert_succeeds(batching_accumulator_save(copy, again, needed, NULL));
     assert_memory_equal(bytes, again, (size_t)needed);
     batching_accumulator *none = NULL;
     bytes[needed / 2] ^= 1;
-    assert_fails(batching_accumulator_deserialize(bytes, needed, &none), BATCHING_ERROR_INVALID_ARGUMENT, "checksum");
+    assert_fails(batching_accumulator_load(bytes, needed, &none), BATCHING_ERROR_INVALID_ARGUMENT, "checksum");
     assert_null(none);
     free(bytes);
     free(again);
@@ -132,7 +132,7 @@ static void bytes_and_text_go_into_a_buffer_that_is_large_enough(void **state) {
 static void pointers_that_must_be_there(void **state) {
     (void)state;
     batching_accumulator *accumulator = created(NULL);
-    INITIALIZED(batching_metrics, metrics);
+    INITIALIZED(batching_serving_metrics, metrics);
     INITIALIZED(batching_accumulator_state, now);
     INITIALIZED(batching_accumulator_events, events);
     assert_succeeds(batching_accumulator_destroy(NULL));
@@ -147,14 +147,14 @@ static void pointers_that_must_be_there(void **state) {
     assert_fails(batching_accumulator_add(accumulator, NULL, NULL), BATCHING_ERROR_NULL_POINTER, "events is NULL");
     events.count = 1;
     assert_fails(batching_accumulator_add(accumulator, &events, NULL), BATCHING_ERROR_NULL_POINTER, "request is NULL");
-    assert_fails(batching_accumulator_state_read(NULL, &now), BATCHING_ERROR_NULL_POINTER, "accumulator is NULL");
-    assert_fails(batching_accumulator_state_read(accumulator, NULL), BATCHING_ERROR_NULL_POINTER, "state is NULL");
+    assert_fails(batching_accumulator_observe(NULL, &now), BATCHING_ERROR_NULL_POINTER, "accumulator is NULL");
+    assert_fails(batching_accumulator_observe(accumulator, NULL), BATCHING_ERROR_NULL_POINTER, "state is NULL");
     assert_fails(batching_accumulator_measure(NULL, 0, NULL, &metrics), BATCHING_ERROR_NULL_POINTER, "accumulator");
     assert_fails(batching_accumulator_measure(accumulator, 0, NULL, NULL), BATCHING_ERROR_NULL_POINTER, "metrics");
     assert_fails(batching_accumulator_merge(NULL, accumulator), BATCHING_ERROR_NULL_POINTER, "accumulator is NULL");
     assert_fails(batching_accumulator_merge(accumulator, NULL), BATCHING_ERROR_NULL_POINTER, "other is NULL");
-    assert_fails(batching_accumulator_serialize(NULL, NULL, 0, NULL), BATCHING_ERROR_NULL_POINTER, "accumulator");
-    assert_fails(batching_accumulator_deserialize(NULL, 0, &accumulator), BATCHING_ERROR_NULL_POINTER, "bytes");
+    assert_fails(batching_accumulator_save(NULL, NULL, 0, NULL), BATCHING_ERROR_NULL_POINTER, "accumulator");
+    assert_fails(batching_accumulator_load(NULL, 0, &accumulator), BATCHING_ERROR_NULL_POINTER, "bytes");
     assert_fails(batching_accumulator_prometheus(accumulator, NULL, "0", 0, NULL, 0, NULL), BATCHING_ERROR_NULL_POINTER,
                  "model_name is NULL");
     assert_fails(batching_accumulator_prometheus(accumulator, "m", NULL, 0, NULL, 0, NULL), BATCHING_ERROR_NULL_POINTER,
@@ -167,8 +167,8 @@ static void pointers_that_must_be_there(void **state) {
 static void what_belongs_to_the_accumulator_is_not_asked_for(void **state) {
     (void)state;
     batching_accumulator *accumulator = created(NULL);
-    INITIALIZED(batching_metrics, metrics);
-    INITIALIZED(batching_metrics_options, options);
+    INITIALIZED(batching_serving_metrics, metrics);
+    INITIALIZED(batching_serving_metrics_config, options);
     options.convention = BATCHING_CONVENTION_SGLANG;
     assert_fails(batching_accumulator_measure(accumulator, 0, &options, &metrics), BATCHING_ERROR_INVALID_ARGUMENT,
                  "convention is 100");
@@ -235,7 +235,7 @@ static void a_call_on_one_in_use_is_refused(void **state) {
     /* The call that was interrupted went on, and the clock is its own. */
     assert_succeeds(status);
     INITIALIZED(batching_accumulator_state, now);
-    assert_succeeds(batching_accumulator_state_read(interruption.in_use, &now));
+    assert_succeeds(batching_accumulator_observe(interruption.in_use, &now));
     assert_double_equal(now.clock, 2.0);
     assert_int_equal(now.gaps, 1);
     /* Both are free again. */

@@ -13,18 +13,18 @@ struct bytes {
     int64_t size;
 };
 
-static struct bytes serialized(batching_accumulator *accumulator) {
-    struct bytes serialized;
-    assert_succeeds(batching_accumulator_serialize(accumulator, NULL, 0, &serialized.size));
-    serialized.bytes = malloc((size_t)serialized.size);
-    assert_succeeds(batching_accumulator_serialize(accumulator, serialized.bytes, serialized.size, NULL));
-    return serialized;
+static struct bytes saved(batching_accumulator *accumulator) {
+    struct bytes saved;
+    assert_succeeds(batching_accumulator_save(accumulator, NULL, 0, &saved.size));
+    saved.bytes = malloc((size_t)saved.size);
+    assert_succeeds(batching_accumulator_save(accumulator, saved.bytes, saved.size, NULL));
+    return saved;
 }
 
 static batching_accumulator *copied(batching_accumulator *accumulator) {
-    const struct bytes bytes = serialized(accumulator);
+    const struct bytes bytes = saved(accumulator);
     batching_accumulator *copy = NULL;
-    assert_succeeds(batching_accumulator_deserialize(bytes.bytes, bytes.size, &copy));
+    assert_succeeds(batching_accumulator_load(bytes.bytes, bytes.size, &copy));
     free(bytes.bytes);
     return copy;
 }
@@ -44,15 +44,15 @@ static batching_accumulator *created(void) {
 }
 
 static void require_same(batching_accumulator *accumulator, struct bytes before) {
-    const struct bytes after = serialized(accumulator);
+    const struct bytes after = saved(accumulator);
     assert_int_equal(after.size, before.size);
     assert_memory_equal(after.bytes, before.bytes, (size_t)before.size);
     free(after.bytes);
 }
 
 /* Every query, of which none fails. */
-static batching_metrics looked_at(batching_accumulator *accumulator) {
-    INITIALIZED(batching_metrics, metrics);
+static batching_serving_metrics looked_at(batching_accumulator *accumulator) {
+    INITIALIZED(batching_serving_metrics, metrics);
     batching_distribution distributions[6];
     for (int which = 0; which < 6; which++) {
         assert_succeeds(batching_distribution_init(&distributions[which], sizeof *distributions));
@@ -77,7 +77,7 @@ static batching_metrics looked_at(batching_accumulator *accumulator) {
 static int doublings(batching_accumulator *accumulator) {
     for (int doubled = 0; doubled < 70; doubled++) {
         batching_accumulator *copy = copied(accumulator);
-        const struct bytes before = serialized(accumulator);
+        const struct bytes before = saved(accumulator);
         const batching_status status = batching_accumulator_merge(accumulator, copy);
         destroy(copy);
         if (status != BATCHING_OK) {
@@ -162,7 +162,7 @@ static void beyond_a_limit_is_an_overflow_and_changes_nothing(void **state) {
         if (doubled != LIMITS[limit].doublings) {
             fail_msg("%s: %d doublings", LIMITS[limit].name, doubled);
         }
-        const batching_metrics metrics = looked_at(accumulator);
+        const batching_serving_metrics metrics = looked_at(accumulator);
         assert_int_equal(metrics.completed + metrics.failed, INT64_C(1) << doubled);
         destroy(accumulator);
     }
@@ -173,7 +173,7 @@ static void totals_at_the_limit_are_right(void **state) {
     batching_accumulator *accumulator = created();
     tokens_of_both_kinds(accumulator);
     assert_int_equal(doublings(accumulator), 32);
-    const batching_metrics metrics = looked_at(accumulator);
+    const batching_serving_metrics metrics = looked_at(accumulator);
     assert_int_equal(metrics.total_input_tokens, INT64_C(1) << 62);
     assert_int_equal(metrics.total_output_tokens, INT64_C(1) << 62);
     /* Their sum is 2^63, which no int64_t holds. */
@@ -190,7 +190,7 @@ static void a_deviation_of_samples_at_the_limit_is_exact(void **state) {
     assert_succeeds(batching_accumulator_arrived(accumulator, 1, 0.0, 1));
     assert_succeeds(batching_accumulator_finished(accumulator, 1, 0.0, BATCHING_FINISHED_STOP));
     (void)doublings(accumulator);
-    INITIALIZED(batching_metrics, metrics);
+    INITIALIZED(batching_serving_metrics, metrics);
     INITIALIZED(batching_distribution, e2e);
     metrics.e2e = &e2e;
     assert_succeeds(batching_accumulator_measure(accumulator, BATCHING_ACCUMULATOR_START, NULL, &metrics));
@@ -225,7 +225,7 @@ static void one_below_each_limit_everything_works(void **state) {
         batching_accumulator *accumulator = one_below(&LIMITS[limit]), *one = created();
         LIMITS[limit].tell(one);
         const int64_t copies = (INT64_C(1) << LIMITS[limit].doublings) - 1;
-        batching_metrics metrics = looked_at(accumulator);
+        batching_serving_metrics metrics = looked_at(accumulator);
         assert_int_equal(metrics.completed + metrics.failed, copies);
         assert_succeeds(batching_accumulator_merge(accumulator, one));
         const batching_status status = batching_accumulator_merge(accumulator, one);
@@ -233,7 +233,7 @@ static void one_below_each_limit_everything_works(void **state) {
             /* A slot has room for 2^32 - 1 samples, and now has 2^31 + 1. */
             assert_succeeds(status);
         } else {
-            const struct bytes before = serialized(accumulator);
+            const struct bytes before = saved(accumulator);
             assert_fails(status, BATCHING_ERROR_OVERFLOW, "2^40 requests");
             assert_fails(batching_accumulator_arrived(accumulator, 2, 0.0, 1), BATCHING_ERROR_OVERFLOW, "2^62 tokens");
             require_same(accumulator, before);
@@ -301,7 +301,7 @@ static void bytes_near_every_limit_are_refused_or_work(void **state) {
     assert_succeeds(batching_accumulator_tokens(accumulator, 3, 1.0, 2));
     assert_succeeds(batching_accumulator_tokens(accumulator, 3, 3.0, 2));
     assert_succeeds(batching_accumulator_arrived(accumulator, 4, 0.0, 5));
-    const struct bytes given = serialized(accumulator);
+    const struct bytes given = saved(accumulator);
     int made = 0;
     for (int64_t place = CONFIG_END; place + 8 <= given.size - CHECKSUM_SIZE; place += 8) {
         for (int near = 0; near < NEAR_COUNT; near++) {
@@ -310,7 +310,7 @@ static void bytes_near_every_limit_are_refused_or_work(void **state) {
             put(changed.bytes + place, NEAR_LIMITS[near], 8);
             put_checksum(changed);
             batching_accumulator *hostile = NULL;
-            if (batching_accumulator_deserialize(changed.bytes, changed.size, &hostile) == BATCHING_OK) {
+            if (batching_accumulator_load(changed.bytes, changed.size, &hostile) == BATCHING_OK) {
                 made++;
                 use(hostile);
                 destroy(hostile);
@@ -330,7 +330,7 @@ static void a_slot_of_more_samples_than_it_counts_is_refused(void **state) {
     assert_succeeds(batching_accumulator_arrived(accumulator, 1, 0.0, 0));
     assert_succeeds(batching_accumulator_finished(accumulator, 1, 0.0, BATCHING_FINISHED_STOP));
     assert_int_equal(doublings(accumulator), 31);
-    const struct bytes given = serialized(accumulator);
+    const struct bytes given = saved(accumulator);
     const uint64_t samples = UINT64_C(1) << 31;
     for (int64_t place = CONFIG_END; place + 8 <= given.size - CHECKSUM_SIZE; place++) {
         uint64_t value = 0;
@@ -344,7 +344,7 @@ static void a_slot_of_more_samples_than_it_counts_is_refused(void **state) {
     }
     put_checksum(given);
     batching_accumulator *made = NULL;
-    assert_fails(batching_accumulator_deserialize(given.bytes, given.size, &made), BATCHING_ERROR_INVALID_ARGUMENT,
+    assert_fails(batching_accumulator_load(given.bytes, given.size, &made), BATCHING_ERROR_INVALID_ARGUMENT,
                  "out of its range");
     free(given.bytes);
     destroy(accumulator);
@@ -398,7 +398,7 @@ static batching_accumulator *many_gaps(void) {
 static void gaps_of_slots_are_among_all_gaps(void **state) {
     (void)state;
     batching_accumulator *accumulator = many_gaps();
-    const struct bytes given = serialized(accumulator);
+    const struct bytes given = saved(accumulator);
     const int64_t histogram = place_of(given, GAPS, 0), slot = place_of(given, GAPS, 1), bin = place_of(given, GAPS, 2);
     batching_accumulator *made = NULL;
     for (uint64_t more = 1; more <= MOST_SAMPLES - GAPS;
@@ -406,7 +406,7 @@ static void gaps_of_slots_are_among_all_gaps(void **state) {
         put(given.bytes + slot, GAPS + more, 8);
         put(given.bytes + bin, GAPS + more, 8);
         put_checksum(given);
-        assert_fails(batching_accumulator_deserialize(given.bytes, given.size, &made), BATCHING_ERROR_INVALID_ARGUMENT,
+        assert_fails(batching_accumulator_load(given.bytes, given.size, &made), BATCHING_ERROR_INVALID_ARGUMENT,
                      "a number is out of its range");
     }
     /* As many everywhere are an accumulator, with which a copy of it is merged up to the limit, and no further. */
@@ -415,9 +415,9 @@ static void gaps_of_slots_are_among_all_gaps(void **state) {
     put(given.bytes + slot, half, 8);
     put(given.bytes + bin, half, 8);
     put_checksum(given);
-    assert_succeeds(batching_accumulator_deserialize(given.bytes, given.size, &made));
+    assert_succeeds(batching_accumulator_load(given.bytes, given.size, &made));
     assert_int_equal(doublings(made), 1);
-    INITIALIZED(batching_metrics, metrics);
+    INITIALIZED(batching_serving_metrics, metrics);
     INITIALIZED(batching_distribution, itl);
     metrics.itl = &itl;
     assert_succeeds(batching_accumulator_measure(made, BATCHING_ACCUMULATOR_START, NULL, &metrics));
@@ -438,17 +438,17 @@ static void tokens_of_requests_are_among_all_tokens(void **state) {
     assert_succeeds(batching_accumulator_finished(accumulator, 1, 0.0, BATCHING_FINISHED_STOP));
     assert_succeeds(batching_accumulator_arrived(accumulator, 2, 0.0, 0));
     assert_succeeds(batching_accumulator_tokens(accumulator, 2, 0.0, 7));
-    const struct bytes given = serialized(accumulator);
+    const struct bytes given = saved(accumulator);
     assert_int_equal(at(given, TOKENS_PLACE), 17);
     batching_accumulator *made = NULL;
     for (uint64_t tokens = 0; tokens <= 17; tokens++) {
         put(given.bytes + TOKENS_PLACE, tokens, 8);
         put_checksum(given);
         if (tokens < 17) {
-            assert_fails(batching_accumulator_deserialize(given.bytes, given.size, &made),
-                         BATCHING_ERROR_INVALID_ARGUMENT, "tokens are missing");
+            assert_fails(batching_accumulator_load(given.bytes, given.size, &made), BATCHING_ERROR_INVALID_ARGUMENT,
+                         "tokens are missing");
         } else {
-            assert_succeeds(batching_accumulator_deserialize(given.bytes, given.size, &made));
+            assert_succeeds(batching_accumulator_load(given.bytes, given.size, &made));
             destroy(made);
         }
     }
@@ -468,7 +468,7 @@ static void a_histogram_has_no_more_requests_than_finished(void **state) {
     assert_succeeds(batching_accumulator_tokens(accumulator, 0, 0.0, 2));
     assert_succeeds(batching_accumulator_tokens(accumulator, 0, 0.0, 2));
     assert_succeeds(batching_accumulator_finished(accumulator, 0, 0.0, BATCHING_FINISHED_STOP));
-    const struct bytes given = serialized(accumulator);
+    const struct bytes given = saved(accumulator);
     /* Ten histograms, whose bounds are as many: a sum of 16 bytes, a number for each, and one beyond. */
     static const int BOUNDS[] = {22, 19, 19, 21, 21, 21, 21, 21, 29, 29};
     int64_t place = TOKENS_PLACE + 8 + 32;
@@ -486,7 +486,7 @@ static void a_histogram_has_no_more_requests_than_finished(void **state) {
             batching_accumulator *made = NULL;
             put(given.bytes + bucket, count, 8);
             put_checksum(given);
-            const batching_status status = batching_accumulator_deserialize(given.bytes, given.size, &made);
+            const batching_status status = batching_accumulator_load(given.bytes, given.size, &made);
             assert_int_equal(status == BATCHING_OK, count <= most);
             assert_succeeds(batching_accumulator_destroy(made));
         }
@@ -503,18 +503,18 @@ static void requests_in_flight_go_on_at_the_limit(void **state) {
     assert_succeeds(batching_accumulator_arrived(accumulator, 1, 0.0, INT32_MAX));
     assert_succeeds(batching_accumulator_arrived(accumulator, 2, 0.0, 5));
     assert_succeeds(batching_accumulator_tokens(accumulator, 2, 0.0, 7));
-    const struct bytes given = serialized(accumulator);
+    const struct bytes given = saved(accumulator);
     const uint64_t to_come = INT32_MAX + (uint64_t)INT32_MAX - 7;
     batching_accumulator *made = NULL;
     put(given.bytes + TOKENS_PLACE, MOST_SAMPLES - to_come + 1, 8);
     put_checksum(given);
-    assert_fails(batching_accumulator_deserialize(given.bytes, given.size, &made), BATCHING_ERROR_INVALID_ARGUMENT,
+    assert_fails(batching_accumulator_load(given.bytes, given.size, &made), BATCHING_ERROR_INVALID_ARGUMENT,
                  "a number is out of its range");
     put(given.bytes + TOKENS_PLACE, MOST_SAMPLES - to_come, 8);
     /* Prompt tokens stand before them; those of the first request are counted with its first token. */
     put(given.bytes + TOKENS_PLACE - 8, MOST_SAMPLES - INT32_MAX, 8);
     put_checksum(given);
-    assert_succeeds(batching_accumulator_deserialize(given.bytes, given.size, &made));
+    assert_succeeds(batching_accumulator_load(given.bytes, given.size, &made));
     assert_succeeds(batching_accumulator_tokens(made, 1, LATER, INT32_MAX));
     assert_succeeds(batching_accumulator_tokens(made, 2, LATER, INT32_MAX - 7));
     assert_int_equal(batching_accumulator_tokens(made, 1, LATER, 1), BATCHING_ERROR_INVALID_ARGUMENT);

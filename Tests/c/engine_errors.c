@@ -54,7 +54,7 @@ static batching_status run(struct call *call) {
         call_reset(&broken);                                                                                           \
         assert_succeeds(run(&broken));                                                                                 \
         call_reset(&broken);                                                                                           \
-        batching_config *config = &broken.engine.config;                                                               \
+        batching_engine_config *config = &broken.engine.config;                                                        \
         batching_requests *requests = &broken.engine.requests;                                                         \
         struct call *call = &broken;                                                                                   \
         (void)config, (void)requests, (void)call;                                                                      \

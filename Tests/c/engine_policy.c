@@ -513,7 +513,7 @@ static void what_a_policy_of_the_callers_cannot_have_is_named(void **state) {
     struct script script = SCRIPT(schedule_all);
     engine_init(&engine, 1);
     engine_follow(&engine, &script);
-    batching_config *config = &engine.config;
+    batching_engine_config *config = &engine.config;
     config->queue_order = BATCHING_QUEUE_PRIORITY;
     assert_fails(batching_simulate(config, &engine.requests, NULL, NULL), BATCHING_ERROR_INVALID_ARGUMENT,
                  "queue_order is 100: must be 0 with policy custom, which orders the waiting");

@@ -10,7 +10,7 @@ enum { ENGINE_CAPACITY = 8 };
 
 /* A configuration, requests, and all that a run writes. Set what is given, then engine_run. */
 struct engine {
-    batching_config config;
+    batching_engine_config config;
     batching_requests requests;
     batching_results results;
     batching_summary summary;
@@ -27,7 +27,7 @@ struct engine {
 /* Iterations of one second, so that an iteration's number is its time. */
 static inline void engine_init(struct engine *engine, int64_t count) {
     memset(engine, UNTOUCHED, sizeof *engine);
-    assert_succeeds(batching_config_init(&engine->config, sizeof engine->config));
+    assert_succeeds(batching_engine_config_init(&engine->config, sizeof engine->config));
     assert_succeeds(batching_requests_init(&engine->requests, sizeof engine->requests));
     assert_succeeds(batching_results_init(&engine->results, sizeof engine->results));
     assert_succeeds(batching_summary_init(&engine->summary, sizeof engine->summary));
@@ -98,8 +98,8 @@ static inline void engine_init_short_of_memory(struct engine *engine) {
 }
 
 /* 16 at a time; with some 120 tokens each a request takes a quarter of a second. */
-static inline batching_config small_server(void) {
-    INITIALIZED(batching_config, config);
+static inline batching_engine_config small_server(void) {
+    INITIALIZED(batching_engine_config, config);
     config.max_num_seqs = 16;
     config.max_num_batched_tokens = 256;
     config.time_model = BATCHING_TIME_AFFINE;

@@ -121,7 +121,7 @@ static void assert_same_summary(const batching_summary *actual, const batching_s
     assert_int_equal(actual->finished, count);
 }
 
-static void engine_agrees(const batching_config *config, simulator *simulate, const struct requests *given,
+static void engine_agrees(const batching_engine_config *config, simulator *simulate, const struct requests *given,
                           struct columns actual, struct columns expected) {
     INITIALIZED(batching_requests, requests);
     requests.count = given->count;
@@ -149,7 +149,7 @@ static void engine_agrees_with(simulator *simulate, const int32_t *policies, int
     for (int number = 0; number < SMALL_CASES + LARGE_CASES; number++) {
         bool is_small = number < SMALL_CASES;
         requests_fill(&given, &state, is_small ? 0 : LEAST_LARGE_COUNT, is_small ? SMALL_COUNT : LARGE_COUNT);
-        INITIALIZED(batching_config, config);
+        INITIALIZED(batching_engine_config, config);
         config.policy = policies[number % policy_count];
         config.max_num_seqs = given.batch_size;
         config.max_num_batched_tokens = BATCHING_COUNT_MAX;

@@ -66,7 +66,7 @@ int posix_memalign(void **pointer, size_t alignment, size_t size) {
 /* --- One call ------------------------------------------------------------------------------------------------------*/
 
 struct outputs outputs;
-batching_engine *engine;
+batching_live_engine *engine;
 batching_accumulator *accumulator, *other;
 
 void must(batching_status status) {
@@ -85,7 +85,7 @@ static void reset_outputs(const struct choice *choice) {
         outputs.distributions[i].mean = -7;
     }
     must(batching_summary_init(&outputs.summary, sizeof outputs.summary));
-    must(batching_metrics_init(&outputs.metrics, sizeof outputs.metrics));
+    must(batching_serving_metrics_init(&outputs.metrics, sizeof outputs.metrics));
     must(batching_batch_metrics_init(&outputs.batch_metrics, sizeof outputs.batch_metrics));
     must(batching_comparison_init(&outputs.comparison, sizeof outputs.comparison));
     must(batching_load_init(&outputs.load, sizeof outputs.load));
@@ -93,8 +93,8 @@ static void reset_outputs(const struct choice *choice) {
     must(batching_iteration_log_init(&outputs.iteration_log, sizeof outputs.iteration_log));
     must(batching_decision_log_init(&outputs.decision_log, sizeof outputs.decision_log));
     must(batching_accumulator_state_init(&outputs.accumulator_state, sizeof outputs.accumulator_state));
-    must(batching_engine_state_init(&outputs.engine_state, sizeof outputs.engine_state));
-    must(batching_engine_events_init(&outputs.events, sizeof outputs.events));
+    must(batching_live_engine_state_init(&outputs.engine_state, sizeof outputs.engine_state));
+    must(batching_live_engine_events_init(&outputs.events, sizeof outputs.events));
     /* What no call writes, so that a write of zeros is seen, too. */
     outputs.summary.iterations = outputs.metrics.completed = outputs.batch_metrics.total_tokens = -7;
     outputs.comparison.static_throughput = outputs.load.peak_running = -7;
@@ -131,21 +131,21 @@ struct state {
 static uint8_t *scratch;
 static int64_t scratch_size;
 
-static void sum_up(struct state *state, int place, batching_engine *saved, batching_accumulator *serialized) {
+static void sum_up(struct state *state, int place, batching_live_engine *saved, batching_accumulator *traffic) {
     int64_t needed = 0;
     state->size[place] = -1;
     state->checksum[place] = 0;
-    if (saved == NULL && serialized == NULL) {
+    if (saved == NULL && traffic == NULL) {
         return;
     }
-    must(saved != NULL ? batching_engine_save(saved, NULL, 0, &needed)
-                       : batching_accumulator_serialize(serialized, NULL, 0, &needed));
+    must(saved != NULL ? batching_live_engine_save(saved, NULL, 0, &needed)
+                       : batching_accumulator_save(traffic, NULL, 0, &needed));
     if (needed > scratch_size) {
         scratch = realloc(scratch, (size_t)needed);
         scratch_size = needed;
     }
-    must(saved != NULL ? batching_engine_save(saved, scratch, needed, NULL)
-                       : batching_accumulator_serialize(serialized, scratch, needed, NULL));
+    must(saved != NULL ? batching_live_engine_save(saved, scratch, needed, NULL)
+                       : batching_accumulator_save(traffic, scratch, needed, NULL));
     uint64_t checksum = 14695981039346656037u;
     for (int64_t i = 0; i < needed; i++) {
         checksum = (checksum ^ scratch[i]) * 1099511628211u;
@@ -196,7 +196,7 @@ static bool writes_columns(const struct row *row) {
 }
 
 static bool wears_out(const struct row *row) {
-    return strcmp(row->function, "batching_engine_advance") == 0;
+    return strcmp(row->function, "batching_live_engine_advance") == 0;
 }
 
 enum { PASSES, FAILS, HAS_NO_MORE_ALLOCATIONS };
@@ -217,20 +217,20 @@ static int complain(const char *what) {
 
 /* It can only be observed, polled and destroyed. */
 static int check_worn_out(void) {
-    batching_engine *copy = NULL;
+    batching_live_engine *copy = NULL;
     int64_t needed = -7;
-    if (batching_engine_observe(engine, &outputs.engine_state) != BATCHING_OK ||
-        batching_engine_poll(engine, &outputs.events) != BATCHING_OK) {
+    if (batching_live_engine_observe(engine, &outputs.engine_state) != BATCHING_OK ||
+        batching_live_engine_poll(engine, &outputs.events) != BATCHING_OK) {
         return complain("an engine that has failed cannot be observed and polled");
     }
-    if (batching_engine_advance(engine, 1e6, 0) != BATCHING_ERROR_OUT_OF_MEMORY ||
-        batching_engine_fork(engine, &copy) != BATCHING_ERROR_OUT_OF_MEMORY || copy != NULL ||
-        batching_engine_abort(engine, 0) != BATCHING_ERROR_OUT_OF_MEMORY ||
-        batching_engine_set_output_length(engine, 0, 1) != BATCHING_ERROR_OUT_OF_MEMORY ||
-        batching_engine_save(engine, NULL, 0, &needed) != BATCHING_ERROR_OUT_OF_MEMORY || needed != -7) {
+    if (batching_live_engine_advance(engine, 1e6, 0) != BATCHING_ERROR_OUT_OF_MEMORY ||
+        batching_live_engine_fork(engine, &copy) != BATCHING_ERROR_OUT_OF_MEMORY || copy != NULL ||
+        batching_live_engine_abort(engine, 0) != BATCHING_ERROR_OUT_OF_MEMORY ||
+        batching_live_engine_set_output_length(engine, 0, 1) != BATCHING_ERROR_OUT_OF_MEMORY ||
+        batching_live_engine_save(engine, NULL, 0, &needed) != BATCHING_ERROR_OUT_OF_MEMORY || needed != -7) {
         return complain("an engine that has failed does not say so");
     }
-    must(batching_engine_destroy(engine));
+    must(batching_live_engine_destroy(engine));
     return PASSES;
 }
 

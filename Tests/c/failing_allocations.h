@@ -54,7 +54,7 @@ struct outputs {
     double percentiles[6][PERCENTILES];
     batching_distribution distributions[6];
     batching_summary summary;
-    batching_metrics metrics;
+    batching_serving_metrics metrics;
     batching_batch_metrics batch_metrics;
     batching_comparison comparison;
     batching_load load;
@@ -62,19 +62,19 @@ struct outputs {
     batching_iteration_log iteration_log;
     batching_decision_log decision_log;
     batching_accumulator_state accumulator_state;
-    batching_engine_state engine_state;
-    batching_engine_events events;
+    batching_live_engine_state engine_state;
+    batching_live_engine_events events;
     double number;
     int64_t needed;
     /* What a call makes. */
-    batching_engine *engine;
+    batching_live_engine *engine;
     batching_accumulator *accumulator;
 };
 
 extern struct outputs outputs;
 
 /* On what calls are made. */
-extern batching_engine *engine;
+extern batching_live_engine *engine;
 extern batching_accumulator *accumulator, *other;
 
 /* Ends the test unless a call of a preparation, which has all the memory it wants, succeeds. */
@@ -82,11 +82,11 @@ void must(batching_status status);
 
 /* What the rows begin with; failing_inputs.c. */
 batching_requests some_requests(const struct choice *choice);
-batching_config some_config(const struct choice *choice);
+batching_engine_config some_config(const struct choice *choice);
 batching_results some_results(void);
 batching_recorded some_recorded(void);
 batching_completed some_completed(void);
-batching_metrics_options some_options(int32_t convention);
+batching_serving_metrics_config some_options(int32_t convention);
 /* Those of the logs in the outputs. */
 void set_log_callbacks(void);
 

@@ -5,7 +5,7 @@
 
 static batching_status simulate(const struct choice *choice) {
     batching_requests requests = some_requests(choice);
-    batching_config config = some_config(choice);
+    batching_engine_config config = some_config(choice);
     batching_results results = some_results();
     return batching_simulate(&config, &requests, &results, &outputs.summary);
 }
@@ -133,14 +133,14 @@ static batching_status remaining_tokens(const struct choice *choice) {
 
 static batching_status metrics(const struct choice *choice) {
     batching_recorded recorded = some_recorded();
-    batching_metrics_options options = some_options(choice->kind);
-    return batching_metrics_calculate(&recorded, &options, &outputs.metrics);
+    batching_serving_metrics_config options = some_options(choice->kind);
+    return batching_serving_metrics_calculate(&recorded, &options, &outputs.metrics);
 }
 
 static batching_status distribution(const struct choice *choice) {
     (void)choice;
     batching_recorded recorded = some_recorded();
-    batching_metrics_options options = some_options(BATCHING_CONVENTION_VLLM);
+    batching_serving_metrics_config options = some_options(BATCHING_CONVENTION_VLLM);
     return batching_distribution_calculate(REQUESTS, recorded.end_time, &options, &outputs.distributions[0]);
 }
 
@@ -172,9 +172,9 @@ static const struct row metric_rows[] = {
     {"batching_load_calculate", "a row a change", NULL, load, {.kind = 0}},
     {"batching_load_calculate", "bins", NULL, load, {.kind = 10}},
     {"batching_remaining_tokens_calculate", "", NULL, remaining_tokens, {0}},
-    {"batching_metrics_calculate", "vllm", NULL, metrics, {.kind = BATCHING_CONVENTION_VLLM}},
-    {"batching_metrics_calculate", "sglang", NULL, metrics, {.kind = BATCHING_CONVENTION_SGLANG}},
-    {"batching_metrics_calculate", "aiperf", NULL, metrics, {.kind = BATCHING_CONVENTION_AIPERF}},
+    {"batching_serving_metrics_calculate", "vllm", NULL, metrics, {.kind = BATCHING_CONVENTION_VLLM}},
+    {"batching_serving_metrics_calculate", "sglang", NULL, metrics, {.kind = BATCHING_CONVENTION_SGLANG}},
+    {"batching_serving_metrics_calculate", "aiperf", NULL, metrics, {.kind = BATCHING_CONVENTION_AIPERF}},
     {"batching_distribution_calculate", "", NULL, distribution, {0}},
     {"batching_attribution_bands_calculate", "", NULL, attribution_bands, {0}},
 };
@@ -245,8 +245,8 @@ static batching_status interrupt(const struct choice *choice) {
 /* An error has a sentence also where there is no memory; that the call fails as it should is what counts here. */
 static batching_status errors(const struct choice *choice) {
     (void)choice;
-    batching_config config;
-    must(batching_config_init(&config, sizeof config));
+    batching_engine_config config;
+    must(batching_engine_config_init(&config, sizeof config));
     config.policy = 12345;
     batching_requests requests = some_requests(&(struct choice){0});
     batching_status unknown = batching_simulate(&config, &requests, NULL, NULL);
@@ -280,8 +280,8 @@ INIT(batching_batch_metrics)
 INIT(batching_comparison)
 INIT(batching_recorded)
 INIT(batching_distribution)
-INIT(batching_metrics_options)
-INIT(batching_metrics)
+INIT(batching_serving_metrics_config)
+INIT(batching_serving_metrics)
 INIT(batching_load_config)
 INIT(batching_load)
 INIT(batching_load_timeline)
@@ -290,12 +290,12 @@ INIT(batching_iteration_log)
 INIT(batching_decision_log)
 INIT(batching_attribution)
 INIT(batching_attribution_bands)
-INIT(batching_config)
+INIT(batching_engine_config)
 INIT(batching_accumulator_config)
 INIT(batching_accumulator_events)
 INIT(batching_accumulator_state)
-INIT(batching_engine_events)
-INIT(batching_engine_state)
+INIT(batching_live_engine_events)
+INIT(batching_live_engine_state)
 
 static const struct row other_rows[] = {
     {"batching_workload_generate", "poisson", NULL, workload, {.kind = BATCHING_ARRIVALS_POISSON}},
@@ -318,8 +318,8 @@ static const struct row other_rows[] = {
     INIT_ROW(batching_comparison),
     INIT_ROW(batching_recorded),
     INIT_ROW(batching_distribution),
-    INIT_ROW(batching_metrics_options),
-    INIT_ROW(batching_metrics),
+    INIT_ROW(batching_serving_metrics_config),
+    INIT_ROW(batching_serving_metrics),
     INIT_ROW(batching_load_config),
     INIT_ROW(batching_load),
     INIT_ROW(batching_load_timeline),
@@ -328,11 +328,11 @@ static const struct row other_rows[] = {
     INIT_ROW(batching_decision_log),
     INIT_ROW(batching_attribution),
     INIT_ROW(batching_attribution_bands),
-    INIT_ROW(batching_config),
+    INIT_ROW(batching_engine_config),
     INIT_ROW(batching_accumulator_config),
     INIT_ROW(batching_accumulator_events),
     INIT_ROW(batching_accumulator_state),
-    INIT_ROW(batching_engine_events),
-    INIT_ROW(batching_engine_state),
+    INIT_ROW(batching_live_engine_events),
+    INIT_ROW(batching_live_engine_state),
 };
 const struct table OTHER_CALLS = {other_rows, sizeof other_rows / sizeof *other_rows};

@@ -112,11 +112,11 @@ static batching_status accumulator_advance(const struct choice *choice) {
 
 static batching_status state_read(const struct choice *choice) {
     (void)choice;
-    return batching_accumulator_state_read(accumulator, &outputs.accumulator_state);
+    return batching_accumulator_observe(accumulator, &outputs.accumulator_state);
 }
 
 static batching_status measure(const struct choice *choice) {
-    batching_metrics_options options = some_options(BATCHING_CONVENTION_VLLM);
+    batching_serving_metrics_config options = some_options(BATCHING_CONVENTION_VLLM);
     return batching_accumulator_measure(accumulator, choice->kind, &options, &outputs.metrics);
 }
 
@@ -125,9 +125,9 @@ static batching_status merge(const struct choice *choice) {
     return batching_accumulator_merge(accumulator, other);
 }
 
-static batching_status serialize(const struct choice *choice) {
+static batching_status save_accumulator(const struct choice *choice) {
     (void)choice;
-    return batching_accumulator_serialize(accumulator, outputs.bytes, sizeof outputs.bytes, &outputs.needed);
+    return batching_accumulator_save(accumulator, outputs.bytes, sizeof outputs.bytes, &outputs.needed);
 }
 
 static uint8_t saved[sizeof outputs.bytes];
@@ -135,12 +135,12 @@ static int64_t saved_size;
 
 static void make_bytes(const struct choice *choice) {
     make_accumulator(choice);
-    must(batching_accumulator_serialize(accumulator, saved, sizeof saved, &saved_size));
+    must(batching_accumulator_save(accumulator, saved, sizeof saved, &saved_size));
 }
 
-static batching_status deserialize(const struct choice *choice) {
+static batching_status load_accumulator(const struct choice *choice) {
     (void)choice;
-    return batching_accumulator_deserialize(saved, saved_size, &outputs.accumulator);
+    return batching_accumulator_load(saved, saved_size, &outputs.accumulator);
 }
 
 static batching_status prometheus(const struct choice *choice) {
@@ -173,12 +173,12 @@ static const struct row accumulator_rows[] = {
     {"batching_accumulator_failed", "", make_accumulator, failed, {0}},
     {"batching_accumulator_add", "", make_accumulator, add, {0}},
     {"batching_accumulator_advance", "", make_accumulator, accumulator_advance, {0}},
-    {"batching_accumulator_state_read", "", make_accumulator, state_read, {0}},
+    {"batching_accumulator_observe", "", make_accumulator, state_read, {0}},
     {"batching_accumulator_measure", "start", make_accumulator, measure, {.kind = BATCHING_ACCUMULATOR_START}},
     {"batching_accumulator_measure", "window", make_accumulator, measure, {.kind = BATCHING_ACCUMULATOR_WINDOW}},
     {"batching_accumulator_merge", "", make_two, merge, {0}},
-    {"batching_accumulator_serialize", "", make_accumulator, serialize, {0}},
-    {"batching_accumulator_deserialize", "", make_bytes, deserialize, {0}},
+    {"batching_accumulator_save", "", make_accumulator, save_accumulator, {0}},
+    {"batching_accumulator_load", "", make_bytes, load_accumulator, {0}},
     {"batching_accumulator_prometheus", "", make_accumulator, prometheus, {0}},
     {"batching_accumulator_prometheus", "the size alone", make_accumulator, prometheus_size, {0}},
     {"batching_accumulator_prometheus", "a label that is no UTF-8", make_accumulator, prometheus_error, {0}},
@@ -187,7 +187,7 @@ const struct table ACCUMULATOR_CALLS = {accumulator_rows, sizeof accumulator_row
 
 /* --- Live engine ---------------------------------------------------------------------------------------------------*/
 
-/* The requests from `first` on; a live engine is told of aborts by batching_engine_abort. */
+/* The requests from `first` on; a live engine is told of aborts by batching_live_engine_abort. */
 static batching_requests part_of_requests(const struct choice *choice, int64_t first, int64_t count) {
     batching_requests requests = some_requests(choice);
     requests.abort_time = NULL;
@@ -214,26 +214,26 @@ enum { SUBMITTED = 40 };
 
 /* Some run, some wait, some are to come, and some events were not polled. */
 static void make_engine(const struct choice *choice) {
-    batching_config config = some_config(choice);
-    must(batching_engine_create(&config, &engine));
+    batching_engine_config config = some_config(choice);
+    must(batching_live_engine_create(&config, &engine));
     for (int64_t i = 0; i < REQUESTS; i++) {
         ids[i] = 7 * i;
     }
     batching_requests requests = part_of_requests(choice, 0, SUBMITTED);
-    must(batching_engine_submit(engine, &requests, ids));
-    must(batching_engine_advance(engine, 0.06, 0));
+    must(batching_live_engine_submit(engine, &requests, ids));
+    must(batching_live_engine_advance(engine, 0.06, 0));
 }
 
 static batching_status engine_create(const struct choice *choice) {
-    batching_config config = some_config(choice);
-    return batching_engine_create(&config, &outputs.engine);
+    batching_engine_config config = some_config(choice);
+    return batching_live_engine_create(&config, &outputs.engine);
 }
 
 static batching_status engine_destroy(const struct choice *choice) {
     (void)choice;
-    batching_engine *destroyed = engine;
+    batching_live_engine *destroyed = engine;
     engine = NULL;
-    return batching_engine_destroy(destroyed);
+    return batching_live_engine_destroy(destroyed);
 }
 
 static batching_status submit(const struct choice *choice) {
@@ -243,7 +243,7 @@ static batching_status submit(const struct choice *choice) {
         later[i] = 0.07 + requests.arrival_time[i];
     }
     requests.arrival_time = later;
-    return batching_engine_submit(engine, &requests, ids + SUBMITTED);
+    return batching_live_engine_submit(engine, &requests, ids + SUBMITTED);
 }
 
 static void make_full_engine(const struct choice *choice) {
@@ -253,58 +253,58 @@ static void make_full_engine(const struct choice *choice) {
 
 static batching_status advance(const struct choice *choice) {
     (void)choice;
-    return batching_engine_advance(engine, INFINITY, 0);
+    return batching_live_engine_advance(engine, INFINITY, 0);
 }
 
 static batching_status poll(const struct choice *choice) {
     (void)choice;
-    return batching_engine_poll(engine, &outputs.events);
+    return batching_live_engine_poll(engine, &outputs.events);
 }
 
 /* One that runs or has run, by the clock; one that waits or is to come, by its index. */
 static batching_status abort_one(const struct choice *choice) {
-    return batching_engine_abort(engine, ids[choice->kind]);
+    return batching_live_engine_abort(engine, ids[choice->kind]);
 }
 
 static batching_status set_output_length(const struct choice *choice) {
-    return batching_engine_set_output_length(engine, ids[choice->kind], 60);
+    return batching_live_engine_set_output_length(engine, ids[choice->kind], 60);
 }
 
 /* It has as many already. */
 static batching_status finish_one(const struct choice *choice) {
-    return batching_engine_set_output_length(engine, ids[choice->kind], 1);
+    return batching_live_engine_set_output_length(engine, ids[choice->kind], 1);
 }
 
 static batching_status observe(const struct choice *choice) {
     (void)choice;
-    return batching_engine_observe(engine, &outputs.engine_state);
+    return batching_live_engine_observe(engine, &outputs.engine_state);
 }
 
 static batching_status estimate(const struct choice *choice) {
     batching_requests requests = part_of_requests(choice, 0, 3);
     requests.arrival_time = NULL;
     batching_results results = some_results();
-    return batching_engine_estimate(engine, &requests, &results);
+    return batching_live_engine_estimate(engine, &requests, &results);
 }
 
 static batching_status fork_engine(const struct choice *choice) {
     (void)choice;
-    return batching_engine_fork(engine, &outputs.engine);
+    return batching_live_engine_fork(engine, &outputs.engine);
 }
 
 static batching_status save(const struct choice *choice) {
     (void)choice;
-    return batching_engine_save(engine, outputs.bytes, sizeof outputs.bytes, &outputs.needed);
+    return batching_live_engine_save(engine, outputs.bytes, sizeof outputs.bytes, &outputs.needed);
 }
 
 static void make_engine_bytes(const struct choice *choice) {
     make_engine(choice);
-    must(batching_engine_save(engine, saved, sizeof saved, &saved_size));
+    must(batching_live_engine_save(engine, saved, sizeof saved, &saved_size));
 }
 
 static batching_status load_engine(const struct choice *choice) {
-    batching_config callbacks = some_config(choice);
-    return batching_engine_load(saved, saved_size, &callbacks, &outputs.engine);
+    batching_engine_config callbacks = some_config(choice);
+    return batching_live_engine_load(saved, saved_size, &callbacks, &outputs.engine);
 }
 
 #define PLAIN                                                                                                          \
@@ -330,48 +330,56 @@ static batching_status load_engine(const struct choice *choice) {
     }
 
 static const struct row live_engine_rows[] = {
-    FOR_EACH_KIND("batching_engine_create", NULL, engine_create),
-    FOR_EACH_KIND("batching_engine_destroy", make_engine, engine_destroy),
-    FOR_EACH_KIND("batching_engine_submit", make_engine, submit),
-    FOR_EACH_KIND("batching_engine_advance", make_full_engine, advance),
-    FOR_EACH_KIND("batching_engine_poll", make_engine, poll),
-    {"batching_engine_abort", "one that runs", make_full_engine, abort_one, {.kind = 20}},
-    {"batching_engine_abort", "one that waits", make_full_engine, abort_one, {.kind = 28, .short_of_blocks = true}},
-    {"batching_engine_abort",
+    FOR_EACH_KIND("batching_live_engine_create", NULL, engine_create),
+    FOR_EACH_KIND("batching_live_engine_destroy", make_engine, engine_destroy),
+    FOR_EACH_KIND("batching_live_engine_submit", make_engine, submit),
+    FOR_EACH_KIND("batching_live_engine_advance", make_full_engine, advance),
+    FOR_EACH_KIND("batching_live_engine_poll", make_engine, poll),
+    {"batching_live_engine_abort", "one that runs", make_full_engine, abort_one, {.kind = 20}},
+    {"batching_live_engine_abort",
+     "one that waits",
+     make_full_engine,
+     abort_one,
+     {.kind = 28, .short_of_blocks = true}},
+    {"batching_live_engine_abort",
      "by priority",
      make_full_engine,
      abort_one,
      {.kind = 28, .short_of_blocks = true, .queue_order = BATCHING_QUEUE_PRIORITY}},
-    {"batching_engine_abort", "one to come", make_full_engine, abort_one, {.kind = 300}},
-    {"batching_engine_abort", "prefix caching", make_full_engine, abort_one, {.kind = 28, .caches_prefixes = 1}},
-    {"batching_engine_abort", "custom", make_full_engine, abort_one, {.kind = 28, .policy = BATCHING_POLICY_CUSTOM}},
-    {"batching_engine_set_output_length", "one that runs", make_full_engine, set_output_length, {.kind = 20}},
-    {"batching_engine_set_output_length",
+    {"batching_live_engine_abort", "one to come", make_full_engine, abort_one, {.kind = 300}},
+    {"batching_live_engine_abort", "prefix caching", make_full_engine, abort_one, {.kind = 28, .caches_prefixes = 1}},
+    {"batching_live_engine_abort",
+     "custom",
+     make_full_engine,
+     abort_one,
+     {.kind = 28, .policy = BATCHING_POLICY_CUSTOM}},
+    {"batching_live_engine_set_output_length", "one that runs", make_full_engine, set_output_length, {.kind = 20}},
+    {"batching_live_engine_set_output_length",
      "one that waits",
      make_full_engine,
      set_output_length,
      {.kind = 28, .short_of_blocks = true}},
-    {"batching_engine_set_output_length",
+    {"batching_live_engine_set_output_length",
      "custom",
      make_full_engine,
      set_output_length,
      {.kind = 28, .policy = BATCHING_POLICY_CUSTOM}},
-    {"batching_engine_set_output_length", "one that finishes", make_full_engine, finish_one, {.kind = 20}},
-    {"batching_engine_set_output_length",
+    {"batching_live_engine_set_output_length", "one that finishes", make_full_engine, finish_one, {.kind = 20}},
+    {"batching_live_engine_set_output_length",
      "orca",
      make_full_engine,
      set_output_length,
      {.kind = 20, .policy = BATCHING_POLICY_ORCA}},
-    {"batching_engine_set_output_length",
+    {"batching_live_engine_set_output_length",
      "by output, one that waits",
      make_full_engine,
      set_output_length,
      {.kind = 28, .short_of_blocks = true, .queue_order = BATCHING_QUEUE_SHORTEST_OUTPUT}},
-    {"batching_engine_set_output_length", "one to come", make_full_engine, set_output_length, {.kind = 300}},
-    FOR_EACH_KIND("batching_engine_observe", make_engine, observe),
-    FOR_EACH_KIND("batching_engine_estimate", make_full_engine, estimate),
-    FOR_EACH_KIND("batching_engine_fork", make_full_engine, fork_engine),
-    FOR_EACH_KIND("batching_engine_save", make_full_engine, save),
-    FOR_EACH_KIND("batching_engine_load", make_engine_bytes, load_engine),
+    {"batching_live_engine_set_output_length", "one to come", make_full_engine, set_output_length, {.kind = 300}},
+    FOR_EACH_KIND("batching_live_engine_observe", make_engine, observe),
+    FOR_EACH_KIND("batching_live_engine_estimate", make_full_engine, estimate),
+    FOR_EACH_KIND("batching_live_engine_fork", make_full_engine, fork_engine),
+    FOR_EACH_KIND("batching_live_engine_save", make_full_engine, save),
+    FOR_EACH_KIND("batching_live_engine_load", make_engine_bytes, load_engine),
 };
 const struct table LIVE_ENGINE_CALLS = {live_engine_rows, sizeof live_engine_rows / sizeof *live_engine_rows};

@@ -92,9 +92,9 @@ void set_log_callbacks(void) {
     outputs.iteration_log.user_data = outputs.decision_log.user_data = &one;
 }
 
-batching_config some_config(const struct choice *choice) {
-    batching_config config;
-    must(batching_config_init(&config, sizeof config));
+batching_engine_config some_config(const struct choice *choice) {
+    batching_engine_config config;
+    must(batching_engine_config_init(&config, sizeof config));
     config.policy = choice->policy;
     config.queue_order = choice->queue_order;
     config.async_scheduling = choice->asynchronous;
@@ -199,10 +199,10 @@ batching_completed some_completed(void) {
     return completed;
 }
 
-batching_metrics_options some_options(int32_t convention) {
+batching_serving_metrics_config some_options(int32_t convention) {
     static const double percentiles[PERCENTILES] = {50, 99, 0};
-    batching_metrics_options options;
-    must(batching_metrics_options_init(&options, sizeof options));
+    batching_serving_metrics_config options;
+    must(batching_serving_metrics_config_init(&options, sizeof options));
     options.convention = convention;
     options.percentiles = percentiles;
     options.percentile_count = PERCENTILES;

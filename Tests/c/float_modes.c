@@ -184,8 +184,8 @@ static int32_t schedule(const batching_policy_view *view, batching_policy_decisi
 
 static volatile double of_the_host;
 
-static batching_config config(struct told *told) {
-    MADE(batching_config, config);
+static batching_engine_config config(struct told *told) {
+    MADE(batching_engine_config, config);
     config.max_num_seqs = 16;
     config.max_num_batched_tokens = 1 << 20;
     config.time_model = BATCHING_TIME_CALLBACK;
@@ -199,7 +199,7 @@ static batching_config config(struct told *told) {
 
 /* --- Scenarios: together they call every function that returns a status ------------------------------------------- */
 
-static void simulate_with(struct told *told, batching_config config) {
+static void simulate_with(struct told *told, batching_engine_config config) {
     struct columns *columns = malloc(sizeof *columns);
     const batching_requests given = requests(told);
     const batching_results written = results(told, columns);
@@ -238,7 +238,7 @@ static void engine_with_callbacks(struct told *told) {
 }
 
 static void engine_with_a_policy(struct told *told) {
-    batching_config given = config(told);
+    batching_engine_config given = config(told);
     given.policy = BATCHING_POLICY_CUSTOM;
     given.policy_callback = schedule;
     given.policy_user_data = (void *)&of_the_host;
@@ -246,7 +246,7 @@ static void engine_with_a_policy(struct told *told) {
 }
 
 static void engine_with_affine_time(struct told *told) {
-    batching_config given = config(told);
+    batching_engine_config given = config(told);
     given.time_model = BATCHING_TIME_AFFINE;
     given.time_base = 0.001 / 3;
     given.time_per_prefill_token = 1e-5 / 7;
@@ -304,7 +304,7 @@ static void serving(struct told *told) {
     recorded.end_time = ended;
     recorded.prompt_length = prompt;
     recorded.output_length = output;
-    MADE(batching_metrics_options, options);
+    MADE(batching_serving_metrics_config, options);
     options.percentiles = PERCENTS;
     options.percentile_count = PERCENTILES;
     options.slo_ttft = 0.1 / 3;
@@ -312,9 +312,9 @@ static void serving(struct told *told) {
     double percentiles[PERCENTILES];
     MADE(batching_distribution, distribution);
     distribution.percentiles = percentiles;
-    MADE(batching_metrics, metrics);
+    MADE(batching_serving_metrics, metrics);
     metrics.tpot = &distribution;
-    CALL(batching_metrics_calculate(&recorded, &options, &metrics));
+    CALL(batching_serving_metrics_calculate(&recorded, &options, &metrics));
     TELL(metrics.duration);
     TELL(metrics.total_token_throughput);
     TELL(metrics.concurrency);
@@ -407,15 +407,15 @@ static void accumulator(struct told *told) {
     CALL(batching_accumulator_add(live, &events, NULL));
     CALL(batching_accumulator_advance(live, 10 + 1e-9 / 3));
     MADE(batching_accumulator_state, state);
-    CALL(batching_accumulator_state_read(live, &state));
+    CALL(batching_accumulator_observe(live, &state));
     TELL(state);
     double percentiles[PERCENTILES];
-    MADE(batching_metrics_options, options);
+    MADE(batching_serving_metrics_config, options);
     options.percentiles = PERCENTS;
     options.percentile_count = PERCENTILES;
     MADE(batching_distribution, distribution);
     distribution.percentiles = percentiles;
-    MADE(batching_metrics, metrics);
+    MADE(batching_serving_metrics, metrics);
     metrics.tpot = &distribution;
     CALL(batching_accumulator_measure(live, BATCHING_ACCUMULATOR_START, &options, &metrics));
     TELL(metrics.request_throughput);
@@ -423,11 +423,11 @@ static void accumulator(struct told *told) {
     TELL(distribution.mean);
     TELL(distribution.std);
     int64_t size = 0, length = 0;
-    CALL(batching_accumulator_serialize(live, NULL, 0, &size));
+    CALL(batching_accumulator_save(live, NULL, 0, &size));
     uint8_t *bytes = malloc((size_t)size);
-    CALL(batching_accumulator_serialize(live, bytes, size, NULL));
+    CALL(batching_accumulator_save(live, bytes, size, NULL));
     tell(told, bytes, (size_t)size);
-    CALL(batching_accumulator_deserialize(bytes, size, &copy));
+    CALL(batching_accumulator_load(bytes, size, &copy));
     CALL(batching_accumulator_prometheus(copy, "m", "0", 100, NULL, 0, &length));
     char *text = malloc((size_t)length);
     CALL(batching_accumulator_prometheus(copy, "m", "0", 100, text, length, NULL));
@@ -440,47 +440,47 @@ static void accumulator(struct told *told) {
 }
 
 static void live_engine(struct told *told) {
-    batching_config given = config(told);
+    batching_engine_config given = config(told);
     given.policy = BATCHING_POLICY_CUSTOM;
     given.policy_callback = schedule;
     given.policy_user_data = (void *)&of_the_host;
-    batching_engine *engine = NULL, *copy = NULL, *loaded = NULL;
-    CALL(batching_engine_create(&given, &engine));
+    batching_live_engine *engine = NULL, *copy = NULL, *loaded = NULL;
+    CALL(batching_live_engine_create(&given, &engine));
     const batching_requests submitted = requests(told);
-    CALL(batching_engine_submit(engine, &submitted, ids));
-    CALL(batching_engine_advance(engine, 0.5 / 3, 0));
-    CALL(batching_engine_abort(engine, 0));
-    CALL(batching_engine_set_output_length(engine, COUNT - 1, 5));
-    CALL(batching_engine_fork(engine, &copy));
+    CALL(batching_live_engine_submit(engine, &submitted, ids));
+    CALL(batching_live_engine_advance(engine, 0.5 / 3, 0));
+    CALL(batching_live_engine_abort(engine, 0));
+    CALL(batching_live_engine_set_output_length(engine, COUNT - 1, 5));
+    CALL(batching_live_engine_fork(engine, &copy));
     int64_t size = 0;
-    CALL(batching_engine_save(engine, NULL, 0, &size));
+    CALL(batching_live_engine_save(engine, NULL, 0, &size));
     uint8_t *bytes = malloc((size_t)size);
-    CALL(batching_engine_save(engine, bytes, size, NULL));
+    CALL(batching_live_engine_save(engine, bytes, size, NULL));
     tell(told, bytes, (size_t)size);
-    CALL(batching_engine_load(bytes, size, &given, &loaded));
+    CALL(batching_live_engine_load(bytes, size, &given, &loaded));
     batching_requests candidate = requests(told);
     candidate.count = 1;
     candidate.arrival_time = NULL;
     struct columns *columns = malloc(sizeof *columns);
     const batching_results written = results(told, columns);
-    CALL(batching_engine_estimate(loaded, &candidate, &written));
+    CALL(batching_live_engine_estimate(loaded, &candidate, &written));
     TELL(columns->end);
-    CALL(batching_engine_advance(loaded, 100 / 3.0, 0));
+    CALL(batching_live_engine_advance(loaded, 100 / 3.0, 0));
     double times[COUNT];
-    MADE(batching_engine_events, events);
+    MADE(batching_live_engine_events, events);
     memset(times, 0, sizeof times);
     events.capacity = COUNT;
     events.time = times;
-    CALL(batching_engine_poll(loaded, &events));
+    CALL(batching_live_engine_poll(loaded, &events));
     TELL(times);
-    MADE(batching_engine_state, state);
-    CALL(batching_engine_observe(loaded, &state));
+    MADE(batching_live_engine_state, state);
+    CALL(batching_live_engine_observe(loaded, &state));
     TELL(state);
     free(columns);
     free(bytes);
-    CALL(batching_engine_destroy(loaded));
-    CALL(batching_engine_destroy(copy));
-    CALL(batching_engine_destroy(engine));
+    CALL(batching_live_engine_destroy(loaded));
+    CALL(batching_live_engine_destroy(copy));
+    CALL(batching_live_engine_destroy(engine));
 }
 
 static const struct {
@@ -539,7 +539,7 @@ static void a_mode_that_a_callback_sets_is_the_hosts(void **state) {
     (void)state;
     double ends[2][COUNT];
     for (int changes = 0; changes < 2; changes++) {
-        INITIALIZED(batching_config, given);
+        INITIALIZED(batching_engine_config, given);
         INITIALIZED(batching_requests, submitted);
         INITIALIZED(batching_results, written);
         given.time_base = 0.01 / 3;

@@ -35,7 +35,7 @@ struct input {
     int32_t length_max;
     double arrival_rate;
     bool wants_columns;
-    batching_config config;
+    batching_engine_config config;
     const int32_t *priority;
     const int64_t *tie_break;
     const int64_t *hash_ids;

@@ -41,18 +41,18 @@ static batching_accumulator *two_in_flight(void) {
 }
 
 static batching_status look(batching_accumulator *accumulator) {
-    batching_metrics metrics;
+    batching_serving_metrics metrics;
     batching_distribution itl;
     batching_accumulator_state state;
     int64_t needed;
-    batching_metrics_init(&metrics, sizeof metrics);
+    batching_serving_metrics_init(&metrics, sizeof metrics);
     batching_distribution_init(&itl, sizeof itl);
     batching_accumulator_state_init(&state, sizeof state);
     metrics.itl = &itl;
     if (batching_accumulator_measure(accumulator, BATCHING_ACCUMULATOR_WINDOW, NULL, &metrics) != BATCHING_OK ||
         batching_accumulator_measure(accumulator, BATCHING_ACCUMULATOR_START, NULL, &metrics) != BATCHING_OK ||
-        batching_accumulator_state_read(accumulator, &state) != BATCHING_OK ||
-        batching_accumulator_serialize(accumulator, NULL, 0, &needed) != BATCHING_OK ||
+        batching_accumulator_observe(accumulator, &state) != BATCHING_OK ||
+        batching_accumulator_save(accumulator, NULL, 0, &needed) != BATCHING_OK ||
         batching_accumulator_prometheus(accumulator, "", "", 1, NULL, 0, &needed) != BATCHING_OK) {
         printf("%s\n", batching_last_error());
         return -1;
@@ -189,19 +189,19 @@ static batching_status run_bytes(const struct input *given) {
     batching_accumulator *accumulator = two_in_flight();
     batching_accumulator_finished(accumulator, 0, 1.0, BATCHING_FINISHED_STOP);
     int64_t size = 0;
-    batching_accumulator_serialize(accumulator, NULL, 0, &size);
+    batching_accumulator_save(accumulator, NULL, 0, &size);
     uint8_t *bytes = malloc((size_t)size);
-    batching_accumulator_serialize(accumulator, bytes, size, NULL);
+    batching_accumulator_save(accumulator, bytes, size, NULL);
     batching_accumulator *made = NULL;
     batching_status status = BATCHING_ERROR_INVALID_ARGUMENT;
     for (int64_t length = 0; length < size && status == BATCHING_ERROR_INVALID_ARGUMENT; length++) {
         uint8_t *shorter = memcpy(malloc((size_t)length + 1), bytes, (size_t)length);
-        status = batching_accumulator_deserialize(shorter, length, &made);
+        status = batching_accumulator_load(shorter, length, &made);
         free(shorter);
     }
     for (int64_t place = 0; place < size && status == BATCHING_ERROR_INVALID_ARGUMENT; place++) {
         bytes[place] ^= (uint8_t)(1 + place % 255);
-        status = batching_accumulator_deserialize(bytes, size, &made);
+        status = batching_accumulator_load(bytes, size, &made);
         bytes[place] ^= (uint8_t)(1 + place % 255);
     }
     free(bytes);
@@ -221,11 +221,11 @@ static batching_status run_doubling(const struct input *given) {
     batching_status status = BATCHING_OK;
     for (int doubling = 0; doubling < 64 && status == BATCHING_OK; doubling++) {
         int64_t size = 0;
-        batching_accumulator_serialize(accumulator, NULL, 0, &size);
+        batching_accumulator_save(accumulator, NULL, 0, &size);
         uint8_t *bytes = malloc((size_t)size);
-        batching_accumulator_serialize(accumulator, bytes, size, NULL);
+        batching_accumulator_save(accumulator, bytes, size, NULL);
         batching_accumulator *copy = NULL;
-        batching_accumulator_deserialize(bytes, size, &copy);
+        batching_accumulator_load(bytes, size, &copy);
         free(bytes);
         status = batching_accumulator_merge(accumulator, copy);
         batching_accumulator_destroy(copy);
@@ -241,7 +241,7 @@ const struct table ACCUMULATOR_TABLES[] = {
     {"an event of an accumulator", run_event, ROWS(EVENTS), false},
     {"accumulator_create", run_create, ROWS(SETTINGS), false},
     {"accumulator_create with little memory", run_create_with_little_memory, ROWS(MEMORY), true},
-    {"accumulator_deserialize", run_bytes, ROWS(BYTES), false},
+    {"accumulator_load", run_bytes, ROWS(BYTES), false},
     {"accumulator_merge", run_doubling, ROWS(DOUBLINGS), false},
 };
 const size_t ACCUMULATOR_TABLE_COUNT = sizeof ACCUMULATOR_TABLES / sizeof *ACCUMULATOR_TABLES;

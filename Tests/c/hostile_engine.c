@@ -32,7 +32,7 @@ static int32_t stop(const batching_progress *progress, void *user_data) {
 }
 
 static batching_status run_engine(const struct input *given) {
-    batching_config config = given->config;
+    batching_engine_config config = given->config;
     config.struct_size = sizeof config;
     batching_requests requests;
     batching_requests_init(&requests, sizeof requests);

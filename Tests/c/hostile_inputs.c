@@ -363,7 +363,7 @@ static batching_status run_inits_of_null(const struct input *given) {
         batching_batch_metrics_init(NULL, 1),
         batching_comparison_init(NULL, 56),
         batching_workload_init(NULL, 40),
-        batching_config_init(NULL, 216),
+        batching_engine_config_init(NULL, 216),
         batching_iteration_log_init(NULL, 128),
         batching_decision_log_init(NULL, 0),
         batching_static_simulate(NULL, 1, 1, NULL, NULL),

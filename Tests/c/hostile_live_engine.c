@@ -18,24 +18,24 @@ static batching_requests one_request(const int32_t *length, const double *arriva
 /* One call, by the fields of an input: which (batch_size), whose (max_seq_len), when (total_time), how long
  * (length_min).
  */
-static batching_status call(batching_engine *engine, const struct input *given) {
+static batching_status call(batching_live_engine *engine, const struct input *given) {
     const int64_t ids[] = {given->max_seq_len, given->max_seq_len};
     batching_requests requests = one_request(&given->length_min, &given->total_time);
     switch (given->batch_size) {
     case SUBMIT:
-        return batching_engine_submit(engine, &requests, ids);
+        return batching_live_engine_submit(engine, &requests, ids);
     case SUBMIT_TWICE:
         requests.count = 2;
         requests.prompt_length = requests.output_length = NULL;
         requests.arrival_time = NULL;
-        return batching_engine_submit(engine, &requests, ids);
+        return batching_live_engine_submit(engine, &requests, ids);
     case ADVANCE:
         /* As many iterations as the request's number. */
-        return batching_engine_advance(engine, given->total_time, given->max_seq_len);
+        return batching_live_engine_advance(engine, given->total_time, given->max_seq_len);
     case ABORT:
-        return batching_engine_abort(engine, given->max_seq_len);
+        return batching_live_engine_abort(engine, given->max_seq_len);
     case SET_OUTPUT_LENGTH:
-        return batching_engine_set_output_length(engine, given->max_seq_len, given->length_min);
+        return batching_live_engine_set_output_length(engine, given->max_seq_len, given->length_min);
     default: {
         double end_time = UNTOUCHED;
         batching_results results;
@@ -43,43 +43,43 @@ static batching_status call(batching_engine *engine, const struct input *given) 
         results.capacity = 1;
         results.end_time = &end_time;
         requests.prompt_length = NULL;
-        return unless_written(batching_engine_estimate(engine, &requests, &results), end_time);
+        return unless_written(batching_live_engine_estimate(engine, &requests, &results), end_time);
     }
     }
 }
 
 /* One slot, at 1.5 s of iterations of a second: 0 runs, INT64_MIN waits, and INT64_MAX comes at the end of time. */
-static batching_engine *three_in_flight(void) {
-    batching_config config;
-    batching_config_init(&config, sizeof config);
+static batching_live_engine *three_in_flight(void) {
+    batching_engine_config config;
+    batching_engine_config_init(&config, sizeof config);
     config.max_num_seqs = 1;
     config.time_base = 1.0;
-    batching_engine *engine = NULL;
-    batching_engine_create(&config, &engine);
+    batching_live_engine *engine = NULL;
+    batching_live_engine_create(&config, &engine);
     batching_requests requests;
     batching_requests_init(&requests, sizeof requests);
     requests.count = 3;
     requests.output_length = LENGTHS(10, 10, 10);
     requests.arrival_time = DOUBLES(0.0, 1.0, BATCHING_TIME_MAX);
-    batching_engine_submit(engine, &requests, IDS(0, INT64_MIN, INT64_MAX));
-    batching_engine_advance(engine, 1.5, 0);
+    batching_live_engine_submit(engine, &requests, IDS(0, INT64_MIN, INT64_MAX));
+    batching_live_engine_advance(engine, 1.5, 0);
     return engine;
 }
 
 /* Nobody is lost, all can be told, and a copy goes on for some iterations. */
-static batching_status look(batching_engine *engine) {
-    batching_engine_state state;
-    batching_engine_events events;
-    batching_engine_state_init(&state, sizeof state);
-    batching_engine_events_init(&events, sizeof events);
+static batching_status look(batching_live_engine *engine) {
+    batching_live_engine_state state;
+    batching_live_engine_events events;
+    batching_live_engine_state_init(&state, sizeof state);
+    batching_live_engine_events_init(&events, sizeof events);
     events.capacity = INT64_MAX;
-    batching_engine *copy = NULL;
-    batching_status status = batching_engine_observe(engine, &state);
+    batching_live_engine *copy = NULL;
+    batching_status status = batching_live_engine_observe(engine, &state);
     const double later = state.clock > 9e9 ? BATCHING_TIME_MAX : state.clock + 5.0;
-    if (status != BATCHING_OK || (status = batching_engine_poll(engine, &events)) != BATCHING_OK ||
-        (status = batching_engine_fork(engine, &copy)) != BATCHING_OK ||
-        (status = batching_engine_advance(copy, later, 3)) != BATCHING_OK ||
-        (status = batching_engine_destroy(copy)) != BATCHING_OK) {
+    if (status != BATCHING_OK || (status = batching_live_engine_poll(engine, &events)) != BATCHING_OK ||
+        (status = batching_live_engine_fork(engine, &copy)) != BATCHING_OK ||
+        (status = batching_live_engine_advance(copy, later, 3)) != BATCHING_OK ||
+        (status = batching_live_engine_destroy(copy)) != BATCHING_OK) {
         printf("%s\n", batching_last_error());
         return -1;
     }
@@ -97,19 +97,19 @@ static batching_status look(batching_engine *engine) {
 
 /* A call that fails leaves the engine as it was. */
 static batching_status run_call(const struct input *given) {
-    batching_engine *engine = three_in_flight();
-    batching_engine_state before, after;
-    batching_engine_state_init(&before, sizeof before);
-    batching_engine_state_init(&after, sizeof after);
-    batching_engine_observe(engine, &before);
+    batching_live_engine *engine = three_in_flight();
+    batching_live_engine_state before, after;
+    batching_live_engine_state_init(&before, sizeof before);
+    batching_live_engine_state_init(&after, sizeof after);
+    batching_live_engine_observe(engine, &before);
     batching_status status = call(engine, given);
-    batching_engine_observe(engine, &after);
+    batching_live_engine_observe(engine, &after);
     if (status != BATCHING_OK && memcmp(&before, &after, sizeof before) != 0) {
         printf("a call that fails has changed something\n");
         status = -1;
     }
     const batching_status looked = look(engine);
-    batching_engine_destroy(engine);
+    batching_live_engine_destroy(engine);
     return looked == BATCHING_OK ? status : looked;
 }
 
@@ -263,10 +263,10 @@ static int32_t refuse(const batching_policy_view *view, batching_policy_decision
 
 /* A live engine with the given settings serves the given requests until nothing is left to do. */
 static batching_status run_engine(const struct input *given) {
-    batching_config config = given->config;
+    batching_engine_config config = given->config;
     config.struct_size = sizeof config;
-    batching_engine *engine = NULL;
-    batching_status status = batching_engine_create(&config, &engine);
+    batching_live_engine *engine = NULL;
+    batching_status status = batching_live_engine_create(&config, &engine);
     if (status != BATCHING_OK) {
         return engine == NULL ? status : -1;
     }
@@ -282,20 +282,20 @@ static batching_status run_engine(const struct input *given) {
     requests.hash_offsets = given->hash_offsets;
     requests.hash_block_size = given->hash_block_size;
     requests.hash_covers_output = given->hash_covers_output;
-    status = batching_engine_submit(engine, &requests, NULL);
+    status = batching_live_engine_submit(engine, &requests, NULL);
     if (status == BATCHING_OK) {
-        status = batching_engine_advance(engine, INFINITY, 0);
+        status = batching_live_engine_advance(engine, INFINITY, 0);
     }
     if (status == BATCHING_OK) {
         status = look(engine);
-    } else if (config.policy == BATCHING_POLICY_CUSTOM && batching_engine_advance(engine, INFINITY, 0) != status) {
+    } else if (config.policy == BATCHING_POLICY_CUSTOM && batching_live_engine_advance(engine, INFINITY, 0) != status) {
         printf("the same answer is no longer refused\n");
         status = -1;
-    } else if (status == BATCHING_ERROR_OVERFLOW && batching_engine_fork(engine, &engine) != status) {
+    } else if (status == BATCHING_ERROR_OVERFLOW && batching_live_engine_fork(engine, &engine) != status) {
         printf("it goes on after an overflow\n");
         status = -1;
     }
-    batching_engine_destroy(engine);
+    batching_live_engine_destroy(engine);
     return status;
 }
 
@@ -413,23 +413,23 @@ static batching_status run_asynchronously(const struct input *given) {
 /* So many requests that the memory that is left does not hold them, and an engine that has some. */
 enum { MANY = 1000000 };
 
-static batching_engine *engine_of_many(const batching_config *config) {
-    batching_engine *engine = NULL;
-    batching_engine_create(config, &engine);
+static batching_live_engine *engine_of_many(const batching_engine_config *config) {
+    batching_live_engine *engine = NULL;
+    batching_live_engine_create(config, &engine);
     batching_requests requests;
     batching_requests_init(&requests, sizeof requests);
     requests.count = MANY;
-    return batching_engine_submit(engine, &requests, NULL) == BATCHING_OK ? engine : NULL;
+    return batching_live_engine_submit(engine, &requests, NULL) == BATCHING_OK ? engine : NULL;
 }
 
 /* Without memory for the call the engine is as it was, and goes on. */
-static batching_status still_works(batching_engine *engine, int64_t submitted, batching_status status) {
-    batching_engine_state state;
-    batching_engine_state_init(&state, sizeof state);
-    if (batching_engine_observe(engine, &state) != BATCHING_OK || state.submitted != submitted ||
-        batching_engine_advance(engine, INFINITY, 2) != BATCHING_OK ||
-        batching_engine_observe(engine, &state) != BATCHING_OK || state.iterations != (submitted > 0 ? 2 : 0) ||
-        batching_engine_destroy(engine) != BATCHING_OK) {
+static batching_status still_works(batching_live_engine *engine, int64_t submitted, batching_status status) {
+    batching_live_engine_state state;
+    batching_live_engine_state_init(&state, sizeof state);
+    if (batching_live_engine_observe(engine, &state) != BATCHING_OK || state.submitted != submitted ||
+        batching_live_engine_advance(engine, INFINITY, 2) != BATCHING_OK ||
+        batching_live_engine_observe(engine, &state) != BATCHING_OK || state.iterations != (submitted > 0 ? 2 : 0) ||
+        batching_live_engine_destroy(engine) != BATCHING_OK) {
         printf("it does not go on: %s\n", batching_last_error());
         return -1;
     }
@@ -437,14 +437,14 @@ static batching_status still_works(batching_engine *engine, int64_t submitted, b
 }
 
 static batching_status run_submit_with_little_memory(const struct input *given) {
-    batching_engine *engine = NULL;
-    batching_engine_create(NULL, &engine);
+    batching_live_engine *engine = NULL;
+    batching_live_engine_create(NULL, &engine);
     batching_requests requests = one_request(LENGTHS(10), NULL);
-    batching_engine_submit(engine, &requests, NULL);
+    batching_live_engine_submit(engine, &requests, NULL);
     leave_little_memory();
     batching_requests_init(&requests, sizeof requests);
     requests.count = given->count;
-    return still_works(engine, 1, batching_engine_submit(engine, &requests, NULL));
+    return still_works(engine, 1, batching_live_engine_submit(engine, &requests, NULL));
 }
 
 static const struct row TOO_MANY_REQUESTS[] = {
@@ -454,61 +454,64 @@ static const struct row TOO_MANY_REQUESTS[] = {
 
 static batching_status run_fork_with_little_memory(const struct input *given) {
     (void)given;
-    batching_engine *engine = engine_of_many(NULL), *copy = NULL;
+    batching_live_engine *engine = engine_of_many(NULL), *copy = NULL;
     leave_little_memory();
-    const batching_status status = batching_engine_fork(engine, &copy);
+    const batching_status status = batching_live_engine_fork(engine, &copy);
     return copy == NULL ? still_works(engine, MANY, status) : -1;
 }
 
 static batching_status run_estimate_with_little_memory(const struct input *given) {
     (void)given;
-    batching_engine *engine = engine_of_many(NULL);
+    batching_live_engine *engine = engine_of_many(NULL);
     leave_little_memory();
     const batching_requests requests = one_request(LENGTHS(10), NULL);
-    return still_works(engine, MANY, batching_engine_estimate(engine, &requests, NULL));
+    return still_works(engine, MANY, batching_live_engine_estimate(engine, &requests, NULL));
 }
 
 /* The cache of a million blocks takes more than there is: to make, and to copy. */
 static batching_status run_cache_with_little_memory(const struct input *given) {
-    batching_config config;
-    batching_config_init(&config, sizeof config);
+    batching_engine_config config;
+    batching_engine_config_init(&config, sizeof config);
     config.enable_prefix_caching = 1;
     config.num_gpu_blocks = 1000000;
-    batching_engine *engine = NULL, *copy = NULL;
+    batching_live_engine *engine = NULL, *copy = NULL;
     if (given->count > 0) {
-        batching_engine_create(&config, &engine);
+        batching_live_engine_create(&config, &engine);
     }
     leave_little_memory();
     if (engine == NULL) {
-        const batching_status status = batching_engine_create(&config, &engine);
+        const batching_status status = batching_live_engine_create(&config, &engine);
         return engine == NULL ? status : -1;
     }
-    const batching_status status = batching_engine_fork(engine, &copy);
+    const batching_status status = batching_live_engine_fork(engine, &copy);
     return copy == NULL ? still_works(engine, 0, status) : -1;
 }
 
 /* What happens to a million requests at once does not fit. Then it can only be observed, polled and destroyed. */
 static batching_status run_advance_with_little_memory(const struct input *given) {
     (void)given;
-    batching_config config;
-    batching_config_init(&config, sizeof config);
+    batching_engine_config config;
+    batching_engine_config_init(&config, sizeof config);
     config.policy = BATCHING_POLICY_CONTINUOUS;
     config.max_num_seqs = MANY;
-    batching_engine *engine = engine_of_many(&config), *copy = NULL;
+    batching_live_engine *engine = engine_of_many(&config), *copy = NULL;
     leave_little_memory();
-    const batching_status status = batching_engine_advance(engine, INFINITY, 0);
-    batching_engine_state state;
-    batching_engine_events events;
-    batching_engine_state_init(&state, sizeof state);
-    batching_engine_events_init(&events, sizeof events);
+    const batching_status status = batching_live_engine_advance(engine, INFINITY, 0);
+    batching_live_engine_state state;
+    batching_live_engine_events events;
+    batching_live_engine_state_init(&state, sizeof state);
+    batching_live_engine_events_init(&events, sizeof events);
     events.capacity = 3 * MANY;
     const batching_requests requests = one_request(LENGTHS(1), NULL);
-    if (batching_engine_advance(engine, 1.0, 0) != status ||
-        batching_engine_submit(engine, &requests, NULL) != status || batching_engine_abort(engine, 0) != status ||
-        batching_engine_set_output_length(engine, 0, 1) != status ||
-        batching_engine_estimate(engine, &requests, NULL) != status || batching_engine_fork(engine, &copy) != status ||
-        copy != NULL || batching_engine_observe(engine, &state) != BATCHING_OK ||
-        batching_engine_poll(engine, &events) != BATCHING_OK || batching_engine_destroy(engine) != BATCHING_OK) {
+    if (batching_live_engine_advance(engine, 1.0, 0) != status ||
+        batching_live_engine_submit(engine, &requests, NULL) != status ||
+        batching_live_engine_abort(engine, 0) != status ||
+        batching_live_engine_set_output_length(engine, 0, 1) != status ||
+        batching_live_engine_estimate(engine, &requests, NULL) != status ||
+        batching_live_engine_fork(engine, &copy) != status || copy != NULL ||
+        batching_live_engine_observe(engine, &state) != BATCHING_OK ||
+        batching_live_engine_poll(engine, &events) != BATCHING_OK ||
+        batching_live_engine_destroy(engine) != BATCHING_OK) {
         printf("it is used after it failed\n");
         return -1;
     }
@@ -518,23 +521,24 @@ static batching_status run_advance_with_little_memory(const struct input *given)
 /* A million requests that a policy has been shown: they cannot be copied, and go on. */
 static batching_status run_policy_with_little_memory(const struct input *given) {
     (void)given;
-    batching_config config;
-    batching_config_init(&config, sizeof config);
+    batching_engine_config config;
+    batching_engine_config_init(&config, sizeof config);
     config.policy = BATCHING_POLICY_CUSTOM;
     config.policy_callback = admit_first;
-    batching_engine *engine = engine_of_many(&config), *copy = NULL;
-    batching_engine_advance(engine, INFINITY, 1);
+    batching_live_engine *engine = engine_of_many(&config), *copy = NULL;
+    batching_live_engine_advance(engine, INFINITY, 1);
     leave_little_memory();
     const batching_requests requests = one_request(LENGTHS(10), NULL);
-    const batching_status status = batching_engine_estimate(engine, &requests, NULL);
-    batching_engine_state state;
-    batching_engine_state_init(&state, sizeof state);
-    if (batching_engine_estimate(engine, &requests, NULL) != status || batching_engine_fork(engine, &copy) != status ||
-        copy != NULL || batching_engine_abort(engine, MANY - 1) != BATCHING_OK ||
-        batching_engine_set_output_length(engine, MANY - 2, 7) != BATCHING_OK ||
-        batching_engine_advance(engine, INFINITY, 2) != BATCHING_OK ||
-        batching_engine_observe(engine, &state) != BATCHING_OK || state.finished != 3 || state.aborted != 1 ||
-        batching_engine_destroy(engine) != BATCHING_OK) {
+    const batching_status status = batching_live_engine_estimate(engine, &requests, NULL);
+    batching_live_engine_state state;
+    batching_live_engine_state_init(&state, sizeof state);
+    if (batching_live_engine_estimate(engine, &requests, NULL) != status ||
+        batching_live_engine_fork(engine, &copy) != status || copy != NULL ||
+        batching_live_engine_abort(engine, MANY - 1) != BATCHING_OK ||
+        batching_live_engine_set_output_length(engine, MANY - 2, 7) != BATCHING_OK ||
+        batching_live_engine_advance(engine, INFINITY, 2) != BATCHING_OK ||
+        batching_live_engine_observe(engine, &state) != BATCHING_OK || state.finished != 3 || state.aborted != 1 ||
+        batching_live_engine_destroy(engine) != BATCHING_OK) {
         printf("it does not go on: %s\n", batching_last_error());
         return -1;
     }

@@ -10,7 +10,7 @@
 struct asked {
     int64_t times;
     int64_t stops_at; /* 0: never */
-    batching_engine *engine;
+    batching_live_engine *engine;
     batching_status busy;
 };
 
@@ -18,7 +18,7 @@ static int32_t ask(void *user_data) {
     struct asked *asked = user_data;
     asked->times++;
     if (asked->engine != NULL)
-        asked->busy = batching_engine_abort(asked->engine, 0);
+        asked->busy = batching_live_engine_abort(asked->engine, 0);
     return asked->times == asked->stops_at;
 }
 
@@ -78,15 +78,15 @@ static int32_t one_token_each(const batching_policy_view *view, batching_policy_
 }
 
 /* A prompt in chunks of one token ahead of many that decode. */
-static batching_engine *crowd(int64_t count) {
-    batching_config config;
-    batching_config_init(&config, sizeof config);
+static batching_live_engine *crowd(int64_t count) {
+    batching_engine_config config;
+    batching_engine_config_init(&config, sizeof config);
     config.max_num_seqs = count + 1;
     config.max_num_batched_tokens = 1 << 30;
     config.policy = BATCHING_POLICY_CUSTOM;
     config.policy_callback = one_token_each;
-    batching_engine *engine = NULL;
-    assert_int_equal(batching_engine_create(&config, &engine), BATCHING_OK);
+    batching_live_engine *engine = NULL;
+    assert_int_equal(batching_live_engine_create(&config, &engine), BATCHING_OK);
     int32_t *prompt = malloc((size_t)(count + 1) * sizeof *prompt),
             *output = malloc((size_t)(count + 1) * sizeof *output);
     assert_non_null(prompt);
@@ -100,7 +100,7 @@ static batching_engine *crowd(int64_t count) {
     requests.count = count + 1;
     requests.prompt_length = prompt;
     requests.output_length = output;
-    assert_int_equal(batching_engine_submit(engine, &requests, NULL), BATCHING_OK);
+    assert_int_equal(batching_live_engine_submit(engine, &requests, NULL), BATCHING_OK);
     free(prompt);
     free(output);
     return engine;
@@ -133,52 +133,52 @@ static void bins_of_a_timeline_are_counted(void **state) {
 
 static void iterations_that_walk_ask_sooner(void **state) {
     (void)state;
-    batching_engine *engine = crowd(20000);
+    batching_live_engine *engine = crowd(20000);
     struct asked asked = {.stops_at = 10, .engine = engine};
     batching_interrupt_set(ask, &asked);
-    assert_int_equal(batching_engine_advance(engine, INFINITY, 0), BATCHING_ERROR_CANCELLED);
+    assert_int_equal(batching_live_engine_advance(engine, INFINITY, 0), BATCHING_ERROR_CANCELLED);
     batching_interrupt_set(NULL, NULL);
     /* The handle is in use meanwhile. */
     assert_int_equal(asked.busy, BATCHING_ERROR_BUSY);
-    batching_engine_state told;
-    batching_engine_state_init(&told, sizeof told);
-    assert_int_equal(batching_engine_observe(engine, &told), BATCHING_OK);
+    batching_live_engine_state told;
+    batching_live_engine_state_init(&told, sizeof told);
+    assert_int_equal(batching_live_engine_observe(engine, &told), BATCHING_OK);
     /* Iterations that look at no request ask every 8,192 of them. */
     assert_true(told.iterations < 10 * 8192);
     /* It goes on. */
     int64_t before = told.iterations;
-    assert_int_equal(batching_engine_advance(engine, INFINITY, 100), BATCHING_OK);
-    assert_int_equal(batching_engine_observe(engine, &told), BATCHING_OK);
+    assert_int_equal(batching_live_engine_advance(engine, INFINITY, 100), BATCHING_OK);
+    assert_int_equal(batching_live_engine_observe(engine, &told), BATCHING_OK);
     assert_int_equal(told.iterations, before + 100);
-    assert_int_equal(batching_engine_destroy(engine), BATCHING_OK);
+    assert_int_equal(batching_live_engine_destroy(engine), BATCHING_OK);
 }
 
 static void a_submit_that_is_stopped_takes_nothing(void **state) {
     (void)state;
-    batching_engine *engine = NULL;
-    assert_int_equal(batching_engine_create(NULL, &engine), BATCHING_OK);
+    batching_live_engine *engine = NULL;
+    assert_int_equal(batching_live_engine_create(NULL, &engine), BATCHING_OK);
     batching_requests requests;
     batching_requests_init(&requests, sizeof requests);
     requests.count = COUNT;
     struct asked asked = {.stops_at = 2};
     batching_interrupt_set(ask, &asked);
-    assert_int_equal(batching_engine_submit(engine, &requests, NULL), BATCHING_ERROR_CANCELLED);
+    assert_int_equal(batching_live_engine_submit(engine, &requests, NULL), BATCHING_ERROR_CANCELLED);
     batching_interrupt_set(NULL, NULL);
-    batching_engine_state told;
-    batching_engine_state_init(&told, sizeof told);
-    assert_int_equal(batching_engine_observe(engine, &told), BATCHING_OK);
+    batching_live_engine_state told;
+    batching_live_engine_state_init(&told, sizeof told);
+    assert_int_equal(batching_live_engine_observe(engine, &told), BATCHING_OK);
     assert_int_equal(told.submitted, 0);
-    assert_int_equal(batching_engine_submit(engine, &requests, NULL), BATCHING_OK);
-    assert_int_equal(batching_engine_observe(engine, &told), BATCHING_OK);
+    assert_int_equal(batching_live_engine_submit(engine, &requests, NULL), BATCHING_OK);
+    assert_int_equal(batching_live_engine_observe(engine, &told), BATCHING_OK);
     assert_int_equal(told.submitted, COUNT);
-    assert_int_equal(batching_engine_destroy(engine), BATCHING_OK);
+    assert_int_equal(batching_live_engine_destroy(engine), BATCHING_OK);
 }
 
 /* All of it happens in one iteration: as many are admitted, and finish. */
 static void one_large_iteration_asks_on_its_way(void **state) {
     (void)state;
-    batching_config config;
-    batching_config_init(&config, sizeof config);
+    batching_engine_config config;
+    batching_engine_config_init(&config, sizeof config);
     config.max_num_seqs = COUNT;
     config.max_num_batched_tokens = COUNT;
     batching_requests requests;
@@ -236,10 +236,10 @@ static batching_accumulator *accumulator_with(int64_t first, int64_t count) {
 }
 
 static uint8_t *bytes_of(batching_accumulator *live, int64_t *size) {
-    assert_int_equal(batching_accumulator_serialize(live, NULL, 0, size), BATCHING_OK);
+    assert_int_equal(batching_accumulator_save(live, NULL, 0, size), BATCHING_OK);
     uint8_t *bytes = malloc((size_t)*size);
     assert_non_null(bytes);
-    assert_int_equal(batching_accumulator_serialize(live, bytes, *size, size), BATCHING_OK);
+    assert_int_equal(batching_accumulator_save(live, bytes, *size, size), BATCHING_OK);
     return bytes;
 }
 
@@ -284,11 +284,11 @@ static void an_accumulator_that_is_stopped_stays_as_it_is(void **state) {
     int64_t needed = -7;
     asked = (struct asked){.stops_at = 3};
     batching_interrupt_set(ask, &asked);
-    assert_int_equal(batching_accumulator_serialize(live, NULL, 0, &needed), BATCHING_ERROR_CANCELLED);
+    assert_int_equal(batching_accumulator_save(live, NULL, 0, &needed), BATCHING_ERROR_CANCELLED);
     assert_int_equal(needed, -7);
     asked = (struct asked){.stops_at = 3};
     batching_accumulator *loaded = NULL;
-    assert_int_equal(batching_accumulator_deserialize(merged, merged_size, &loaded), BATCHING_ERROR_CANCELLED);
+    assert_int_equal(batching_accumulator_load(merged, merged_size, &loaded), BATCHING_ERROR_CANCELLED);
     assert_null(loaded);
     batching_interrupt_set(NULL, NULL);
     require_same(live, merged, merged_size);
@@ -304,39 +304,39 @@ static void an_accumulator_that_is_stopped_stays_as_it_is(void **state) {
 /* The same of an engine: what is stopped leaves it as it is, and what was not stopped tells the same. */
 static void an_engine_that_is_stopped_stays_as_it_is(void **state) {
     (void)state;
-    batching_engine *engine = NULL, *copy = NULL;
-    assert_int_equal(batching_engine_create(NULL, &engine), BATCHING_OK);
+    batching_live_engine *engine = NULL, *copy = NULL;
+    assert_int_equal(batching_live_engine_create(NULL, &engine), BATCHING_OK);
     batching_requests requests;
     batching_requests_init(&requests, sizeof requests);
     requests.count = IN_FLIGHT;
-    assert_int_equal(batching_engine_submit(engine, &requests, NULL), BATCHING_OK);
+    assert_int_equal(batching_live_engine_submit(engine, &requests, NULL), BATCHING_OK);
     int64_t size = 0, again = -7;
-    assert_int_equal(batching_engine_save(engine, NULL, 0, &size), BATCHING_OK);
+    assert_int_equal(batching_live_engine_save(engine, NULL, 0, &size), BATCHING_OK);
     uint8_t *bytes = malloc((size_t)size), *later = malloc((size_t)size);
     assert_non_null(bytes);
     assert_non_null(later);
-    assert_int_equal(batching_engine_save(engine, bytes, size, &size), BATCHING_OK);
+    assert_int_equal(batching_live_engine_save(engine, bytes, size, &size), BATCHING_OK);
 
     struct asked asked;
     for (int64_t stops_at = 1; stops_at <= 6; stops_at++) {
         asked = (struct asked){.stops_at = stops_at};
         batching_interrupt_set(ask, &asked);
-        assert_int_equal(batching_engine_save(engine, NULL, 0, &again), BATCHING_ERROR_CANCELLED);
+        assert_int_equal(batching_live_engine_save(engine, NULL, 0, &again), BATCHING_ERROR_CANCELLED);
         assert_int_equal(again, -7);
         asked.times = 0;
-        assert_int_equal(batching_engine_fork(engine, &copy), BATCHING_ERROR_CANCELLED);
+        assert_int_equal(batching_live_engine_fork(engine, &copy), BATCHING_ERROR_CANCELLED);
         assert_null(copy);
         asked.times = 0;
-        assert_int_equal(batching_engine_load(bytes, size, NULL, &copy), BATCHING_ERROR_CANCELLED);
+        assert_int_equal(batching_live_engine_load(bytes, size, NULL, &copy), BATCHING_ERROR_CANCELLED);
         assert_null(copy);
         batching_interrupt_set(NULL, NULL);
     }
-    assert_int_equal(batching_engine_save(engine, later, size, &again), BATCHING_OK);
+    assert_int_equal(batching_live_engine_save(engine, later, size, &again), BATCHING_OK);
     assert_int_equal(again, size);
     assert_memory_equal(bytes, later, (size_t)size);
     free(bytes);
     free(later);
-    assert_int_equal(batching_engine_destroy(engine), BATCHING_OK);
+    assert_int_equal(batching_live_engine_destroy(engine), BATCHING_OK);
 }
 
 /* What each function tells of the same columns, in a struct or a number, and that it is not told if it is stopped. */
@@ -346,7 +346,7 @@ union told {
     batching_summary summary;
     batching_comparison comparison;
     batching_batch_metrics batch_metrics;
-    batching_metrics metrics;
+    batching_serving_metrics metrics;
     batching_distribution distribution;
     batching_load load;
     int64_t number;
@@ -402,8 +402,8 @@ static batching_status tell_comparison(union told *told) {
 
 static batching_status tell_engine(union told *told) {
     const batching_requests requests = rows();
-    batching_config config;
-    batching_config_init(&config, sizeof config);
+    batching_engine_config config;
+    batching_engine_config_init(&config, sizeof config);
     config.max_num_seqs = config.max_num_batched_tokens = ROWS;
     return batching_simulate(&config, &requests, NULL, &told->summary);
 }
@@ -415,7 +415,7 @@ static batching_status tell_batch_metrics(union told *told) {
 
 static batching_status tell_metrics(union told *told) {
     const batching_recorded recorded = recorded_rows();
-    return batching_metrics_calculate(&recorded, NULL, &told->metrics);
+    return batching_serving_metrics_calculate(&recorded, NULL, &told->metrics);
 }
 
 static batching_status tell_distribution(union told *told) {
@@ -448,7 +448,7 @@ static const struct {
     TELLER(batching_comparison, tell_comparison),
     TELLER(batching_summary, tell_engine),
     TELLER(batching_batch_metrics, tell_batch_metrics),
-    TELLER(batching_metrics, tell_metrics),
+    TELLER(batching_serving_metrics, tell_metrics),
     TELLER(batching_distribution, tell_distribution),
     TELLER(batching_load, tell_load),
     {"tell_hashes", NULL, sizeof(int64_t), tell_hashes},

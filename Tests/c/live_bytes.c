@@ -7,7 +7,7 @@ enum { MOST_EVENTS = 32 };
 
 /* Three requests at 0, of 10 prompt and 10, 4 and 5 output tokens, for two slots, an iteration a quarter of a second:
  * 0 and 1 run until 1.0, when 1 is done and 2 is admitted; 2 is done at 2.25, and 0 at 2.5. */
-static batching_engine *lesson(batching_config config) {
+static batching_live_engine *lesson(batching_engine_config config) {
     config.max_num_seqs = 2;
     config.num_gpu_blocks = 100;
     config.time_base = 0.25;
@@ -15,20 +15,20 @@ static batching_engine *lesson(batching_config config) {
     requests.count = 3;
     requests.prompt_length = LENGTHS(10, 10, 10);
     requests.output_length = LENGTHS(10, 4, 5);
-    batching_engine *engine = NULL;
-    assert_succeeds(batching_engine_create(&config, &engine));
-    assert_succeeds(batching_engine_submit(engine, &requests, NULL));
+    batching_live_engine *engine = NULL;
+    assert_succeeds(batching_live_engine_create(&config, &engine));
+    assert_succeeds(batching_live_engine_submit(engine, &requests, NULL));
     return engine;
 }
 
-static batching_config plain(void) {
-    INITIALIZED(batching_config, config);
+static batching_engine_config plain(void) {
+    INITIALIZED(batching_engine_config, config);
     return config;
 }
 
-static batching_engine_state state_of(batching_engine *engine) {
-    INITIALIZED(batching_engine_state, now);
-    assert_succeeds(batching_engine_observe(engine, &now));
+static batching_live_engine_state state_of(batching_live_engine *engine) {
+    INITIALIZED(batching_live_engine_state, now);
+    assert_succeeds(batching_live_engine_observe(engine, &now));
     return now;
 }
 
@@ -37,27 +37,27 @@ struct bytes {
     int64_t size;
 };
 
-static struct bytes saved(batching_engine *engine) {
+static struct bytes saved(batching_live_engine *engine) {
     struct bytes saved = {NULL, 0};
-    assert_succeeds(batching_engine_save(engine, NULL, 0, &saved.size));
+    assert_succeeds(batching_live_engine_save(engine, NULL, 0, &saved.size));
     saved.bytes = malloc((size_t)saved.size);
-    assert_succeeds(batching_engine_save(engine, saved.bytes, saved.size, NULL));
+    assert_succeeds(batching_live_engine_save(engine, saved.bytes, saved.size, NULL));
     return saved;
 }
 
 /* What is left to tell until the last request is done: ids, and times in quarters of a second. */
-static void assert_finishes(batching_engine *engine, int64_t first_id, double first_time, int64_t second_id,
+static void assert_finishes(batching_live_engine *engine, int64_t first_id, double first_time, int64_t second_id,
                             double second_time) {
     double time[MOST_EVENTS];
     int64_t request[MOST_EVENTS];
     int32_t event[MOST_EVENTS];
-    INITIALIZED(batching_engine_events, events);
+    INITIALIZED(batching_live_engine_events, events);
     events.capacity = MOST_EVENTS;
     events.time = time;
     events.request = request;
     events.event = event;
-    assert_succeeds(batching_engine_advance(engine, INFINITY, 0));
-    assert_succeeds(batching_engine_poll(engine, &events));
+    assert_succeeds(batching_live_engine_advance(engine, INFINITY, 0));
+    assert_succeeds(batching_live_engine_poll(engine, &events));
     assert_in_range(events.count, 2, MOST_EVENTS);
     const int64_t last = events.count - 1;
     assert_int_equal(event[last - 1], BATCHING_EVENT_FINISHED);
@@ -71,18 +71,18 @@ static void assert_finishes(batching_engine *engine, int64_t first_id, double fi
 static void what_is_loaded_goes_on(void **state) {
     (void)state;
     for (int choice = 0; choice < 4; choice++) {
-        batching_config config = plain();
+        batching_engine_config config = plain();
         config.async_scheduling = choice & 1;
         config.enable_prefix_caching = choice >> 1;
-        batching_engine *engine = lesson(config);
-        assert_succeeds(batching_engine_advance(engine, 0.6, 0));
+        batching_live_engine *engine = lesson(config);
+        assert_succeeds(batching_live_engine_advance(engine, 0.6, 0));
         const struct bytes bytes = saved(engine);
-        const batching_engine_state before = state_of(engine);
-        assert_succeeds(batching_engine_destroy(engine));
+        const batching_live_engine_state before = state_of(engine);
+        assert_succeeds(batching_live_engine_destroy(engine));
 
-        batching_engine *loaded = NULL;
-        assert_succeeds(batching_engine_load(bytes.bytes, bytes.size, NULL, &loaded));
-        const batching_engine_state after = state_of(loaded);
+        batching_live_engine *loaded = NULL;
+        assert_succeeds(batching_live_engine_load(bytes.bytes, bytes.size, NULL, &loaded));
+        const batching_live_engine_state after = state_of(loaded);
         assert_memory_equal(&before, &after, sizeof before);
         /* The same state gives the same bytes; and they are not needed any more. */
         const struct bytes again = saved(loaded);
@@ -95,7 +95,7 @@ static void what_is_loaded_goes_on(void **state) {
         } else {
             assert_finishes(loaded, 2, 2.25, 0, 2.5);
         }
-        assert_succeeds(batching_engine_destroy(loaded));
+        assert_succeeds(batching_live_engine_destroy(loaded));
         free(bytes.bytes);
         free(again.bytes);
     }
@@ -103,37 +103,38 @@ static void what_is_loaded_goes_on(void **state) {
 
 static void bytes_need_room(void **state) {
     (void)state;
-    batching_engine *engine = lesson(plain());
+    batching_live_engine *engine = lesson(plain());
     struct bytes bytes = saved(engine);
     int64_t needed = 0;
     memset(bytes.bytes, 7, (size_t)bytes.size);
-    assert_int_equal(batching_engine_save(engine, bytes.bytes, bytes.size - 1, &needed), BATCHING_ERROR_CAPACITY);
+    assert_int_equal(batching_live_engine_save(engine, bytes.bytes, bytes.size - 1, &needed), BATCHING_ERROR_CAPACITY);
     assert_error_names("capacity");
     assert_int_equal(needed, bytes.size);
     for (int64_t index = 0; index < bytes.size; index++) {
         assert_int_equal(bytes.bytes[index], 7);
     }
-    assert_int_equal(batching_engine_save(engine, bytes.bytes, -1, NULL), BATCHING_ERROR_INVALID_ARGUMENT);
+    assert_int_equal(batching_live_engine_save(engine, bytes.bytes, -1, NULL), BATCHING_ERROR_INVALID_ARGUMENT);
     assert_error_names("capacity is -1");
-    assert_int_equal(batching_engine_save(NULL, bytes.bytes, bytes.size, NULL), BATCHING_ERROR_NULL_POINTER);
+    assert_int_equal(batching_live_engine_save(NULL, bytes.bytes, bytes.size, NULL), BATCHING_ERROR_NULL_POINTER);
     assert_error_names("engine is NULL");
-    assert_succeeds(batching_engine_destroy(engine));
+    assert_succeeds(batching_live_engine_destroy(engine));
     free(bytes.bytes);
 }
 
 static void assert_refused(struct bytes bytes, const char *why) {
-    batching_engine *loaded = NULL;
-    assert_int_equal(batching_engine_load(bytes.bytes, bytes.size, NULL, &loaded), BATCHING_ERROR_INVALID_ARGUMENT);
+    batching_live_engine *loaded = NULL;
+    assert_int_equal(batching_live_engine_load(bytes.bytes, bytes.size, NULL, &loaded),
+                     BATCHING_ERROR_INVALID_ARGUMENT);
     assert_error_names(why);
     assert_null(loaded);
 }
 
 static void changed_bytes_are_refused(void **state) {
     (void)state;
-    batching_config config = plain();
+    batching_engine_config config = plain();
     config.enable_prefix_caching = 1;
-    batching_engine *engine = lesson(config);
-    assert_succeeds(batching_engine_advance(engine, 0.6, 0));
+    batching_live_engine *engine = lesson(config);
+    assert_succeeds(batching_live_engine_advance(engine, 0.6, 0));
     struct bytes bytes = saved(engine);
     for (int64_t index = 0; index < bytes.size; index++) {
         bytes.bytes[index] ^= 1 << index % 8;
@@ -147,23 +148,24 @@ static void changed_bytes_are_refused(void **state) {
     bytes.bytes[8] = 3;
     assert_refused(bytes, "bytes have version 3: this library reads version 2");
     bytes.bytes[8] = 2;
-    batching_engine *loaded = NULL;
-    assert_int_equal(batching_engine_load(NULL, bytes.size, NULL, &loaded), BATCHING_ERROR_NULL_POINTER);
+    batching_live_engine *loaded = NULL;
+    assert_int_equal(batching_live_engine_load(NULL, bytes.size, NULL, &loaded), BATCHING_ERROR_NULL_POINTER);
     assert_error_names("bytes is NULL");
-    assert_int_equal(batching_engine_load(bytes.bytes, bytes.size, NULL, NULL), BATCHING_ERROR_NULL_POINTER);
+    assert_int_equal(batching_live_engine_load(bytes.bytes, bytes.size, NULL, NULL), BATCHING_ERROR_NULL_POINTER);
     assert_error_names("engine is NULL");
-    assert_int_equal(batching_engine_load(bytes.bytes, -1, NULL, &loaded), BATCHING_ERROR_INVALID_ARGUMENT);
+    assert_int_equal(batching_live_engine_load(bytes.bytes, -1, NULL, &loaded), BATCHING_ERROR_INVALID_ARGUMENT);
     assert_error_names("size is -1");
     config.struct_size = 3;
-    assert_int_equal(batching_engine_load(bytes.bytes, bytes.size, &config, &loaded), BATCHING_ERROR_STRUCT_SIZE);
+    assert_int_equal(batching_live_engine_load(bytes.bytes, bytes.size, &config, &loaded), BATCHING_ERROR_STRUCT_SIZE);
     config = plain();
     config.progress_interval = -5;
-    assert_int_equal(batching_engine_load(bytes.bytes, bytes.size, &config, &loaded), BATCHING_ERROR_INVALID_ARGUMENT);
+    assert_int_equal(batching_live_engine_load(bytes.bytes, bytes.size, &config, &loaded),
+                     BATCHING_ERROR_INVALID_ARGUMENT);
     assert_error_names("progress_interval is -5");
     assert_null(loaded);
-    assert_succeeds(batching_engine_load(bytes.bytes, bytes.size, NULL, &loaded));
-    assert_succeeds(batching_engine_destroy(loaded));
-    assert_succeeds(batching_engine_destroy(engine));
+    assert_succeeds(batching_live_engine_load(bytes.bytes, bytes.size, NULL, &loaded));
+    assert_succeeds(batching_live_engine_destroy(loaded));
+    assert_succeeds(batching_live_engine_destroy(engine));
     free(bytes.bytes);
 }
 
@@ -171,7 +173,7 @@ static void changed_bytes_are_refused(void **state) {
 struct answers {
     int calls;
     int stops;
-    batching_engine *engine;
+    batching_live_engine *engine;
     batching_status meanwhile;
 };
 
@@ -182,59 +184,59 @@ static int32_t a_quarter(const batching_iteration *iteration, double *seconds, v
     *seconds = 0.25;
     if (answers->engine != NULL) {
         int64_t needed = 0;
-        answers->meanwhile = batching_engine_save(answers->engine, NULL, 0, &needed);
+        answers->meanwhile = batching_live_engine_save(answers->engine, NULL, 0, &needed);
     }
     return answers->stops;
 }
 
 static void callbacks_are_given_again(void **state) {
     (void)state;
-    batching_config config = plain();
+    batching_engine_config config = plain();
     struct answers first = {.calls = 0}, second = {.calls = 0};
     config.time_model = BATCHING_TIME_CALLBACK;
     config.time_callback = a_quarter;
     config.time_user_data = &first;
-    batching_engine *engine = lesson(config);
-    assert_succeeds(batching_engine_advance(engine, 0.6, 0));
+    batching_live_engine *engine = lesson(config);
+    assert_succeeds(batching_live_engine_advance(engine, 0.6, 0));
     first.engine = engine;
     /* The iteration is scheduled, but nobody knows when it ends. */
     first.stops = 1;
-    assert_int_equal(batching_engine_advance(engine, INFINITY, 0), BATCHING_ERROR_CANCELLED);
+    assert_int_equal(batching_live_engine_advance(engine, INFINITY, 0), BATCHING_ERROR_CANCELLED);
     assert_int_equal(first.meanwhile, BATCHING_ERROR_BUSY);
     const struct bytes bytes = saved(engine);
-    assert_succeeds(batching_engine_destroy(engine));
+    assert_succeeds(batching_live_engine_destroy(engine));
 
-    batching_engine *loaded = NULL;
-    assert_int_equal(batching_engine_load(bytes.bytes, bytes.size, NULL, &loaded), BATCHING_ERROR_NULL_POINTER);
+    batching_live_engine *loaded = NULL;
+    assert_int_equal(batching_live_engine_load(bytes.bytes, bytes.size, NULL, &loaded), BATCHING_ERROR_NULL_POINTER);
     assert_error_names("time_callback is NULL");
     assert_null(loaded);
     const int calls = first.calls;
     config.time_user_data = &second;
-    assert_succeeds(batching_engine_load(bytes.bytes, bytes.size, &config, &loaded));
+    assert_succeeds(batching_live_engine_load(bytes.bytes, bytes.size, &config, &loaded));
     assert_finishes(loaded, 2, 2.25, 0, 2.5);
     assert_int_equal(first.calls, calls);
     /* Of the ten iterations that there are, three had begun, the last of which is asked for again. */
     assert_int_equal(second.calls, 10 - 3);
-    assert_succeeds(batching_engine_destroy(loaded));
+    assert_succeeds(batching_live_engine_destroy(loaded));
     free(bytes.bytes);
 }
 
 static void an_engine_that_has_failed_is_not_saved(void **state) {
     (void)state;
-    batching_config config = plain();
-    batching_engine *engine = lesson(config);
-    assert_succeeds(batching_engine_destroy(engine));
+    batching_engine_config config = plain();
+    batching_live_engine *engine = lesson(config);
+    assert_succeeds(batching_live_engine_destroy(engine));
     config.time_base = 5e9;
     INITIALIZED(batching_requests, requests);
     requests.count = 1;
     requests.output_length = LENGTHS(3);
-    assert_succeeds(batching_engine_create(&config, &engine));
-    assert_succeeds(batching_engine_submit(engine, &requests, NULL));
-    assert_int_equal(batching_engine_advance(engine, INFINITY, 0), BATCHING_ERROR_OVERFLOW);
+    assert_succeeds(batching_live_engine_create(&config, &engine));
+    assert_succeeds(batching_live_engine_submit(engine, &requests, NULL));
+    assert_int_equal(batching_live_engine_advance(engine, INFINITY, 0), BATCHING_ERROR_OVERFLOW);
     int64_t needed = 0;
-    assert_int_equal(batching_engine_save(engine, NULL, 0, &needed), BATCHING_ERROR_OVERFLOW);
+    assert_int_equal(batching_live_engine_save(engine, NULL, 0, &needed), BATCHING_ERROR_OVERFLOW);
     assert_int_equal(needed, 0);
-    assert_succeeds(batching_engine_destroy(engine));
+    assert_succeeds(batching_live_engine_destroy(engine));
 }
 
 /* --- Long lives ------------------------------------------------------------------------------------------------------
@@ -286,14 +288,14 @@ static void put_checksum(struct bytes bytes) {
 }
 
 /* The three requests at 0.6: 0 and 1 run, and 2 waits. */
-static struct bytes half_way(batching_config config) {
-    batching_engine *engine = lesson(config);
-    assert_succeeds(batching_engine_advance(engine, 0.6, 0));
+static struct bytes half_way(batching_engine_config config) {
+    batching_live_engine *engine = lesson(config);
+    assert_succeeds(batching_live_engine_advance(engine, 0.6, 0));
     const struct bytes bytes = saved(engine);
     assert_int_equal(at(bytes, SUBMITTED), 3);
     /* The third under way, and asynchronously the fourth scheduled. */
     assert_int_equal(at(bytes, ITERATION), config.async_scheduling ? 4 : 3);
-    assert_succeeds(batching_engine_destroy(engine));
+    assert_succeeds(batching_live_engine_destroy(engine));
     return bytes;
 }
 
@@ -310,16 +312,16 @@ static int64_t flight_number(struct bytes bytes) {
     return found;
 }
 
-static batching_engine *loaded(struct bytes bytes) {
+static batching_live_engine *loaded(struct bytes bytes) {
     put_checksum(bytes);
-    batching_engine *engine = NULL;
-    assert_succeeds(batching_engine_load(bytes.bytes, bytes.size, NULL, &engine));
+    batching_live_engine *engine = NULL;
+    assert_succeeds(batching_live_engine_load(bytes.bytes, bytes.size, NULL, &engine));
     return engine;
 }
 
 /* What only looks, copies or estimates works; and what is saved can be loaded. */
-static void assert_usable(batching_engine *engine) {
-    const batching_engine_state before = state_of(engine);
+static void assert_usable(batching_live_engine *engine) {
+    const batching_live_engine_state before = state_of(engine);
     assert_int_equal(before.submitted, before.pending + before.waiting + before.running + before.finished +
                                            before.rejected + before.aborted);
     INITIALIZED(batching_requests, requests);
@@ -332,25 +334,25 @@ static void assert_usable(batching_engine *engine) {
     results.end_time = &end;
     results.status = &status;
     if (before.submitted < MOST) {
-        assert_succeeds(batching_engine_estimate(engine, &requests, &results));
+        assert_succeeds(batching_live_engine_estimate(engine, &requests, &results));
         assert_int_equal(status, BATCHING_REQUEST_FINISHED);
         assert_true(end > before.clock);
     }
-    batching_engine *copy = NULL;
-    assert_succeeds(batching_engine_fork(engine, &copy));
-    assert_succeeds(batching_engine_destroy(copy));
+    batching_live_engine *copy = NULL;
+    assert_succeeds(batching_live_engine_fork(engine, &copy));
+    assert_succeeds(batching_live_engine_destroy(copy));
     const struct bytes bytes = saved(engine);
-    assert_succeeds(batching_engine_load(bytes.bytes, bytes.size, NULL, &copy));
-    const batching_engine_state after = state_of(copy);
+    assert_succeeds(batching_live_engine_load(bytes.bytes, bytes.size, NULL, &copy));
+    const batching_live_engine_state after = state_of(copy);
     assert_memory_equal(&before, &after, sizeof before);
-    assert_succeeds(batching_engine_destroy(copy));
+    assert_succeeds(batching_live_engine_destroy(copy));
     free(bytes.bytes);
 }
 
 static void the_last_iteration_is_an_overflow_and_the_engine_stays(void **state) {
     (void)state;
     for (int choice = 0; choice < 4; choice++) {
-        batching_config config = plain();
+        batching_engine_config config = plain();
         config.async_scheduling = choice & 1;
         config.enable_prefix_caching = choice >> 1;
         struct bytes bytes = half_way(config);
@@ -358,22 +360,22 @@ static void the_last_iteration_is_an_overflow_and_the_engine_stays(void **state)
             put(bytes, flight_number(bytes), MOST - 2 - 2);
         }
         put(bytes, ITERATION, MOST - 2);
-        batching_engine *engine = loaded(bytes);
+        batching_live_engine *engine = loaded(bytes);
         assert_usable(engine);
         /* As many iterations as are left run; then it says so, as often as it is asked. */
-        assert_succeeds(batching_engine_advance(engine, INFINITY, INT64_MAX));
+        assert_succeeds(batching_live_engine_advance(engine, INFINITY, INT64_MAX));
         assert_int_equal(state_of(engine).iterations, MOST);
         for (int again = 0; again < 2; again++) {
-            const batching_engine_state before = state_of(engine);
-            assert_fails(batching_engine_advance(engine, INFINITY, 0), BATCHING_ERROR_OVERFLOW, "2^62 iterations");
-            const batching_engine_state after = state_of(engine);
+            const batching_live_engine_state before = state_of(engine);
+            assert_fails(batching_live_engine_advance(engine, INFINITY, 0), BATCHING_ERROR_OVERFLOW, "2^62 iterations");
+            const batching_live_engine_state after = state_of(engine);
             assert_memory_equal(&before, &after, sizeof before);
         }
         assert_usable(engine);
-        assert_succeeds(batching_engine_abort(engine, 2));
-        assert_succeeds(batching_engine_set_output_length(engine, 0, 20));
+        assert_succeeds(batching_live_engine_abort(engine, 2));
+        assert_succeeds(batching_live_engine_set_output_length(engine, 0, 20));
         assert_usable(engine);
-        assert_succeeds(batching_engine_destroy(engine));
+        assert_succeeds(batching_live_engine_destroy(engine));
         free(bytes.bytes);
     }
 }
@@ -383,25 +385,25 @@ static void the_last_request_is_an_overflow_and_the_engine_stays(void **state) {
     struct bytes bytes = half_way(plain());
     put(bytes, SUBMITTED, MOST - 1);
     put(bytes, FINISHED, MOST - 1 - 3);
-    batching_engine *engine = loaded(bytes);
+    batching_live_engine *engine = loaded(bytes);
     assert_usable(engine);
     INITIALIZED(batching_requests, requests);
     requests.count = 2;
     requests.output_length = LENGTHS(3, 3);
-    batching_engine_state before = state_of(engine);
-    assert_fails(batching_engine_submit(engine, &requests, NULL), BATCHING_ERROR_OVERFLOW, "requests.count is 2");
-    batching_engine_state after = state_of(engine);
+    batching_live_engine_state before = state_of(engine);
+    assert_fails(batching_live_engine_submit(engine, &requests, NULL), BATCHING_ERROR_OVERFLOW, "requests.count is 2");
+    batching_live_engine_state after = state_of(engine);
     assert_memory_equal(&before, &after, sizeof before);
     requests.count = 1;
-    assert_succeeds(batching_engine_submit(engine, &requests, NULL));
+    assert_succeeds(batching_live_engine_submit(engine, &requests, NULL));
     assert_int_equal(state_of(engine).submitted, MOST);
-    assert_fails(batching_engine_submit(engine, &requests, NULL), BATCHING_ERROR_OVERFLOW, "requests.count is 1");
+    assert_fails(batching_live_engine_submit(engine, &requests, NULL), BATCHING_ERROR_OVERFLOW, "requests.count is 1");
     assert_usable(engine);
-    assert_succeeds(batching_engine_advance(engine, INFINITY, 0));
+    assert_succeeds(batching_live_engine_advance(engine, INFINITY, 0));
     after = state_of(engine);
     assert_int_equal(after.finished, MOST);
     assert_usable(engine);
-    assert_succeeds(batching_engine_destroy(engine));
+    assert_succeeds(batching_live_engine_destroy(engine));
     free(bytes.bytes);
 }
 
@@ -416,14 +418,14 @@ static void an_engine_at_the_end_of_the_clock_says_so(void **state) {
     }
     put(bytes, CLOCK, LATEST - 500000000);
     put(bytes, NOW, LATEST - 500000000);
-    batching_engine *engine = loaded(bytes);
+    batching_live_engine *engine = loaded(bytes);
     /* That one, and one more. */
-    assert_succeeds(batching_engine_advance(engine, INFINITY, 1));
+    assert_succeeds(batching_live_engine_advance(engine, INFINITY, 1));
     const double clock = state_of(engine).clock;
-    assert_fails(batching_engine_advance(engine, INFINITY, 0), BATCHING_ERROR_OVERFLOW, "the clock would pass");
+    assert_fails(batching_live_engine_advance(engine, INFINITY, 0), BATCHING_ERROR_OVERFLOW, "the clock would pass");
     assert_true(state_of(engine).clock >= clock);
-    assert_fails(batching_engine_abort(engine, 0), BATCHING_ERROR_OVERFLOW, "the clock would pass");
-    assert_succeeds(batching_engine_destroy(engine));
+    assert_fails(batching_live_engine_abort(engine, 0), BATCHING_ERROR_OVERFLOW, "the clock would pass");
+    assert_succeeds(batching_live_engine_destroy(engine));
     free(bytes.bytes);
 }
 
@@ -435,11 +437,11 @@ static void other_counters_may_be_as_large_as_there_are(void **state) {
     put(bytes, DECODE_TOKENS, INT64_MAX);
     put(bytes, FUTILE_PREEMPTIONS, MOST);
     put(bytes, TOKENS_BEFORE_THEM, INT64_MIN);
-    batching_engine *engine = loaded(bytes);
+    batching_live_engine *engine = loaded(bytes);
     assert_usable(engine);
     assert_finishes(engine, 2, 2.25, 0, 2.5);
     assert_usable(engine);
-    assert_succeeds(batching_engine_destroy(engine));
+    assert_succeeds(batching_live_engine_destroy(engine));
     free(bytes.bytes);
 }
 
@@ -465,7 +467,7 @@ static void counters_that_do_not_add_up_are_refused(void **state) {
 /* Tokens of a batch that is none would be taken from those that a request has. */
 static void a_batch_in_flight_is_the_one_before_the_next(void **state) {
     (void)state;
-    batching_config config = plain();
+    batching_engine_config config = plain();
     config.async_scheduling = 1;
     struct bytes bytes = half_way(config);
     const int64_t place = flight_number(bytes);
@@ -503,11 +505,11 @@ static void a_request_that_decodes_has_had_a_token_just_now(void **state) {
 
 static void more_hash_ids_than_memory_are_no_memory(void **state) {
     (void)state;
-    batching_config config = plain();
+    batching_engine_config config = plain();
     config.enable_prefix_caching = 1;
     config.num_gpu_blocks = 100;
-    batching_engine *engine = NULL;
-    assert_succeeds(batching_engine_create(&config, &engine));
+    batching_live_engine *engine = NULL;
+    assert_succeeds(batching_live_engine_create(&config, &engine));
     const int64_t ids[2] = {1, 2};
     INITIALIZED(batching_requests, requests);
     requests.count = 1;
@@ -515,17 +517,17 @@ static void more_hash_ids_than_memory_are_no_memory(void **state) {
     requests.output_length = LENGTHS(3);
     requests.hash_ids = ids;
     requests.hash_offsets = (const int64_t[]){0, 2};
-    assert_succeeds(batching_engine_submit(engine, &requests, NULL));
-    const batching_engine_state before = state_of(engine);
+    assert_succeeds(batching_live_engine_submit(engine, &requests, NULL));
+    const batching_live_engine_state before = state_of(engine);
     /* Refused before any is read: with those that are there they are more than numbers. */
     requests.hash_offsets = (const int64_t[]){0, INT64_MAX};
-    assert_int_equal(batching_engine_submit(engine, &requests, NULL), BATCHING_ERROR_OUT_OF_MEMORY);
+    assert_int_equal(batching_live_engine_submit(engine, &requests, NULL), BATCHING_ERROR_OUT_OF_MEMORY);
     INITIALIZED(batching_results, results);
     results.capacity = 1;
-    assert_int_equal(batching_engine_estimate(engine, &requests, &results), BATCHING_ERROR_OUT_OF_MEMORY);
-    const batching_engine_state after = state_of(engine);
+    assert_int_equal(batching_live_engine_estimate(engine, &requests, &results), BATCHING_ERROR_OUT_OF_MEMORY);
+    const batching_live_engine_state after = state_of(engine);
     assert_memory_equal(&before, &after, sizeof before);
-    assert_succeeds(batching_engine_destroy(engine));
+    assert_succeeds(batching_live_engine_destroy(engine));
 }
 
 int main(void) {

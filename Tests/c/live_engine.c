@@ -5,16 +5,16 @@
 
 enum { MOST_EVENTS = 32 };
 
-static batching_engine *created(const batching_config *config) {
-    batching_engine *engine = NULL;
-    assert_succeeds(batching_engine_create(config, &engine));
+static batching_live_engine *created(const batching_engine_config *config) {
+    batching_live_engine *engine = NULL;
+    assert_succeeds(batching_live_engine_create(config, &engine));
     assert_non_null(engine);
     return engine;
 }
 
 /* Two slots, 99 KV blocks of 16 tokens that can be used; an iteration takes a quarter of a second. */
-static batching_config two_slots(void) {
-    INITIALIZED(batching_config, config);
+static batching_engine_config two_slots(void) {
+    INITIALIZED(batching_engine_config, config);
     config.max_num_seqs = 2;
     config.num_gpu_blocks = 100;
     config.time_base = 0.25;
@@ -28,17 +28,17 @@ static batching_config two_slots(void) {
  *   1.0   2 is admitted, and has its first token at 1.25 and its fifth at 2.25.
  *   2.5   0 has its tenth.
  */
-static void submit_lesson(batching_engine *engine) {
+static void submit_lesson(batching_live_engine *engine) {
     INITIALIZED(batching_requests, requests);
     requests.count = 3;
     requests.prompt_length = LENGTHS(10, 10, 10);
     requests.output_length = LENGTHS(10, 4, 5);
-    assert_succeeds(batching_engine_submit(engine, &requests, NULL));
+    assert_succeeds(batching_live_engine_submit(engine, &requests, NULL));
 }
 
-static batching_engine *lesson(void) {
-    const batching_config config = two_slots();
-    batching_engine *engine = created(&config);
+static batching_live_engine *lesson(void) {
+    const batching_engine_config config = two_slots();
+    batching_live_engine *engine = created(&config);
     submit_lesson(engine);
     return engine;
 }
@@ -53,13 +53,13 @@ static batching_requests one_request(const int32_t *prompt_length, const int32_t
     return requests;
 }
 
-static batching_engine_state state_of(batching_engine *engine) {
-    INITIALIZED(batching_engine_state, now);
-    assert_succeeds(batching_engine_observe(engine, &now));
+static batching_live_engine_state state_of(batching_live_engine *engine) {
+    INITIALIZED(batching_live_engine_state, now);
+    assert_succeeds(batching_live_engine_observe(engine, &now));
     return now;
 }
 
-static void assert_same_state(const batching_engine_state *one, const batching_engine_state *other) {
+static void assert_same_state(const batching_live_engine_state *one, const batching_live_engine_state *other) {
     assert_memory_equal(one, other, sizeof *one);
 }
 
@@ -71,17 +71,17 @@ struct told {
     int32_t tokens;
 };
 
-static void assert_tells_rows(batching_engine *engine, const struct told *expected, int64_t count) {
+static void assert_tells_rows(batching_live_engine *engine, const struct told *expected, int64_t count) {
     double time[MOST_EVENTS];
     int64_t request[MOST_EVENTS];
     int32_t event[MOST_EVENTS], tokens[MOST_EVENTS];
-    INITIALIZED(batching_engine_events, events);
+    INITIALIZED(batching_live_engine_events, events);
     events.capacity = MOST_EVENTS;
     events.time = time;
     events.request = request;
     events.event = event;
     events.tokens = tokens;
-    assert_succeeds(batching_engine_poll(engine, &events));
+    assert_succeeds(batching_live_engine_poll(engine, &events));
     for (int64_t row = 0; row < events.count && row < count; row++) {
         assert_double_equal(time[row], expected[row].time);
         assert_int_equal(request[row], expected[row].request);
@@ -103,38 +103,38 @@ static void assert_tells_rows(batching_engine *engine, const struct told *expect
                       sizeof((const struct told[]){__VA_ARGS__}) / sizeof(struct told))
 #define assert_tells_nothing(engine) assert_tells_rows(engine, NULL, 0)
 
-static void drop_events(batching_engine *engine) {
-    INITIALIZED(batching_engine_events, events);
+static void drop_events(batching_live_engine *engine) {
+    INITIALIZED(batching_live_engine_events, events);
     events.capacity = MOST_EVENTS;
-    assert_succeeds(batching_engine_poll(engine, &events));
+    assert_succeeds(batching_live_engine_poll(engine, &events));
     assert_int_equal(events.remaining, 0);
 }
 
 static void sizes_are_those_of_the_header(void **state) {
     (void)state;
-    INITIALIZED(batching_engine_events, events);
-    INITIALIZED(batching_engine_state, now);
+    INITIALIZED(batching_live_engine_events, events);
+    INITIALIZED(batching_live_engine_state, now);
     assert_int_equal(events.struct_size, 64);
     assert_int_equal(now.struct_size, 136);
     /* Everything else is 0. */
     now.struct_size = events.struct_size = 0;
-    const batching_engine_state no_state = {0};
-    const batching_engine_events no_events = {0};
+    const batching_live_engine_state no_state = {0};
+    const batching_live_engine_events no_events = {0};
     assert_memory_equal(&now, &no_state, sizeof now);
     assert_memory_equal(&events, &no_events, sizeof events);
-    assert_int_equal(batching_engine_events_init(&events, 56), BATCHING_ERROR_STRUCT_SIZE);
-    assert_int_equal(batching_engine_state_init(&now, 128), BATCHING_ERROR_STRUCT_SIZE);
-    assert_fails(batching_engine_events_init(NULL, 64), BATCHING_ERROR_NULL_POINTER, "events is NULL");
-    assert_fails(batching_engine_state_init(NULL, 136), BATCHING_ERROR_NULL_POINTER, "state is NULL");
+    assert_int_equal(batching_live_engine_events_init(&events, 56), BATCHING_ERROR_STRUCT_SIZE);
+    assert_int_equal(batching_live_engine_state_init(&now, 128), BATCHING_ERROR_STRUCT_SIZE);
+    assert_fails(batching_live_engine_events_init(NULL, 64), BATCHING_ERROR_NULL_POINTER, "events is NULL");
+    assert_fails(batching_live_engine_state_init(NULL, 136), BATCHING_ERROR_NULL_POINTER, "state is NULL");
 }
 
 static void the_lesson_goes_as_worked_by_hand(void **state) {
     (void)state;
-    batching_engine *engine = lesson();
+    batching_live_engine *engine = lesson();
     assert_tells_nothing(engine);
-    assert_succeeds(batching_engine_advance(engine, 0.6, 0));
+    assert_succeeds(batching_live_engine_advance(engine, 0.6, 0));
     /* The third iteration is under way, to 0.75: of each, 11 tokens have their KV in a block. */
-    batching_engine_state now = state_of(engine);
+    batching_live_engine_state now = state_of(engine);
     assert_double_equal(now.clock, 0.6);
     assert_int_equal(now.submitted, 3);
     assert_int_equal(now.pending, 0);
@@ -154,14 +154,14 @@ static void the_lesson_goes_as_worked_by_hand(void **state) {
     assert_tells_nothing(engine);
 
     /* What has been is not done again. */
-    assert_succeeds(batching_engine_advance(engine, 0.5, 0));
+    assert_succeeds(batching_live_engine_advance(engine, 0.5, 0));
     assert_double_equal(state_of(engine).clock, 0.6);
     /* One more than the one under way: up to 1.0. */
-    assert_succeeds(batching_engine_advance(engine, INFINITY, 1));
+    assert_succeeds(batching_live_engine_advance(engine, INFINITY, 1));
     assert_double_equal(state_of(engine).clock, 1.0);
     assert_tells(engine, {1.0, 1, FINISHED, 4});
 
-    assert_succeeds(batching_engine_advance(engine, INFINITY, 0));
+    assert_succeeds(batching_live_engine_advance(engine, INFINITY, 0));
     assert_tells(engine, {1.0, 2, ADMITTED, 0}, {1.25, 2, FIRST_TOKEN, 1}, {2.25, 2, FINISHED, 5},
                  {2.5, 0, FINISHED, 10});
     now = state_of(engine);
@@ -171,9 +171,9 @@ static void the_lesson_goes_as_worked_by_hand(void **state) {
     assert_int_equal(now.kv_blocks_used + now.tokens_in_flight + now.running + now.waiting, 0);
     assert_true(isnan(now.next_iteration_end));
     /* Time goes by for an engine that has nothing to do, too. */
-    assert_succeeds(batching_engine_advance(engine, 4.0, 0));
+    assert_succeeds(batching_live_engine_advance(engine, 4.0, 0));
     assert_double_equal(state_of(engine).clock, 4.0);
-    assert_succeeds(batching_engine_destroy(engine));
+    assert_succeeds(batching_live_engine_destroy(engine));
 }
 
 static void events_are_taken_in_pieces(void **state) {
@@ -185,11 +185,11 @@ static void events_are_taken_in_pieces(void **state) {
     };
     enum { ROWS_IN_ALL = sizeof expected / sizeof *expected };
     for (int64_t capacity = 1; capacity <= ROWS_IN_ALL + 1; capacity++) {
-        batching_engine *engine = lesson();
-        assert_succeeds(batching_engine_advance(engine, INFINITY, 0));
-        INITIALIZED(batching_engine_events, events);
+        batching_live_engine *engine = lesson();
+        assert_succeeds(batching_live_engine_advance(engine, INFINITY, 0));
+        INITIALIZED(batching_live_engine_events, events);
         /* Room for nothing: only how many there are. */
-        assert_succeeds(batching_engine_poll(engine, &events));
+        assert_succeeds(batching_live_engine_poll(engine, &events));
         assert_int_equal(events.count, 0);
         assert_int_equal(events.remaining, ROWS_IN_ALL);
         for (int64_t taken = 0; taken < ROWS_IN_ALL; taken += events.count) {
@@ -201,7 +201,7 @@ static void events_are_taken_in_pieces(void **state) {
             events.capacity = capacity;
             events.time = time;
             events.request = request;
-            assert_succeeds(batching_engine_poll(engine, &events));
+            assert_succeeds(batching_live_engine_poll(engine, &events));
             const int64_t left = ROWS_IN_ALL - taken;
             assert_int_equal(events.count, left < capacity ? left : capacity);
             assert_int_equal(events.remaining, left - events.count);
@@ -211,102 +211,102 @@ static void events_are_taken_in_pieces(void **state) {
             }
             assert_double_equal(time[events.count], untouched);
         }
-        assert_succeeds(batching_engine_destroy(engine));
+        assert_succeeds(batching_live_engine_destroy(engine));
     }
 }
 
 static void who_is_aborted_leaves(void **state) {
     (void)state;
-    batching_engine *engine = lesson();
+    batching_live_engine *engine = lesson();
     const int64_t later = -7;
     const batching_requests requests = one_request(LENGTHS(10), LENGTHS(1), TIMES(5.0));
-    assert_succeeds(batching_engine_submit(engine, &requests, &later));
-    assert_succeeds(batching_engine_advance(engine, 0.6, 0));
+    assert_succeeds(batching_live_engine_submit(engine, &requests, &later));
+    assert_succeeds(batching_live_engine_advance(engine, 0.6, 0));
     assert_int_equal(state_of(engine).pending, 1);
     drop_events(engine);
     /* One that runs, at the end of the iteration under way, whose token is lost; one that has not come, at once. */
-    assert_succeeds(batching_engine_abort(engine, 0));
-    assert_succeeds(batching_engine_abort(engine, later));
+    assert_succeeds(batching_live_engine_abort(engine, 0));
+    assert_succeeds(batching_live_engine_abort(engine, later));
     assert_int_equal(state_of(engine).running, 2);
     assert_tells(engine, {0.6, later, ABORTED, 0});
-    assert_succeeds(batching_engine_advance(engine, 0.9, 0));
+    assert_succeeds(batching_live_engine_advance(engine, 0.9, 0));
     assert_tells(engine, {0.75, 0, ABORTED, 2}, {0.75, 2, ADMITTED, 0});
     /* The iteration under way gives the last token of 1: that is lost, too. */
-    assert_succeeds(batching_engine_abort(engine, 1));
-    assert_succeeds(batching_engine_advance(engine, INFINITY, 0));
+    assert_succeeds(batching_live_engine_abort(engine, 1));
+    assert_succeeds(batching_live_engine_advance(engine, INFINITY, 0));
     assert_tells(engine, {1.0, 1, ABORTED, 3}, {1.0, 2, FIRST_TOKEN, 1}, {2.0, 2, FINISHED, 5});
-    const batching_engine_state now = state_of(engine);
+    const batching_live_engine_state now = state_of(engine);
     assert_int_equal(now.aborted, 3);
     assert_int_equal(now.finished, 1);
     assert_int_equal(now.kv_blocks_used, 0);
-    assert_succeeds(batching_engine_destroy(engine));
+    assert_succeeds(batching_live_engine_destroy(engine));
 }
 
 static void who_waits_is_aborted_at_once(void **state) {
     (void)state;
-    batching_engine *engine = lesson();
-    assert_succeeds(batching_engine_advance(engine, 0.3, 0));
+    batching_live_engine *engine = lesson();
+    assert_succeeds(batching_live_engine_advance(engine, 0.3, 0));
     drop_events(engine);
-    assert_succeeds(batching_engine_abort(engine, 2));
+    assert_succeeds(batching_live_engine_abort(engine, 2));
     assert_tells(engine, {0.3, 2, ABORTED, 0});
     assert_int_equal(state_of(engine).waiting, 0);
-    assert_fails(batching_engine_abort(engine, 2), BATCHING_ERROR_INVALID_ARGUMENT,
+    assert_fails(batching_live_engine_abort(engine, 2), BATCHING_ERROR_INVALID_ARGUMENT,
                  "request is 2: must be that of a request in flight");
     /* Its name is free again. It comes at 0.3, and joins when there is a slot: at 1.0. */
     const int64_t again = 2;
     const batching_requests requests = one_request(LENGTHS(10), LENGTHS(1), NULL);
-    assert_succeeds(batching_engine_submit(engine, &requests, &again));
-    assert_succeeds(batching_engine_advance(engine, 1.5, 0));
+    assert_succeeds(batching_live_engine_submit(engine, &requests, &again));
+    assert_succeeds(batching_live_engine_advance(engine, 1.5, 0));
     assert_tells(engine, {1.0, 1, FINISHED, 4}, {1.0, 2, ADMITTED, 0}, {1.25, 2, FIRST_TOKEN, 1},
                  {1.25, 2, FINISHED, 1});
-    assert_succeeds(batching_engine_destroy(engine));
+    assert_succeeds(batching_live_engine_destroy(engine));
 }
 
 static void an_output_gets_another_length(void **state) {
     (void)state;
-    batching_engine *engine = lesson();
-    assert_succeeds(batching_engine_advance(engine, 0.6, 0));
+    batching_live_engine *engine = lesson();
+    assert_succeeds(batching_live_engine_advance(engine, 0.6, 0));
     drop_events(engine);
     /* 0 has two tokens and a third under way; 1 goes on to a sixth, at 1.5; 2 will have one. */
-    assert_succeeds(batching_engine_set_output_length(engine, 0, 2));
-    assert_succeeds(batching_engine_set_output_length(engine, 1, 6));
-    assert_succeeds(batching_engine_set_output_length(engine, 2, 1));
-    assert_succeeds(batching_engine_advance(engine, INFINITY, 0));
+    assert_succeeds(batching_live_engine_set_output_length(engine, 0, 2));
+    assert_succeeds(batching_live_engine_set_output_length(engine, 1, 6));
+    assert_succeeds(batching_live_engine_set_output_length(engine, 2, 1));
+    assert_succeeds(batching_live_engine_advance(engine, INFINITY, 0));
     assert_tells(engine, {0.75, 0, FINISHED, 3}, {0.75, 2, ADMITTED, 0}, {1.0, 2, FIRST_TOKEN, 1},
                  {1.0, 2, FINISHED, 1}, {1.5, 1, FINISHED, 6});
-    assert_succeeds(batching_engine_destroy(engine));
+    assert_succeeds(batching_live_engine_destroy(engine));
 }
 
 static void an_output_is_not_given_what_is_not_there(void **state) {
     (void)state;
     /* Orca reserves two of four blocks for each of two. */
-    batching_config config = two_slots();
+    batching_engine_config config = two_slots();
     config.policy = BATCHING_POLICY_ORCA;
     config.num_gpu_blocks = 5;
-    batching_engine *engine = created(&config);
+    batching_live_engine *engine = created(&config);
     submit_lesson(engine);
-    assert_succeeds(batching_engine_advance(engine, 0.3, 0));
+    assert_succeeds(batching_live_engine_advance(engine, 0.3, 0));
     drop_events(engine);
-    const batching_engine_state before = state_of(engine);
-    assert_fails(batching_engine_set_output_length(engine, 0, 50), BATCHING_ERROR_CAPACITY,
+    const batching_live_engine_state before = state_of(engine);
+    assert_fails(batching_live_engine_set_output_length(engine, 0, 50), BATCHING_ERROR_CAPACITY,
                  "output_length is 50: there are not enough free KV blocks to reserve for it");
-    assert_fails(batching_engine_set_output_length(engine, 0, 60), BATCHING_ERROR_INVALID_ARGUMENT,
+    assert_fails(batching_live_engine_set_output_length(engine, 0, 60), BATCHING_ERROR_INVALID_ARGUMENT,
                  "output_length is 60: must leave the request small enough to be served at all");
-    assert_fails(batching_engine_set_output_length(engine, 0, 0), BATCHING_ERROR_INVALID_ARGUMENT,
+    assert_fails(batching_live_engine_set_output_length(engine, 0, 0), BATCHING_ERROR_INVALID_ARGUMENT,
                  "output_length is 0: must be at least 1");
-    assert_fails(batching_engine_set_output_length(engine, 7, 1), BATCHING_ERROR_INVALID_ARGUMENT,
+    assert_fails(batching_live_engine_set_output_length(engine, 7, 1), BATCHING_ERROR_INVALID_ARGUMENT,
                  "request is 7: must be that of a request in flight");
-    const batching_engine_state after = state_of(engine);
+    const batching_live_engine_state after = state_of(engine);
     assert_same_state(&before, &after);
-    assert_succeeds(batching_engine_destroy(engine));
+    assert_succeeds(batching_live_engine_destroy(engine));
 
     config.policy = BATCHING_POLICY_STATIC;
     engine = created(&config);
     submit_lesson(engine);
-    assert_succeeds(batching_engine_advance(engine, 0.3, 0));
-    assert_fails(batching_engine_set_output_length(engine, 0, 20), BATCHING_ERROR_INVALID_ARGUMENT,
+    assert_succeeds(batching_live_engine_advance(engine, 0.3, 0));
+    assert_fails(batching_live_engine_set_output_length(engine, 0, 20), BATCHING_ERROR_INVALID_ARGUMENT,
                  "request is 0: must not run: a static or dynamic batch runs on as it was formed");
-    assert_succeeds(batching_engine_destroy(engine));
+    assert_succeeds(batching_live_engine_destroy(engine));
 }
 
 /* The columns of an estimate of two requests. */
@@ -329,12 +329,12 @@ static void estimate_init(struct estimate *estimate) {
 
 static void an_estimate_says_what_would_be_and_changes_nothing(void **state) {
     (void)state;
-    batching_config config = two_slots();
+    batching_engine_config config = two_slots();
     config.max_model_len = 20;
-    batching_engine *engine = created(&config);
+    batching_live_engine *engine = created(&config);
     submit_lesson(engine);
-    assert_succeeds(batching_engine_advance(engine, 0.6, 0));
-    const batching_engine_state before = state_of(engine);
+    assert_succeeds(batching_live_engine_advance(engine, 0.6, 0));
+    const batching_live_engine_state before = state_of(engine);
 
     /* The first slot, at 1.0, is that of 2, until 2.25; each of these two would have the next, were it alone. */
     struct estimate estimate;
@@ -343,7 +343,7 @@ static void an_estimate_says_what_would_be_and_changes_nothing(void **state) {
     requests.count = 2;
     requests.prompt_length = LENGTHS(10, 10);
     requests.output_length = LENGTHS(2, 1);
-    assert_succeeds(batching_engine_estimate(engine, &requests, &estimate.results));
+    assert_succeeds(batching_live_engine_estimate(engine, &requests, &estimate.results));
     assert_times(estimate.start_time, 2.25, 2.25);
     assert_times(estimate.first_token_time, 2.5, 2.5);
     assert_times(estimate.end_time, 2.75, 2.5);
@@ -355,7 +355,7 @@ static void an_estimate_says_what_would_be_and_changes_nothing(void **state) {
     requests.prompt_length = LENGTHS(14, 20);
     requests.output_length = LENGTHS(10, 1);
     requests.arrival_time = TIMES(5.0, 5.0);
-    assert_succeeds(batching_engine_estimate(engine, &requests, &estimate.results));
+    assert_succeeds(batching_live_engine_estimate(engine, &requests, &estimate.results));
     assert_times(estimate.start_time, 5.0, NAN);
     assert_times(estimate.first_token_time, 5.25, NAN);
     assert_times(estimate.end_time, 6.5, NAN);
@@ -366,119 +366,119 @@ static void an_estimate_says_what_would_be_and_changes_nothing(void **state) {
     estimate_init(&estimate);
     const struct estimate untouched = estimate;
     estimate.results.capacity = 1;
-    assert_fails(batching_engine_estimate(engine, &requests, &estimate.results), BATCHING_ERROR_CAPACITY,
+    assert_fails(batching_live_engine_estimate(engine, &requests, &estimate.results), BATCHING_ERROR_CAPACITY,
                  "results.capacity is 1");
     estimate.results.capacity = 2;
     requests.arrival_time = TIMES(5.0, 0.5);
-    assert_fails(batching_engine_estimate(engine, &requests, &estimate.results), BATCHING_ERROR_INVALID_ARGUMENT,
+    assert_fails(batching_live_engine_estimate(engine, &requests, &estimate.results), BATCHING_ERROR_INVALID_ARGUMENT,
                  "arrival_time[1] is 0.5: must not be before the clock of the engine, which is at 0.6 seconds");
     assert_memory_equal(&estimate, &untouched, sizeof estimate);
 
-    const batching_engine_state after = state_of(engine);
+    const batching_live_engine_state after = state_of(engine);
     assert_same_state(&before, &after);
     drop_events(engine);
-    assert_succeeds(batching_engine_advance(engine, 1.1, 0));
+    assert_succeeds(batching_live_engine_advance(engine, 1.1, 0));
     assert_tells(engine, {1.0, 1, FINISHED, 4}, {1.0, 2, ADMITTED, 0});
-    assert_succeeds(batching_engine_destroy(engine));
+    assert_succeeds(batching_live_engine_destroy(engine));
 }
 
 static void a_copy_goes_its_own_way(void **state) {
     (void)state;
-    batching_engine *engine = lesson(), *copy = NULL;
-    assert_succeeds(batching_engine_advance(engine, 0.6, 0));
-    batching_engine_state before = state_of(engine);
-    assert_succeeds(batching_engine_fork(engine, &copy));
-    batching_engine_state now = state_of(copy);
+    batching_live_engine *engine = lesson(), *copy = NULL;
+    assert_succeeds(batching_live_engine_advance(engine, 0.6, 0));
+    batching_live_engine_state before = state_of(engine);
+    assert_succeeds(batching_live_engine_fork(engine, &copy));
+    batching_live_engine_state now = state_of(copy);
     assert_int_equal(now.events, 0);
     now.events = before.events;
     assert_same_state(&now, &before);
 
     /* In the copy 1 leaves at 0.75, and 2 runs from then to 2.0. */
-    assert_succeeds(batching_engine_abort(copy, 1));
-    assert_succeeds(batching_engine_advance(copy, 2.0, 0));
+    assert_succeeds(batching_live_engine_abort(copy, 1));
+    assert_succeeds(batching_live_engine_advance(copy, 2.0, 0));
     assert_tells(copy, {0.75, 1, ABORTED, 2}, {0.75, 2, ADMITTED, 0}, {1.0, 2, FIRST_TOKEN, 1}, {2.0, 2, FINISHED, 5});
     now = state_of(engine);
     assert_same_state(&now, &before);
     drop_events(engine);
-    assert_succeeds(batching_engine_advance(engine, 2.0, 0));
+    assert_succeeds(batching_live_engine_advance(engine, 2.0, 0));
     assert_tells(engine, {1.0, 1, FINISHED, 4}, {1.0, 2, ADMITTED, 0}, {1.25, 2, FIRST_TOKEN, 1});
 
     /* It outlives what it was copied from, and is copied in turn. */
-    assert_succeeds(batching_engine_destroy(engine));
-    batching_engine *second = NULL;
-    assert_succeeds(batching_engine_fork(copy, &second));
-    assert_succeeds(batching_engine_advance(second, INFINITY, 0));
+    assert_succeeds(batching_live_engine_destroy(engine));
+    batching_live_engine *second = NULL;
+    assert_succeeds(batching_live_engine_fork(copy, &second));
+    assert_succeeds(batching_live_engine_advance(second, INFINITY, 0));
     assert_tells(second, {2.5, 0, FINISHED, 10});
-    assert_succeeds(batching_engine_destroy(second));
-    assert_succeeds(batching_engine_advance(copy, INFINITY, 0));
+    assert_succeeds(batching_live_engine_destroy(second));
+    assert_succeeds(batching_live_engine_advance(copy, INFINITY, 0));
     assert_tells(copy, {2.5, 0, FINISHED, 10});
-    assert_succeeds(batching_engine_destroy(copy));
+    assert_succeeds(batching_live_engine_destroy(copy));
 }
 
 static void a_queue_moves_on_when_nobody_else_comes(void **state) {
     (void)state;
     /* A static batch of two: the third forms one alone only at the end, for nobody knows that no other comes. */
-    batching_config config = two_slots();
+    batching_engine_config config = two_slots();
     config.policy = BATCHING_POLICY_STATIC;
-    batching_engine *engine = created(&config);
+    batching_live_engine *engine = created(&config);
     submit_lesson(engine);
-    assert_succeeds(batching_engine_advance(engine, 100.0, 0));
+    assert_succeeds(batching_live_engine_advance(engine, 100.0, 0));
     drop_events(engine);
     assert_int_equal(state_of(engine).waiting, 1);
-    assert_succeeds(batching_engine_advance(engine, INFINITY, 0));
+    assert_succeeds(batching_live_engine_advance(engine, INFINITY, 0));
     assert_tells(engine, {100.0, 2, ADMITTED, 0}, {100.25, 2, FIRST_TOKEN, 1}, {101.25, 2, FINISHED, 5});
-    assert_succeeds(batching_engine_destroy(engine));
+    assert_succeeds(batching_live_engine_destroy(engine));
 }
 
 static void the_short_of_memory_are_preempted(void **state) {
     (void)state;
     struct engine given;
     engine_init_short_of_memory(&given);
-    batching_engine *engine = created(&given.config);
-    assert_succeeds(batching_engine_submit(engine, &given.requests, NULL));
-    assert_succeeds(batching_engine_advance(engine, 2.5, 0));
-    const batching_engine_state now = state_of(engine);
+    batching_live_engine *engine = created(&given.config);
+    assert_succeeds(batching_live_engine_submit(engine, &given.requests, NULL));
+    assert_succeeds(batching_live_engine_advance(engine, 2.5, 0));
+    const batching_live_engine_state now = state_of(engine);
     /* 0 has three blocks for 5 computed tokens and one under way; 1 waits again. */
     assert_int_equal(now.kv_blocks_used, 3);
     assert_int_equal(now.kv_blocks_usable, 4);
     assert_int_equal(now.tokens_in_flight, 4);
     assert_int_equal(now.waiting, 1);
     assert_int_equal(now.preemptions, 1);
-    assert_succeeds(batching_engine_advance(engine, INFINITY, 0));
+    assert_succeeds(batching_live_engine_advance(engine, INFINITY, 0));
     assert_tells(engine, {0.0, 0, ADMITTED, 0}, {0.0, 1, ADMITTED, 0}, {1.0, 0, FIRST_TOKEN, 1},
                  {1.0, 1, FIRST_TOKEN, 1}, {2.0, 1, BATCHING_EVENT_PREEMPTED, 2}, {4.0, 0, FINISHED, 4},
                  {4.0, 1, BATCHING_EVENT_RESUMED, 0}, {6.0, 1, FINISHED, 4});
-    assert_succeeds(batching_engine_destroy(engine));
+    assert_succeeds(batching_live_engine_destroy(engine));
 }
 
 static void who_can_never_be_served_is_rejected_when_it_arrives(void **state) {
     (void)state;
-    batching_config config = two_slots();
+    batching_engine_config config = two_slots();
     config.num_gpu_blocks = 5;
     config.max_model_len = 70;
-    batching_engine *engine = created(&config);
+    batching_live_engine *engine = created(&config);
     INITIALIZED(batching_requests, requests);
     requests.count = 2;
     /* 4 blocks of 16 are 64 tokens, of which the last is never computed: 65. */
     requests.prompt_length = LENGTHS(70, 60);
     requests.output_length = LENGTHS(1, 6);
     requests.arrival_time = TIMES(1.0, 2.0);
-    assert_succeeds(batching_engine_submit(engine, &requests, IDS(INT64_MAX, INT64_MIN)));
-    assert_succeeds(batching_engine_advance(engine, 1.5, 0));
+    assert_succeeds(batching_live_engine_submit(engine, &requests, IDS(INT64_MAX, INT64_MIN)));
+    assert_succeeds(batching_live_engine_advance(engine, 1.5, 0));
     assert_int_equal(state_of(engine).pending, 1);
     assert_int_equal(state_of(engine).rejected, 1);
-    assert_succeeds(batching_engine_advance(engine, INFINITY, 0));
+    assert_succeeds(batching_live_engine_advance(engine, INFINITY, 0));
     assert_tells(engine, {1.0, INT64_MAX, BATCHING_EVENT_REJECTED, BATCHING_REQUEST_REJECTED_MODEL_LENGTH},
                  {2.0, INT64_MIN, BATCHING_EVENT_REJECTED, BATCHING_REQUEST_REJECTED_KV_MEMORY});
     assert_int_equal(state_of(engine).rejected, 2);
-    assert_succeeds(batching_engine_destroy(engine));
+    assert_succeeds(batching_live_engine_destroy(engine));
 }
 
 static void what_is_cached_is_found(void **state) {
     (void)state;
-    batching_config config = two_slots();
+    batching_engine_config config = two_slots();
     config.enable_prefix_caching = 1;
-    batching_engine *engine = created(&config);
+    batching_live_engine *engine = created(&config);
     INITIALIZED(batching_requests, requests);
     requests.count = 2;
     requests.prompt_length = LENGTHS(40, 40);
@@ -486,86 +486,86 @@ static void what_is_cached_is_found(void **state) {
     requests.arrival_time = TIMES(0.0, 1.0);
     requests.hash_ids = IDS(11, 12, 11, 13);
     requests.hash_offsets = IDS(0, 2, 4);
-    assert_succeeds(batching_engine_submit(engine, &requests, NULL));
-    assert_succeeds(batching_engine_advance(engine, INFINITY, 0));
+    assert_succeeds(batching_live_engine_submit(engine, &requests, NULL));
+    assert_succeeds(batching_live_engine_advance(engine, INFINITY, 0));
     /* The first block of 16 is the same. */
     assert_tells(engine, {0.0, 0, ADMITTED, 0}, {0.25, 0, FIRST_TOKEN, 1}, {0.25, 0, FINISHED, 1},
                  {1.0, 1, ADMITTED, 16}, {1.25, 1, FIRST_TOKEN, 1}, {1.25, 1, FINISHED, 1});
     requests.hash_block_size = 32;
     requests.arrival_time = NULL;
-    assert_fails(batching_engine_submit(engine, &requests, NULL), BATCHING_ERROR_INVALID_ARGUMENT,
+    assert_fails(batching_live_engine_submit(engine, &requests, NULL), BATCHING_ERROR_INVALID_ARGUMENT,
                  "hash_block_size is 32: must be 16, and hash_covers_output 0, as before");
-    assert_succeeds(batching_engine_destroy(engine));
+    assert_succeeds(batching_live_engine_destroy(engine));
 }
 
 static void pointers_that_must_be_there(void **state) {
     (void)state;
-    batching_engine *engine = lesson(), *copy = (batching_engine *)state;
-    const batching_engine_state before = state_of(engine);
-    INITIALIZED(batching_engine_events, events);
-    INITIALIZED(batching_engine_state, now);
+    batching_live_engine *engine = lesson(), *copy = (batching_live_engine *)state;
+    const batching_live_engine_state before = state_of(engine);
+    INITIALIZED(batching_live_engine_events, events);
+    INITIALIZED(batching_live_engine_state, now);
     INITIALIZED(batching_requests, requests);
     INITIALIZED(batching_results, results);
     const batching_status null = BATCHING_ERROR_NULL_POINTER;
-    assert_succeeds(batching_engine_destroy(NULL));
-    assert_fails(batching_engine_create(NULL, NULL), null, "engine is NULL");
-    assert_fails(batching_engine_submit(NULL, &requests, NULL), null, "engine is NULL");
-    assert_fails(batching_engine_submit(engine, NULL, NULL), null, "requests is NULL");
-    assert_fails(batching_engine_advance(NULL, 0.0, 0), null, "engine is NULL");
-    assert_fails(batching_engine_poll(NULL, &events), null, "engine is NULL");
-    assert_fails(batching_engine_poll(engine, NULL), null, "events is NULL");
-    assert_fails(batching_engine_abort(NULL, 0), null, "engine is NULL");
-    assert_fails(batching_engine_set_output_length(NULL, 0, 1), null, "engine is NULL");
-    assert_fails(batching_engine_observe(NULL, &now), null, "engine is NULL");
-    assert_fails(batching_engine_observe(engine, NULL), null, "state is NULL");
-    assert_fails(batching_engine_estimate(NULL, &requests, &results), null, "engine is NULL");
-    assert_fails(batching_engine_estimate(engine, NULL, &results), null, "requests is NULL");
-    assert_fails(batching_engine_fork(NULL, &copy), null, "engine is NULL");
+    assert_succeeds(batching_live_engine_destroy(NULL));
+    assert_fails(batching_live_engine_create(NULL, NULL), null, "engine is NULL");
+    assert_fails(batching_live_engine_submit(NULL, &requests, NULL), null, "engine is NULL");
+    assert_fails(batching_live_engine_submit(engine, NULL, NULL), null, "requests is NULL");
+    assert_fails(batching_live_engine_advance(NULL, 0.0, 0), null, "engine is NULL");
+    assert_fails(batching_live_engine_poll(NULL, &events), null, "engine is NULL");
+    assert_fails(batching_live_engine_poll(engine, NULL), null, "events is NULL");
+    assert_fails(batching_live_engine_abort(NULL, 0), null, "engine is NULL");
+    assert_fails(batching_live_engine_set_output_length(NULL, 0, 1), null, "engine is NULL");
+    assert_fails(batching_live_engine_observe(NULL, &now), null, "engine is NULL");
+    assert_fails(batching_live_engine_observe(engine, NULL), null, "state is NULL");
+    assert_fails(batching_live_engine_estimate(NULL, &requests, &results), null, "engine is NULL");
+    assert_fails(batching_live_engine_estimate(engine, NULL, &results), null, "requests is NULL");
+    assert_fails(batching_live_engine_fork(NULL, &copy), null, "engine is NULL");
     assert_ptr_equal(copy, state);
-    assert_fails(batching_engine_fork(engine, NULL), null, "copy is NULL");
+    assert_fails(batching_live_engine_fork(engine, NULL), null, "copy is NULL");
     requests.count = 1;
     requests.hash_ids = IDS(1);
-    assert_fails(batching_engine_submit(engine, &requests, NULL), null, "hash_offsets is NULL");
-    const batching_engine_state after = state_of(engine);
+    assert_fails(batching_live_engine_submit(engine, &requests, NULL), null, "hash_offsets is NULL");
+    const batching_live_engine_state after = state_of(engine);
     assert_same_state(&before, &after);
     /* Without columns there is one prompt token, one output token, and no results that anybody wants. */
     requests.hash_ids = NULL;
-    assert_succeeds(batching_engine_estimate(engine, &requests, NULL));
-    assert_succeeds(batching_engine_destroy(engine));
+    assert_succeeds(batching_live_engine_estimate(engine, &requests, NULL));
+    assert_succeeds(batching_live_engine_destroy(engine));
 }
 
 static void structs_that_are_not_understood(void **state) {
     (void)state;
-    batching_engine *engine = lesson();
-    INITIALIZED(batching_engine_events, events);
-    INITIALIZED(batching_engine_state, now);
+    batching_live_engine *engine = lesson();
+    INITIALIZED(batching_live_engine_events, events);
+    INITIALIZED(batching_live_engine_state, now);
     events.struct_size = now.struct_size = 12;
-    assert_fails(batching_engine_poll(engine, &events), BATCHING_ERROR_STRUCT_SIZE, "events.struct_size is 12");
-    assert_fails(batching_engine_observe(engine, &now), BATCHING_ERROR_STRUCT_SIZE, "state.struct_size is 12");
+    assert_fails(batching_live_engine_poll(engine, &events), BATCHING_ERROR_STRUCT_SIZE, "events.struct_size is 12");
+    assert_fails(batching_live_engine_observe(engine, &now), BATCHING_ERROR_STRUCT_SIZE, "state.struct_size is 12");
     assert_double_equal(now.clock, 0.0);
     events.struct_size = sizeof events;
     events.reserved = 3;
-    assert_fails(batching_engine_poll(engine, &events), BATCHING_ERROR_INVALID_ARGUMENT,
+    assert_fails(batching_live_engine_poll(engine, &events), BATCHING_ERROR_INVALID_ARGUMENT,
                  "events.reserved is 3: must be 0");
     events.reserved = 0;
     events.capacity = -1;
-    assert_fails(batching_engine_poll(engine, &events), BATCHING_ERROR_INVALID_ARGUMENT,
+    assert_fails(batching_live_engine_poll(engine, &events), BATCHING_ERROR_INVALID_ARGUMENT,
                  "events.capacity is -1: must be at least 0");
-    assert_succeeds(batching_engine_destroy(engine));
+    assert_succeeds(batching_live_engine_destroy(engine));
 }
 
 static void settings_that_a_live_engine_does_not_have(void **state) {
     (void)state;
-    batching_engine *const untouched = (batching_engine *)state;
-    batching_engine *engine = untouched;
+    batching_live_engine *const untouched = (batching_live_engine *)state;
+    batching_live_engine *engine = untouched;
     INITIALIZED(batching_iteration_log, iteration_log);
     INITIALIZED(batching_decision_log, decision_log);
     INITIALIZED(batching_attribution, attribution);
-    batching_config config = two_slots();
+    batching_engine_config config = two_slots();
 #define REFUSED(field, value, status, sentence)                                                                        \
     do {                                                                                                               \
         config.field = (value);                                                                                        \
-        assert_fails(batching_engine_create(&config, &engine), status, sentence);                                      \
+        assert_fails(batching_live_engine_create(&config, &engine), status, sentence);                                 \
         assert_ptr_equal(engine, untouched);                                                                           \
         config = two_slots();                                                                                          \
     } while (0)
@@ -584,18 +584,18 @@ static void settings_that_a_live_engine_does_not_have(void **state) {
 
 static void a_bad_call_changes_nothing(void **state) {
     (void)state;
-    batching_engine *engine = lesson();
-    assert_succeeds(batching_engine_advance(engine, 0.5, 0));
-    const batching_engine_state before = state_of(engine);
+    batching_live_engine *engine = lesson();
+    assert_succeeds(batching_live_engine_advance(engine, 0.5, 0));
+    const batching_live_engine_state before = state_of(engine);
     const batching_status invalid = BATCHING_ERROR_INVALID_ARGUMENT;
     INITIALIZED(batching_requests, requests);
 #define REFUSED(field, value, ids, sentence)                                                                           \
     do {                                                                                                               \
         requests.count = 2;                                                                                            \
         requests.field = (value);                                                                                      \
-        assert_fails(batching_engine_submit(engine, &requests, ids), invalid, sentence);                               \
+        assert_fails(batching_live_engine_submit(engine, &requests, ids), invalid, sentence);                          \
         assert_succeeds(batching_requests_init(&requests, sizeof requests));                                           \
-        const batching_engine_state after = state_of(engine);                                                          \
+        const batching_live_engine_state after = state_of(engine);                                                     \
         assert_same_state(&before, &after);                                                                            \
     } while (0)
     REFUSED(arrival_time, TIMES(0.5, 0.25), NULL,
@@ -611,17 +611,17 @@ static void a_bad_call_changes_nothing(void **state) {
      */
     const batching_requests one = one_request(NULL, NULL, NULL);
     const int64_t four = 4;
-    assert_succeeds(batching_engine_submit(engine, &one, &four));
-    assert_fails(batching_engine_submit(engine, &one, NULL), invalid,
+    assert_succeeds(batching_live_engine_submit(engine, &one, &four));
+    assert_fails(batching_live_engine_submit(engine, &one, NULL), invalid,
                  "the number of request 0 is 4: must not be that of a request that is in flight");
 
-    const batching_engine_state with_four = state_of(engine);
-    assert_fails(batching_engine_advance(engine, NAN, 0), invalid, "time is nan: must be between 0");
-    assert_fails(batching_engine_advance(engine, -1.0, 0), invalid, "time is -1.0: must be between 0");
-    assert_fails(batching_engine_advance(engine, 1.0, -1), invalid, "iterations is -1: must be at least 0");
-    const batching_engine_state after = state_of(engine);
+    const batching_live_engine_state with_four = state_of(engine);
+    assert_fails(batching_live_engine_advance(engine, NAN, 0), invalid, "time is nan: must be between 0");
+    assert_fails(batching_live_engine_advance(engine, -1.0, 0), invalid, "time is -1.0: must be between 0");
+    assert_fails(batching_live_engine_advance(engine, 1.0, -1), invalid, "iterations is -1: must be at least 0");
+    const batching_live_engine_state after = state_of(engine);
     assert_same_state(&with_four, &after);
-    assert_succeeds(batching_engine_destroy(engine));
+    assert_succeeds(batching_live_engine_destroy(engine));
 }
 
 /* What a time callback answers, one after the other, and what it returns. */
@@ -645,22 +645,22 @@ static void what_a_callback_has_stopped_goes_on(void **state) {
     (void)state;
     /* Stopped in the third iteration, given a wrong answer, and then a right one. */
     struct answers answers = {.seconds = TIMES(0.25, 0.25, 9.0, -1.0, NAN, 0.5), .returned = LENGTHS(0, 0, 1, 0, 0, 0)};
-    batching_config config = two_slots();
+    batching_engine_config config = two_slots();
     config.time_model = BATCHING_TIME_CALLBACK;
     config.time_callback = answer;
     config.time_user_data = &answers;
-    batching_engine *engine = created(&config);
+    batching_live_engine *engine = created(&config);
     const batching_requests requests = one_request(LENGTHS(1), LENGTHS(3), NULL);
-    assert_succeeds(batching_engine_submit(engine, &requests, NULL));
-    assert_fails(batching_engine_advance(engine, INFINITY, 0), BATCHING_ERROR_CANCELLED, "time_callback");
-    const batching_engine_state now = state_of(engine);
+    assert_succeeds(batching_live_engine_submit(engine, &requests, NULL));
+    assert_fails(batching_live_engine_advance(engine, INFINITY, 0), BATCHING_ERROR_CANCELLED, "time_callback");
+    const batching_live_engine_state now = state_of(engine);
     assert_double_equal(now.clock, 0.5);
     assert_int_equal(now.iterations, 3);
     assert_true(isnan(now.next_iteration_end));
-    assert_fails(batching_engine_advance(engine, 7.0, 0), BATCHING_ERROR_INVALID_ARGUMENT, "-1.0");
-    assert_fails(batching_engine_advance(engine, 7.0, 0), BATCHING_ERROR_INVALID_ARGUMENT, "nan");
+    assert_fails(batching_live_engine_advance(engine, 7.0, 0), BATCHING_ERROR_INVALID_ARGUMENT, "-1.0");
+    assert_fails(batching_live_engine_advance(engine, 7.0, 0), BATCHING_ERROR_INVALID_ARGUMENT, "nan");
     assert_double_equal(state_of(engine).clock, 0.5);
-    assert_succeeds(batching_engine_advance(engine, INFINITY, 0));
+    assert_succeeds(batching_live_engine_advance(engine, INFINITY, 0));
     assert_tells(engine, {0.0, 0, ADMITTED, 0}, {0.25, 0, FIRST_TOKEN, 1}, {1.0, 0, FINISHED, 3});
     assert_int_equal(answers.calls, 6);
     /* It was asked about the same iteration each time. */
@@ -669,30 +669,30 @@ static void what_a_callback_has_stopped_goes_on(void **state) {
     }
     assert_int_equal(answers.asked[2].number, 2);
     assert_double_equal(answers.asked[2].time, 0.5);
-    assert_succeeds(batching_engine_destroy(engine));
+    assert_succeeds(batching_live_engine_destroy(engine));
 }
 
 static void an_estimate_that_a_callback_stops_changes_nothing(void **state) {
     (void)state;
     struct answers answers = {.seconds = TIMES(0.25, 0.25, 0.25, 0.25), .returned = LENGTHS(0, 1, 0, 0)};
-    batching_config config = two_slots();
+    batching_engine_config config = two_slots();
     config.time_model = BATCHING_TIME_CALLBACK;
     config.time_callback = answer;
     config.time_user_data = &answers;
-    batching_engine *engine = created(&config);
+    batching_live_engine *engine = created(&config);
     const batching_requests requests = one_request(LENGTHS(1), LENGTHS(2), NULL);
     struct estimate estimate;
     estimate_init(&estimate);
     const struct estimate untouched = estimate;
-    const batching_engine_state before = state_of(engine);
-    assert_fails(batching_engine_estimate(engine, &requests, &estimate.results), BATCHING_ERROR_CANCELLED,
+    const batching_live_engine_state before = state_of(engine);
+    assert_fails(batching_live_engine_estimate(engine, &requests, &estimate.results), BATCHING_ERROR_CANCELLED,
                  "time_callback");
     assert_memory_equal(&estimate, &untouched, sizeof estimate);
-    const batching_engine_state after = state_of(engine);
+    const batching_live_engine_state after = state_of(engine);
     assert_same_state(&before, &after);
-    assert_succeeds(batching_engine_estimate(engine, &requests, &estimate.results));
+    assert_succeeds(batching_live_engine_estimate(engine, &requests, &estimate.results));
     assert_times(estimate.end_time, 0.5);
-    assert_succeeds(batching_engine_destroy(engine));
+    assert_succeeds(batching_live_engine_destroy(engine));
 }
 
 /* Stops at each third time that it is told. */
@@ -705,16 +705,16 @@ static int32_t stop_at_each_third(const batching_progress *progress, void *user_
 static void what_a_progress_callback_has_stopped_goes_on(void **state) {
     (void)state;
     int calls = 0;
-    batching_config config = two_slots();
+    batching_engine_config config = two_slots();
     config.progress_callback = stop_at_each_third;
     config.progress_user_data = &calls;
     config.progress_interval = 1;
-    batching_engine *engine = created(&config);
+    batching_live_engine *engine = created(&config);
     submit_lesson(engine);
     int stops = 0;
     batching_status status;
     double clock = 0.0;
-    while ((status = batching_engine_advance(engine, INFINITY, 0)) == BATCHING_ERROR_CANCELLED && stops < 20) {
+    while ((status = batching_live_engine_advance(engine, INFINITY, 0)) == BATCHING_ERROR_CANCELLED && stops < 20) {
         assert_error_names("progress_callback");
         assert_true(state_of(engine).clock >= clock);
         clock = state_of(engine).clock;
@@ -726,7 +726,7 @@ static void what_a_progress_callback_has_stopped_goes_on(void **state) {
     assert_tells(engine, {0.0, 0, ADMITTED, 0}, {0.0, 1, ADMITTED, 0}, {0.25, 0, FIRST_TOKEN, 1},
                  {0.25, 1, FIRST_TOKEN, 1}, {1.0, 1, FINISHED, 4}, {1.0, 2, ADMITTED, 0}, {1.25, 2, FIRST_TOKEN, 1},
                  {2.25, 2, FINISHED, 5}, {2.5, 0, FINISHED, 10});
-    assert_succeeds(batching_engine_destroy(engine));
+    assert_succeeds(batching_live_engine_destroy(engine));
 }
 
 enum { MOST_TOLD = 64 };
@@ -757,10 +757,10 @@ static void an_estimate_tells_of_progress_with_a_cache_as_without(void **state) 
     for (int64_t interval = 1; interval <= 5; interval++) {
         for (int asynchronous = 0; asynchronous <= 1; asynchronous++) {
             struct watcher watchers[2] = {{{0}, {0}, {0}, 0, 0}, {{0}, {0}, {0}, 0, 0}};
-            batching_engine *engines[2];
+            batching_live_engine *engines[2];
             double ends[2];
             for (int caches = 0; caches <= 1; caches++) {
-                batching_config config = two_slots();
+                batching_engine_config config = two_slots();
                 config.max_num_seqs = 4;
                 config.async_scheduling = asynchronous;
                 config.enable_prefix_caching = caches;
@@ -769,19 +769,19 @@ static void an_estimate_tells_of_progress_with_a_cache_as_without(void **state) 
                 config.progress_interval = interval;
                 engines[caches] = created(&config);
                 submit_lesson(engines[caches]);
-                assert_succeeds(batching_engine_advance(engines[caches], 0.6, 0));
+                assert_succeeds(batching_live_engine_advance(engines[caches], 0.6, 0));
                 memset(&watchers[caches], 0, sizeof watchers[caches]);
                 const batching_requests requests = one_request(prompt, output, NULL);
                 struct estimate estimate;
                 estimate_init(&estimate);
-                assert_succeeds(batching_engine_estimate(engines[caches], &requests, &estimate.results));
+                assert_succeeds(batching_live_engine_estimate(engines[caches], &requests, &estimate.results));
                 ends[caches] = estimate.end_time[0];
             }
             assert_double_equal(ends[0], ends[1]);
             assert_in_range(watchers[0].told, 40 / interval - 1, 40 / interval + 2);
             assert_memory_equal(&watchers[0], &watchers[1], sizeof watchers[0]);
             /* Wherever it is stopped, the engine stays as it is. */
-            const batching_engine_state before = state_of(engines[1]);
+            const batching_live_engine_state before = state_of(engines[1]);
             const int told = watchers[1].told;
             for (int stop = 1; stop <= told + 1; stop++) {
                 memset(&watchers[1], 0, sizeof watchers[1]);
@@ -789,17 +789,17 @@ static void an_estimate_tells_of_progress_with_a_cache_as_without(void **state) 
                 const batching_requests requests = one_request(prompt, output, NULL);
                 struct estimate estimate;
                 estimate_init(&estimate);
-                const batching_status status = batching_engine_estimate(engines[1], &requests, &estimate.results);
+                const batching_status status = batching_live_engine_estimate(engines[1], &requests, &estimate.results);
                 assert_int_equal(status, stop <= told ? BATCHING_ERROR_CANCELLED : BATCHING_OK);
                 assert_int_equal(watchers[1].told, stop <= told ? stop : told);
-                const batching_engine_state after = state_of(engines[1]);
+                const batching_live_engine_state after = state_of(engines[1]);
                 assert_same_state(&before, &after);
                 if (stop > told) {
                     assert_double_equal(estimate.end_time[0], ends[1]);
                 }
             }
-            assert_succeeds(batching_engine_destroy(engines[0]));
-            assert_succeeds(batching_engine_destroy(engines[1]));
+            assert_succeeds(batching_live_engine_destroy(engines[0]));
+            assert_succeeds(batching_live_engine_destroy(engines[1]));
         }
     }
 }
@@ -812,47 +812,47 @@ static int32_t keep_progress(const batching_progress *progress, void *user_data)
 static void progress_counts_those_who_are_gone(void **state) {
     (void)state;
     batching_progress last = {.count = 0};
-    batching_config config = two_slots();
+    batching_engine_config config = two_slots();
     config.progress_callback = keep_progress;
     config.progress_user_data = &last;
     config.progress_interval = 1;
-    batching_engine *engine = created(&config);
+    batching_live_engine *engine = created(&config);
     submit_lesson(engine);
     /* 1 is done at 1.0. 2 leaves while it waits, and two others come, one of them much later. */
-    assert_succeeds(batching_engine_advance(engine, 0.6, 0));
-    assert_succeeds(batching_engine_abort(engine, 2));
+    assert_succeeds(batching_live_engine_advance(engine, 0.6, 0));
+    assert_succeeds(batching_live_engine_abort(engine, 2));
     INITIALIZED(batching_requests, requests);
     requests.count = 2;
     requests.output_length = LENGTHS(2, 2);
     requests.arrival_time = TIMES(1.2, 50.0);
-    assert_succeeds(batching_engine_submit(engine, &requests, IDS(8, 9)));
-    assert_succeeds(batching_engine_advance(engine, 2.3, 0));
+    assert_succeeds(batching_live_engine_submit(engine, &requests, IDS(8, 9)));
+    assert_succeeds(batching_live_engine_advance(engine, 2.3, 0));
     assert_int_equal(last.arrived, 4);
     assert_int_equal(last.finished, 2);
     assert_int_equal(last.count, 5);
-    assert_succeeds(batching_engine_destroy(engine));
+    assert_succeeds(batching_live_engine_destroy(engine));
 }
 
 enum { CALLS_ON_A_HANDLE = 9 };
 
 /* Every call on one handle, one after the other; what each came to. */
-static void try_every_call(batching_engine *engine, batching_status *statuses) {
-    batching_engine *copy = NULL;
-    batching_engine_events events;
-    batching_engine_state now;
+static void try_every_call(batching_live_engine *engine, batching_status *statuses) {
+    batching_live_engine *copy = NULL;
+    batching_live_engine_events events;
+    batching_live_engine_state now;
     batching_requests requests;
-    batching_engine_events_init(&events, sizeof events);
-    batching_engine_state_init(&now, sizeof now);
+    batching_live_engine_events_init(&events, sizeof events);
+    batching_live_engine_state_init(&now, sizeof now);
     batching_requests_init(&requests, sizeof requests);
-    statuses[0] = batching_engine_observe(engine, &now);
-    statuses[1] = batching_engine_advance(engine, 9.0, 0);
-    statuses[2] = batching_engine_fork(engine, &copy);
-    statuses[3] = batching_engine_poll(engine, &events);
-    statuses[4] = batching_engine_submit(engine, &requests, NULL);
-    statuses[5] = batching_engine_abort(engine, 0);
-    statuses[6] = batching_engine_set_output_length(engine, 0, 1);
-    statuses[7] = batching_engine_estimate(engine, &requests, NULL);
-    statuses[8] = batching_engine_destroy(engine);
+    statuses[0] = batching_live_engine_observe(engine, &now);
+    statuses[1] = batching_live_engine_advance(engine, 9.0, 0);
+    statuses[2] = batching_live_engine_fork(engine, &copy);
+    statuses[3] = batching_live_engine_poll(engine, &events);
+    statuses[4] = batching_live_engine_submit(engine, &requests, NULL);
+    statuses[5] = batching_live_engine_abort(engine, 0);
+    statuses[6] = batching_live_engine_set_output_length(engine, 0, 1);
+    statuses[7] = batching_live_engine_estimate(engine, &requests, NULL);
+    statuses[8] = batching_live_engine_destroy(engine);
 }
 
 static void assert_all_busy(const batching_status *statuses) {
@@ -863,7 +863,7 @@ static void assert_all_busy(const batching_status *statuses) {
 
 /* A handle that is in use, and what calls on it come to meanwhile: by its own callback, or by another thread. */
 struct meeting {
-    batching_engine *engine;
+    batching_live_engine *engine;
     batching_status statuses[CALLS_ON_A_HANDLE];
     char error[128];
     int calls;
@@ -882,23 +882,23 @@ static int32_t call_back(const batching_iteration *iteration, double *seconds, v
 static void a_callback_cannot_use_its_own_engine(void **state) {
     (void)state;
     struct meeting meeting = {.calls = 0};
-    batching_config config = two_slots();
+    batching_engine_config config = two_slots();
     config.time_model = BATCHING_TIME_CALLBACK;
     config.time_callback = call_back;
     config.time_user_data = &meeting;
     meeting.engine = created(&config);
     const batching_requests requests = one_request(LENGTHS(1), LENGTHS(1), NULL);
-    assert_succeeds(batching_engine_submit(meeting.engine, &requests, NULL));
-    assert_succeeds(batching_engine_estimate(meeting.engine, &requests, NULL));
+    assert_succeeds(batching_live_engine_submit(meeting.engine, &requests, NULL));
+    assert_succeeds(batching_live_engine_estimate(meeting.engine, &requests, NULL));
     assert_int_equal(meeting.calls, 1);
     assert_all_busy(meeting.statuses);
     memset(meeting.statuses, 0, sizeof meeting.statuses);
-    assert_succeeds(batching_engine_advance(meeting.engine, INFINITY, 0));
+    assert_succeeds(batching_live_engine_advance(meeting.engine, INFINITY, 0));
     assert_int_equal(meeting.calls, 2);
     assert_all_busy(meeting.statuses);
     assert_error_names("engine is in use by another call: one thread at a time may use it");
     assert_tells(meeting.engine, {0.0, 0, ADMITTED, 0}, {0.25, 0, FIRST_TOKEN, 1}, {0.25, 0, FINISHED, 1});
-    assert_succeeds(batching_engine_destroy(meeting.engine));
+    assert_succeeds(batching_live_engine_destroy(meeting.engine));
 }
 
 static int32_t wait_for_the_other(const batching_iteration *iteration, double *seconds, void *user_data) {
@@ -924,48 +924,48 @@ static void another_thread_cannot_use_an_engine_in_use(void **state) {
     (void)state;
     struct meeting meeting = {.calls = 0};
     assert_int_equal(pthread_barrier_init(&meeting.barrier, NULL, 2), 0);
-    batching_config config = two_slots();
+    batching_engine_config config = two_slots();
     config.time_model = BATCHING_TIME_CALLBACK;
     config.time_callback = wait_for_the_other;
     config.time_user_data = &meeting;
     meeting.engine = created(&config);
     const batching_requests requests = one_request(LENGTHS(1), LENGTHS(1), NULL);
-    assert_succeeds(batching_engine_submit(meeting.engine, &requests, NULL));
+    assert_succeeds(batching_live_engine_submit(meeting.engine, &requests, NULL));
     pthread_t other;
     assert_int_equal(pthread_create(&other, NULL, call_meanwhile, &meeting), 0);
-    assert_succeeds(batching_engine_advance(meeting.engine, INFINITY, 0));
+    assert_succeeds(batching_live_engine_advance(meeting.engine, INFINITY, 0));
     assert_int_equal(pthread_join(other, NULL), 0);
     assert_all_busy(meeting.statuses);
     assert_string_equal(meeting.error, "engine is in use by another call: one thread at a time may use it");
     assert_tells(meeting.engine, {0.0, 0, ADMITTED, 0}, {0.25, 0, FIRST_TOKEN, 1}, {0.25, 0, FINISHED, 1});
-    assert_succeeds(batching_engine_destroy(meeting.engine));
+    assert_succeeds(batching_live_engine_destroy(meeting.engine));
     pthread_barrier_destroy(&meeting.barrier);
 }
 
 static void the_clock_has_an_end(void **state) {
     (void)state;
     /* The second iteration would end at 10^10 s. */
-    batching_config config = two_slots();
+    batching_engine_config config = two_slots();
     config.time_base = 5e9;
-    batching_engine *engine = created(&config);
+    batching_live_engine *engine = created(&config);
     submit_lesson(engine);
-    assert_succeeds(batching_engine_advance(engine, 4e9, 0));
+    assert_succeeds(batching_live_engine_advance(engine, 4e9, 0));
     static const char sentence[] = "iteration 1 takes 5000000000.0 seconds: the clock would pass 9223372036 seconds";
-    const batching_engine_state before = state_of(engine);
+    const batching_live_engine_state before = state_of(engine);
     assert_true(before.clock == 4e9);
-    assert_fails(batching_engine_advance(engine, INFINITY, 0), BATCHING_ERROR_OVERFLOW, sentence);
+    assert_fails(batching_live_engine_advance(engine, INFINITY, 0), BATCHING_ERROR_OVERFLOW, sentence);
     /* It can be looked at, and no more: the first iteration is over. */
     assert_int_equal(state_of(engine).running, 2);
     assert_double_equal(state_of(engine).clock, 5e9);
-    batching_engine *copy = NULL;
-    assert_fails(batching_engine_abort(engine, 2), BATCHING_ERROR_OVERFLOW, sentence);
-    assert_fails(batching_engine_set_output_length(engine, 0, 20), BATCHING_ERROR_OVERFLOW, sentence);
-    assert_fails(batching_engine_advance(engine, 9e9, 0), BATCHING_ERROR_OVERFLOW, sentence);
-    assert_fails(batching_engine_fork(engine, &copy), BATCHING_ERROR_OVERFLOW, sentence);
+    batching_live_engine *copy = NULL;
+    assert_fails(batching_live_engine_abort(engine, 2), BATCHING_ERROR_OVERFLOW, sentence);
+    assert_fails(batching_live_engine_set_output_length(engine, 0, 20), BATCHING_ERROR_OVERFLOW, sentence);
+    assert_fails(batching_live_engine_advance(engine, 9e9, 0), BATCHING_ERROR_OVERFLOW, sentence);
+    assert_fails(batching_live_engine_fork(engine, &copy), BATCHING_ERROR_OVERFLOW, sentence);
     assert_null(copy);
     assert_tells(engine, {0.0, 0, ADMITTED, 0}, {0.0, 1, ADMITTED, 0}, {5e9, 0, FIRST_TOKEN, 1},
                  {5e9, 1, FIRST_TOKEN, 1});
-    assert_succeeds(batching_engine_destroy(engine));
+    assert_succeeds(batching_live_engine_destroy(engine));
 }
 
 int main(void) {

@@ -23,7 +23,7 @@ struct host {
 /* The engine that is told as its host says, the one that is told one by one, and the one that is told only of those
  * who arrive. */
 struct engines {
-    batching_engine *told, *one_by_one, *undisturbed;
+    batching_live_engine *told, *one_by_one, *undisturbed;
 };
 
 static int64_t to_come(const struct host *host) {
@@ -56,34 +56,34 @@ static void submit(struct host *host, struct engines engines) {
     requests.output_length = outputs;
     requests.priority = outputs;
     requests.arrival_time = host->arrival_time + host->submitted;
-    assert_succeeds(batching_engine_submit(engines.told, &requests, ids));
+    assert_succeeds(batching_live_engine_submit(engines.told, &requests, ids));
     requests.count = 1;
     for (int64_t index = 0; index < count; index++) {
         requests.prompt_length = prompts + index;
         requests.output_length = requests.priority = outputs + index;
         requests.arrival_time = host->arrival_time + ids[index];
-        assert_succeeds(batching_engine_submit(engines.one_by_one, &requests, ids + index));
+        assert_succeeds(batching_live_engine_submit(engines.one_by_one, &requests, ids + index));
         if (stays[index]) {
-            assert_succeeds(batching_engine_submit(engines.undisturbed, &requests, ids + index));
+            assert_succeeds(batching_live_engine_submit(engines.undisturbed, &requests, ids + index));
         }
     }
     host->submitted += count;
     for (int64_t index = 0; index < count; index++) {
         if (!stays[index]) {
-            assert_succeeds(batching_engine_abort(engines.told, ids[index]));
-            assert_succeeds(batching_engine_abort(engines.one_by_one, ids[index]));
+            assert_succeeds(batching_live_engine_abort(engines.told, ids[index]));
+            assert_succeeds(batching_live_engine_abort(engines.one_by_one, ids[index]));
         }
     }
 }
 
 /* What happened but that somebody was aborted: at most so many rows. */
-static int64_t poll(batching_engine *engine, double *time, int64_t *request, int32_t *event, int64_t capacity) {
-    INITIALIZED(batching_engine_events, events);
+static int64_t poll(batching_live_engine *engine, double *time, int64_t *request, int32_t *event, int64_t capacity) {
+    INITIALIZED(batching_live_engine_events, events);
     events.capacity = capacity;
     events.time = time;
     events.request = request;
     events.event = event;
-    assert_succeeds(batching_engine_poll(engine, &events));
+    assert_succeeds(batching_live_engine_poll(engine, &events));
     assert_int_equal(events.remaining, 0);
     int64_t kept = 0;
     for (int64_t row = 0; row < events.count; row++) {
@@ -99,7 +99,7 @@ static int64_t poll(batching_engine *engine, double *time, int64_t *request, int
 enum { MOST_EVENTS = 4 * REQUESTS };
 
 /* Takes what both have to tell, or what one has. */
-static void assert_tell_the_same(batching_engine *one, batching_engine *other) {
+static void assert_tell_the_same(batching_live_engine *one, batching_live_engine *other) {
     static double times[2][MOST_EVENTS];
     static int64_t requests[2][MOST_EVENTS];
     static int32_t events[2][MOST_EVENTS];
@@ -113,43 +113,43 @@ static void assert_tell_the_same(batching_engine *one, batching_engine *other) {
     assert_memory_equal(events[0], events[1], (size_t)count * sizeof(int32_t));
 }
 
-static void assert_same_bytes(batching_engine *one, batching_engine *other) {
+static void assert_same_bytes(batching_live_engine *one, batching_live_engine *other) {
     int64_t size[2] = {0, 0};
-    assert_succeeds(batching_engine_save(one, NULL, 0, &size[0]));
-    assert_succeeds(batching_engine_save(other, NULL, 0, &size[1]));
+    assert_succeeds(batching_live_engine_save(one, NULL, 0, &size[0]));
+    assert_succeeds(batching_live_engine_save(other, NULL, 0, &size[1]));
     assert_int_equal(size[0], size[1]);
     uint8_t *bytes[2] = {malloc((size_t)size[0]), malloc((size_t)size[1])};
-    assert_succeeds(batching_engine_save(one, bytes[0], size[0], NULL));
-    assert_succeeds(batching_engine_save(other, bytes[1], size[1], NULL));
+    assert_succeeds(batching_live_engine_save(one, bytes[0], size[0], NULL));
+    assert_succeeds(batching_live_engine_save(other, bytes[1], size[1], NULL));
     assert_memory_equal(bytes[0], bytes[1], (size_t)size[0]);
     free(bytes[0]);
     free(bytes[1]);
 }
 
-static batching_engine_state state_of(batching_engine *engine) {
-    INITIALIZED(batching_engine_state, state);
-    assert_succeeds(batching_engine_observe(engine, &state));
+static batching_live_engine_state state_of(batching_live_engine *engine) {
+    INITIALIZED(batching_live_engine_state, state);
+    assert_succeeds(batching_live_engine_observe(engine, &state));
     return state;
 }
 
 static void advance(struct host *host, struct engines engines, double time) {
-    assert_succeeds(batching_engine_advance(engines.told, time, 0));
-    assert_succeeds(batching_engine_advance(engines.one_by_one, time, 0));
-    assert_succeeds(batching_engine_advance(engines.undisturbed, time, 0));
+    assert_succeeds(batching_live_engine_advance(engines.told, time, 0));
+    assert_succeeds(batching_live_engine_advance(engines.one_by_one, time, 0));
+    assert_succeeds(batching_live_engine_advance(engines.undisturbed, time, 0));
     host->clock = time;
     assert_same_bytes(engines.told, engines.one_by_one);
     assert_tell_the_same(engines.told, engines.undisturbed);
     assert_tell_the_same(engines.one_by_one, NULL);
 }
 
-static void run(const batching_config *config, uint64_t seed) {
+static void run(const batching_engine_config *config, uint64_t seed) {
     struct host *host = calloc(1, sizeof *host);
     assert_non_null(host);
     host->random = seed;
     struct engines engines;
-    assert_succeeds(batching_engine_create(config, &engines.told));
-    assert_succeeds(batching_engine_create(config, &engines.one_by_one));
-    assert_succeeds(batching_engine_create(config, &engines.undisturbed));
+    assert_succeeds(batching_live_engine_create(config, &engines.told));
+    assert_succeeds(batching_live_engine_create(config, &engines.one_by_one));
+    assert_succeeds(batching_live_engine_create(config, &engines.undisturbed));
     for (int step = 0; step < STEPS; step++) {
         if (random_between(&host->random, 0, 2) > 0) {
             submit(host, engines);
@@ -162,9 +162,9 @@ static void run(const batching_config *config, uint64_t seed) {
     advance(host, engines, 1e6);
     assert_int_equal(state_of(engines.told).pending, 0);
     assert_int_equal(state_of(engines.told).waiting + state_of(engines.told).running, 0);
-    assert_succeeds(batching_engine_destroy(engines.told));
-    assert_succeeds(batching_engine_destroy(engines.one_by_one));
-    assert_succeeds(batching_engine_destroy(engines.undisturbed));
+    assert_succeeds(batching_live_engine_destroy(engines.told));
+    assert_succeeds(batching_live_engine_destroy(engines.one_by_one));
+    assert_succeeds(batching_live_engine_destroy(engines.undisturbed));
     free(host);
 }
 
@@ -172,7 +172,7 @@ static void run(const batching_config *config, uint64_t seed) {
  * as they arrive. */
 static void in_any_order(void **state) {
     (void)state;
-    INITIALIZED(batching_config, config);
+    INITIALIZED(batching_engine_config, config);
     config.max_num_seqs = 8;
     config.num_gpu_blocks = 40;
     config.max_model_len = 100;

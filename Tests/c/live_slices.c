@@ -81,7 +81,7 @@ static struct outcome *outcome_made(void) {
     return outcome;
 }
 
-static struct outcome *simulated(const batching_config *config, const struct workload *workload) {
+static struct outcome *simulated(const batching_engine_config *config, const struct workload *workload) {
     struct outcome *outcome = outcome_made();
     INITIALIZED(batching_results, results);
     results.capacity = REQUESTS;
@@ -109,19 +109,19 @@ static int64_t index_of(int64_t name) {
 }
 
 /* Takes all events, a few at a time. */
-static void take_events(batching_engine *engine, struct outcome *outcome, int64_t *completed, double *last,
+static void take_events(batching_live_engine *engine, struct outcome *outcome, int64_t *completed, double *last,
                         uint64_t *random) {
     double time[MOST_POLLED];
     int64_t request[MOST_POLLED];
     int32_t event[MOST_POLLED], tokens[MOST_POLLED];
-    INITIALIZED(batching_engine_events, events);
+    INITIALIZED(batching_live_engine_events, events);
     events.time = time;
     events.request = request;
     events.event = event;
     events.tokens = tokens;
     do {
         events.capacity = random_between(random, 1, MOST_POLLED);
-        assert_succeeds(batching_engine_poll(engine, &events));
+        assert_succeeds(batching_live_engine_poll(engine, &events));
         for (int64_t row = 0; row < events.count; row++) {
             const int64_t index = index_of(request[row]);
             assert_in_range(index, 0, REQUESTS - 1);
@@ -157,10 +157,10 @@ static void take_events(batching_engine *engine, struct outcome *outcome, int64_
  * Each slice submits a few requests, some of them long before they arrive, and moves the clock to any time up to the
  * arrival of the next: in the middle of an iteration, at the end of one, or by a number of iterations.
  */
-static struct outcome *lived(const batching_config *config, const struct workload *workload, uint64_t seed) {
+static struct outcome *lived(const batching_engine_config *config, const struct workload *workload, uint64_t seed) {
     struct outcome *outcome = outcome_made();
-    batching_engine *engine = NULL;
-    assert_succeeds(batching_engine_create(config, &engine));
+    batching_live_engine *engine = NULL;
+    assert_succeeds(batching_live_engine_create(config, &engine));
     uint64_t random = seed;
     double clock = 0.0, last = 0.0;
     int64_t completed = 0;
@@ -173,7 +173,7 @@ static struct outcome *lived(const batching_config *config, const struct workloa
             names[index] = name_of(submitted + index);
         }
         const batching_requests requests = requests_of(workload, submitted, count, offsets);
-        assert_succeeds(batching_engine_submit(engine, &requests, names));
+        assert_succeeds(batching_live_engine_submit(engine, &requests, names));
         submitted += count;
         /* The horizon: nobody who is still to be submitted arrives before it. */
         const double horizon =
@@ -181,18 +181,18 @@ static struct outcome *lived(const batching_config *config, const struct workloa
         const double share = (double)random_between(&random, 0, 4) / 4.0;
         const double target = clock + (horizon - clock) * share;
         const int64_t iterations = random_between(&random, 0, 3) == 0 ? random_between(&random, 1, 5) : 0;
-        assert_succeeds(batching_engine_advance(engine, share == 1.0 ? horizon : target, iterations));
-        INITIALIZED(batching_engine_state, now);
-        assert_succeeds(batching_engine_observe(engine, &now));
+        assert_succeeds(batching_live_engine_advance(engine, share == 1.0 ? horizon : target, iterations));
+        INITIALIZED(batching_live_engine_state, now);
+        assert_succeeds(batching_live_engine_observe(engine, &now));
         assert_true(now.clock >= clock && now.clock <= horizon);
         clock = now.clock;
         if (random_between(&random, 0, 2) == 0) {
             take_events(engine, outcome, &completed, &last, &random);
         }
     }
-    assert_succeeds(batching_engine_advance(engine, INFINITY, 0));
+    assert_succeeds(batching_live_engine_advance(engine, INFINITY, 0));
     take_events(engine, outcome, &completed, &last, &random);
-    assert_succeeds(batching_engine_destroy(engine));
+    assert_succeeds(batching_live_engine_destroy(engine));
     return outcome;
 }
 
@@ -204,7 +204,8 @@ static int64_t sum_of(const int32_t *column) {
     return sum;
 }
 
-static void assert_same_in_slices(const batching_config *config, double arrival_rate, bool preempts, bool caches) {
+static void assert_same_in_slices(const batching_engine_config *config, double arrival_rate, bool preempts,
+                                  bool caches) {
     struct workload *workload = workload_made(arrival_rate);
     struct outcome *expected = simulated(config, workload);
     /* The run has what it is here for. */
@@ -231,7 +232,7 @@ static const double RATE = 60.0;
 
 static void in_order_of_arrival(void **state) {
     (void)state;
-    batching_config config = small_server();
+    batching_engine_config config = small_server();
     assert_same_in_slices(&config, RATE, false, false);
     config.time_model = BATCHING_TIME_CONSTANT;
     assert_same_in_slices(&config, RATE, false, false);
@@ -239,7 +240,7 @@ static void in_order_of_arrival(void **state) {
 
 static void asynchronously(void **state) {
     (void)state;
-    batching_config config = small_server();
+    batching_engine_config config = small_server();
     config.async_scheduling = 1;
     config.num_gpu_blocks = 120;
     assert_same_in_slices(&config, RATE, true, false);
@@ -247,7 +248,7 @@ static void asynchronously(void **state) {
 
 static void with_preemptions(void **state) {
     (void)state;
-    batching_config config = small_server();
+    batching_engine_config config = small_server();
     config.num_gpu_blocks = 120;
     assert_same_in_slices(&config, RATE, true, false);
     config.queue_order = BATCHING_QUEUE_PRIORITY;
@@ -256,14 +257,14 @@ static void with_preemptions(void **state) {
 
 static void the_shortest_first(void **state) {
     (void)state;
-    batching_config config = small_server();
+    batching_engine_config config = small_server();
     config.queue_order = BATCHING_QUEUE_SHORTEST_OUTPUT;
     assert_same_in_slices(&config, RATE, false, false);
 }
 
 static void with_prefix_caching(void **state) {
     (void)state;
-    batching_config config = small_server();
+    batching_engine_config config = small_server();
     config.num_gpu_blocks = 120;
     config.enable_prefix_caching = 1;
     assert_same_in_slices(&config, RATE, true, true);
@@ -271,14 +272,14 @@ static void with_prefix_caching(void **state) {
 
 static void with_rejections(void **state) {
     (void)state;
-    batching_config config = small_server();
+    batching_engine_config config = small_server();
     config.max_model_len = 150;
     assert_same_in_slices(&config, RATE, false, false);
 }
 
 static void with_the_other_policies(void **state) {
     (void)state;
-    batching_config config = small_server();
+    batching_engine_config config = small_server();
     config.num_gpu_blocks = 200;
     config.policy = BATCHING_POLICY_ORCA;
     assert_same_in_slices(&config, RATE, false, false);
@@ -361,7 +362,7 @@ static int32_t decide(const batching_policy_view *view, batching_policy_decision
 static void with_a_policy_of_the_callers(void **state) {
     (void)state;
     struct workload *workload = workload_made(RATE);
-    batching_config config = small_server();
+    batching_engine_config config = small_server();
     config.num_gpu_blocks = 120;
     config.policy = BATCHING_POLICY_CUSTOM;
     config.policy_callback = decide;

@@ -51,12 +51,12 @@ static uint64_t live_traffic_digest(void) {
         require(batching_accumulator_finished(live, request, (double)request + 0.75, BATCHING_FINISHED_STOP));
     }
     int64_t size = 0;
-    require(batching_accumulator_serialize(live, NULL, 0, &size));
+    require(batching_accumulator_save(live, NULL, 0, &size));
     unsigned char *bytes = malloc((size_t)size);
     if (bytes == NULL) {
         _exit(3);
     }
-    require(batching_accumulator_serialize(live, bytes, size, &size));
+    require(batching_accumulator_save(live, bytes, size, &size));
     uint64_t digest = mixed(0, bytes, (size_t)size);
     free(bytes);
     require(batching_accumulator_destroy(live));
@@ -78,8 +78,8 @@ static uint64_t digest_of_everything(void) {
     requests.prompt_length = prompt_length;
     requests.output_length = output_length;
     requests.arrival_time = arrival_time;
-    batching_config config;
-    require(batching_config_init(&config, sizeof config));
+    batching_engine_config config;
+    require(batching_engine_config_init(&config, sizeof config));
     config.max_num_seqs = 32;
     config.num_gpu_blocks = 400;
     config.time_model = BATCHING_TIME_AFFINE;

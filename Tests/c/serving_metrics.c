@@ -27,7 +27,7 @@ static void distributions_and_throughputs(void **state) {
     (void)state;
     batching_recorded recorded = three();
     static const double percentiles[] = {100.0, 50.0, 25.0};
-    INITIALIZED(batching_metrics_options, options);
+    INITIALIZED(batching_serving_metrics_config, options);
     options.percentiles = percentiles;
     options.percentile_count = 3;
     double of_ttft[3];
@@ -35,11 +35,11 @@ static void distributions_and_throughputs(void **state) {
     INITIALIZED(batching_distribution, tpot);
     INITIALIZED(batching_distribution, itl);
     ttft.percentiles = of_ttft;
-    INITIALIZED(batching_metrics, metrics);
+    INITIALIZED(batching_serving_metrics, metrics);
     metrics.ttft = &ttft;
     metrics.tpot = &tpot;
     metrics.itl = &itl;
-    assert_succeeds(batching_metrics_calculate(&recorded, &options, &metrics));
+    assert_succeeds(batching_serving_metrics_calculate(&recorded, &options, &metrics));
     assert_true(metrics.duration == 1.5);
     assert_int_equal(metrics.completed, 3);
     assert_int_equal(metrics.total_input_tokens, 60);
@@ -59,16 +59,16 @@ static void distributions_and_throughputs(void **state) {
 static void objectives_are_met_with_equality(void **state) {
     (void)state;
     batching_recorded recorded = three();
-    INITIALIZED(batching_metrics_options, options);
+    INITIALIZED(batching_serving_metrics_config, options);
     options.slo_ttft = 0.5;
     options.slo_tpot = 0.15;
-    INITIALIZED(batching_metrics, metrics);
-    assert_succeeds(batching_metrics_calculate(&recorded, &options, &metrics));
+    INITIALIZED(batching_serving_metrics, metrics);
+    assert_succeeds(batching_serving_metrics_calculate(&recorded, &options, &metrics));
     assert_int_equal(metrics.good, 2);
     assert_true(metrics.request_goodput == 2 / 1.5 && metrics.slo_attainment == 2 / 3.0);
     assert_true(metrics.slo_attainment_tpot == 2 / 3.0 && isnan(metrics.slo_attainment_e2e));
     options.convention = BATCHING_CONVENTION_AIPERF;
-    assert_succeeds(batching_metrics_calculate(&recorded, &options, &metrics));
+    assert_succeeds(batching_serving_metrics_calculate(&recorded, &options, &metrics));
     assert_int_equal(metrics.good, 1);
 }
 
@@ -107,79 +107,81 @@ static void requests_without_an_answer_have_failed(void **state) {
         output[recorded.count] = engine.tokens_generated[index];
         success[recorded.count++] = engine.status[index] == BATCHING_REQUEST_FINISHED;
     }
-    INITIALIZED(batching_metrics_options, options);
+    INITIALIZED(batching_serving_metrics_config, options);
     options.slo_e2e = 3.75;
-    INITIALIZED(batching_metrics, metrics);
-    assert_succeeds(batching_metrics_calculate(&recorded, &options, &metrics));
+    INITIALIZED(batching_serving_metrics, metrics);
+    assert_succeeds(batching_serving_metrics_calculate(&recorded, &options, &metrics));
     assert_true(metrics.completed == 1 && metrics.failed == 3 && metrics.judged == 4 && metrics.good == 1);
     assert_true(metrics.slo_attainment == 0.25 && metrics.slo_attainment_e2e == 0.25);
     /* Due at 4 s, and not a nanosecond later: those that arrived by 0.25 s, one of which has failed. */
     options.slo_due_by = 4.0;
-    assert_succeeds(batching_metrics_calculate(&recorded, &options, &metrics));
+    assert_succeeds(batching_serving_metrics_calculate(&recorded, &options, &metrics));
     assert_true(metrics.failed == 3 && metrics.judged == 2 && metrics.slo_attainment == 0.5);
     /* The longer objective counts. None was due at 1 s: not even the request that was answered is judged. */
     options.slo_ttft = 1.0;
     options.slo_due_by = 1.0;
-    assert_succeeds(batching_metrics_calculate(&recorded, &options, &metrics));
+    assert_succeeds(batching_serving_metrics_calculate(&recorded, &options, &metrics));
     assert_true(metrics.judged == 0 && metrics.good == 0 && metrics.slo_attainment == 0.0);
     options.slo_due_by = -1.0;
-    assert_fails(batching_metrics_calculate(&recorded, &options, &metrics), BATCHING_ERROR_INVALID_ARGUMENT,
+    assert_fails(batching_serving_metrics_calculate(&recorded, &options, &metrics), BATCHING_ERROR_INVALID_ARGUMENT,
                  "slo_due_by is -1.0");
 }
 
 static void mistakes_are_named_and_nothing_is_written(void **state) {
     (void)state;
     INITIALIZED(batching_distribution, ttft);
-    INITIALIZED(batching_metrics, metrics);
+    INITIALIZED(batching_serving_metrics, metrics);
     metrics.ttft = &ttft;
     double of_ttft[1] = {-7.0};
     ttft.percentiles = of_ttft;
     static const double bad_percentile[] = {100.5};
-    INITIALIZED(batching_metrics_options, options);
+    INITIALIZED(batching_serving_metrics_config, options);
     batching_recorded recorded = three();
     options.percentiles = bad_percentile;
     options.percentile_count = 1;
-    assert_fails(batching_metrics_calculate(&recorded, &options, &metrics), BATCHING_ERROR_INVALID_ARGUMENT,
+    assert_fails(batching_serving_metrics_calculate(&recorded, &options, &metrics), BATCHING_ERROR_INVALID_ARGUMENT,
                  "percentiles[0] is 100.5");
     options.percentiles = NULL;
-    assert_fails(batching_metrics_calculate(&recorded, &options, &metrics), BATCHING_ERROR_NULL_POINTER,
+    assert_fails(batching_serving_metrics_calculate(&recorded, &options, &metrics), BATCHING_ERROR_NULL_POINTER,
                  "percentiles is NULL");
     options.percentile_count = 0;
     options.convention = 7;
-    assert_fails(batching_metrics_calculate(&recorded, &options, &metrics), BATCHING_ERROR_INVALID_ARGUMENT,
+    assert_fails(batching_serving_metrics_calculate(&recorded, &options, &metrics), BATCHING_ERROR_INVALID_ARGUMENT,
                  "convention is 7: must be one of 0, 100, 200");
     options.convention = 0;
     options.percentile_method = 1;
-    assert_fails(batching_metrics_calculate(&recorded, &options, &metrics), BATCHING_ERROR_INVALID_ARGUMENT,
+    assert_fails(batching_serving_metrics_calculate(&recorded, &options, &metrics), BATCHING_ERROR_INVALID_ARGUMENT,
                  "percentile_method is 1");
     options.percentile_method = 0;
     options.slo_itl = NAN;
-    assert_fails(batching_metrics_calculate(&recorded, &options, &metrics), BATCHING_ERROR_INVALID_ARGUMENT,
+    assert_fails(batching_serving_metrics_calculate(&recorded, &options, &metrics), BATCHING_ERROR_INVALID_ARGUMENT,
                  "slo_itl is nan");
     options.slo_itl = 0.0;
     recorded.token_offsets = NULL;
-    assert_fails(batching_metrics_calculate(&recorded, &options, &metrics), BATCHING_ERROR_NULL_POINTER,
+    assert_fails(batching_serving_metrics_calculate(&recorded, &options, &metrics), BATCHING_ERROR_NULL_POINTER,
                  "token_offsets is NULL");
     recorded = three();
     static const int64_t falling[] = {0, 5, 4, 9};
     recorded.token_offsets = falling;
-    assert_fails(batching_metrics_calculate(&recorded, &options, &metrics), BATCHING_ERROR_INVALID_ARGUMENT,
+    assert_fails(batching_serving_metrics_calculate(&recorded, &options, &metrics), BATCHING_ERROR_INVALID_ARGUMENT,
                  "token_offsets[2] is 4");
     recorded = three();
     static const uint8_t strange[] = {1, 2, 0};
     recorded.success = strange;
-    assert_fails(batching_metrics_calculate(&recorded, &options, &metrics), BATCHING_ERROR_INVALID_ARGUMENT,
+    assert_fails(batching_serving_metrics_calculate(&recorded, &options, &metrics), BATCHING_ERROR_INVALID_ARGUMENT,
                  "success[1] is 2");
     recorded = three();
     recorded.end_time = NULL;
-    assert_fails(batching_metrics_calculate(&recorded, &options, &metrics), BATCHING_ERROR_NULL_POINTER,
+    assert_fails(batching_serving_metrics_calculate(&recorded, &options, &metrics), BATCHING_ERROR_NULL_POINTER,
                  "recorded.end_time is NULL");
     recorded.count = -1;
     recorded.end_time = ENDS;
-    assert_fails(batching_metrics_calculate(&recorded, &options, &metrics), BATCHING_ERROR_INVALID_ARGUMENT,
+    assert_fails(batching_serving_metrics_calculate(&recorded, &options, &metrics), BATCHING_ERROR_INVALID_ARGUMENT,
                  "recorded.count is -1");
-    assert_fails(batching_metrics_calculate(NULL, &options, &metrics), BATCHING_ERROR_NULL_POINTER, "recorded is NULL");
-    assert_fails(batching_metrics_calculate(&recorded, &options, NULL), BATCHING_ERROR_NULL_POINTER, "metrics is NULL");
+    assert_fails(batching_serving_metrics_calculate(NULL, &options, &metrics), BATCHING_ERROR_NULL_POINTER,
+                 "recorded is NULL");
+    assert_fails(batching_serving_metrics_calculate(&recorded, &options, NULL), BATCHING_ERROR_NULL_POINTER,
+                 "metrics is NULL");
     const double values[] = {1.0, NAN};
     assert_fails(batching_distribution_calculate(2, values, NULL, &ttft), BATCHING_ERROR_INVALID_ARGUMENT,
                  "values[1] is nan");

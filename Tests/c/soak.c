@@ -54,14 +54,14 @@ struct request {
 
 struct soak {
     const char *name;
-    const batching_config *config;
+    const batching_engine_config *config;
     struct expected expected;
     uint64_t random;
-    batching_engine *engine;
+    batching_live_engine *engine;
     /* A copy to which the same is done, for some time. */
-    batching_engine *copy;
+    batching_live_engine *copy;
     int64_t calls_until_copy_ends;
-    batching_engine_state state;
+    batching_live_engine_state state;
     double last_event;
     /* Nobody arrives later than this so far. */
     double horizon;
@@ -81,7 +81,7 @@ struct soak {
         }                                                                                                              \
     } while (0)
 
-static bool pads_batch(const batching_config *config) {
+static bool pads_batch(const batching_engine_config *config) {
     return config->policy == BATCHING_POLICY_STATIC || config->policy == BATCHING_POLICY_DYNAMIC;
 }
 
@@ -121,14 +121,14 @@ struct told {
     int64_t count, remaining;
 };
 
-static void poll(batching_engine *engine, int64_t capacity, struct told *told) {
-    INITIALIZED(batching_engine_events, events);
+static void poll(batching_live_engine *engine, int64_t capacity, struct told *told) {
+    INITIALIZED(batching_live_engine_events, events);
     events.capacity = capacity;
     events.time = told->time;
     events.request = told->request;
     events.event = told->event;
     events.tokens = told->tokens;
-    assert_succeeds(batching_engine_poll(engine, &events));
+    assert_succeeds(batching_live_engine_poll(engine, &events));
     told->count = events.count;
     told->remaining = events.remaining;
 }
@@ -219,13 +219,13 @@ static void take_events(struct soak *soak) {
  * What holds after every call
  * ------------------------------------------------------------------------------------------------------------------ */
 
-static batching_engine_state state_of(batching_engine *engine) {
-    INITIALIZED(batching_engine_state, state);
-    assert_succeeds(batching_engine_observe(engine, &state));
+static batching_live_engine_state state_of(batching_live_engine *engine) {
+    INITIALIZED(batching_live_engine_state, state);
+    assert_succeeds(batching_live_engine_observe(engine, &state));
     return state;
 }
 
-static void require_within_limits(const struct soak *soak, const batching_engine_state *now) {
+static void require_within_limits(const struct soak *soak, const batching_live_engine_state *now) {
     REQUIRE(soak, now->pending >= 0 && now->waiting >= 0 && now->running >= 0);
     REQUIRE(soak, now->submitted ==
                       now->pending + now->waiting + now->running + now->finished + now->rejected + now->aborted);
@@ -239,7 +239,7 @@ static void require_within_limits(const struct soak *soak, const batching_engine
 }
 
 static void require_sense(struct soak *soak) {
-    const batching_engine_state before = soak->state, now = state_of(soak->engine);
+    const batching_live_engine_state before = soak->state, now = state_of(soak->engine);
     REQUIRE(soak, now.clock >= before.clock && now.submitted >= before.submitted);
     REQUIRE(soak, now.finished >= before.finished && now.rejected >= before.rejected && now.aborted >= before.aborted);
     REQUIRE(soak, now.iterations >= before.iterations && now.preemptions >= before.preemptions);
@@ -253,7 +253,7 @@ static void require_sense(struct soak *soak) {
         REQUIRE(soak, now.pending + now.waiting + now.running == soak->in_flight);
     }
     if (soak->copy != NULL) {
-        const batching_engine_state of_copy = state_of(soak->copy);
+        const batching_live_engine_state of_copy = state_of(soak->copy);
         REQUIRE(soak, memcmp(&of_copy, &now, sizeof now) == 0);
     }
     soak->most_waiting = now.waiting > soak->most_waiting ? now.waiting : soak->most_waiting;
@@ -262,7 +262,7 @@ static void require_sense(struct soak *soak) {
 }
 
 static void require_unchanged(struct soak *soak) {
-    const batching_engine_state now = state_of(soak->engine);
+    const batching_live_engine_state now = state_of(soak->engine);
     REQUIRE(soak, memcmp(&now, &soak->state, sizeof now) == 0);
 }
 
@@ -362,7 +362,7 @@ static void submit_in_vain(struct soak *soak, struct few few, const batching_req
     const struct request *taken = &soak->requests[random_between(&soak->random, 0, soak->in_flight - 1)];
     if (soak->state.events == 0) {
         few.id[requests->count - 1] = taken->id;
-        assert_int_equal(batching_engine_submit(soak->engine, requests, few.id), BATCHING_ERROR_INVALID_ARGUMENT);
+        assert_int_equal(batching_live_engine_submit(soak->engine, requests, few.id), BATCHING_ERROR_INVALID_ARGUMENT);
         require_unchanged(soak);
     }
 }
@@ -379,9 +379,9 @@ static void submit(struct soak *soak) {
     if (one_in(soak, 16) && soak->in_flight > 0 && count > 0) {
         submit_in_vain(soak, few, &requests);
     }
-    assert_succeeds(batching_engine_submit(soak->engine, &requests, few.id));
+    assert_succeeds(batching_live_engine_submit(soak->engine, &requests, few.id));
     if (soak->copy != NULL) {
-        assert_succeeds(batching_engine_submit(soak->copy, &requests, few.id));
+        assert_succeeds(batching_live_engine_submit(soak->copy, &requests, few.id));
     }
     for (int64_t index = 0; index < count; index++) {
         const int32_t output = within_model_length(soak, few.prompt_length[index], few.output_length[index]);
@@ -405,8 +405,8 @@ static struct request *anyone(struct soak *soak) {
 static void abort_someone(struct soak *soak) {
     const struct request *request = anyone(soak);
     const int64_t id = request == NULL ? soak->last_id : request->id;
-    const batching_status status = batching_engine_abort(soak->engine, id);
-    REQUIRE(soak, soak->copy == NULL || batching_engine_abort(soak->copy, id) == status);
+    const batching_status status = batching_live_engine_abort(soak->engine, id);
+    REQUIRE(soak, soak->copy == NULL || batching_live_engine_abort(soak->copy, id) == status);
     if (status != BATCHING_OK) {
         REQUIRE(soak, status == BATCHING_ERROR_INVALID_ARGUMENT && (request == NULL || soak->state.events > 0));
         require_unchanged(soak);
@@ -419,8 +419,9 @@ static void correct_a_length(struct soak *soak) {
         return;
     }
     const int32_t output = (int32_t)random_between(&soak->random, 1, LONGEST_OUTPUT);
-    const batching_status status = batching_engine_set_output_length(soak->engine, request->id, output);
-    REQUIRE(soak, soak->copy == NULL || batching_engine_set_output_length(soak->copy, request->id, output) == status);
+    const batching_status status = batching_live_engine_set_output_length(soak->engine, request->id, output);
+    REQUIRE(soak,
+            soak->copy == NULL || batching_live_engine_set_output_length(soak->copy, request->id, output) == status);
     if (status == BATCHING_OK) {
         const int32_t limited = within_model_length(soak, request->prompt_length, output);
         request->least_output = limited < request->least_output ? limited : request->least_output;
@@ -446,11 +447,11 @@ static void advance(struct soak *soak) {
         time = clock / 2.0;
     }
     const int64_t iterations = one_in(soak, 4) ? random_between(&soak->random, 1, 6) : 0;
-    assert_succeeds(batching_engine_advance(soak->engine, time, iterations));
+    assert_succeeds(batching_live_engine_advance(soak->engine, time, iterations));
     if (soak->copy != NULL) {
-        assert_succeeds(batching_engine_advance(soak->copy, time, iterations));
+        assert_succeeds(batching_live_engine_advance(soak->copy, time, iterations));
     }
-    const batching_engine_state now = state_of(soak->engine);
+    const batching_live_engine_state now = state_of(soak->engine);
     /* A time is rounded to a nanosecond. */
     const double late = now.clock - fmax(clock, time);
     REQUIRE(soak, late <= 1e-9 && (iterations > 0 || late >= -1e-9));
@@ -463,22 +464,22 @@ struct fate {
     int32_t tokens, status;
 };
 
-static batching_engine *fork_of(batching_engine *engine) {
-    batching_engine *copy = NULL;
-    assert_succeeds(batching_engine_fork(engine, &copy));
+static batching_live_engine *fork_of(batching_live_engine *engine) {
+    batching_live_engine *copy = NULL;
+    assert_succeeds(batching_live_engine_fork(engine, &copy));
     assert_non_null(copy);
     return copy;
 }
 
 /* A copy that went through its bytes. */
-static batching_engine *loaded_from(batching_engine *engine) {
+static batching_live_engine *loaded_from(batching_live_engine *engine) {
     int64_t size = 0;
-    assert_succeeds(batching_engine_save(engine, NULL, 0, &size));
+    assert_succeeds(batching_live_engine_save(engine, NULL, 0, &size));
     uint8_t *bytes = malloc((size_t)size);
     assert_non_null(bytes);
-    assert_succeeds(batching_engine_save(engine, bytes, size, NULL));
-    batching_engine *copy = NULL;
-    assert_succeeds(batching_engine_load(bytes, size, NULL, &copy));
+    assert_succeeds(batching_live_engine_save(engine, bytes, size, NULL));
+    batching_live_engine *copy = NULL;
+    assert_succeeds(batching_live_engine_load(bytes, size, NULL, &copy));
     free(bytes);
     return copy;
 }
@@ -486,10 +487,10 @@ static batching_engine *loaded_from(batching_engine *engine) {
 /* Sends it to a copy, to which nobody else comes. */
 static struct fate fate_in_a_copy(struct soak *soak, const struct few *few) {
     struct fate fate = {NAN, NAN, NAN, 0, BATCHING_REQUEST_UNFINISHED};
-    batching_engine *copy = fork_of(soak->engine);
+    batching_live_engine *copy = fork_of(soak->engine);
     const batching_requests requests = requests_in(few, 1);
-    assert_succeeds(batching_engine_submit(copy, &requests, few->id));
-    assert_succeeds(batching_engine_advance(copy, INFINITY, 0));
+    assert_succeeds(batching_live_engine_submit(copy, &requests, few->id));
+    assert_succeeds(batching_live_engine_advance(copy, INFINITY, 0));
     static struct told told;
     do {
         poll(copy, MOST_POLLED, &told);
@@ -518,10 +519,10 @@ static struct fate fate_in_a_copy(struct soak *soak, const struct few *few) {
         }
     } while (told.remaining > 0);
     /* All the others were served as well. */
-    const batching_engine_state end = state_of(copy);
+    const batching_live_engine_state end = state_of(copy);
     REQUIRE(soak, end.pending + end.waiting + end.running == 0);
     require_within_limits(soak, &end);
-    assert_succeeds(batching_engine_destroy(copy));
+    assert_succeeds(batching_live_engine_destroy(copy));
     return fate;
 }
 
@@ -547,7 +548,7 @@ static void estimate(struct soak *soak) {
     results.tokens_generated = tokens_generated;
     results.status = status;
     const batching_requests requests = requests_in(&few, count);
-    assert_succeeds(batching_engine_estimate(soak->engine, &requests, &results));
+    assert_succeeds(batching_live_engine_estimate(soak->engine, &requests, &results));
     require_unchanged(soak);
     const int64_t index = random_between(&soak->random, 0, count - 1);
     const struct few one = one_of(&few, index);
@@ -571,13 +572,13 @@ static void copy_begins(struct soak *soak) {
 
 /* The two are equal: either goes on. */
 static void copy_ends(struct soak *soak) {
-    batching_engine *ends = soak->copy;
+    batching_live_engine *ends = soak->copy;
     if (one_in(soak, 2)) {
         ends = soak->engine;
         soak->engine = soak->copy;
     }
     soak->copy = NULL;
-    assert_succeeds(batching_engine_destroy(ends));
+    assert_succeeds(batching_live_engine_destroy(ends));
 }
 
 /* ---------------------------------------------------------------------------------------------------------------------
@@ -627,23 +628,23 @@ static void require_what_it_is_here_for(const struct soak *soak) {
 
 static double hours_of_a_run = 1.0;
 
-static void soak(const char *name, const batching_config *config, struct expected expected) {
+static void soak(const char *name, const batching_engine_config *config, struct expected expected) {
     struct soak *soak = calloc(1, sizeof *soak);
     assert_non_null(soak);
     soak->name = name;
     soak->config = config;
     soak->expected = expected;
     soak->random = 1;
-    assert_succeeds(batching_engine_create(config, &soak->engine));
+    assert_succeeds(batching_live_engine_create(config, &soak->engine));
     soak->state = state_of(soak->engine);
     const double end = 3600.0 * hours_of_a_run;
     size_t of_first_half = 0, of_second_half = 0;
     run_until(soak, end / 2.0, &of_first_half);
     run_until(soak, end, &of_second_half);
     /* Nobody else comes: those who are there are served. */
-    assert_succeeds(batching_engine_advance(soak->engine, INFINITY, 0));
+    assert_succeeds(batching_live_engine_advance(soak->engine, INFINITY, 0));
     if (soak->copy != NULL) {
-        assert_succeeds(batching_engine_advance(soak->copy, INFINITY, 0));
+        assert_succeeds(batching_live_engine_advance(soak->copy, INFINITY, 0));
     }
     require_sense(soak);
     take_events(soak);
@@ -655,8 +656,8 @@ static void soak(const char *name, const batching_config *config, struct expecte
     print_message("%s: %lld requests in %lld calls, %lld estimates and %lld copies seen to be right\n", name,
                   (long long)soak->state.submitted, (long long)soak->calls, (long long)soak->estimates,
                   (long long)soak->copies);
-    assert_succeeds(batching_engine_destroy(soak->copy));
-    assert_succeeds(batching_engine_destroy(soak->engine));
+    assert_succeeds(batching_live_engine_destroy(soak->copy));
+    assert_succeeds(batching_live_engine_destroy(soak->engine));
     free(soak);
 }
 
@@ -665,7 +666,7 @@ enum { FEW_BLOCKS = 120 };
 
 static void vllm(void **state) {
     (void)state;
-    batching_config config = small_server();
+    batching_engine_config config = small_server();
     config.max_model_len = 170;
     soak("vllm", &config, (struct expected){.rejects = true});
     config.queue_order = BATCHING_QUEUE_SHORTEST_OUTPUT;
@@ -674,7 +675,7 @@ static void vllm(void **state) {
 
 static void vllm_short_of_memory(void **state) {
     (void)state;
-    batching_config config = small_server();
+    batching_engine_config config = small_server();
     config.num_gpu_blocks = FEW_BLOCKS;
     soak("vllm, few blocks", &config, (struct expected){.preempts = true});
     config.queue_order = BATCHING_QUEUE_PRIORITY;
@@ -683,7 +684,7 @@ static void vllm_short_of_memory(void **state) {
 
 static void vllm_asynchronously(void **state) {
     (void)state;
-    batching_config config = small_server();
+    batching_engine_config config = small_server();
     config.async_scheduling = 1;
     soak("vllm, asynchronous", &config, (struct expected){.preempts = false});
     config.num_gpu_blocks = FEW_BLOCKS;
@@ -692,7 +693,7 @@ static void vllm_asynchronously(void **state) {
 
 static void vllm_with_prefix_caching(void **state) {
     (void)state;
-    batching_config config = small_server();
+    batching_engine_config config = small_server();
     config.num_gpu_blocks = FEW_BLOCKS;
     config.enable_prefix_caching = 1;
     soak("vllm, prefix caching", &config, (struct expected){.preempts = true, .caches = true});
@@ -703,7 +704,7 @@ static void vllm_with_prefix_caching(void **state) {
 
 static void the_other_policies(void **state) {
     (void)state;
-    batching_config config = small_server();
+    batching_engine_config config = small_server();
     config.policy = BATCHING_POLICY_CONTINUOUS;
     config.num_gpu_blocks = FEW_BLOCKS;
     soak("continuous", &config, (struct expected){.preempts = true});

@@ -60,11 +60,11 @@ union any_struct {
     batching_batch_metrics metrics;
     batching_recorded recorded;
     batching_distribution distribution;
-    batching_metrics_options options;
-    batching_metrics serving;
+    batching_serving_metrics_config options;
+    batching_serving_metrics serving;
     batching_comparison comparison;
     batching_workload workload;
-    batching_config config;
+    batching_engine_config config;
     batching_iteration_log iteration_log;
     batching_decision_log decision_log;
     batching_attribution attribution;
@@ -75,8 +75,8 @@ union any_struct {
     batching_accumulator_config accumulator_config;
     batching_accumulator_events accumulator_events;
     batching_accumulator_state accumulator_state;
-    batching_engine_events engine_events;
-    batching_engine_state engine_state;
+    batching_live_engine_events engine_events;
+    batching_live_engine_state engine_state;
     unsigned char bytes[LARGEST_SIZE + 8];
 };
 
@@ -149,8 +149,8 @@ static batching_status use_metrics(const union any_struct *any) {
 }
 
 static batching_status use_recorded(const union any_struct *any) {
-    INITIALIZED(batching_metrics, metrics);
-    return batching_metrics_calculate(&any->recorded, NULL, &metrics);
+    INITIALIZED(batching_serving_metrics, metrics);
+    return batching_serving_metrics_calculate(&any->recorded, NULL, &metrics);
 }
 
 static batching_status use_distribution(const union any_struct *any) {
@@ -161,10 +161,10 @@ static batching_status use_distribution(const union any_struct *any) {
 /* As one of those that a run's metrics are to be told in. */
 static batching_status use_wanted_distribution(const union any_struct *any) {
     INITIALIZED(batching_recorded, recorded);
-    INITIALIZED(batching_metrics, metrics);
+    INITIALIZED(batching_serving_metrics, metrics);
     union any_struct copy = *any;
     metrics.tpot = &copy.distribution;
-    return batching_metrics_calculate(&recorded, NULL, &metrics);
+    return batching_serving_metrics_calculate(&recorded, NULL, &metrics);
 }
 
 static batching_status use_metrics_options(const union any_struct *any) {
@@ -175,7 +175,7 @@ static batching_status use_metrics_options(const union any_struct *any) {
 static batching_status use_serving_metrics(const union any_struct *any) {
     INITIALIZED(batching_recorded, recorded);
     union any_struct copy = *any;
-    return batching_metrics_calculate(&recorded, NULL, &copy.serving);
+    return batching_serving_metrics_calculate(&recorded, NULL, &copy.serving);
 }
 
 static batching_status use_comparison(const union any_struct *any) {
@@ -202,7 +202,7 @@ static batching_status use_config(const union any_struct *any) {
 static batching_status use_iteration_log(const union any_struct *any) {
     batching_requests requests = lesson_requests();
     union any_struct copy = *any;
-    INITIALIZED(batching_config, config);
+    INITIALIZED(batching_engine_config, config);
     config.iteration_log = &copy.iteration_log;
     return batching_simulate(&config, &requests, NULL, NULL);
 }
@@ -210,7 +210,7 @@ static batching_status use_iteration_log(const union any_struct *any) {
 static batching_status use_decision_log(const union any_struct *any) {
     batching_requests requests = lesson_requests();
     union any_struct copy = *any;
-    INITIALIZED(batching_config, config);
+    INITIALIZED(batching_engine_config, config);
     config.decision_log = &copy.decision_log;
     return batching_simulate(&config, &requests, NULL, NULL);
 }
@@ -240,7 +240,7 @@ static batching_status use_attribution(const union any_struct *any) {
     batching_requests requests = lesson_requests();
     union any_struct copy = *any;
     copy.attribution.capacity = 4;
-    INITIALIZED(batching_config, config);
+    INITIALIZED(batching_engine_config, config);
     config.attribution = &copy.attribution;
     return batching_simulate(&config, &requests, NULL, NULL);
 }
@@ -294,26 +294,26 @@ static batching_status use_accumulator_state(const union any_struct *any) {
     union any_struct copy = *any;
     batching_accumulator *accumulator;
     assert_succeeds(batching_accumulator_create(NULL, &accumulator));
-    batching_status status = batching_accumulator_state_read(accumulator, &copy.accumulator_state);
+    batching_status status = batching_accumulator_observe(accumulator, &copy.accumulator_state);
     assert_succeeds(batching_accumulator_destroy(accumulator));
     return status;
 }
 
 static batching_status use_engine_events(const union any_struct *any) {
     union any_struct copy = *any;
-    batching_engine *engine;
-    assert_succeeds(batching_engine_create(NULL, &engine));
-    batching_status status = batching_engine_poll(engine, &copy.engine_events);
-    assert_succeeds(batching_engine_destroy(engine));
+    batching_live_engine *engine;
+    assert_succeeds(batching_live_engine_create(NULL, &engine));
+    batching_status status = batching_live_engine_poll(engine, &copy.engine_events);
+    assert_succeeds(batching_live_engine_destroy(engine));
     return status;
 }
 
 static batching_status use_engine_state(const union any_struct *any) {
     union any_struct copy = *any;
-    batching_engine *engine;
-    assert_succeeds(batching_engine_create(NULL, &engine));
-    batching_status status = batching_engine_observe(engine, &copy.engine_state);
-    assert_succeeds(batching_engine_destroy(engine));
+    batching_live_engine *engine;
+    assert_succeeds(batching_live_engine_create(NULL, &engine));
+    batching_status status = batching_live_engine_observe(engine, &copy.engine_state);
+    assert_succeeds(batching_live_engine_destroy(engine));
     return status;
 }
 
@@ -500,7 +500,7 @@ static void every_size_since_the_first_is_accepted(void **state) {
 static void a_field_behind_an_older_struct_is_not_read(void **state) {
     (void)state;
     static const int32_t reversed[4] = {3, 2, 1, 0};
-    INITIALIZED(batching_config, config);
+    INITIALIZED(batching_engine_config, config);
     config.queue_order = BATCHING_QUEUE_PRIORITY;
     config.max_num_seqs = 1;
     batching_requests requests = {0};

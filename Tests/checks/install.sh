@@ -54,8 +54,8 @@ check_installed() {
     cmp LICENSE "$1/share/doc/batching/LICENSE"
     cmp include/batching.h "$1/include/batching.h"
     cmp include/batching.hpp "$1/include/batching.hpp"
-    test "$(readlink "$2/libbatching.so")" = libbatching.so.0 || fail "libbatching.so is no link to the SONAME"
-    test "$(readlink "$2/libbatching.so.0")" = "$library_file" || fail "the SONAME is no link to $library_file"
+    test "$(readlink "$2/libbatching.so")" = libbatching.so.1 || fail "libbatching.so is no link to the SONAME"
+    test "$(readlink "$2/libbatching.so.1")" = "$library_file" || fail "the SONAME is no link to $library_file"
     cmp build/lib/libbatching.so "$2/$library_file"
 
     unreadable=$(find "$1" "$2" ! -type l ! -perm -444)
@@ -87,7 +87,7 @@ uninstall_from() {
 
 # run_example SOURCE PROGRAM LIBDIR: it prints what it should, with the library that is installed.
 run_example() {
-    ldd "$2" | grep -q "libbatching.so.0 => $3/libbatching.so.0" || fail "$2 does not load $3/libbatching.so.0"
+    ldd "$2" | grep -q "libbatching.so.1 => $3/libbatching.so.1" || fail "$2 does not load $3/libbatching.so.1"
     VIRTUAL_ENV=$root/.venv BATCHING_LIBRARY=$3/libbatching.so \
         "$root/examples/compare_output.sh" "${1%.*}.expected" "$2"
 }

@@ -15,7 +15,7 @@ fail() {
 readelf -dW "$library" >"$work/dynamic"
 
 soname=$(sed -n 's/.*(SONAME).*\[\(.*\)\].*/\1/p' "$work/dynamic")
-test "$soname" = libbatching.so.0 || fail "the SONAME is '$soname', not libbatching.so.0"
+test "$soname" = libbatching.so.1 || fail "the SONAME is '$soname', not libbatching.so.1"
 
 version=$(sed -n 's/^#define BATCHING_VERSION_M[A-Z]* \([0-9]*\)$/\1/p; s/^#define BATCHING_VERSION_PATCH //p' \
     include/batching.h | paste -sd .)

@@ -19,7 +19,7 @@ static batching_requests requests_of(int64_t count, const int32_t *prompts, cons
     return requests;
 }
 
-static void simulate(const batching_config *config, const batching_requests *requests) {
+static void simulate(const batching_engine_config *config, const batching_requests *requests) {
     work_begin();
     require(batching_simulate(config, requests, NULL, NULL));
     work_end();
@@ -37,8 +37,8 @@ static void evicted_chain(int64_t n, int32_t is_asynchronous) {
     requests.arrival_time = arrivals;
     requests.hash_ids = ids;
     requests.hash_offsets = offsets;
-    batching_config config;
-    batching_config_init(&config, sizeof config);
+    batching_engine_config config;
+    batching_engine_config_init(&config, sizeof config);
     config.num_gpu_blocks = 2 * n + 1;
     config.block_size = 1;
     config.enable_prefix_caching = 1;
@@ -63,8 +63,8 @@ static void join_out_of_order(int64_t n) {
         outputs[i] = 3;
     }
     const batching_requests requests = requests_of(n, prompts, outputs);
-    batching_config config;
-    batching_config_init(&config, sizeof config);
+    batching_engine_config config;
+    batching_engine_config_init(&config, sizeof config);
     config.num_gpu_blocks = 8 * n + 2;
     config.block_size = 1;
     config.enable_prefix_caching = 1;
@@ -84,8 +84,8 @@ static void chunks_ahead_of_decodes(int64_t n) {
         outputs[i] = i == 0 ? 1 : (int32_t)n;
     }
     const batching_requests requests = requests_of(n, prompts, outputs);
-    batching_config config;
-    batching_config_init(&config, sizeof config);
+    batching_engine_config config;
+    batching_engine_config_init(&config, sizeof config);
     config.max_num_batched_tokens = 4 * n;
     config.max_num_seqs = n;
     config.long_prefill_token_threshold = 1;
@@ -128,8 +128,8 @@ static void colliding_hashes(int64_t n, batching_requests *requests, int64_t *id
     requests->hash_offsets = offsets;
 }
 
-static void caching_config(batching_config *config, int64_t blocks) {
-    batching_config_init(config, sizeof *config);
+static void caching_config(batching_engine_config *config, int64_t blocks) {
+    batching_engine_config_init(config, sizeof *config);
     config->num_gpu_blocks = blocks;
     config->block_size = 1;
     config->enable_prefix_caching = 1;
@@ -142,7 +142,7 @@ static void colliding_hash_ids(int64_t n) {
     int32_t prompts[2];
     double arrivals[2];
     batching_requests requests;
-    batching_config config;
+    batching_engine_config config;
     colliding_hashes(n, &requests, ids, offsets, prompts, arrivals);
     caching_config(&config, 3 * n);
     simulate(&config, &requests);
@@ -155,28 +155,28 @@ static void colliding_hash_ids_live(int64_t n) {
     int32_t prompts[2];
     double arrivals[2];
     batching_requests requests;
-    batching_config config;
-    batching_engine *engine = NULL;
+    batching_engine_config config;
+    batching_live_engine *engine = NULL;
     colliding_hashes(n, &requests, ids, offsets, prompts, arrivals);
     caching_config(&config, 3 * n);
-    require(batching_engine_create(&config, &engine));
+    require(batching_live_engine_create(&config, &engine));
     requests.count = 1;
     work_begin();
-    require(batching_engine_submit(engine, &requests, NULL));
-    require(batching_engine_advance(engine, 0.5, 0));
+    require(batching_live_engine_submit(engine, &requests, NULL));
+    require(batching_live_engine_advance(engine, 0.5, 0));
     requests.arrival_time = NULL;
     double end[2];
     batching_results results;
     batching_results_init(&results, sizeof results);
     results.capacity = 1;
     results.end_time = end;
-    require(batching_engine_estimate(engine, &requests, &results));
-    require(batching_engine_estimate(engine, &requests, &results));
-    require(batching_engine_save(engine, NULL, 0, &needed));
-    require(batching_engine_submit(engine, &requests, NULL));
-    require(batching_engine_advance(engine, INFINITY, 0));
+    require(batching_live_engine_estimate(engine, &requests, &results));
+    require(batching_live_engine_estimate(engine, &requests, &results));
+    require(batching_live_engine_save(engine, NULL, 0, &needed));
+    require(batching_live_engine_submit(engine, &requests, NULL));
+    require(batching_live_engine_advance(engine, INFINITY, 0));
     work_end();
-    batching_engine_destroy(engine);
+    batching_live_engine_destroy(engine);
     free(ids);
 }
 
@@ -207,15 +207,15 @@ static int64_t *colliding_ids(int64_t n, int in_a_row) {
 
 static void submit_and_abort(int64_t n, int in_a_row) {
     int64_t *ids = colliding_ids(n, in_a_row);
-    batching_engine *engine = NULL;
+    batching_live_engine *engine = NULL;
     const batching_requests requests = requests_of(n, NULL, NULL);
-    require(batching_engine_create(NULL, &engine));
+    require(batching_live_engine_create(NULL, &engine));
     work_begin();
-    require(batching_engine_submit(engine, &requests, ids));
+    require(batching_live_engine_submit(engine, &requests, ids));
     for (int64_t i = 0; i < n; i++)
-        require(batching_engine_abort(engine, ids[i]));
+        require(batching_live_engine_abort(engine, ids[i]));
     work_end();
-    batching_engine_destroy(engine);
+    batching_live_engine_destroy(engine);
     free(ids);
 }
 
@@ -264,8 +264,8 @@ static void clients_leave_by_priority(int64_t n) {
     batching_requests requests = requests_of(n, NULL, outputs);
     requests.priority = priorities;
     requests.abort_time = aborts;
-    batching_config config;
-    batching_config_init(&config, sizeof config);
+    batching_engine_config config;
+    batching_engine_config_init(&config, sizeof config);
     config.queue_order = BATCHING_QUEUE_PRIORITY;
     config.max_num_seqs = 1;
     simulate(&config, &requests);
@@ -282,8 +282,8 @@ static void log_beside_those_rejected(int64_t n) {
         outputs[i] = i == 0 ? (int32_t)n - 2 : 1;
     }
     const batching_requests requests = requests_of(n, prompts, outputs);
-    batching_config config;
-    batching_config_init(&config, sizeof config);
+    batching_engine_config config;
+    batching_engine_config_init(&config, sizeof config);
     config.max_num_seqs = 1;
     config.max_model_len = n;
     batching_decision_log log;
@@ -298,22 +298,22 @@ static void log_beside_those_rejected(int64_t n) {
 /* --- Who leaves a live engine ------------------------------------------------------------------------------------- */
 
 /* n requests, of which `running` run at once for a long time; then all that wait leave. */
-static void abort_waiting(int64_t n, const batching_config *config, int is_backwards, double time) {
+static void abort_waiting(int64_t n, const batching_engine_config *config, int is_backwards, double time) {
     int32_t *outputs = allocate(4 * (size_t)n);
     for (int64_t i = 0; i < n; i++)
         outputs[i] = 1000 + (int32_t)(i * 7919 % n);
-    batching_engine *engine = NULL;
+    batching_live_engine *engine = NULL;
     batching_requests requests = requests_of(n, NULL, outputs);
     requests.priority = outputs;
-    require(batching_engine_create(config, &engine));
-    require(batching_engine_submit(engine, &requests, NULL));
-    require(batching_engine_advance(engine, time, 0));
+    require(batching_live_engine_create(config, &engine));
+    require(batching_live_engine_submit(engine, &requests, NULL));
+    require(batching_live_engine_advance(engine, time, 0));
     work_begin();
     for (int64_t i = 0; i < n; i++)
-        require(batching_engine_abort(engine, is_backwards ? n - 1 - i : i));
-    require(batching_engine_advance(engine, time + 1, 0));
+        require(batching_live_engine_abort(engine, is_backwards ? n - 1 - i : i));
+    require(batching_live_engine_advance(engine, time + 1, 0));
     work_end();
-    batching_engine_destroy(engine);
+    batching_live_engine_destroy(engine);
     free(outputs);
 }
 
@@ -328,8 +328,8 @@ static void abort_before_anything_happens(int64_t n) {
 }
 
 static void abort_by_priority(int64_t n) {
-    batching_config config;
-    batching_config_init(&config, sizeof config);
+    batching_engine_config config;
+    batching_engine_config_init(&config, sizeof config);
     config.queue_order = BATCHING_QUEUE_PRIORITY;
     abort_waiting(n, &config, 0, 0.1);
 }
@@ -340,18 +340,18 @@ static void submit_unsorted(int64_t n, int is_backwards) {
     double *arrivals = allocate(8 * (size_t)n);
     for (int64_t i = 0; i < n; i++)
         arrivals[i] = 1 + (double)(i % 2 ? i : 2 * n - i);
-    batching_engine *engine = NULL;
+    batching_live_engine *engine = NULL;
     batching_requests requests = requests_of(n, NULL, NULL);
     requests.arrival_time = arrivals;
-    require(batching_engine_create(NULL, &engine));
+    require(batching_live_engine_create(NULL, &engine));
     work_begin();
     for (int time = 0; time < 2; time++)
-        require(batching_engine_submit(engine, &requests, NULL));
+        require(batching_live_engine_submit(engine, &requests, NULL));
     for (int64_t i = 0; i < 2 * n; i++)
-        require(batching_engine_abort(engine, is_backwards ? 2 * n - 1 - i : i));
-    require(batching_engine_advance(engine, 1, 0));
+        require(batching_live_engine_abort(engine, is_backwards ? 2 * n - 1 - i : i));
+    require(batching_live_engine_advance(engine, 1, 0));
     work_end();
-    batching_engine_destroy(engine);
+    batching_live_engine_destroy(engine);
     free(arrivals);
 }
 
@@ -364,22 +364,22 @@ static void requests_in_any_order_backwards(int64_t n) {
 
 /* All have their last token on its way when they are aborted. */
 static void abort_those_who_finish(int64_t n) {
-    batching_config config;
-    batching_config_init(&config, sizeof config);
+    batching_engine_config config;
+    batching_engine_config_init(&config, sizeof config);
     config.async_scheduling = 1;
     config.max_num_seqs = n;
     config.max_num_batched_tokens = 4 * n;
-    batching_engine *engine = NULL;
+    batching_live_engine *engine = NULL;
     const batching_requests requests = requests_of(n, NULL, NULL);
-    require(batching_engine_create(&config, &engine));
-    require(batching_engine_submit(engine, &requests, NULL));
-    require(batching_engine_advance(engine, 0.005, 0));
+    require(batching_live_engine_create(&config, &engine));
+    require(batching_live_engine_submit(engine, &requests, NULL));
+    require(batching_live_engine_advance(engine, 0.005, 0));
     work_begin();
     for (int64_t i = 0; i < n; i++)
-        require(batching_engine_abort(engine, i));
-    require(batching_engine_advance(engine, 1, 0));
+        require(batching_live_engine_abort(engine, i));
+    require(batching_live_engine_advance(engine, 1, 0));
     work_end();
-    batching_engine_destroy(engine);
+    batching_live_engine_destroy(engine);
 }
 
 /* n requests wait, while n others arrive one by one that can never be served. */
@@ -391,19 +391,19 @@ static void reject_beside_those_who_wait(int64_t n) {
         outputs[i] = 500;
         arrivals[i] = i < n ? 0 : (double)i / (double)n;
     }
-    batching_config config;
-    batching_config_init(&config, sizeof config);
+    batching_engine_config config;
+    batching_engine_config_init(&config, sizeof config);
     config.max_num_seqs = 1;
     config.max_model_len = 1000;
-    batching_engine *engine = NULL;
+    batching_live_engine *engine = NULL;
     batching_requests requests = requests_of(2 * n, prompts, outputs);
     requests.arrival_time = arrivals;
-    require(batching_engine_create(&config, &engine));
-    require(batching_engine_submit(engine, &requests, NULL));
+    require(batching_live_engine_create(&config, &engine));
+    require(batching_live_engine_submit(engine, &requests, NULL));
     work_begin();
-    require(batching_engine_advance(engine, 3, 0));
+    require(batching_live_engine_advance(engine, 3, 0));
     work_end();
-    batching_engine_destroy(engine);
+    batching_live_engine_destroy(engine);
     free(prompts);
     free(outputs);
     free(arrivals);
@@ -411,52 +411,52 @@ static void reject_beside_those_who_wait(int64_t n) {
 
 /* n requests without hash ids are in flight, while n others come and go that have one each. */
 static void hash_ids_come_and_go(int64_t n) {
-    batching_config config;
+    batching_engine_config config;
     caching_config(&config, 100);
     config.max_num_seqs = 1;
-    batching_engine *engine = NULL;
+    batching_live_engine *engine = NULL;
     batching_requests requests = requests_of(n, NULL, NULL);
-    require(batching_engine_create(&config, &engine));
-    require(batching_engine_submit(engine, &requests, NULL));
+    require(batching_live_engine_create(&config, &engine));
+    require(batching_live_engine_submit(engine, &requests, NULL));
     int64_t hash = 1, offsets[] = {0, 1};
     requests.count = 1;
     requests.hash_ids = &hash;
     requests.hash_offsets = offsets;
     work_begin();
-    require(batching_engine_submit(engine, &requests, NULL));
+    require(batching_live_engine_submit(engine, &requests, NULL));
     for (int64_t i = 0; i < n; i++) {
-        require(batching_engine_submit(engine, &requests, NULL));
-        require(batching_engine_abort(engine, n + i));
+        require(batching_live_engine_submit(engine, &requests, NULL));
+        require(batching_live_engine_abort(engine, n + i));
     }
     work_end();
-    batching_engine_destroy(engine);
+    batching_live_engine_destroy(engine);
 }
 
 /* --- What is not used --------------------------------------------------------------------------------------------- */
 
 /* An idle engine with this many KV blocks is made, saved, loaded, copied and asked. */
 static void idle_engine(int64_t blocks) {
-    batching_config config;
+    batching_engine_config config;
     caching_config(&config, blocks);
     int64_t needed = 0;
     int32_t length = 4;
     batching_results results;
-    batching_engine *engine = NULL, *loaded = NULL, *copy = NULL;
+    batching_live_engine *engine = NULL, *loaded = NULL, *copy = NULL;
     const batching_requests requests = requests_of(1, NULL, &length);
     batching_results_init(&results, sizeof results);
     results.capacity = 1;
     work_begin();
-    require(batching_engine_create(&config, &engine));
-    require(batching_engine_save(engine, NULL, 0, &needed));
+    require(batching_live_engine_create(&config, &engine));
+    require(batching_live_engine_save(engine, NULL, 0, &needed));
     uint8_t *bytes = allocate((size_t)needed);
-    require(batching_engine_save(engine, bytes, needed, &needed));
-    require(batching_engine_load(bytes, needed, NULL, &loaded));
-    require(batching_engine_fork(loaded, &copy));
-    require(batching_engine_estimate(copy, &requests, &results));
+    require(batching_live_engine_save(engine, bytes, needed, &needed));
+    require(batching_live_engine_load(bytes, needed, NULL, &loaded));
+    require(batching_live_engine_fork(loaded, &copy));
+    require(batching_live_engine_estimate(copy, &requests, &results));
     work_end();
-    batching_engine_destroy(engine);
-    batching_engine_destroy(loaded);
-    batching_engine_destroy(copy);
+    batching_live_engine_destroy(engine);
+    batching_live_engine_destroy(loaded);
+    batching_live_engine_destroy(copy);
     free(bytes);
 }
 
@@ -472,10 +472,10 @@ static void idle_accumulator(int64_t max_requests) {
     work_begin();
     require(batching_accumulator_create(&config, &accumulator));
     require(batching_accumulator_arrived(accumulator, 5, 1, 1));
-    require(batching_accumulator_serialize(accumulator, NULL, 0, &needed));
+    require(batching_accumulator_save(accumulator, NULL, 0, &needed));
     uint8_t *bytes = allocate((size_t)needed);
-    require(batching_accumulator_serialize(accumulator, bytes, needed, &needed));
-    require(batching_accumulator_deserialize(bytes, needed, &loaded));
+    require(batching_accumulator_save(accumulator, bytes, needed, &needed));
+    require(batching_accumulator_load(bytes, needed, &loaded));
     require(batching_accumulator_create(&config, &sum));
     require(batching_accumulator_merge(sum, loaded));
     work_end();

@@ -31,7 +31,7 @@ batching::accumulator lesson() {
 
 TEST_CASE("an accumulator measures those that finished") {
     const auto live = lesson();
-    batching::metrics_options options;
+    batching::serving_metrics_config options;
     options.percentiles = {0.0, 100.0};
     const auto metrics = live.measure(batching::accumulator_scope::start, options);
     CHECK(metrics.completed == 1);
@@ -67,14 +67,14 @@ TEST_CASE("events in columns are the same, and stop at the first in error") {
 
 TEST_CASE("it goes to bytes and back, and merges") {
     auto live = lesson();
-    const auto bytes = live.to_bytes();
-    auto copy = batching::accumulator::from_bytes(bytes);
-    CHECK(copy.to_bytes() == bytes);
+    const auto bytes = live.save();
+    auto copy = batching::accumulator::load(bytes);
+    CHECK(copy.save() == bytes);
     live.merge(copy);
     CHECK(live.measure().completed == 2);
     auto changed = bytes;
     changed[40] ^= 1U;
-    CHECK_THROWS_AS(batching::accumulator::from_bytes(changed), batching::invalid_argument);
+    CHECK_THROWS_AS(batching::accumulator::load(changed), batching::invalid_argument);
     CHECK_THROWS_AS(live.merge(live), batching::invalid_argument);
 }
 

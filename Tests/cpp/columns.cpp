@@ -61,7 +61,7 @@ TEST_CASE("requests leave out the columns that they do not have") {
     CHECK(run.results.end_time == std::vector<double>{0.03, 0.04});
     const auto metrics = batching::calculate_batch_metrics(run.completed(requests), run.summary.total_time);
     CHECK(metrics.avg_latency == doctest::Approx(0.035));
-    batching::engine engine;
+    batching::live_engine engine;
     engine.submit(requests);
     CHECK(engine.state().submitted == 2);
     CHECK_NOTHROW(batching::static_batch_simulation(batching::requests{}, 1, 0.01));
@@ -211,7 +211,7 @@ TEST_CASE("a workload that shares prefixes brings its hash ids") {
     CHECK(generated.hash_offsets.back() == 100);
     CHECK(generated.hash_block_size == 16);
     CHECK_FALSE(generated.hash_covers_output);
-    batching::config config;
+    batching::engine_config config;
     config.num_gpu_blocks = 1000;
     config.enable_prefix_caching = true;
     const auto run = batching::simulate(static_cast<batching::requests_view>(generated), config);

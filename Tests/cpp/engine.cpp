@@ -11,7 +11,7 @@
 namespace {
 
 /// The call in C.
-engine_case in_c(const batching_config *config, const batching::requests &given) {
+engine_case in_c(const batching_engine_config *config, const batching::requests &given) {
     batching_requests requests;
     batching_requests_init(&requests, sizeof requests);
     requests.count = static_cast<std::int64_t>(given.output_length.size());
@@ -43,9 +43,9 @@ engine_case in_c(const batching_config *config, const batching::requests &given)
     return run;
 }
 
-batching_config c_defaults() {
-    batching_config config;
-    batching_config_init(&config, sizeof config);
+batching_engine_config c_defaults() {
+    batching_engine_config config;
+    batching_engine_config_init(&config, sizeof config);
     return config;
 }
 
@@ -150,7 +150,7 @@ TEST_CASE("requests that are rejected or cut off are not among the completed") {
 TEST_CASE("asynchronously an answer that ends before what was asked for is in one batch more") {
     batching::requests requests{{4}, {3}, {0.0}};
     requests.max_tokens = {100};
-    batching::config config;
+    batching::engine_config config;
     config.iteration_time = 1.0;
     // The prompt gives the first token, two decodes the others.
     CHECK(batching::simulate(requests, config).summary.decode_tokens == 2);
@@ -171,7 +171,7 @@ TEST_CASE("a client that leaves has the tokens of the iterations that were over,
     batching::requests requests{{1, 1}, {10, 2}, {0.0, 0.0}};
     // Iteration 2, from 2.0 to 3.0, is under way: its token is lost. Then its slot is free.
     requests.abort_time = {2.5, std::numeric_limits<double>::quiet_NaN()};
-    batching::config config;
+    batching::engine_config config;
     config.iteration_time = 1.0;
     config.max_num_seqs = 1;
     const auto run = batching::simulate(requests, config, {false, true});
@@ -191,7 +191,7 @@ TEST_CASE("a client that leaves has the tokens of the iterations that were over,
 }
 
 TEST_CASE("priority decides who goes first, then arrival, then tie_break") {
-    batching::config config;
+    batching::engine_config config;
     config.max_num_seqs = 1;
     config.queue_order = batching::queue_order::priority;
     const std::vector<std::int32_t> output_length(3, 1), priority{2, 0, 1};
@@ -259,7 +259,7 @@ TEST_CASE("a default config is that of C") {
     // The size of a block shows where there are few of them: enough for the longest prompt, not for three.
     auto with_blocks = c_defaults();
     with_blocks.num_gpu_blocks = 400;
-    batching::config config;
+    batching::engine_config config;
     config.num_gpu_blocks = 400;
     const auto run = batching::simulate(requests, config);
     CHECK(engine_case(run) == in_c(&with_blocks, requests));
@@ -295,7 +295,7 @@ TEST_CASE("on random requests and configs the engine gives what the C function g
                                   batching::policy::orca};
         const std::array queue_orders{batching::queue_order::arrival, batching::queue_order::priority,
                                       batching::queue_order::shortest_output};
-        batching::config config;
+        batching::engine_config config;
         auto expected = c_defaults();
         config.policy = policies[random() % 2 == 0 ? 0 : random() % policies.size()];
         expected.policy = static_cast<std::int32_t>(config.policy);
@@ -345,7 +345,7 @@ TEST_CASE("on random requests and configs the engine gives what the C function g
 }
 
 TEST_CASE("an iteration may take no time") {
-    batching::config config;
+    batching::engine_config config;
     config.iteration_time = 0.0;
     CHECK(batching::simulate(two_requests(), config).summary.duration == 0.0);
     config.iteration_time = 0.5;
@@ -355,11 +355,11 @@ TEST_CASE("an iteration may take no time") {
 
 TEST_CASE("where 0 would be a default in C it is refused") {
     const auto sentence = [](auto set) {
-        batching::config config;
+        batching::engine_config config;
         set(config);
         return refusal([&] { batching::simulate(two_requests(), config); });
     };
-    using batching::config;
+    using batching::engine_config;
     CHECK(sentence([](config &is) { is.max_num_seqs = 0; }) == "max_num_seqs is 0: must be at least 1");
     CHECK(sentence([](config &is) { is.max_num_batched_tokens = 0; }) ==
           "max_num_batched_tokens is 0: must be at least 1");

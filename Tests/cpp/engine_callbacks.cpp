@@ -56,7 +56,7 @@ batching::requests long_request() {
 } // namespace
 
 TEST_CASE("a function tells how long each iteration takes") {
-    batching::config config;
+    batching::engine_config config;
     std::vector<batching::iteration> asked;
     config.iteration_time = [&asked](const batching::iteration &iteration) {
         asked.push_back(iteration);
@@ -180,7 +180,7 @@ TEST_CASE("a function that returns false stops the run, which is cancelled") {
 }
 
 TEST_CASE("an iteration time that is none is refused") {
-    batching::config config;
+    batching::engine_config config;
     config.iteration_time = [](const batching::iteration &iteration) { return iteration.number == 1 ? -1.0 : 1.0; };
     CHECK(refusal([&] {
               batching::simulate(two_requests(), config);

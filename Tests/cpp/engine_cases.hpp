@@ -13,8 +13,8 @@ inline batching::requests two_requests() {
 }
 
 /// Four KV blocks of two tokens, beside the null block; a second an iteration.
-inline batching::config four_blocks() {
-    batching::config config;
+inline batching::engine_config four_blocks() {
+    batching::engine_config config;
     config.num_gpu_blocks = 5;
     config.block_size = 2;
     config.iteration_time = 1.0;
@@ -32,7 +32,7 @@ struct engine_case {
         : start_time(count), first_token_time(count), end_time(count), tokens_generated(count), preemptions(count),
           prefix_cached_tokens(count), status(count), completion_order(count) {}
 
-    explicit engine_case(const batching::engine_run &run)
+    explicit engine_case(const batching::engine_result &run)
         : start_time(run.results.start_time), first_token_time(run.results.first_token_time),
           end_time(run.results.end_time), tokens_generated(run.results.tokens_generated),
           preemptions(run.results.preemptions), prefix_cached_tokens(run.results.prefix_cached_tokens),

@@ -16,7 +16,7 @@ static_assert(std::is_constructible_v<decide, bool (*)(const batching::policy_vi
 static_assert(!std::is_constructible_v<decide, int (*)(const batching::policy_view &, batching::policy_decision &)>);
 static_assert(!std::is_constructible_v<decide, void (*)(const batching::policy_view &)>);
 
-batching::config asking(batching::custom_policy policy) {
+batching::engine_config asking(batching::custom_policy policy) {
     auto config = four_blocks();
     config.policy = batching::policy::custom;
     config.custom_policy = policy;

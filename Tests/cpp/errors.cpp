@@ -52,7 +52,7 @@ TEST_CASE("every exception is a batching::error and a standard exception of its 
     CHECK(is_caught_as<std::bad_alloc>(memory));
 
     const auto cancelled = [] {
-        batching::config config;
+        batching::engine_config config;
         config.progress_interval = 1;
         config.progress = [](const batching::progress &) { return false; };
         batching::simulate(batching::requests{{1}, {9}, {0.0}}, config);

@@ -24,7 +24,7 @@ struct told {
     }
 };
 
-std::vector<told> poll(batching::engine &engine) {
+std::vector<told> poll(batching::live_engine &engine) {
     std::vector<told> rows;
     for (const auto &event : engine.poll()) {
         rows.push_back({event.time, event.request, event.event, event.tokens});
@@ -34,23 +34,23 @@ std::vector<told> poll(batching::engine &engine) {
 
 using kind = batching::event;
 
-batching::config two_slots() {
-    batching::config config;
+batching::engine_config two_slots() {
+    batching::engine_config config;
     config.max_num_seqs = 2;
     config.iteration_time = 0.25;
     return config;
 }
 
 /// Two slots and three requests at 0.0, of 10, 4 and 5 tokens; an iteration takes 0.25 s.
-batching::engine lesson(const batching::config &config = two_slots()) {
-    batching::engine engine(config);
+batching::live_engine lesson(const batching::engine_config &config = two_slots()) {
+    batching::live_engine engine(config);
     engine.submit(batching::requests{{10, 10, 10}, {10, 4, 5}, {0.0, 0.0, 0.0}});
     return engine;
 }
 
 /// One token of prompt, three of output.
-batching::engine one_request(const batching::config &config) {
-    batching::engine engine(config);
+batching::live_engine one_request(const batching::engine_config &config) {
+    batching::live_engine engine(config);
     engine.submit(7, 1, 3);
     return engine;
 }
@@ -99,7 +99,7 @@ TEST_CASE("requests leave a live engine, and get another length") {
 }
 
 TEST_CASE("requests are submitted one by one, in columns, and under names") {
-    batching::engine engine(two_slots());
+    batching::live_engine engine(two_slots());
     engine.submit(-5, 1, 1, 2.0);
     engine.advance(1.0);
     // Without a time it comes now.
@@ -179,7 +179,7 @@ TEST_CASE("an estimate of what can never be served has no times") {
 TEST_CASE("what a function throws comes out of a live engine, which goes on where it was") {
     std::vector<std::int64_t> asked;
     bool throws = true;
-    batching::config config;
+    batching::engine_config config;
     config.iteration_time = [&](const batching::iteration &iteration) {
         asked.push_back(iteration.number);
         if (iteration.number == 1 && throws) {
@@ -207,8 +207,8 @@ void schedule_all(const batching::policy_view &view, batching::policy_decision &
     }
 }
 
-batching::config asking(batching::custom_policy policy) {
-    batching::config config;
+batching::engine_config asking(batching::custom_policy policy) {
+    batching::engine_config config;
     config.policy = batching::policy::custom;
     config.custom_policy = policy;
     config.iteration_time = 0.25;
@@ -274,9 +274,9 @@ TEST_CASE("a live engine is stopped by its progress function, and goes on") {
 }
 
 TEST_CASE("a function cannot use the live engine that asks it") {
-    batching::engine *self = nullptr;
+    batching::live_engine *self = nullptr;
     int refused = 0;
-    batching::config config;
+    batching::engine_config config;
     config.iteration_time = [&](const batching::iteration &) {
         CHECK_THROWS_AS(self->state(), batching::busy);
         CHECK_THROWS_AS(self->advance(9.0), batching::busy);
@@ -296,7 +296,7 @@ TEST_CASE("a function may run another live engine, whose exceptions are its own"
     auto inner_config = two_slots();
     inner_config.iteration_time = [](const batching::iteration &) -> double { throw std::domain_error("inner"); };
     auto inner = one_request(inner_config);
-    batching::config config;
+    batching::engine_config config;
     int caught = 0;
     config.iteration_time = [&](const batching::iteration &iteration) {
         try {
@@ -317,7 +317,7 @@ TEST_CASE("a function may run another live engine, whose exceptions are its own"
 TEST_CASE("a live engine can be moved, and what was moved from assigned to") {
     auto engine = lesson();
     engine.advance(0.6);
-    batching::engine moved = std::move(engine);
+    batching::live_engine moved = std::move(engine);
     CHECK(moved.state().running == 2);
     // It has no handle: every call says so, and none is harmful.
     CHECK(engine.get() == nullptr); // NOLINT(bugprone-use-after-move)
@@ -335,7 +335,7 @@ TEST_CASE("copies in threads share a function, and keep apart what it throws") {
     std::array<std::thread::id, threads> thrown_in{};
     std::array<int, threads> caught{};
     {
-        batching::config config;
+        batching::engine_config config;
         config.iteration_time = [&asked](const batching::iteration &iteration) {
             ++asked;
             if (iteration.number % 2 == 1) {
@@ -343,7 +343,7 @@ TEST_CASE("copies in threads share a function, and keep apart what it throws") {
             }
             return 0.25;
         };
-        std::vector<batching::engine> copies;
+        std::vector<batching::live_engine> copies;
         {
             const auto engine = one_request(config);
             for (int each = 0; each < threads; ++each) {
@@ -393,9 +393,9 @@ TEST_CASE("a live engine goes on from its bytes") {
     // The lesson: 1 is done at 1.0, 2 at 2.25 and 0 at 2.5.
     auto engine = lesson();
     engine.advance(0.6);
-    auto bytes = engine.to_bytes();
-    auto loaded = batching::engine::from_bytes(bytes);
-    CHECK(loaded.to_bytes() == bytes);
+    auto bytes = engine.save();
+    auto loaded = batching::live_engine::load(bytes);
+    CHECK(loaded.save() == bytes);
     CHECK(loaded.state().clock == 0.6);
     CHECK(loaded.state().running == 2);
     // Events that were not polled come along.
@@ -406,7 +406,7 @@ TEST_CASE("a live engine goes on from its bytes") {
                                             {1.25, 2, kind::first_token, 1},
                                             {2.25, 2, kind::finished, 5}});
     bytes.back() ^= 1;
-    CHECK_THROWS_WITH_AS(batching::engine::from_bytes(bytes),
+    CHECK_THROWS_WITH_AS(batching::live_engine::load(bytes),
                          "bytes are not what was saved, or were changed since: the checksum is wrong",
                          std::invalid_argument);
 }
@@ -416,15 +416,15 @@ TEST_CASE("a live engine gets its function again with its bytes") {
     config.iteration_time = [](const batching::iteration &) { return 0.25; };
     auto engine = one_request(config);
     engine.advance(0.3);
-    const auto bytes = engine.to_bytes();
-    CHECK_THROWS_WITH_AS(batching::engine::from_bytes(bytes),
+    const auto bytes = engine.save();
+    CHECK_THROWS_WITH_AS(batching::live_engine::load(bytes),
                          "time_callback is NULL: the engine that was saved has one, so it is required",
                          std::invalid_argument);
     // What the caller gave may go; the engine keeps it.
     auto loaded = [&] {
-        batching::config slower;
+        batching::engine_config slower;
         slower.iteration_time = [](const batching::iteration &) { return 2.0; };
-        return batching::engine::from_bytes(bytes, slower);
+        return batching::live_engine::load(bytes, slower);
     }();
     // The second iteration, under way, ends at 0.5, and the third takes as long as is said now.
     loaded.advance();
@@ -443,9 +443,10 @@ TEST_CASE("errors of a live engine are exceptions that say why") {
     CHECK(refusal([&] { engine.advance(1.0, 0); }).find("iterations is 0") == 0);
     CHECK(refusal([&] { engine.estimate(1, 0); }) == "output_length[0] is 0: must be at least 1");
     CHECK(engine.state().submitted == 3);
-    batching::config config;
+    batching::engine_config config;
     config.iteration_limit = 5;
-    CHECK(refusal([&] { batching::engine{config}; }).find("iteration_limit is 5: must be 0 for a live engine") == 0);
+    CHECK(refusal([&] { batching::live_engine{config}; }).find("iteration_limit is 5: must be 0 for a live engine") ==
+          0);
 
     // 2 x 5e9 s are beyond the clock; from then on it can only be looked at.
     config = two_slots();
@@ -459,13 +460,13 @@ TEST_CASE("errors of a live engine are exceptions that say why") {
 
 TEST_CASE("an estimate with hash ids finds the prompt in the cache") {
     // 64 tokens are four blocks, of which the last must leave a token to compute: three are found, 16 tokens are left.
-    batching::config config;
+    batching::engine_config config;
     config.num_gpu_blocks = 101;
     config.enable_prefix_caching = true;
     batching::affine_time time;
     time.per_prefill_token = 0.25;
     config.iteration_time = time;
-    batching::engine engine(config);
+    batching::live_engine engine(config);
     const std::vector<std::int32_t> prompt{64}, output{1}, prompts{64, 64}, outputs{1, 1};
     const std::vector<std::int64_t> ids{1, 2, 3, 4}, offsets{0, 4}, both{1, 2, 3, 4, 9, 9, 9, 9}, both_offsets{0, 4, 8};
     batching::requests_view sent{prompt, output, {}};

@@ -24,7 +24,7 @@ batching::recorded_view four() {
 } // namespace
 
 TEST_CASE("the load of a serving run") {
-    batching::load_options options;
+    batching::load_config options;
     options.slots = 3;
     options.last_token_time = last_tokens;
     const batching::load load = batching::calculate_load(four(), options);
@@ -57,7 +57,7 @@ TEST_CASE("the load as it changes") {
 }
 
 TEST_CASE("loads are refused with the sentence of the library") {
-    batching::load_options options;
+    batching::load_config options;
     CHECK(refusal([&] { batching::calculate_load(four(), options); }).empty());
     options.last_token_time = arrivals;
     CHECK(refusal([&] { batching::calculate_load(four(), options); }) ==

@@ -26,7 +26,7 @@ batching::recorded_view three() {
 } // namespace
 
 TEST_CASE("a serving run is measured") {
-    batching::metrics_options options;
+    batching::serving_metrics_config options;
     options.percentiles = {100.0, 25.0};
     const auto metrics = batching::measure(three(), options);
     CHECK(metrics.request_throughput == 2.0);
@@ -40,7 +40,7 @@ TEST_CASE("a serving run is measured") {
 }
 
 TEST_CASE("objectives, and whose definitions hold") {
-    batching::metrics_options options;
+    batching::serving_metrics_config options;
     options.slo_ttft = 0.5;
     options.slo_tpot = 0.15;
     CHECK(batching::measure(three(), options).good == 2);
@@ -53,7 +53,7 @@ TEST_CASE("requests without an answer have failed, and those not due can be left
     const std::vector<std::uint8_t> success{1, 0, 1};
     auto recorded = three();
     recorded.success = success;
-    batching::metrics_options options;
+    batching::serving_metrics_config options;
     options.slo_ttft = 0.5;
     auto metrics = batching::measure(recorded, options);
     CHECK((metrics.failed == 1 && metrics.judged == 3 && metrics.slo_attainment == 2 / 3.0));
@@ -65,7 +65,7 @@ TEST_CASE("requests without an answer have failed, and those not due can be left
 }
 
 TEST_CASE("mistakes in serving runs are exceptions") {
-    batching::metrics_options options;
+    batching::serving_metrics_config options;
     options.slo_itl = 0.0;
     CHECK_THROWS_WITH_AS(batching::measure(three(), options), "slo_itl is 0.0: must be greater than 0",
                          batching::invalid_argument);

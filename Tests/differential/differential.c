@@ -142,9 +142,9 @@ static void generate(const struct differential_case *given, struct columns colum
                                      columns.arrival_time));
 }
 
-static batching_config engine_config(const struct differential_case *given) {
-    batching_config config;
-    check(batching_config_init(&config, sizeof config));
+static batching_engine_config engine_config(const struct differential_case *given) {
+    batching_engine_config config;
+    check(batching_engine_config_init(&config, sizeof config));
     config.max_num_seqs = given->batch;
     config.async_scheduling = strcmp(given->kind, "async") == 0;
     config.num_gpu_blocks = 200;
@@ -212,7 +212,7 @@ static batching_summary simulate(const struct differential_case *given, struct c
     } else if (strcmp(given->kind, "continuous") == 0) {
         check(batching_continuous_simulate(&requests, given->batch, given->time_per_token, &results, &summary));
     } else {
-        batching_config config = engine_config(given);
+        batching_engine_config config = engine_config(given);
         batching_attribution attribution;
         check(batching_attribution_init(&attribution, sizeof attribution));
         for (int part = 0; part < PARTS; part++) {
@@ -263,11 +263,11 @@ static void print_accumulator(int number, const struct differential_case *given,
         check(batching_accumulator_finished(accumulator, index, end, BATCHING_FINISHED_STOP));
     }
     int64_t size, length;
-    check(batching_accumulator_serialize(accumulator, NULL, 0, &size));
+    check(batching_accumulator_save(accumulator, NULL, 0, &size));
     check(batching_accumulator_prometheus(accumulator, "m", "0", 0, NULL, 0, &length));
     uint8_t *bytes = malloc((size_t)size);
     char *text = malloc((size_t)length);
-    check(batching_accumulator_serialize(accumulator, bytes, size, NULL));
+    check(batching_accumulator_save(accumulator, bytes, size, NULL));
     check(batching_accumulator_prometheus(accumulator, "m", "0", 0, text, length, NULL));
     printf("case %d accumulator state=%016" PRIx64 " prometheus=%016" PRIx64 "\n", number,
            hash_column(FNV_OFFSET_BASIS, bytes, size, 1), hash_column(FNV_OFFSET_BASIS, text, length - 1, 1));
@@ -284,7 +284,7 @@ static uint64_t hash_double(uint64_t hash, double value) {
     return hash_column(hash, &value, 1, sizeof value);
 }
 
-static uint64_t hash_totals(const batching_metrics *metrics) {
+static uint64_t hash_totals(const batching_serving_metrics *metrics) {
     uint64_t hash = hash_double(FNV_OFFSET_BASIS, metrics->duration);
     hash = hash_integer(hash, metrics->completed);
     hash = hash_integer(hash, metrics->failed);
@@ -332,8 +332,8 @@ static void print_serving(int number, int64_t count, struct columns columns) {
     recorded.token_times = token_times;
     recorded.token_offsets = token_offsets;
 
-    batching_metrics_options options;
-    check(batching_metrics_options_init(&options, sizeof options));
+    batching_serving_metrics_config options;
+    check(batching_serving_metrics_config_init(&options, sizeof options));
     options.percentiles = wanted;
     options.percentile_count = PERCENTILES;
     options.slo_ttft = 0.5;
@@ -342,10 +342,10 @@ static void print_serving(int number, int64_t count, struct columns columns) {
     options.slo_e2e = 10;
     options.slo_due_by = 20;
 
-    batching_metrics metrics;
+    batching_serving_metrics metrics;
     batching_distribution samples[SAMPLES];
     double percentiles[SAMPLES][PERCENTILES];
-    check(batching_metrics_init(&metrics, sizeof metrics));
+    check(batching_serving_metrics_init(&metrics, sizeof metrics));
     for (int sample = 0; sample < SAMPLES; sample++) {
         check(batching_distribution_init(&samples[sample], sizeof samples[sample]));
         samples[sample].percentiles = percentiles[sample];
@@ -356,7 +356,7 @@ static void print_serving(int number, int64_t count, struct columns columns) {
     metrics.e2e = &samples[3];
     metrics.queue_time = &samples[4];
     metrics.normalized_latency = &samples[5];
-    check(batching_metrics_calculate(&recorded, &options, &metrics));
+    check(batching_serving_metrics_calculate(&recorded, &options, &metrics));
 
     uint64_t distributions = FNV_OFFSET_BASIS;
     for (int sample = 0; sample < SAMPLES; sample++) {
@@ -415,23 +415,23 @@ static void print_shaped(int number, const struct differential_case *given) {
 
 static void print_live(int number, const struct differential_case *given, struct columns columns) {
     static const int32_t prompt_length = 100, output_length = 50;
-    const batching_config config = engine_config(given);
-    batching_engine *engine;
+    const batching_engine_config config = engine_config(given);
+    batching_live_engine *engine;
     batching_requests requests;
     check(batching_requests_init(&requests, sizeof requests));
     requests.count = given->count;
     requests.prompt_length = columns.prompt_length;
     requests.output_length = columns.output_length;
     requests.arrival_time = columns.arrival_time;
-    check(batching_engine_create(&config, &engine));
-    check(batching_engine_submit(engine, &requests, NULL));
+    check(batching_live_engine_create(&config, &engine));
+    check(batching_live_engine_submit(engine, &requests, NULL));
     const double middle = given->count == 0 ? 0.0 : columns.arrival_time[given->count / 2];
-    check(batching_engine_advance(engine, middle + 1.0, 0));
+    check(batching_live_engine_advance(engine, middle + 1.0, 0));
 
     int64_t size;
-    check(batching_engine_save(engine, NULL, 0, &size));
+    check(batching_live_engine_save(engine, NULL, 0, &size));
     uint8_t *bytes = malloc((size_t)size);
-    check(batching_engine_save(engine, bytes, size, NULL));
+    check(batching_live_engine_save(engine, bytes, size, NULL));
 
     double times[3];
     batching_results results;
@@ -443,15 +443,15 @@ static void print_live(int number, const struct differential_case *given, struct
     results.start_time = &times[0];
     results.first_token_time = &times[1];
     results.end_time = &times[2];
-    check(batching_engine_estimate(engine, &requests, &results));
+    check(batching_live_engine_estimate(engine, &requests, &results));
     printf("case %d live state=%016" PRIx64 " estimate=%016" PRIx64 "\n", number,
            hash_column(FNV_OFFSET_BASIS, bytes, size, 1), hash_column(FNV_OFFSET_BASIS, times, 3, sizeof *times));
     free(bytes);
-    check(batching_engine_destroy(engine));
+    check(batching_live_engine_destroy(engine));
 }
 
 static void print_ends(int number, const struct differential_case *given, struct columns columns) {
-    const batching_config config = engine_config(given);
+    const batching_engine_config config = engine_config(given);
     const int64_t count = given->count;
     struct columns ends = allocate_columns(count);
     int32_t *max_tokens = allocate(count, sizeof(int32_t)), *request_status = allocate(count, sizeof(int32_t));

@@ -27,10 +27,10 @@ static inline bool succeeded(batching_status status) {
     return false;
 }
 
-static inline batching_engine_state state_of(batching_engine *engine) {
-    batching_engine_state state;
-    REQUIRE(batching_engine_state_init(&state, sizeof state) == BATCHING_OK);
-    REQUIRE(batching_engine_observe(engine, &state) == BATCHING_OK);
+static inline batching_live_engine_state state_of(batching_live_engine *engine) {
+    batching_live_engine_state state;
+    REQUIRE(batching_live_engine_state_init(&state, sizeof state) == BATCHING_OK);
+    REQUIRE(batching_live_engine_observe(engine, &state) == BATCHING_OK);
     return state;
 }
 
@@ -133,7 +133,7 @@ static inline bool results_are_untouched(batching_results results, int64_t count
 /* batching_simulate: see fuzz_engine.c. */
 void fuzz_engine(struct input *input);
 /* Any configuration, without callbacks. */
-batching_config input_engine_config(struct input *input);
+batching_engine_config input_engine_config(struct input *input);
 
 /* What a policy is shown adds up, and all of it can be read. */
 void require_view(const batching_policy_view *view);
@@ -141,13 +141,13 @@ void require_view(const batching_policy_view *view);
 /* An answer of a policy: mostly one that is valid, and now and then anything. */
 void input_decision(struct input *input, const batching_policy_view *view, batching_policy_decision *decision);
 
-/* batching_engine_...: see fuzz_live_engine.c. */
+/* batching_live_engine_...: see fuzz_live_engine.c. */
 void fuzz_live_engine(struct input *input);
 
 /* The same engine, saved and loaded: see fuzz_engine_bytes.c. The one that is given is gone. */
-batching_engine *fuzz_saved_engine(batching_engine *engine, const batching_config *callbacks);
+batching_live_engine *fuzz_saved_engine(batching_live_engine *engine, const batching_engine_config *callbacks);
 /* What becomes of its bytes when they are damaged; the engine itself stays as it is. */
-void fuzz_damaged_engine(struct input *input, batching_engine *engine, const batching_config *given);
+void fuzz_damaged_engine(struct input *input, batching_live_engine *engine, const batching_engine_config *given);
 
 /* batching_load_calculate and batching_attribution_bands_calculate: see fuzz_load.c. */
 void fuzz_load(struct input *input);

@@ -15,16 +15,16 @@ struct bytes {
     int64_t size;
 };
 
-static struct bytes serialized(batching_accumulator *accumulator) {
-    struct bytes serialized;
-    REQUIRE(batching_accumulator_serialize(accumulator, NULL, 0, &serialized.size) == BATCHING_OK);
-    serialized.bytes = allocate((size_t)serialized.size);
-    REQUIRE(batching_accumulator_serialize(accumulator, serialized.bytes, serialized.size, NULL) == BATCHING_OK);
-    return serialized;
+static struct bytes saved(batching_accumulator *accumulator) {
+    struct bytes saved;
+    REQUIRE(batching_accumulator_save(accumulator, NULL, 0, &saved.size) == BATCHING_OK);
+    saved.bytes = allocate((size_t)saved.size);
+    REQUIRE(batching_accumulator_save(accumulator, saved.bytes, saved.size, NULL) == BATCHING_OK);
+    return saved;
 }
 
 static bool same_bytes(batching_accumulator *one, batching_accumulator *other) {
-    struct bytes first = serialized(one), second = serialized(other);
+    struct bytes first = saved(one), second = saved(other);
     bool same = first.size == second.size && memcmp(first.bytes, second.bytes, (size_t)first.size) == 0;
     free(first.bytes);
     free(second.bytes);
@@ -52,12 +52,12 @@ static batching_accumulator_config input_config(struct input *input) {
 /* Every figure of a scope, and that none contradicts another. Returns how many requests ended. */
 static int64_t require_metrics(batching_accumulator *accumulator, int32_t scope) {
     const double percentiles[] = {0.0, 50.0, 99.0, 100.0};
-    batching_metrics_options options;
-    batching_metrics metrics;
+    batching_serving_metrics_config options;
+    batching_serving_metrics metrics;
     batching_distribution distributions[6];
     double values[6][4];
-    REQUIRE(batching_metrics_options_init(&options, sizeof options) == BATCHING_OK);
-    REQUIRE(batching_metrics_init(&metrics, sizeof metrics) == BATCHING_OK);
+    REQUIRE(batching_serving_metrics_config_init(&options, sizeof options) == BATCHING_OK);
+    REQUIRE(batching_serving_metrics_init(&metrics, sizeof metrics) == BATCHING_OK);
     options.percentiles = percentiles;
     options.percentile_count = 4;
     for (int which = 0; which < 6; which++) {
@@ -88,7 +88,7 @@ static int64_t require_metrics(batching_accumulator *accumulator, int32_t scope)
 static void require_sense(batching_accumulator *accumulator) {
     batching_accumulator_state state;
     REQUIRE(batching_accumulator_state_init(&state, sizeof state) == BATCHING_OK);
-    REQUIRE(batching_accumulator_state_read(accumulator, &state) == BATCHING_OK);
+    REQUIRE(batching_accumulator_observe(accumulator, &state) == BATCHING_OK);
     REQUIRE(state.running >= 0 && state.waiting >= 0 && state.gaps >= 0);
     const int64_t ended = require_metrics(accumulator, BATCHING_ACCUMULATOR_START);
     REQUIRE(state.arrived == ended + state.running + state.waiting);
@@ -209,11 +209,11 @@ static batching_accumulator *near_a_limit(struct input *input, const batching_ac
     }
     succeeded(batching_accumulator_arrived(honest, 6, 0.0, 17));
     succeeded(batching_accumulator_advance(honest, input_chance(input, 2) ? 1e6 : 1.0));
-    const struct bytes bytes = serialized(honest);
+    const struct bytes bytes = saved(honest);
     /* The gaps between tokens, of which there are as many in the histogram, in the slots and in their bin. */
     move_to_limits(input, bytes, (uint64_t)(requests * (tokens - 1)));
     save_checksum(bytes.bytes, bytes.size);
-    if (!succeeded(batching_accumulator_deserialize(bytes.bytes, bytes.size, &made))) {
+    if (!succeeded(batching_accumulator_load(bytes.bytes, bytes.size, &made))) {
         REQUIRE(made == NULL);
     }
     free(bytes.bytes);
@@ -222,9 +222,9 @@ static batching_accumulator *near_a_limit(struct input *input, const batching_ac
 }
 
 static batching_accumulator *copied(batching_accumulator *accumulator) {
-    const struct bytes bytes = serialized(accumulator);
+    const struct bytes bytes = saved(accumulator);
     batching_accumulator *copy = NULL;
-    REQUIRE(batching_accumulator_deserialize(bytes.bytes, bytes.size, &copy) == BATCHING_OK);
+    REQUIRE(batching_accumulator_load(bytes.bytes, bytes.size, &copy) == BATCHING_OK);
     free(bytes.bytes);
     return copy;
 }
@@ -248,7 +248,7 @@ static void double_until_it_is_full(batching_accumulator *accumulator) {
 
 /* Changes bytes and, mostly, makes the checksum right again. */
 static void fuzz_bytes(struct input *input, batching_accumulator *accumulator) {
-    struct bytes given = serialized(accumulator);
+    struct bytes given = saved(accumulator);
     const int64_t end = given.size - CHECKSUM_SIZE;
     uint8_t sizes[SIZES_END - SIZES_BEGIN];
     memcpy(sizes, given.bytes + SIZES_BEGIN, sizeof sizes);
@@ -269,24 +269,24 @@ static void fuzz_bytes(struct input *input, batching_accumulator *accumulator) {
     /* In memory of exactly this size. */
     uint8_t *bytes = memcpy(allocate((size_t)size), given.bytes, (size_t)size);
     batching_accumulator *made = NULL;
-    if (succeeded(batching_accumulator_deserialize(bytes, size, &made))) {
+    if (succeeded(batching_accumulator_load(bytes, size, &made))) {
         /* Its sums may be anybody's, but nothing may come to harm. */
-        batching_metrics metrics;
+        batching_serving_metrics metrics;
         batching_distribution itl;
         batching_accumulator_state state;
         int64_t needed;
-        REQUIRE(batching_metrics_init(&metrics, sizeof metrics) == BATCHING_OK);
+        REQUIRE(batching_serving_metrics_init(&metrics, sizeof metrics) == BATCHING_OK);
         REQUIRE(batching_distribution_init(&itl, sizeof itl) == BATCHING_OK);
         REQUIRE(batching_accumulator_state_init(&state, sizeof state) == BATCHING_OK);
         metrics.itl = &itl;
         REQUIRE(batching_accumulator_measure(made, BATCHING_ACCUMULATOR_START, NULL, &metrics) == BATCHING_OK);
         REQUIRE(batching_accumulator_measure(made, BATCHING_ACCUMULATOR_WINDOW, NULL, &metrics) == BATCHING_OK);
-        REQUIRE(batching_accumulator_state_read(made, &state) == BATCHING_OK);
+        REQUIRE(batching_accumulator_observe(made, &state) == BATCHING_OK);
         REQUIRE(state.arrived >= state.running + state.waiting);
         REQUIRE(batching_accumulator_prometheus(made, "", "", 0, NULL, 0, &needed) == BATCHING_OK);
-        struct bytes again = serialized(made);
+        struct bytes again = saved(made);
         batching_accumulator *copy = NULL;
-        REQUIRE(batching_accumulator_deserialize(again.bytes, again.size, &copy) == BATCHING_OK);
+        REQUIRE(batching_accumulator_load(again.bytes, again.size, &copy) == BATCHING_OK);
         REQUIRE(same_bytes(made, copy));
         free(again.bytes);
         succeeded(batching_accumulator_merge(made, accumulator));
@@ -331,7 +331,7 @@ void fuzz_accumulator(struct input *input) {
         const bool looks = input_chance(input, 32);
         struct bytes before = {NULL, 0};
         if (looks) {
-            before = serialized(whole);
+            before = saved(whole);
         }
         const batching_status status = tell(whole, &event);
         batching_accumulator *part = parts[event.request % 2];
@@ -340,7 +340,7 @@ void fuzz_accumulator(struct input *input) {
         } else {
             comparable = comparable && status != BATCHING_ERROR_OVERFLOW;
             if (looks) {
-                struct bytes after = serialized(whole);
+                struct bytes after = saved(whole);
                 REQUIRE(before.size == after.size && memcmp(before.bytes, after.bytes, (size_t)after.size) == 0);
                 free(after.bytes);
             }

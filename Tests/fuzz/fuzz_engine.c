@@ -11,7 +11,7 @@ enum { MOST_BLOCKS_WITH_NAMES = 100000 };
 /* What the callbacks of one run need, and what they saw. */
 struct run {
     struct input *input;
-    batching_config config;
+    batching_engine_config config;
     const batching_requests *requests;
     batching_iteration_log iteration_log;
     batching_decision_log decision_log;
@@ -30,7 +30,7 @@ static int64_t limit(int64_t value, int64_t by_default) {
 
 static void require_within_limits(const struct run *run, int64_t running, int64_t waiting, int64_t tokens,
                                   int64_t kv_blocks_used) {
-    const batching_config *config = &run->config;
+    const batching_engine_config *config = &run->config;
     REQUIRE(running >= 0 && running <= limit(config->max_num_seqs, 256));
     REQUIRE(waiting >= 0 && running + waiting <= run->requests->count);
     REQUIRE(tokens >= 0);
@@ -253,15 +253,15 @@ static int64_t input_limit(struct input *input, int64_t most) {
     return byte < 64 ? 0 : 1 + byte * 31 % most;
 }
 
-batching_config input_engine_config(struct input *input) {
+batching_engine_config input_engine_config(struct input *input) {
     static const int32_t POLICIES[] = {BATCHING_POLICY_VLLM,       BATCHING_POLICY_VLLM,    BATCHING_POLICY_VLLM,
                                        BATCHING_POLICY_STATIC,     BATCHING_POLICY_DYNAMIC, BATCHING_POLICY_CONTINUOUS,
                                        BATCHING_POLICY_CONTINUOUS, BATCHING_POLICY_ORCA,    BATCHING_POLICY_CUSTOM,
                                        BATCHING_POLICY_CUSTOM};
     static const int32_t ORDERS[] = {BATCHING_QUEUE_ARRIVAL, BATCHING_QUEUE_PRIORITY, BATCHING_QUEUE_SHORTEST_OUTPUT};
     static const int32_t MODELS[] = {BATCHING_TIME_CONSTANT, BATCHING_TIME_AFFINE, BATCHING_TIME_CALLBACK};
-    batching_config config;
-    REQUIRE(batching_config_init(&config, sizeof config) == BATCHING_OK);
+    batching_engine_config config;
+    REQUIRE(batching_engine_config_init(&config, sizeof config) == BATCHING_OK);
     config.policy = input_choice(input, POLICIES, 10);
     config.queue_order = input_choice(input, ORDERS, 3);
     config.max_num_seqs = input_limit(input, 12);
@@ -574,7 +574,7 @@ static void require_outcomes(const struct run *run, const batching_results *resu
 }
 
 static void require_a_summary(const struct run *run, const batching_summary *summary) {
-    const batching_config *config = &run->config;
+    const batching_engine_config *config = &run->config;
     REQUIRE(summary->finished + summary->rejected + summary->unfinished + summary->aborted == run->requests->count);
     REQUIRE(summary->iterations >= 0 && summary->iterations <= config->iteration_limit);
     REQUIRE(summary->duration >= summary->total_time && summary->duration <= BATCHING_TIME_MAX);
@@ -647,7 +647,7 @@ static void require_the_same_again(const struct run *run, const batching_request
     if (run->config.time_model == BATCHING_TIME_CALLBACK || run->config.policy == BATCHING_POLICY_CUSTOM) {
         return;
     }
-    batching_config config = run->config;
+    batching_engine_config config = run->config;
     config.iteration_log = NULL;
     config.decision_log = NULL;
     config.attribution = NULL;
@@ -692,7 +692,7 @@ void fuzz_engine(struct input *input) {
     struct output_struct decision_log = output_struct(input, &run.decision_log, sizeof run.decision_log);
     run.config.iteration_log = input_chance(input, 2) ? iteration_log.value : NULL;
     run.config.decision_log = input_chance(input, 2) ? decision_log.value : NULL;
-    batching_config *given_config = input_struct(input, &run.config, sizeof run.config);
+    batching_engine_config *given_config = input_struct(input, &run.config, sizeof run.config);
     batching_requests *given_requests = input_struct(input, &requests, sizeof requests);
     batching_results *given_results = input_struct(input, &results, sizeof results);
     struct output_struct given_summary = output_struct(input, &summary, sizeof summary);

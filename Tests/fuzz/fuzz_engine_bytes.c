@@ -1,5 +1,5 @@
 /*
- * Drives batching_engine_save and _load in the middle of a sequence of calls: the engine that is loaded is the same,
+ * Drives batching_live_engine_save and _load in the middle of a sequence of calls: the engine that is loaded is the same,
  * and goes on in its place. Bytes that were damaged, with a checksum that was put right, are refused, or make an engine
  * that can be used like any other; so do bytes whose counters and clocks stand where a very long life would bring them.
  */
@@ -30,26 +30,26 @@ struct bytes {
     int64_t size;
 };
 
-static struct bytes saved(batching_engine *engine) {
+static struct bytes saved(batching_live_engine *engine) {
     struct bytes saved;
-    REQUIRE(batching_engine_save(engine, NULL, 0, &saved.size) == BATCHING_OK);
+    REQUIRE(batching_live_engine_save(engine, NULL, 0, &saved.size) == BATCHING_OK);
     saved.bytes = allocate((size_t)saved.size);
-    REQUIRE(batching_engine_save(engine, saved.bytes, saved.size - 1, NULL) == BATCHING_ERROR_CAPACITY);
-    REQUIRE(batching_engine_save(engine, saved.bytes, saved.size, NULL) == BATCHING_OK);
+    REQUIRE(batching_live_engine_save(engine, saved.bytes, saved.size - 1, NULL) == BATCHING_ERROR_CAPACITY);
+    REQUIRE(batching_live_engine_save(engine, saved.bytes, saved.size, NULL) == BATCHING_OK);
     return saved;
 }
 
-batching_engine *fuzz_saved_engine(batching_engine *engine, const batching_config *callbacks) {
+batching_live_engine *fuzz_saved_engine(batching_live_engine *engine, const batching_engine_config *callbacks) {
     const struct bytes first = saved(engine);
-    batching_engine *loaded = NULL;
-    REQUIRE(batching_engine_load(first.bytes, first.size, callbacks, &loaded) == BATCHING_OK);
-    const batching_engine_state one = state_of(engine), other = state_of(loaded);
+    batching_live_engine *loaded = NULL;
+    REQUIRE(batching_live_engine_load(first.bytes, first.size, callbacks, &loaded) == BATCHING_OK);
+    const batching_live_engine_state one = state_of(engine), other = state_of(loaded);
     REQUIRE(memcmp(&one, &other, sizeof one) == 0);
     const struct bytes second = saved(loaded);
     REQUIRE(first.size == second.size && memcmp(first.bytes, second.bytes, (size_t)first.size) == 0);
     free(first.bytes);
     free(second.bytes);
-    REQUIRE(batching_engine_destroy(engine) == BATCHING_OK);
+    REQUIRE(batching_live_engine_destroy(engine) == BATCHING_OK);
     return loaded;
 }
 
@@ -132,15 +132,15 @@ static int32_t decide(const batching_policy_view *view, batching_policy_decision
 }
 
 /* One more request, which is taken, or refused as a whole. */
-static void require_submitted(batching_engine *engine) {
-    const batching_engine_state before = state_of(engine);
+static void require_submitted(batching_live_engine *engine) {
+    const batching_live_engine_state before = state_of(engine);
     batching_requests requests;
     REQUIRE(batching_requests_init(&requests, sizeof requests) == BATCHING_OK);
     const int32_t output = 3;
     requests.count = 1;
     requests.output_length = &output;
-    const batching_status status = batching_engine_submit(engine, &requests, NULL);
-    const batching_engine_state after = state_of(engine);
+    const batching_status status = batching_live_engine_submit(engine, &requests, NULL);
+    const batching_live_engine_state after = state_of(engine);
     if (succeeded(status)) {
         REQUIRE(after.submitted == before.submitted + 1);
     } else {
@@ -148,8 +148,8 @@ static void require_submitted(batching_engine *engine) {
     }
 }
 
-void fuzz_damaged_engine(struct input *input, batching_engine *engine, const batching_config *given) {
-    batching_config callbacks = *given;
+void fuzz_damaged_engine(struct input *input, batching_live_engine *engine, const batching_engine_config *given) {
+    batching_engine_config callbacks = *given;
     callbacks.policy_callback = decide;
     struct bytes bytes = saved(engine);
     if (input_chance(input, 2)) {
@@ -157,8 +157,8 @@ void fuzz_damaged_engine(struct input *input, batching_engine *engine, const bat
     } else {
         damage(input, &bytes);
     }
-    batching_engine *loaded = NULL, *copy = NULL;
-    const batching_status status = batching_engine_load(bytes.bytes, bytes.size, &callbacks, &loaded);
+    batching_live_engine *loaded = NULL, *copy = NULL;
+    const batching_status status = batching_live_engine_load(bytes.bytes, bytes.size, &callbacks, &loaded);
     free(bytes.bytes);
     if (!succeeded(status)) {
         REQUIRE(status == BATCHING_ERROR_INVALID_ARGUMENT && loaded == NULL);
@@ -167,21 +167,21 @@ void fuzz_damaged_engine(struct input *input, batching_engine *engine, const bat
     /* Not to its end, which may be far. */
     for (int rounds = 0; rounds < 3; rounds++) {
         const double clock = state_of(loaded).clock;
-        if (!succeeded(batching_engine_abort(loaded, (int64_t)(input_byte(input) % 24) - 2))) {
-            succeeded(batching_engine_set_output_length(loaded, (int64_t)(input_byte(input) % 24) - 2, 30));
+        if (!succeeded(batching_live_engine_abort(loaded, (int64_t)(input_byte(input) % 24) - 2))) {
+            succeeded(batching_live_engine_set_output_length(loaded, (int64_t)(input_byte(input) % 24) - 2, 30));
         }
-        if (!succeeded(batching_engine_advance(loaded, rounds == 1 ? clock + 1.0 : INFINITY, MOST_ITERATIONS))) {
+        if (!succeeded(batching_live_engine_advance(loaded, rounds == 1 ? clock + 1.0 : INFINITY, MOST_ITERATIONS))) {
             break;
         }
-        const batching_engine_state now = state_of(loaded);
+        const batching_live_engine_state now = state_of(loaded);
         REQUIRE(now.clock >= clock && now.tokens_in_flight >= 0 && now.iterations >= 0);
         REQUIRE(now.submitted == now.pending + now.waiting + now.running + now.finished + now.rejected + now.aborted);
         free(saved(loaded).bytes);
     }
     require_submitted(loaded);
-    if (succeeded(batching_engine_fork(loaded, &copy))) {
-        succeeded(batching_engine_advance(copy, INFINITY, MOST_ITERATIONS));
-        REQUIRE(batching_engine_destroy(copy) == BATCHING_OK);
+    if (succeeded(batching_live_engine_fork(loaded, &copy))) {
+        succeeded(batching_live_engine_advance(copy, INFINITY, MOST_ITERATIONS));
+        REQUIRE(batching_live_engine_destroy(copy) == BATCHING_OK);
     }
-    REQUIRE(batching_engine_destroy(loaded) == BATCHING_OK);
+    REQUIRE(batching_live_engine_destroy(loaded) == BATCHING_OK);
 }

@@ -271,8 +271,8 @@ static void fuzz_serving_metrics(struct input *input) {
     recorded.token_offsets = token_offsets;
 
     double percentiles[2] = {25.0, 99.0}, results[2] = {-7.0, -7.0};
-    batching_metrics_options options;
-    REQUIRE(batching_metrics_options_init(&options, sizeof options) == BATCHING_OK);
+    batching_serving_metrics_config options;
+    REQUIRE(batching_serving_metrics_config_init(&options, sizeof options) == BATCHING_OK);
     if (input_chance(input, 8)) {
         percentiles[1] = input_double(input);
     }
@@ -287,8 +287,8 @@ static void fuzz_serving_metrics(struct input *input) {
     options.slo_e2e = input_chance(input, 2) ? 0.0 : input_seconds(input);
     options.slo_due_by = input_chance(input, 2) ? 0.0 : input_seconds(input);
     batching_distribution told[6];
-    batching_metrics metrics;
-    REQUIRE(batching_metrics_init(&metrics, sizeof metrics) == BATCHING_OK);
+    batching_serving_metrics metrics;
+    REQUIRE(batching_serving_metrics_init(&metrics, sizeof metrics) == BATCHING_OK);
     batching_distribution **wanted[6] = {&metrics.ttft, &metrics.tpot,       &metrics.itl,
                                          &metrics.e2e,  &metrics.queue_time, &metrics.normalized_latency};
     for (int sample = 0; sample < 6; sample++) {
@@ -297,8 +297,8 @@ static void fuzz_serving_metrics(struct input *input) {
     }
     told[3].percentiles = results;
     batching_recorded *given = input_struct(input, &recorded, sizeof recorded);
-    batching_metrics_options *given_options = input_struct(input, &options, sizeof options);
-    if (succeeded(batching_metrics_calculate(given, given_options, &metrics))) {
+    batching_serving_metrics_config *given_options = input_struct(input, &options, sizeof options);
+    if (succeeded(batching_serving_metrics_calculate(given, given_options, &metrics))) {
         for (int sample = 0; sample < 6; sample++) {
             require_distribution(&told[sample], NULL);
         }

@@ -1,5 +1,5 @@
 /*
- * Drives batching_engine_...: sequences of calls in any order, with requests, times and ids that mostly make sense.
+ * Drives batching_live_engine_...: sequences of calls in any order, with requests, times and ids that mostly make sense.
  * What is asked for holds after every call: nobody is lost, no limit is exceeded, the clock and the events never go
  * back, and what only asks, or fails, changes nothing.
  */
@@ -119,7 +119,7 @@ static void free_few(struct few few) {
 /* What has been seen of an engine. */
 struct seen {
     /* As of the last call. */
-    batching_engine_state state;
+    batching_live_engine_state state;
     double clock;
     double last_event;
     bool is_broken;
@@ -127,8 +127,8 @@ struct seen {
     bool is_long;
 };
 
-static void require_sense(batching_engine *engine, const batching_config *config, struct seen *seen) {
-    const batching_engine_state state = state_of(engine);
+static void require_sense(batching_live_engine *engine, const batching_engine_config *config, struct seen *seen) {
+    const batching_live_engine_state state = state_of(engine);
     REQUIRE(state.clock >= seen->clock);
     seen->state = state;
     seen->clock = state.clock;
@@ -145,10 +145,10 @@ static void require_sense(batching_engine *engine, const batching_config *config
     REQUIRE(isnan(state.next_iteration_end) || state.next_iteration_end >= state.clock);
 }
 
-static void poll(struct input *input, batching_engine *engine, struct seen *seen) {
+static void poll(struct input *input, batching_live_engine *engine, struct seen *seen) {
     const int64_t kept = seen->state.events;
-    batching_engine_events events;
-    REQUIRE(batching_engine_events_init(&events, sizeof events) == BATCHING_OK);
+    batching_live_engine_events events;
+    REQUIRE(batching_live_engine_events_init(&events, sizeof events) == BATCHING_OK);
     events.capacity = input_chance(input, 16) ? input_size(input) : input_byte(input) % 32;
     const int64_t room = events.capacity > 32 ? 0 : events.capacity;
     if (events.capacity <= 32 && events.capacity >= 0) {
@@ -157,7 +157,7 @@ static void poll(struct input *input, batching_engine *engine, struct seen *seen
         events.event = output_column(room, sizeof(int32_t));
         events.tokens = output_column(room, sizeof(int32_t));
     }
-    if (succeeded(batching_engine_poll(engine, &events))) {
+    if (succeeded(batching_live_engine_poll(engine, &events))) {
         REQUIRE(events.count + events.remaining == kept);
         REQUIRE(events.count == (kept < events.capacity ? kept : events.capacity));
         for (int64_t row = 0; events.time != NULL && row < events.count; row++) {
@@ -174,7 +174,7 @@ static void poll(struct input *input, batching_engine *engine, struct seen *seen
     free(events.tokens);
 }
 
-static void advance(struct input *input, batching_engine *engine, struct seen *seen) {
+static void advance(struct input *input, batching_live_engine *engine, struct seen *seen) {
     double time = seen->clock + 0.03125 * (input_byte(input) % 64);
     if (input_chance(input, 4)) {
         time = input_chance(input, 2) ? input_double(input) : INFINITY;
@@ -183,7 +183,7 @@ static void advance(struct input *input, batching_engine *engine, struct seen *s
     if (iterations == 0 && seen->is_long) {
         iterations = LONG_RUN;
     }
-    const batching_status status = batching_engine_advance(engine, time, iterations);
+    const batching_status status = batching_live_engine_advance(engine, time, iterations);
     if (!succeeded(status)) {
         REQUIRE(status == BATCHING_ERROR_INVALID_ARGUMENT || status == BATCHING_ERROR_CANCELLED ||
                 status == BATCHING_ERROR_OVERFLOW);
@@ -191,10 +191,10 @@ static void advance(struct input *input, batching_engine *engine, struct seen *s
     }
 }
 
-static void estimate(struct input *input, batching_engine *engine, double clock) {
+static void estimate(struct input *input, batching_live_engine *engine, double clock) {
     struct few few = input_few(input, clock);
     batching_results results = output_results(few.requests.count);
-    if (succeeded(batching_engine_estimate(engine, &few.requests, &results))) {
+    if (succeeded(batching_live_engine_estimate(engine, &few.requests, &results))) {
         for (int64_t index = 0; index < few.requests.count; index++) {
             if (results.status[index] == BATCHING_REQUEST_FINISHED) {
                 REQUIRE(results.start_time[index] >= clock && results.tokens_generated[index] >= 1);
@@ -210,7 +210,7 @@ static void estimate(struct input *input, batching_engine *engine, double clock)
 }
 
 /* One call; true if it must not have changed anything. */
-static bool call(struct input *input, batching_engine *engine, struct seen *seen) {
+static bool call(struct input *input, batching_live_engine *engine, struct seen *seen) {
     const int64_t id = (int64_t)(input_byte(input) % MOST_IDS) - 2;
     switch (input_byte(input) % 12) {
     case 0:
@@ -220,12 +220,12 @@ static bool call(struct input *input, batching_engine *engine, struct seen *seen
         if (seen->is_long) {
             make_long(input, &few.requests);
         }
-        const bool failed = !succeeded(batching_engine_submit(engine, &few.requests, few.ids));
+        const bool failed = !succeeded(batching_live_engine_submit(engine, &few.requests, few.ids));
         free_few(few);
         return failed;
     }
     case 3:
-        return !succeeded(batching_engine_abort(engine, id));
+        return !succeeded(batching_live_engine_abort(engine, id));
     case 4:
     case 5: {
         const int32_t length = input_chance(input, 16) ? (int32_t)input_word(input) : 1 + input_byte(input) % 80;
@@ -233,7 +233,7 @@ static bool call(struct input *input, batching_engine *engine, struct seen *seen
             /* It would run for long. */
             return true;
         }
-        return !succeeded(batching_engine_set_output_length(engine, id, length));
+        return !succeeded(batching_live_engine_set_output_length(engine, id, length));
     }
     case 6:
         if (!seen->is_long) {
@@ -250,29 +250,29 @@ static bool call(struct input *input, batching_engine *engine, struct seen *seen
 }
 
 /* The copy is the same; either of the two goes on. */
-static batching_engine *forked(struct input *input, batching_engine *engine, bool is_long) {
-    batching_engine *copy = NULL;
-    if (!succeeded(batching_engine_fork(engine, &copy))) {
+static batching_live_engine *forked(struct input *input, batching_live_engine *engine, bool is_long) {
+    batching_live_engine *copy = NULL;
+    if (!succeeded(batching_live_engine_fork(engine, &copy))) {
         REQUIRE(copy == NULL);
         return engine;
     }
-    batching_engine_state one = state_of(engine), other = state_of(copy);
+    batching_live_engine_state one = state_of(engine), other = state_of(copy);
     REQUIRE(other.events == 0);
     one.events = 0;
     REQUIRE(memcmp(&one, &other, sizeof one) == 0);
     if (input_chance(input, 2)) {
-        batching_engine *kept = copy;
+        batching_live_engine *kept = copy;
         copy = engine;
         engine = kept;
     }
     struct seen seen = {.clock = one.clock, .is_long = is_long};
     advance(input, copy, &seen);
-    REQUIRE(batching_engine_destroy(copy) == BATCHING_OK);
+    REQUIRE(batching_live_engine_destroy(copy) == BATCHING_OK);
     return engine;
 }
 
 void fuzz_live_engine(struct input *input) {
-    batching_config config = input_engine_config(input);
+    batching_engine_config config = input_engine_config(input);
     config.time_callback = answer_time;
     config.time_user_data = input;
     config.policy_callback = input_chance(input, 64) ? NULL : decide;
@@ -291,9 +291,9 @@ void fuzz_live_engine(struct input *input) {
         config.enable_prefix_caching = 0;
         config.time_base = input_chance(input, 2) ? BATCHING_TIME_MAX / (1 + input_byte(input)) : config.time_base;
     }
-    batching_engine *engine = NULL;
-    batching_config *given = input_struct(input, &config, sizeof config);
-    const batching_status status = batching_engine_create(given, &engine);
+    batching_live_engine *engine = NULL;
+    batching_engine_config *given = input_struct(input, &config, sizeof config);
+    const batching_status status = batching_live_engine_create(given, &engine);
     free(given);
     if (!succeeded(status)) {
         REQUIRE(engine == NULL);
@@ -301,7 +301,7 @@ void fuzz_live_engine(struct input *input) {
     }
     struct seen seen = {.state = state_of(engine), .is_long = is_long};
     for (int calls = 0; calls < MOST_CALLS && input->left > 0; calls++) {
-        const batching_engine_state before = seen.state;
+        const batching_live_engine_state before = seen.state;
         const bool must_be_the_same = call(input, engine, &seen);
         require_sense(engine, &config, &seen);
         REQUIRE(!must_be_the_same || memcmp(&before, &seen.state, sizeof before) == 0);
@@ -318,10 +318,10 @@ void fuzz_live_engine(struct input *input) {
     if (!seen.is_broken && !is_long && config.time_model != BATCHING_TIME_CALLBACK &&
         config.progress_callback == NULL && (config.policy != BATCHING_POLICY_CUSTOM || input->left == 0)) {
         /* In the end everybody is served, unless the clock ends before, or nothing can go on. */
-        const batching_status last = batching_engine_advance(engine, INFINITY, 0);
-        const batching_engine_state state = state_of(engine);
+        const batching_status last = batching_live_engine_advance(engine, INFINITY, 0);
+        const batching_live_engine_state state = state_of(engine);
         REQUIRE(last == BATCHING_ERROR_OVERFLOW ||
                 (last == BATCHING_OK && (state.is_stuck || state.pending + state.waiting + state.running == 0)));
     }
-    REQUIRE(batching_engine_destroy(engine) == BATCHING_OK);
+    REQUIRE(batching_live_engine_destroy(engine) == BATCHING_OK);
 }

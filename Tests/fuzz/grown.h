@@ -36,7 +36,7 @@ int64_t input_one_of(struct input *input, const int64_t *choices, uint8_t count)
     input_one_of(input, (const int64_t[]){__VA_ARGS__}, sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t))
 
 /* A configuration for n requests, of which each iteration takes 0.01 seconds, and what is documented of it. */
-batching_config grown_config(struct input *input, int64_t n);
+batching_engine_config grown_config(struct input *input, int64_t n);
 
 /* A request that begins to run takes some hundred comparisons until it has ended, and so does an iteration in which one
  * waits or prefills; one that nobody joins or leaves takes seven. If all were one unit, a unit would cost more where

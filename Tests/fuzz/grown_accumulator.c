@@ -40,12 +40,12 @@ static double samples(const struct told *told) {
 
 static void measure(struct told *told, const struct call *call) {
     const double percentiles[] = {50, 99};
-    batching_metrics_options options;
-    batching_metrics metrics;
+    batching_serving_metrics_config options;
+    batching_serving_metrics metrics;
     batching_distribution distribution;
     double values[2];
-    REQUIRE(batching_metrics_options_init(&options, sizeof options) == BATCHING_OK);
-    REQUIRE(batching_metrics_init(&metrics, sizeof metrics) == BATCHING_OK);
+    REQUIRE(batching_serving_metrics_config_init(&options, sizeof options) == BATCHING_OK);
+    REQUIRE(batching_serving_metrics_init(&metrics, sizeof metrics) == BATCHING_OK);
     REQUIRE(batching_distribution_init(&distribution, sizeof distribution) == BATCHING_OK);
     options.percentiles = percentiles;
     options.percentile_count = 2;
@@ -62,12 +62,12 @@ static void measure(struct told *told, const struct call *call) {
 
 static void pass_on(struct told *told, bool merges) {
     int64_t size = 0;
-    REQUIRE(batching_accumulator_serialize(told->accumulator, NULL, 0, &size) == BATCHING_OK);
+    REQUIRE(batching_accumulator_save(told->accumulator, NULL, 0, &size) == BATCHING_OK);
     uint8_t *bytes = allocate((size_t)size);
     batching_accumulator *copy = NULL;
     work_begin();
-    REQUIRE(batching_accumulator_serialize(told->accumulator, bytes, size, NULL) == BATCHING_OK);
-    REQUIRE(batching_accumulator_deserialize(bytes, size, &copy) == BATCHING_OK);
+    REQUIRE(batching_accumulator_save(told->accumulator, bytes, size, NULL) == BATCHING_OK);
+    REQUIRE(batching_accumulator_load(bytes, size, &copy) == BATCHING_OK);
     work_end();
     if (merges) {
         batching_accumulator *sum = NULL;
@@ -131,7 +131,7 @@ static void do_call(struct told *told, const struct call *call, int64_t round) {
         batching_accumulator_state state;
         REQUIRE(batching_accumulator_state_init(&state, sizeof state) == BATCHING_OK);
         work_begin();
-        REQUIRE(batching_accumulator_state_read(accumulator, &state) == BATCHING_OK);
+        REQUIRE(batching_accumulator_observe(accumulator, &state) == BATCHING_OK);
         work_end();
         return;
     }

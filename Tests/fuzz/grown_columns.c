@@ -104,11 +104,11 @@ static double metrics(struct input *input, int64_t n) {
     for (int at = 0; at < PERCENTILES; at++) {
         percentiles[at] = (double)(input_byte(input) % 101);
     }
-    batching_metrics_options options;
-    batching_metrics found;
+    batching_serving_metrics_config options;
+    batching_serving_metrics found;
     batching_distribution distribution;
-    REQUIRE(batching_metrics_options_init(&options, sizeof options) == BATCHING_OK);
-    REQUIRE(batching_metrics_init(&found, sizeof found) == BATCHING_OK);
+    REQUIRE(batching_serving_metrics_config_init(&options, sizeof options) == BATCHING_OK);
+    REQUIRE(batching_serving_metrics_init(&found, sizeof found) == BATCHING_OK);
     REQUIRE(batching_distribution_init(&distribution, sizeof distribution) == BATCHING_OK);
     options.percentiles = percentiles;
     options.percentile_count = ONE_OF(input, 0, 1, PERCENTILES);
@@ -119,7 +119,7 @@ static double metrics(struct input *input, int64_t n) {
                                         &found.e2e,  &found.queue_time, &found.normalized_latency};
     *wanted[input_byte(input) % 6] = &distribution;
     work_begin();
-    (void)succeeded(batching_metrics_calculate(&recorded, &options, &found));
+    (void)succeeded(batching_serving_metrics_calculate(&recorded, &options, &found));
     work_end();
     free_served(served);
     return (double)n + (double)served.n * 4;

@@ -18,12 +18,12 @@ struct call {
 };
 
 struct host {
-    batching_engine *engine;
-    batching_config config;
+    batching_live_engine *engine;
+    batching_engine_config config;
     int64_t n;
     double units;
     /* What is known of the engine before the call. */
-    batching_engine_state state;
+    batching_live_engine_state state;
     double last_pending, prefills, held_blocks;
     int64_t leaving;
 };
@@ -108,7 +108,7 @@ static void submit(struct host *host, const struct call *call, int64_t round, in
     }
     host->last_pending = fmax(host->last_pending, latest);
     work_begin();
-    (void)succeeded(batching_engine_submit(host->engine, &requests, NULL));
+    (void)succeeded(batching_live_engine_submit(host->engine, &requests, NULL));
     work_end();
     free_all(requests);
 }
@@ -122,7 +122,7 @@ static void submit_named(struct host *host, const struct call *call, int64_t rou
     host->held_blocks += block_units(host, requests.prompt_length[0], requests.output_length[0]);
     host->last_pending = fmax(host->last_pending, requests.arrival_time[0]);
     work_begin();
-    (void)succeeded(batching_engine_submit(host->engine, &requests, &id));
+    (void)succeeded(batching_live_engine_submit(host->engine, &requests, &id));
     work_end();
     free_all(requests);
 }
@@ -131,11 +131,11 @@ static void advance(struct host *host, const struct call *call, int64_t round) {
     const double time = host->state.clock + 0.005 * (double)column_at(call->one, round, host->n, 0, 64);
     /* Each iteration lets the interrupt be asked, and no run is without end. */
     const int64_t iterations = 1 + column_at(call->two, round, host->n, 0, 8);
-    const batching_engine_state before = host->state;
+    const batching_live_engine_state before = host->state;
     work_begin();
-    (void)succeeded(batching_engine_advance(host->engine, call->unit % 4 == 0 ? INFINITY : time, iterations));
+    (void)succeeded(batching_live_engine_advance(host->engine, call->unit % 4 == 0 ? INFINITY : time, iterations));
     work_end();
-    const batching_engine_state after = state_of(host->engine);
+    const batching_live_engine_state after = state_of(host->engine);
     const double ran = (double)(after.iterations - before.iterations);
     const double preempted = (double)(after.preemptions - before.preemptions);
     host->units += 1 + (1 + preempted) * (double)host->leaving;
@@ -159,7 +159,7 @@ static void estimate(struct host *host, const struct call *call, int64_t round) 
     results.capacity = 1;
     results.end_time = end;
     work_begin();
-    (void)succeeded(batching_engine_estimate(host->engine, &requests, &results));
+    (void)succeeded(batching_live_engine_estimate(host->engine, &requests, &results));
     work_end();
     /* A copy, and the iterations to its end, each of which may be short of something. */
     const double ran =
@@ -169,53 +169,53 @@ static void estimate(struct host *host, const struct call *call, int64_t round) 
 }
 
 static void fork_it(struct host *host, const struct call *call) {
-    batching_engine *copy = NULL;
+    batching_live_engine *copy = NULL;
     work_begin();
-    (void)succeeded(batching_engine_fork(host->engine, &copy));
+    (void)succeeded(batching_live_engine_fork(host->engine, &copy));
     work_end();
     host->units += 64 + in_flight(host) + host->held_blocks + host->prefills;
     if (copy != NULL && call->unit % 2) {
-        batching_engine *kept = copy;
+        batching_live_engine *kept = copy;
         copy = host->engine;
         host->engine = kept;
     }
-    REQUIRE(batching_engine_destroy(copy) == BATCHING_OK);
+    REQUIRE(batching_live_engine_destroy(copy) == BATCHING_OK);
 }
 
 static void save_and_load(struct host *host) {
     int64_t size = 0;
     work_begin();
-    const bool is_saved = succeeded(batching_engine_save(host->engine, NULL, 0, &size));
+    const bool is_saved = succeeded(batching_live_engine_save(host->engine, NULL, 0, &size));
     work_end();
     if (!is_saved) {
         return;
     }
     uint8_t *bytes = allocate((size_t)size);
-    batching_engine *loaded = NULL;
+    batching_live_engine *loaded = NULL;
     work_begin();
-    REQUIRE(batching_engine_save(host->engine, bytes, size, NULL) == BATCHING_OK);
-    REQUIRE(batching_engine_load(bytes, size, &host->config, &loaded) == BATCHING_OK);
+    REQUIRE(batching_live_engine_save(host->engine, bytes, size, NULL) == BATCHING_OK);
+    REQUIRE(batching_live_engine_load(bytes, size, &host->config, &loaded) == BATCHING_OK);
     work_end();
     host->units += (double)size / 8 + (host->config.block_size > 1024 ? 4096 : 64);
-    REQUIRE(batching_engine_destroy(host->engine) == BATCHING_OK);
+    REQUIRE(batching_live_engine_destroy(host->engine) == BATCHING_OK);
     host->engine = loaded;
     free(bytes);
 }
 
 static void poll(struct host *host, const struct call *call) {
     double time[16];
-    batching_engine_events events;
-    REQUIRE(batching_engine_events_init(&events, sizeof events) == BATCHING_OK);
+    batching_live_engine_events events;
+    REQUIRE(batching_live_engine_events_init(&events, sizeof events) == BATCHING_OK);
     events.capacity = call->unit % 17;
     events.time = time;
     work_begin();
-    REQUIRE(batching_engine_poll(host->engine, &events) == BATCHING_OK);
+    REQUIRE(batching_live_engine_poll(host->engine, &events) == BATCHING_OK);
     work_end();
     host->units += 1 + (double)events.count;
 }
 
 static void do_call(struct host *host, const struct call *call, int64_t round) {
-    const batching_engine_state before = host->state = state_of(host->engine);
+    const batching_live_engine_state before = host->state = state_of(host->engine);
     const int64_t id = column_at(call->one, round, host->n, 0, INT32_MAX);
     switch (call->kind) {
     case SUBMIT:
@@ -232,15 +232,15 @@ static void do_call(struct host *host, const struct call *call, int64_t round) {
         break;
     case ABORT:
         work_begin();
-        (void)succeeded(batching_engine_abort(host->engine, id_of(call, id)));
+        (void)succeeded(batching_live_engine_abort(host->engine, id_of(call, id)));
         work_end();
         host->units += 1 + (host->config.policy == BATCHING_POLICY_CUSTOM ? in_flight(host) : 0);
         host->leaving++;
         break;
     case SET_OUTPUT:
         work_begin();
-        (void)succeeded(batching_engine_set_output_length(host->engine, id_of(call, id),
-                                                          (int32_t)column_at(call->two, round, host->n, 1, host->n)));
+        (void)succeeded(batching_live_engine_set_output_length(
+            host->engine, id_of(call, id), (int32_t)column_at(call->two, round, host->n, 1, host->n)));
         work_end();
         host->units +=
             1 + (double)host->leaving + (host->config.policy == BATCHING_POLICY_CUSTOM ? in_flight(host) : 0);
@@ -253,9 +253,9 @@ static void do_call(struct host *host, const struct call *call, int64_t round) {
         poll(host, call);
         break;
     case OBSERVE: {
-        batching_engine_state state = before;
+        batching_live_engine_state state = before;
         work_begin();
-        REQUIRE(batching_engine_observe(host->engine, &state) == BATCHING_OK);
+        REQUIRE(batching_live_engine_observe(host->engine, &state) == BATCHING_OK);
         work_end();
         host->units += 1;
         break;
@@ -284,7 +284,7 @@ struct cost grown_live_engine(struct input input, int64_t n) {
         calls[call].unit = input_byte(&input);
     }
     struct cost cost = {0, 0};
-    if (!succeeded(batching_engine_create(&host.config, &host.engine))) {
+    if (!succeeded(batching_live_engine_create(&host.config, &host.engine))) {
         return cost;
     }
     for (int64_t step = 0; step < n * count; step++) {
@@ -295,9 +295,9 @@ struct cost grown_live_engine(struct input input, int64_t n) {
             break;
         }
     }
-    const batching_engine_state state = state_of(host.engine);
+    const batching_live_engine_state state = state_of(host.engine);
     cost.units += SERVING * (double)(state.running + state.finished + state.aborted);
-    REQUIRE(batching_engine_destroy(host.engine) == BATCHING_OK);
+    REQUIRE(batching_live_engine_destroy(host.engine) == BATCHING_OK);
     cost.work = work_taken();
     return cost;
 }

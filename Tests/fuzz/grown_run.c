@@ -26,9 +26,9 @@ int32_t cheap_policy(const batching_policy_view *view, batching_policy_decision 
     return 0;
 }
 
-batching_config grown_config(struct input *input, int64_t n) {
-    batching_config config;
-    REQUIRE(batching_config_init(&config, sizeof config) == BATCHING_OK);
+batching_engine_config grown_config(struct input *input, int64_t n) {
+    batching_engine_config config;
+    REQUIRE(batching_engine_config_init(&config, sizeof config) == BATCHING_OK);
     config.policy = (int32_t)ONE_OF(input, BATCHING_POLICY_VLLM, BATCHING_POLICY_VLLM, BATCHING_POLICY_VLLM,
                                     BATCHING_POLICY_VLLM, BATCHING_POLICY_CONTINUOUS, BATCHING_POLICY_ORCA,
                                     BATCHING_POLICY_STATIC, BATCHING_POLICY_DYNAMIC, BATCHING_POLICY_CUSTOM);
@@ -64,13 +64,13 @@ batching_config grown_config(struct input *input, int64_t n) {
 }
 
 /* Blocks that a request has in the end. */
-static double blocks(const batching_config *config, const batching_requests *requests, int64_t index) {
+static double blocks(const batching_engine_config *config, const batching_requests *requests, int64_t index) {
     return 1 + ((double)requests->prompt_length[index] + requests->output_length[index]) / config->block_size;
 }
 
 /* What one iteration costs, as the header has it. */
 struct iterations {
-    const batching_config *config;
+    const batching_engine_config *config;
     batching_iteration_log log;
     int64_t running[64], waiting[64], prefill[64], decode[64], preemptions[64];
     bool logs_decisions;
@@ -98,7 +98,7 @@ static int32_t add_iterations(int64_t row_count, void *user_data) {
     return 0;
 }
 
-static double documented_units(batching_config config, const batching_requests *requests, bool logs_decisions) {
+static double documented_units(batching_engine_config config, const batching_requests *requests, bool logs_decisions) {
     struct iterations all = {.config = &config, .logs_decisions = logs_decisions};
     REQUIRE(batching_iteration_log_init(&all.log, sizeof all.log) == BATCHING_OK);
     all.log.capacity = 64;
@@ -135,7 +135,7 @@ static int32_t drop_rows(int64_t row_count, void *user_data) {
 }
 
 struct cost grown_run(struct input input, int64_t n) {
-    batching_config config = grown_config(&input, n);
+    batching_engine_config config = grown_config(&input, n);
     batching_requests requests;
     REQUIRE(batching_requests_init(&requests, sizeof requests) == BATCHING_OK);
     requests.count = n;

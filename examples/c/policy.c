@@ -83,7 +83,7 @@ static int32_t shortest_remaining_first(const batching_policy_view *view, batchi
     return 0;
 }
 
-static void simulate(const char *name, const batching_config *config) {
+static void simulate(const char *name, const batching_engine_config *config) {
     batching_requests requests;
     check(batching_requests_init(&requests, sizeof requests));
     requests.count = COUNT;
@@ -131,8 +131,8 @@ int main(void) {
     workload.output_length_max = 800;
     check(batching_workload_generate(&workload, COUNT, prompt_length, output_length, arrival_time));
 
-    batching_config config;
-    check(batching_config_init(&config, sizeof config));
+    batching_engine_config config;
+    check(batching_engine_config_init(&config, sizeof config));
     config.max_num_seqs = SLOTS;
     config.time_model = BATCHING_TIME_AFFINE;
     config.time_base = 0.012;

@@ -33,7 +33,7 @@ double time_with_queue(const batching::iteration_log &log) {
     return seconds;
 }
 
-void report(const batching::requests &trace, const batching::config &config) {
+void report(const batching::requests &trace, const batching::engine_config &config) {
     const auto run = batching::simulate(trace, config, {/* iterations */ true});
     const auto metrics = batching::calculate_batch_metrics(run.completed(trace), run.summary.total_time);
     std::printf("%d blocks: mean TTFT %.2f s, p99 E2E %.2f s, %d preemptions\n",
@@ -57,7 +57,7 @@ void report(const batching::requests &trace, const batching::config &config) {
 int main() {
     try {
         const auto trace = generate_trace();
-        batching::config config;
+        batching::engine_config config;
         config.max_num_seqs = 32;
         // An iteration reads the weights in 8 ms, and computes 20,000 prompt tokens a second.
         config.iteration_time = [](const batching::iteration &iteration) {

@@ -88,7 +88,7 @@ class virtual_token_counter {
     std::array<bool, 2> had_requests_ = {false, false};
 };
 
-void report(const char *name, const batching::requests &trace, const batching::config &config) {
+void report(const char *name, const batching::requests &trace, const batching::engine_config &config) {
     const auto run = batching::simulate(trace, config);
     std::array<double, 2> sums = {0.0, 0.0};
     std::array<int, 2> counts = {0, 0};
@@ -114,7 +114,7 @@ int main() {
         kind.output_length_min = kind.output_length_max = 100;
         const auto trace = batching::generate_workload(660, kind);
 
-        batching::config config;
+        batching::engine_config config;
         config.max_num_seqs = 16;
         config.iteration_time = batching::affine_time{0.008, 20e-6, 100e-6};
         report("vllm", trace, config);

@@ -5,7 +5,7 @@ import Batching
 let requests = try simulateWorkload(
     requestCount: 300, promptLengthRange: 100...1500, outputLengthRange: 50...450, arrivalRate: 5, seed: 7)
 
-var configuration = EngineConfiguration()
+var configuration = EngineConfig()
 configuration.maxNumSeqs = 32
 configuration.numGPUBlocks = 2000
 // An iteration reads the weights in 8 ms, and computes 20,000 prompt tokens a second.

@@ -22,7 +22,7 @@ func shortestRemainingFirst(_ view: PolicyView, _ decision: inout PolicyDecision
     for row in order.dropFirst(view.maxNumSeqs) where view.runningRows.contains(row) { decision.preempt(row) }
 }
 
-var configuration = EngineConfiguration()
+var configuration = EngineConfig()
 configuration.maxNumSeqs = 8
 configuration.iterationTime = .affine(AffineTime(base: 0.012, perPrefillToken: 50e-6, perDecodeToken: 100e-6))
 configuration.customPolicy = shortestRemainingFirst

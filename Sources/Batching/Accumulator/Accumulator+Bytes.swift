@@ -3,23 +3,23 @@
 extension Accumulator {
     private static let envelope = ByteEnvelope(magic: 0x4343_4148_4354_4142, version: 1)  // "BATCHACC"
 
-    /// How many bytes `serialize` writes.
-    public mutating func serializedSize() throws(BatchingError) -> Int {
+    /// How many bytes `save` writes.
+    public mutating func savedSize() throws(BatchingError) -> Int {
         settle()
         return try Accumulator.envelope.size { (writer: inout ByteWriter) throws(BatchingError) in
             try write(to: &writer)
         }
     }
 
-    /// - Parameter buffer: room for `serializedSize()` bytes.
-    public mutating func serialize(into buffer: UnsafeMutablePointer<UInt8>) throws(BatchingError) {
+    /// - Parameter buffer: room for `savedSize()` bytes.
+    public mutating func save(into buffer: UnsafeMutablePointer<UInt8>) throws(BatchingError) {
         settle()
         try Accumulator.envelope.write(into: buffer) { (writer: inout ByteWriter) throws(BatchingError) in
             try write(to: &writer)
         }
     }
 
-    public static func deserialized(
+    public static func load(
         _ bytes: UnsafePointer<UInt8>, count: Int
     ) throws(BatchingError) -> Accumulator {
         var reader = try envelope.open(bytes, count: count)

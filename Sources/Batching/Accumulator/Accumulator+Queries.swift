@@ -38,7 +38,7 @@ extension Accumulator {
     /// The metrics of the requests that ended. Writes none of what is wanted if it throws.
     /// - Parameter options: their convention must be vLLM's, and their levels none: those of the accumulator count.
     public mutating func metrics(
-        _ scope: AccumulatorScope, _ options: MetricsOptions, _ wanted: ServingMetrics.Wanted
+        _ scope: AccumulatorScope, _ options: ServingMetricsConfig, _ wanted: ServingMetrics.Wanted
     ) throws(BatchingError) -> ServingMetrics {
         try options.percentiles.validate()
         guard options.convention == .vllm else {

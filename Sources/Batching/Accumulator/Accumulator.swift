@@ -33,7 +33,7 @@ public struct Accumulator: ~Copyable {
     /// Space for an order of the requests in flight.
     let order: ZeroedBuffer<UInt32>
 
-    public init(_ configuration: AccumulatorConfiguration = AccumulatorConfiguration()) throws(BatchingError) {
+    public init(_ configuration: AccumulatorConfig = AccumulatorConfig()) throws(BatchingError) {
         try self.init(AccumulatorLimits(configuration))
     }
 

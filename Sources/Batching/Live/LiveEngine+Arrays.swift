@@ -12,7 +12,7 @@ extension LiveEngine {
 
     /// An engine as it was when it was saved: see the other `load`.
     public static func load(
-        _ bytes: [UInt8], callbacks: EngineConfiguration = EngineConfiguration()
+        _ bytes: [UInt8], callbacks: EngineConfig = EngineConfig()
     ) throws(BatchingError) -> LiveEngine {
         // What cannot be copied is no result of a closure.
         var engine: LiveEngine?

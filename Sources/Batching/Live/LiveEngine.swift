@@ -13,7 +13,7 @@ public struct LiveEngine: ~Copyable {
 
     /// - Parameter configuration: `timeLimit` and `iterationLimit` must be nil: `advance` says how far it runs. Its closures
     ///   are also asked by `estimate`, and by copies, about what would be.
-    public init(_ configuration: EngineConfiguration) throws(BatchingError) {
+    public init(_ configuration: EngineConfig) throws(BatchingError) {
         try configuration.check()
         if let limit = configuration.timeLimit {
             throw .invalid("time_limit", limit, "must be 0 for a live engine: advance says how far it runs")
@@ -38,7 +38,7 @@ public struct LiveEngine: ~Copyable {
     ///   - callbacks: the time of an iteration and the policy, where the engine that was saved asked for them, and the
     ///     progress; nothing else of it matters.
     public static func load(
-        _ bytes: UnsafePointer<UInt8>, count: Int, callbacks: EngineConfiguration = EngineConfiguration()
+        _ bytes: UnsafePointer<UInt8>, count: Int, callbacks: EngineConfig = EngineConfig()
     ) throws(BatchingError) -> LiveEngine {
         var reader = try envelope.open(bytes, count: count)
         let interval = callbacks.progressInterval
@@ -108,7 +108,7 @@ public struct LiveEngine: ~Copyable {
 
     /// Hands over the first of what happened since the last call, in order of time.
     /// - Returns: how many; as many as `columns` hold if there may be more.
-    public mutating func poll(into columns: LiveEventColumns) throws(BatchingError) -> Int {
+    public mutating func poll(into columns: LiveEngineEventColumns) throws(BatchingError) -> Int {
         switch place {
         case .counted(let engine): try engine.pointee.events.take(into: columns)
         case .cached(let engine): try engine.pointee.events.take(into: columns)
@@ -131,10 +131,10 @@ public struct LiveEngine: ~Copyable {
         }
     }
 
-    public func observe() -> LiveState {
+    public func observe() -> LiveEngineState {
         switch place {
-        case .counted(let engine): LiveState(engine.pointee)
-        case .cached(let engine): LiveState(engine.pointee)
+        case .counted(let engine): LiveEngineState(engine.pointee)
+        case .cached(let engine): LiveEngineState(engine.pointee)
         }
     }
 

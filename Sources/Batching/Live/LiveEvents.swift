@@ -23,7 +23,7 @@ struct LiveEvents: ~Copyable {
 
     @inline(__always)
     mutating func append(
-        _ event: LiveEventKind, _ id: Int64, at time: Nanoseconds, tokens: Int32 = 0
+        _ event: LiveEngineEvent, _ id: Int64, at time: Nanoseconds, tokens: Int32 = 0
     ) throws(BatchingError) {
         if isWanted {
             try push(LiveEvent(time: time, id: id, event: event.rawValue, tokens: tokens))
@@ -72,10 +72,10 @@ struct LiveEvents: ~Copyable {
 }
 
 /// What happened. The raw values are those of the C header.
-public enum LiveEventKind: Int32, CaseIterable, Sendable {
+public enum LiveEngineEvent: Int32, CaseIterable, Sendable {
     case rejected = 100
     case preempted = 200
-    case started = 300
+    case admitted = 300
     case resumed = 310
     case firstToken = 450
     case finished = 600

@@ -2,7 +2,7 @@
 /// iteration time: here is which there are.
 protocol LiveMemory: BlockMemory, ~Copyable {
     init(
-        _ configuration: EngineConfiguration, requests: RequestColumns, reservesBlocks: Bool, ownsBlocks: Bool
+        _ configuration: EngineConfig, requests: RequestColumns, reservesBlocks: Bool, ownsBlocks: Bool
     ) throws(BatchingError)
 
     static func run(_ replica: inout LiveReplica<Self>, _ goal: LiveGoal) throws(BatchingError)

@@ -138,7 +138,7 @@ extension LiveReplica where Memory: ~Copyable {
                     .resumed, rows.id.elements[row], at: replica.now, tokens: Int32(truncatingIfNeeded: computed))
             } else {
                 try events.append(
-                    .started, rows.id.elements[row], at: replica.now, tokens: rows.cachedTokens.elements[row])
+                    .admitted, rows.id.elements[row], at: replica.now, tokens: rows.cachedTokens.elements[row])
             }
             slot = Int(member.next)
         }

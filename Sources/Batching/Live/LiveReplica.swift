@@ -7,7 +7,7 @@ struct LiveReplica<Memory: LiveMemory & ~Copyable>: ~Copyable {
     typealias UnderWay = LiveIteration
     typealias Departure = LiveDeparture
 
-    let configuration: EngineConfiguration
+    let configuration: EngineConfig
     var replica: Replica<Memory, Unattributed>
     var rows: LiveRows
     var events: LiveEvents
@@ -56,7 +56,7 @@ struct LiveReplica<Memory: LiveMemory & ~Copyable>: ~Copyable {
     ///   - keepsEvents: whether anybody will want to know what happened.
     ///   - ownsBlocks: whether it has a cache of its own from the start.
     init(
-        _ configuration: EngineConfiguration, keepsEvents: Bool, ownsBlocks: Bool = true
+        _ configuration: EngineConfig, keepsEvents: Bool, ownsBlocks: Bool = true
     ) throws(BatchingError) {
         let policy = configuration.policy.policy
         let memory = try Memory(

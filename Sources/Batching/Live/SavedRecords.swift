@@ -153,7 +153,7 @@ extension LiveEvent {
         try coder.code(&time.count, from: earliest.count, to: latest.count)
         try coder.code(&id)
         try coder.code(&event)
-        guard LiveEventKind(rawValue: event) != nil else { throw .corrupt("an event is none of those there are") }
+        guard LiveEngineEvent(rawValue: event) != nil else { throw .corrupt("an event is none of those there are") }
         try coder.code(&tokens, from: 0, to: .max)
     }
 }

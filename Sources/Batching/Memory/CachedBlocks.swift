@@ -77,7 +77,7 @@ struct CachedBlocks: BlockMemory, ~Copyable {
 
     /// - Parameter reservesBlocks: no policy that does caches prefixes.
     init(
-        _ configuration: EngineConfiguration, requests: RequestColumns, reservesBlocks: Bool = false,
+        _ configuration: EngineConfig, requests: RequestColumns, reservesBlocks: Bool = false,
         ownsBlocks: Bool = true
     ) throws(BatchingError) {
         try self.init(

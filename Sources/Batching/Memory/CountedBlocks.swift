@@ -36,7 +36,7 @@ struct CountedBlocks: BlockMemory, ~Copyable {
     ///   - reservesBlocks: see the other initializer.
     ///   - ownsBlocks: nothing is cached.
     init(
-        _ configuration: EngineConfiguration, requests: RequestColumns, reservesBlocks: Bool, ownsBlocks: Bool = true
+        _ configuration: EngineConfig, requests: RequestColumns, reservesBlocks: Bool, ownsBlocks: Bool = true
     ) throws(BatchingError) {
         try self.init(
             usable: configuration.numGPUBlocks.map { Int($0) - 1 }, blockSize: configuration.blockSize,

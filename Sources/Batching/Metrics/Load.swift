@@ -25,7 +25,7 @@ public struct Load: Equatable, Sendable {
 }
 
 /// From when to when, and of how many slots.
-public struct LoadConfiguration: Sendable {
+public struct LoadConfig: Sendable {
     /// Seconds. nil: from the first arrival to the last end.
     public var window: (start: Double, end: Double)?
     /// nil: unknown.
@@ -41,7 +41,7 @@ extension Load {
     /// - Complexity: O(count), and O(1) for each bin of a timeline whose rows are kept. Columns of times that are not in
     ///   order cost a sort each, and 24 bytes a request while that lasts, 4 after it.
     public init(
-        _ columns: ServedColumns, configuration: LoadConfiguration = LoadConfiguration(),
+        _ columns: ServedColumns, configuration: LoadConfig = LoadConfig(),
         timeline: inout LoadTimeline?
     ) throws(BatchingError) {
         if let slots = configuration.slots, slots < 1 { throw .invalid("slots", slots, "must be at least 1") }

@@ -19,7 +19,7 @@ public enum MetricsConvention: Int32, CaseIterable, Sendable {
 }
 
 /// Service-level objectives: the longest times that are still good. nil: none.
-public struct ServiceLevels: Equatable, Sendable {
+public struct SLO: Equatable, Sendable {
     public var ttft: Double?
     public var tpot: Double?
     public var itl: Double?

@@ -5,7 +5,7 @@ struct ServiceLimits: BitwiseCopyable, Equatable {
     var itl: Int64?
     var e2e: Int64?
 
-    init(_ levels: ServiceLevels) throws(BatchingError) {
+    init(_ levels: SLO) throws(BatchingError) {
         func limit(_ seconds: Double?, _ name: StaticString) throws(BatchingError) -> Int64? {
             guard let seconds else { return nil }
             return try Nanoseconds(seconds: seconds, argument: name).count

@@ -24,7 +24,7 @@ extension ServingMetrics {
 
     /// - Complexity: O(requests + token times). Memory: 8 bytes a value of the largest distribution that is wanted.
     public init(
-        _ recorded: RecordedColumns, _ options: MetricsOptions, _ wanted: Wanted
+        _ recorded: RecordedColumns, _ options: ServingMetricsConfig, _ wanted: Wanted
     ) throws(BatchingError) {
         try options.percentiles.validate()
         let limits = try ServiceLimits(options.levels)

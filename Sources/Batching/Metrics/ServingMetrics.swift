@@ -74,12 +74,12 @@ public struct WantedDistribution {
 }
 
 /// How the metrics of a serving run are to be taken.
-public struct MetricsOptions {
+public struct ServingMetricsConfig {
     public var convention = MetricsConvention.vllm
     public var percentiles = PercentileColumns()
     /// Seconds. nil: what the convention takes.
     public var duration: Double?
-    public var levels = ServiceLevels()
+    public var levels = SLO()
     /// Seconds: only requests whose levels of TTFT and E2E were due by then are judged. nil: all are.
     public var dueBy: Double?
 

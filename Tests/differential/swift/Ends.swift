@@ -1,7 +1,7 @@
 import Batching
 
 /// A hash of what becomes of requests of which some get fewer tokens than they asked for, and some leave; and how many left.
-func endsHash(of requests: [Request], _ configuration: EngineConfiguration) throws -> (hash: UInt64, aborted: Int64) {
+func endsHash(of requests: [Request], _ configuration: EngineConfig) throws -> (hash: UInt64, aborted: Int64) {
     let count = requests.count
     let prompts = Column(requests.map { Int32($0.promptLength) })
     let outputs = Column(requests.map { Int32($0.outputLength) })

@@ -2,7 +2,7 @@ import Batching
 
 /// Hashes of the bytes of a live engine in the middle of its requests, and of what would become of one more.
 func liveHashes(
-    of requests: [Request], _ configuration: EngineConfiguration
+    of requests: [Request], _ configuration: EngineConfig
 ) throws -> (state: UInt64, estimate: UInt64) {
     var engine = try LiveEngine(configuration)
     let prompts = requests.map { Int32($0.promptLength) }

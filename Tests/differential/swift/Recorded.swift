@@ -41,7 +41,7 @@ private func withRecorded<Answer>(_ requests: [Request], _ body: (RecordedColumn
 
 func load(of requests: [Request], slots: Int) throws -> Load {
     try withRecorded(requests) { recorded in
-        var configuration = LoadConfiguration()
+        var configuration = LoadConfig()
         configuration.slots = Int64(slots)
         var none: LoadTimeline?
         return try Load(ServedColumns(recorded), configuration: configuration, timeline: &none)
@@ -62,7 +62,7 @@ func servingHashes(of requests: [Request]) throws -> (totals: UInt64, distributi
                 func wanted(_ sample: Int) -> WantedDistribution {
                     WantedDistribution(percentiles: first + sample * percentiles.count) { written[sample] = $0 }
                 }
-                var options = MetricsOptions()
+                var options = ServingMetricsConfig()
                 options.percentiles.percentiles = percentiles.baseAddress
                 options.percentiles.count = percentiles.count
                 options.levels.ttft = 0.5

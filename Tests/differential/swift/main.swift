@@ -28,8 +28,8 @@ private struct Run {
     }
 }
 
-private func engineConfiguration(kind: String, batchSize: Int, timePerToken: Double) -> EngineConfiguration {
-    var configuration = EngineConfiguration()
+private func engineConfiguration(kind: String, batchSize: Int, timePerToken: Double) -> EngineConfig {
+    var configuration = EngineConfig()
     configuration.maxNumSeqs = Int64(batchSize)
     configuration.isAsynchronous = kind == "async"
     configuration.numGPUBlocks = 200
@@ -41,7 +41,7 @@ private func engineConfiguration(kind: String, batchSize: Int, timePerToken: Dou
 }
 
 /// Seven columns of so many elements, one after the other.
-private func attributed(_ requests: [Request], _ configuration: EngineConfiguration) throws -> [Double] {
+private func attributed(_ requests: [Request], _ configuration: EngineConfig) throws -> [Double] {
     let count = requests.count
     let prompts = requests.map { Int32($0.promptLength) }
     let outputs = requests.map { Int32($0.outputLength) }
@@ -68,7 +68,7 @@ private func attributed(_ requests: [Request], _ configuration: EngineConfigurat
 
 /// What an accumulator that was told of the requests has become: hashes of its bytes and of its Prometheus text.
 private func accumulated(_ requests: [Request]) throws -> (state: UInt64, prometheus: UInt64) {
-    var configuration = AccumulatorConfiguration()
+    var configuration = AccumulatorConfig()
     configuration.sloTTFT = 0.5
     var accumulator = try Accumulator(configuration)
     for (index, request) in requests.enumerated() {
@@ -79,8 +79,8 @@ private func accumulated(_ requests: [Request]) throws -> (state: UInt64, promet
         try accumulator.tokens(id, time: end, count: Int32(request.tokensGenerated - 1))
         try accumulator.finished(id, time: end, reason: .stop)
     }
-    var bytes = [UInt8](repeating: 0, count: try accumulator.serializedSize())
-    try bytes.withUnsafeMutableBufferPointer { try accumulator.serialize(into: $0.baseAddress!) }
+    var bytes = [UInt8](repeating: 0, count: try accumulator.savedSize())
+    try bytes.withUnsafeMutableBufferPointer { try accumulator.save(into: $0.baseAddress!) }
     let length = accumulator.renderPrometheus(modelName: "m", engine: "0", maxModelLength: .max, into: nil)
     var text = [UInt8](repeating: 0, count: length)
     text.withUnsafeMutableBufferPointer {

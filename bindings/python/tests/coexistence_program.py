@@ -50,7 +50,7 @@ def batching_work(module: ModuleType) -> Callable[[], str]:
         live.arrived(1, 0.0)
         live.tokens(1, 0.5)
         live.finished(1, 0.5)
-        return f"{run.end_time.tobytes().hex()} {run.attribution.decode.sum()} {refused} {live.to_bytes().hex()}"
+        return f"{run.end_time.tobytes().hex()} {run.attribution.decode.sum()} {refused} {live.save().hex()}"
 
     return work
 

@@ -24,7 +24,7 @@ from batching import (
     Result,
     Sessions,
     SharedPrefixes,
-    SimulationResult,
+    TextbookResult,
     ZipfLengths,
     generate_requests,
     generate_workload,
@@ -58,7 +58,7 @@ def hexadecimal(value: float) -> str:
     return f"{bits:016x}"
 
 
-def simulated(kind: str, requests: RequestColumns, batch: int, time_per_token: float) -> SimulationResult | Result:
+def simulated(kind: str, requests: RequestColumns, batch: int, time_per_token: float) -> TextbookResult | Result:
     """What the simulator of a case tells."""
     if kind in {"static", "continuous"}:
         return {"static": simulate_static, "continuous": simulate_continuous}[kind](requests, batch, time_per_token)
@@ -98,7 +98,7 @@ def engine_options(kind: str, batch: int, time_per_token: float) -> dict[str, An
     }
 
 
-def load_fields(requests: RequestColumns, result: SimulationResult | Result, slots: int) -> str:
+def load_fields(requests: RequestColumns, result: TextbookResult | Result, slots: int) -> str:
     """The load over time, and where the time of the requests went if the engine ran."""
     recorded = RecordedRequests(
         result.end_time,
@@ -116,7 +116,7 @@ def load_fields(requests: RequestColumns, result: SimulationResult | Result, slo
     return " ".join([*fields, f"attribution={fnv1a(*parts):016x}"])
 
 
-def accumulator_fields(requests: RequestColumns, result: SimulationResult | Result) -> str:
+def accumulator_fields(requests: RequestColumns, result: TextbookResult | Result) -> str:
     """What an accumulator has become that was told of the requests, one after the other."""
     accumulator = Accumulator(slo=SLO(ttft=0.5))
     assert requests.arrival_time is not None
@@ -130,12 +130,12 @@ def accumulator_fields(requests: RequestColumns, result: SimulationResult | Resu
         accumulator.tokens(request, first_token)
         accumulator.tokens(request, end, int(tokens) - 1)
         accumulator.finished(request, end)
-    state = np.frombuffer(accumulator.to_bytes(), np.uint8)
+    state = np.frombuffer(accumulator.save(), np.uint8)
     text = np.frombuffer(accumulator.prometheus("m").encode(), np.uint8)
     return f"state={fnv1a(state):016x} prometheus={fnv1a(text):016x}"
 
 
-def serving_fields(requests: RequestColumns, result: SimulationResult | Result) -> str:
+def serving_fields(requests: RequestColumns, result: TextbookResult | Result) -> str:
     """The serving metrics, of requests whose tokens came first and last."""
     assert result.first_token_time is not None
     recorded = RecordedRequests(
@@ -207,7 +207,7 @@ def live_fields(kind: str, requests: RequestColumns, batch: int, time_per_token:
     assert requests.arrival_time is not None
     middle = requests.arrival_time[len(requests) // 2] if len(requests) else 0.0
     engine.advance(float(middle) + 1.0)
-    state = fnv1a(np.frombuffer(engine.to_bytes(), np.uint8))
+    state = fnv1a(np.frombuffer(engine.save(), np.uint8))
     estimate = engine.estimate(prompt_length=100, output_length=50)
     times = np.array([estimate.start_time, estimate.first_token_time, estimate.end_time])
     return f"state={state:016x} estimate={fnv1a(times):016x}"

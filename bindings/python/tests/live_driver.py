@@ -157,11 +157,11 @@ class Drive:
 
     def save_and_load(self) -> None:
         """The engine that goes on is another one."""
-        data = self.engine.to_bytes()
+        data = self.engine.save()
         model: Any = self.case.options.iteration_time
-        loaded = LiveEngine.from_bytes(data, policy=self.policy, iteration_time=model if callable(model) else None)
+        loaded = LiveEngine.load(data, policy=self.policy, iteration_time=model if callable(model) else None)
         assert repr(loaded.state) == repr(self.engine.state)
-        assert loaded.to_bytes() == data
+        assert loaded.save() == data
         self.engine = loaded
 
     def take_events(self) -> None:

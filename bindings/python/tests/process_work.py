@@ -20,7 +20,7 @@ def told(seed: int) -> str:
         repr(measure(run.recorded(), slo=SLO(ttft=1.0))).encode(),
         textbook.end_time.tobytes(),
         repr(textbook.metrics()).encode(),
-        accumulated((0, ACCUMULATED)).to_bytes(),
+        accumulated((0, ACCUMULATED)).save(),
     ]
     return hashlib.sha256(b"".join(parts)).hexdigest()
 

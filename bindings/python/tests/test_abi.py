@@ -65,7 +65,7 @@ def python_type(declarator: str) -> Any:
     name, star = match.groups()
     if not star:
         return SCALARS.get(name) or _abi.CALLBACKS[name]
-    if name in {"batching_accumulator", "batching_engine"}:
+    if name in {"batching_accumulator", "batching_live_engine"}:
         return ctypes.c_void_p if star == "*" else ctypes.POINTER(ctypes.c_void_p)
     if name == "char":
         return ctypes.c_char_p

@@ -147,7 +147,7 @@ def merged(requests: dict[int, Told], parts: int, seed: int, **arguments: Any) -
         chance.shuffle(pool)
         other = pool.pop()
         # Some go by way of bytes, as from another machine.
-        pool[0].merge(Accumulator.from_bytes(other.to_bytes()) if chance.random() < 0.5 else other)
+        pool[0].merge(Accumulator.load(other.save()) if chance.random() < 0.5 else other)
     return pool[0]
 
 
@@ -164,7 +164,7 @@ def test_a_recording_in_any_interleaving_and_any_split_measures_as_in_a_batch(na
     found = whole.measure(percentiles=SHARES, duration=given_run.duration)
     assert_same(found, expected, given_run.requests)
     parts = merged(requests, 1 + 2 * seed, seed, slo=slo)
-    assert parts.to_bytes() == whole.to_bytes()
+    assert parts.save() == whole.save()
     assert_same(parts.measure(percentiles=SHARES, duration=given_run.duration), expected, given_run.requests)
     # Everything is within the window of an hour.
     hour = accumulated(in_order(requests), window=3600.0, slot_count=3600, slo=slo)
@@ -182,7 +182,7 @@ def test_random_requests_measure_as_in_a_batch(requests: dict[int, Told], seed: 
         assert_same(whole.measure(percentiles=SHARES), expected, listed)
     else:
         assert whole.measure().duration == 0.0
-    assert merged(requests, parts, seed, slo=SLOS, max_requests=16).to_bytes() == whole.to_bytes()
+    assert merged(requests, parts, seed, slo=SLOS, max_requests=16).save() == whole.save()
 
 
 @given(REQUESTS, st.integers(0, 1000), st.integers(1, 20), st.integers(1, 100))
@@ -231,7 +231,7 @@ def test_percentiles_of_many_values_are_within_a_thousandth(seed: int) -> None:
         found = accumulator.measure(percentiles=SHARES, percentile_method=method)
         exact = np.percentile(_values(listed, "ttft"), SHARES, method=numpy_method)
         assert list(found.ttft.percentiles.values()) == pytest.approx(exact, rel=RELATIVE_ERROR, abs=5e-10)
-    assert merged(requests, 7, seed, window=1e9).to_bytes() == accumulator.to_bytes()
+    assert merged(requests, 7, seed, window=1e9).save() == accumulator.save()
 
 
 @pytest.mark.parametrize("count", [EXACT_SAMPLES - 1, EXACT_SAMPLES, EXACT_SAMPLES + 1])
@@ -271,7 +271,7 @@ def test_at_every_moment_each_request_is_counted_once(requests: dict[int, Told],
     copy = pickle.loads(pickle.dumps(accumulator))  # noqa: S301  (our own bytes)
     for each in (accumulator, copy):
         tell(each, events[stop:])
-    assert copy.to_bytes() == accumulator.to_bytes() == accumulated(events).to_bytes()
+    assert copy.save() == accumulator.save() == accumulated(events).save()
 
 
 def busy_accumulator() -> Accumulator:
@@ -326,29 +326,29 @@ def busy_accumulator() -> Accumulator:
 )
 def test_an_error_names_what_is_wrong_and_leaves_everything_as_it_was(call: Any, sentence: str) -> None:
     accumulator = busy_accumulator()
-    before = accumulator.to_bytes()
+    before = accumulator.save()
     with pytest.raises(ValueError) as raised:  # noqa: PT011  (the sentence is compared below)
         call(accumulator)
     assert sentence in str(raised.value)
-    assert accumulator.to_bytes() == before
+    assert accumulator.save() == before
 
 
 def test_a_merge_beyond_the_capacity_changes_nothing() -> None:
     accumulator, other = busy_accumulator(), Accumulator()
     other.arrived(1, 0.0)
-    before = accumulator.to_bytes()
+    before = accumulator.save()
     with pytest.raises(BatchingValueError, match="3 requests would be in flight: max_requests is 2"):
         accumulator.merge(other)
-    assert accumulator.to_bytes() == before
+    assert accumulator.save() == before
 
 
 def test_gaps_beyond_the_capacity_are_refused_and_come_free_at_the_end() -> None:
     accumulator = busy_accumulator()
     accumulator.tokens(7, 2.0)
-    before = accumulator.to_bytes()
+    before = accumulator.save()
     with pytest.raises(BatchingValueError, match="there are already 2 gaps in flight, which is max_gaps"):
         accumulator.tokens(7, 3.0)
-    assert accumulator.to_bytes() == before
+    assert accumulator.save() == before
     assert accumulator.state.gaps == 2
     accumulator.failed(7, 3.0)
     assert accumulator.state.gaps == 0
@@ -409,19 +409,19 @@ def test_ids_may_be_any_integers_of_64_bits() -> None:
 def test_any_changed_byte_is_found() -> None:
     requests = dict(enumerate(recording("failures40.json").requests))
     accumulator = accumulated(in_order(requests)[:-40])
-    good = accumulator.to_bytes()
-    assert Accumulator.from_bytes(good).to_bytes() == good
+    good = accumulator.save()
+    assert Accumulator.load(good).save() == good
     chance = random.Random(5)  # noqa: S311  (no secret)
     for place in [*range(400), *chance.sample(range(len(good)), 400)]:
         bad = bytearray(good)
         bad[place] ^= 1 << chance.randrange(8)
         with pytest.raises(BatchingValueError, match="bytes"):
-            Accumulator.from_bytes(bytes(bad))
+            Accumulator.load(bytes(bad))
     for size in [*range(40), len(good) - 1]:
         with pytest.raises(BatchingValueError, match="bytes"):
-            Accumulator.from_bytes(good[:size])
+            Accumulator.load(good[:size])
     with pytest.raises(BatchingValueError, match="bytes"):
-        Accumulator.from_bytes(good + b"\0")
+        Accumulator.load(good + b"\0")
 
 
 def test_a_second_thread_is_told_that_it_is_busy() -> None:

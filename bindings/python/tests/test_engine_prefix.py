@@ -62,7 +62,7 @@ def test_the_last_of_several_ids_names_a_block(block_size: int, hits: int) -> No
     live.submit_columns(requests)
     # Half way it is saved, loaded and copied, so that the ids are those of the bytes, and of the copy.
     live.advance(50.0)
-    for engine in (LiveEngine.from_bytes(live.to_bytes()), live.fork(), live):
+    for engine in (LiveEngine.load(live.save()), live.fork(), live):
         engine.advance()
         admitted = [event for event in engine.poll() if event.event == Event.ADMITTED]
         assert [event.tokens for event in admitted if event.request == 1] == [hits]

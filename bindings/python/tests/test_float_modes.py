@@ -135,9 +135,9 @@ def live() -> object:
     engine.submit_columns(REQUESTS)
     engine.advance(0.4 / 3)
     estimate = engine.estimate(prompt_length=77, output_length=11)
-    copy = LiveEngine.from_bytes(engine.to_bytes())
+    copy = LiveEngine.load(engine.save())
     copy.advance()
-    return [estimate, engine.to_bytes(), copy.poll_columns(), copy.state.clock]
+    return [estimate, engine.save(), copy.poll_columns(), copy.state.clock]
 
 
 def accumulated() -> object:
@@ -148,7 +148,7 @@ def accumulated() -> object:
         live.tokens(request, FIRST[request])
         live.tokens(request, ENDS[request], int(OUTPUTS[request]))
         live.finished(request, ENDS[request])
-    return [live.measure(), live.to_bytes(), live.prometheus("model")]
+    return [live.measure(), live.save(), live.prometheus("model")]
 
 
 def logged() -> Any:

@@ -52,7 +52,7 @@ def test_a_copied_engine_is_a_fork(copied: Callable[[LiveEngine], LiveEngine]) -
 
 
 def test_an_engine_is_pickled_by_its_bytes_alone() -> None:
-    with pytest.raises(TypeError, match="to_bytes"):
+    with pytest.raises(TypeError, match="save"):
         pickle.dumps(busy_engine())
 
 
@@ -180,7 +180,7 @@ ENGINE_CALLS: dict[str, Callable[[Any], object]] = {
     "fork": lambda engine: engine.fork(),
     "copy": copy.copy,
     "deepcopy": copy.deepcopy,
-    "to_bytes": lambda engine: engine.to_bytes(),
+    "save": lambda engine: engine.save(),
     "repr": repr,
 }
 ACCUMULATOR_CALLS: dict[str, Callable[[Any], object]] = {
@@ -195,7 +195,7 @@ ACCUMULATOR_CALLS: dict[str, Callable[[Any], object]] = {
     "measure": lambda live: live.measure(),
     "merge": lambda live: live.merge(Accumulator()),
     "merge into another": lambda live: Accumulator().merge(live),
-    "to_bytes": lambda live: live.to_bytes(),
+    "save": lambda live: live.save(),
     "pickle": pickle.dumps,
     "copy": copy.copy,
     "prometheus": lambda live: live.prometheus("model"),
@@ -262,20 +262,20 @@ def test_a_name_that_is_none_is_an_ordinary_mistake() -> None:
 def given_back(monkeypatch: pytest.MonkeyPatch) -> Counter[int]:
     """How often each handle of an engine was given back to the library, by its address."""
     seen: Counter[int] = Counter()
-    destroy = library.batching_engine_destroy
+    destroy = library.batching_live_engine_destroy
 
     def counted(owner: Any) -> None:
         handle = owner._as_parameter_
         seen[handle.value] += 1
         assert destroy(handle) == 0
 
-    monkeypatch.setattr(library, "batching_engine_destroy", counted)
+    monkeypatch.setattr(library, "batching_live_engine_destroy", counted)
     return seen
 
 
 def test_each_handle_is_given_back_once_with_its_object(given_back: Counter[int]) -> None:
     engine = busy_engine()
-    copies = [engine.fork(), copy.copy(engine), LiveEngine.from_bytes(engine.to_bytes())]
+    copies = [engine.fork(), copy.copy(engine), LiveEngine.load(engine.save())]
     addresses = {made._handle.value for made in (engine, *copies)}
     assert given_back.total() == 0
     copies.clear()

@@ -15,10 +15,10 @@ def test_bytes_go_on_in_another_process() -> None:
         engine.submit(request, prompt_length=10, output_length=output_length)
     engine.advance(0.6)
     program = (
-        "import sys; from batching import LiveEngine; engine = LiveEngine.from_bytes(sys.stdin.buffer.read());"
+        "import sys; from batching import LiveEngine; engine = LiveEngine.load(sys.stdin.buffer.read());"
         "engine.advance(); print([(event.time, event.request, int(event.event)) for event in engine.poll()])"
     )
-    done = subprocess.run([sys.executable, "-c", program], input=engine.to_bytes(), capture_output=True, check=True)
+    done = subprocess.run([sys.executable, "-c", program], input=engine.save(), capture_output=True, check=True)
     engine.advance()
     told = [(event.time, event.request, int(event.event)) for event in engine.poll()]
     assert done.stdout.decode().strip() == repr(told)
@@ -29,19 +29,19 @@ def test_a_function_is_given_again_with_the_bytes() -> None:
     engine = LiveEngine(max_num_seqs=2, iteration_time=lambda _: 0.25)
     engine.submit(0, prompt_length=1, output_length=3)
     engine.advance(0.3)
-    data = engine.to_bytes()
+    data = engine.save()
     with pytest.raises(ValueError, match="iteration_time is None: the engine that was saved has one"):
-        LiveEngine.from_bytes(data)
+        LiveEngine.load(data)
 
     def fail(_: Iteration) -> float:
         raise LookupError("not known")
 
-    loaded = LiveEngine.from_bytes(data, iteration_time=fail)
+    loaded = LiveEngine.load(data, iteration_time=fail)
     # The second iteration is under way, and its time known.
     loaded.advance(0.5)
     with pytest.raises(LookupError, match="not known"):
         loaded.advance()
-    assert LiveEngine.from_bytes(memoryview(data), iteration_time=lambda _: 0.5).estimate(
+    assert LiveEngine.load(memoryview(data), iteration_time=lambda _: 0.5).estimate(
         prompt_length=1, output_length=1
     ).e2e == pytest.approx(0.7)
 
@@ -56,7 +56,7 @@ def test_a_function_is_given_again_with_the_bytes() -> None:
 )
 def test_bytes_that_are_no_engine(data: Any, error: type[Exception], sentence: str) -> None:
     with pytest.raises(error, match=sentence):
-        LiveEngine.from_bytes(data)
+        LiveEngine.load(data)
 
 
 def sealed(data: bytes) -> bytes:
@@ -75,7 +75,7 @@ size = int(sys.argv[1])
 data = sys.stdin.buffer.read()
 for start in range(0, len(data), size):
     try:
-        engine = LiveEngine.from_bytes(data[start : start + size])
+        engine = LiveEngine.load(data[start : start + size])
         engine.abort(1)
         engine.set_output_length(0, 2)
         engine.advance(iterations=20)
@@ -92,7 +92,7 @@ def test_no_number_in_the_bytes_stops_the_process(requests: int, time: float) ->
     for request in range(requests):
         engine.submit(request, prompt_length=10, output_length=10 - request)
     engine.advance(time)
-    data = engine.to_bytes()
+    data = engine.save()
     assert sealed(data) == data
     changed = [
         sealed(data[:place] + number.to_bytes(8, "little", signed=True) + data[place + 8 :])

@@ -27,7 +27,7 @@ MEDIUM = Scale([9, 20, 40], [(12, 30), (30, 60), (20, 150)], [2, 4, 8])
 
 
 def estimates(engine: LiveEngine, questions: RequestColumns) -> dict[str, Any]:
-    """`batching_engine_estimate` of requests with hash ids."""
+    """`batching_live_engine_estimate` of requests with hash ids."""
     results = initialised(_abi.Results)
     results.capacity = len(questions)
     columns = {name: np.full(len(questions), -1.0) for name in COLUMNS}
@@ -37,7 +37,7 @@ def estimates(engine: LiveEngine, questions: RequestColumns) -> dict[str, Any]:
     results.tokens_generated = tokens.ctypes.data_as(ctypes.POINTER(ctypes.c_int32))
     results.status = status.ctypes.data_as(ctypes.POINTER(ctypes.c_int32))
     structure = questions._structure()
-    check(library.batching_engine_estimate(engine._handle, ctypes.byref(structure), ctypes.byref(results)))
+    check(library.batching_live_engine_estimate(engine._handle, ctypes.byref(structure), ctypes.byref(results)))
     return {**columns, "tokens_generated": tokens, "status": status}
 
 

@@ -14,7 +14,7 @@ from batching import (
     MissingExtraError,
     RequestColumns,
     Result,
-    SimulationResult,
+    TextbookResult,
     generate_conversation_workload,
     generate_workload,
     plot_comparison,
@@ -29,7 +29,7 @@ from batching._schedule import apart, free_slots, readable_window, schedule_of, 
 LESSON = RequestColumns([50, 200, 30, 150], arrival_time=[0.0, 0.1, 0.2, 0.3])
 
 
-def both(columns: RequestColumns, batch_size: int, step: float = 0.01) -> tuple[SimulationResult, SimulationResult]:
+def both(columns: RequestColumns, batch_size: int, step: float = 0.01) -> tuple[TextbookResult, TextbookResult]:
     return simulate_static(columns, batch_size, step), simulate_continuous(columns, batch_size, step)
 
 
@@ -94,7 +94,7 @@ def test_no_two_requests_share_a_slot(seed: int, batch_size: int, rate: float) -
 def test_the_picture_wastes_what_load_says(seed: int, rate: float, policy: str, slots: int) -> None:
     requests = generate_workload(60, (1, 50), (1, 60), arrival_rate=rate, seed=seed)
     if policy.startswith("textbook"):
-        result: Result | SimulationResult = both(requests, slots)[policy.endswith("continuous")]
+        result: Result | TextbookResult = both(requests, slots)[policy.endswith("continuous")]
     else:
         result = simulate(requests, policy=policy, max_num_seqs=slots, max_queue_delay=0.5)  # type: ignore[arg-type]
     share, load = slot_time(result), result.load()

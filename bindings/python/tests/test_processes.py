@@ -186,7 +186,7 @@ def test_a_pool_of_processes_gives_the_same_bytes(method: str) -> None:
     assert digests == [told(seed) for seed in seeds]
     assert end_times == [ends(requests)] * 2
     # Out of order: merging does not depend on it.
-    whole = Accumulator.from_bytes(parts[2].to_bytes())
+    whole = Accumulator.load(parts[2].save())
     for part in (parts[0], parts[3], parts[1]):
         whole.merge(part)
     assert whole.measure() == accumulated((0, ACCUMULATED)).measure()

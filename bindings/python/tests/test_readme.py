@@ -94,7 +94,7 @@ def test_compiled(tmp_path: Path, language: str, suffix: str, compiler: list[str
     output_of(
         *compiler, "-Wall", "-Werror", f"-I{ROOT / 'include'}", source, library, "-o", executable, folder=tmp_path
     )
-    soname = tmp_path / "libbatching.so.0"
+    soname = tmp_path / "libbatching.so.1"
     soname.symlink_to(library)
     ended = subprocess.run(
         [executable], capture_output=True, text=True, check=False, env={"LD_LIBRARY_PATH": str(tmp_path)}

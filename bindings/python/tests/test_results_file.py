@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import batching
-from batching import RequestColumns, RequestStatus, Result, SimulationResult, write_results
+from batching import RequestColumns, RequestStatus, Result, TextbookResult, write_results
 from batching._run_times import token_times
 
 pyarrow: Any = pytest.importorskip("pyarrow")
@@ -76,7 +76,7 @@ def test_engine_results_are_read_back_exactly(tmp_path: Path, suffix: str) -> No
 @pytest.mark.parametrize("suffix", ["parquet", "csv", "json"])
 @pytest.mark.parametrize("simulate", [batching.simulate_static, batching.simulate_continuous])
 def test_simulation_results_are_read_back_exactly(tmp_path: Path, suffix: str, simulate: Any) -> None:
-    result: SimulationResult = simulate(RequestColumns([3, 1, 7], arrival_time=[0.1, 0.2, 0.3]), 2)
+    result: TextbookResult = simulate(RequestColumns([3, 1, 7], arrival_time=[0.1, 0.2, 0.3]), 2)
     write_results(result, tmp_path / f"results.{suffix}")
     columns = read(tmp_path / f"results.{suffix}")
     assert same(columns["end_time"], result.end_time)

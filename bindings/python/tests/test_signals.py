@@ -202,9 +202,9 @@ def full_accumulator() -> Accumulator:
 
 
 TRAFFIC = full_accumulator()
-TRAFFIC_BYTES = TRAFFIC.to_bytes()
+TRAFFIC_BYTES = TRAFFIC.save()
 ENGINE = full_engine()
-BYTES = ENGINE.to_bytes()
+BYTES = ENGINE.save()
 COLUMN_CALLS: dict[str, Callable[[], object]] = {
     "generate": lambda: generate_workload(COUNT),
     "static": lambda: simulate_static(columns(), 8),
@@ -219,14 +219,14 @@ COLUMN_CALLS: dict[str, Callable[[], object]] = {
         RequestColumns(LENGTHS, LENGTHS), max_num_seqs=COUNT, max_num_batched_tokens=2_000_000_000
     ),
     "merge": lambda: Accumulator(max_requests=2**18).merge(TRAFFIC),
-    "accumulator to bytes": TRAFFIC.to_bytes,
-    "accumulator from bytes": lambda: Accumulator.from_bytes(TRAFFIC_BYTES),
+    "accumulator to bytes": TRAFFIC.save,
+    "accumulator from bytes": lambda: Accumulator.load(TRAFFIC_BYTES),
     "accumulator": lambda: Accumulator(max_requests=2**20).add(np.arange(COUNT), TIMES, np.full(COUNT, 100), LENGTHS),
     # In order of arrival: what comes before others that are pending moves them.
     "submit": lambda: LiveEngine().submit_columns(RequestColumns(LENGTHS)),
     "fork": ENGINE.fork,
-    "save": ENGINE.to_bytes,
-    "load bytes": lambda: LiveEngine.from_bytes(BYTES),
+    "save": ENGINE.save,
+    "load bytes": lambda: LiveEngine.load(BYTES),
 }
 
 

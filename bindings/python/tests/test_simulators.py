@@ -8,10 +8,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from batching import RequestColumns, SimulationResult, generate_workload, simulate_continuous, simulate_static
+from batching import RequestColumns, TextbookResult, generate_workload, simulate_continuous, simulate_static
 from slow_simulators import SlowRun, nanoseconds, seconds, slow_continuous, slow_static
 
-Simulator = Callable[[RequestColumns, int, float], SimulationResult]
+Simulator = Callable[[RequestColumns, int, float], TextbookResult]
 SlowSimulator = Callable[[list[int], list[int], int, int], SlowRun]
 
 SIMULATORS = pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_each_thread_has_its_own_error() -> None:
 
 def test_results_say_what_they_are() -> None:
     result = simulate_static(RequestColumns([50, 200], arrival_time=[0.0, 0.1]), 2)
-    assert repr(result) == "SimulationResult(static, batch size 2, 2 requests, 250 tokens in 2.1 s, 119.048 tokens/s)"
+    assert repr(result) == "TextbookResult(static, batch size 2, 2 requests, 250 tokens in 2.1 s, 119.048 tokens/s)"
     with pytest.raises(AttributeError, match="cannot be changed"):
         result.total_time = 3.0
     with pytest.raises(ValueError, match="read-only"):

@@ -9,7 +9,7 @@ from batching import (
     MissingExtraError,
     RequestColumns,
     Result,
-    SimulationResult,
+    TextbookResult,
     generate_conversation_workload,
     plot_runs,
     simulate,
@@ -112,7 +112,7 @@ def test_the_middle_window_has_few_requests() -> None:
 
 
 @pytest.fixture(params=["engine", "logged", "textbook", "nothing", "unfinished"])
-def run(request: pytest.FixtureRequest) -> Result | SimulationResult:
+def run(request: pytest.FixtureRequest) -> Result | TextbookResult:
     requests = generate_conversation_workload(300)
     match request.param:
         case "engine":
@@ -131,7 +131,7 @@ class TestFigures:
     def needs_matplotlib(self) -> None:
         pytest.importorskip("matplotlib")
 
-    def test_any_run_can_be_drawn(self, run: Result | SimulationResult) -> None:
+    def test_any_run_can_be_drawn(self, run: Result | TextbookResult) -> None:
         for figure in (run.plot_timeline(), run.plot_latency(), plot_runs({"a_b $x^{2}": run, "100%": run})):
             figure.draw_without_rendering()
         assert "matplotlib.pyplot" not in sys.modules

@@ -188,7 +188,7 @@ def test_c_and_cpp_count_the_same(compiler: str, source: str, tmp_path: Path) ->
     here, library = Path(__file__).resolve().parent, Path(_library.candidate()[0]).resolve()
     include, program = f"-I{here.parents[2] / 'include'}", tmp_path / "views"
     subprocess.run([compiler, include, here / "native" / source, library, "-o", program], check=True)
-    (tmp_path / "libbatching.so.0").symlink_to(library)
+    (tmp_path / "libbatching.so.1").symlink_to(library)
     lines, expected = [], []
     for case in map(case_of, SEEDS):
         result = case.result

@@ -49,7 +49,7 @@ from batching import (
     ServingMetrics,
     Sessions,
     SharedPrefixes,
-    SimulationResult,
+    TextbookResult,
     StrategyComparison,
     Trace,
     UniformLengths,
@@ -198,8 +198,8 @@ def watch_traffic() -> str:
     live.finished(7, time=10.5, reason="stop")
     elsewhere = Accumulator(window=60.0, slo=SLO(ttft=0.5))
     elsewhere.add([1, 1], [11.0, 11.5], [AccumulatorEvent.ARRIVED, AccumulatorEvent.FAILED], [5, 0])
-    data: bytes = elsewhere.to_bytes()
-    live.merge(Accumulator.from_bytes(data))
+    data: bytes = elsewhere.save()
+    live.merge(Accumulator.load(data))
     assert live.state.arrived == 2
     assert live.measure("window").failed == 1
     return live.prometheus("my-model")
@@ -237,7 +237,7 @@ def main() -> None:
     assert learn() == 1.275
     assert plan() > 0
     workloads = generate()
-    textbook: SimulationResult = batching.simulate_continuous(workloads[0], 8)
+    textbook: TextbookResult = batching.simulate_continuous(workloads[0], 8)
     load: Load = batching.load_over_time(textbook.recorded(), slots=8)
     assert load.mean_running > 0
     runs, told = serve(workloads[0])

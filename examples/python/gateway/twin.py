@@ -3,7 +3,7 @@
 import math
 from typing import Final
 
-from batching import AffineTime, Event, LiveEngine, LiveState
+from batching import AffineTime, Event, LiveEngine, LiveEngineState
 
 _ENDS: Final = {Event.FINISHED, Event.ABORTED, Event.REJECTED}
 
@@ -86,7 +86,7 @@ class Twin:
         if request in self._in_flight:
             self._engine.abort(request)
 
-    def state(self, now: float) -> LiveState:
+    def state(self, now: float) -> LiveEngineState:
         """What the twin holds now."""
         self._advance(now)
         return self._engine.state

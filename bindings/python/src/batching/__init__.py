@@ -28,7 +28,7 @@ from batching._errors import (
     MissingExtraError,
 )
 from batching._estimates import Estimate, EstimateColumns
-from batching._live import LiveEngine, LiveEvent, LiveEventColumns, LiveState
+from batching._live import LiveEngine, LiveEngineEvent, LiveEngineEventColumns, LiveEngineState
 from batching._load import Load, LoadTimeline, load_over_time
 from batching._metrics import BatchMetrics, LatencyColumns, remaining_tokens, request_latencies
 from batching._plot import plot_comparison, plot_runs
@@ -38,7 +38,7 @@ from batching._requests import Request
 from batching._results_file import write_results
 from batching._schedule_trace import write_schedule_trace
 from batching._serving import SLO, Distribution, ServingMetrics, distribution, measure
-from batching._simulators import SimulationResult, simulate_continuous, simulate_static
+from batching._simulators import TextbookResult, simulate_continuous, simulate_static
 from batching._synthetic import (
     Arrivals,
     ConstantArrivals,
@@ -72,7 +72,7 @@ from batching._tools import (
     sglang_steady_state,
     vllm_metrics,
 )
-from batching._traces import TRACE_FORMATS, AzureTrace, Trace, TraceError, read_azure_trace, read_runs, read_trace
+from batching._traces import TRACE_FORMATS, Trace, TraceError, read_runs, read_trace
 from batching._version import __version__
 from batching._vllm_bench import vllm_bench_json, write_vllm_bench
 from batching._workloads import generate_workload
@@ -88,7 +88,6 @@ __all__ = [
     "Attribution",
     "AttributionBand",
     "AttributionParts",
-    "AzureTrace",
     "BatchMetrics",
     "BatchingBusyError",
     "BatchingCancelledError",
@@ -113,9 +112,9 @@ __all__ = [
     "LatencyColumns",
     "Lengths",
     "LiveEngine",
-    "LiveEvent",
-    "LiveEventColumns",
-    "LiveState",
+    "LiveEngineEvent",
+    "LiveEngineEventColumns",
+    "LiveEngineState",
     "Load",
     "LoadTimeline",
     "LognormalLengths",
@@ -136,7 +135,7 @@ __all__ = [
     "ServingMetrics",
     "Sessions",
     "SharedPrefixes",
-    "SimulationResult",
+    "TextbookResult",
     "StrategyComparison",
     "Trace",
     "TraceError",
@@ -159,7 +158,6 @@ __all__ = [
     "optimal_batch_size",
     "plot_comparison",
     "plot_runs",
-    "read_azure_trace",
     "read_runs",
     "read_trace",
     "remaining_tokens",

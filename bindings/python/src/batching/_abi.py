@@ -201,7 +201,7 @@ class Distribution(VersionedStructure):
 class MetricsOptions(VersionedStructure):
     """How metrics are taken."""
 
-    c_name = "batching_metrics_options"
+    c_name = "batching_serving_metrics_config"
     _fields_ = [
         ("struct_size", c_uint32),
         ("reserved", c_uint32),
@@ -221,7 +221,7 @@ class MetricsOptions(VersionedStructure):
 class ServingMetrics(VersionedStructure):
     """The metrics of a serving run."""
 
-    c_name = "batching_metrics"
+    c_name = "batching_serving_metrics"
     _fields_ = [
         ("struct_size", c_uint32),
         ("reserved", c_uint32),
@@ -556,7 +556,7 @@ class AttributionBands(VersionedStructure):
 class Config(VersionedStructure):
     """How an engine schedules, what it has, and how long an iteration takes."""
 
-    c_name = "batching_config"
+    c_name = "batching_engine_config"
     _fields_ = [
         ("struct_size", c_uint32),
         ("reserved", c_uint32),
@@ -651,7 +651,7 @@ class AccumulatorState(VersionedStructure):
 class EngineEvents(VersionedStructure):
     """What happened to the requests of a live engine."""
 
-    c_name = "batching_engine_events"
+    c_name = "batching_live_engine_events"
     _fields_ = [
         ("struct_size", c_uint32),
         ("reserved", c_uint32),
@@ -668,7 +668,7 @@ class EngineEvents(VersionedStructure):
 class EngineState(VersionedStructure):
     """What a live engine holds now."""
 
-    c_name = "batching_engine_state"
+    c_name = "batching_live_engine_state"
     _fields_ = [
         ("struct_size", c_uint32),
         ("reserved", c_uint32),
@@ -761,10 +761,10 @@ FUNCTIONS: Final[dict[str, Signature]] = {
     "batching_recorded_init": Signature(_status, [POINTER(Recorded), c_uint32]),
     # batching_status batching_distribution_init(batching_distribution *distribution, uint32_t struct_size);
     "batching_distribution_init": Signature(_status, [POINTER(Distribution), c_uint32]),
-    # batching_status batching_metrics_options_init(batching_metrics_options *options, uint32_t struct_size);
-    "batching_metrics_options_init": Signature(_status, [POINTER(MetricsOptions), c_uint32]),
-    # batching_status batching_metrics_init(batching_metrics *metrics, uint32_t struct_size);
-    "batching_metrics_init": Signature(_status, [POINTER(ServingMetrics), c_uint32]),
+    # batching_status batching_serving_metrics_config_init(batching_serving_metrics_config *options, uint32_t struct_size);
+    "batching_serving_metrics_config_init": Signature(_status, [POINTER(MetricsOptions), c_uint32]),
+    # batching_status batching_serving_metrics_init(batching_serving_metrics *metrics, uint32_t struct_size);
+    "batching_serving_metrics_init": Signature(_status, [POINTER(ServingMetrics), c_uint32]),
     # batching_status batching_load_config_init(batching_load_config *config, uint32_t struct_size);
     "batching_load_config_init": Signature(_status, [POINTER(LoadConfig), c_uint32]),
     # batching_status batching_load_init(batching_load *load, uint32_t struct_size);
@@ -775,8 +775,8 @@ FUNCTIONS: Final[dict[str, Signature]] = {
     "batching_comparison_init": Signature(_status, [POINTER(Comparison), c_uint32]),
     # batching_status batching_workload_init(batching_workload *workload, uint32_t struct_size);
     "batching_workload_init": Signature(_status, [POINTER(Workload), c_uint32]),
-    # batching_status batching_config_init(batching_config *config, uint32_t struct_size);
-    "batching_config_init": Signature(_status, [POINTER(Config), c_uint32]),
+    # batching_status batching_engine_config_init(batching_engine_config *config, uint32_t struct_size);
+    "batching_engine_config_init": Signature(_status, [POINTER(Config), c_uint32]),
     # batching_status batching_iteration_log_init(batching_iteration_log *log, uint32_t struct_size);
     "batching_iteration_log_init": Signature(_status, [POINTER(IterationLog), c_uint32]),
     # batching_status batching_decision_log_init(batching_decision_log *log, uint32_t struct_size);
@@ -799,7 +799,7 @@ FUNCTIONS: Final[dict[str, Signature]] = {
             POINTER(AttributionBands),
         ],
     ),
-    # batching_status batching_simulate(const batching_config *config, const batching_requests *requests,
+    # batching_status batching_simulate(const batching_engine_config *config, const batching_requests *requests,
     #     const batching_results *results, batching_summary *summary);
     "batching_simulate": Signature(_status, [POINTER(Config), POINTER(Requests), POINTER(Results), POINTER(Summary)]),
     # batching_status batching_static_simulate(const batching_requests *requests, int64_t batch_size,
@@ -821,13 +821,13 @@ FUNCTIONS: Final[dict[str, Signature]] = {
     # batching_status batching_batch_metrics_calculate(const batching_completed *completed, double total_time,
     #     batching_batch_metrics *metrics);
     "batching_batch_metrics_calculate": Signature(_status, [POINTER(Completed), c_double, POINTER(Metrics)]),
-    # batching_status batching_metrics_calculate(const batching_recorded *recorded,
-    #     const batching_metrics_options *options, batching_metrics *metrics);
-    "batching_metrics_calculate": Signature(
+    # batching_status batching_serving_metrics_calculate(const batching_recorded *recorded,
+    #     const batching_serving_metrics_config *options, batching_serving_metrics *metrics);
+    "batching_serving_metrics_calculate": Signature(
         _status, [POINTER(Recorded), POINTER(MetricsOptions), POINTER(ServingMetrics)]
     ),
     # batching_status batching_distribution_calculate(int64_t count, const double *values,
-    #     const batching_metrics_options *options, batching_distribution *distribution);
+    #     const batching_serving_metrics_config *options, batching_distribution *distribution);
     "batching_distribution_calculate": Signature(
         _status, [c_int64, POINTER(c_double), POINTER(MetricsOptions), POINTER(Distribution)]
     ),
@@ -892,60 +892,60 @@ FUNCTIONS: Final[dict[str, Signature]] = {
     "batching_accumulator_add": Signature(_status, [c_void_p, POINTER(AccumulatorEvents), POINTER(c_int64)]),
     # batching_status batching_accumulator_advance(batching_accumulator *accumulator, double time);
     "batching_accumulator_advance": Signature(_status, [c_void_p, c_double]),
-    # batching_status batching_accumulator_state_read(batching_accumulator *accumulator,
+    # batching_status batching_accumulator_observe(batching_accumulator *accumulator,
     #     batching_accumulator_state *state);
-    "batching_accumulator_state_read": Signature(_status, [c_void_p, POINTER(AccumulatorState)]),
+    "batching_accumulator_observe": Signature(_status, [c_void_p, POINTER(AccumulatorState)]),
     # batching_status batching_accumulator_measure(batching_accumulator *accumulator, int32_t scope, const
-    #     batching_metrics_options *options, batching_metrics *metrics);
+    #     batching_serving_metrics_config *options, batching_serving_metrics *metrics);
     "batching_accumulator_measure": Signature(
         _status, [c_void_p, c_int32, POINTER(MetricsOptions), POINTER(ServingMetrics)]
     ),
     # batching_status batching_accumulator_merge(batching_accumulator *accumulator, batching_accumulator
     #     *other);
     "batching_accumulator_merge": Signature(_status, [c_void_p, c_void_p]),
-    # batching_status batching_accumulator_serialize(batching_accumulator *accumulator, uint8_t *buffer, int64_t
+    # batching_status batching_accumulator_save(batching_accumulator *accumulator, uint8_t *buffer, int64_t
     #     capacity, int64_t *needed);
-    "batching_accumulator_serialize": Signature(_status, [c_void_p, POINTER(c_uint8), c_int64, POINTER(c_int64)]),
-    # batching_status batching_accumulator_deserialize(const uint8_t *bytes, int64_t size, batching_accumulator
+    "batching_accumulator_save": Signature(_status, [c_void_p, POINTER(c_uint8), c_int64, POINTER(c_int64)]),
+    # batching_status batching_accumulator_load(const uint8_t *bytes, int64_t size, batching_accumulator
     #     **accumulator);
-    "batching_accumulator_deserialize": Signature(_status, [POINTER(c_uint8), c_int64, POINTER(c_void_p)]),
+    "batching_accumulator_load": Signature(_status, [POINTER(c_uint8), c_int64, POINTER(c_void_p)]),
     # batching_status batching_accumulator_prometheus(batching_accumulator *accumulator, const char *model_name,
     #     const char *engine, int64_t max_model_len, char *buffer, int64_t capacity, int64_t *needed);
     "batching_accumulator_prometheus": Signature(
         _status, [c_void_p, c_char_p, c_char_p, c_int64, c_char_p, c_int64, POINTER(c_int64)]
     ),
-    # batching_status batching_engine_events_init(batching_engine_events *events, uint32_t struct_size);
-    "batching_engine_events_init": Signature(_status, [POINTER(EngineEvents), c_uint32]),
-    # batching_status batching_engine_state_init(batching_engine_state *state, uint32_t struct_size);
-    "batching_engine_state_init": Signature(_status, [POINTER(EngineState), c_uint32]),
-    # batching_status batching_engine_create(const batching_config *config, batching_engine **engine);
-    "batching_engine_create": Signature(_status, [POINTER(Config), POINTER(c_void_p)]),
-    # batching_status batching_engine_destroy(batching_engine *engine);
-    "batching_engine_destroy": Signature(_status, [c_void_p]),
-    # batching_status batching_engine_submit(batching_engine *engine, const batching_requests *requests, const
+    # batching_status batching_live_engine_events_init(batching_live_engine_events *events, uint32_t struct_size);
+    "batching_live_engine_events_init": Signature(_status, [POINTER(EngineEvents), c_uint32]),
+    # batching_status batching_live_engine_state_init(batching_live_engine_state *state, uint32_t struct_size);
+    "batching_live_engine_state_init": Signature(_status, [POINTER(EngineState), c_uint32]),
+    # batching_status batching_live_engine_create(const batching_engine_config *config, batching_live_engine **engine);
+    "batching_live_engine_create": Signature(_status, [POINTER(Config), POINTER(c_void_p)]),
+    # batching_status batching_live_engine_destroy(batching_live_engine *engine);
+    "batching_live_engine_destroy": Signature(_status, [c_void_p]),
+    # batching_status batching_live_engine_submit(batching_live_engine *engine, const batching_requests *requests, const
     #     int64_t *ids);
-    "batching_engine_submit": Signature(_status, [c_void_p, POINTER(Requests), POINTER(c_int64)]),
-    # batching_status batching_engine_advance(batching_engine *engine, double time, int64_t iterations);
-    "batching_engine_advance": Signature(_status, [c_void_p, c_double, c_int64]),
-    # batching_status batching_engine_poll(batching_engine *engine, batching_engine_events *events);
-    "batching_engine_poll": Signature(_status, [c_void_p, POINTER(EngineEvents)]),
-    # batching_status batching_engine_abort(batching_engine *engine, int64_t request);
-    "batching_engine_abort": Signature(_status, [c_void_p, c_int64]),
-    # batching_status batching_engine_set_output_length(batching_engine *engine, int64_t request, int32_t
+    "batching_live_engine_submit": Signature(_status, [c_void_p, POINTER(Requests), POINTER(c_int64)]),
+    # batching_status batching_live_engine_advance(batching_live_engine *engine, double time, int64_t iterations);
+    "batching_live_engine_advance": Signature(_status, [c_void_p, c_double, c_int64]),
+    # batching_status batching_live_engine_poll(batching_live_engine *engine, batching_live_engine_events *events);
+    "batching_live_engine_poll": Signature(_status, [c_void_p, POINTER(EngineEvents)]),
+    # batching_status batching_live_engine_abort(batching_live_engine *engine, int64_t request);
+    "batching_live_engine_abort": Signature(_status, [c_void_p, c_int64]),
+    # batching_status batching_live_engine_set_output_length(batching_live_engine *engine, int64_t request, int32_t
     #     output_length);
-    "batching_engine_set_output_length": Signature(_status, [c_void_p, c_int64, c_int32]),
-    # batching_status batching_engine_observe(batching_engine *engine, batching_engine_state *state);
-    "batching_engine_observe": Signature(_status, [c_void_p, POINTER(EngineState)]),
-    # batching_status batching_engine_estimate(batching_engine *engine, const batching_requests *requests, const
+    "batching_live_engine_set_output_length": Signature(_status, [c_void_p, c_int64, c_int32]),
+    # batching_status batching_live_engine_observe(batching_live_engine *engine, batching_live_engine_state *state);
+    "batching_live_engine_observe": Signature(_status, [c_void_p, POINTER(EngineState)]),
+    # batching_status batching_live_engine_estimate(batching_live_engine *engine, const batching_requests *requests, const
     #     batching_results *results);
-    "batching_engine_estimate": Signature(_status, [c_void_p, POINTER(Requests), POINTER(Results)]),
-    # batching_status batching_engine_fork(batching_engine *engine, batching_engine **copy);
-    "batching_engine_fork": Signature(_status, [c_void_p, POINTER(c_void_p)]),
-    # batching_status batching_engine_save(batching_engine *engine, uint8_t *buffer, int64_t capacity, int64_t *needed);
-    "batching_engine_save": Signature(_status, [c_void_p, POINTER(c_uint8), c_int64, POINTER(c_int64)]),
-    # batching_status batching_engine_load(const uint8_t *bytes, int64_t size, const batching_config *callbacks,
-    #     batching_engine **engine);
-    "batching_engine_load": Signature(_status, [POINTER(c_uint8), c_int64, POINTER(Config), POINTER(c_void_p)]),
+    "batching_live_engine_estimate": Signature(_status, [c_void_p, POINTER(Requests), POINTER(Results)]),
+    # batching_status batching_live_engine_fork(batching_live_engine *engine, batching_live_engine **copy);
+    "batching_live_engine_fork": Signature(_status, [c_void_p, POINTER(c_void_p)]),
+    # batching_status batching_live_engine_save(batching_live_engine *engine, uint8_t *buffer, int64_t capacity, int64_t *needed);
+    "batching_live_engine_save": Signature(_status, [c_void_p, POINTER(c_uint8), c_int64, POINTER(c_int64)]),
+    # batching_status batching_live_engine_load(const uint8_t *bytes, int64_t size, const batching_engine_config *callbacks,
+    #     batching_live_engine **engine);
+    "batching_live_engine_load": Signature(_status, [POINTER(c_uint8), c_int64, POINTER(Config), POINTER(c_void_p)]),
 }
 
 

@@ -194,7 +194,7 @@ class Accumulator(Handle):
     def state(self) -> AccumulatorState:
         """What it holds now."""
         state = initialised(_abi.AccumulatorState)
-        check(library.batching_accumulator_state_read(self._handle, ctypes.byref(state)))
+        check(library.batching_accumulator_observe(self._handle, ctypes.byref(state)))
         names = ("first_arrival", "clock", "window_begin", "arrived", "running", "waiting", "gaps")
         return AccumulatorState(**{name: getattr(state, name) for name in names})
 
@@ -238,13 +238,13 @@ class Accumulator(Handle):
             raise TypeError(f"other is {shown_value(other)}: must be an Accumulator")
         check(interruptible(library.batching_accumulator_merge, self._handle, other._handle))
 
-    def to_bytes(self) -> bytes:
+    def save(self) -> bytes:
         """Everything, requests in flight included: the same state gives the same bytes."""
-        return saved(library.batching_accumulator_serialize, self._handle)
+        return saved(library.batching_accumulator_save, self._handle)
 
     @classmethod
-    def from_bytes(cls, data: bytes | bytearray | memoryview) -> "Accumulator":
-        """An accumulator from what to_bytes gave.
+    def load(cls, data: bytes | bytearray | memoryview) -> "Accumulator":
+        """An accumulator from what save gave.
 
         Raises:
             TypeError: no bytes.
@@ -254,7 +254,7 @@ class Accumulator(Handle):
         self = cls.__new__(cls)
         handle = self._owned(library.batching_accumulator_destroy)
         check(
-            interruptible(library.batching_accumulator_deserialize, pointer(column), len(column), ctypes.byref(handle))
+            interruptible(library.batching_accumulator_load, pointer(column), len(column), ctypes.byref(handle))
         )
         self._handle = handle
         self._slo = self._read_slo()
@@ -269,7 +269,7 @@ class Accumulator(Handle):
         return SLO(**{name: 1.0 if value == value else None for name, value in present.items()})  # noqa: PLR0124
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (Accumulator.from_bytes, (self.to_bytes(),))
+        return (Accumulator.load, (self.save(),))
 
     def prometheus(self, model_name: str, engine: str = "0", *, max_model_len: int | None = None) -> str:
         """Everything since the start in the Prometheus text format, by the names and with the buckets of vLLM's server.

@@ -10,7 +10,7 @@ from batching._display import counted, rate, seconds
 from batching._engine import simulate
 from batching._engine_config import AffineTime
 from batching._schedule import Run
-from batching._simulators import SimulationResult
+from batching._simulators import TextbookResult
 
 # What a reader must always know: how many requests run at once, and what a time comes from.
 _ALWAYS: Final = ("max_num_seqs", "iteration_time", "batch_size", "time_per_token")
@@ -35,7 +35,7 @@ def settings_caption(runs: Iterable[Run]) -> str:
 
 def settings_of(run: Run) -> Mapping[str, Any]:
     """What a run was told, defaults included."""
-    if isinstance(run, SimulationResult):
+    if isinstance(run, TextbookResult):
         return {"batch_size": run.batch_size, "time_per_token": run.time_per_token}
     return run.settings
 

@@ -26,7 +26,7 @@ from batching._policy import CustomPolicy
 from batching._signals import interruptible
 
 
-class LiveEvent(NamedTuple):
+class LiveEngineEvent(NamedTuple):
     """What happened to a request."""
 
     time: float
@@ -39,8 +39,8 @@ class LiveEvent(NamedTuple):
     """Admitted, resumed: found in the prefix cache; rejected: its RequestStatus; otherwise: generated."""
 
 
-class LiveEventColumns(_Columns):
-    """What happened, as read-only columns: those of LiveEvent, in order of time."""
+class LiveEngineEventColumns(_Columns):
+    """What happened, as read-only columns: those of LiveEngineEvent, in order of time."""
 
     time: Float64Array
     request: Int64Array
@@ -54,11 +54,11 @@ class LiveEventColumns(_Columns):
         return len(self.time)
 
     def __repr__(self) -> str:
-        return f"LiveEventColumns({number_of(len(self), 'event')})"
+        return f"LiveEngineEventColumns({number_of(len(self), 'event')})"
 
 
 @dataclass(frozen=True)
-class LiveState(Displayed):
+class LiveEngineState(Displayed):
     """What an engine holds now, as of its clock. Times are seconds."""
 
     clock: float
@@ -116,7 +116,7 @@ class LiveState(Displayed):
         return Table("Live engine", ("", ""), rows)
 
 
-_STATE_NAMES: Final = tuple(field.name for field in fields(LiveState))
+_STATE_NAMES: Final = tuple(field.name for field in fields(LiveEngineState))
 
 # To look one up takes a tenth of what it takes to call Event.
 _EVENTS: Final = {event.value: event for event in Event}
@@ -124,11 +124,11 @@ _EVENTS: Final = {event.value: event for event in Event}
 _PIECE: Final = 1 << 16
 
 
-def _listed(told: LiveEventColumns, start: int) -> list[LiveEvent]:
+def _listed(told: LiveEngineEventColumns, start: int) -> list[LiveEngineEvent]:
     """A piece of events, each an object of its own."""
     columns = [column[start : start + _PIECE].tolist() for column in (told.time, told.request, told.event, told.tokens)]
     return [
-        LiveEvent(time, request, _EVENTS[event], tokens) for time, request, event, tokens in zip(*columns, strict=True)
+        LiveEngineEvent(time, request, _EVENTS[event], tokens) for time, request, event, tokens in zip(*columns, strict=True)
     ]
 
 
@@ -211,8 +211,8 @@ class LiveEngine(Handle):
         )
         # The library keeps the functions, not the struct.
         self._callbacks, self._config = callbacks, config
-        handle = self._owned(library.batching_engine_destroy)
-        check(library.batching_engine_create(ctypes.byref(config), ctypes.byref(handle)), self._names)
+        handle = self._owned(library.batching_live_engine_destroy)
+        check(library.batching_live_engine_create(ctypes.byref(config), ctypes.byref(handle)), self._names)
         self._take(handle)
 
     def _take(self, handle: ctypes.c_void_p) -> None:
@@ -283,7 +283,7 @@ class LiveEngine(Handle):
 
     def _submit(self, requests: RequestColumns, ids: Int64Array | None, names: Mapping[str, str] | None = None) -> None:
         structure = requests._structure()
-        check(interruptible(library.batching_engine_submit, self._handle, ctypes.byref(structure), pointer(ids)), names)
+        check(interruptible(library.batching_live_engine_submit, self._handle, ctypes.byref(structure), pointer(ids)), names)
 
     def advance(self, time: float = math.inf, *, iterations: int | None = None) -> None:
         """Move the clock on, and do what happens until then.
@@ -300,16 +300,16 @@ class LiveEngine(Handle):
         most = 0 if iterations is None else integer(iterations, "iterations", 1, INT64_MAX)
         until = time if isinstance(time, float) and time == math.inf else number(time, "time")
         self._clock = None
-        check(self._callbacks.run(library.batching_engine_advance, self._handle, until, most), self._names)
+        check(self._callbacks.run(library.batching_live_engine_advance, self._handle, until, most), self._names)
         self._clock = None
 
-    def poll(self) -> list[LiveEvent]:
+    def poll(self) -> list[LiveEngineEvent]:
         """What happened since it was last asked, in order of time."""
         told = self.poll_columns()
         # In pieces: between them handlers of signals can run.
         return [event for start in range(0, len(told), _PIECE) for event in _listed(told, start)]
 
-    def poll_columns(self) -> LiveEventColumns:
+    def poll_columns(self) -> LiveEngineEventColumns:
         """The same as columns, without an object an event."""
         capacity = self._observed().events
         columns: dict[str, npt.NDArray[Any]] = {
@@ -322,36 +322,36 @@ class LiveEngine(Handle):
         events.capacity = capacity
         for name, column in columns.items():
             setattr(events, name, pointer(column))
-        check(interruptible(library.batching_engine_poll, self._handle, ctypes.byref(events)))
+        check(interruptible(library.batching_live_engine_poll, self._handle, ctypes.byref(events)))
         # Another thread may have taken some since they were counted.
-        return LiveEventColumns({name: column[: events.count] for name, column in columns.items()})
+        return LiveEngineEventColumns({name: column[: events.count] for name, column in columns.items()})
 
     def abort(self, request: int) -> None:
         """A request leaves: its client is gone. If it runs, it does so at the end of the iteration under way; if that
         gives its last token, it has finished instead.
         """
-        check(library.batching_engine_abort(self._handle, integer(request, "request")))
+        check(library.batching_live_engine_abort(self._handle, integer(request, "request")))
 
     def set_output_length(self, request: int, output_length: int) -> None:
         """How many tokens a request will have generated in the end. If it has as many, it has finished: now, or, if it
         runs, at the end of the iteration under way.
         """
         length = int32(output_length, "output_length")
-        check(library.batching_engine_set_output_length(self._handle, integer(request, "request"), length))
+        check(library.batching_live_engine_set_output_length(self._handle, integer(request, "request"), length))
 
     @property
-    def state(self) -> LiveState:
+    def state(self) -> LiveEngineState:
         """What it holds now."""
         told = self._observed()
         values = {name: getattr(told, name) for name in _STATE_NAMES}
         values["is_stuck"] = bool(told.is_stuck)
         values["kv_blocks_usable"] = None if told.kv_blocks_usable < 0 else told.kv_blocks_usable
         values["next_iteration_end"] = None if math.isnan(told.next_iteration_end) else told.next_iteration_end
-        return LiveState(**values)
+        return LiveEngineState(**values)
 
     def _observed(self) -> _abi.EngineState:
         state = initialised(_abi.EngineState)
-        check(library.batching_engine_observe(self._handle, ctypes.byref(state)))
+        check(library.batching_live_engine_observe(self._handle, ctypes.byref(state)))
         return state
 
     def estimate(
@@ -422,7 +422,7 @@ class LiveEngine(Handle):
             arrival = given if given is not None else self._observed().clock if now is None else now
             if given is None:
                 self._clock = arrival
-            status = self._callbacks.run(library.batching_engine_estimate, self._handle, *arguments(arrival))
+            status = self._callbacks.run(library.batching_live_engine_estimate, self._handle, *arguments(arrival))
             if status == _abi.ERROR_INVALID_ARGUMENT and given is None and self._observed().clock != arrival:
                 # Another thread has moved the clock since.
                 self._clock = None
@@ -433,8 +433,8 @@ class LiveEngine(Handle):
     def fork(self) -> Self:
         """An independent copy, for a what-if. It has no events to tell yet, and its functions are the same."""
         copy = type(self).__new__(type(self))
-        handle = copy._owned(library.batching_engine_destroy)
-        check(interruptible(library.batching_engine_fork, self._handle, ctypes.byref(handle)))
+        handle = copy._owned(library.batching_live_engine_destroy)
+        check(interruptible(library.batching_live_engine_fork, self._handle, ctypes.byref(handle)))
         copy._names, copy._callbacks, copy._config = self._names, self._callbacks, self._config
         copy._take(handle)
         return copy
@@ -446,27 +446,27 @@ class LiveEngine(Handle):
         return self.fork()
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("a LiveEngine cannot be pickled, since its functions cannot: use to_bytes and from_bytes")
+        raise TypeError("a LiveEngine cannot be pickled, since its functions cannot: use save and load")
 
-    def to_bytes(self) -> bytes:
+    def save(self) -> bytes:
         """Everything but its callbacks, events that were not polled included: the same state gives the same bytes.
 
-        From them `from_bytes` makes an engine that goes on as this one would, in this process or another.
+        From them `load` makes an engine that goes on as this one would, in this process or another.
         """
-        return saved(library.batching_engine_save, self._handle)
+        return saved(library.batching_live_engine_save, self._handle)
 
     @classmethod
-    def from_bytes(
+    def load(
         cls,
         data: bytes | bytearray | memoryview,
         *,
         policy: CustomPolicy | None = None,
         iteration_time: Callable[[Iteration], float] | None = None,
     ) -> Self:
-        """An engine as it was when `to_bytes` gave these.
+        """An engine as it was when `save` gave these.
 
         Args:
-            data: what to_bytes gave.
+            data: what save gave.
             policy: the function, if that one had one; it is asked from now on.
             iteration_time: likewise.
 
@@ -487,10 +487,10 @@ class LiveEngine(Handle):
             config.time_callback = callbacks.iteration_time(iteration_time)
         self = cls.__new__(cls)
         self._names, self._callbacks, self._config = NAMES, callbacks, config
-        handle = self._owned(library.batching_engine_destroy)
+        handle = self._owned(library.batching_live_engine_destroy)
         check(
             interruptible(
-                library.batching_engine_load, pointer(column), len(column), ctypes.byref(config), ctypes.byref(handle)
+                library.batching_live_engine_load, pointer(column), len(column), ctypes.byref(config), ctypes.byref(handle)
             ),
             self._names,
         )

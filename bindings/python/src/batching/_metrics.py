@@ -183,4 +183,4 @@ def remaining_tokens(output_length: npt.ArrayLike, tokens_generated: npt.ArrayLi
 def check_completed(completed: object) -> None:
     """Whether these are columns of completed requests."""
     if not isinstance(completed, CompletedColumns):
-        raise TypeError(f"completed is {shown(completed)}: must be CompletedColumns or a SimulationResult")
+        raise TypeError(f"completed is {shown(completed)}: must be CompletedColumns or a TextbookResult")

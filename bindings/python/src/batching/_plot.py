@@ -12,7 +12,7 @@ from batching._errors import BatchingValueError, MissingExtraError
 from batching._files import suffix_of, whole_file
 from batching._float_mode import in_standard_mode
 from batching._schedule import Run, middle_window, readable_window
-from batching._simulators import SimulationResult
+from batching._simulators import TextbookResult
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @in_standard_mode
 def plot_comparison(
-    static: SimulationResult, continuous: SimulationResult, window: tuple[float, float] | None = None
+    static: TextbookResult, continuous: TextbookResult, window: tuple[float, float] | None = None
 ) -> "Figure":
     """Draw two runs of the same requests, one below the other, and their latencies.
 
@@ -60,8 +60,8 @@ def plot_runs(runs: Mapping[str, Run], window: tuple[float, float] | None = None
     Returns, raises: as plot_comparison.
     """
     for name, run in runs.items():
-        if not isinstance(run, Result | SimulationResult):
-            raise TypeError(f"runs[{shown(name)}] is {shown(run)}: must be a Result or a SimulationResult")
+        if not isinstance(run, Result | TextbookResult):
+            raise TypeError(f"runs[{shown(name)}] is {shown(run)}: must be a Result or a TextbookResult")
     if not runs:
         raise BatchingValueError("runs is empty: must have at least one element")
     drawing = _drawing()
@@ -73,14 +73,14 @@ def plot_runs(runs: Mapping[str, Run], window: tuple[float, float] | None = None
 
 @in_standard_mode
 def plot_timeline(run: Run, window: tuple[float, float] | None = None) -> "Figure":
-    """What Result.plot_timeline and SimulationResult.plot_timeline do."""
+    """What Result.plot_timeline and TextbookResult.plot_timeline do."""
     figure: Figure = _drawing().draw_timeline(run, _checked(middle_window([run]) if window is None else window))
     return figure
 
 
 @in_standard_mode
 def plot_latency(run: Run) -> "Figure":
-    """What Result.plot_latency and SimulationResult.plot_latency do."""
+    """What Result.plot_latency and TextbookResult.plot_latency do."""
     figure: Figure = _drawing().draw_latency(run)
     return figure
 

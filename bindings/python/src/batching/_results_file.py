@@ -9,9 +9,9 @@ from batching._engine_result import Result
 from batching._errors import MissingExtraError
 from batching._files import suffix_of, whole_file
 from batching._float_mode import in_standard_mode
-from batching._simulators import SimulationResult
+from batching._simulators import TextbookResult
 
-Run = Result | SimulationResult
+Run = Result | TextbookResult
 
 _SUFFIXES: Final = (".parquet", ".csv", ".json")
 
@@ -66,5 +66,5 @@ def write_results(result: Run, path: str | os.PathLike[str]) -> None:
 
 def check_run(result: object) -> None:
     """Whether this is what a simulator returned."""
-    if not isinstance(result, Result | SimulationResult):
+    if not isinstance(result, Result | TextbookResult):
         raise TypeError(f"result is {shown(result)}: must be what simulate or another simulator returned")

@@ -17,7 +17,7 @@ from batching._engine_result import Result
 from batching._engine_words import RequestStatus
 from batching._intervals import NEVER
 from batching._run_times import run_times
-from batching._simulators import SimulationResult
+from batching._simulators import TextbookResult
 
 # As many rows become text at once; all of them would take several times the memory of the columns. A signal is seen
 # between two of these.
@@ -25,7 +25,7 @@ _JSON_ROWS: Final = 16_384
 _ROWS: Final = 65_536
 
 
-def table_of(result: Result | SimulationResult) -> pa.Table:
+def table_of(result: Result | TextbookResult) -> pa.Table:
     """One row a request."""
     count = len(result)
     times = run_times(result)
@@ -81,7 +81,7 @@ def _asked(requests: RequestColumns) -> dict[str, npt.NDArray[Any] | pa.Array]:
     return columns
 
 
-def write(result: Result | SimulationResult, file: BinaryIO, suffix: str) -> None:
+def write(result: Result | TextbookResult, file: BinaryIO, suffix: str) -> None:
     """Write the table as what the suffix says."""
     table = table_of(result)
     if suffix == ".json":
@@ -106,9 +106,9 @@ def _between(begin: Int64Array, end: Int64Array, parts: Int64Array | int = 1) ->
     return seconds
 
 
-def _words(result: Result | SimulationResult) -> pa.Array:
+def _words(result: Result | TextbookResult) -> pa.Array:
     words = pa.array([status.name.lower() for status in RequestStatus])
-    if isinstance(result, SimulationResult):
+    if isinstance(result, TextbookResult):
         return pa.DictionaryArray.from_arrays(np.zeros(len(result), np.int32), words).cast(pa.string())
     values = np.array(sorted(RequestStatus), np.int32)
     return pa.DictionaryArray.from_arrays(np.searchsorted(values, result.status), words).cast(pa.string())

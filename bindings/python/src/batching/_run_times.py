@@ -9,7 +9,7 @@ from batching._calls import Int64Array
 from batching._engine_result import Result
 from batching._engine_words import Event
 from batching._intervals import NEVER, nanoseconds
-from batching._simulators import SimulationResult
+from batching._simulators import TextbookResult
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +26,7 @@ class RunTimes:
         return RunTimes(self.arrival[chosen], self.start[chosen], self.first_token[chosen], self.end[chosen])
 
 
-def run_times(result: Result | SimulationResult) -> RunTimes:
+def run_times(result: Result | TextbookResult) -> RunTimes:
     """Those of all requests."""
     arrivals = result.requests.arrival_time
     return RunTimes(
@@ -51,12 +51,12 @@ class TokenTimes:
         return TokenTimes(self.times[np.repeat(chosen, counts)], offsets)
 
 
-def token_times(result: Result | SimulationResult) -> TokenTimes | None:
+def token_times(result: Result | TextbookResult) -> TokenTimes | None:
     """When each token was there, from the logs of iterations and decisions; None if the run has not kept both.
 
     Memory: 8 bytes a token. Time: O(rows of the log log rows).
     """
-    if isinstance(result, SimulationResult) or result.iteration_log is None or result.decision_log is None:
+    if isinstance(result, TextbookResult) or result.iteration_log is None or result.decision_log is None:
         return None
     log, decisions = result.iteration_log, result.decision_log
     ends = nanoseconds(log.start_time) + nanoseconds(log.duration)

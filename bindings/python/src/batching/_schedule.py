@@ -10,9 +10,9 @@ import numpy as np
 from batching._calls import Float64Array, Int64Array
 from batching._engine_result import Result
 from batching._intervals import lowest_free
-from batching._simulators import SimulationResult
+from batching._simulators import TextbookResult
 
-Run = SimulationResult | Result
+Run = TextbookResult | Result
 """What can be drawn."""
 
 
@@ -82,7 +82,7 @@ class Schedule:
 
 def schedule_of(run: Run) -> Schedule:
     """The schedule of a run. What a request of the engine did not reach lies at the end of the run."""
-    if isinstance(run, SimulationResult):
+    if isinstance(run, TextbookResult):
         done: Float64Array = np.minimum(run.start_time + run.tokens_generated * run.time_per_token, run.end_time)
         everyone = np.arange(len(run))
         return Schedule(
@@ -256,7 +256,7 @@ def middle_window(runs: Sequence[Run], most_requests: int = 250) -> tuple[float,
     return begin, end
 
 
-def readable_window(static: SimulationResult, continuous: SimulationResult) -> tuple[float, float]:
+def readable_window(static: TextbookResult, continuous: TextbookResult) -> tuple[float, float]:
     """A stretch of both runs in which static batches can be told apart: as long as four of them take on average, the
     waiting between them included, from the middle of the shorter run.
     """

@@ -25,7 +25,7 @@ from batching._float_mode import in_standard_mode
 from batching._intervals import NEVER, levels, lowest_free, nanoseconds
 from batching._results_file import Run, check_run
 from batching._run_times import RunTimes, run_times, token_times
-from batching._simulators import SimulationResult
+from batching._simulators import TextbookResult
 
 _ENGINE, _SLOTS, _WAITING = 1, 2, 3
 _EVENTS_AT_ONCE: Final = 65_536
@@ -196,7 +196,7 @@ class _Phases:
         self._first_token = times.first_token.tolist()
         self._tokens = token_times(result)
         done = times.end.copy()
-        if isinstance(result, SimulationResult):
+        if isinstance(result, TextbookResult):
             step = nanosecond_count(result.time_per_token)
             done = np.minimum(done, times.start + result.tokens_generated.astype(np.int64) * step)
         elif self._tokens is not None and len(self._tokens.times):

@@ -222,7 +222,7 @@ def measure(
 
     def calculate(metrics: _abi.ServingMetrics) -> int:
         status: int = interruptible(
-            library.batching_metrics_calculate, ctypes.byref(structure), ctypes.byref(options), ctypes.byref(metrics)
+            library.batching_serving_metrics_calculate, ctypes.byref(structure), ctypes.byref(options), ctypes.byref(metrics)
         )
         return status
 
@@ -232,7 +232,7 @@ def measure(
 def measured(
     calculate: Callable[[_abi.ServingMetrics], int], convention: Convention, wanted: Float64Array, limits: SLO
 ) -> ServingMetrics:
-    """What a C function that fills batching_metrics tells; it returns a status."""
+    """What a C function that fills batching_serving_metrics tells; it returns a status."""
     metrics = initialised(_abi.ServingMetrics)
     parts = {name: _Wanted(len(wanted)) for name in SAMPLES}
     for name, part in parts.items():

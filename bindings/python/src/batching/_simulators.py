@@ -25,7 +25,7 @@ Strategy = Literal["static", "continuous"]
 _RESULT_BYTES_PER_REQUEST = 32
 
 
-class SimulationResult(MeasuredRun, CompletedColumns):
+class TextbookResult(MeasuredRun, CompletedColumns):
     """What a simulator found out: completed columns, and the figures of the whole run.
 
     Element i of every column belongs to request i of `requests`; all columns are read-only and of shape (count,).
@@ -123,12 +123,12 @@ class SimulationResult(MeasuredRun, CompletedColumns):
 
     def __repr__(self) -> str:
         return (
-            f"SimulationResult({self.strategy}, batch size {self.batch_size}, {number_of(len(self), 'request')}, "
+            f"TextbookResult({self.strategy}, batch size {self.batch_size}, {number_of(len(self), 'request')}, "
             f"{number_of(self.total_tokens, 'token')} in {self.total_time!r} s, {self.throughput:.6g} tokens/s)"
         )
 
 
-def simulate_static(columns: RequestColumns, batch_size: int, time_per_token: float = 0.01) -> SimulationResult:
+def simulate_static(columns: RequestColumns, batch_size: int, time_per_token: float = 0.01) -> TextbookResult:
     """Static batching: a batch is filled, runs until its longest member is done, and only then makes room.
 
     A batch waits until batch_size requests have arrived, in order of arrival, ties in the given order; when no more
@@ -152,7 +152,7 @@ def simulate_static(columns: RequestColumns, batch_size: int, time_per_token: fl
     return _simulate("static", columns, integer(batch_size, "batch_size"), time_per_token)
 
 
-def simulate_continuous(columns: RequestColumns, max_batch_size: int, time_per_token: float = 0.01) -> SimulationResult:
+def simulate_continuous(columns: RequestColumns, max_batch_size: int, time_per_token: float = 0.01) -> TextbookResult:
     """Continuous batching (iteration-level scheduling, as in Orca: Yu et al., OSDI 2022).
 
     At each iteration boundary first the finished leave, then the waiting join in order of arrival while fewer than
@@ -171,7 +171,7 @@ def simulate_continuous(columns: RequestColumns, max_batch_size: int, time_per_t
     return _simulate("continuous", columns, integer(max_batch_size, "max_batch_size"), time_per_token)
 
 
-def _simulate(strategy: Strategy, columns: RequestColumns, batch_size: int, time_per_token: float) -> SimulationResult:
+def _simulate(strategy: Strategy, columns: RequestColumns, batch_size: int, time_per_token: float) -> TextbookResult:
     if not isinstance(columns, RequestColumns):
         raise TypeError(f"columns is {shown(columns)}: must be RequestColumns")
     step = number(time_per_token, "time_per_token")
@@ -191,7 +191,7 @@ def _simulate(strategy: Strategy, columns: RequestColumns, batch_size: int, time
     requests = columns._structure()
     run = library.batching_static_simulate if strategy == "static" else library.batching_continuous_simulate
     check(interruptible(run, ctypes.byref(requests), batch_size, step, ctypes.byref(results), ctypes.byref(summary)))
-    return SimulationResult(
+    return TextbookResult(
         strategy=strategy,
         batch_size=batch_size,
         time_per_token=step,

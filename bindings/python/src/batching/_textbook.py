@@ -14,7 +14,7 @@ from batching._library import library
 from batching._metrics import BatchMetrics, batch_metrics, request_latencies
 from batching._requests import Request, completed_columns, request_columns, rows
 from batching._signals import interruptible
-from batching._simulators import SimulationResult, simulate_continuous, simulate_static
+from batching._simulators import TextbookResult, simulate_continuous, simulate_static
 from batching._workloads import generate_columns, number_of_requests
 
 # A Request with its attributes, as measured with CPython 3.11 to 3.13.
@@ -142,7 +142,7 @@ def calculate_batch_metrics(
     gpu_utilization is the length of the union of all [start, end], cut to [0, total_time], divided by total_time.
 
     Args:
-        completed_requests: requests, CompletedColumns or a SimulationResult, in any order.
+        completed_requests: requests, CompletedColumns or a TextbookResult, in any order.
         total_time: seconds; above 0 if there are requests.
 
     Raises:
@@ -211,7 +211,7 @@ def simulate_workload(
     return [Request(index, *row) for index, row in enumerate(lengths_and_arrivals)]
 
 
-def _completed(requests: list[Request], result: SimulationResult) -> tuple[list[Request], float, float]:
+def _completed(requests: list[Request], result: TextbookResult) -> tuple[list[Request], float, float]:
     starts, ends = result.start_time.tolist(), result.end_time.tolist()
     first_tokens = result.first_token_time.tolist()
     completed = []

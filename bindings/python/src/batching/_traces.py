@@ -229,19 +229,3 @@ def _reader(known: str) -> Callable[..., Any]:
         raise MissingExtraError("reading a trace", "pyarrow", "traces") from error
     reader: Callable[..., Any] = module.read
     return reader
-
-
-@dataclass(frozen=True)
-class AzureTrace:
-    """What a file in Azure's format holds."""
-
-    requests: RequestColumns
-    """The usable rows in the order of the file; the earliest arrives at 0.0."""
-    skipped: Mapping[str, int]
-    """How many rows could not be used, for each reason. Empty if all could."""
-
-
-def read_azure_trace(path: TraceFile, progress: Progress | None = None) -> AzureTrace:
-    """Read an Azure trace: read_trace(path, "azure"), with its arguments and errors."""
-    trace = read_trace(path, "azure", progress)
-    return AzureTrace(trace.requests, trace.skipped)

@@ -15,8 +15,8 @@ static void require(int holds) {
 
 int main(void) {
     size_t count;
-    batching_metrics_options options;
-    require(batching_metrics_options_init(&options, sizeof options) == BATCHING_OK);
+    batching_serving_metrics_config options;
+    require(batching_serving_metrics_config_init(&options, sizeof options) == BATCHING_OK);
     while (scanf("%zu %lf %lf", &count, &options.slo_ttft, &options.slo_e2e) == 3) {
         double *times = calloc(3 * count + 1, sizeof *times);
         int32_t *lengths = calloc(2 * count + 1, sizeof *lengths);
@@ -26,9 +26,9 @@ int main(void) {
             require(scanf("%lf %lf %lf %" SCNd32 " %" SCNd32 " %" SCNu8, &times[i], &times[count + i],
                           &times[2 * count + i], &lengths[i], &lengths[count + i], &success[i]) == 6);
         batching_recorded recorded;
-        batching_metrics metrics;
+        batching_serving_metrics metrics;
         require(batching_recorded_init(&recorded, sizeof recorded) == BATCHING_OK);
-        require(batching_metrics_init(&metrics, sizeof metrics) == BATCHING_OK);
+        require(batching_serving_metrics_init(&metrics, sizeof metrics) == BATCHING_OK);
         recorded.count = (int64_t)count;
         recorded.arrival_time = times;
         recorded.first_token_time = times + count;
@@ -36,7 +36,7 @@ int main(void) {
         recorded.prompt_length = lengths;
         recorded.output_length = lengths + count;
         recorded.success = success;
-        require(batching_metrics_calculate(&recorded, &options, &metrics) == BATCHING_OK);
+        require(batching_serving_metrics_calculate(&recorded, &options, &metrics) == BATCHING_OK);
         printf("%" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 "\n", metrics.completed, metrics.failed,
                metrics.judged, metrics.good, metrics.total_output_tokens);
         free(times);

@@ -8,7 +8,7 @@ int main() {
     std::size_t count = 0;
     double ttft = 0, e2e = 0;
     while (std::cin >> count >> ttft >> e2e) {
-        batching::metrics_options options;
+        batching::serving_metrics_config options;
         options.slo_ttft = ttft;
         options.slo_e2e = e2e;
         std::vector<double> arrival(count), first(count), end(count);

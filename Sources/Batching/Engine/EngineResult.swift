@@ -1,5 +1,5 @@
 /// What the engine made of a list of requests.
-public struct EngineSimulation: Equatable, Sendable {
+public struct EngineResult: Equatable, Sendable {
     /// In the order given, with what each reached filled in: a time that it did not reach is nil.
     public var requests: [Request]
     /// What became of each of `requests`.
@@ -24,8 +24,8 @@ extension Engine {
     ///   would pass its end, or memory runs out; and what a callback of the configuration throws.
     /// - Complexity: as the function over columns, and O(`requests.count`) memory.
     public static func simulate(
-        _ requests: [Request], configuration: EngineConfiguration = EngineConfiguration()
-    ) throws(BatchingError) -> EngineSimulation {
+        _ requests: [Request], configuration: EngineConfig = EngineConfig()
+    ) throws(BatchingError) -> EngineResult {
         let count = requests.count
         let startTime = try ScratchBuffer(count: count, repeating: 0.0)
         let firstTokenTime = try ScratchBuffer(count: count, repeating: 0.0)
@@ -49,7 +49,7 @@ extension Engine {
             simulated[index].endTime = reached(endTime.elements[index])
             simulated[index].tokensGenerated = Int(tokensGenerated.elements[index])
         }
-        return EngineSimulation(
+        return EngineResult(
             requests: simulated,
             // The engine writes raw values of this type only.
             statuses: (0..<count).map { RequestStatus(rawValue: status.elements[$0]).unsafelyUnwrapped },

@@ -18,7 +18,7 @@ struct ReplicaSettings {
     let reservesBlocks: Bool
     let padsBatch: Bool
 
-    init(_ configuration: EngineConfiguration, reservesBlocks: Bool, padsBatch: Bool) {
+    init(_ configuration: EngineConfig, reservesBlocks: Bool, padsBatch: Bool) {
         let threshold = configuration.longPrefillTokenThreshold
         maxNumSeqs = Int(configuration.maxNumSeqs)
         maxNumBatchedTokens = configuration.maxNumBatchedTokens

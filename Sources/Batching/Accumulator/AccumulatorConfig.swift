@@ -1,5 +1,5 @@
 /// What an accumulator keeps.
-public struct AccumulatorConfiguration: Equatable, Sendable {
+public struct AccumulatorConfig: Equatable, Sendable {
     /// Seconds that the window covers, in `slotCount` slots.
     public var window = 60.0
     /// 1...3600.
@@ -29,7 +29,7 @@ struct AccumulatorLimits: BitwiseCopyable {
     var maxGaps: Int
     var slo: ServiceLimits
 
-    init(_ configuration: AccumulatorConfiguration) throws(BatchingError) {
+    init(_ configuration: AccumulatorConfig) throws(BatchingError) {
         func check(_ value: Int, _ name: StaticString, atMost largest: Int) throws(BatchingError) {
             guard value >= 1, value <= largest else {
                 throw .invalid("\(name)", value, "must be between 1 and \(largest)")

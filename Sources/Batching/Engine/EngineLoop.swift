@@ -101,14 +101,14 @@ struct RunLimits {
     /// Up to which iteration, and which step of the walks, work has been counted.
     private var counted: (iterations: Int64, walked: Int64) = (0, 0)
 
-    init(_ configuration: EngineConfiguration) {
+    init(_ configuration: EngineConfig) {
         let time = configuration.timeLimit.map { Nanoseconds(validSeconds: $0) } ?? Nanoseconds(.max)
         self.init(configuration, until: time, from: 0, to: configuration.iterationLimit ?? .max, walked: 0)
     }
 
     /// Of an engine that runs on: up to a time, and to a number of iterations, `from` which it has run already.
     init(
-        _ configuration: EngineConfiguration, until time: Nanoseconds, from first: Int64, to last: Int64,
+        _ configuration: EngineConfig, until time: Nanoseconds, from first: Int64, to last: Int64,
         submitted: Int? = nil, walked: Int64
     ) {
         self.time = time

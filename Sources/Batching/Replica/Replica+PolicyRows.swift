@@ -1,7 +1,7 @@
 // What a custom policy is shown is kept up to date.
 extension Replica where Memory: ~Copyable {
     /// Keeps rows for a custom policy, if there is one.
-    mutating func keepPolicyRows(_ configuration: EngineConfiguration) throws(BatchingError) {
+    mutating func keepPolicyRows(_ configuration: EngineConfig) throws(BatchingError) {
         guard configuration.policy == .custom, let policy = configuration.policyCallback else { return }
         var limits = PolicyView.Contents(PolicyColumns.none)
         limits.maxNumSeqs = settings.maxNumSeqs

@@ -1,5 +1,5 @@
 /// What an engine that runs on holds, as of its clock.
-public struct LiveState: Equatable, Sendable {
+public struct LiveEngineState: Equatable, Sendable {
     /// Seconds.
     public var clock = 0.0
     /// Requests ever submitted, and of those: not arrived yet, waiting, running, and gone.
@@ -26,7 +26,7 @@ public struct LiveState: Equatable, Sendable {
     public var events: Int64 = 0
 }
 
-extension LiveState {
+extension LiveEngineState {
     init<Memory: LiveMemory & ~Copyable>(_ engine: borrowing LiveReplica<Memory>) {
         clock = engine.clock.seconds
         submitted = engine.rows.submitted
@@ -60,7 +60,7 @@ extension LiveState {
 }
 
 /// Columns for what happened, each of `capacity` elements. nil: not wanted.
-public struct LiveEventColumns {
+public struct LiveEngineEventColumns {
     let capacity: Int
     let time: UnsafeMutablePointer<Double>?
     let request: UnsafeMutablePointer<Int64>?
@@ -70,8 +70,8 @@ public struct LiveEventColumns {
     /// - Parameters:
     ///   - time: seconds.
     ///   - request: what the caller calls it.
-    ///   - event: the raw value of a `LiveEventKind`.
-    ///   - tokens: of one that started or was resumed: found in the prefix cache; of one that was rejected: the raw value of
+    ///   - event: the raw value of a `LiveEngineEvent`.
+    ///   - tokens: of one that was admitted or resumed: found in the prefix cache; of one that was rejected: the raw value of
     ///     its `RequestStatus`; otherwise: those that it has.
     public init(
         capacity: Int, time: UnsafeMutablePointer<Double>? = nil, request: UnsafeMutablePointer<Int64>? = nil,
@@ -86,7 +86,7 @@ public struct LiveEventColumns {
 }
 
 extension LiveEvents {
-    mutating func take(into columns: LiveEventColumns) throws(BatchingError) -> Int {
+    mutating func take(into columns: LiveEngineEventColumns) throws(BatchingError) -> Int {
         try take(atMost: columns.capacity) { (position, event) in
             columns.time?[position] = event.time.seconds
             columns.request?[position] = event.id

@@ -1,5 +1,5 @@
 /// What a textbook simulator returns.
-public struct BatchSimulation: Equatable, Sendable {
+public struct TextbookResult: Equatable, Sendable {
     /// New requests, in order of completion (ties: of admission), with their times filled in.
     public var completedRequests: [Request]
     /// Seconds: the end of the last completion, on a clock that starts at 0. 0.0 if there are none.
@@ -15,7 +15,7 @@ public struct BatchSimulation: Equatable, Sendable {
 ///   - timePerToken: seconds an iteration takes.
 public func staticBatchSimulation(
     _ requests: [Request], batchSize: Int, timePerToken: Double = 0.01
-) throws(BatchingError) -> BatchSimulation {
+) throws(BatchingError) -> TextbookResult {
     try simulation(of: requests) { (columns, results) throws(BatchingError) in
         try StaticBatching.simulate(
             columns, batchSize: Int64(batchSize), timePerToken: timePerToken, results: results)
@@ -29,7 +29,7 @@ public func staticBatchSimulation(
 ///   - timePerToken: seconds an iteration takes.
 public func continuousBatchSimulation(
     _ requests: [Request], maxBatchSize: Int, timePerToken: Double = 0.01
-) throws(BatchingError) -> BatchSimulation {
+) throws(BatchingError) -> TextbookResult {
     try simulation(of: requests) { (columns, results) throws(BatchingError) in
         try ContinuousBatching.simulate(
             columns, maxBatchSize: Int64(maxBatchSize), timePerToken: timePerToken, results: results)
@@ -47,7 +47,7 @@ public func compareBatchingStrategies(
 
 private func simulation(
     of requests: [Request], _ simulator: (RequestColumns, ResultColumns) throws(BatchingError) -> RunSummary
-) throws(BatchingError) -> BatchSimulation {
+) throws(BatchingError) -> TextbookResult {
     let count = requests.count
     let startTime = try ScratchBuffer(count: count, repeating: 0.0)
     let firstTokenTime = try ScratchBuffer(count: count, repeating: 0.0)
@@ -71,6 +71,6 @@ private func simulation(
         request.tokensGenerated = request.outputLength
         completed.append(request)
     }
-    return BatchSimulation(
+    return TextbookResult(
         completedRequests: completed, totalTime: summary.totalTime, throughput: summary.throughput)
 }

@@ -1,5 +1,5 @@
 // What an engine is made of, as bytes: all but its callbacks, which no other process could call.
-extension EngineConfiguration {
+extension EngineConfig {
     /// Writes it; or reads it, with the callbacks that it has already.
     mutating func code(_ coder: inout some ByteCoder) throws(BatchingError) {
         try coder.code(choice: &policy)

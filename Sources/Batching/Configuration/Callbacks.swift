@@ -78,7 +78,7 @@ package struct ProgressCallback {
     func callAsFunction(_ progress: EngineProgress) throws(BatchingError) { try body(progress, foreign) }
 }
 
-extension EngineConfiguration {
+extension EngineConfig {
     /// Asked in each iteration if the policy is `.custom`.
     public var customPolicy: CustomScheduler? {
         get {

@@ -12,7 +12,7 @@ public enum Engine {
     /// - Complexity: O(1) an iteration and a request, however many run; O(running) in an iteration in which KV blocks or
     ///   the budget run short, or that is logged.
     public static func simulate(
-        _ requests: RequestColumns, configuration: EngineConfiguration = EngineConfiguration(),
+        _ requests: RequestColumns, configuration: EngineConfig = EngineConfig(),
         results: ResultColumns = ResultColumns(), attribution: AttributionColumns? = nil,
         iterationLog: inout IterationLog?, decisionLog: inout DecisionLog?
     ) throws(BatchingError) -> EngineSummary {
@@ -30,7 +30,7 @@ public enum Engine {
 
     /// The same without logs.
     public static func simulate(
-        _ requests: RequestColumns, configuration: EngineConfiguration = EngineConfiguration(),
+        _ requests: RequestColumns, configuration: EngineConfig = EngineConfig(),
         results: ResultColumns = ResultColumns(), attribution: AttributionColumns? = nil
     ) throws(BatchingError) -> EngineSummary {
         var logs: (IterationLog?, DecisionLog?) = (nil, nil)
@@ -54,12 +54,12 @@ private struct RunOutputs {
 /// A run whose input has been checked.
 private struct EngineRun: ~Copyable {
     let requests: RequestColumns
-    let configuration: EngineConfiguration
+    let configuration: EngineConfig
     let survey: RequestSurvey
     /// nil: the requests are given in order of arrival.
     let arrivals: TimeOrder?
 
-    init(_ requests: RequestColumns, _ configuration: EngineConfiguration) throws(BatchingError) {
+    init(_ requests: RequestColumns, _ configuration: EngineConfig) throws(BatchingError) {
         let survey = try requests.survey()
         if let hashes = requests.prefixHashes { try hashes.check(count: requests.count) }
         try requests.checkEnds()

@@ -1,6 +1,6 @@
-/// How an engine schedules, what it has, and how long an iteration takes. The fields are those of `batching_config` in
+/// How an engine schedules, what it has, and how long an iteration takes. The fields are those of `batching_engine_config` in
 /// the C header, which describes them; where that says "0: …", nil is that default here.
-public struct EngineConfiguration {
+public struct EngineConfig {
     public var policy = PolicyName.vllm
     package var policyCallback: PolicyCallback?
     public var queueOrder = QueueOrder.arrival
@@ -60,7 +60,7 @@ public struct EngineProgress: Sendable {
     public var count: Int
 }
 
-extension EngineConfiguration {
+extension EngineConfig {
     /// Throws unless every value is in its range, and no two contradict each other.
     func check() throws(BatchingError) {
         let largest = Int64(RequestColumns.maximumCount)
