@@ -72,7 +72,9 @@ COMPATIBLE = [
         Change(r"double model_memory_bytes,\s+double flops_per_token", "double weights, double flops"),
         "",
     ),
-    Mutation("a field is appended to an input", append("config", "double appended;"), "struct batching_engine_config grew"),
+    Mutation(
+        "a field is appended to an input", append("config", "double appended;"), "struct batching_engine_config grew"
+    ),
     Mutation(
         "a field is appended to an output", append("summary", "int64_t appended;"), "struct batching_summary grew"
     ),

@@ -144,7 +144,7 @@ def test_every_row_of_a_long_trace_is_used_or_counted(tmp_path: Path) -> None:
 def test_progress_goes_up_to_the_whole_file(tmp_path: Path) -> None:
     path = written(tmp_path, [HEADER, *ROWS_2023 * 40_000])
     reports: list[tuple[int, int]] = []
-    read_azure(path, lambda done, total: reports.append((done, total)))
+    read_azure(path, progress=lambda done, total: reports.append((done, total)))
     assert [done for done, _ in reports] == sorted(done for done, _ in reports)
     assert reports[-1] == (path.stat().st_size, path.stat().st_size)
     assert len(reports) > 2

@@ -253,9 +253,7 @@ class Accumulator(Handle):
         column = byte_column(data, "data")
         self = cls.__new__(cls)
         handle = self._owned(library.batching_accumulator_destroy)
-        check(
-            interruptible(library.batching_accumulator_load, pointer(column), len(column), ctypes.byref(handle))
-        )
+        check(interruptible(library.batching_accumulator_load, pointer(column), len(column), ctypes.byref(handle)))
         self._handle = handle
         self._slo = self._read_slo()
         return self

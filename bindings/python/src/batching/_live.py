@@ -128,7 +128,8 @@ def _listed(told: LiveEngineEventColumns, start: int) -> list[LiveEngineEvent]:
     """A piece of events, each an object of its own."""
     columns = [column[start : start + _PIECE].tolist() for column in (told.time, told.request, told.event, told.tokens)]
     return [
-        LiveEngineEvent(time, request, _EVENTS[event], tokens) for time, request, event, tokens in zip(*columns, strict=True)
+        LiveEngineEvent(time, request, _EVENTS[event], tokens)
+        for time, request, event, tokens in zip(*columns, strict=True)
     ]
 
 
@@ -283,7 +284,10 @@ class LiveEngine(Handle):
 
     def _submit(self, requests: RequestColumns, ids: Int64Array | None, names: Mapping[str, str] | None = None) -> None:
         structure = requests._structure()
-        check(interruptible(library.batching_live_engine_submit, self._handle, ctypes.byref(structure), pointer(ids)), names)
+        check(
+            interruptible(library.batching_live_engine_submit, self._handle, ctypes.byref(structure), pointer(ids)),
+            names,
+        )
 
     def advance(self, time: float = math.inf, *, iterations: int | None = None) -> None:
         """Move the clock on, and do what happens until then.
@@ -490,7 +494,11 @@ class LiveEngine(Handle):
         handle = self._owned(library.batching_live_engine_destroy)
         check(
             interruptible(
-                library.batching_live_engine_load, pointer(column), len(column), ctypes.byref(config), ctypes.byref(handle)
+                library.batching_live_engine_load,
+                pointer(column),
+                len(column),
+                ctypes.byref(config),
+                ctypes.byref(handle),
             ),
             self._names,
         )

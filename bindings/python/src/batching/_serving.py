@@ -222,7 +222,10 @@ def measure(
 
     def calculate(metrics: _abi.ServingMetrics) -> int:
         status: int = interruptible(
-            library.batching_serving_metrics_calculate, ctypes.byref(structure), ctypes.byref(options), ctypes.byref(metrics)
+            library.batching_serving_metrics_calculate,
+            ctypes.byref(structure),
+            ctypes.byref(options),
+            ctypes.byref(metrics),
         )
         return status
 
