@@ -24,7 +24,7 @@
 static const char SCRIPT[] =
     "import ctypes\n"
     "import batching\n"
-    "from batching._library import library\n"
+    "from batching._ffi.loader import library\n"
     "\n"
     "columns = batching.RequestColumns(output_length=[50, 200, 30, 150], arrival_time=[0.0, 0.1, 0.2, 0.3])\n"
     "result = batching.simulate_continuous(columns, 2, time_per_token=0.01)\n"

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from batching import AccumulatorEvent, EndReason, Event, RequestStatus, _abi
+from batching import AccumulatorEvent, EndReason, Event, RequestStatus
+from batching._ffi import abi
 
 HEADER = Path(__file__).parents[3] / "include" / "batching.h"
 
@@ -23,30 +24,30 @@ SCALARS: dict[str, Any] = {
     "double": ctypes.c_double,
     "batching_status": ctypes.c_int32,
 }
-STRUCTURES = {structure.c_name: structure for structure in _abi.STRUCTURES}
+STRUCTURES = {structure.c_name: structure for structure in abi.STRUCTURES}
 
 # The names of the constants that begin with each of these, and what Python has for them.
 WORDS: dict[str, Mapping[str, int]] = {
     "BATCHING_REQUEST_": RequestStatus.__members__,
     "BATCHING_END_": EndReason.__members__,
     "BATCHING_EVENT_": Event.__members__,
-    "BATCHING_POLICY_": {name.upper(): value for name, value in _abi.POLICIES.items()},
-    "BATCHING_QUEUE_": {name.upper(): value for name, value in _abi.QUEUE_ORDERS.items()},
-    "BATCHING_CONVENTION_": {name.upper(): value for name, value in _abi.CONVENTIONS.items()},
-    "BATCHING_PERCENTILE_": {name.upper(): value for name, value in _abi.PERCENTILE_METHODS.items()},
-    "BATCHING_ARRIVALS_": {name.upper(): value for name, value in _abi.ARRIVALS.items()},
-    "BATCHING_RAMP_": {name.upper(): value for name, value in _abi.RAMPS.items()},
-    "BATCHING_LENGTHS_": {name.upper(): value for name, value in _abi.LENGTHS.items()},
-    "BATCHING_FINISHED_": {name.upper(): value for name, value in _abi.FINISHED.items()},
-    "BATCHING_FAILED_": {name.upper(): value for name, value in _abi.FAILED.items()},
+    "BATCHING_POLICY_": {name.upper(): value for name, value in abi.POLICIES.items()},
+    "BATCHING_QUEUE_": {name.upper(): value for name, value in abi.QUEUE_ORDERS.items()},
+    "BATCHING_CONVENTION_": {name.upper(): value for name, value in abi.CONVENTIONS.items()},
+    "BATCHING_PERCENTILE_": {name.upper(): value for name, value in abi.PERCENTILE_METHODS.items()},
+    "BATCHING_ARRIVALS_": {name.upper(): value for name, value in abi.ARRIVALS.items()},
+    "BATCHING_RAMP_": {name.upper(): value for name, value in abi.RAMPS.items()},
+    "BATCHING_LENGTHS_": {name.upper(): value for name, value in abi.LENGTHS.items()},
+    "BATCHING_FINISHED_": {name.upper(): value for name, value in abi.FINISHED.items()},
+    "BATCHING_FAILED_": {name.upper(): value for name, value in abi.FAILED.items()},
     "BATCHING_ACCUMULATOR_": {
         **AccumulatorEvent.__members__,
-        **{name.upper(): value for name, value in _abi.SCOPES.items()},
+        **{name.upper(): value for name, value in abi.SCOPES.items()},
     },
     "BATCHING_TIME_": {
-        "CONSTANT": _abi.TIME_CONSTANT,
-        "AFFINE": _abi.TIME_AFFINE,
-        "CALLBACK": _abi.TIME_CALLBACK,
+        "CONSTANT": abi.TIME_CONSTANT,
+        "AFFINE": abi.TIME_AFFINE,
+        "CALLBACK": abi.TIME_CALLBACK,
     },
 }
 
@@ -64,7 +65,7 @@ def python_type(declarator: str) -> Any:
     assert match, declarator
     name, star = match.groups()
     if not star:
-        return SCALARS.get(name) or _abi.CALLBACKS[name]
+        return SCALARS.get(name) or abi.CALLBACKS[name]
     if name in {"batching_accumulator", "batching_live_engine"}:
         return ctypes.c_void_p if star == "*" else ctypes.POINTER(ctypes.c_void_p)
     if name == "char":
@@ -74,14 +75,14 @@ def python_type(declarator: str) -> Any:
     return ctypes.POINTER(STRUCTURES.get(name) or SCALARS[name])
 
 
-def prototypes() -> dict[str, _abi.Signature]:
+def prototypes() -> dict[str, abi.Signature]:
     return {
         name: signature(result, arguments)
         for result, name, arguments in re.findall(r"([\w ]+?[ *]+)(batching_\w+)\(([^()]*)\);", declarations())
     }
 
 
-def callbacks() -> dict[str, _abi.Signature]:
+def callbacks() -> dict[str, abi.Signature]:
     """The types of functions that a caller hands to the library."""
     return {
         name: signature(result, arguments)
@@ -89,9 +90,9 @@ def callbacks() -> dict[str, _abi.Signature]:
     }
 
 
-def signature(result: str, arguments: str) -> _abi.Signature:
+def signature(result: str, arguments: str) -> abi.Signature:
     types = [] if arguments.strip() == "void" else [python_type(argument) for argument in arguments.split(",")]
-    return _abi.Signature(python_type(result), types)
+    return abi.Signature(python_type(result), types)
 
 
 def structures() -> dict[str, list[tuple[str, Any]]]:
@@ -106,17 +107,17 @@ def structures() -> dict[str, list[tuple[str, Any]]]:
 def test_the_table_has_the_functions_of_the_header() -> None:
     expected = prototypes()
     assert len(expected) + len(callbacks()) == declarations().count(");")
-    assert set(_abi.FUNCTIONS) == set(expected)
+    assert set(abi.FUNCTIONS) == set(expected)
 
 
-@pytest.mark.parametrize("name", sorted(_abi.FUNCTIONS))
+@pytest.mark.parametrize("name", sorted(abi.FUNCTIONS))
 def test_a_function_has_the_types_of_the_header(name: str) -> None:
-    assert _abi.FUNCTIONS[name] == prototypes()[name]
+    assert abi.FUNCTIONS[name] == prototypes()[name]
 
 
-@pytest.mark.parametrize("name", sorted(_abi.FUNCTIONS))
+@pytest.mark.parametrize("name", sorted(abi.FUNCTIONS))
 def test_the_prototype_beside_a_function_is_that_of_the_header(name: str) -> None:
-    source = Path(_abi.__file__).read_text(encoding="utf-8")
+    source = Path(abi.__file__).read_text(encoding="utf-8")
     comments = re.sub(r"\s+", " ", " ".join(re.findall(r"^    # (.*)$", source, flags=re.MULTILINE)))
     header = re.search(rf"[\w ]+?[ *]+{name}\([^()]*\);", declarations())
     assert header is not None
@@ -125,9 +126,9 @@ def test_the_prototype_beside_a_function_is_that_of_the_header(name: str) -> Non
 
 def test_the_callbacks_have_the_types_of_the_header() -> None:
     expected = callbacks()
-    assert set(_abi.CALLBACKS) == set(expected)
-    for name, callback in _abi.CALLBACKS.items():
-        assert _abi.Signature(callback._restype_, list(callback._argtypes_)) == expected[name]
+    assert set(abi.CALLBACKS) == set(expected)
+    for name, callback in abi.CALLBACKS.items():
+        assert abi.Signature(callback._restype_, list(callback._argtypes_)) == expected[name]
 
 
 def test_the_structs_have_the_fields_of_the_header() -> None:
@@ -159,11 +160,11 @@ def test_the_structs_have_the_layout_that_c_gives_them(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("macro", "value"),
     [
-        ("BATCHING_OK", _abi.OK),
-        ("BATCHING_ERROR_OUT_OF_MEMORY", _abi.ERROR_OUT_OF_MEMORY),
-        ("BATCHING_ERROR_CANCELLED", _abi.ERROR_CANCELLED),
-        ("BATCHING_ERROR_BUSY", _abi.ERROR_BUSY),
-        ("BATCHING_COUNT_MAX", _abi.COUNT_MAX),
+        ("BATCHING_OK", abi.OK),
+        ("BATCHING_ERROR_OUT_OF_MEMORY", abi.ERROR_OUT_OF_MEMORY),
+        ("BATCHING_ERROR_CANCELLED", abi.ERROR_CANCELLED),
+        ("BATCHING_ERROR_BUSY", abi.ERROR_BUSY),
+        ("BATCHING_COUNT_MAX", abi.COUNT_MAX),
     ],
 )
 def test_constants_are_those_of_the_header(macro: str, value: int) -> None:

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import batching
-from batching import _clock
-from batching._calls import Float64Array
+from batching._columns import clock
+from batching._ffi.calls import Float64Array
 
 UNITS = (10**9, 10**6, 10**3, 1)
 """Nanoseconds in a unit of the files that are read."""
@@ -82,20 +82,20 @@ def test_python_rounds_times_near_a_tie_as_rational_numbers_do() -> None:
     for per_unit in UNITS:
         times = near_ties(300) * (10**9 / per_unit)
         expected = [exact(time, per_unit) for time in times.tolist()]
-        assert [_clock.nanosecond_count(time, per_unit) for time in times.tolist()] == expected
-        assert _clock.nanosecond_column(times, per_unit).tolist() == expected
+        assert [clock.nanosecond_count(time, per_unit) for time in times.tolist()] == expected
+        assert clock.nanosecond_column(times, per_unit).tolist() == expected
 
 
 @given(st.floats(0.0, 9223372036.0), st.sampled_from(UNITS))
 def test_python_rounds_any_time(time: float, per_unit: int) -> None:
     scaled = time * 10**9 / per_unit
     if exact(scaled, per_unit) < 2**63:
-        assert _clock.nanosecond_count(scaled, per_unit) == exact(scaled, per_unit)
-        assert _clock.nanosecond_column(np.array([scaled]), per_unit).tolist() == [exact(scaled, per_unit)]
+        assert clock.nanosecond_count(scaled, per_unit) == exact(scaled, per_unit)
+        assert clock.nanosecond_column(np.array([scaled]), per_unit).tolist() == [exact(scaled, per_unit)]
 
 
 @given(st.integers(0, 9223372036 * 10**9))
 def test_seconds_are_the_nearest_double(count: int) -> None:
-    assert _clock.second_column(np.array([count])).tolist() == [pytest.approx(count / 10**9, rel=2**-52, abs=0)]
+    assert clock.second_column(np.array([count])).tolist() == [pytest.approx(count / 10**9, rel=2**-52, abs=0)]
     if count <= 2**53:
-        assert _clock.second_column(np.array([count])).tolist() == [count / 10**9]
+        assert clock.second_column(np.array([count])).tolist() == [count / 10**9]

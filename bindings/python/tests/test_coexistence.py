@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from batching import _library
+from batching._ffi import loader
 
 TESTS = Path(__file__).parent
 # By hand, for 1000: of each i, i + 3 i + 9, over 0 ... 999.
@@ -28,7 +28,7 @@ def libraries(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("libraries")
     made = {name: folder / f"{name}.so" for name in ("first", "second", "shared_runtime", "static_runtime")}
     for name in ("first", "second"):
-        shutil.copy(_library.candidate()[0], made[name])
+        shutil.copy(loader.candidate()[0], made[name])
     compile_library = ["swiftc", "-O", "-parse-as-library", "-emit-library", str(TESTS / "other_runtime.swift")]
     with_foundation = ["-module-name", "SharedRuntime", "-D", "FOUNDATION"]
     subprocess.run([*compile_library, *with_foundation, "-o", made["shared_runtime"]], check=True, cwd=folder)

@@ -28,7 +28,7 @@ pytest.importorskip("pyarrow")
 
 from typer.testing import CliRunner, Result
 
-from batching._command._application import application
+from batching._command.application import application
 
 TRACE = (
     "TIMESTAMP,ContextTokens,GeneratedTokens\r\n"
@@ -336,13 +336,13 @@ def test_ctrl_c_ends_it_with_130() -> None:
     # Sent once the run is under way, however long it takes to get there; it goes on for seconds.
     program = (
         "import os, signal, threading\n"
-        "from batching._command import _runs\n"
-        "from batching._command._application import application\n"
-        "simulate = _runs.simulate\n"
+        "from batching._command import runs\n"
+        "from batching._command.application import application\n"
+        "simulate = runs.simulate\n"
         "def interrupted(*arguments, **settings):\n"
         "    threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()\n"
         "    return simulate(*arguments, **settings)\n"
-        "_runs.simulate = interrupted\n"
+        "runs.simulate = interrupted\n"
         "application(['simulate', '--num-requests', '3000000', '--max-num-seqs', '1'])\n"
     )
     ended = bounded.run([sys.executable, "-c", program])

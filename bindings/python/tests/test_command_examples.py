@@ -26,7 +26,7 @@ pytest.importorskip("pyarrow")
 import typer.main
 from typer.testing import CliRunner
 
-from batching._command._application import application
+from batching._command.application import application
 
 README = Path(__file__).parents[3] / "README.md"
 

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 import batching
-from batching._command._application import application
+from batching._command.application import application
 
 
 def run(*arguments: str | Path) -> Any:

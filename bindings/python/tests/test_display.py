@@ -20,7 +20,7 @@ from batching import (
     simulate,
     simulate_continuous,
 )
-from batching._display import Displayed, Table, count, rate, seconds, share
+from batching._columns.display import Displayed, Table, count, rate, seconds, share
 
 LESSON = RequestColumns([50, 200, 30, 150], arrival_time=[0.0, 0.1, 0.2, 0.3])
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from batching import RequestColumns, generate_workload, simulate
-from batching._calls import Float64Array, Int32Array
+from batching._ffi.calls import Float64Array, Int32Array
 
 RUNS = 40
 STUDENT_T = 3.558

@@ -12,9 +12,9 @@ import batching
 
 MODULES = [
     module.name
-    for module in pkgutil.iter_modules(batching.__path__, "batching.")
+    for module in pkgutil.walk_packages(batching.__path__, "batching.")
     # These need an extra, run as a program, or are the shared library.
-    if module.name not in {"batching._drawing", "batching.__main__", "batching.libbatching"}
+    if module.name not in {"batching._output.drawing", "batching.__main__", "batching.libbatching"}
 ]
 
 

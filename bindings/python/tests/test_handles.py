@@ -28,7 +28,7 @@ from batching import (
     RequestColumns,
     simulate,
 )
-from batching._library import library
+from batching._ffi.loader import library
 
 TIME = AffineTime(base=0.005, per_prefill_token=1e-4, per_decode_token=1e-5)
 

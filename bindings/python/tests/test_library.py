@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 import batching
-from batching import _library
+from batching._ffi import loader
 
 
 def import_batching(library: str | None) -> subprocess.CompletedProcess[str]:
-    environment = {name: value for name, value in os.environ.items() if name != _library.ENVIRONMENT_VARIABLE}
+    environment = {name: value for name, value in os.environ.items() if name != loader.ENVIRONMENT_VARIABLE}
     if library is not None:
-        environment[_library.ENVIRONMENT_VARIABLE] = library
+        environment[loader.ENVIRONMENT_VARIABLE] = library
     program = (
         "try:\n"
         "    import batching\n"
@@ -39,7 +39,7 @@ def compiled(source: str, directory: Path) -> str:
 
 def test_the_variable_comes_first(tmp_path: Path) -> None:
     copy = tmp_path / "copy.so"
-    shutil.copy(_library.candidate()[0], copy)
+    shutil.copy(loader.candidate()[0], copy)
     assert import_batching(str(copy)).stdout == "0.01\n"
 
 
@@ -58,7 +58,7 @@ def test_another_library_is_recognised(tmp_path: Path) -> None:
     assert "is not libbatching" in import_batching(library).stdout
 
 
-@pytest.mark.parametrize("number", [1_000_000, 2_000, 7])
+@pytest.mark.parametrize("number", [1_000_000, 1_000, 7])
 def test_another_version_is_explained(tmp_path: Path, number: int) -> None:
     library = compiled(f"int batching_version_number(void) {{ return {number}; }}\n", tmp_path)
     said = import_batching(library).stdout
@@ -67,11 +67,11 @@ def test_another_version_is_explained(tmp_path: Path, number: int) -> None:
 
 
 def test_another_patch_version_will_do_but_must_be_complete(tmp_path: Path) -> None:
-    library = compiled("int batching_version_number(void) { return 1009; }\n", tmp_path)
+    library = compiled("int batching_version_number(void) { return 2009; }\n", tmp_path)
     assert "is no complete libbatching" in import_batching(library).stdout
 
 
 def test_the_package_and_the_library_say_the_same_version() -> None:
     major, minor, patch = (int(part) for part in batching.__version__.split("."))
-    assert _library.library.batching_version_number() == major * 1_000_000 + minor * 1_000 + patch
-    assert _library.library.batching_version().decode() == batching.__version__
+    assert loader.library.batching_version_number() == major * 1_000_000 + minor * 1_000 + patch
+    assert loader.library.batching_version().decode() == batching.__version__

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import batching
-from batching._calls import Float64Array
+from batching._ffi.calls import Float64Array
 
 LARGEST = 1.7976931348623157e308
 

@@ -23,8 +23,8 @@ from batching import (
     simulate_continuous,
     simulate_static,
 )
-from batching._palette import run_line
-from batching._schedule import apart, free_slots, readable_window, schedule_of, slot_time, slot_use
+from batching._output.palette import run_line
+from batching._output.slots import apart, free_slots, readable_window, schedule_of, slot_time, slot_use
 
 LESSON = RequestColumns([50, 200, 30, 150], arrival_time=[0.0, 0.1, 0.2, 0.3])
 
@@ -221,7 +221,7 @@ class TestFigure:
 
 
 def test_without_matplotlib_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "batching._drawing", raising=False)
+    monkeypatch.delitem(sys.modules, "batching._output.drawing", raising=False)
     monkeypatch.setitem(sys.modules, "matplotlib.axes", None)
     with pytest.raises(MissingExtraError, match=r"needs matplotlib.*pip install 'batching\[plot\]'"):
         plot_comparison(*both(LESSON, 2))

@@ -23,8 +23,8 @@ pytest.importorskip("rich")
 
 from typer.testing import CliRunner
 
-from batching._command._application import application
-from batching._command._queue_growth import queue_grows
+from batching._command.application import application
+from batching._command.queue_growth import queue_grows
 
 SERVED = 100.0  # requests a second: one at a time, 0.01 s each
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from batching import _library
+from batching._ffi import loader
 
 ROOT = Path(__file__).parents[3]
 README = ROOT / "README.md"
@@ -89,7 +89,7 @@ def test_compiled(tmp_path: Path, language: str, suffix: str, compiler: list[str
     (program,) = programs(language)
     source, executable = tmp_path / f"program{suffix}", tmp_path / "program"
     source.write_text(program, encoding="utf-8")
-    library = Path(_library.candidate()[0]).resolve()
+    library = Path(loader.candidate()[0]).resolve()
     # The file's own path instead of -lbatching: a package's copy of the library has no folder of links around it.
     output_of(
         *compiler, "-Wall", "-Werror", f"-I{ROOT / 'include'}", source, library, "-o", executable, folder=tmp_path

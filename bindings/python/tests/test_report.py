@@ -16,11 +16,11 @@ pytest.importorskip("jinja2")
 pytest.importorskip("plotly")
 
 from batching import generate_conversation_workload
-from batching._command._progress import long_work
-from batching._command._report import report
-from batching._command._runs import Run, run_all
-from batching._command._settings import plans
-from batching._command._workload import WorkloadSource
+from batching._command.progress import long_work
+from batching._command.report import report
+from batching._command.runs import Run, run_all
+from batching._command.settings import plans
+from batching._command.workload import WorkloadSource
 
 CHARTS = ["latency-ttft", "latency-tpot", "latency-e2e", "load-running", "load-waiting", "load-kv-use",
           "schedule-0", "schedule-1", "attribution"]  # fmt: skip

@@ -12,7 +12,6 @@ import pytest
 
 import batching
 from batching import RequestColumns, RequestStatus, Result, TextbookResult, write_results
-from batching._run_times import token_times
 
 pyarrow: Any = pytest.importorskip("pyarrow")
 pytest.importorskip("pyarrow.csv")
@@ -339,8 +338,8 @@ def test_a_link_stays(tmp_path: Path) -> None:
 
 def test_without_pyarrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    monkeypatch.delitem(sys.modules, "batching._results_table", raising=False)
-    monkeypatch.delattr(batching, "_results_table", raising=False)
+    monkeypatch.delitem(sys.modules, "batching._output.results_table", raising=False)
+    monkeypatch.delattr(batching._output, "results_table", raising=False)
     with pytest.raises(batching.MissingExtraError, match=r"writing results needs pyarrow.*batching\[traces\]"):
         write_results(batching.simulate(RequestColumns([1])), tmp_path / "results.csv")
 
@@ -385,7 +384,7 @@ def test_token_times_of_the_logs_fit_the_results(settings: dict[str, Any]) -> No
     result = batching.simulate(requests, log_iterations=True, log_decisions=True, **settings)
     if "num_gpu_blocks" in settings:
         assert result.total_preemptions > 0
-    tokens = token_times(result)
+    tokens = result._token_times()
     assert tokens is not None
     assert np.diff(tokens.offsets).tolist() == result.tokens_generated.tolist()
     assert (tokens.times[tokens.offsets[:-1]] / 1e9).tolist() == result.first_token_time.tolist()
@@ -401,6 +400,6 @@ def test_token_times_of_the_logs_fit_the_results(settings: dict[str, Any]) -> No
 
 def test_token_times_need_both_logs() -> None:
     requests = RequestColumns([2])
-    assert token_times(batching.simulate(requests, log_iterations=True)) is None
-    assert token_times(batching.simulate(requests, log_decisions=True)) is None
-    assert token_times(batching.simulate_continuous(requests, 1)) is None
+    assert batching.simulate(requests, log_iterations=True)._token_times() is None
+    assert batching.simulate(requests, log_decisions=True)._token_times() is None
+    assert batching.simulate_continuous(requests, 1)._token_times() is None

@@ -31,8 +31,8 @@ from batching import (
     simulate_continuous,
     simulate_static,
 )
-from batching._library import library
-from batching._signals import GO_ON, _set_interrupt, _Watch, interruptible
+from batching._ffi.loader import library
+from batching._ffi.signals import GO_ON, _set_interrupt, _Watch, interruptible
 
 TIME = AffineTime(base=1e-6, per_context_token=1.7e-9)
 ENDLESS = RequestColumns([2**30], [1])
@@ -247,7 +247,7 @@ def test_a_call_on_columns_asks_within_a_bounded_number_of_rows(
             asked.append(user_data)
             return GO_ON
 
-    monkeypatch.setattr("batching._signals._idle", [Counted()])
+    monkeypatch.setattr("batching._ffi.signals._idle", [Counted()])
     call()
     assert asked
 

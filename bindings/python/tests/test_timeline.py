@@ -15,8 +15,8 @@ from batching import (
     simulate,
     simulate_continuous,
 )
-from batching._schedule import middle_window, schedule_of, slot_time
-from batching._timeline import Curve, LoadCurves, distribution, latencies, load_curves, thinned
+from batching._output.slots import middle_window, schedule_of, slot_time
+from batching._output.timeline import Curve, LoadCurves, distribution, latencies, load_curves, thinned
 
 LESSON = RequestColumns([50, 200, 30, 150], prompt_length=[8] * 4, arrival_time=[0.0, 0.1, 0.2, 0.3])
 
@@ -159,7 +159,7 @@ class TestFigures:
 
 
 def test_without_matplotlib_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "batching._drawing", raising=False)
+    monkeypatch.delitem(sys.modules, "batching._output.drawing", raising=False)
     monkeypatch.setitem(sys.modules, "matplotlib.axes", None)
     for draw in (simulate(LESSON).plot_timeline, simulate(LESSON).plot_latency):
         with pytest.raises(MissingExtraError, match=r"needs matplotlib.*pip install 'batching\[plot\]'"):

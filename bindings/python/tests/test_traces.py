@@ -184,7 +184,7 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_without_pyarrow_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.delitem(sys.modules, "batching._trace_formats.csv_traces", raising=False)
+    monkeypatch.delitem(sys.modules, "batching._traces.formats.csv_traces", raising=False)
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(MissingExtraError, match=r"needs pyarrow.*pip install 'batching\[traces\]'"):
         read_azure(written(tmp_path, [HEADER, *ROWS_2023]))

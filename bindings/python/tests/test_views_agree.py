@@ -23,7 +23,6 @@ from batching import (
     RequestStatus,
     Result,
     ServingMetrics,
-    _library,
     measure,
     read_trace,
     vllm_bench_json,
@@ -36,7 +35,8 @@ pytest.importorskip("typer")
 
 from typer.testing import CliRunner
 
-from batching._command._application import application
+from batching._command.application import application
+from batching._ffi import loader
 
 SEEDS = range(100)
 
@@ -185,7 +185,7 @@ def test_every_view_counts_the_same(seed: int, tmp_path: Path) -> None:
 def test_c_and_cpp_count_the_same(compiler: str, source: str, tmp_path: Path) -> None:
     if shutil.which(compiler) is None:
         pytest.skip(f"needs {compiler}")
-    here, library = Path(__file__).resolve().parent, Path(_library.candidate()[0]).resolve()
+    here, library = Path(__file__).resolve().parent, Path(loader.candidate()[0]).resolve()
     include, program = f"-I{here.parents[2] / 'include'}", tmp_path / "views"
     subprocess.run([compiler, include, here / "native" / source, library, "-o", program], check=True)
     (tmp_path / "libbatching.so.1").symlink_to(library)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import batching
 import slow_bench
 from batching import SLO, RequestColumns, Result, vllm_bench_json, write_vllm_bench
-from batching._vllm_bench import _repeated
+from batching._output.vllm_bench import _repeated
 
 DATA = Path(os.environ.get("BATCHING_DATA", "")) / "metrics"
 PERCENTILES = [0, 25, 90, 99, 99.9, 100]

@@ -6,19 +6,22 @@ serving engine: vLLM's scheduler with its paged KV cache, and policies to compar
 are tokens. Same input, same bytes out, in every thread, process and machine.
 """
 
-from batching import _interruption
-from batching._accumulator import Accumulator, AccumulatorEvent, AccumulatorState
-from batching._attribution import Attribution, AttributionBand, AttributionParts
-from batching._capacity import calculate_arithmetic_intensity_with_batch, optimal_batch_size
-from batching._columns import CompletedColumns, RequestColumns
-from batching._conversation import generate_conversation_workload
-from batching._engine import simulate
-from batching._engine_callbacks import Iteration, Progress
-from batching._engine_config import AffineTime, Policy, QueueOrder
-from batching._engine_logs import DecisionLog, IterationLog
-from batching._engine_result import Result
-from batching._engine_words import EndReason, Event, RequestStatus
-from batching._errors import (
+# First of all: Ctrl-C may come while the rest is loaded.
+from batching._ffi import interruption
+
+# isort: split
+from batching._columns.columns import CompletedColumns, RequestColumns
+from batching._columns.recorded import RecordedRequests
+from batching._columns.requests import Request
+from batching._engine.attribution import Attribution, AttributionBand, AttributionParts
+from batching._engine.callbacks import Iteration, Progress
+from batching._engine.config import AffineTime, Policy, QueueOrder
+from batching._engine.logs import DecisionLog, IterationLog
+from batching._engine.policy import CustomPolicy, PolicyDecision, PolicyView
+from batching._engine.result import Result
+from batching._engine.simulate import simulate
+from batching._engine.words import EndReason, Event, RequestStatus
+from batching._ffi.errors import (
     BatchingBusyError,
     BatchingCancelledError,
     BatchingError,
@@ -27,19 +30,40 @@ from batching._errors import (
     BatchingValueError,
     MissingExtraError,
 )
-from batching._estimates import Estimate, EstimateColumns
-from batching._live import LiveEngine, LiveEngineEvent, LiveEngineEventColumns, LiveEngineState
-from batching._load import Load, LoadTimeline, load_over_time
-from batching._metrics import BatchMetrics, LatencyColumns, remaining_tokens, request_latencies
-from batching._plot import plot_comparison, plot_runs
-from batching._policy import CustomPolicy, PolicyDecision, PolicyView
-from batching._recorded import RecordedRequests
-from batching._requests import Request
-from batching._results_file import write_results
-from batching._schedule_trace import write_schedule_trace
-from batching._serving import SLO, Distribution, ServingMetrics, distribution, measure
-from batching._simulators import TextbookResult, simulate_continuous, simulate_static
-from batching._synthetic import (
+from batching._live.engine import LiveEngine, LiveEngineEvent, LiveEngineEventColumns, LiveEngineState
+from batching._live.estimates import Estimate, EstimateColumns
+from batching._metrics.accumulator import Accumulator, AccumulatorEvent, AccumulatorState
+from batching._metrics.batch import BatchMetrics, LatencyColumns, remaining_tokens, request_latencies
+from batching._metrics.load import Load, LoadTimeline, load_over_time
+from batching._metrics.serving import SLO, Distribution, ServingMetrics, distribution, measure
+from batching._metrics.tools import (
+    aiperf_effective_concurrency,
+    aiperf_metrics,
+    sglang_metrics,
+    sglang_steady_state,
+    vllm_metrics,
+)
+from batching._output.plot import plot_comparison, plot_runs
+from batching._output.results_file import write_results
+from batching._output.schedule_trace import write_schedule_trace
+from batching._output.vllm_bench import vllm_bench_json, write_vllm_bench
+from batching._textbook.capacity import calculate_arithmetic_intensity_with_batch, optimal_batch_size
+from batching._textbook.lesson import (
+    RequestLatency,
+    StrategyComparison,
+    calculate_batch_metrics,
+    calculate_request_latency,
+    compare_batching_strategies,
+    continuous_batch_simulation,
+    simulate_workload,
+    static_batch_simulation,
+)
+from batching._textbook.simulators import TextbookResult, simulate_continuous, simulate_static
+from batching._traces.read import read_runs, read_trace
+from batching._traces.trace import TRACE_FORMATS, Trace, TraceError
+from batching._version import __version__
+from batching._workloads.conversation import generate_conversation_workload
+from batching._workloads.synthetic import (
     Arrivals,
     ConstantArrivals,
     EmpiricalLengths,
@@ -55,27 +79,7 @@ from batching._synthetic import (
     ZipfLengths,
     generate_requests,
 )
-from batching._textbook import (
-    RequestLatency,
-    StrategyComparison,
-    calculate_batch_metrics,
-    calculate_request_latency,
-    compare_batching_strategies,
-    continuous_batch_simulation,
-    simulate_workload,
-    static_batch_simulation,
-)
-from batching._tools import (
-    aiperf_effective_concurrency,
-    aiperf_metrics,
-    sglang_metrics,
-    sglang_steady_state,
-    vllm_metrics,
-)
-from batching._traces import TRACE_FORMATS, Trace, TraceError, read_runs, read_trace
-from batching._version import __version__
-from batching._vllm_bench import vllm_bench_json, write_vllm_bench
-from batching._workloads import generate_workload
+from batching._workloads.workload import generate_workload
 
 __all__ = [
     "SLO",
@@ -176,4 +180,4 @@ __all__ = [
     "write_vllm_bench",
 ]
 
-_interruption.end()
+interruption.end()

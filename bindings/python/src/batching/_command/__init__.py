@@ -4,20 +4,20 @@
 
 import sys
 
-from batching import _interruption
-from batching._errors import MissingExtraError
+from batching._ffi import interruption
+from batching._ffi.errors import MissingExtraError
 
 
 def main() -> None:
     """Run the command with the arguments of the process."""
-    _interruption.begin()
+    interruption.begin()
     try:
         import rich  # noqa: F401, PLC0415
         import typer  # noqa: F401, PLC0415
     except ImportError as error:
         print(MissingExtraError("the command", error.name or "typer and rich", "cli"), file=sys.stderr)
         raise SystemExit(2) from None
-    from batching._command._application import application  # noqa: PLC0415  (needs both)
+    from batching._command.application import application  # noqa: PLC0415  (needs both)
 
-    _interruption.end()
+    interruption.end()
     application(prog_name="batching")

@@ -1,0 +1,1 @@
+"""Requests and what became of them as columns, and how columns print."""

@@ -1,0 +1,104 @@
+"""`batching compare`: policies or settings on one workload."""
+
+import json as json_text
+from inspect import cleandoc
+from typing import Annotated, Any, Final
+
+import typer
+
+from batching._command import options
+from batching._command.errors import one_sentence_errors
+from batching._command.progress import long_work
+from batching._command.runs import FIGURES, Run, as_json, improvement, run_all
+from batching._command.settings import iteration_time as parsed_time
+from batching._command.settings import plans
+from batching._command.tables import comparison, console, remarks, say, settings_line, show, workload_lines
+from batching._command.workload import WorkloadSource, workload_of
+from batching._ffi.errors import BatchingValueError
+from batching._output.plot import plot_runs, write_figure
+
+_MOST_RUNS: Final = 64
+_USUAL_POLICIES: Final = ("static", "continuous", "vllm")
+_EXAMPLES: Final = """Examples:
+
+\b
+  batching compare --plot comparison.png --report report.html
+  batching compare --policy static --policy vllm --trace AzureLLMInferenceTrace_conv.csv
+  batching compare --policy vllm --request-rate 8 --setting max_num_batched_tokens=512,2048,8192 --json"""
+
+
+def compare(  # noqa: PLR0917  (options, which are not passed by position)
+    policy: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="vllm, continuous, orca, static or dynamic. May be repeated."),
+    ] = None,
+    trace: options.Trace = None,
+    num_requests: options.NumRequests = options.USUAL_NUM_REQUESTS,
+    seed: options.Seed = options.USUAL_SEED,
+    request_rate: options.RequestRate = None,
+    max_num_seqs: options.MaxNumSeqs = options.USUAL_MAX_NUM_SEQS,
+    num_gpu_blocks: options.NumGpuBlocks = None,
+    iteration_time: options.IterationTime = options.USUAL_ITERATION_TIME,
+    setting: options.Setting = None,
+    plot: options.Plot = None,
+    report: options.Report = None,
+    *,
+    json: options.Json = False,
+) -> None:
+    """Compare policies, or settings, on the same requests.
+
+    Policies have a column each, combinations of settings a row; the best is marked, and the last column or row tells
+    how many times better it is than the first run. Without --trace the requests are generated after the published
+    statistics of the Azure conversation trace of 2023.
+    """
+    with one_sentence_errors():
+        options.check_output("--plot", plot, (".png", ".svg"))
+        options.check_output("--report", report, (".html",))
+        common: dict[str, Any] = {
+            "max_num_seqs": max_num_seqs,
+            "num_gpu_blocks": num_gpu_blocks,
+            "iteration_time": parsed_time(iteration_time),
+        }
+        planned = plans(policy or _USUAL_POLICIES, common, setting or [])
+        if len(planned) > _MOST_RUNS:
+            raise BatchingValueError(f"these are {len(planned)} runs: must be at most {_MOST_RUNS}")
+        with long_work() as work:
+            workload = workload_of(trace, num_requests, seed, request_rate, work)
+            runs = run_all(
+                workload, planned, work, log=report is not None, attribution=plot is not None or report is not None
+            )
+            if plot is not None:
+                with work.step("drawing"):
+                    write_figure(plot_runs({run.name: run.result for run in runs}), plot)
+            if report is not None:
+                with work.step("writing the report"):
+                    from batching._command.report import write_report  # noqa: PLC0415  (needs more packages)
+
+                    write_report(report, workload, runs, iteration_time)
+        if json:
+            print(_json(workload, runs, iteration_time))
+            return
+        out = console()
+        for line in workload_lines(workload):
+            say(out, line)
+        out.print()
+        show(out, comparison(runs), settings_line(runs, iteration_time))
+        for line in remarks(runs):
+            say(out, line)
+        for name, path in (("Picture", plot), ("Report", report)):
+            if path is not None:
+                say(out, f"{name}: {path}")
+
+
+compare.__doc__ = f"{cleandoc(compare.__doc__ or '')}\n\n{_EXAMPLES}"
+
+
+def _json(workload: WorkloadSource, runs: list[Run], iteration_time: str) -> str:
+    first = runs[0]
+    told = [
+        as_json(run) | {"improvement": {figure.key: improvement(figure, first, run) for figure in FIGURES}}
+        for run in runs
+    ]
+    return json_text.dumps(
+        {"workload": workload.as_json(), "iteration_time": iteration_time, "runs": told}, indent=2, allow_nan=False
+    )

@@ -1,0 +1,100 @@
+"""The options that several commands have."""
+
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from batching._ffi.errors import BatchingError
+from batching._metrics.serving import SLO
+
+# The engine of the README.
+USUAL_MODEL: Final = "about an 8B model on an H100"
+USUAL_ITERATION_TIME: Final = "base=5.5e-3,prefill=2.8e-5,decode=2e-5,context=4e-8"
+USUAL_NUM_REQUESTS: Final = 2000
+USUAL_SEED: Final = 42
+USUAL_MAX_NUM_SEQS: Final = 32
+
+Trace = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Replay this trace, gzipped or not, instead of generating requests.")
+]
+NumRequests = Annotated[int, typer.Option(metavar="N", help="Requests to generate; not used with --trace.")]
+Seed = Annotated[int, typer.Option(metavar="N", help="Of the generated requests; not used with --trace.")]
+RequestRate = Annotated[
+    float | None,
+    typer.Option(
+        metavar="R", help="Requests per second in the mean: the times between arrivals are scaled to make it so."
+    ),
+]
+Run = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N", help="Which run of a file of several, from 0; -1 is the last. Without it: all, one by one."
+    ),
+]
+OneRun = Annotated[
+    int | None, typer.Option("--run", metavar="N", help="Which run of a file of several, from 0; -1 is the last.")
+]
+MaxNumSeqs = Annotated[
+    int, typer.Option("--max-num-seqs", "--batch-size", metavar="N", help="The most requests that run at once.")
+]
+NumGpuBlocks = Annotated[
+    int | None, typer.Option("--num-gpu-blocks", metavar="N", help="KV blocks of 16 tokens. Without it: no limit.")
+]
+IterationTime = Annotated[
+    str,
+    typer.Option(
+        metavar="TIME",
+        help="Seconds that an iteration takes: one number, or base=S,prefill=S,decode=S,context=S: in all, for each "
+        f"prefill token, decoding sequence and token of its context. The default is {USUAL_MODEL}.",
+    ),
+]
+Setting = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--setting",
+        metavar="NAME=VALUE,...",
+        help="Any other argument of batching.simulate; of several values each is simulated. May be repeated.",
+    ),
+]
+Plot = Annotated[Path | None, typer.Option(metavar="FILE", help="Draw schedules and latencies: FILE.png or FILE.svg.")]
+Report = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Write a page that shows all of it and needs no network: FILE.html.")
+]
+SLOTTFT = Annotated[
+    float | None, typer.Option("--slo-ttft", metavar="S", help="Seconds: the longest good time to first token.")
+]
+SLOTPOT = Annotated[
+    float | None, typer.Option("--slo-tpot", metavar="S", help="Seconds: the longest good time per output token.")
+]
+SLOITL = Annotated[
+    float | None, typer.Option("--slo-itl", metavar="S", help="Seconds: the longest good gap between two tokens.")
+]
+SLOE2E = Annotated[
+    float | None, typer.Option("--slo-e2e", metavar="S", help="Seconds: the longest good end-to-end latency.")
+]
+SLODueOnly = Annotated[
+    bool,
+    typer.Option(
+        "--slo-due-only",
+        help="Judge only requests whose objectives on TTFT and E2E were due when the run ended; without it, a request "
+        "that was sent and has no answer has failed.",
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables; times in seconds.")]
+
+
+def check_output(option: str, path: Path | None, suffixes: tuple[str, ...]) -> None:
+    """Before any work is done: whether the name of a file to be written can be one."""
+    if path is None:
+        return
+    if path.suffix.lower() not in suffixes:
+        raise BatchingError(f"{option} is {path}: must end in {' or '.join(suffixes)}")
+    if not path.parent.is_dir():
+        raise BatchingError(f"{option} is {path}: there is no directory {path.parent}")
+
+
+def objectives(ttft: float | None, tpot: float | None, itl: float | None, e2e: float | None) -> SLO | None:
+    """The service-level objectives; None if there are none."""
+    given = SLO(ttft, tpot, itl, e2e)
+    return None if given == SLO() else given

@@ -1,0 +1,50 @@
+"""Whether the queue of a run grows as long as requests arrive: a test of its trend before it only drains."""
+
+import math
+from typing import Final
+
+import numpy as np
+
+from batching._engine.result import Result
+from batching._engine.words import RequestStatus
+from batching._ffi.calls import Float64Array
+
+_FEWEST_REQUESTS: Final = 100
+_SERVICE_TIMES: Final = 5
+_STRETCHES: Final = 40
+# Student's t of 39 degrees of freedom is beyond it with a probability of 0.001.
+_CRITICAL: Final = 3.313
+
+
+def queue_grows(result: Result) -> bool | None:
+    """Whether the queue grows from the first arrival to the last; None if the run is too short to tell.
+
+    The time from the first arrival to the last one, or to the end of the run, is cut into 40 stretches of equal length.
+    The requests that arrive in each, less those that are admitted, are how much the queue grows in it. A queue that
+    keeps up grows by nothing in the mean: Student's t test of that mean (one-sided, at 0.1%) says whether it grows. In
+    the mean, and not in each stretch, so that bursts and batches that fill are no growth; arrivals after which the
+    queue only drains are not looked at.
+
+    A run is too short with fewer than 100 requests in that time, or when it is shorter than 5 times what a request
+    takes from its admission to its end in the mean: the queue may then grow only because none has ended yet.
+    """
+    taken = result.was_sent() & (result.status < RequestStatus.REJECTED_MODEL_LENGTH)
+    all_arrivals = result.requests.arrival_time
+    finished = result.status == RequestStatus.FINISHED
+    if all_arrivals is None or not finished.any():
+        return None
+    arrivals, starts = np.sort(all_arrivals[taken]), np.sort(result.start_time[taken])
+    if len(arrivals) < _FEWEST_REQUESTS:
+        return None
+    begin, end = float(arrivals[0]), float(min(arrivals[-1], result.duration))
+    if end - begin <= _SERVICE_TIMES * float((result.end_time - result.start_time)[finished].mean()):
+        return None
+    edges = np.linspace(begin, end, _STRETCHES + 1)
+    # Those that were never admitted have no time: they are at the end, behind every edge.
+    waiting = np.searchsorted(arrivals, edges, side="right") - np.searchsorted(starts, edges, side="right")
+    return _is_above_zero(np.diff(waiting).astype(np.float64))
+
+
+def _is_above_zero(values: Float64Array) -> bool:
+    mean, error = float(values.mean()), float(values.std(ddof=1)) / math.sqrt(len(values))
+    return mean > _CRITICAL * error

@@ -1,0 +1,147 @@
+"""From what is typed to the arguments of batching.simulate, and to the runs that several values make."""
+
+import itertools
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from batching._engine.config import AffineTime
+from batching._ffi.arguments import shown
+from batching._ffi.errors import BatchingError, BatchingValueError
+
+POLICIES: Final = ("vllm", "static", "dynamic", "continuous", "orca")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One run to be made."""
+
+    name: str
+    """What tells it from the others."""
+    settings: dict[str, Any]
+    """Arguments of batching.simulate."""
+    varied: dict[str, str]
+    """Those of them that are not the same in all runs, as they are written; empty if only the policy differs."""
+
+
+def plans(policies: Sequence[str], common: dict[str, Any], settings: Sequence[str]) -> list[Plan]:
+    """A run for each policy and each combination of values, in the order in which they were typed."""
+    varied: dict[str, list[Any]] = {}
+    for text in settings:
+        name, values = _setting(text)
+        if name in varied:
+            raise BatchingError(f"--setting {name} is given twice: put its values behind one =, with commas between")
+        varied[name] = values
+    seen: set[str] = set()
+    for policy in policies:
+        if policy not in POLICIES:
+            raise BatchingValueError(f"--policy is {policy}: must be one of {', '.join(POLICIES)}")
+        if policy in seen:
+            raise BatchingValueError(f"--policy {policy} is given twice")
+        seen.add(policy)
+    several = [name for name, values in varied.items() if len(values) > 1]
+    made = []
+    for policy in policies:
+        for chosen in itertools.product(*varied.values()):
+            own = dict(zip(varied, chosen, strict=True))
+            words = [policy] if len(policies) > 1 or not several else []
+            words += [f"{name}={_written(own[name])}" for name in several]
+            fields = {"policy": policy} if several and len(policies) > 1 else {}
+            fields |= {name: _written(own[name]) for name in several}
+            made.append(Plan(", ".join(words), {"policy": policy, **common, **own}, fields))
+    return made
+
+
+def iteration_time(text: str) -> float | AffineTime:
+    """One number, or the terms of an affine time."""
+    terms = {
+        "base": "base",
+        "prefill": "per_prefill_token",
+        "decode": "per_decode_token",
+        "context": "per_context_token",
+        "prefill_context": "per_prefill_context",
+    }
+    if "=" not in text:
+        return _seconds(text, "--iteration-time")
+    told: dict[str, float] = {}
+    for part in text.split(","):
+        name, _, value = part.partition("=")
+        name = name.strip()
+        if name not in terms:
+            raise BatchingValueError(f"--iteration-time has the term {name}: must be one of {', '.join(terms)}")
+        told[terms[name]] = _seconds(value, f"--iteration-time's {name}")
+    return AffineTime(**told)
+
+
+def _seconds(text: str, name: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise BatchingValueError(f"{name} is {shown(text)}: must be a number of seconds") from None
+    if not math.isfinite(value):
+        raise BatchingValueError(f"{name} is {text.strip()}: must be a finite number of seconds")
+    return value
+
+
+def _setting(text: str) -> tuple[str, list[Any]]:
+    name, equals, values = text.partition("=")
+    name = name.strip().replace("-", "_")
+    if name not in _PARSERS:
+        raise BatchingValueError(f"--setting {shown(name)} is unknown: must be one of {', '.join(sorted(_PARSERS))}")
+    if not equals or not values:
+        raise BatchingValueError(f"--setting {text} has no value: write {name}=VALUE")
+    return name, [_PARSERS[name](value.strip(), name) for value in values.split(",")]
+
+
+def _integer(text: str, name: str) -> int | None:
+    if text == "none":
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        raise BatchingValueError(f"--setting {name} is {shown(text)}: must be an integer") from None
+
+
+def _number(text: str, name: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise BatchingValueError(f"--setting {name} is {shown(text)}: must be a number") from None
+
+
+def _switch(text: str, name: str) -> bool:
+    if text not in {"true", "false"}:
+        raise BatchingValueError(f"--setting {name} is {shown(text)}: must be true or false")
+    return text == "true"
+
+
+def _word(text: str, name: str) -> str:  # noqa: ARG001  (what the word may be is checked by simulate)
+    return text
+
+
+_PARSERS: Final[dict[str, Callable[[str, str], Any]]] = {
+    "queue_order": _word,
+    "max_num_seqs": _integer,
+    "max_num_batched_tokens": _integer,
+    "long_prefill_token_threshold": _integer,
+    "max_model_len": _integer,
+    "num_gpu_blocks": _integer,
+    "block_size": _integer,
+    "iteration_limit": _integer,
+    "enable_chunked_prefill": _switch,
+    "scheduler_reserve_full_isl": _switch,
+    "async_scheduling": _switch,
+    "instant_prefill": _switch,
+    "enable_prefix_caching": _switch,
+    "admit_oversized": _switch,
+    "max_queue_delay": _number,
+    "watermark": _number,
+    "time_limit": _number,
+}
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,206 @@
+"""The tables that the command prints and that its report shows."""
+
+import os
+import re
+import textwrap
+from collections.abc import Sequence
+from typing import Any, Final, Literal
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from batching._columns.display import Table, count, counted, seconds
+from batching._command.options import USUAL_ITERATION_TIME, USUAL_MODEL
+from batching._command.queue_growth import queue_grows
+from batching._command.runs import FIGURES, Run, best, described, improvement
+from batching._command.workload import WorkloadSource
+from batching._engine.described import described as settings_described
+from batching._output.captions import shared
+from batching._output.timeline import LATENCIES
+
+_BEST: Final = "*"
+# Of a request without an answer.
+_FAILED: Final = ("counts only as failed in the goodput, in none", "count only as failed in the goodput, in none")
+_WIDTH: Final = 240
+_NARROW: Final = 16
+
+
+class _Output(Console):
+    """Rich ends the process with 1 when what reads its output has enough."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
+def console() -> Console:
+    """Standard output. Into a file or a pipe nothing is broken, unless COLUMNS says how wide it is."""
+    out = _Output(highlight=False, soft_wrap=True)
+    if not (out.is_terminal or os.environ.get("COLUMNS")):
+        out.width = max(out.width, _WIDTH)
+    return out
+
+
+def say(out: Console, line: str) -> None:
+    """Print a line; where it does not fit it is broken between words."""
+    out.print(Text(line), soft_wrap=not (out.is_terminal or os.environ.get("COLUMNS")))
+
+
+def comparison(runs: Sequence[Run]) -> Table:
+    """The figures of each run, the best ones marked, and how many times better those are than the first run's.
+
+    Runs that differ in their policy alone have a column each. Others have a row each, with the settings in which they
+    differ in its first columns.
+    """
+    several = len(runs) > 1
+    lines = []
+    for figure in FIGURES:
+        chosen = best(figure, runs)
+        cells = [
+            figure.write(run.figures[figure.key]) + ((" " + _BEST if index in chosen else "  ") if several else "")
+            for index, run in enumerate(runs)
+        ]
+        if several:
+            factors = [improvement(figure, runs[0], runs[index]) for index in sorted(chosen)][:1]
+            cells.append("-" if not factors or factors[0] is None else f"{factors[0]:,.2f}x")
+        lines.append(cells)
+    fields = runs[0].plan.varied
+    if not fields:
+        headings = ["", *(run.name for run in runs), *([f"best / {runs[0].name}"] if several else [])]
+        rows = [[figure.label, *cells] for figure, cells in zip(FIGURES, lines, strict=True)]
+        return Table("", headings, rows)
+    keys = [[*run.plan.varied.values()] for run in runs]
+    keys.append(["best / first", *[""] * (len(fields) - 1)])
+    rows = [[*key, *(cells[index] for cells in lines)] for index, key in enumerate(keys)]
+    return Table("", [*fields, *(figure.label for figure in FIGURES)], rows, keys=len(fields))
+
+
+def settings_line(runs: Sequence[Run], iteration_time: str) -> str:
+    """What is the same in all runs."""
+    same: dict[str, Any] = shared([run.result.settings for run in runs])
+    if "iteration_time" in same:
+        same["iteration_time"] = iteration_time
+        if iteration_time == USUAL_ITERATION_TIME:
+            same["iteration_time"] += f" ({USUAL_MODEL})"
+    line = settings_described(same)
+    return f"policy {same['policy']}, {line}" if len(runs) > 1 and "policy" in same else line
+
+
+def distributions(run: Run) -> Table:
+    """One line a latency."""
+    headings = ["", "requests", "mean", "std", "min", "p50", "p90", "p95", "p99", "max"]
+    rows = []
+    for key, (name, _) in LATENCIES.items():
+        told = described(run.values[key])
+        rows.append([name, count(told.pop("count")), *(seconds(value) for value in told.values())])
+    return Table("", headings, rows)
+
+
+def workload_lines(workload: WorkloadSource) -> list[str]:
+    """The workload in a sentence, and what of it could not be used."""
+    rate = workload.rate()
+    arrivals = "all at once" if rate is None else f"{rate:,.2f} requests/s"
+    told = (
+        f"Workload: {counted(len(workload.requests), 'request')}, {arrivals}, mean prompt "
+        f"{workload.mean_prompt_length():,.1f} tokens, mean output {workload.mean_output_length():,.1f} tokens; "
+        f"{workload.origin}"
+    )
+    lines = [told]
+    lines += [f"Not used: {counted(number, 'row')} ({reason})" for reason, number in workload.skipped.items()]
+    return lines
+
+
+def remarks(runs: Sequence[Run]) -> list[str]:
+    """What a reader of the figures must know about single runs."""
+    lines = []
+    for run in runs:
+        result = run.result
+        if queue_grows(result):
+            lines.append(
+                f"{run.name} does not keep up with these arrivals: its queue, and with it its latency, grows as long "
+                "as requests arrive."
+            )
+        unsent = int(np.count_nonzero(~result.was_sent()))
+        ended = f"(ended by {result.end_reason.name.lower().replace('_', ' ')})"
+        if result.aborted:
+            lines.append(
+                f"{run.name}: the clients of {counted(result.aborted, 'request')} left before the answer was there."
+            )
+        for number, (one, many), where in (
+            (result.rejected, ("was rejected", "were rejected"), _FAILED),
+            (result.unfinished - unsent, (f"did not finish {ended}",) * 2, _FAILED),
+            (unsent, (f"had not arrived when the run ended {ended}",) * 2, ("is in none", "are in none")),
+        ):
+            if number:
+                what, so = (one, where[0]) if number == 1 else (many, where[1])
+                lines.append(f"{run.name}: {counted(number, 'request')} {what}, and {so} of the figures.")
+    return lines
+
+
+def show(out: Console, table: Table, title: str) -> None:
+    """Print a table; the best figures, which have their mark, in bold green.
+
+    What is too wide is not cut: headings are broken, and then the table is, into several with the same first columns.
+    """
+    if title:
+        say(out, title)
+    for part in _fitted(table, out.width):
+        printed = RichTable(show_header=any(part.headings))
+        for position, (heading, width) in enumerate(zip(part.headings, _widths(part), strict=True)):
+            side: Literal["left", "right"] = "right" if position else "left"
+            printed.add_column(Text(heading), justify=side, no_wrap=True, width=width)
+        for row in part.rows:
+            printed.add_row(*(Text(cell, "bold green" if cell.endswith(_BEST) else "") for cell in row))
+        # Otherwise rich would cut what it takes for too wide.
+        printed.width = _width(_widths(part))
+        out.print(printed)
+
+
+def _fitted(table: Table, width: int) -> list[Table]:
+    """Parts of a table that are no wider, as far as that can be without cutting a figure."""
+    if _width(_widths(table)) <= width:
+        return [table]
+    cells = [max(map(len, column), default=0) for column in zip(*table.rows, strict=True)] or [0] * len(table.headings)
+    headings = [_broken(heading, cell) for heading, cell in zip(table.headings, cells, strict=True)]
+    rows = [list(row) for row in table.rows]
+    table = Table("", headings, rows, table.keys)
+    widest = max(_widths(table)[table.keys :], default=0)
+    room = width - _width([*_widths(table)[1 : table.keys], widest]) - 3
+    if _widths(table)[0] > room:
+        # What stands in front is words, which can be broken.
+        rows = [["\n".join(textwrap.wrap(row[0], max(room, _NARROW))), *row[1:]] for row in rows]
+        table = Table("", headings, rows, table.keys)
+    widths = _widths(table)
+    parts: list[list[int]] = [[]]
+    for position in range(table.keys, len(widths)):
+        taken = [*range(table.keys), *parts[-1], position]
+        if parts[-1] and _width([widths[index] for index in taken]) > width:
+            parts.append([])
+        parts[-1].append(position)
+    chosen = [[*range(table.keys), *part] for part in parts]
+    return [
+        Table("", [headings[i] for i in part], [[row[i] for i in part] for row in rows], table.keys) for part in chosen
+    ]
+
+
+def _broken(heading: str, width: int) -> str:
+    """A heading in lines no longer than a width, or than its longest word."""
+    words = [word for word in re.split(r"(?<=[_=/ ])", heading) if word]
+    width = max([width, *(len(word.rstrip()) for word in words)])
+    lines = [""]
+    for word in words:
+        if len((lines[-1] + word).rstrip()) > width:
+            lines.append("")
+        lines[-1] += word
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _widths(table: Table) -> list[int]:
+    columns = zip(table.headings, *table.rows, strict=True)
+    return [max(len(line) for cell in column for line in cell.split("\n")) for column in columns]
+
+
+def _width(widths: Sequence[int]) -> int:
+    """Of a table with its lines and the room beside them."""
+    return sum(widths) + 3 * len(widths) + 1

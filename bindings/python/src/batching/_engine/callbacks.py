@@ -1,0 +1,111 @@
+"""Python functions as callbacks of a run. An exception in one stops the run, and comes out of the call that made it."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any, NamedTuple
+
+from batching._engine.policy import CustomPolicy, policy_answer
+from batching._ffi import abi
+from batching._ffi.arguments import number
+from batching._ffi.signals import deferred_handlers, guarded, interruptible
+
+
+class Iteration(NamedTuple):
+    """One iteration (a forward pass of the model), as a model of its time sees it."""
+
+    number: int
+    """0, 1, 2, …"""
+    time: float
+    """Seconds: when it was scheduled."""
+    running: int
+    """Requests running, those that get nothing in this iteration included."""
+    waiting: int
+    """Requests waiting after the scheduling."""
+    prefill_tokens: int
+    """Tokens of all prefill chunks, those of recomputation included."""
+    decode_tokens: int
+    """Sequences that decode: each computes one token."""
+    context_tokens: int
+    """Over those sequences: the sum of the tokens that each attends to, its newest included."""
+    prefill_context: float
+    """Over the chunks: the sum of tokens x context, a chunk's context being the tokens of its request up to its end."""
+    kv_blocks_used: int
+    """KV blocks in use after the scheduling."""
+    preemptions: int
+    """Requests that it preempted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run has come."""
+
+    iterations: int
+    """Iterations so far."""
+    time: float
+    """Seconds on the clock of the run."""
+    arrived: int
+    """Requests that have arrived, rejected ones included."""
+    finished: int
+    """Requests that have all their tokens."""
+    count: int
+    """Requests in all."""
+
+
+class Callbacks:
+    """The callbacks of a run, or of an engine, and the calls of the library that may call them."""
+
+    def __init__(self) -> None:
+        # Copies of an engine share its callbacks, and may be used in other threads.
+        self._calls = threading.local()
+        self._are_any = False
+
+    def iteration_time(self, function: Callable[[Iteration], float]) -> Any:
+        """A callback that answers how long an iteration takes."""
+
+        def answer(iteration: Any, seconds: Any, _: Any) -> None:
+            told = iteration.contents
+            seconds[0] = number(
+                function(Iteration(*(getattr(told, field) for field in Iteration._fields))), "iteration_time's answer"
+            )
+
+        return abi.iteration_time_callback(self._guarded(answer))
+
+    def progress(self, function: Callable[[Progress], object]) -> Any:
+        """A callback that tells how far the run is."""
+
+        def tell(progress: Any, _: Any) -> None:
+            told = progress.contents
+            function(Progress(*(getattr(told, field.name) for field in fields(Progress))))
+
+        return abi.progress_callback(self._guarded(tell))
+
+    def policy(self, function: CustomPolicy) -> Any:
+        """A callback that decides who computes how many tokens."""
+        return abi.policy_callback(self._guarded(policy_answer(function)))
+
+    def log(self, function: Callable[[int], None]) -> Any:
+        """A callback that takes rows of a log."""
+        return abi.log_callback(self._guarded(lambda row_count, _: function(row_count)))
+
+    def _guarded(self, function: Callable[..., None]) -> Callable[..., int]:
+        self._are_any = True
+        return guarded(function, self._keep)
+
+    def _keep(self, error: BaseException) -> None:
+        self._calls.error = error
+
+    def run(self, function: Any, *arguments: Any) -> int:
+        """The status of a C function that may call them. Raises what one of them, or a handler of a signal, raises."""
+        if not self._are_any:
+            return interruptible(function, *arguments)
+        self._calls.error = None
+        try:
+            with deferred_handlers():
+                status = interruptible(function, *arguments)
+        finally:
+            error: BaseException | None = self._calls.error
+            self._calls.error = None
+            if error is not None:
+                raise error
+        return status

@@ -1,0 +1,49 @@
+"""The settings of a run in words."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from batching._columns.display import seconds
+from batching._engine.config import DEFAULTS, AffineTime
+
+# What a reader must always know: how many requests run at once, and what a time comes from.
+_ALWAYS: Final = ("max_num_seqs", "iteration_time", "batch_size", "time_per_token")
+
+
+def described(settings: Mapping[str, Any]) -> str:
+    """Settings in words, without those that are as by default."""
+    told = []
+    for name, value in settings.items():
+        if name == "policy" or (name not in _ALWAYS and value == _default(name, settings)):
+            continue
+        told.append(f"{name.replace('_', ' ') if name.endswith('time') else name} {written(value, name)}")
+    return ", ".join(told)
+
+
+def _default(name: str, settings: Mapping[str, Any]) -> Any:
+    if name == "max_num_batched_tokens":
+        return max(2048, settings.get("max_num_seqs", 0))
+    return DEFAULTS.get(name)
+
+
+def written(value: Any, name: str = "") -> str:
+    """A setting as a person writes it."""
+    if value is None:
+        return "no limit"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, AffineTime):
+        terms = [
+            (value.per_prefill_token, " a prefill token"),
+            (value.per_decode_token, " a decoding sequence"),
+            (value.per_context_token, " a token of context"),
+            (value.per_prefill_context, " a prefill token and token of its context"),
+        ]
+        return " + ".join([seconds(value.base), *(f"{seconds(factor)}{of}" for factor, of in terms if factor)])
+    if isinstance(value, str):
+        return value
+    if callable(value):
+        return f"by the function {getattr(value, '__name__', type(value).__name__)}"
+    if name in {"iteration_time", "time_per_token", "time_limit", "max_queue_delay"}:
+        return seconds(float(value))
+    return f"{value:,}" if isinstance(value, int) else str(value)

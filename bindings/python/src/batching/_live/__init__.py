@@ -1,0 +1,1 @@
+"""The engine that runs as time goes by in its host."""

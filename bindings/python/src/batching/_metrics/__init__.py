@@ -1,0 +1,1 @@
+"""What is measured of requests, whichever simulator or server answered them."""

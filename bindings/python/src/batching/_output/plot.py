@@ -1,0 +1,119 @@
+"""Pictures of runs, as matplotlib figures of their own: `figure.savefig("run.png")` or `.svg`, without a display."""
+
+import importlib
+import os
+from collections.abc import Mapping
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from batching._engine.result import Result
+from batching._ffi.arguments import shown
+from batching._ffi.errors import BatchingValueError, MissingExtraError
+from batching._ffi.float_mode import in_standard_mode
+from batching._metrics.measured import drawn_by
+from batching._output.files import suffix_of, whole_file
+from batching._output.slots import Run, middle_window, readable_window
+from batching._textbook.simulators import TextbookResult
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@in_standard_mode
+def plot_comparison(
+    static: TextbookResult, continuous: TextbookResult, window: tuple[float, float] | None = None
+) -> "Figure":
+    """Draw two runs of the same requests, one below the other, and their latencies.
+
+    Above: who held which slot, over a window of time that both share. Blue is work, one bar a request; vermilion is
+    a slot held by a request that has all its tokens; pale is a slot that is free while a request waits. The shares in
+    the titles are those of the whole run, as its `load()` counts them. Below: the share of
+    requests that took at most so long.
+
+    Args:
+        static: what simulate_static returned.
+        continuous: what simulate_continuous returned.
+        window: begin and end in seconds. None: a few static batches from the middle of the run.
+
+    Returns: a matplotlib Figure of its own, not registered with pyplot: `figure.savefig("comparison.png")`.
+
+    Raises:
+        ValueError: the window is empty.
+        ImportError: matplotlib is not installed.
+    """
+    drawing = _drawing()
+    if window is None:
+        window = readable_window(static, continuous)
+    runs: dict[str, Run] = {"Static batching": static, "Continuous batching": continuous}
+    figure: Figure = drawing.draw_comparison(runs, _checked(window))
+    return figure
+
+
+@in_standard_mode
+def plot_runs(runs: Mapping[str, Run], window: tuple[float, float] | None = None) -> "Figure":
+    """Draw any runs of the same requests, as plot_comparison does two: the schedules of the first four one below the
+    other, and the latencies of all. Yellow is the time from admission to the first token.
+
+    Args:
+        runs: what `simulate`, simulate_static or simulate_continuous returned, by the names to be shown; at least one.
+        window: begin and end in seconds. None: a stretch from the middle of the runs.
+
+    Returns, raises: as plot_comparison.
+    """
+    for name, run in runs.items():
+        if not isinstance(run, Result | TextbookResult):
+            raise TypeError(f"runs[{shown(name)}] is {shown(run)}: must be a Result or a TextbookResult")
+    if not runs:
+        raise BatchingValueError("runs is empty: must have at least one element")
+    drawing = _drawing()
+    if window is None:
+        window = middle_window(list(runs.values()))
+    figure: Figure = drawing.draw_comparison(dict(runs), _checked(window))
+    return figure
+
+
+@in_standard_mode
+def plot_timeline(run: Run, window: tuple[float, float] | None = None) -> "Figure":
+    """What Result.plot_timeline and TextbookResult.plot_timeline do."""
+    figure: Figure = _drawing().draw_timeline(run, _checked(middle_window([run]) if window is None else window))
+    return figure
+
+
+@in_standard_mode
+def plot_latency(run: Run) -> "Figure":
+    """What Result.plot_latency and TextbookResult.plot_latency do."""
+    figure: Figure = _drawing().draw_latency(run)
+    return figure
+
+
+def write_figure(figure: "Figure", path: str | os.PathLike[str]) -> None:
+    """Write a picture to a file, PNG or SVG as its suffix says. A file of that name is replaced once the new one is
+    complete.
+    """
+    suffix = suffix_of(path, (".png", ".svg"))
+    with whole_file(path) as file:
+        figure.savefig(file, format=suffix[1:])
+
+
+def _checked(window: tuple[float, float]) -> tuple[float, float]:
+    if not window[0] < window[1]:
+        raise BatchingValueError(f"window is {window}: must end after it begins")
+    return window
+
+
+class _Pictures:
+    """What the methods of runs draw."""
+
+    timeline = staticmethod(plot_timeline)
+    latency = staticmethod(plot_latency)
+
+
+drawn_by(_Pictures())
+
+
+def _drawing() -> ModuleType:
+    """The module that draws."""
+    try:
+        return importlib.import_module("batching._output.drawing")  # matplotlib is optional, and slow to import
+    except ImportError as error:
+        raise MissingExtraError("drawing", "matplotlib", "plot") from error

@@ -1,0 +1,1 @@
+"""The two simulators of a first lesson, and its functions on lists of requests."""

@@ -1,0 +1,1 @@
+"""Files of requests in many formats, read."""

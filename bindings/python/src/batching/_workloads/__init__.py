@@ -1,0 +1,1 @@
+"""Requests that are generated, the same for the same seed."""
