@@ -673,7 +673,7 @@ inline latencies calculate_latencies(const completed_view &completed) {
  * 4. Engine
  * ================================================================================================================ */
 
-/// How an engine schedules: see section 6 of batching.h.
+/// How an engine schedules: see "Engine" in batching.h.
 enum class policy : std::int32_t {
     vllm = BATCHING_POLICY_VLLM,
     static_batching = BATCHING_POLICY_STATIC,
@@ -2014,8 +2014,8 @@ struct engine_estimate {
     request_status status = {};
 };
 
-/// A batching_live_engine, which it owns: see section 12 of batching.h. It can be moved; one that was moved from can only be
-/// assigned to or destroyed. The callbacks of its config are kept, and shared with its forks.
+/// A batching_live_engine, which it owns: see "Live engine" in batching.h. It can be moved; one that was moved from can only
+/// be assigned to or destroyed. The callbacks of its config are kept, and shared with its forks.
 class live_engine {
   public:
     explicit live_engine(const engine_config &given = {}) : kept_(std::make_shared<kept>(given)) {

@@ -99,14 +99,14 @@ public func batching_accumulator_observe(
 
 @implementation @_cdecl("batching_accumulator_measure")
 public func batching_accumulator_measure(
-    _ accumulator: OpaquePointer!, _ scope: Int32, _ options: UnsafePointer<batching_serving_metrics_config>!,
+    _ accumulator: OpaquePointer!, _ scope: Int32, _ config: UnsafePointer<batching_serving_metrics_config>!,
     _ metrics: UnsafeMutablePointer<batching_serving_metrics>!
 ) -> batching_status {
     status(of: accumulator) { (accumulator: inout Accumulator) throws(BatchingError) in
-        let options = try batching_serving_metrics_config.options(options)
+        let config = try batching_serving_metrics_config.config(config)
         var written = try batching_serving_metrics.read(metrics)
         let scope: AccumulatorScope = try choice(scope, "scope")
-        written.set(try accumulator.metrics(scope, options, try written.wanted()))
+        written.set(try accumulator.metrics(scope, config, try written.wanted()))
         written.write(to: metrics)
     }
 }

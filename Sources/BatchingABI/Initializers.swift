@@ -132,9 +132,9 @@ public func batching_distribution_init(
 
 @implementation @_cdecl("batching_serving_metrics_config_init")
 public func batching_serving_metrics_config_init(
-    _ options: UnsafeMutablePointer<batching_serving_metrics_config>!, _ struct_size: UInt32
+    _ config: UnsafeMutablePointer<batching_serving_metrics_config>!, _ struct_size: UInt32
 ) -> batching_status {
-    status { () throws(BatchingError) in try batching_serving_metrics_config.initialize(options, size: struct_size) }
+    status { () throws(BatchingError) in try batching_serving_metrics_config.initialize(config, size: struct_size) }
 }
 
 @implementation @_cdecl("batching_serving_metrics_init")

@@ -343,27 +343,27 @@ private func useMetrics(_ few: Few, _ scratch: inout Scratch) throws(BatchingErr
         }
         for convention in MetricsConvention.allCases.map(\.rawValue) {
             for method in PercentileMethod.allCases.map(\.rawValue) {
-                try measure(&scratch, convention, method) { options, metrics in
-                    _ = batching_serving_metrics_calculate(&few.recorded, options, metrics)
+                try measure(&scratch, convention, method) { config, metrics in
+                    _ = batching_serving_metrics_calculate(&few.recorded, config, metrics)
                 }
             }
         }
     }
 }
 
-/// Calls `body` with options and metrics that want everything.
+/// Calls `body` with config and metrics that want everything.
 private func measure(
     _ scratch: inout Scratch, _ convention: Int32, _ method: Int32,
     _ body: (UnsafePointer<batching_serving_metrics_config>, UnsafeMutablePointer<batching_serving_metrics>) -> Void
 ) throws(BatchingError) {
     // What it takes is free again afterwards.
     var scratch = scratch
-    var options = batching_serving_metrics_config()
-    _ = batching_serving_metrics_config_init(&options, size(batching_serving_metrics_config.self))
-    (options.convention, options.percentile_method) = (convention, method)
-    options.percentiles = try UnsafePointer(scratch.column(2) { Double(50 + 49 * $0) })
-    options.percentile_count = 2
-    (options.slo_ttft, options.slo_tpot, options.slo_itl, options.slo_e2e) = (1, 1, 1, 1)
+    var config = batching_serving_metrics_config()
+    _ = batching_serving_metrics_config_init(&config, size(batching_serving_metrics_config.self))
+    (config.convention, config.percentile_method) = (convention, method)
+    config.percentiles = try UnsafePointer(scratch.column(2) { Double(50 + 49 * $0) })
+    config.percentile_count = 2
+    (config.slo_ttft, config.slo_tpot, config.slo_itl, config.slo_e2e) = (1, 1, 1, 1)
     var distribution = batching_distribution()
     _ = batching_distribution_init(&distribution, size(batching_distribution.self))
     let distributions = try scratch.column(6) { _ in distribution }
@@ -373,9 +373,9 @@ private func measure(
     (metrics.ttft, metrics.tpot, metrics.itl) = (distributions, distributions + 1, distributions + 2)
     (metrics.e2e, metrics.queue_time, metrics.normalized_latency) =
         (distributions + 3, distributions + 4, distributions + 5)
-    body(&options, &metrics)
+    body(&config, &metrics)
     let values = try scratch.column(5) { Double($0) }
-    _ = batching_distribution_calculate(5, values, &options, distributions)
+    _ = batching_distribution_calculate(5, values, &config, distributions)
 }
 
 private func useAccumulator(_ few: Few, _ scratch: inout Scratch) throws(BatchingError) {
@@ -413,9 +413,9 @@ private func useAccumulator(_ few: Few, _ scratch: inout Scratch) throws(Batchin
     _ = batching_accumulator_state_init(&state, size(batching_accumulator_state.self))
     _ = batching_accumulator_observe(live, &state)
     for method in PercentileMethod.allCases.map(\.rawValue) {
-        try measure(&scratch, BATCHING_CONVENTION_VLLM, method) { options, metrics in
-            _ = batching_accumulator_measure(live, BATCHING_ACCUMULATOR_WINDOW, options, metrics)
-            _ = batching_accumulator_measure(live, BATCHING_ACCUMULATOR_START, options, metrics)
+        try measure(&scratch, BATCHING_CONVENTION_VLLM, method) { config, metrics in
+            _ = batching_accumulator_measure(live, BATCHING_ACCUMULATOR_WINDOW, config, metrics)
+            _ = batching_accumulator_measure(live, BATCHING_ACCUMULATOR_START, config, metrics)
         }
     }
     // Too small a buffer is an error that tells how much is needed.

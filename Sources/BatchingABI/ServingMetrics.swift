@@ -51,27 +51,27 @@ extension batching_distribution: VersionedStruct {
 }
 
 extension batching_serving_metrics_config: VersionedStruct {
-    static let argument: StaticString = "options"
+    static let argument: StaticString = "config"
     static let firstSize = 72
 
-    /// The options at `pointer`; NULL: the defaults.
-    static func options(_ pointer: UnsafePointer<batching_serving_metrics_config>?) throws(BatchingError)
+    /// The configuration at `pointer`; NULL: the defaults.
+    static func config(_ pointer: UnsafePointer<batching_serving_metrics_config>?) throws(BatchingError)
         -> ServingMetricsConfig
     {
         guard pointer != nil else { return ServingMetricsConfig() }
         let given = try read(pointer)
-        var options = ServingMetricsConfig()
-        options.convention = try choice(given.convention, "convention")
-        options.percentiles.method = try choice(given.percentile_method, "percentile_method")
-        options.percentiles.percentiles = given.percentiles
-        options.percentiles.count = Int(given.percentile_count)
-        options.duration = unlessZero(given.duration)
-        options.levels.ttft = unlessZero(given.slo_ttft)
-        options.levels.tpot = unlessZero(given.slo_tpot)
-        options.levels.itl = unlessZero(given.slo_itl)
-        options.levels.e2e = unlessZero(given.slo_e2e)
-        options.dueBy = unlessZero(given.slo_due_by)
-        return options
+        var config = ServingMetricsConfig()
+        config.convention = try choice(given.convention, "convention")
+        config.percentiles.method = try choice(given.percentile_method, "percentile_method")
+        config.percentiles.percentiles = given.percentiles
+        config.percentiles.count = Int(given.percentile_count)
+        config.duration = unlessZero(given.duration)
+        config.levels.ttft = unlessZero(given.slo_ttft)
+        config.levels.tpot = unlessZero(given.slo_tpot)
+        config.levels.itl = unlessZero(given.slo_itl)
+        config.levels.e2e = unlessZero(given.slo_e2e)
+        config.dueBy = unlessZero(given.slo_due_by)
+        return config
     }
 
     private static func unlessZero(_ seconds: Double) -> Double? { seconds == 0 ? nil : seconds }
@@ -116,30 +116,30 @@ extension batching_serving_metrics: VersionedStruct {
 
 @implementation @_cdecl("batching_serving_metrics_calculate")
 public func batching_serving_metrics_calculate(
-    _ recorded: UnsafePointer<batching_recorded>!, _ options: UnsafePointer<batching_serving_metrics_config>!,
+    _ recorded: UnsafePointer<batching_recorded>!, _ config: UnsafePointer<batching_serving_metrics_config>!,
     _ metrics: UnsafeMutablePointer<batching_serving_metrics>!
 ) -> batching_status {
     status { () throws(BatchingError) in
         let columns = try batching_recorded.columns(recorded)
-        let options = try batching_serving_metrics_config.options(options)
+        let config = try batching_serving_metrics_config.config(config)
         var written = try batching_serving_metrics.read(metrics)
-        written.set(try ServingMetrics(columns, options, try written.wanted()))
+        written.set(try ServingMetrics(columns, config, try written.wanted()))
         written.write(to: metrics)
     }
 }
 
 @implementation @_cdecl("batching_distribution_calculate")
 public func batching_distribution_calculate(
-    _ count: Int64, _ values: UnsafePointer<Double>!, _ options: UnsafePointer<batching_serving_metrics_config>!,
+    _ count: Int64, _ values: UnsafePointer<Double>!, _ config: UnsafePointer<batching_serving_metrics_config>!,
     _ distribution: UnsafeMutablePointer<batching_distribution>!
 ) -> batching_status {
     status { () throws(BatchingError) in
         let values = try requiredColumn(values, "values", count: count)
-        let options = try batching_serving_metrics_config.options(options)
+        let config = try batching_serving_metrics_config.config(config)
         var written = try batching_distribution.read(distribution)
         written.set(
             try Distribution(
-                ofColumn: values, count: Int(count), options.percentiles, into: written.percentiles))
+                ofColumn: values, count: Int(count), config.percentiles, into: written.percentiles))
         written.write(to: distribution)
     }
 }

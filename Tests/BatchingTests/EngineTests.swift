@@ -2,7 +2,7 @@ import Testing
 
 @testable import Batching
 
-/// Small cases, worked out by hand from the rules in section 6 of the C header. Whether the engine decides what the real
+/// Small cases, worked out by hand from the rules of "Engine" in the C header. Whether the engine decides what the real
 /// scheduler decides is shown by the recordings, and on random cases by a slow engine, in the tests of the Python package.
 @Suite struct EngineTests {
     @Test func `a prompt longer than the budget is computed in chunks, beside those who decode`() throws {

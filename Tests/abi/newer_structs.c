@@ -17,10 +17,10 @@ enum { COUNT = 4, ROWS = 64, PERCENTILES = 2 };
 struct scene {
     /* What comes in. */
     batching_requests requests;
-    batching_engine_config config;
+    batching_engine_config engine_config;
     batching_completed completed;
     batching_recorded recorded;
-    batching_serving_metrics_config metrics_options;
+    batching_serving_metrics_config serving_metrics_config;
     batching_load_config load_config;
     batching_workload workload;
     batching_accumulator_config accumulator_config;
@@ -42,13 +42,13 @@ struct scene {
     batching_latencies latencies;
     batching_batch_metrics batch_metrics;
     batching_distribution distribution;
-    batching_serving_metrics metrics;
+    batching_serving_metrics serving_metrics;
     batching_load load;
     batching_load_timeline load_timeline;
     batching_comparison comparison;
     batching_accumulator_state accumulator_state;
-    batching_live_engine_events engine_events;
-    batching_live_engine_state engine_state;
+    batching_live_engine_events live_engine_events;
+    batching_live_engine_state live_engine_state;
     double start_time[COUNT];
     double end_time[COUNT];
     double log_time[ROWS];
@@ -98,8 +98,8 @@ static void set_the_scene(void) {
     scene.requests.arrival_time = scene.completed.arrival_time = scene.recorded.arrival_time = scene.arrival_time;
     scene.completed.start_time = scene.recorded.start_time = scene.start_time;
     scene.completed.end_time = scene.recorded.end_time = scene.end_time;
-    scene.metrics_options.percentiles = scene.percentiles;
-    scene.metrics_options.percentile_count = PERCENTILES;
+    scene.serving_metrics_config.percentiles = scene.percentiles;
+    scene.serving_metrics_config.percentile_count = PERCENTILES;
     scene.accumulator_events.request = scene.ids;
     scene.accumulator_events.time = scene.arrival_time;
     scene.accumulator_events.event = scene.events;
@@ -108,8 +108,8 @@ static void set_the_scene(void) {
     scene.results.capacity = scene.attribution.capacity = scene.latencies.capacity = COUNT;
     scene.iteration_log.capacity = scene.decision_log.capacity = scene.load_timeline.capacity = ROWS;
     scene.attribution_bands.capacity = 1;
-    scene.engine_events.capacity = ROWS;
-    scene.engine_events.time = scene.log_time;
+    scene.live_engine_events.capacity = ROWS;
+    scene.live_engine_events.time = scene.log_time;
     scene.results.start_time = scene.start_time;
     scene.results.end_time = scene.end_time;
     scene.iteration_log.time = scene.log_time;
@@ -124,17 +124,17 @@ static void set_the_scene(void) {
     scene.attribution_bands.count = scene.band_count;
     scene.latencies.queue_time = scene.queue_time;
     scene.distribution.percentiles = scene.distribution_percentiles;
-    scene.metrics.ttft = &scene.distribution;
+    scene.serving_metrics.ttft = &scene.distribution;
     scene.load_timeline.time = scene.timeline_time;
-    scene.config.iteration_log = &scene.iteration_log;
-    scene.config.decision_log = &scene.decision_log;
-    scene.config.attribution = &scene.attribution;
+    scene.engine_config.iteration_log = &scene.iteration_log;
+    scene.engine_config.decision_log = &scene.decision_log;
+    scene.engine_config.attribution = &scene.attribution;
 }
 
 /* The calls. Each leaves a trace in the scene if it succeeds. */
 
 static batching_status simulate(void) {
-    return batching_simulate(&scene.config, &scene.requests, &scene.results, &scene.summary);
+    return batching_simulate(&scene.engine_config, &scene.requests, &scene.results, &scene.summary);
 }
 
 static batching_status simulate_static(void) {
@@ -163,11 +163,12 @@ static batching_status measure_batch(void) {
 }
 
 static batching_status measure(void) {
-    return batching_serving_metrics_calculate(&scene.recorded, &scene.metrics_options, &scene.metrics);
+    return batching_serving_metrics_calculate(&scene.recorded, &scene.serving_metrics_config, &scene.serving_metrics);
 }
 
 static batching_status distribute(void) {
-    return batching_distribution_calculate(COUNT, scene.arrival_time, &scene.metrics_options, &scene.distribution);
+    return batching_distribution_calculate(COUNT, scene.arrival_time, &scene.serving_metrics_config,
+                                           &scene.distribution);
 }
 
 static batching_status sweep(void) {
@@ -211,8 +212,8 @@ static batching_status read_of(batching_accumulator *accumulator) {
 }
 
 static batching_status measure_of(batching_accumulator *accumulator) {
-    return batching_accumulator_measure(accumulator, BATCHING_ACCUMULATOR_START, &scene.metrics_options,
-                                        &scene.metrics);
+    return batching_accumulator_measure(accumulator, BATCHING_ACCUMULATOR_START, &scene.serving_metrics_config,
+                                        &scene.serving_metrics);
 }
 
 static batching_status add(void) {
@@ -242,11 +243,11 @@ static batching_status with_engine(batching_status (*call)(batching_live_engine 
 }
 
 static batching_status poll_of(batching_live_engine *engine) {
-    return batching_live_engine_poll(engine, &scene.engine_events);
+    return batching_live_engine_poll(engine, &scene.live_engine_events);
 }
 
 static batching_status observe_of(batching_live_engine *engine) {
-    return batching_live_engine_observe(engine, &scene.engine_state);
+    return batching_live_engine_observe(engine, &scene.live_engine_state);
 }
 
 /* The first of the requests would arrive before the clock, which is at 0.02 s: so all arrive now. */
@@ -297,7 +298,7 @@ static const struct use {
     STRUCT(summary, "summary", simulate_static),
     STRUCT(summary, "summary", simulate_continuous),
     STRUCT(comparison, "comparison", compare),
-    STRUCT(config, "config", simulate),
+    STRUCT(engine_config, "config", simulate),
     STRUCT(iteration_log, "iteration_log", simulate),
     STRUCT(decision_log, "decision_log", simulate),
     STRUCT(attribution, "attribution", simulate),
@@ -309,14 +310,14 @@ static const struct use {
     STRUCT(batch_metrics, "metrics", measure_batch),
     STRUCT(recorded, "recorded", measure),
     STRUCT(recorded, "recorded", sweep),
-    STRUCT(metrics_options, "options", measure),
-    STRUCT(metrics_options, "options", distribute),
-    STRUCT(metrics_options, "options", measure_live),
+    STRUCT(serving_metrics_config, "config", measure),
+    STRUCT(serving_metrics_config, "config", distribute),
+    STRUCT(serving_metrics_config, "config", measure_live),
     STRUCT(distribution, "distribution", measure),
     STRUCT(distribution, "distribution", distribute),
     STRUCT(distribution, "distribution", measure_live),
-    STRUCT(metrics, "metrics", measure),
-    STRUCT(metrics, "metrics", measure_live),
+    STRUCT(serving_metrics, "metrics", measure),
+    STRUCT(serving_metrics, "metrics", measure_live),
     STRUCT(load_config, "config", sweep),
     STRUCT(load, "load", sweep),
     STRUCT(load_timeline, "timeline", sweep),
@@ -325,8 +326,8 @@ static const struct use {
     STRUCT(accumulator_config, "config", create),
     STRUCT(accumulator_events, "events", add),
     STRUCT(accumulator_state, "state", read_state),
-    STRUCT(engine_events, "events", poll_engine),
-    STRUCT(engine_state, "state", observe_engine),
+    STRUCT(live_engine_events, "events", poll_engine),
+    STRUCT(live_engine_state, "state", observe_engine),
 };
 
 #define FOR_EACH_USE(use) for (const struct use *use = USES; use < USES + sizeof USES / sizeof *USES; use++)
@@ -403,12 +404,12 @@ static void a_callback_is_told_how_much_the_library_knows(void **state) {
     (void)state;
     int iterations = 0, reports = 0;
     set_the_scene();
-    scene.config.time_model = BATCHING_TIME_CALLBACK;
-    scene.config.time_callback = check_iteration;
-    scene.config.time_user_data = &iterations;
-    scene.config.progress_callback = check_progress;
-    scene.config.progress_user_data = &reports;
-    scene.config.progress_interval = 1;
+    scene.engine_config.time_model = BATCHING_TIME_CALLBACK;
+    scene.engine_config.time_callback = check_iteration;
+    scene.engine_config.time_user_data = &iterations;
+    scene.engine_config.progress_callback = check_progress;
+    scene.engine_config.progress_user_data = &reports;
+    scene.engine_config.progress_interval = 1;
     assert_succeeds(simulate());
     assert_true(iterations > 0);
     assert_true(reports > 0);

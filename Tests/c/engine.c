@@ -1,4 +1,4 @@
-/* What the engine decides, on cases small enough to be worked out by hand from section 6 of batching.h. */
+/* What the engine decides, on cases small enough to be worked out by hand from "Engine" in batching.h. */
 #include "engine_support.h"
 
 static void without_a_configuration_all_is_as_by_default(void **state) {

@@ -19,15 +19,15 @@ enum {
     BATCH_METRICS_SIZE = 80,
     RECORDED_SIZE = 88,
     DISTRIBUTION_SIZE = 72,
-    METRICS_OPTIONS_SIZE = 80,
-    METRICS_OPTIONS_FIRST_SIZE = 72,
-    METRICS_SIZE = 200,
-    METRICS_FIRST_SIZE = 192,
+    SERVING_METRICS_CONFIG_SIZE = 80,
+    SERVING_METRICS_CONFIG_FIRST_SIZE = 72,
+    SERVING_METRICS_SIZE = 200,
+    SERVING_METRICS_FIRST_SIZE = 192,
     COMPARISON_SIZE = 56,
     WORKLOAD_SIZE = 216,
     WORKLOAD_FIRST_SIZE = 40,
-    CONFIG_SIZE = 240,
-    CONFIG_FIRST_SIZE = 216,
+    ENGINE_CONFIG_SIZE = 240,
+    ENGINE_CONFIG_FIRST_SIZE = 216,
     ITERATION_LOG_SIZE = 128,
     DECISION_LOG_SIZE = 80,
     ATTRIBUTION_SIZE = 72,
@@ -38,8 +38,8 @@ enum {
     ACCUMULATOR_CONFIG_SIZE = 72,
     ACCUMULATOR_EVENTS_SIZE = 48,
     ACCUMULATOR_STATE_SIZE = 64,
-    ENGINE_EVENTS_SIZE = 64,
-    ENGINE_STATE_SIZE = 136,
+    LIVE_ENGINE_EVENTS_SIZE = 64,
+    LIVE_ENGINE_STATE_SIZE = 136,
     LARGEST_SIZE = 4096
 };
 
@@ -60,8 +60,8 @@ union any_struct {
     batching_batch_metrics metrics;
     batching_recorded recorded;
     batching_distribution distribution;
-    batching_serving_metrics_config options;
-    batching_serving_metrics serving;
+    batching_serving_metrics_config serving_metrics_config;
+    batching_serving_metrics serving_metrics;
     batching_comparison comparison;
     batching_workload workload;
     batching_engine_config config;
@@ -94,11 +94,11 @@ INIT_OF(latencies)
 INIT_OF(batch_metrics)
 INIT_OF(recorded)
 INIT_OF(distribution)
-INIT_OF(metrics_options)
-INIT_OF(metrics)
+INIT_OF(serving_metrics_config)
+INIT_OF(serving_metrics)
 INIT_OF(comparison)
 INIT_OF(workload)
-INIT_OF(config)
+INIT_OF(engine_config)
 INIT_OF(iteration_log)
 INIT_OF(decision_log)
 INIT_OF(attribution)
@@ -109,8 +109,8 @@ INIT_OF(attribution_bands)
 INIT_OF(accumulator_config)
 INIT_OF(accumulator_events)
 INIT_OF(accumulator_state)
-INIT_OF(engine_events)
-INIT_OF(engine_state)
+INIT_OF(live_engine_events)
+INIT_OF(live_engine_state)
 
 /* Calls a function that uses the struct, everything else being in order. */
 typedef batching_status any_use(const union any_struct *);
@@ -167,15 +167,15 @@ static batching_status use_wanted_distribution(const union any_struct *any) {
     return batching_serving_metrics_calculate(&recorded, NULL, &metrics);
 }
 
-static batching_status use_metrics_options(const union any_struct *any) {
+static batching_status use_serving_metrics_config(const union any_struct *any) {
     INITIALIZED(batching_distribution, distribution);
-    return batching_distribution_calculate(0, NULL, &any->options, &distribution);
+    return batching_distribution_calculate(0, NULL, &any->serving_metrics_config, &distribution);
 }
 
 static batching_status use_serving_metrics(const union any_struct *any) {
     INITIALIZED(batching_recorded, recorded);
     union any_struct copy = *any;
-    return batching_serving_metrics_calculate(&recorded, NULL, &copy.serving);
+    return batching_serving_metrics_calculate(&recorded, NULL, &copy.serving_metrics);
 }
 
 static batching_status use_comparison(const union any_struct *any) {
@@ -194,7 +194,7 @@ static batching_status use_workload_for_hashes(const union any_struct *any) {
     return batching_workload_hashes_generate(&any->workload, 1, NULL, 0, NULL, &needed);
 }
 
-static batching_status use_config(const union any_struct *any) {
+static batching_status use_engine_config(const union any_struct *any) {
     batching_requests requests = lesson_requests();
     return batching_simulate(&any->config, &requests, NULL, NULL);
 }
@@ -299,7 +299,7 @@ static batching_status use_accumulator_state(const union any_struct *any) {
     return status;
 }
 
-static batching_status use_engine_events(const union any_struct *any) {
+static batching_status use_live_engine_events(const union any_struct *any) {
     union any_struct copy = *any;
     batching_live_engine *engine;
     assert_succeeds(batching_live_engine_create(NULL, &engine));
@@ -308,7 +308,7 @@ static batching_status use_engine_events(const union any_struct *any) {
     return status;
 }
 
-static batching_status use_engine_state(const union any_struct *any) {
+static batching_status use_live_engine_state(const union any_struct *any) {
     union any_struct copy = *any;
     batching_live_engine *engine;
     assert_succeeds(batching_live_engine_create(NULL, &engine));
@@ -336,12 +336,13 @@ static const struct kind {
     {"recorded", RECORDED_SIZE, RECORDED_SIZE, recorded_of_any, use_recorded},
     {"distribution", DISTRIBUTION_SIZE, DISTRIBUTION_SIZE, distribution_of_any, use_distribution},
     {"distribution", DISTRIBUTION_SIZE, DISTRIBUTION_SIZE, distribution_of_any, use_wanted_distribution},
-    {"options", METRICS_OPTIONS_SIZE, METRICS_OPTIONS_FIRST_SIZE, metrics_options_of_any, use_metrics_options},
-    {"metrics", METRICS_SIZE, METRICS_FIRST_SIZE, metrics_of_any, use_serving_metrics},
+    {"config", SERVING_METRICS_CONFIG_SIZE, SERVING_METRICS_CONFIG_FIRST_SIZE, serving_metrics_config_of_any,
+     use_serving_metrics_config},
+    {"metrics", SERVING_METRICS_SIZE, SERVING_METRICS_FIRST_SIZE, serving_metrics_of_any, use_serving_metrics},
     {"comparison", COMPARISON_SIZE, COMPARISON_SIZE, comparison_of_any, use_comparison},
     {"workload", WORKLOAD_SIZE, WORKLOAD_FIRST_SIZE, workload_of_any, use_workload},
     {"workload", WORKLOAD_SIZE, WORKLOAD_FIRST_SIZE, workload_of_any, use_workload_for_hashes},
-    {"config", CONFIG_SIZE, CONFIG_FIRST_SIZE, config_of_any, use_config},
+    {"config", ENGINE_CONFIG_SIZE, ENGINE_CONFIG_FIRST_SIZE, engine_config_of_any, use_engine_config},
     {"iteration_log", ITERATION_LOG_SIZE, ITERATION_LOG_SIZE, iteration_log_of_any, use_iteration_log},
     {"decision_log", DECISION_LOG_SIZE, DECISION_LOG_SIZE, decision_log_of_any, use_decision_log},
     {"attribution", ATTRIBUTION_SIZE, ATTRIBUTION_SIZE, attribution_of_any, use_attribution},
@@ -353,8 +354,8 @@ static const struct kind {
     {"config", ACCUMULATOR_CONFIG_SIZE, ACCUMULATOR_CONFIG_SIZE, accumulator_config_of_any, use_accumulator_config},
     {"events", ACCUMULATOR_EVENTS_SIZE, ACCUMULATOR_EVENTS_SIZE, accumulator_events_of_any, use_accumulator_events},
     {"state", ACCUMULATOR_STATE_SIZE, ACCUMULATOR_STATE_SIZE, accumulator_state_of_any, use_accumulator_state},
-    {"events", ENGINE_EVENTS_SIZE, ENGINE_EVENTS_SIZE, engine_events_of_any, use_engine_events},
-    {"state", ENGINE_STATE_SIZE, ENGINE_STATE_SIZE, engine_state_of_any, use_engine_state},
+    {"events", LIVE_ENGINE_EVENTS_SIZE, LIVE_ENGINE_EVENTS_SIZE, live_engine_events_of_any, use_live_engine_events},
+    {"state", LIVE_ENGINE_STATE_SIZE, LIVE_ENGINE_STATE_SIZE, live_engine_state_of_any, use_live_engine_state},
     {"bands", ATTRIBUTION_BANDS_SIZE, ATTRIBUTION_BANDS_SIZE, attribution_bands_of_any, use_attribution_bands},
 };
 

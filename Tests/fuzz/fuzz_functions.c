@@ -480,7 +480,7 @@ INIT(latencies)
 INIT(batch_metrics)
 INIT(comparison)
 INIT(workload)
-INIT(config)
+INIT(engine_config)
 INIT(iteration_log)
 INIT(decision_log)
 INIT(accumulator_config)
@@ -503,7 +503,7 @@ static void fuzz_init(struct input *input) {
         init_batch_metrics,
         init_comparison,
         init_workload,
-        init_config,
+        init_engine_config,
         init_iteration_log,
         init_decision_log,
         init_attribution,

@@ -1,5 +1,5 @@
 /// Measures live traffic: takes the events of requests as they happen, and gives at any moment the metrics of a sliding
-/// window and of all since the start. The definitions stand in section 11 of batching.h.
+/// window and of all since the start. The definitions stand in "Accumulator" of batching.h.
 ///
 /// Memory is fixed at creation. A request's own numbers stay in `LiveRequests` until it finishes; then its samples go to
 /// the slot of that time. A slot that leaves the window is added to one set of samples for all before the window. So the

@@ -1,5 +1,6 @@
 /// A scheduler of the caller's: it looks at the view and fills the decision; throws to stop the run. The fields are those
-/// of `batching_policy_view` and `batching_policy_decision` in the C header; its section 6 has the rules.
+/// of `batching_policy_view` and `batching_policy_decision` in the C header; its section "Engine: your policy" has
+/// the rules.
 public typealias CustomScheduler = (PolicyView, inout PolicyDecision) throws(BatchingError) -> Void
 
 /// What a custom policy is shown at the beginning of an iteration: a row for each request in the system, and the limits.

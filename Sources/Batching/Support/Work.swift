@@ -64,7 +64,7 @@ enum Work {
     private static var interrupted: BatchingError { .cancelled("the interrupt callback stopped the call") }
 }
 
-/// Stops calls of a thread that take long: see "Interrupts" in section 1 of the C header.
+/// Stops calls of a thread that take long: see batching_interrupt_set in the C header.
 public enum Interruption {
     /// From now on `callback` is called, in the calling thread, after a bounded amount of work of each call; one that
     /// returns anything but 0 stops the call, which throws that it was cancelled. nil: none is called.

@@ -1,5 +1,5 @@
 """Where the time of each request goes, by walking every request in every iteration: part of the slow engine, and
-independent of the library. What each part is says section 6 of include/batching.h.
+independent of the library. "Engine: attribution" in include/batching.h says what each part is.
 
 Every request has a list of stretches of time, each with the part that it belongs to; what a request does in an
 iteration is looked at as that is scheduled, and what lies beyond its end is cut off.

@@ -1,6 +1,6 @@
 """The load over time by looking at every request in every stretch of time: slow, and independent of the library.
 
-Times are Python integers of nanoseconds. What each number is says section 7 of include/batching.h.
+Times are Python integers of nanoseconds. "Load" in include/batching.h says what each number is.
 """
 
 import itertools

@@ -61,7 +61,7 @@ def declarations() -> str:
 
 def python_type(declarator: str) -> Any:
     """The ctypes type of `const double *arrival_time`, with or without a name."""
-    match = re.fullmatch(r"(?:const )?(\w+) ?(\*{0,2}) ?\w*", declarator.strip())
+    match = re.fullmatch(r"(?:const )?(?:struct )?(\w+) ?(\*{0,2}) ?\w*", declarator.strip())
     assert match, declarator
     name, star = match.groups()
     if not star:

@@ -78,8 +78,8 @@ class Attribution(Displayed, _Columns):
     """Into which parts the time of each request falls, from its arrival to its end: read-only float64 arrays of shape
     (count,), in seconds, each a whole number of nanoseconds. The parts of a request add up to its time exactly.
 
-    A request that did not end is split up to the end of the run; one that was rejected has NaN everywhere. Section 6 of
-    batching.h says precisely what each part is.
+    A request that did not end is split up to the end of the run; one that was rejected has NaN everywhere. "Engine:
+    attribution" in batching.h says precisely what each part is.
     """
 
     waiting_for_slot: Float64Array

@@ -761,8 +761,8 @@ FUNCTIONS: Final[dict[str, Signature]] = {
     "batching_recorded_init": Signature(_status, [POINTER(Recorded), c_uint32]),
     # batching_status batching_distribution_init(batching_distribution *distribution, uint32_t struct_size);
     "batching_distribution_init": Signature(_status, [POINTER(Distribution), c_uint32]),
-    # batching_status batching_serving_metrics_config_init(batching_serving_metrics_config *options, uint32_t
-    #     struct_size);
+    # batching_status batching_serving_metrics_config_init(batching_serving_metrics_config *config,
+    #     uint32_t struct_size);
     "batching_serving_metrics_config_init": Signature(_status, [POINTER(MetricsOptions), c_uint32]),
     # batching_status batching_serving_metrics_init(batching_serving_metrics *metrics, uint32_t struct_size);
     "batching_serving_metrics_init": Signature(_status, [POINTER(ServingMetrics), c_uint32]),
@@ -823,12 +823,12 @@ FUNCTIONS: Final[dict[str, Signature]] = {
     #     batching_batch_metrics *metrics);
     "batching_batch_metrics_calculate": Signature(_status, [POINTER(Completed), c_double, POINTER(Metrics)]),
     # batching_status batching_serving_metrics_calculate(const batching_recorded *recorded,
-    #     const batching_serving_metrics_config *options, batching_serving_metrics *metrics);
+    #     const batching_serving_metrics_config *config, batching_serving_metrics *metrics);
     "batching_serving_metrics_calculate": Signature(
         _status, [POINTER(Recorded), POINTER(MetricsOptions), POINTER(ServingMetrics)]
     ),
     # batching_status batching_distribution_calculate(int64_t count, const double *values,
-    #     const batching_serving_metrics_config *options, batching_distribution *distribution);
+    #     const batching_serving_metrics_config *config, batching_distribution *distribution);
     "batching_distribution_calculate": Signature(
         _status, [c_int64, POINTER(c_double), POINTER(MetricsOptions), POINTER(Distribution)]
     ),
@@ -897,7 +897,7 @@ FUNCTIONS: Final[dict[str, Signature]] = {
     #     batching_accumulator_state *state);
     "batching_accumulator_observe": Signature(_status, [c_void_p, POINTER(AccumulatorState)]),
     # batching_status batching_accumulator_measure(batching_accumulator *accumulator, int32_t scope, const
-    #     batching_serving_metrics_config *options, batching_serving_metrics *metrics);
+    #     batching_serving_metrics_config *config, batching_serving_metrics *metrics);
     "batching_accumulator_measure": Signature(
         _status, [c_void_p, c_int32, POINTER(MetricsOptions), POINTER(ServingMetrics)]
     ),
@@ -945,8 +945,8 @@ FUNCTIONS: Final[dict[str, Signature]] = {
     # batching_status batching_live_engine_save(batching_live_engine *engine, uint8_t *buffer, int64_t capacity,
     #     int64_t *needed);
     "batching_live_engine_save": Signature(_status, [c_void_p, POINTER(c_uint8), c_int64, POINTER(c_int64)]),
-    # batching_status batching_live_engine_load(const uint8_t *bytes, int64_t size, const batching_engine_config
-    #     *callbacks, batching_live_engine **engine);
+    # batching_status batching_live_engine_load(const uint8_t *bytes, int64_t size,
+    #     const batching_engine_config *callbacks, batching_live_engine **engine);
     "batching_live_engine_load": Signature(_status, [POINTER(c_uint8), c_int64, POINTER(Config), POINTER(c_void_p)]),
 }
 
