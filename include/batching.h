@@ -1044,7 +1044,8 @@ typedef struct batching_engine_config {
     int32_t queue_order;            /**< BATCHING_QUEUE_...: in which order the waiting are admitted. 0: by arrival. */
     int64_t max_num_seqs;           /**< The most requests that run at once; the batch of static and dynamic. At most
                                          BATCHING_COUNT_MAX. 0: 256. */
-    int64_t max_num_batched_tokens; /**< vllm: the most tokens in an iteration; at least max_num_seqs. 0: 2048. */
+    int64_t max_num_batched_tokens; /**< vllm: the most tokens in an iteration; at least max_num_seqs. 0: 2048,
+                                         or max_num_seqs if that is more. */
     int64_t long_prefill_token_threshold; /**< vllm: the most tokens of one request in an iteration, unless it is alone.
                                                0: no such limit. */
     int64_t max_model_len;                /**< The most tokens of a request, prompt and output: one whose prompt is not
@@ -1070,8 +1071,8 @@ typedef struct batching_engine_config {
 
     /* Iteration time */
 
-    int32_t time_model;                             /**< BATCHING_TIME_... 0: BATCHING_TIME_CONSTANT. */
-    double time_base;                               /**< Seconds of each iteration. Constant: 0 is 0.01. */
+    int32_t time_model;                             /**< BATCHING_TIME_... 0: BATCHING_TIME_DEFAULT. */
+    double time_base;                               /**< constant, affine: seconds of each iteration; 0 is no time. */
     double time_per_prefill_token;                  /**< affine: seconds a token of a prefill chunk. */
     double time_per_decode_token;                   /**< affine: seconds a sequence that decodes. */
     double time_per_context_token;                  /**< affine: seconds a token that those attend to. */
@@ -1122,8 +1123,10 @@ batching_status batching_engine_config_init(batching_engine_config *config, uint
 /** Shortest output first, then arrival, then tie_break: an oracle, since no server knows the output's length. */
 #define BATCHING_QUEUE_SHORTEST_OUTPUT 200
 
-/** time_base. */
-#define BATCHING_TIME_CONSTANT 0
+/** 0.01 seconds an iteration: a placeholder, of no model or GPU. time_base and all time_per_... must be 0. */
+#define BATCHING_TIME_DEFAULT 0
+/** time_base. With 0 an iteration takes no time, and only the wait for arrivals does. */
+#define BATCHING_TIME_CONSTANT 50
 /**
  * time_base + time_per_prefill_token x prefill_tokens + time_per_decode_token x decode_tokens
  * + time_per_context_token x context_tokens + time_per_prefill_context x prefill_context, in that order, in double.

@@ -846,8 +846,9 @@ struct engine_config {
     batching::policy policy = batching::policy::vllm;
     std::optional<batching::custom_policy> custom_policy; ///< custom: asked for each iteration
     batching::queue_order queue_order = batching::queue_order::arrival;
-    std::int64_t max_num_seqs = 256;               ///< the most requests that run at once; the batch of static, dynamic
-    std::int64_t max_num_batched_tokens = 2048;    ///< vllm: the most tokens in an iteration; at least max_num_seqs
+    std::int64_t max_num_seqs = 256; ///< the most requests that run at once; the batch of static, dynamic
+    /// vllm: the most tokens in an iteration; at least max_num_seqs. Not given: 2048, or max_num_seqs if that is more.
+    std::optional<std::int64_t> max_num_batched_tokens;
     std::int64_t long_prefill_token_threshold = 0; ///< vllm: as that, of one request; 0: no such limit
     std::optional<std::int64_t> max_model_len;     ///< the most tokens of a request
     bool disable_chunked_prefill = false;          ///< vllm: a prompt is computed in one iteration or not yet
@@ -1271,8 +1272,7 @@ class borrowed_config {
     }
 
     void set_constant_time(double seconds) {
-        // A constant of 0 would be the default; an affine model of nothing but 0 is not.
-        borrowed_.time_model = seconds == 0 ? BATCHING_TIME_AFFINE : BATCHING_TIME_CONSTANT;
+        borrowed_.time_model = BATCHING_TIME_CONSTANT;
         borrowed_.time_base = seconds;
     }
 

@@ -114,6 +114,7 @@ static void textbook_print(int64_t count) {
     config.policy = BATCHING_POLICY_CONTINUOUS;
     config.max_num_seqs = BENCHMARK_TARGET_BATCH_SIZE;
     config.instant_prefill = 1;
+    config.time_model = BATCHING_TIME_CONSTANT;
     config.time_base = BENCHMARK_TIME_PER_TOKEN;
     engine_work engine = engine_work_make(&config, &requests, &results);
     simulation_work textbook = simulation_work_make(&requests, BENCHMARK_TARGET_BATCH_SIZE, &textbook_results);

@@ -12,7 +12,7 @@ extension batching_engine_config: VersionedStruct {
         if configuration.policy == .custom { configuration.policyCallback = try policyCallback() }
         configuration.queueOrder = try choice(queue_order, "queue_order")
         set(&configuration.maxNumSeqs, max_num_seqs)
-        set(&configuration.maxNumBatchedTokens, max_num_batched_tokens)
+        if max_num_batched_tokens != 0 { configuration.maxNumBatchedTokens = max_num_batched_tokens }
         configuration.longPrefillTokenThreshold = long_prefill_token_threshold
         set(&configuration.maxModelLength, max_model_len)
         configuration.chunksPrefill = try !flag(disable_chunked_prefill, "disable_chunked_prefill")
@@ -53,7 +53,10 @@ extension batching_engine_config: VersionedStruct {
 
     private func iterationTime() throws(BatchingError) -> IterationTime {
         switch time_model {
-        case BATCHING_TIME_CONSTANT: return .constant(time_base == 0 ? 0.01 : time_base)
+        case BATCHING_TIME_DEFAULT:
+            try checkNoTimes()
+            return EngineConfig().iterationTime
+        case BATCHING_TIME_CONSTANT: return .constant(time_base)
         case BATCHING_TIME_AFFINE:
             return .affine(
                 AffineTime(
@@ -63,9 +66,21 @@ extension batching_engine_config: VersionedStruct {
         default:
             throw BatchingError(
                 .invalidArgument,
-                "time_model is \(time_model): must be one of \(BATCHING_TIME_CONSTANT), \(BATCHING_TIME_AFFINE), "
-                    + "\(BATCHING_TIME_CALLBACK)")
+                "time_model is \(time_model): must be one of \(BATCHING_TIME_DEFAULT), \(BATCHING_TIME_CONSTANT), "
+                    + "\(BATCHING_TIME_AFFINE), \(BATCHING_TIME_CALLBACK)")
         }
+    }
+
+    /// Throws if a time is given, but not the model that it belongs to.
+    private func checkNoTimes() throws(BatchingError) {
+        func check(_ seconds: Double, _ name: StaticString) throws(BatchingError) {
+            guard seconds == 0 else { throw .invalid("\(name)", seconds, "must be 0 without a time_model") }
+        }
+        try check(time_base, "time_base")
+        try check(time_per_prefill_token, "time_per_prefill_token")
+        try check(time_per_decode_token, "time_per_decode_token")
+        try check(time_per_context_token, "time_per_context_token")
+        try check(time_per_prefill_context, "time_per_prefill_context")
     }
 
     private func timeCallback() throws(BatchingError) -> TimeCallback {

@@ -68,6 +68,26 @@ import Testing
         #expect(run.outcome.end == [2.5, 2.5, 9])
     }
 
+    @Test func `the default budget has a token for each request that may run, and at least 2048`() throws {
+        var config = EngineConfig()
+        #expect(config.maxNumBatchedTokens == 2048)
+        config.maxNumSeqs = 3000
+        #expect(config.maxNumBatchedTokens == 3000)
+        config.maxNumBatchedTokens = 4000
+        config.maxNumSeqs = 5000
+        #expect(config.maxNumBatchedTokens == 4000)
+        #expect(throws: BatchingError.self) { try config.check() }
+    }
+
+    @Test func `with a constant time of 0 only the wait for arrivals takes time`() throws {
+        var engine = EngineCase(prompts: [1, 1], outputs: [3, 2], arrivals: [0, 1.5])
+        engine.configuration.iterationTime = .constant(0)
+        let run = try engine.run()
+        #expect(run.outcome.firstToken == [0, 1.5])
+        #expect(run.outcome.end == [0, 1.5])
+        #expect(run.summary.iterations == 5)
+    }
+
     @Test func `asynchronously a slot is free one iteration later`() throws {
         var engine = EngineCase(prompts: [1, 1], outputs: [1, 1], arrivals: [0, 0])
         engine.configuration.maxNumSeqs = 1

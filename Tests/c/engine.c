@@ -65,6 +65,50 @@ static void by_default_256_run_and_2048_tokens_are_computed(void **state) {
     assert_int_equal(summary.iterations, 2);
 }
 
+/* As many tokens as requests may run, where that is more than 2048. */
+static void the_default_budget_has_a_token_for_each_request_that_may_run(void **state) {
+    (void)state;
+    INITIALIZED(batching_engine_config, config);
+    INITIALIZED(batching_requests, requests);
+    INITIALIZED(batching_summary, summary);
+    config.max_num_seqs = 3000;
+    requests.count = 3000;
+    assert_succeeds(batching_simulate(&config, &requests, NULL, &summary));
+    assert_int_equal(summary.peak_running, 3000);
+    assert_int_equal(summary.iterations, 1);
+
+    requests.count = 1;
+    requests.prompt_length = LENGTHS(3000);
+    assert_succeeds(batching_simulate(&config, &requests, NULL, &summary));
+    assert_int_equal(summary.iterations, 1);
+    requests.prompt_length = LENGTHS(3001);
+    assert_succeeds(batching_simulate(&config, &requests, NULL, &summary));
+    assert_int_equal(summary.iterations, 2);
+}
+
+/* 0.01 s is what an iteration takes if no model is chosen; a constant of 0 is no time at all. */
+static void a_constant_time_of_0_is_no_time(void **state) {
+    (void)state;
+    struct engine engine;
+    engine_init(&engine, 3);
+    engine.requests.output_length = LENGTHS(3, 1, 2);
+    engine.requests.arrival_time = TIMES(0.0, 1.5, 1.5);
+    engine.config.time_base = 0.0;
+    engine_run(&engine);
+    assert_times(engine.first_token_time, 0.0, 1.5, 1.5);
+    assert_times(engine.end_time, 0.0, 1.5, 1.5);
+    /* Three for the first request alone, then two: both prefill, and one decodes. */
+    assert_int_equal(engine.summary.iterations, 5);
+    assert_double_equal(engine.summary.total_time, 1.5);
+    assert_double_equal(engine.summary.busy_time, 0.0);
+    assert_double_equal(engine.summary.throughput, 4.0);
+
+    engine.config.time_model = BATCHING_TIME_DEFAULT;
+    engine_run(&engine);
+    assert_times(engine.first_token_time, 0.01, 1.51, 1.51);
+    assert_times(engine.end_time, 0.03, 1.51, 1.52);
+}
+
 static void nothing_to_simulate_takes_no_time(void **state) {
     (void)state;
     struct engine engine;
@@ -433,6 +477,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(without_a_configuration_all_is_as_by_default),
         cmocka_unit_test(by_default_256_run_and_2048_tokens_are_computed),
+        cmocka_unit_test(the_default_budget_has_a_token_for_each_request_that_may_run),
+        cmocka_unit_test(a_constant_time_of_0_is_no_time),
         cmocka_unit_test(nothing_to_simulate_takes_no_time),
         cmocka_unit_test(vllm_computes_a_prompt_in_chunks_within_the_budget),
         cmocka_unit_test(continuous_computes_a_prompt_whole),

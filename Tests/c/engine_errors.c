@@ -115,6 +115,21 @@ static void a_time_of_the_configuration_out_of_range_is_named(void **state) {
     assert_is_a_time(time_limit, config->policy = BATCHING_POLICY_VLLM);
 }
 
+/* Without a time_model nothing says what a time would be. */
+#define assert_needs_a_model(field, value, sentence)                                                                   \
+    assert_invalid((config->time_model = BATCHING_TIME_DEFAULT, config->time_base = 0.0, config->field = (value)),     \
+                   #field " is " sentence ": must be 0 without a time_model")
+
+static void a_time_without_its_model_is_named(void **state) {
+    (void)state;
+    assert_needs_a_model(time_base, 0.25, "0.25");
+    assert_needs_a_model(time_base, NAN, "nan");
+    assert_needs_a_model(time_per_prefill_token, 1.0, "1.0");
+    assert_needs_a_model(time_per_decode_token, 1.0, "1.0");
+    assert_needs_a_model(time_per_context_token, 1.0, "1.0");
+    assert_needs_a_model(time_per_prefill_context, 1.0, "1.0");
+}
+
 static void the_watermark_is_a_share_below_1(void **state) {
     (void)state;
     assert_invalid(config->watermark = 1.0, "watermark is 1.0");
@@ -130,7 +145,7 @@ static void a_choice_that_is_none_is_named_with_those_there_are(void **state) {
     assert_invalid(config->policy = INT32_MAX, "policy is 2147483647");
     assert_invalid(config->queue_order = 1, "queue_order is 1: must be one of 0, 100, 200");
     assert_invalid(config->queue_order = INT32_MIN, "queue_order is -2147483648");
-    assert_invalid(config->time_model = 1, "time_model is 1: must be one of 0, 100, 200");
+    assert_invalid(config->time_model = 1, "time_model is 1: must be one of 0, 50, 100, 200");
     assert_invalid(config->time_model = -100, "time_model is -100");
 }
 
@@ -158,7 +173,7 @@ static void values_that_contradict_each_other_are_named(void **state) {
     /* By default 256 run. */
     assert_invalid(config->max_num_batched_tokens = 255,
                    "max_num_batched_tokens is 255: must be at least max_num_seqs, which is 256");
-    assert_invalid(config->max_num_seqs = 2049,
+    assert_invalid((config->max_num_seqs = 2049, config->max_num_batched_tokens = 2048),
                    "max_num_batched_tokens is 2048: must be at least max_num_seqs, which is 2049");
     assert_invalid((config->enable_prefix_caching = 1, config->num_gpu_blocks = 0),
                    "enable_prefix_caching is 1: must be 0 without num_gpu_blocks");
@@ -243,7 +258,8 @@ static void a_log_with_a_callback_has_room_for_a_row(void **state) {
 static void a_clock_that_would_overflow_leaves_the_outputs_alone(void **state) {
     (void)state;
     /* The first request alone has 5 iterations; the third arrives at the end of the clock. */
-    assert_breaks(config->time_base = BATCHING_TIME_MAX / 4, BATCHING_ERROR_OVERFLOW, "iteration 4");
+    assert_breaks((config->time_model = BATCHING_TIME_CONSTANT, config->time_base = BATCHING_TIME_MAX / 4),
+                  BATCHING_ERROR_OVERFLOW, "iteration 4");
     assert_breaks(call->arrival_time[2] = BATCHING_TIME_MAX, BATCHING_ERROR_OVERFLOW, "9223372036");
     /* A prompt of 20 tokens. */
     assert_breaks((config->time_model = BATCHING_TIME_AFFINE, config->time_per_prefill_token = BATCHING_TIME_MAX / 19),
@@ -256,6 +272,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_count_of_the_configuration_out_of_range_is_named),
         cmocka_unit_test(a_time_of_the_configuration_out_of_range_is_named),
+        cmocka_unit_test(a_time_without_its_model_is_named),
         cmocka_unit_test(the_watermark_is_a_share_below_1),
         cmocka_unit_test(a_choice_that_is_none_is_named_with_those_there_are),
         cmocka_unit_test(a_switch_is_0_or_1),

@@ -31,6 +31,7 @@ static inline void engine_init(struct engine *engine, int64_t count) {
     assert_succeeds(batching_requests_init(&engine->requests, sizeof engine->requests));
     assert_succeeds(batching_results_init(&engine->results, sizeof engine->results));
     assert_succeeds(batching_summary_init(&engine->summary, sizeof engine->summary));
+    engine->config.time_model = BATCHING_TIME_CONSTANT;
     engine->config.time_base = 1.0;
     engine->requests.count = count;
     engine->results.capacity = ENGINE_CAPACITY;

@@ -153,6 +153,7 @@ static void engine_agrees_with(simulator *simulate, const int32_t *policies, int
         config.policy = policies[number % policy_count];
         config.max_num_seqs = given.batch_size;
         config.max_num_batched_tokens = BATCHING_COUNT_MAX;
+        config.time_model = BATCHING_TIME_CONSTANT;
         config.time_base = given.time_per_token;
         config.instant_prefill = number / policy_count % 2;
         engine_agrees(&config, simulate, &given, actual, expected);

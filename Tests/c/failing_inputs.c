@@ -102,6 +102,7 @@ batching_engine_config some_config(const struct choice *choice) {
     config.num_gpu_blocks = choice->short_of_blocks ? 120 : choice->caches_prefixes ? 4000 : 0;
     config.max_num_seqs = 300;
     config.max_queue_delay = choice->policy == BATCHING_POLICY_DYNAMIC ? 0.05 : 0;
+    config.time_model = BATCHING_TIME_CONSTANT;
     config.time_base = 0.001;
     if (choice->logs && choice->queue_order != 0) {
         /* The queues of each iteration are logged from a copy. */

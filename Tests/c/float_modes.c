@@ -542,6 +542,7 @@ static void a_mode_that_a_callback_sets_is_the_hosts(void **state) {
         INITIALIZED(batching_engine_config, given);
         INITIALIZED(batching_requests, submitted);
         INITIALIZED(batching_results, written);
+        given.time_model = BATCHING_TIME_CONSTANT;
         given.time_base = 0.01 / 3;
         given.progress_interval = 1;
         given.progress_callback = changes ? change_mode : NULL;

@@ -105,12 +105,13 @@ static batching_status run_logged(const struct input *given) {
         }                                                                                                              \
     }
 
-#define AFFINE     .config.time_model = BATCHING_TIME_AFFINE
-#define CALLED     .config.time_model = BATCHING_TIME_CALLBACK
-#define PRIORITY   .config.queue_order = BATCHING_QUEUE_PRIORITY
-#define SHORTEST   .config.queue_order = BATCHING_QUEUE_SHORTEST_OUTPUT
-#define A_THOUSAND .config.iteration_limit = 1000
-#define ALL_TOKENS .config.max_num_batched_tokens = BATCHING_COUNT_MAX
+#define CONSTANT(seconds) .config.time_model = BATCHING_TIME_CONSTANT, .config.time_base = (seconds)
+#define AFFINE            .config.time_model = BATCHING_TIME_AFFINE
+#define CALLED            .config.time_model = BATCHING_TIME_CALLBACK
+#define PRIORITY          .config.queue_order = BATCHING_QUEUE_PRIORITY
+#define SHORTEST          .config.queue_order = BATCHING_QUEUE_SHORTEST_OUTPUT
+#define A_THOUSAND        .config.iteration_limit = 1000
+#define ALL_TOKENS        .config.max_num_batched_tokens = BATCHING_COUNT_MAX
 
 /* What every policy answers in the same way. */
 static const struct row ENGINES[] = {
@@ -119,7 +120,7 @@ static const struct row ENGINES[] = {
     ENGINE(ERROR_INVALID_ARGUMENT, .count = INT64_MAX, .capacity = INT64_MAX),
     ENGINE(ERROR_CAPACITY, .count = INT64_MAX),
     ENGINE(OK, .capacity = INT64_MAX),
-    ENGINE(OK, .count = 0, .capacity = 0, .config.time_base = BATCHING_TIME_MAX),
+    ENGINE(OK, .count = 0, .capacity = 0, CONSTANT(BATCHING_TIME_MAX)),
     ENGINE(OK, .config.max_num_seqs = BATCHING_COUNT_MAX, ALL_TOKENS),
     ENGINE(ERROR_INVALID_ARGUMENT, .config.max_num_seqs = INT64_MIN),
     ENGINE(ERROR_INVALID_ARGUMENT, .config.max_num_seqs = INT64_MAX),
@@ -160,12 +161,16 @@ static const struct row ENGINES[] = {
     ENGINE(OK, SHORTEST, .tie_break = IDS(INT64_MAX, INT64_MIN, 0, 0), .output_length = MIXED, A_THOUSAND),
     ENGINE(OK, PRIORITY, .priority = LENGTHS(INT32_MAX, INT32_MIN, 0, 1), .config.num_gpu_blocks = 4,
            .config.block_size = 1, .config.admit_oversized = 1, .output_length = LENGTHS(9, 9, 9, 9)),
-    ENGINE(OK, .config.time_base = BATCHING_TIME_MAX),
-    ENGINE(ERROR_OVERFLOW, .config.time_base = BATCHING_TIME_MAX, .output_length = LENGTHS(2, 2, 2, 2)),
-    ENGINE(ERROR_OVERFLOW, .config.time_base = BATCHING_TIME_MAX / 2, .output_length = LONGEST),
-    ENGINE(OK, .config.time_base = DBL_TRUE_MIN, .output_length = LENGTHS(9, 9, 9, 9)),
-    ENGINE(ERROR_INVALID_ARGUMENT, .config.time_base = DBL_MAX),
-    ENGINE(ERROR_INVALID_ARGUMENT, .config.time_base = -DBL_TRUE_MIN),
+    ENGINE(OK, CONSTANT(BATCHING_TIME_MAX)),
+    ENGINE(ERROR_OVERFLOW, CONSTANT(BATCHING_TIME_MAX), .output_length = LENGTHS(2, 2, 2, 2)),
+    ENGINE(ERROR_OVERFLOW, CONSTANT(BATCHING_TIME_MAX / 2), .output_length = LONGEST),
+    ENGINE(OK, CONSTANT(DBL_TRUE_MIN), .output_length = LENGTHS(9, 9, 9, 9)),
+    ENGINE(ERROR_INVALID_ARGUMENT, CONSTANT(DBL_MAX)),
+    ENGINE(ERROR_INVALID_ARGUMENT, CONSTANT(-DBL_TRUE_MIN)),
+    ENGINE(OK, CONSTANT(0.0), .output_length = LENGTHS(9, 9, 9, 9)),
+    ENGINE(ERROR_INVALID_ARGUMENT, .config.time_base = NAN),
+    ENGINE(ERROR_INVALID_ARGUMENT, .config.time_base = DBL_TRUE_MIN),
+    ENGINE(ERROR_INVALID_ARGUMENT, .config.time_per_prefill_context = 1.0),
     ENGINE(OK, AFFINE, .output_length = LONGEST, A_THOUSAND),
     ENGINE(ERROR_INVALID_ARGUMENT, AFFINE, .config.time_per_prefill_context = INFINITY),
     ENGINE(ERROR_OVERFLOW, AFFINE, .config.time_per_prefill_token = BATCHING_TIME_MAX,
@@ -236,7 +241,7 @@ static const struct row VLLM_ENGINES[] = {
  * are 9.3e18: more nanoseconds than the clock has, and more than 64 bits hold.
  */
 static const struct row LONG_RUNS[] = {
-    ENGINE(OK, .output_length = LONGEST, .config.time_base = 1e-9),
+    ENGINE(OK, .output_length = LONGEST, CONSTANT(1e-9)),
     ENGINE(ERROR_OVERFLOW, .config.policy = BATCHING_POLICY_CONTINUOUS, .count = 2, AFFINE,
            .config.time_per_prefill_context = 1e-9, .config.block_size = 65536, .config.num_gpu_blocks = 60541,
            .prompt_length = LENGTHS(1, INT32_MAX), .output_length = LENGTHS(920000000, 1000000000)),

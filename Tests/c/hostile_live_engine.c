@@ -53,6 +53,7 @@ static batching_live_engine *three_in_flight(void) {
     batching_engine_config config;
     batching_engine_config_init(&config, sizeof config);
     config.max_num_seqs = 1;
+    config.time_model = BATCHING_TIME_CONSTANT;
     config.time_base = 1.0;
     batching_live_engine *engine = NULL;
     batching_live_engine_create(&config, &engine);
@@ -302,7 +303,7 @@ static batching_status run_engine(const struct input *given) {
 #define ENGINE(expected, ...)                                                                                          \
     {                                                                                                                  \
 #__VA_ARGS__, BATCHING_##expected, {                                                                           \
-            .count = 4, .config = {.time_base = 1e-3}, __VA_ARGS__                                                     \
+            .count = 4, .config = {.time_model = BATCHING_TIME_CONSTANT, .time_base = 1e-3}, __VA_ARGS__               \
         }                                                                                                              \
     }
 #define INVALID(...) ENGINE(ERROR_INVALID_ARGUMENT, __VA_ARGS__)

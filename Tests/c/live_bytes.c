@@ -23,6 +23,7 @@ static batching_live_engine *lesson(batching_engine_config config) {
 
 static batching_engine_config plain(void) {
     INITIALIZED(batching_engine_config, config);
+    config.time_model = BATCHING_TIME_CONSTANT;
     return config;
 }
 

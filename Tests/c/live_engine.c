@@ -17,6 +17,7 @@ static batching_engine_config two_slots(void) {
     INITIALIZED(batching_engine_config, config);
     config.max_num_seqs = 2;
     config.num_gpu_blocks = 100;
+    config.time_model = BATCHING_TIME_CONSTANT;
     config.time_base = 0.25;
     return config;
 }

@@ -176,6 +176,7 @@ static void in_any_order(void **state) {
     config.max_num_seqs = 8;
     config.num_gpu_blocks = 40;
     config.max_model_len = 100;
+    config.time_model = BATCHING_TIME_CONSTANT;
     config.time_base = 0.25;
     run(&config, 1);
     config.async_scheduling = 1;

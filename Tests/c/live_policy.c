@@ -73,6 +73,7 @@ static batching_live_engine *engine_with(struct policy *policy) {
     config.policy_callback = decide;
     config.policy_user_data = policy;
     config.max_num_seqs = 2;
+    config.time_model = BATCHING_TIME_CONSTANT;
     config.time_base = 0.25;
     batching_live_engine *engine = NULL;
     assert_succeeds(batching_live_engine_create(&config, &engine));

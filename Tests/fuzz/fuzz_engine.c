@@ -259,7 +259,8 @@ batching_engine_config input_engine_config(struct input *input) {
                                        BATCHING_POLICY_CONTINUOUS, BATCHING_POLICY_ORCA,    BATCHING_POLICY_CUSTOM,
                                        BATCHING_POLICY_CUSTOM};
     static const int32_t ORDERS[] = {BATCHING_QUEUE_ARRIVAL, BATCHING_QUEUE_PRIORITY, BATCHING_QUEUE_SHORTEST_OUTPUT};
-    static const int32_t MODELS[] = {BATCHING_TIME_CONSTANT, BATCHING_TIME_AFFINE, BATCHING_TIME_CALLBACK};
+    static const int32_t MODELS[] = {BATCHING_TIME_DEFAULT, BATCHING_TIME_CONSTANT, BATCHING_TIME_AFFINE,
+                                     BATCHING_TIME_CALLBACK};
     batching_engine_config config;
     REQUIRE(batching_engine_config_init(&config, sizeof config) == BATCHING_OK);
     config.policy = input_choice(input, POLICIES, 10);
@@ -283,10 +284,11 @@ batching_engine_config input_engine_config(struct input *input) {
     }
     config.watermark = input_chance(input, 4) ? input_double(input) : 0.01 * (input_byte(input) % 32);
     config.admit_oversized = input_switch(input);
-    config.time_model = input_choice(input, MODELS, 3);
-    config.time_base = input_seconds(input);
+    config.time_model = input_choice(input, MODELS, 4);
+    if (config.time_model != BATCHING_TIME_DEFAULT) {
+        config.time_base = input_chance(input, 4) ? 0.0 : input_seconds(input);
+    }
     if (config.time_model == BATCHING_TIME_AFFINE) {
-        config.time_base = input_chance(input, 4) ? 0.0 : config.time_base;
         config.time_per_prefill_token = input_chance(input, 2) ? 1e-6 * input_byte(input) : input_seconds(input);
         config.time_per_decode_token = input_chance(input, 2) ? 1e-6 * input_byte(input) : 0.0;
         config.time_per_context_token = input_chance(input, 2) ? 1e-9 * input_byte(input) : input_seconds(input);

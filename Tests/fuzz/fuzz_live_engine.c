@@ -289,7 +289,9 @@ void fuzz_live_engine(struct input *input) {
         config.max_num_batched_tokens = input_chance(input, 2) ? INT32_MAX : config.max_num_batched_tokens;
         config.num_gpu_blocks = input_chance(input, 2) ? INT32_MAX : config.num_gpu_blocks;
         config.enable_prefix_caching = 0;
-        config.time_base = input_chance(input, 2) ? BATCHING_TIME_MAX / (1 + input_byte(input)) : config.time_base;
+        if (config.time_model != BATCHING_TIME_DEFAULT && input_chance(input, 2)) {
+            config.time_base = BATCHING_TIME_MAX / (1 + input_byte(input));
+        }
     }
     batching_live_engine *engine = NULL;
     batching_engine_config *given = input_struct(input, &config, sizeof config);

@@ -51,6 +51,7 @@ batching_engine_config grown_config(struct input *input, int64_t n) {
     config.enable_prefix_caching = (int32_t)ONE_OF(input, 0, 1);
     config.watermark = 0.1 * (double)ONE_OF(input, 0, 0, 1, 9);
     config.admit_oversized = (int32_t)ONE_OF(input, 0, 0, 0, 1);
+    config.time_model = BATCHING_TIME_CONSTANT;
     config.time_base = 0.01;
     config.policy_callback = cheap_policy;
     /* What does not go together is refused, which would take no work. */

@@ -32,6 +32,7 @@ static batching_live_engine *new_replica(void) {
     batching_engine_config config;
     check(batching_engine_config_init(&config, sizeof config));
     config.max_num_seqs = 2;
+    config.time_model = BATCHING_TIME_CONSTANT;
     config.time_base = 0.25;
     batching_live_engine *engine;
     check(batching_live_engine_create(&config, &engine));

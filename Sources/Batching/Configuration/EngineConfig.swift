@@ -5,7 +5,12 @@ public struct EngineConfig {
     package var policyCallback: PolicyCallback?
     public var queueOrder = QueueOrder.arrival
     public var maxNumSeqs: Int64 = 256
-    public var maxNumBatchedTokens: Int64 = 2048
+    /// Until it is set: 2048, or `maxNumSeqs` if that is more.
+    public var maxNumBatchedTokens: Int64 {
+        get { givenMaxNumBatchedTokens ?? max(2048, maxNumSeqs) }
+        set { givenMaxNumBatchedTokens = newValue }
+    }
+    private var givenMaxNumBatchedTokens: Int64?
     /// 0: no such limit.
     public var longPrefillTokenThreshold: Int64 = 0
     /// nil: no limit.

@@ -45,6 +45,7 @@ WORDS: dict[str, Mapping[str, int]] = {
         **{name.upper(): value for name, value in abi.SCOPES.items()},
     },
     "BATCHING_TIME_": {
+        "DEFAULT": abi.TIME_DEFAULT,
         "CONSTANT": abi.TIME_CONSTANT,
         "AFFINE": abi.TIME_AFFINE,
         "CALLBACK": abi.TIME_CALLBACK,

@@ -1,5 +1,6 @@
 """What `simulate` tells of runs small enough to be worked out by hand, and how it takes its requests."""
 
+import ctypes
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,13 @@ from batching import (
     RequestColumns,
     RequestStatus,
     Result,
+    _abi,
     generate_workload,
     simulate,
     simulate_continuous,
     simulate_static,
 )
+from batching._library import library
 from engine_comparison import COLUMNS
 from slow_records import SUMMARY_FIELDS
 
@@ -242,6 +245,38 @@ def test_the_limit_of_an_iteration_is_its_default_unless_there_are_more_slots() 
         log = simulate(requests, max_num_seqs=max_num_seqs, log_iterations=True).iteration_log
         assert log is not None
         assert log.prefill_tokens.tolist() == [first, 3_000 - first]
+
+
+def test_with_a_constant_time_of_0_only_the_wait_for_arrivals_takes_time() -> None:
+    result = simulate(RequestColumns([3, 1, 2], arrival_time=[0.0, 1.5, 1.5]), iteration_time=0.0)
+    assert result.first_token_time.tolist() == result.end_time.tolist() == [0.0, 1.5, 1.5]
+    assert (result.iterations, result.busy_time, result.total_time) == (5, 0.0, 1.5)
+
+
+# Of each: the time model and time_base; the end of three iterations, or None where the call is refused.
+TIME_MODELS: dict[str, tuple[int, float, float | None]] = {
+    "a constant of 0": (_abi.TIME_CONSTANT, 0.0, 0.0),
+    "a constant": (_abi.TIME_CONSTANT, 0.25, 0.75),
+    "none": (_abi.TIME_DEFAULT, 0.0, 0.03),
+    "none, but a time": (_abi.TIME_DEFAULT, 0.25, None),
+}
+
+
+@pytest.mark.parametrize("name", TIME_MODELS)
+def test_a_constant_time_in_the_c_interface(name: str) -> None:
+    model, base, end = TIME_MODELS[name]
+    config, requests, summary = _abi.Config(), _abi.Requests(), _abi.Summary()
+    library.batching_engine_config_init(ctypes.byref(config), ctypes.sizeof(config))
+    library.batching_requests_init(ctypes.byref(requests), ctypes.sizeof(requests))
+    library.batching_summary_init(ctypes.byref(summary), ctypes.sizeof(summary))
+    config.time_model, config.time_base = model, base
+    requests.count, requests.output_length = 1, (ctypes.c_int32 * 1)(3)
+    status = library.batching_simulate(ctypes.byref(config), ctypes.byref(requests), None, ctypes.byref(summary))
+    if end is None:
+        assert library.batching_status_name(status) == b"BATCHING_ERROR_INVALID_ARGUMENT"
+        assert library.batching_last_error() == b"time_base is 0.25: must be 0 without a time_model"
+    else:
+        assert (status, summary.iterations, summary.total_time) == (0, 3, end)
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -100,6 +100,7 @@ def configured(
         )
     config.max_num_seqs = positive(max_num_seqs, "max_num_seqs")
     if max_num_batched_tokens is None:
+        # The default of the C interface, written down since a result tells it.
         max_num_batched_tokens = max(2048, config.max_num_seqs)
     config.max_num_batched_tokens = positive(max_num_batched_tokens, "max_num_batched_tokens")
     config.long_prefill_token_threshold = integer(long_prefill_token_threshold, "long_prefill_token_threshold")
@@ -131,8 +132,7 @@ def _set_iteration_time(config: abi.Config, model: Any, callbacks: Callbacks) ->
         config.time_model = abi.TIME_CALLBACK
         config.time_callback = callbacks.iteration_time(model)
     else:
-        # As an affine model of one term, since to the C interface a constant time of 0 is the default.
-        config.time_model = abi.TIME_AFFINE
+        config.time_model = abi.TIME_CONSTANT
         config.time_base = number(model, "iteration_time")
 
 

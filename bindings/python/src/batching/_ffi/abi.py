@@ -22,7 +22,8 @@ PERCENTILE_METHODS: Final = {"linear": 0, "inverse_cdf": 100, "nearest": 110}
 FINISHED: Final = {"stop": 0, "length": 100}
 FAILED: Final = {"error": 0, "abort": 100}
 SCOPES: Final = {"start": 0, "window": 100}
-TIME_CONSTANT: Final = 0
+TIME_DEFAULT: Final = 0
+TIME_CONSTANT: Final = 50
 TIME_AFFINE: Final = 100
 TIME_CALLBACK: Final = 200
 
