@@ -24,8 +24,8 @@ SWIFT_FORMATTED := Package.swift Sources Tests/BatchingTests Tests/ABITests Test
 .NOTPARALLEL:
 
 .PHONY: help run build test check conformance bench clean setup-run setup-test \
-        check-format-swift check-python check-sanitizers test-swift test-python test-examples test-differential \
-        test-conformance
+        check-format-swift check-python check-arrows-python check-sanitizers test-swift test-python test-examples \
+        test-differential test-conformance
 
 help:
 	@echo 'make run [TRACE=FILE]     batching policies compared: a table, $(BUILD)/comparison.png, $(BUILD)/report.html'
@@ -171,7 +171,7 @@ test-differential: $(BUILD)/tests/differential $(STAMPS)/venv-test
 # --- Checks -----------------------------------------------------------------------------------------------------------
 
 check: setup-test check-header check-layout check-exports check-library check-format-c check-format-swift check-python \
-       check-traps check-sanitizers check-valgrind check-install abi
+       check-arrows-python check-traps check-sanitizers check-valgrind check-install abi
 	@echo 'make check: everything passed'
 
 check-format-swift:
@@ -187,6 +187,10 @@ check-python: $(STAMPS)/venv-test
 	$(VENV)/bin/ruff check Tests/abi
 	cd Tests/abi && ../../$(VENV)/bin/mypy --strict .
 	cd Tests/conformance && MYPYPATH=../../bindings/python/tests ../../$(VENV)/bin/mypy --strict .
+
+# Each sub-package of the Python package knows only those below it.
+check-arrows-python:
+	$(PYTHON) Tests/checks/python_arrows.py bindings/python/src/batching
 
 check-sanitizers:
 	$(SWIFT_TEST) $(BUILD)/swift-asan --sanitize=address
