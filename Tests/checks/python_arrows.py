@@ -62,7 +62,7 @@ def check(package: Path) -> list[str]:
         if layer not in ARROWS:
             wrong.append(f"{path}:1: {layer} has no place in ARROWS of {Path(__file__).name}")
         found = list(_imports(name, path, package.name, set(paths)))
-        imports[name] = [one.target for one in found]
+        imports[name] = list(dict.fromkeys(one.target for one in found))
         for one in found:
             place = f"{path}:{one.line}"
             above = one.target.split(".")[0]

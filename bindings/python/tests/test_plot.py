@@ -180,13 +180,13 @@ class TestFigure:
         assert static.get_xlim() == continuous.get_xlim() == (0.5, 1.5)
         assert "38.9% of slot-time wasted" in static.get_title("left")
         assert "0.0% of slot-time wasted" in continuous.get_title("left")
-        assert [line.get_label() for line in latency.get_lines()[:1]] == ["static"]
+        assert [line.get_label() for line in latency.get_lines()[:1]] == ["Static batching"]
 
     def test_curves_are_the_distributions_of_the_latencies(self) -> None:
         figure = plot_comparison(*both(LESSON, 2))
         curves = {line.get_label(): line for line in figure.axes[2].get_lines()}
-        assert np.asarray(curves["static"].get_xdata()).tolist() == pytest.approx([2.0, 2.1, 3.3, 3.4])
-        assert np.asarray(curves["continuous"].get_xdata()).tolist() == pytest.approx([0.5, 0.6, 2.0, 2.0])
+        assert np.asarray(curves["Static batching"].get_xdata()).tolist() == pytest.approx([2.0, 2.1, 3.3, 3.4])
+        assert np.asarray(curves["Continuous batching"].get_xdata()).tolist() == pytest.approx([0.5, 0.6, 2.0, 2.0])
 
     def test_skewed_latencies_get_a_logarithmic_axis(self) -> None:
         assert plot_comparison(*both(LESSON, 2)).axes[2].get_xscale() == "linear"

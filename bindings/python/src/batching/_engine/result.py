@@ -10,7 +10,7 @@ from batching._columns.columns import CompletedColumns, RequestColumns, _Columns
 from batching._columns.display import Table, count, rate, seconds, share
 from batching._columns.recorded import RecordedRequests
 from batching._columns.token_times import TokenTimes
-from batching._engine.attribution import Attribution
+from batching._engine.attribution import PARTS, Attribution
 from batching._engine.described import described
 from batching._engine.logs import DecisionLog, IterationLog
 from batching._engine.token_times import token_times
@@ -119,6 +119,7 @@ class Result(MeasuredRun, _Columns):
     """One row an event; None unless log_decisions or log_queues was given."""
     attribution: Attribution | None
     """Into which parts the time of each request falls; None unless attribution was given."""
+    _computes_prompts: Final = True
     _held_in_batch: Float64Array | None
     _held_again: Callable[[], Float64Array | None]
     """Runs once more for what the first run has not kept."""
@@ -257,6 +258,29 @@ class Result(MeasuredRun, _Columns):
         if self._held_in_batch is None:
             self.__dict__["_held_in_batch"] = self._held_again()
         return self._held_in_batch
+
+    @property
+    def _title(self) -> str:
+        return self.policy
+
+    @property
+    def _slots(self) -> int:
+        return self.max_num_seqs
+
+    def _done_time(self) -> Float64Array:
+        held = self.held_in_batch()
+        end = np.where(np.isnan(self.end_time) & ~np.isnan(self.start_time), self.duration, self.end_time)
+        return end if held is None else np.maximum(end - np.nan_to_num(held), self.start_time)
+
+    def _more_columns(self) -> dict[str, npt.NDArray[Any]]:
+        columns: dict[str, npt.NDArray[Any]] = {
+            "preemptions": self.preemptions,
+            "prefix_cached_tokens": self.prefix_cached_tokens,
+            "was_sent": self.was_sent().astype(np.int8),
+        }
+        if self.attribution is not None:
+            columns |= {f"{part}_time": getattr(self.attribution, part) for part in PARTS}
+        return columns
 
     def metrics(self) -> BatchMetrics:
         """The metrics of the requests that have all their tokens, over total_time."""

@@ -8,8 +8,7 @@ import numpy as np
 from batching._columns.columns import RequestColumns
 from batching._columns.display import counted, rate
 from batching._engine.described import described
-from batching._output.slots import Run
-from batching._textbook.simulators import TextbookResult
+from batching._output.run import Run
 
 
 def workload_caption(requests: RequestColumns) -> str:
@@ -26,14 +25,7 @@ def workload_caption(requests: RequestColumns) -> str:
 
 def settings_caption(runs: Iterable[Run]) -> str:
     """What all of the runs were told: slots and iteration time, and whatever is not as by default."""
-    return described(shared([settings_of(run) for run in runs]))
-
-
-def settings_of(run: Run) -> Mapping[str, Any]:
-    """What a run was told, defaults included."""
-    if isinstance(run, TextbookResult):
-        return {"batch_size": run.batch_size, "time_per_token": run.time_per_token}
-    return run.settings
+    return described(shared([run.settings for run in runs]))
 
 
 def shared(settings: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

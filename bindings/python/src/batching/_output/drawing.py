@@ -11,9 +11,8 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Patch
 
 from batching._engine.described import described
-from batching._engine.result import Result
 from batching._ffi.calls import Float64Array, Int64Array
-from batching._output.captions import settings_caption, settings_of, shared, workload_caption
+from batching._output.captions import settings_caption, shared, workload_caption
 from batching._output.palette import (
     FREE,
     GENERATING,
@@ -26,8 +25,8 @@ from batching._output.palette import (
     RunLine,
     run_line,
 )
+from batching._output.run import Run
 from batching._output.slots import (
-    Run,
     SlotUse,
     apart,
     arrivals_in,
@@ -66,11 +65,11 @@ def draw_comparison(runs: dict[str, Run], window: tuple[float, float]) -> Figure
     shown = dict(list(runs.items())[:_MOST_SCHEDULES])
     figure = _figure(12, 3.4 * len(shown) + 3.6)
     *schedules, bottom = figure.subplots(len(shown) + 1, 1, height_ratios=[1.15] * len(shown) + [1])
-    common = shared([settings_of(run) for run in runs.values()])
+    common = shared([run.settings for run in runs.values()])
     drawn = [_draw_schedule(axes, run, window) for axes, run in zip(schedules, shown.values(), strict=True)]
     for axes, (name, run) in zip(schedules, shown.items(), strict=True):
         # What is varied stands in the name already.
-        own = {key: value for key, value in settings_of(run).items() if key not in common and f"{key}=" not in name}
+        own = {key: value for key, value in run.settings.items() if key not in common and f"{key}=" not in name}
         _title_schedule(axes, run, name, described(own))
         if axes is not schedules[0]:
             axes.sharex(schedules[0])
@@ -89,7 +88,7 @@ def draw_timeline(run: Run, window: tuple[float, float]) -> Figure:
     figure = _figure(12, 4.6 + 2.2 * (panels - 1))
     top, *rest = figure.subplots(panels, 1, height_ratios=[1.6] + [1] * (panels - 1))
     kinds = _draw_schedule(top, run, window)
-    _title_schedule(top, run, _name(run))
+    _title_schedule(top, run, run._title)
     top.set_xlabel("time, seconds")
     _draw_head(figure, [run], kinds)
     load = rest[0]
@@ -134,10 +133,6 @@ def _figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), dpi=150, layout=ConstrainedLayoutEngine(h_pad=0.08, w_pad=0.1))
 
 
-def _name(run: Run) -> str:
-    return run.policy if isinstance(run, Result) else f"{run.strategy.capitalize()} batching"
-
-
 def _draw_curve(axes: Axes, curve: Curve, colour: str, label: str, width: float) -> None:
     axes.step(curve.time, curve.value, where="post", color=colour, linewidth=width, label=label)
 
@@ -152,7 +147,7 @@ def _draw_schedule(axes: Axes, run: Run, window: tuple[float, float]) -> set[str
     one = np.ones_like(use.slot)
     begin = use.start_time
     drawn = []
-    if isinstance(run, Result):
+    if run._computes_prompts:
         begin = np.clip(use.first_token_time, use.start_time, use.done_time)
         drawn.append(_Bars(PREFILL, use.slot, one, use.start_time, begin))
     for parity, colour in enumerate((GENERATING, NEXT_REQUEST)):
@@ -283,11 +278,10 @@ def _draw_latencies(axes: Axes, runs: dict[str, Run]) -> None:
     known = {name: latencies(run)["e2e"] for name, run in runs.items()}
     skewed = _is_skewed(np.concatenate(list(known.values())))
     drawn: list[Float64Array] = []
-    for position, (name, run) in enumerate(runs.items()):
+    for position, name in enumerate(runs):
         values = known[name]
         if len(values):
-            label = name if isinstance(run, Result) else run.strategy
-            _draw_distribution(axes, values, label, run_line(position), is_skewed=skewed, beside=drawn)
+            _draw_distribution(axes, values, name, run_line(position), is_skewed=skewed, beside=drawn)
             drawn.append(values)
     _finish_distributions(axes, drawn)
     axes.set_ylabel("requests served")

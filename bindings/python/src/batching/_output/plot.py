@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from batching._engine.result import Result
 from batching._ffi.arguments import shown
 from batching._ffi.errors import BatchingValueError, MissingExtraError
 from batching._ffi.float_mode import in_standard_mode
 from batching._metrics.measured import drawn_by
 from batching._output.files import suffix_of, whole_file
-from batching._output.slots import Run, middle_window, readable_window
+from batching._output.run import Run, is_run
+from batching._output.slots import middle_window, readable_window
 from batching._textbook.simulators import TextbookResult
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def plot_runs(runs: Mapping[str, Run], window: tuple[float, float] | None = None
     Returns, raises: as plot_comparison.
     """
     for name, run in runs.items():
-        if not isinstance(run, Result | TextbookResult):
+        if not is_run(run):
             raise TypeError(f"runs[{shown(name)}] is {shown(run)}: must be a Result or a TextbookResult")
     if not runs:
         raise BatchingValueError("runs is empty: must have at least one element")

@@ -4,14 +4,11 @@ import os
 import warnings
 from typing import Final
 
-from batching._engine.result import Result
 from batching._ffi.arguments import shown
 from batching._ffi.errors import MissingExtraError
 from batching._ffi.float_mode import in_standard_mode
 from batching._output.files import suffix_of, whole_file
-from batching._textbook.simulators import TextbookResult
-
-Run = Result | TextbookResult
+from batching._output.run import Run, is_run
 
 _SUFFIXES: Final = (".parquet", ".csv", ".json")
 
@@ -66,5 +63,5 @@ def write_results(result: Run, path: str | os.PathLike[str]) -> None:
 
 def check_run(result: object) -> None:
     """Whether this is what a simulator returned."""
-    if not isinstance(result, Result | TextbookResult):
+    if not is_run(result):
         raise TypeError(f"result is {shown(result)}: must be what simulate or another simulator returned")

@@ -12,12 +12,10 @@ from pyarrow import csv, parquet
 
 from batching._columns.columns import RequestColumns
 from batching._columns.intervals import NEVER
-from batching._engine.attribution import PARTS
-from batching._engine.result import Result
 from batching._engine.words import RequestStatus
 from batching._ffi.calls import Float64Array, Int64Array
+from batching._output.run import Run
 from batching._output.run_times import run_times
-from batching._textbook.simulators import TextbookResult
 
 # As many rows become text at once; all of them would take several times the memory of the columns. A signal is seen
 # between two of these.
@@ -25,16 +23,14 @@ _JSON_ROWS: Final = 16_384
 _ROWS: Final = 65_536
 
 
-def table_of(result: Result | TextbookResult) -> pa.Table:
+def table_of(result: Run) -> pa.Table:
     """One row a request."""
     count = len(result)
     times = run_times(result)
-    ends = result.end_time
-    if isinstance(result, Result):
-        # A request whose client left has no answer, and so no end, whatever ended it.
-        has_left = result.status == RequestStatus.ABORTED
-        times = replace(times, end=np.where(has_left, NEVER, times.end))
-        ends = np.where(has_left, np.nan, ends)
+    # A request whose client left has no answer, and so no end, whatever ended it.
+    has_left = result.status == RequestStatus.ABORTED
+    times = replace(times, end=np.where(has_left, NEVER, times.end))
+    ends = np.where(has_left, np.nan, result.end_time)
     arrivals, prompts = result.requests.arrival_time, result.requests.prompt_length
     gaps = result.tokens_generated.astype(np.int64) - 1
     # A single token has no time after the first.
@@ -54,12 +50,7 @@ def table_of(result: Result | TextbookResult) -> pa.Table:
         "time_per_output_token": token_time,
         "end_to_end_latency": _between(times.arrival, times.end),
     }
-    if isinstance(result, Result):
-        columns |= {"preemptions": result.preemptions, "prefix_cached_tokens": result.prefix_cached_tokens}
-        columns |= {"was_sent": result.was_sent().astype(np.int8)}
-        if result.attribution is not None:
-            columns |= {f"{part}_time": getattr(result.attribution, part) for part in PARTS}
-    columns |= _asked(result.requests)
+    columns |= result._more_columns() | _asked(result.requests)
     return pa.table({name: _column(column) for name, column in columns.items()})
 
 
@@ -81,7 +72,7 @@ def _asked(requests: RequestColumns) -> dict[str, npt.NDArray[Any] | pa.Array]:
     return columns
 
 
-def write(result: Result | TextbookResult, file: BinaryIO, suffix: str) -> None:
+def write(result: Run, file: BinaryIO, suffix: str) -> None:
     """Write the table as what the suffix says."""
     table = table_of(result)
     if suffix == ".json":
@@ -106,10 +97,8 @@ def _between(begin: Int64Array, end: Int64Array, parts: Int64Array | int = 1) ->
     return seconds
 
 
-def _words(result: Result | TextbookResult) -> pa.Array:
+def _words(result: Run) -> pa.Array:
     words = pa.array([status.name.lower() for status in RequestStatus])
-    if isinstance(result, TextbookResult):
-        return pa.DictionaryArray.from_arrays(np.zeros(len(result), np.int32), words).cast(pa.string())
     values = np.array(sorted(RequestStatus), np.int32)
     return pa.DictionaryArray.from_arrays(np.searchsorted(values, result.status), words).cast(pa.string())
 

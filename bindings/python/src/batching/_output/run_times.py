@@ -6,9 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from batching._columns.intervals import nanoseconds
-from batching._engine.result import Result
 from batching._ffi.calls import Int64Array
-from batching._textbook.simulators import TextbookResult
+from batching._output.run import Run
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +24,7 @@ class RunTimes:
         return RunTimes(self.arrival[chosen], self.start[chosen], self.first_token[chosen], self.end[chosen])
 
 
-def run_times(result: Result | TextbookResult) -> RunTimes:
+def run_times(result: Run) -> RunTimes:
     """Those of all requests."""
     arrivals = result.requests.arrival_time
     return RunTimes(

@@ -17,15 +17,14 @@ import numpy.typing as npt
 from batching._columns.clock import nanosecond_count
 from batching._columns.intervals import NEVER, levels, lowest_free, nanoseconds
 from batching._engine.logs import IterationLog
-from batching._engine.result import Result
 from batching._engine.words import Event, RequestStatus
 from batching._ffi.calls import Int64Array
 from batching._ffi.errors import BatchingValueError
 from batching._ffi.float_mode import in_standard_mode
 from batching._output.files import suffix_of, whole_file
-from batching._output.results_file import Run, check_run
+from batching._output.results_file import check_run
+from batching._output.run import Run
 from batching._output.run_times import RunTimes, run_times
-from batching._textbook.simulators import TextbookResult
 
 _ENGINE, _SLOTS, _WAITING = 1, 2, 3
 _EVENTS_AT_ONCE: Final = 65_536
@@ -111,12 +110,10 @@ def _inside(begin: Int64Array, end: Int64Array, window: Window | None) -> Int64A
 
 def _events(result: Run, window: Window | None) -> Iterator[str]:
     times = run_times(result)
-    end = int(times.end.max(initial=0))
-    if isinstance(result, Result):
-        end = max(end, nanosecond_count(result.duration))
+    end = max(int(times.end.max(initial=0)), nanosecond_count(result.duration))
     running = _running(result, times, end)
     waiting = _waiting(result, running, times, end)
-    log = result.iteration_log if isinstance(result, Result) else None
+    log = result.iteration_log
     if log is None:
         yield from _names(_ENGINE, "engine", [])
         yield from _derived_counters(running, waiting, window)
@@ -143,7 +140,7 @@ def _events(result: Run, window: Window | None) -> Iterator[str]:
 def _running(result: Run, times: RunTimes, end: int) -> _Stays:
     """From each admission to the preemption or end that follows."""
     ends = np.where(times.end == NEVER, end, times.end)
-    if not isinstance(result, Result) or result.iteration_log is None or result.decision_log is None:
+    if result.iteration_log is None or result.decision_log is None:
         started = np.flatnonzero(times.start != NEVER)
         return _Stays(started, times.start[started], ends[started], np.zeros(len(started), bool))
     log = result.decision_log
@@ -161,9 +158,7 @@ def _running(result: Run, times: RunTimes, end: int) -> _Stays:
 
 def _waiting(result: Run, running: _Stays, times: RunTimes, end: int) -> _Stays:
     """From each arrival to the first admission, and from each preemption to the next, or to the end of the run."""
-    rejected = np.zeros(len(result), bool)
-    if isinstance(result, Result):
-        rejected = result.status >= RequestStatus.REJECTED_MODEL_LENGTH
+    rejected = result.status >= RequestStatus.REJECTED_MODEL_LENGTH
     never = np.flatnonzero((times.start == NEVER) & ~rejected & (times.arrival < end))
     stays = running.chosen(np.lexsort((running.begin, running.request)))
     first, back = np.flatnonzero(~stays.again), np.flatnonzero(stays.again)
@@ -195,13 +190,10 @@ class _Phases:
     def __init__(self, result: Run, times: RunTimes) -> None:
         self._first_token = times.first_token.tolist()
         self._tokens = result._token_times()
-        done = times.end.copy()
-        if isinstance(result, TextbookResult):
-            step = nanosecond_count(result.time_per_token)
-            done = np.minimum(done, times.start + result.tokens_generated.astype(np.int64) * step)
-        elif self._tokens is not None and len(self._tokens.times):
+        done = nanoseconds(result._done_time())
+        if self._tokens is not None and len(self._tokens.times):
             last = self._tokens.times[np.maximum(self._tokens.offsets[1:] - 1, 0)]
-            done = np.where((done != NEVER) & (result.tokens_generated > 0), last, done)
+            done = np.where((times.end != NEVER) & (result.tokens_generated > 0), last, done)
         self._done = done.tolist()
 
     def of(self, request: int, begin: int, end: int, *, again: bool) -> Iterator[tuple[str, int, int]]:
@@ -281,8 +273,6 @@ class _Counters:
 
 
 def _rejections(result: Run, times: RunTimes, window: Window | None) -> Iterator[str]:
-    if not isinstance(result, Result):
-        return
     rejected = np.flatnonzero(result.status >= RequestStatus.REJECTED_MODEL_LENGTH)
     arrivals = times.arrival[rejected]
     for place in _inside(arrivals, arrivals, window).tolist():

@@ -8,12 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from batching._columns.intervals import lowest_free
-from batching._engine.result import Result
 from batching._ffi.calls import Float64Array, Int64Array
-from batching._textbook.simulators import TextbookResult
-
-Run = TextbookResult | Result
-"""What can be drawn."""
+from batching._output.run import Run
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,17 +78,13 @@ class Schedule:
 
 def schedule_of(run: Run) -> Schedule:
     """The schedule of a run. What a request of the engine did not reach lies at the end of the run."""
-    if isinstance(run, TextbookResult):
-        done: Float64Array = np.minimum(run.start_time + run.tokens_generated * run.time_per_token, run.end_time)
-        everyone = np.arange(len(run))
-        return Schedule(
-            everyone, run.start_time, run.first_token_time, done, run.end_time, run.batch_size, run.total_time
-        )
     admitted = np.flatnonzero(~np.isnan(run.start_time))
-    first, end = (np.nan_to_num(column[admitted], nan=run.duration) for column in (run.first_token_time, run.end_time))
-    start, held = run.start_time[admitted], run.held_in_batch()
-    done = end if held is None else np.maximum(end - np.nan_to_num(held[admitted]), start)
-    return Schedule(admitted, start, first, done, end, run.max_num_seqs, run.duration)
+    start = run.start_time[admitted]
+    first, done, end = (
+        np.nan_to_num(column[admitted], nan=run.duration)
+        for column in (run.first_token_time, run._done_time(), run.end_time)
+    )
+    return Schedule(admitted, start, first, done, end, run._slots, run.duration)
 
 
 def slot_use(run: Run, window: tuple[float, float]) -> SlotUse:
@@ -256,14 +248,14 @@ def middle_window(runs: Sequence[Run], most_requests: int = 250) -> tuple[float,
     return begin, end
 
 
-def readable_window(static: TextbookResult, continuous: TextbookResult) -> tuple[float, float]:
+def readable_window(static: Run, continuous: Run) -> tuple[float, float]:
     """A stretch of both runs in which static batches can be told apart: as long as four of them take on average, the
     waiting between them included, from the middle of the shorter run.
     """
     shorter, longer = sorted((static.total_time, continuous.total_time))
     if shorter <= 0:
         return 0.0, 1.0
-    batches = -(-len(static) // static.batch_size)
+    batches = -(-len(static) // static._slots)
     first = float(static.start_time.min())
     length = 4 * (static.total_time - first) / batches
     if length >= shorter:

@@ -7,9 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from batching._columns.intervals import nanoseconds
-from batching._engine.result import Result
 from batching._ffi.calls import Float64Array
-from batching._output.slots import Run
+from batching._output.run import Run
 
 _MOST_BINS: Final = 700
 _MOST_CURVE_POINTS: Final = 400
@@ -49,7 +48,7 @@ class LoadCurves:
 
 def load_curves(run: Run) -> LoadCurves:
     """From the iteration log if there is one, else from the times of the requests."""
-    log = run.iteration_log if isinstance(run, Result) else None
+    log = run.iteration_log
     if log is not None and len(log):
         # The log has no row while nothing runs: an idle stretch is a row of zeros.
         ends = log.start_time + log.duration
@@ -94,7 +93,7 @@ def thinned(time: Float64Array, value: Float64Array) -> Curve:
 
 def latencies(run: Run) -> dict[str, Float64Array]:
     """The values of each of LATENCIES for the requests that have all their tokens, in order of the requests."""
-    completed = run.completed() if isinstance(run, Result) else run
+    completed = run.completed()
     arrivals = np.zeros(len(completed)) if completed.arrival_time is None else completed.arrival_time
     first = completed.first_token_time
     if first is None:

@@ -14,7 +14,6 @@ import numpy as np
 
 from batching._columns.intervals import levels
 from batching._columns.token_times import TokenTimes
-from batching._engine.result import Result
 from batching._engine.words import RequestStatus
 from batching._ffi.arguments import number, shown
 from batching._ffi.calls import Float64Array, Int64Array
@@ -22,7 +21,8 @@ from batching._ffi.errors import BatchingValueError
 from batching._ffi.float_mode import in_standard_mode
 from batching._metrics.serving import SLO, Distribution, distribution, measure
 from batching._output.files import suffix_of, whole_file
-from batching._output.results_file import Run, check_run
+from batching._output.results_file import check_run
+from batching._output.run import Run
 from batching._output.run_times import run_times
 
 Metric = Literal["ttft", "tpot", "itl", "e2el"]
@@ -185,9 +185,9 @@ class _Figures:
 
     def __init__(self, result: Run, tokens: TokenTimes | None, percentiles: Sequence[float], slo: SLO | None) -> None:
         recorded = result.recorded()
-        sent = result.was_sent() if isinstance(result, Result) else np.ones(len(result), bool)
+        sent = result.was_sent()
         self._total_time = result.total_time
-        self._status = result.status[sent] if isinstance(result, Result) else np.zeros(len(result), np.int32)
+        self._status = result.status[sent]
         self._times = run_times(result).of(sent)
         self._is_done = self._status == RequestStatus.FINISHED
         self._done = np.flatnonzero(self._is_done)

@@ -1,19 +1,19 @@
 """The two simulators on columns: 10 million requests are a matter of a second."""
 
 import ctypes
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from batching._columns.clock import nanosecond_count, second_column
+from batching._columns.clock import nanosecond_column, nanosecond_count, second_column
 from batching._columns.columns import CompletedColumns, RequestColumns
 from batching._columns.display import Table, count, seconds, share
 from batching._columns.recorded import RecordedRequests, recorded_of
 from batching._columns.token_times import TokenTimes
 from batching._ffi import abi
 from batching._ffi.arguments import integer, number, number_of, shown
-from batching._ffi.calls import Float64Array, Int64Array, check, initialised, pointer
+from batching._ffi.calls import BoolArray, Float64Array, Int32Array, Int64Array, check, initialised, pointer
 from batching._ffi.loader import library
 from batching._ffi.memory import allocated, check_fits
 from batching._ffi.signals import interruptible
@@ -81,6 +81,51 @@ class TextbookResult(MeasuredRun, CompletedColumns):
             iterations=summary.iterations,
             busy_time=summary.busy_time,
         )
+
+    iteration_log: Final = None
+    """The simulators keep no log of iterations."""
+    decision_log: Final = None
+    """And none of decisions."""
+    _computes_prompts: Final = False
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What the simulator was told."""
+        return {"batch_size": self.batch_size, "time_per_token": self.time_per_token}
+
+    @property
+    def status(self) -> Int32Array:
+        """What became of each request, as in Result: all are finished."""
+        return np.zeros(len(self), np.int32)
+
+    @property
+    def duration(self) -> float:
+        """Seconds: the end of the run, which is total_time."""
+        return self.total_time
+
+    def was_sent(self) -> BoolArray:
+        """Whether each request had been sent when the run ended, as in Result: all had."""
+        return np.ones(len(self), np.bool_)
+
+    def completed(self) -> CompletedColumns:
+        """The requests that have all their tokens, as in Result: all."""
+        return self
+
+    @property
+    def _title(self) -> str:
+        return f"{self.strategy.capitalize()} batching"
+
+    @property
+    def _slots(self) -> int:
+        return self.batch_size
+
+    def _done_time(self) -> Float64Array:
+        # A request has its last token as many iterations, of whole nanoseconds, after its start as it has tokens.
+        generating = self.tokens_generated.astype(np.int64) * nanosecond_count(self.time_per_token)
+        return np.minimum(second_column(nanosecond_column(self.start_time) + generating), self.end_time)
+
+    def _more_columns(self) -> dict[str, npt.NDArray[Any]]:
+        return {}
 
     def recorded(self) -> RecordedRequests:
         """The run as a serving run: what `measure` takes. Its token times are not told, so that there is no ITL."""
