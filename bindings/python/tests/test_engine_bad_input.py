@@ -183,6 +183,6 @@ def test_more_than_the_machine_holds_is_refused_before_it_is_taken(monkeypatch: 
 
 def test_arguments_have_names() -> None:
     with pytest.raises(TypeError):
-        simulate(COLUMNS, "vllm")  # type: ignore[call-arg]
+        simulate(COLUMNS, "vllm")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="max_batch_size"):
         simulate(COLUMNS, max_batch_size=3)  # type: ignore[call-arg]

@@ -15,7 +15,7 @@ from batching._columns.recorded import RecordedRequests
 from batching._columns.requests import Request
 from batching._engine.attribution import Attribution, AttributionBand, AttributionParts
 from batching._engine.callbacks import Iteration, Progress
-from batching._engine.config import AffineTime, Policy, QueueOrder
+from batching._engine.config import AffineTime, EngineConfig, Policy, QueueOrder
 from batching._engine.logs import DecisionLog, IterationLog
 from batching._engine.policy import CustomPolicy, PolicyDecision, PolicyView
 from batching._engine.result import Result
@@ -106,6 +106,7 @@ __all__ = [
     "Distribution",
     "EmpiricalLengths",
     "EndReason",
+    "EngineConfig",
     "Estimate",
     "EstimateColumns",
     "Event",

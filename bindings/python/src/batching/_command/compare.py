@@ -30,7 +30,7 @@ _EXAMPLES: Final = """Examples:
 def compare(  # noqa: PLR0917  (options, which are not passed by position)
     policy: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="vllm, continuous, orca, static or dynamic. May be repeated."),
+        typer.Option(metavar="NAME", help=f"{options.POLICIES}. May be repeated."),
     ] = None,
     trace: options.Trace = None,
     num_requests: options.NumRequests = options.USUAL_NUM_REQUESTS,

@@ -1,10 +1,11 @@
 """The options that several commands have."""
 
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, get_args
 
 import typer
 
+from batching._engine.config import Policy
 from batching._ffi.errors import BatchingError
 from batching._metrics.serving import SLO
 
@@ -14,6 +15,9 @@ USUAL_ITERATION_TIME: Final = "base=5.5e-3,prefill=2.8e-5,decode=2e-5,context=4e
 USUAL_NUM_REQUESTS: Final = 2000
 USUAL_SEED: Final = 42
 USUAL_MAX_NUM_SEQS: Final = 32
+
+*_OTHERS, _LAST = get_args(Policy)
+POLICIES: Final = f"{', '.join(_OTHERS)} or {_LAST}"
 
 Trace = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Replay this trace, gzipped or not, instead of generating requests.")

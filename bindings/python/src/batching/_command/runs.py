@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
@@ -13,7 +13,7 @@ from batching._command.queue_growth import queue_grows
 from batching._command.settings import Plan
 from batching._command.workload import WorkloadSource
 from batching._engine.callbacks import Progress
-from batching._engine.config import AffineTime
+from batching._engine.config import plain
 from batching._engine.result import Result
 from batching._engine.simulate import simulate
 from batching._ffi.calls import Float64Array
@@ -135,12 +135,9 @@ def described(values: Float64Array) -> dict[str, float]:
 
 def as_json(run: Run) -> dict[str, Any]:
     """The settings and the figures of a run; null for what is not known."""
-    settings = {
-        name: asdict(value) if isinstance(value, AffineTime) else value for name, value in run.result.settings.items()
-    }
     return {
         "name": run.name,
-        "settings": settings,
+        "settings": plain(run.result.settings),
         "finished": run.result.finished,
         "rejected": run.result.rejected,
         "aborted": run.result.aborted,

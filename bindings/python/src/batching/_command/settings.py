@@ -2,15 +2,18 @@
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, get_args
 
-from batching._engine.config import AffineTime
+from batching._engine.config import KINDS, LIMITS, AffineTime, Policy
 from batching._ffi.arguments import shown
 from batching._ffi.errors import BatchingError, BatchingValueError
 
-POLICIES: Final = ("vllm", "static", "dynamic", "continuous", "orca")
+# What has an option of its own is no --setting, but for what people are used to vary.
+_KINDS: Final = {name: kind for name, kind in (KINDS | LIMITS).items() if name not in {"policy", "iteration_time"}}
+
+POLICIES: Final = get_args(Policy)
 
 
 @dataclass(frozen=True)
@@ -87,58 +90,11 @@ def _seconds(text: str, name: str) -> float:
 def _setting(text: str) -> tuple[str, list[Any]]:
     name, equals, values = text.partition("=")
     name = name.strip().replace("-", "_")
-    if name not in _PARSERS:
-        raise BatchingValueError(f"--setting {shown(name)} is unknown: must be one of {', '.join(sorted(_PARSERS))}")
+    if name not in _KINDS:
+        raise BatchingValueError(f"--setting {shown(name)} is unknown: must be one of {', '.join(sorted(_KINDS))}")
     if not equals or not values:
         raise BatchingValueError(f"--setting {text} has no value: write {name}=VALUE")
-    return name, [_PARSERS[name](value.strip(), name) for value in values.split(",")]
-
-
-def _integer(text: str, name: str) -> int | None:
-    if text == "none":
-        return None
-    try:
-        return int(text)
-    except ValueError:
-        raise BatchingValueError(f"--setting {name} is {shown(text)}: must be an integer") from None
-
-
-def _number(text: str, name: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise BatchingValueError(f"--setting {name} is {shown(text)}: must be a number") from None
-
-
-def _switch(text: str, name: str) -> bool:
-    if text not in {"true", "false"}:
-        raise BatchingValueError(f"--setting {name} is {shown(text)}: must be true or false")
-    return text == "true"
-
-
-def _word(text: str, name: str) -> str:  # noqa: ARG001  (what the word may be is checked by simulate)
-    return text
-
-
-_PARSERS: Final[dict[str, Callable[[str, str], Any]]] = {
-    "queue_order": _word,
-    "max_num_seqs": _integer,
-    "max_num_batched_tokens": _integer,
-    "long_prefill_token_threshold": _integer,
-    "max_model_len": _integer,
-    "num_gpu_blocks": _integer,
-    "block_size": _integer,
-    "iteration_limit": _integer,
-    "enable_chunked_prefill": _switch,
-    "scheduler_reserve_full_isl": _switch,
-    "async_scheduling": _switch,
-    "instant_prefill": _switch,
-    "enable_prefix_caching": _switch,
-    "admit_oversized": _switch,
-    "max_queue_delay": _number,
-    "watermark": _number,
-    "time_limit": _number,
-}
+    return name, [_KINDS[name].parsed(value.strip(), f"--setting {name}") for value in values.split(",")]
 
 
 def _written(value: Any) -> str:

@@ -29,7 +29,7 @@ _EXAMPLES: Final = """Examples:
 
 
 def simulate_one(  # noqa: PLR0912, PLR0915, PLR0917  (options, which nobody passes by position)
-    policy: Annotated[str, typer.Option(metavar="NAME", help="vllm, continuous, orca, static or dynamic.")] = "vllm",
+    policy: Annotated[str, typer.Option(metavar="NAME", help=f"{options.POLICIES}.")] = "vllm",
     trace: options.Trace = None,
     num_requests: options.NumRequests = options.USUAL_NUM_REQUESTS,
     seed: options.Seed = options.USUAL_SEED,

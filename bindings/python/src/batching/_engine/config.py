@@ -1,44 +1,28 @@
-"""How an engine is configured: what `simulate` and `LiveEngine` have in common."""
+"""How an engine is configured: what `simulate` and `LiveEngine` have in common.
 
-from collections.abc import Callable
-from dataclasses import astuple, dataclass
-from typing import Any, Final, Literal
+A field of the configuration stands in this file only: in EngineSettings, which types the keyword forms, and in
+EngineConfig. The checks, the struct, the JSON form, the command's --setting and what reports print follow from it.
+"""
 
-import numpy as np
+import inspect
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from functools import cache
+from typing import Annotated, Any, Final, Literal, NamedTuple, Self, TypedDict, TypeVar, Unpack, get_args
 
 from batching._engine.callbacks import Callbacks, Iteration
+from batching._engine.kinds import Choice, Integer, Kind, Number, Switch
 from batching._engine.policy import CustomPolicy
 from batching._ffi import abi
-from batching._ffi.arguments import INT64_MAX, integer, number, shown
+from batching._ffi.arguments import number, shown
 from batching._ffi.calls import initialised
 from batching._ffi.errors import BatchingValueError
 
 Policy = Literal["vllm", "static", "dynamic", "continuous", "orca"]
-"""Who decides which requests compute how many tokens: see `simulate`."""
+"""Who decides which requests compute how many tokens: see `EngineConfig`."""
 QueueOrder = Literal["arrival", "priority", "shortest_output"]
-"""In which order the waiting are admitted: see `simulate`."""
-
-DEFAULTS: Final[dict[str, Any]] = {
-    "policy": "vllm",
-    "queue_order": "arrival",
-    "max_num_seqs": 256,
-    "long_prefill_token_threshold": 0,
-    "max_model_len": None,
-    "enable_chunked_prefill": True,
-    "scheduler_reserve_full_isl": True,
-    "async_scheduling": False,
-    "instant_prefill": False,
-    "max_queue_delay": 0.0,
-    "num_gpu_blocks": None,
-    "block_size": 16,
-    "enable_prefix_caching": False,
-    "watermark": 0.0,
-    "admit_oversized": False,
-    "iteration_time": 0.01,
-    "time_limit": None,
-    "iteration_limit": None,
-}
-"""What `simulate` is told where nothing else is said. max_num_batched_tokens depends on max_num_seqs."""
+"""In which order the waiting are admitted: see `EngineConfig`."""
 
 # What the C interface calls otherwise.
 NAMES: Final = {
@@ -69,100 +53,299 @@ class AffineTime:
     per_prefill_context: float = 0.0
 
 
-def configured(
-    callbacks: Callbacks,
-    *,
-    policy: Policy | CustomPolicy,
-    queue_order: QueueOrder,
-    max_num_seqs: int,
-    max_num_batched_tokens: int | None,
-    long_prefill_token_threshold: int,
-    max_model_len: int | None,
-    enable_chunked_prefill: bool,
-    scheduler_reserve_full_isl: bool,
-    async_scheduling: bool,
-    instant_prefill: bool,
-    max_queue_delay: float,
-    num_gpu_blocks: int | None,
-    block_size: int,
-    enable_prefix_caching: bool,
-    watermark: float,
-    admit_oversized: bool,
-    iteration_time: float | AffineTime | Callable[[Iteration], float],
-) -> tuple[abi.Config, dict[str, str]]:
-    """The configuration that the arguments of `simulate` describe, and what the C interface calls otherwise."""
-    config = initialised(abi.Config)
-    _set_policy(config, policy, callbacks)
-    config.queue_order = _choice(queue_order, "queue_order", abi.QUEUE_ORDERS)
-    if config.policy_callback and queue_order != "arrival":
+class _PolicyKind(Choice):
+    """The name of a policy, or a function."""
+
+    def __init__(self) -> None:
+        super().__init__({name: value for name, value in abi.POLICIES.items() if name != "custom"}, ", or a function")
+
+    def checked(self, value: Any, name: str) -> Any:
+        return value if callable(value) else super().checked(value, name)
+
+    def set(self, structure: Any, field: str, value: Any) -> None:  # noqa: ARG002  (there is one)
+        structure.policy = abi.POLICIES["custom" if callable(value) else value]
+
+    def plain(self, value: Any, name: str) -> Any:
+        return _no_function(value, name)
+
+
+class _IterationTimeKind(Number):
+    """A constant, an AffineTime, or a function."""
+
+    _TERMS: Final = tuple(term.name for term in fields(AffineTime))
+
+    def __init__(self) -> None:
+        super().__init__(is_seconds=True)
+
+    def checked(self, value: Any, name: str) -> Any:
+        if isinstance(value, AffineTime):
+            return AffineTime(*(number(getattr(value, term), f"{name}.{term}") for term in self._TERMS))
+        return value if callable(value) else number(value, name)
+
+    def set(self, structure: Any, field: str, value: Any) -> None:  # noqa: ARG002  (it is several fields)
+        if callable(value):
+            structure.time_model = abi.TIME_CALLBACK
+            return
+        if not isinstance(value, AffineTime):
+            structure.time_model = abi.TIME_CONSTANT
+            structure.time_base = value
+            return
+        structure.time_model = abi.TIME_AFFINE
+        for term in self._TERMS:
+            setattr(structure, f"time_{term}", getattr(value, term))
+
+    def plain(self, value: Any, name: str) -> Any:
+        return asdict(value) if isinstance(value, AffineTime) else _no_function(value, name)
+
+
+def _no_function(value: Any, name: str) -> Any:
+    if callable(value):
         raise BatchingValueError(
-            f"queue_order is {shown(queue_order)}: must be 'arrival' with a policy of your own, which orders all"
+            f"{name} is {shown(value)}: a function has no JSON form; write the configuration without it, and "
+            f"replace({name}=...) it when that is read back"
         )
-    config.max_num_seqs = positive(max_num_seqs, "max_num_seqs")
-    if max_num_batched_tokens is None:
-        # The default of the C interface, written down since a result tells it.
-        max_num_batched_tokens = max(2048, config.max_num_seqs)
-    config.max_num_batched_tokens = positive(max_num_batched_tokens, "max_num_batched_tokens")
-    config.long_prefill_token_threshold = integer(long_prefill_token_threshold, "long_prefill_token_threshold")
-    config.max_model_len = positive_or_none(max_model_len, "max_model_len")
-    config.num_gpu_blocks = positive_or_none(num_gpu_blocks, "num_gpu_blocks")
-    config.block_size = integer(block_size, "block_size", 1, 65_536)
-    config.max_queue_delay = number(max_queue_delay, "max_queue_delay")
-    config.watermark = number(watermark, "watermark")
-    config.disable_chunked_prefill = not switch(enable_chunked_prefill, "enable_chunked_prefill")
-    config.disable_reserve_full_isl = not switch(scheduler_reserve_full_isl, "scheduler_reserve_full_isl")
-    config.async_scheduling = switch(async_scheduling, "async_scheduling")
-    config.instant_prefill = switch(instant_prefill, "instant_prefill")
-    config.enable_prefix_caching = switch(enable_prefix_caching, "enable_prefix_caching")
-    config.admit_oversized = switch(admit_oversized, "admit_oversized")
-    _set_iteration_time(config, iteration_time, callbacks)
-    base = "iteration_time.base" if isinstance(iteration_time, AffineTime) else "iteration_time"
-    return config, {**NAMES, "time_base": base}
+    return value
 
 
-def _set_iteration_time(config: abi.Config, model: Any, callbacks: Callbacks) -> None:
-    if isinstance(model, AffineTime):
-        config.time_model = abi.TIME_AFFINE
-        names = ("base", "per_prefill_token", "per_decode_token", "per_context_token", "per_prefill_context")
-        values = [number(value, f"iteration_time.{name}") for name, value in zip(names, astuple(model), strict=True)]
-        fields = ("time_base", *(f"time_{name}" for name in names[1:]))
-        for field, value in zip(fields, values, strict=True):
-            setattr(config, field, value)
-    elif callable(model):
-        config.time_model = abi.TIME_CALLBACK
-        config.time_callback = callbacks.iteration_time(model)
-    else:
-        config.time_model = abi.TIME_CONSTANT
-        config.time_base = number(model, "iteration_time")
+class EngineSettings(TypedDict, total=False):
+    """The keyword arguments of EngineConfig, which says what they are."""
+
+    policy: Policy | CustomPolicy
+    queue_order: QueueOrder
+    max_num_seqs: int
+    max_num_batched_tokens: int | None
+    long_prefill_token_threshold: int
+    max_model_len: int | None
+    enable_chunked_prefill: bool
+    scheduler_reserve_full_isl: bool
+    async_scheduling: bool
+    instant_prefill: bool
+    max_queue_delay: float
+    num_gpu_blocks: int | None
+    block_size: int
+    enable_prefix_caching: bool
+    watermark: float
+    admit_oversized: bool
+    iteration_time: float | AffineTime | Callable[[Iteration], float]
 
 
-def _set_policy(config: abi.Config, policy: Any, callbacks: Callbacks) -> None:
-    if callable(policy):
-        config.policy = abi.POLICIES["custom"]
-        config.policy_callback = callbacks.policy(policy)
-    else:
-        named = {name: value for name, value in abi.POLICIES.items() if name != "custom"}
-        config.policy = _choice(policy, "policy", named, ", or a function")
+@dataclass(frozen=True, kw_only=True, repr=False)
+class EngineConfig:
+    """How a serving engine schedules, what memory it has, and how long its iterations take. It cannot be changed:
+    `replace` makes another. Two with the same values are equal.
+
+    The arguments have vLLM's names. "The engine" in the README and section 6 of batching.h say what each policy
+    decides, and where a default differs from vLLM's.
+
+    Args:
+        policy: "vllm" decides what vLLM V1's scheduler decides; "continuous", "orca", "static" and "dynamic" are what
+            to compare it with. Or a policy of your own: a function of a PolicyView and a PolicyDecision, called once
+            for each iteration. "Your own policy" in section 6 of batching.h says what it may decide.
+        queue_order: in which order the waiting are admitted. By "priority", the least urgent is preempted first.
+        max_num_seqs: the most requests that run at once; the batch of static and dynamic.
+        max_num_batched_tokens: vllm: the most tokens in an iteration. None: 2048, or max_num_seqs if that is more.
+        long_prefill_token_threshold: vllm: the most tokens of one request in an iteration. 0: no such limit.
+        max_model_len: the most tokens of a request. None: no limit.
+        enable_chunked_prefill: vllm: whether a prompt may be computed over several iterations.
+        scheduler_reserve_full_isl: vllm: whether a request is admitted only when its whole prompt fits.
+        async_scheduling: vllm: whether an iteration is scheduled before the output of the one before is known.
+        instant_prefill: whether prompts cost neither tokens nor time.
+        max_queue_delay: dynamic: seconds after which a batch starts though it is not full.
+        num_gpu_blocks: KV blocks, vLLM's null block included. None: no limit.
+        block_size: tokens in a KV block.
+        enable_prefix_caching: vllm: whether blocks are found again by their content, the hash_ids of the requests.
+        watermark: vllm: share of the blocks that must stay free when a request is admitted beside others.
+        admit_oversized: whether a request that can never fit waits for ever, instead of being rejected.
+        iteration_time: seconds; or an AffineTime; or a function that is asked for each iteration.
+
+    Raises:
+        TypeError: an argument is of the wrong type.
+        ValueError: a value is out of the range of its type, or a word is unknown. What else a value must be is checked
+            by `simulate` and `LiveEngine`.
+
+    >>> config = EngineConfig(max_num_seqs=8, iteration_time=AffineTime(base=0.005))
+    >>> config.replace(max_num_seqs=16)  # doctest: +ELLIPSIS
+    EngineConfig(max_num_seqs=16, iteration_time=AffineTime(base=0.005, ...))
+    >>> EngineConfig.from_json(config.to_json()) == config
+    True
+    """
+
+    policy: Annotated[Policy | CustomPolicy, _PolicyKind()] = "vllm"
+    queue_order: Annotated[QueueOrder, Choice(abi.QUEUE_ORDERS)] = "arrival"
+    max_num_seqs: Annotated[int, Integer(1)] = 256
+    max_num_batched_tokens: Annotated[int | None, Integer(1, none_is_zero=True)] = None
+    long_prefill_token_threshold: Annotated[int, Integer()] = 0
+    max_model_len: Annotated[int | None, Integer(1, none_is_zero=True)] = None
+    enable_chunked_prefill: Annotated[bool, Switch("disable_chunked_prefill")] = True
+    scheduler_reserve_full_isl: Annotated[bool, Switch("disable_reserve_full_isl")] = True
+    async_scheduling: Annotated[bool, Switch()] = False
+    instant_prefill: Annotated[bool, Switch()] = False
+    max_queue_delay: Annotated[float, Number(is_seconds=True)] = 0.0
+    num_gpu_blocks: Annotated[int | None, Integer(1, none_is_zero=True)] = None
+    block_size: Annotated[int, Integer(1, 65_536)] = 16
+    enable_prefix_caching: Annotated[bool, Switch()] = False
+    watermark: Annotated[float, Number()] = 0.0
+    admit_oversized: Annotated[bool, Switch()] = False
+    iteration_time: Annotated[float | AffineTime | Callable[[Iteration], float], _IterationTimeKind()] = 0.01
+
+    def __post_init__(self) -> None:
+        for name, value, kind in self._given():
+            self.__dict__[name] = kind.checked(value, name)
+        if callable(self.policy) and self.queue_order != "arrival":
+            order = shown(self.queue_order)
+            raise BatchingValueError(
+                f"queue_order is {order}: must be 'arrival' with a policy of your own, which orders all"
+            )
+
+    def replace(self, **changes: Unpack[EngineSettings]) -> Self:
+        """The same but for some fields."""
+        return replace(self, **changes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All fields, also those that are as by default, as JSON has them: an AffineTime is a dict of its terms.
+
+        Raises:
+            ValueError: policy or iteration_time is a function, which cannot be written down.
+        """
+        return plain({name: getattr(self, name) for name in KINDS})
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """From what `to_dict` gives. What is not in it is as by default.
+
+        Raises:
+            TypeError: a value is of the wrong type.
+            ValueError: a field is unknown, or its value out of range.
+        """
+        given = {**_known(values, KINDS, "a field of EngineConfig")}
+        model = given.get("iteration_time")
+        if isinstance(model, Mapping):
+            terms = [term.name for term in fields(AffineTime)]
+            given["iteration_time"] = AffineTime(**_known(model, terms, "a term of iteration_time"))
+        return cls(**given)
+
+    def to_json(self) -> str:
+        """`to_dict` as a JSON object. Raises: as to_dict, and a ValueError if a number is not finite."""
+        return json.dumps(self.to_dict(), allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """From what `to_json` gives. Raises: as from_dict, and a ValueError if it is no JSON object."""
+        values = json.loads(text)
+        if not isinstance(values, dict):
+            raise BatchingValueError(f"text is {shown(text)}: must be a JSON object")
+        return cls.from_dict(values)
+
+    def __repr__(self) -> str:
+        return f"EngineConfig({', '.join(f'{name}={value!r}' for name, value, _ in self._given())})"
+
+    def _given(self) -> list[tuple[str, Any, Kind]]:
+        """The fields that are not as by default."""
+        values = self.__dict__
+        # Most are the very object that stands in the class.
+        return [
+            (known.name, values[known.name], known.kind)
+            for known in _FIELDS
+            if values[known.name] is not known.default
+            and not (type(values[known.name]) is known.type and values[known.name] == known.default)
+        ]
+
+    def _settings(self) -> dict[str, Any]:
+        """All fields by name, with what stands for a None that depends on another."""
+        return {**self.__dict__, "max_num_batched_tokens": self._token_budget()}
+
+    def _token_budget(self) -> int:
+        unset = self.max_num_batched_tokens is None
+        return max(2048, self.max_num_seqs) if unset else self.max_num_batched_tokens  # type: ignore[return-value]
+
+    def _structure(self, callbacks: Callbacks) -> tuple[abi.Config, dict[str, str]]:
+        """The struct of the C interface, and what that calls otherwise than this does."""
+        structure = abi.Config.from_buffer_copy(_default_bytes())
+        for name, value, kind in self._given():
+            kind.set(structure, name, value)
+        structure.max_num_batched_tokens = self._token_budget()
+        if callable(self.policy):
+            structure.policy_callback = callbacks.policy(self.policy)
+        if callable(self.iteration_time):
+            structure.time_callback = callbacks.iteration_time(self.iteration_time)
+        base = "iteration_time.base" if isinstance(self.iteration_time, AffineTime) else "iteration_time"
+        return structure, {**NAMES, "time_base": base}
 
 
-def _choice(value: object, name: str, choices: dict[str, int], otherwise: str = "") -> int:
-    if isinstance(value, str) and value in choices:
-        return choices[value]
-    known = ", ".join(repr(choice) for choice in choices)
-    error = BatchingValueError if isinstance(value, str) else TypeError
-    raise error(f"{name} is {shown(value)}: must be one of {known}{otherwise}")
+class _Field(NamedTuple):
+    name: str
+    default: Any
+    type: type
+    kind: Kind
 
 
-def switch(value: object, name: str) -> bool:
-    if isinstance(value, bool | np.bool_):
-        return bool(value)
-    raise TypeError(f"{name} is {shown(value)}: must be True or False")
+_FIELDS: Final = tuple(
+    _Field(known.name, known.default, type(known.default), get_args(known.type)[1]) for known in fields(EngineConfig)
+)
+
+LIMITS: Final[dict[str, Kind]] = {
+    "time_limit": Number(is_seconds=True, none_is_zero=True),
+    "iteration_limit": Integer(1, none_is_zero=True),
+}
+"""What else a run is told that decides what comes out of it: where it ends. None by default."""
+
+KINDS: Final[dict[str, Kind]] = {known.name: known.kind for known in _FIELDS}
+"""The fields of EngineConfig, and of what kind their values are."""
 
 
-def positive(value: object, name: str) -> int:
-    """Where 0 would be the default in the C interface, it is an error here."""
-    return integer(value, name, 1, INT64_MAX)
+_DEFAULT: Final = EngineConfig()
 
 
-def positive_or_none(value: object, name: str) -> int:
-    return 0 if value is None else positive(value, name)
+@cache
+def _default_bytes() -> bytes:
+    """The struct of EngineConfig()."""
+    structure = initialised(abi.Config)
+    for known in _FIELDS:
+        known.kind.set(structure, known.name, known.default)
+    return bytes(structure)
+
+
+def plain(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of a run as JSON has them. Raises: as EngineConfig.to_dict."""
+    return {name: KINDS[name].plain(value, name) if name in KINDS else value for name, value in settings.items()}
+
+
+def is_default(name: str, settings: Mapping[str, Any]) -> bool:
+    """Whether one of the settings of a run is as by default."""
+    if name == "max_num_batched_tokens":
+        return bool(settings[name] == max(2048, settings.get("max_num_seqs", 0)))
+    default = next((known.default for known in _FIELDS if known.name == name), None)
+    return bool(settings[name] == default)
+
+
+def configured(config: EngineConfig | None, settings: Mapping[str, Any]) -> EngineConfig:
+    """What the two forms of `simulate` and `LiveEngine` mean together: a configuration, but for some settings."""
+    if config is None:
+        return EngineConfig(**settings) if settings else _DEFAULT
+    if not isinstance(config, EngineConfig):
+        raise TypeError(f"config is {shown(config)}: must be an EngineConfig, or None")
+    return replace(config, **settings) if settings else config
+
+
+def _known(values: Mapping[str, Any], names: Any, what: str) -> Mapping[str, Any]:
+    for name in values:
+        if name not in names:
+            raise BatchingValueError(f"{shown(name)} is not {what}: must be one of {', '.join(names)}")
+    return values
+
+
+FunctionType = TypeVar("FunctionType", bound=Callable[..., Any])
+
+
+def takes_settings(function: FunctionType) -> FunctionType:
+    """Tell `help` which keywords the last parameter, **settings, stands for, and their defaults."""
+    signature = inspect.signature(function)
+    others = list(signature.parameters.values())[:-1]
+    keywords = [
+        inspect.Parameter(
+            known.name, inspect.Parameter.KEYWORD_ONLY, default=known.default, annotation=get_args(known.type)[0]
+        )
+        for known in fields(EngineConfig)
+    ]
+    function.__signature__ = signature.replace(parameters=[*others, *keywords])  # type: ignore[attr-defined]
+    return function

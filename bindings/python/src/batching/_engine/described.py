@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from batching._columns.display import seconds
-from batching._engine.config import DEFAULTS, AffineTime
+from batching._engine.config import KINDS, LIMITS, AffineTime, is_default
 
 # What a reader must always know: how many requests run at once, and what a time comes from.
 _ALWAYS: Final = ("max_num_seqs", "iteration_time", "batch_size", "time_per_token")
@@ -14,16 +14,10 @@ def described(settings: Mapping[str, Any]) -> str:
     """Settings in words, without those that are as by default."""
     told = []
     for name, value in settings.items():
-        if name == "policy" or (name not in _ALWAYS and value == _default(name, settings)):
+        if name == "policy" or (name not in _ALWAYS and is_default(name, settings)):
             continue
         told.append(f"{name.replace('_', ' ') if name.endswith('time') else name} {written(value, name)}")
     return ", ".join(told)
-
-
-def _default(name: str, settings: Mapping[str, Any]) -> Any:
-    if name == "max_num_batched_tokens":
-        return max(2048, settings.get("max_num_seqs", 0))
-    return DEFAULTS.get(name)
 
 
 def written(value: Any, name: str = "") -> str:
@@ -44,6 +38,7 @@ def written(value: Any, name: str = "") -> str:
         return value
     if callable(value):
         return f"by the function {getattr(value, '__name__', type(value).__name__)}"
-    if name in {"iteration_time", "time_per_token", "time_limit", "max_queue_delay"}:
+    kind = KINDS.get(name) or LIMITS.get(name)
+    if name == "time_per_token" or (kind is not None and kind.is_seconds):
         return seconds(float(value))
     return f"{value:,}" if isinstance(value, int) else str(value)

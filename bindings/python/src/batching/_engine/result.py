@@ -11,6 +11,7 @@ from batching._columns.display import Table, count, rate, seconds, share
 from batching._columns.recorded import RecordedRequests
 from batching._columns.token_times import TokenTimes
 from batching._engine.attribution import PARTS, Attribution
+from batching._engine.config import EngineConfig
 from batching._engine.described import described
 from batching._engine.logs import DecisionLog, IterationLog
 from batching._engine.token_times import token_times
@@ -44,12 +45,15 @@ class Result(MeasuredRun, _Columns):
 
     requests: RequestColumns
     """What was simulated."""
+    config: EngineConfig
+    """The engine that was simulated."""
     policy: str
-    """Which policy decided."""
+    """Which policy decided; "custom": one of your own."""
     max_num_seqs: int
     """The most requests that could run at once."""
     settings: Mapping[str, Any]
-    """What `simulate` was told, by the names of its arguments: also the defaults, but no logs and no progress."""
+    """What `simulate` was told, by the names of its arguments: the fields of `config` and the limits of the run, also
+    those that are as by default."""
     start_time: Float64Array
     """Seconds at which each request was first admitted. NaN: never."""
     first_token_time: Float64Array
@@ -130,12 +134,10 @@ class Result(MeasuredRun, _Columns):
         self,
         *,
         requests: RequestColumns,
-        policy: str,
-        max_num_seqs: int,
-        settings: dict[str, Any],
+        config: EngineConfig,
+        limits: dict[str, Any],
         columns: dict[str, npt.NDArray[Any]],
         summary: abi.Summary,
-        time_limit: float,
         iteration_log: IterationLog | None,
         decision_log: DecisionLog | None,
         attribution: Attribution | None,
@@ -143,18 +145,20 @@ class Result(MeasuredRun, _Columns):
         held_again: Callable[[], Float64Array | None],
     ) -> None:
         self._keep(**columns)
+        ended = summary.duration
+        if summary.end_reason == EndReason.TIME_LIMIT:
+            # While the server waits for a batch to form, the clock of the run stands and its time goes on.
+            ended = max(ended, limits["time_limit"])
         told = [field[0] for field in abi.Summary._fields_ if field[0] not in _NOT_TOLD]
         self.__dict__.update({name: getattr(summary, name) for name in told})
         self.__dict__.update(
             requests=requests,
-            policy=policy,
-            max_num_seqs=max_num_seqs,
-            settings=settings,
+            config=config,
+            policy=config.policy if isinstance(config.policy, str) else "custom",
+            max_num_seqs=config.max_num_seqs,
+            settings=config._settings() | limits,
             end_reason=EndReason(summary.end_reason),
-            # While the server waits for a batch to form, the clock of the run stands and its time goes on.
-            _observed_until=(
-                max(summary.duration, time_limit) if summary.end_reason == EndReason.TIME_LIMIT else summary.duration
-            ),
+            _observed_until=ended,
             total_preemptions=summary.preemptions,
             iteration_log=iteration_log,
             decision_log=decision_log,

@@ -4,7 +4,7 @@ import ctypes
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Final, NamedTuple, NoReturn, Self
+from typing import Any, Final, NamedTuple, NoReturn, Self, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,7 @@ import numpy.typing as npt
 from batching._columns.columns import RequestColumns, _Columns
 from batching._columns.display import Displayed, Table, count, seconds, share
 from batching._engine.callbacks import Callbacks, Iteration
-from batching._engine.config import NAMES, AffineTime, Policy, QueueOrder, configured
+from batching._engine.config import NAMES, EngineConfig, EngineSettings, configured, takes_settings
 from batching._engine.policy import CustomPolicy
 from batching._engine.words import Event
 from batching._ffi import abi
@@ -144,7 +144,10 @@ class LiveEngine(Handle):
     clock. An iteration that starts before the clock and ends after it is under way: what its end brings is told once
     the clock is there.
 
-    Args: those of `simulate`, but for what ends or logs a run.
+    Args:
+        config: how the engine schedules, what memory it has and how long its iterations take. None: EngineConfig().
+        settings: fields of EngineConfig, by name; they replace those of config. LiveEngine(max_num_seqs=8) is
+            LiveEngine(EngineConfig(max_num_seqs=8)).
 
     Raises:
         TypeError: an argument is of the wrong type.
@@ -168,52 +171,14 @@ class LiveEngine(Handle):
     ['ADMITTED', 'FIRST_TOKEN']
     """
 
-    def __init__(
-        self,
-        *,
-        policy: Policy | CustomPolicy = "vllm",
-        queue_order: QueueOrder = "arrival",
-        max_num_seqs: int = 256,
-        max_num_batched_tokens: int | None = None,
-        long_prefill_token_threshold: int = 0,
-        max_model_len: int | None = None,
-        enable_chunked_prefill: bool = True,
-        scheduler_reserve_full_isl: bool = True,
-        async_scheduling: bool = False,
-        instant_prefill: bool = False,
-        max_queue_delay: float = 0.0,
-        num_gpu_blocks: int | None = None,
-        block_size: int = 16,
-        enable_prefix_caching: bool = False,
-        watermark: float = 0.0,
-        admit_oversized: bool = False,
-        iteration_time: float | AffineTime | Callable[[Iteration], float] = 0.01,
-    ) -> None:
+    @takes_settings
+    def __init__(self, config: EngineConfig | None = None, **settings: Unpack[EngineSettings]) -> None:
         callbacks = Callbacks()
-        config, self._names = configured(
-            callbacks,
-            policy=policy,
-            queue_order=queue_order,
-            max_num_seqs=max_num_seqs,
-            max_num_batched_tokens=max_num_batched_tokens,
-            long_prefill_token_threshold=long_prefill_token_threshold,
-            max_model_len=max_model_len,
-            enable_chunked_prefill=enable_chunked_prefill,
-            scheduler_reserve_full_isl=scheduler_reserve_full_isl,
-            async_scheduling=async_scheduling,
-            instant_prefill=instant_prefill,
-            max_queue_delay=max_queue_delay,
-            num_gpu_blocks=num_gpu_blocks,
-            block_size=block_size,
-            enable_prefix_caching=enable_prefix_caching,
-            watermark=watermark,
-            admit_oversized=admit_oversized,
-            iteration_time=iteration_time,
-        )
+        structure, self._names = configured(config, settings)._structure(callbacks)
         # The library keeps the functions, not the struct.
-        self._callbacks, self._config = callbacks, config
+        self._callbacks, self._config = callbacks, structure
         handle = self._owned(library.batching_live_engine_destroy)
-        check(library.batching_live_engine_create(ctypes.byref(config), ctypes.byref(handle)), self._names)
+        check(library.batching_live_engine_create(ctypes.byref(structure), ctypes.byref(handle)), self._names)
         self._take(handle)
 
     def _take(self, handle: ctypes.c_void_p) -> None:
