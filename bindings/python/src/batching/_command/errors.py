@@ -22,7 +22,7 @@ _USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
 
 
 class OneSentence(typer.core.TyperGroup):
-    """A group of commands whose mistakes in use are told in one sentence, too."""
+    """A group of commands whose mistakes in use are told in one sentence as well."""
 
     def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> NoReturn:
         """Run a command, and exit. Without a word: tell what there is."""

@@ -10,7 +10,7 @@ from batching._engine.config import KINDS, LIMITS, AffineTime, Policy
 from batching._ffi.arguments import shown
 from batching._ffi.errors import BatchingError, BatchingValueError
 
-# What has an option of its own is no --setting, but for what people are used to vary.
+# Policy and iteration time have options of their own, and no --setting.
 _KINDS: Final = {name: kind for name, kind in (KINDS | LIMITS).items() if name not in {"policy", "iteration_time"}}
 
 POLICIES: Final = get_args(Policy)

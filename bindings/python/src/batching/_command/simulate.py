@@ -28,7 +28,7 @@ _EXAMPLES: Final = """Examples:
   batching simulate --iteration-time 0.02 --plot timeline.svg --report report.html --output requests.parquet"""
 
 
-def simulate_one(  # noqa: PLR0912, PLR0915, PLR0917  (options, which nobody passes by position)
+def simulate_one(  # noqa: PLR0912, PLR0915, PLR0917  (options, which are not passed by position)
     policy: Annotated[str, typer.Option(metavar="NAME", help=f"{options.POLICIES}.")] = "vllm",
     trace: options.Trace = None,
     num_requests: options.NumRequests = options.USUAL_NUM_REQUESTS,

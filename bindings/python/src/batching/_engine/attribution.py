@@ -85,7 +85,7 @@ class Attribution(Displayed, _Columns):
     waiting_for_slot: Float64Array
     """Waiting for a slot, for tokens of the budget, for the iteration or batch under way, for a batch to form."""
     waiting_for_memory: Float64Array
-    """Waiting while nobody was admitted for want of KV blocks."""
+    """Waiting while no request was admitted for want of KV blocks."""
     prefill: Float64Array
     """From its admission to its first token."""
     decode: Float64Array
@@ -113,9 +113,9 @@ class Attribution(Displayed, _Columns):
     def bands(self, percentiles: Sequence[float] = (0, 50, 90, 99, 100)) -> list[AttributionBand]:
         """What dominates: the mean of each part, for bands of the requests that have all their tokens.
 
-        A band holds those whose time from arrival to end is above that at its lower percentile, and not above that at
-        its upper one; at percentile p is the smallest time that at least p % of them do not exceed. So requests that
-        took equally long are in the same band.
+        A band holds the requests whose time from arrival to end is above that at its lower percentile, and not above
+        that at its upper one; at percentile p is the smallest time that at least p % of them do not exceed. So requests
+        that took equally long are in the same band.
 
         Args:
             percentiles: rising, each in [0, 100]: the edges of the bands, one more than there are bands.

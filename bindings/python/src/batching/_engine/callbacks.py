@@ -81,7 +81,7 @@ class Callbacks:
         return abi.progress_callback(self._guarded(tell))
 
     def policy(self, function: CustomPolicy) -> Any:
-        """A callback that decides who computes how many tokens."""
+        """A callback that decides which requests compute how many tokens."""
         return abi.policy_callback(self._guarded(policy_answer(function)))
 
     def log(self, function: Callable[[int], None]) -> Any:

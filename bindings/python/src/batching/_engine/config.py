@@ -20,9 +20,9 @@ from batching._ffi.calls import initialised
 from batching._ffi.errors import BatchingValueError
 
 Policy = Literal["vllm", "static", "dynamic", "continuous", "orca"]
-"""Who decides which requests compute how many tokens: see `EngineConfig`."""
+"""What decides which requests compute how many tokens: see `EngineConfig`."""
 QueueOrder = Literal["arrival", "priority", "shortest_output"]
-"""In which order the waiting are admitted: see `EngineConfig`."""
+"""In which order waiting requests are admitted: see `EngineConfig`."""
 
 # What the C interface calls otherwise.
 NAMES: Final = {
@@ -141,7 +141,7 @@ class EngineConfig:
         policy: "vllm" decides what vLLM V1's scheduler decides; "continuous", "orca", "static" and "dynamic" are what
             to compare it with. Or a policy of your own: a function of a PolicyView and a PolicyDecision, called once
             for each iteration. "Your own policy" in section 6 of batching.h says what it may decide.
-        queue_order: in which order the waiting are admitted. By "priority", the least urgent is preempted first.
+        queue_order: in which order waiting requests are admitted. By "priority", the least urgent is preempted first.
         max_num_seqs: the most requests that run at once; the batch of static and dynamic.
         max_num_batched_tokens: vllm: the most tokens in an iteration. None: 2048, or max_num_seqs if that is more.
         long_prefill_token_threshold: vllm: the most tokens of one request in an iteration. 0: no such limit.

@@ -21,7 +21,7 @@ def described(settings: Mapping[str, Any]) -> str:
 
 
 def written(value: Any, name: str = "") -> str:
-    """A setting as a person writes it."""
+    """A setting in words."""
     if value is None:
         return "no limit"
     if isinstance(value, bool):

@@ -54,7 +54,7 @@ class IterationLog(_Columns):
     kv_blocks_used: Int64Array
     """KV blocks in use after the scheduling."""
     kv_blocks_kept: Int64Array
-    """KV blocks in use after those who finished gave theirs back."""
+    """KV blocks in use after the requests that finished gave theirs back."""
     preemptions: Int64Array
     """Requests that the iteration preempted."""
     finished: Int64Array
@@ -71,7 +71,7 @@ class IterationLog(_Columns):
 
 
 class DecisionLog(_Columns):
-    """Who got what: one row an event, in the order in which things happened. Read-only arrays."""
+    """What happened to which request: one row an event, in order of time. Read-only arrays."""
 
     iteration: Int64Array
     """The number of the iteration; of the next one for a rejection."""

@@ -141,7 +141,7 @@ class PolicyView:
 
     @property
     def kv_blocks_free(self) -> int:
-        """KV blocks that nobody holds; 2^63 - 1 without a limit."""
+        """KV blocks that no request holds; 2^63 - 1 without a limit."""
         return int(self._told.kv_blocks_free)
 
     @property
@@ -159,13 +159,13 @@ class PolicyDecision:
     """What a policy of your own decides: empty when it is asked. After the call its methods raise a ValueError."""
 
     decode_rest: bool
-    """Whether every other request that runs and decodes computes its one token, too."""
+    """Whether every other request that runs and decodes also computes its one token."""
     until_change: bool
-    """Whether not to ask again while all who run decode, nobody arrives or finishes, and the KV blocks suffice."""
+    """Whether not to ask again while all running requests decode, none arrives or ends, and the KV blocks suffice."""
     short_of_memory: bool
-    """Whether those who still wait lack KV blocks: only for `attribution`."""
+    """Whether the requests that still wait lack KV blocks: only for `attribution`."""
     wait_until: float | None
-    """Seconds, after now: with nobody scheduled or preempted, no iteration happens before then, unless one arrives."""
+    """Seconds, after now. If no request is scheduled or preempted, no iteration happens before, unless one arrives."""
 
     def __init__(self, written: Any) -> None:
         self._written = written

@@ -35,7 +35,7 @@ COLUMNS: Final[dict[str, type[np.generic]]] = {
 }
 
 PADDED_POLICIES: Final = frozenset({"static", "dynamic"})
-"""Whose requests keep their slots until all of their batch are done."""
+"""Policies under which a request keeps its slot until all of its batch are done."""
 
 _NOT_TOLD: Final = {"struct_size", "reserved", "reserved_2", "end_reason", "preemptions"}
 

@@ -43,9 +43,9 @@ class Event(IntEnum):
     PREEMPTED = 200
     """It lost its KV blocks and waits again."""
     ADMITTED = 300
-    """It joins the running for the first time; tokens: found in the prefix cache."""
+    """It runs for the first time; tokens: found in the prefix cache."""
     RESUMED = 310
-    """It joins the running again after a preemption; tokens: found in the prefix cache."""
+    """It runs again after a preemption; tokens: found in the prefix cache."""
     SCHEDULED = 400
     """It computes so many tokens in this iteration."""
     RUNNING = 500

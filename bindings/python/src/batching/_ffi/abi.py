@@ -495,7 +495,7 @@ class IterationLog(VersionedStructure):
 
 
 class DecisionLog(VersionedStructure):
-    """Who got what."""
+    """What happened to which request."""
 
     c_name = "batching_decision_log"
     _fields_ = [

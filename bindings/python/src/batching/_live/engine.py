@@ -78,7 +78,7 @@ class LiveEngineState(Displayed):
     aborted: int
     """Requests that were aborted."""
     tokens_in_flight: int
-    """Tokens of the running whose KV is there; those of the iteration under way are not."""
+    """Tokens of the running requests whose KV is there, without those of the iteration under way."""
     kv_blocks_used: int
     """KV blocks in use, those for the iteration under way included."""
     kv_blocks_usable: int | None
@@ -90,7 +90,7 @@ class LiveEngineState(Displayed):
     next_iteration_end: float | None
     """When the iteration under way ends. None: none is."""
     is_stuck: bool
-    """Whether nothing goes on, though there are requests, until somebody comes or leaves."""
+    """Whether nothing goes on, though there are requests, until one comes or leaves."""
     events: int
     """Events that were not polled."""
 
@@ -259,7 +259,7 @@ class LiveEngine(Handle):
 
         Args:
             time: seconds; if the clock is there already, nothing happens. Infinity: until nothing is left to do, and
-                nobody else comes; the clock is then at the end of the last iteration.
+                no other request comes; the clock is then at the end of the last iteration.
             iterations: the most iterations that it schedules; the clock is then where the next would be. None: no
                 limit.
 
@@ -334,7 +334,7 @@ class LiveEngine(Handle):
         hash_block_size: int | None = None,
         hash_covers_output: bool = False,
     ) -> Estimate:
-        """What would become of a request if it, and nobody else, came. The engine stays as it is.
+        """What would become of a request if it came, and no other. The engine stays as it is.
 
         Args: those of `submit`.
 
@@ -365,7 +365,7 @@ class LiveEngine(Handle):
         return answer
 
     def estimate_columns(self, requests: RequestColumns) -> EstimateColumns:
-        """What would become of each of many requests if it, and nobody else, came. The engine stays as it is.
+        """What would become of each of many requests if it came, and no other. The engine stays as it is.
 
         Args:
             requests: not before the clock, in any order. Without arrival_time they arrive now.

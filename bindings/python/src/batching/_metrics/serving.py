@@ -18,7 +18,7 @@ from batching._ffi.loader import library
 from batching._ffi.signals import interruptible
 
 Convention = Literal["vllm", "sglang", "aiperf"]
-"""Whose definitions hold where tools differ."""
+"""The tool whose definitions hold where tools differ."""
 PercentileMethod = Literal["linear", "inverse_cdf", "nearest"]
 """How percentiles are taken: NumPy's names."""
 
@@ -68,7 +68,7 @@ class ServingMetrics:
     """The metrics of a serving run. Times are seconds, throughputs a second of the duration."""
 
     convention: Convention
-    """Whose definitions hold."""
+    """The tool whose definitions hold."""
     duration: float
     """Seconds."""
     completed: int
@@ -182,9 +182,9 @@ def measure(
 
     Args:
         recorded: the requests, in any order.
-        convention: whose definitions hold where vLLM's bench serve, SGLang's bench_serving and AIPerf differ: whether
-            an answer without tokens counts as one token (vllm), whether a single token meets an objective on TPOT (not
-            in aiperf), and what the duration is where it is not given.
+        convention: the tool whose definitions hold where vLLM's bench serve, SGLang's bench_serving and AIPerf differ:
+            whether an answer without tokens counts as one token (vllm), whether a single token meets an objective on
+            TPOT (not in aiperf), and what the duration is where it is not given.
         percentiles: which, each in [0, 100].
         percentile_method: "linear" (NumPy's default), "inverse_cdf" or "nearest".
         duration: seconds that the run took, above 0. None: recorded.duration, but in the convention of aiperf; where

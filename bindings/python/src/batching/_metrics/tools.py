@@ -236,7 +236,7 @@ def aiperf_effective_concurrency(recorded: RecordedRequests) -> dict[str, float]
 
 
 class _Answered:
-    """The answered requests, in whole nanoseconds; `token_request` tells whose each of the token times is."""
+    """The answered requests, in whole nanoseconds; `token_request` is the request of each of the token times."""
 
     def __init__(self, recorded: RecordedRequests) -> None:
         count = len(recorded)

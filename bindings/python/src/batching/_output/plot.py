@@ -25,9 +25,9 @@ def plot_comparison(
 ) -> "Figure":
     """Draw two runs of the same requests, one below the other, and their latencies.
 
-    Above: who held which slot, over a window of time that both share. Blue is work, one bar a request; vermilion is
-    a slot held by a request that has all its tokens; pale is a slot that is free while a request waits. The shares in
-    the titles are those of the whole run, as its `load()` counts them. Below: the share of
+    Above: which request held which slot, over a window of time that both share. Blue is work, one bar a request;
+    vermilion is a slot held by a request that has all its tokens; pale is a slot that is free while a request waits.
+    The shares in the titles are those of the whole run, as its `load()` counts them. Below: the share of
     requests that took at most so long.
 
     Args:

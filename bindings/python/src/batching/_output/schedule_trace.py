@@ -1,7 +1,7 @@
 """The schedule of a run as a Chrome trace, which ui.perfetto.dev and chrome://tracing open. Standard library only.
 
 The format: "Trace Event Format" (Duffy et al., Google, 2016), as an object with traceEvents. Three processes make
-three groups of tracks: what the engine ran, with its counters; who held which slot; who was waiting.
+three groups of tracks: what the engine ran, with its counters; which request held which slot; which requests waited.
 """
 
 import json
@@ -46,7 +46,7 @@ def write_schedule_trace(result: Run, path: str | os.PathLike[str], window: Wind
     Preemptions are told apart with log_iterations and log_decisions, and so is the held time of the engine's static
     batches; without them a request stays in its slot from its first admission to its end. Simulators count slots and
     do not number them: each request takes the lowest that is free. What had not ended goes on to the end of the run.
-    A request that was rejected is in the trace as an instant among the waiting.
+    A request that was rejected is in the trace as an instant among the waiting requests.
 
     Args:
         result: what `simulate`, `simulate_static` or `simulate_continuous` returned.
@@ -233,7 +233,7 @@ def _iterations(log: IterationLog, window: Window | None) -> Iterator[str]:
     before = None
     for index, begin, end, row in rows:
         if before is not None and before[0] < begin:
-            # The engine is idle: what those who finished held is free.
+            # The engine is idle: what the finished requests held is free.
             yield from counters.at(*before)
         arguments = ", ".join(f'"{name}": {value}' for name, value in zip(told, row, strict=False))
         yield _slice((_ENGINE, 1), "iteration", begin, end, f'{{"iteration": {index}, {arguments}}}')
@@ -245,7 +245,7 @@ def _iterations(log: IterationLog, window: Window | None) -> Iterator[str]:
 
 
 def _derived_counters(running: _Stays, waiting: _Stays, window: Window | None) -> Iterator[str]:
-    """Who is where, counted from the stays."""
+    """How many requests are where, counted from the stays."""
     for name, stays in (("running", running), ("waiting", waiting)):
         moments, counts = levels(stays.begin, stays.end)
         # The level at the begin of the window is that of the last change before it.

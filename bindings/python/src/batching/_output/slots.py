@@ -1,4 +1,4 @@
-"""Who held which slot, and how much slot-time was wasted: what a picture of a schedule needs."""
+"""Which request held which slot, and how much slot-time was wasted: what a picture of a schedule needs."""
 
 import bisect
 import itertools
@@ -88,7 +88,7 @@ def schedule_of(run: Run) -> Schedule:
 
 
 def slot_use(run: Run, window: tuple[float, float]) -> SlotUse:
-    """Who held which slot in the window: each request takes the lowest that is free when it starts.
+    """Which request held which slot in the window: each request takes the lowest that is free when it starts.
 
     Simulators count slots and do not number them; this is the numbering that reads best. A request that is preempted
     is shown in its slot until it ends.
@@ -119,7 +119,7 @@ def slot_time(run: Run) -> SlotTime:
 
 
 def free_slots(run: Run, use: SlotUse, window: tuple[float, float]) -> FreeSlots:
-    """Where in the window slots were free while a request waited: of the slots that nobody in `use` holds, the lowest.
+    """Where in the window slots were free while a request waited: the lowest of those that no request in `use` holds.
 
     Time: O(count + n (log n + s)) for n changes in the window and s slots held at once.
     """

@@ -68,7 +68,7 @@ def load_curves(run: Run) -> LoadCurves:
     if load.timeline is None or len(load.timeline) == 0:
         nothing = Curve(np.zeros(1), np.zeros(1))
         return LoadCurves(nothing, nothing, None)
-    # To the end of the run, after which nobody is there.
+    # To the end of the run, after which no request is there.
     time = np.append(load.timeline.time, load.window_end)
     running, waiting = (
         thinned(time, np.append(column, 0.0)) for column in (load.timeline.running, load.timeline.waiting)

@@ -1,4 +1,4 @@
-"""A simulation told in the words of vLLM's `bench serve` result files, so that what reads those reads it, too.
+"""A simulation in the form of vLLM's `bench serve` result files, for the programs that read those.
 
 The names of the fields and what they mean are those of vLLM 0.33's `vllm/benchmarks/serve.py`.
 """

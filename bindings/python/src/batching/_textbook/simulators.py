@@ -204,8 +204,8 @@ def simulate_static(columns: RequestColumns, batch_size: int, time_per_token: fl
 def simulate_continuous(columns: RequestColumns, max_batch_size: int, time_per_token: float = 0.01) -> TextbookResult:
     """Continuous batching (iteration-level scheduling, as in Orca: Yu et al., OSDI 2022).
 
-    At each iteration boundary first the finished leave, then the waiting join in order of arrival while fewer than
-    max_batch_size are running, those that arrive exactly then included. An idle engine starts the moment a request
+    At each iteration boundary finished requests leave first; then waiting requests join in order of arrival while fewer
+    than max_batch_size are running, also those that arrive exactly then. An idle engine starts the moment a request
     arrives. end_time = start_time + output_length x time_per_token; the first token is there one iteration after the
     start.
 

@@ -25,7 +25,7 @@ BROKEN: Final = Broken()
 
 
 def values(source: Source) -> Iterator[Any]:
-    """Each value, BROKEN for a line that is none. A broken array is an error, since nobody knows where it goes on."""
+    """Each value, BROKEN for a line that is none. A broken array is an error: it has no next value to go on with."""
     with source.content() as content:
         start = content.read(_CHUNK).removeprefix(_BOM).lstrip()
     if start.startswith(b"["):

@@ -38,7 +38,7 @@ class Source:
 
     @contextlib.contextmanager
     def set_aside(self) -> Iterator[None]:
-        """Meanwhile the content may be read from its beginning again: whoever was reading it goes on where it was."""
+        """Meanwhile the content may be read from its beginning again: what was reading it goes on where it was."""
         place = self._raw.tell()
         yield
         self._raw.seek(place)
