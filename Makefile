@@ -163,8 +163,8 @@ test-differential: $(BUILD)/tests/differential $(STAMPS)/venv-test
 	$(SWIFT) build --quiet --scratch-path $(BUILD)/swift-tests --product Differential
 	$(BUILD)/swift-tests/debug/Differential Tests/differential/cases.txt > $(BUILD)/tests/differential.swift.txt
 	$(BUILD)/tests/differential Tests/differential/cases.txt > $(BUILD)/tests/differential.c.txt
-	$(VENV)/bin/python bindings/python/tests/differential_cases.py Tests/differential/cases.txt \
-	    > $(BUILD)/tests/differential.python.txt
+	PYTHONPATH=Tests/Oracle $(VENV)/bin/python bindings/python/tests/differential_cases.py \
+	    Tests/differential/cases.txt > $(BUILD)/tests/differential.python.txt
 	cmp $(BUILD)/tests/differential.swift.txt $(BUILD)/tests/differential.c.txt
 	cmp $(BUILD)/tests/differential.swift.txt $(BUILD)/tests/differential.python.txt
 
@@ -177,16 +177,18 @@ check: setup-test check-header check-layout check-exports check-library check-fo
 check-format-swift:
 	$(SWIFT) format lint --strict --recursive --parallel $(SWIFT_FORMATTED)
 
+PYTHON_FORMATTED := bindings/python examples/python Benchmarks/python Tests/conformance Tests/Oracle Tests/checks
+
 check-python: $(STAMPS)/venv-test
-	$(VENV)/bin/ruff format --check bindings/python examples/python Benchmarks/python Tests/conformance Tests/checks
-	$(VENV)/bin/ruff check bindings/python examples/python Benchmarks/python Tests/conformance Tests/checks
-	cd bindings/python && ../../$(VENV)/bin/mypy --strict src tests
+	$(VENV)/bin/ruff format --check $(PYTHON_FORMATTED)
+	$(VENV)/bin/ruff check $(PYTHON_FORMATTED)
+	cd bindings/python && ../../$(VENV)/bin/mypy --strict src tests ../../Tests/Oracle
 	cd bindings/python && ../../$(VENV)/bin/mypy --strict wheel_tests/test_wheel.py wheel_tests/user_program.py
 	$(VENV)/bin/mypy --strict Benchmarks/python examples/python
 	$(VENV)/bin/ruff format --check Tests/abi
 	$(VENV)/bin/ruff check Tests/abi
 	cd Tests/abi && ../../$(VENV)/bin/mypy --strict .
-	cd Tests/conformance && MYPYPATH=../../bindings/python/tests ../../$(VENV)/bin/mypy --strict .
+	cd Tests/conformance && MYPYPATH=../Oracle ../../$(VENV)/bin/mypy --strict .
 
 # Each sub-package of the Python package knows only those below it.
 check-arrows-python:

@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import metric_recordings
-import recordings
-import replay
-from recordings import Recording, RecordingError
+sys.path.insert(0, str(Path(__file__).parents[1] / "Oracle"))
+
+from oracle import metric_recordings, recordings, replay
+from oracle.recordings import Recording, RecordingError
 
 # In the order in which they are compared: causes before effects. What is not there is empty.
 ITERATION_FIELDS = ["i", "t", "ab", "pre", "new", "res", "hit", "s", "run", "wait", "nrun", "nwait", "free"]

@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from slow_records import ABORTED, FINISHED, REJECTED_MODEL_LENGTH, SlowIteration
-from slow_schedulers import SlowBatch, SlowRequest
+from oracle.records import ABORTED, FINISHED, REJECTED_MODEL_LENGTH, SlowIteration
+from oracle.schedulers import SlowBatch, SlowRequest
 
 PARTS = [
     "waiting_for_slot",
@@ -93,7 +93,7 @@ class SlowAttribution:
         slowdown: int,
         instant_prefill: bool,
     ) -> None:
-        """An iteration has been scheduled, and nobody's tokens are counted as computed yet."""
+        """An iteration has been scheduled, and no tokens are counted as computed yet."""
         start, end = iteration.started_at, iteration.started_at + iteration.duration
         for request in batch.preempted:
             request.is_recovering = True

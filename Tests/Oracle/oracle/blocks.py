@@ -1,5 +1,5 @@
-"""KV blocks one by one, as vLLM's block pool keeps them: who uses each, what is in it, and in which order the free ones
-will be taken. Part of the slow engine, and independent of the library.
+"""KV blocks one by one, as vLLM's block pool keeps them: which requests use each, what is in it, and in which order the
+free ones will be taken. Part of the slow engine, and independent of the library.
 """
 
 from collections.abc import Hashable, Sequence
@@ -14,7 +14,7 @@ def blocks_for(tokens: int, block_size: int) -> int:
 
 
 class SlowBlocks:
-    """The pool. A block's content is known once it is published; blocks that nobody uses keep theirs until taken."""
+    """The pool. A block's content is known once it is published; blocks that are free keep theirs until taken."""
 
     def __init__(self, usable: int | None) -> None:
         self.usable = usable
@@ -44,7 +44,7 @@ class SlowBlocks:
         return found
 
     def idle_count(self, blocks: Sequence[int]) -> int:
-        """How many of these blocks are in use by nobody, and so among the free ones."""
+        """How many of these blocks no request uses, so that they are among the free ones."""
         return sum(1 for block in blocks if self._users.get(block, 0) == 0)
 
     def share(self, blocks: Sequence[int]) -> None:

@@ -10,10 +10,10 @@ from typing import Protocol, TypeVar
 
 from hypothesis import strategies as st
 
-from slow_blocks import blocks_for
-from slow_engine import SlowAffineTime, SlowOptions, SlowWorkload
-from slow_records import SlowIteration
-from slow_simulators import seconds
+from oracle.blocks import blocks_for
+from oracle.engine import SlowAffineTime, SlowOptions, SlowWorkload
+from oracle.records import SlowIteration
+from oracle.simulators import seconds
 
 T = TypeVar("T")
 

@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-
 from batching import AffineTime, RequestColumns, Result, simulate
-from engine_cases import Case
-from slow_attribution import PARTS
-from slow_engine import SlowAffineTime, SlowOptions, SlowWorkload, slow_simulate
-from slow_records import COUNTED, SUMMARY_FIELDS, SlowResult
+
+from oracle.attribution import PARTS
+from oracle.cases import Case
+from oracle.engine import SlowAffineTime, SlowOptions, SlowWorkload, slow_simulate
+from oracle.records import COUNTED, SUMMARY_FIELDS, SlowResult
 
 COLUMNS = [
     "start_time",

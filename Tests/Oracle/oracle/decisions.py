@@ -1,12 +1,13 @@
-"""Follows each request through a log of decisions: who runs, how many tokens each has computed, how many blocks it
+"""Follows each request through a log of decisions: which run, how many tokens each has computed, how many blocks it
 holds. Needs a log with the queues.
 """
 
 from dataclasses import dataclass, field
 
 from batching import Event
-from engine_told import Decision, Told
-from slow_blocks import blocks_for
+
+from oracle.blocks import blocks_for
+from oracle.told import Decision, Told
 
 
 @dataclass
@@ -15,7 +16,7 @@ class State:
 
     iteration: int
     running: list[int]
-    """Who joined and has not left, in the order of admission."""
+    """Requests that joined and have not left, in the order of admission."""
     blocks: list[int]
     """How many each of them holds, those that it shares included."""
     told_running: list[int] = field(default_factory=list)

@@ -2,8 +2,8 @@
 object, and time is a Python integer of nanoseconds. Slow, obvious, and independent of the library: it is what the
 library is compared with, and is itself compared with recordings of the real scheduler.
 
-slow_schedulers.py decides who computes, slow_blocks.py keeps the KV blocks, slow_attribution.py takes down where the
-time goes, slow_records.py is what comes out.
+schedulers.py decides which requests compute, blocks.py keeps the KV blocks, attribution.py takes down where the time
+goes, records.py is what comes out.
 """
 
 import math
@@ -11,9 +11,9 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from slow_attribution import SlowAttribution
-from slow_blocks import UNLIMITED, SlowBlocks, blocks_for
-from slow_records import (
+from oracle.attribution import SlowAttribution
+from oracle.blocks import UNLIMITED, SlowBlocks, blocks_for
+from oracle.records import (
     ABORTED,
     END_COMPLETED,
     END_ITERATION_LIMIT,
@@ -41,7 +41,7 @@ from slow_records import (
     SlowResult,
     seconds_or_nan,
 )
-from slow_schedulers import (
+from oracle.schedulers import (
     BatchLevelScheduler,
     IterationLevelScheduler,
     SlowBatch,
@@ -49,7 +49,7 @@ from slow_schedulers import (
     SlowRules,
     SlowScheduler,
 )
-from slow_simulators import nanoseconds, seconds
+from oracle.simulators import nanoseconds, seconds
 
 FUTILE_PREEMPTIONS, FUTILE_PREEMPTIONS_EACH = 1000, 100
 """Preemptions without a token in between, and more for each of the running, that are taken to go on for ever."""
@@ -231,7 +231,7 @@ class _Run:
         if options.admit_oversized:
             return None
         whole = request.prompt + request.output
-        # The KV of the last token is never computed; only who reserves takes a block for it.
+        # The KV of the last token is never computed; only a policy that reserves takes a block for it.
         most = whole if self.rules.reserves_output else whole - 1
         if usable is not None and blocks_for(most, options.block_size) > usable:
             return REJECTED_KV_MEMORY
@@ -255,7 +255,7 @@ class _Run:
     # Clients that leave
 
     def _take_aborts(self, iteration: int) -> None:
-        """Whoever has left by now is gone at once; one whose request has not been received leaves once it is."""
+        """A request whose client has left by now is gone at once; one that was not received yet leaves once it is."""
         for time, index in list(self.aborts):
             request = self.requests[index]
             if time > self.now or request in self.to_come:
@@ -308,7 +308,7 @@ class _Run:
         return self.futile_preemptions >= FUTILE_PREEMPTIONS + FUTILE_PREEMPTIONS_EACH * len(self.scheduler.running)
 
     def _await_change(self) -> bool:
-        """Whoever comes or leaves may still change something; False if there is none."""
+        """A request that comes or leaves may still change something; False if there is none."""
         change = self._next_change()
         if change is None:
             return False
@@ -470,7 +470,7 @@ class _Run:
                 self.decisions.add(number, request.index, EVENT_WAITING)
 
     def _take_notes(self, batch: SlowBatch) -> None:
-        """Of those who join, and of what is rare."""
+        """Of requests that join, and of what is rare."""
         for request, hit in batch.admitted.items():
             if request not in batch.resumed:
                 self.start[request.index] = self.now
@@ -488,7 +488,7 @@ class _Run:
         self._take_aborts(iteration.number)
         for request, tokens in batch.tokens.items():
             if self.status[request.index] != UNFINISHED:
-                # It has left, or had its last token in the batch before: nobody waits for this one.
+                # It has left, or had its last token in the batch before: no request waits for this one.
                 self.seen["computed in vain"] += self.status[request.index] == FINISHED
                 continue
             if self.is_asynchronous:

@@ -1,7 +1,7 @@
 """What holds in every run, whatever the policy: each invariant is a check of what an engine told.
 
 The checks know nothing of how an engine works. They read the columns and the logs, and follow each request through the
-log of decisions (engine_replay.py). The times of the logs are compared as whole nanoseconds.
+log of decisions (decisions.py). The times of the logs are compared as whole nanoseconds.
 """
 
 import math
@@ -9,10 +9,11 @@ from collections import Counter
 from collections.abc import Callable
 
 from batching import EndReason, Event, RequestStatus
-from engine_replay import Replay
-from engine_told import Told
-from slow_records import FINISHED, UNFINISHED
-from slow_simulators import nanoseconds
+
+from oracle.decisions import Replay
+from oracle.records import FINISHED, UNFINISHED
+from oracle.simulators import nanoseconds
+from oracle.told import Told
 
 REJECTED = {
     RequestStatus.REJECTED_MODEL_LENGTH,
@@ -48,7 +49,7 @@ def every_request_ends_once(told: Told) -> None:
         if row.event in {Event.FINISHED, Event.REJECTED, Event.ABORTED}:
             gone.add(row.request)
 
-    # Left behind is somebody exactly if the run ended for another reason than that nothing was left to do.
+    # Requests are left behind exactly if the run ended for another reason than that nothing was left to do.
     reason = {RequestStatus.UNFINISHED: {EndReason.TIME_LIMIT, EndReason.ITERATION_LIMIT}}
     for index in left:
         assert told.end_reason in reason.get(RequestStatus(told.status[index]), {EndReason.STUCK})
@@ -183,13 +184,13 @@ def no_replica_idles_while_a_request_waits(told: Told) -> None:
     ends = [math.inf if math.isnan(time) else nanoseconds(time) for time in told.end_time]
     for row in told.rows:
         if row.time > free_at:
-            # Whoever came before it is gone: an iteration after a pause is for one who comes just then.
+            # Requests that came before it are gone: an iteration after a pause is for one who comes just then.
             for index, arrival in enumerate(told.arrival):
                 has_ended = ends[index] <= max(free_at, arrival) or told.status[index] in REJECTED
                 assert arrival >= row.time or has_ended
         free_at = max(free_at, row.start_time + row.duration)
         assert told.is_asynchronous or row.prefill_tokens + row.decode_tokens > 0
-        # One who waits though there is memory without end waits for a slot, or for tokens of the budget.
+        # A request that waits though memory has no end waits for a slot, or for tokens of the budget.
         has_no_slot = row.running == options.max_num_seqs
         has_no_tokens = options.policy == "vllm" and (
             row.prefill_tokens + row.decode_tokens == options.max_num_batched_tokens
@@ -220,7 +221,7 @@ def the_finished_have_exactly_their_tokens(told: Told) -> None:
             # Or it would have been rejected, had the run not ended before it came.
             assert generated == 0
         else:
-            # In a batch who is done waits for the others.
+            # In a batch a request that is done waits for the others.
             assert generated < told.output(index) or told.options.policy in {"static", "dynamic"}
             assert generated <= told.output(index)
     assert told.total_tokens == sum(told.tokens_generated)

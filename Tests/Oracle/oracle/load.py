@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from slow_simulators import seconds
+from oracle.simulators import seconds
 
 
 @dataclass

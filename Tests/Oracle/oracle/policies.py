@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from batching import CustomPolicy, PolicyDecision, PolicyView
-from slow_engine import SlowOptions
+
+from oracle.engine import SlowOptions
 
 Style = Literal["all named", "rest decodes", "until change"]
 """How the same decision is told: every row; only those that do not simply decode; and so, and not asked needlessly."""
@@ -139,7 +140,7 @@ def _tell(rows: Rows, decision: PolicyDecision, style: Style) -> None:
         for row in range(rows.view.running_count)
         if generated[row] > 0 and rows.known[row] - rows.computed[row] == 1 and row not in rows.preempted
     ]
-    # Only if nobody who decodes is left out.
+    # Only if no request that decodes is left out.
     rests = style != "all named" and all(row in rows.tokens for row in decoding)
     decision.decode_rest = rests
     named = [row for row in rows.tokens if not rests or row not in decoding]

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass, field, fields
 
-from slow_simulators import seconds
+from oracle.simulators import seconds
 
 FINISHED, UNFINISHED, STUCK, ABORTED = 0, 100, 110, 120
 REJECTED_MODEL_LENGTH, REJECTED_KV_MEMORY, REJECTED_TOKEN_BUDGET = 200, 210, 220

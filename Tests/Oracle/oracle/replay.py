@@ -1,15 +1,14 @@
 """Simulates a recorded workload, and puts what came out in the words of a recording."""
 
 import math
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-import recordings
-from recordings import Recording, microseconds
+from oracle import recordings
+from oracle.engine import SlowAffineTime, SlowOptions, SlowWorkload, slow_simulate
+from oracle.recordings import Recording, microseconds
 
 # Of include/batching.h.
 STATUSES = {
@@ -27,8 +26,6 @@ FIELD_OF_EVENT = {PREEMPTED: "pre", ADMITTED: "new", RESUMED: "res", RUNNING: "r
 
 Engine = Callable[[Recording], Any]
 """Gives the columns of a result, its summary, and both logs, the queues included."""
-
-SLOW_ENGINE = Path(__file__).parents[2] / "bindings" / "python" / "tests"
 
 
 def library_engine() -> Engine:
@@ -57,9 +54,7 @@ def library_engine() -> Engine:
 
 
 def slow_engine() -> Engine:
-    """The slow engine of the tests."""
-    sys.path.insert(0, str(SLOW_ENGINE))
-    from slow_engine import SlowAffineTime, SlowOptions, SlowWorkload, slow_simulate  # noqa: PLC0415
+    """The slow engine."""
 
     def run(recording: Recording) -> Any:
         requests = recordings.requests(recording)
@@ -137,7 +132,7 @@ def results(recording: Recording, result: Any) -> dict[str, dict[str, Any]]:
     """What became of each request. A field that does not apply is not there."""
     ids = recording.ids
     log = result.iteration_log
-    # An iteration in which somebody computes takes time, so that its end tells it from all others of that request.
+    # An iteration in which a request computes takes time, so that its end tells it from all others of that request.
     ends = [
         microseconds(start) + microseconds(duration)
         for start, duration in zip(as_list(log.start_time), as_list(log.duration), strict=True)

@@ -1,5 +1,5 @@
-"""Who computes how many tokens in an iteration: every policy, walking every request. Part of the slow engine, and
-independent of the library; vLLM's rules are those of its V1 scheduler, vllm/v1/core/sched/scheduler.py.
+"""Which requests compute how many tokens in an iteration: every policy, walking every request. Part of the slow engine,
+and independent of the library; vLLM's rules are those of its V1 scheduler, vllm/v1/core/sched/scheduler.py.
 """
 
 from collections import Counter
@@ -7,7 +7,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from slow_blocks import UNLIMITED, SlowBlocks, blocks_for
+from oracle.blocks import UNLIMITED, SlowBlocks, blocks_for
 
 
 @dataclass(eq=False)
@@ -293,7 +293,7 @@ class IterationLevelScheduler(_Queues):
 
 
 class BatchLevelScheduler(_Queues):
-    """static and dynamic: a batch forms when nobody runs, and ends as one."""
+    """static and dynamic: a batch forms when no request runs, and ends as one."""
 
     is_short_of_memory = False
     """Whether the batch that runs could not take in more for want of KV blocks."""
@@ -315,7 +315,7 @@ class BatchLevelScheduler(_Queues):
         batch = SlowBatch()
         self.rounds_left -= 1
         if self.running:
-            # One token each: those who are done are padding.
+            # One token each: requests that are done are padding.
             batch.tokens = dict.fromkeys(self.running, 1)
             batch.is_short_of_memory = self.is_short_of_memory
             return batch

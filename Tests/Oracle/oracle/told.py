@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-
 from batching import Result
-from engine_cases import Case
-from engine_comparison import COLUMNS, DECISION_COLUMNS, ITERATION_COLUMNS
-from slow_engine import SlowOptions
-from slow_records import SUMMARY_FIELDS, SlowResult
-from slow_simulators import nanoseconds
+
+from oracle.cases import Case
+from oracle.comparison import COLUMNS, DECISION_COLUMNS, ITERATION_COLUMNS
+from oracle.engine import SlowOptions
+from oracle.records import SUMMARY_FIELDS, SlowResult
+from oracle.simulators import nanoseconds
 
 
 @dataclass
@@ -110,7 +110,7 @@ class Told:
         return output if longest is None else min(output, longest - self.prompt(index))
 
     def requests_with(self, event: int) -> list[int]:
-        """Whom it happened to, in the order of the log."""
+        """The requests that it happened to, in the order of the log."""
         return [row.request for row in self.decisions if row.event == event]
 
 

@@ -34,7 +34,7 @@ from batching import (
     simulate_continuous,
     simulate_static,
 )
-from slow_attribution import PARTS
+from oracle.attribution import PARTS
 
 CASES = Path(__file__).parents[3] / "Tests" / "differential" / "cases.txt"
 

@@ -4,9 +4,9 @@ import hashlib
 import struct
 import sys
 
-from engine_cases import Case, SeededSource, a_case
-from engine_comparison import COLUMNS, DECISION_COLUMNS, ITERATION_COLUMNS, run_library
-from slow_records import SUMMARY_FIELDS
+from oracle.cases import Case, SeededSource, a_case
+from oracle.comparison import COLUMNS, DECISION_COLUMNS, ITERATION_COLUMNS, run_library
+from oracle.records import SUMMARY_FIELDS
 
 COUNT = 300
 

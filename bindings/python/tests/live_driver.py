@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from batching import BatchingValueError, Event, LiveEngine, RequestColumns, RequestStatus
-from engine_cases import STEP, Case, SeededSource
-from engine_comparison import library_arguments
-from slow_simulators import nanoseconds, seconds
+from oracle.cases import STEP, Case, SeededSource
+from oracle.comparison import library_arguments
+from oracle.simulators import nanoseconds, seconds
 
 
 @dataclass

@@ -3,8 +3,8 @@
 import hashlib
 
 from batching import SLO, Accumulator, AffineTime, RequestColumns, generate_requests, measure, simulate, simulate_static
-from engine_cases import SeededSource, a_case
 from engine_digests import digest
+from oracle.cases import SeededSource, a_case
 
 ACCUMULATED = 60
 

@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batching import AffineTime, Attribution, BatchingError, Iteration, RequestColumns, RequestStatus, Result, simulate
-from engine_cases import Case, cases
-from engine_comparison import assert_same_run, run_library
-from slow_attribution import PARTS
-from slow_engine import SlowOptions, SlowWorkload
-from slow_simulators import nanoseconds
+from oracle.attribution import PARTS
+from oracle.cases import Case, cases
+from oracle.comparison import assert_same_run, run_library
+from oracle.engine import SlowOptions, SlowWorkload
+from oracle.simulators import nanoseconds
 
 
 def attributed(result: Result) -> Attribution:
@@ -55,7 +55,7 @@ def test_the_iteration_under_way() -> None:
 def test_memory_and_preemption() -> None:
     # Blocks of 2 tokens, 4 of them. The prompts of 3 take 2 each. In iteration 2 request 0 needs a third: request 1 is
     # preempted after one iteration of decoding. It waits in 2 and 3, recomputes its 5 tokens in 4, and decodes in 5.
-    # Request 2 arrives in iteration 1: to its end it waits for that; in 2 somebody is preempted, in 3 the first of the
+    # Request 2 arrives in iteration 1: to its end it waits for that; in 2 a request is preempted, in 3 the first of the
     # waiting finds no blocks; in 4 it would find its slot, but 4 tokens need 2 blocks, and one is free; in 5 the same.
     requests = RequestColumns([4, 4, 2], [3, 3, 3], [0.0, 0.0, 1.5])
     result = simulate(requests, num_gpu_blocks=5, block_size=2, iteration_time=1.0, attribution=True)

@@ -152,8 +152,8 @@ def test_the_rate_of_arrivals_can_be_changed(trace: Path) -> None:
     assert usual["workload"]["requests_per_second"] == pytest.approx(3 / 4.710427)
     assert faster["workload"]["requests_per_second"] == pytest.approx(300)
     assert faster["workload"]["origin"].endswith("trace.csv; arrivals scaled from 0.64 requests/s")
-    # Nobody had to wait. Within the hundredth of a second that they now take to arrive, the first, of 44 iterations,
-    # makes the second wait, and that, of 109, the third.
+    # No request had to wait. Within the hundredth of a second that they now take to arrive, the first, of 44
+    # iterations, makes the second wait, and that, of 109, the third.
     assert usual["metrics"]["mean_queue_time"] == 0.0
     gap = 4.314579 / 471.0427
     assert faster["metrics"]["mean_queue_time"] == pytest.approx((0.044 - gap + 0.044 + 0.109 - 0.01) / 3)

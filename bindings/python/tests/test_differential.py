@@ -1,5 +1,6 @@
 """The program whose output is compared with that of Swift and C prints what the head of cases.txt says."""
 
+import os
 import re
 import subprocess
 import sys
@@ -72,8 +73,9 @@ def test_no_two_cases_give_the_same_unless_they_are_empty() -> None:
 
 def test_the_program_prints_these_lines() -> None:
     program = Path(differential_cases.__file__)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     printed = subprocess.run(
-        [sys.executable, str(program), str(differential_cases.CASES)], capture_output=True, check=True
+        [sys.executable, str(program), str(differential_cases.CASES)], env=environment, capture_output=True, check=True
     )
     assert printed.stdout.decode("ascii") == "\n".join(differential_cases.all_lines(differential_cases.CASES)) + "\n"
 

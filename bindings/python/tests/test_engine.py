@@ -19,9 +19,9 @@ from batching import (
     simulate_continuous,
     simulate_static,
 )
-from batching._library import library
-from engine_comparison import COLUMNS
-from slow_records import SUMMARY_FIELDS
+from batching._ffi.loader import library
+from oracle.comparison import COLUMNS
+from oracle.records import SUMMARY_FIELDS
 
 # Blocks of 2 tokens, of which 8 can be used, and 4 tokens an iteration. Request 2 is rejected: its prompt is not
 # shorter than max_model_len. The others have prompts of 3 and 5 tokens, and generate 2.

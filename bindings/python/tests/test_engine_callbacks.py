@@ -28,7 +28,7 @@ SECONDS_UNTIL_STOPPED = 5.0
 
 
 class StopError(Exception):
-    """What nobody else raises."""
+    """What nothing else raises."""
 
 
 def test_a_time_model_is_told_of_each_iteration() -> None:
@@ -40,7 +40,7 @@ def test_a_time_model_is_told_of_each_iteration() -> None:
 
     result = simulate(WORKED, **ARGUMENTS, iteration_time=remember)
     # The worked case: the chunks of iteration 0 are 3 tokens that see 3 and 1 that sees 1, then 3 that see 4, and 1
-    # that sees 5. Who decodes sees its prompt and the token before: 3 + 1 and 5 + 1.
+    # that sees 5. A request that decodes sees its prompt and the token before: 3 + 1 and 5 + 1.
     common = {"waiting": 0, "preemptions": 0}
     assert told == [
         Iteration(

@@ -10,8 +10,8 @@ from threading import Barrier
 import pytest
 
 import engine_digests
-from engine_cases import SeededSource, a_case
 from engine_digests import COUNT, digest, digests
+from oracle.cases import SeededSource, a_case
 
 
 @pytest.fixture(scope="module")

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-import engine_invariants as invariants
 from batching import Event
-from engine_cases import LARGE, SMALL, Case, Scale, SeededSource, a_case
-from engine_comparison import run_library, run_slow
-from engine_invariants import INVARIANTS
-from engine_told import Decision, Told
-from slow_engine import SlowOptions, SlowWorkload
+from oracle import invariants
+from oracle.cases import LARGE, SMALL, Case, Scale, SeededSource, a_case
+from oracle.comparison import run_library, run_slow
+from oracle.engine import SlowOptions, SlowWorkload
+from oracle.invariants import INVARIANTS
+from oracle.told import Decision, Told
 
 Invariant = Callable[[Told], None]
 Change = Callable[[Told], None]

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from batching import AffineTime, EndReason, RequestColumns, RequestStatus, simulate
-from engine_cases import Case
-from engine_comparison import assert_same_run
-from slow_engine import SlowAffineTime, SlowOptions, SlowWorkload
+from oracle.cases import Case
+from oracle.comparison import assert_same_run
+from oracle.engine import SlowAffineTime, SlowOptions, SlowWorkload
 
 DATA = os.environ.get("BATCHING_DATA", "")
 TRACE = Path(DATA) / "traces" / "mooncake_conversation_trace.jsonl.gz"

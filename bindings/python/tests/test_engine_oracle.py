@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 
 from batching import EndReason, RequestStatus, simulate
-from engine_cases import LARGE, Case, SeededSource, a_case, cases
-from engine_comparison import (
+from oracle.attribution import PARTS
+from oracle.cases import LARGE, Case, SeededSource, a_case, cases
+from oracle.comparison import (
     COLUMNS,
     DECISION_COLUMNS,
     ITERATION_COLUMNS,
@@ -22,9 +23,8 @@ from engine_comparison import (
     run_library,
     run_slow,
 )
-from slow_attribution import PARTS
-from slow_engine import SlowOptions, SlowWorkload
-from slow_records import SUMMARY_FIELDS, SlowResult
+from oracle.engine import SlowOptions, SlowWorkload
+from oracle.records import SUMMARY_FIELDS, SlowResult
 
 SEEDS = range(4_000)
 LARGE_SEEDS = range(10_000, 10_050)
@@ -192,6 +192,6 @@ def test_the_comparison_finds_another_engine(monkeypatch: pytest.MonkeyPatch) ->
     def with_watermark(*arguments: Any, **options: Any) -> Any:
         return simulate(*arguments, **{**options, "watermark": 0.5})
 
-    monkeypatch.setattr("engine_comparison.simulate", with_watermark)
+    monkeypatch.setattr("oracle.comparison.simulate", with_watermark)
     with pytest.raises(AssertionError):
         assert_same_runs((seed, a_case(SeededSource(seed))) for seed in range(100))

@@ -20,8 +20,8 @@ from batching import (
     RequestStatus,
     simulate,
 )
-from engine_cases import LARGE, Case, SeededSource, a_case
-from engine_comparison import (
+from oracle.cases import LARGE, Case, SeededSource, a_case
+from oracle.comparison import (
     assert_same_attribution,
     assert_same_decisions,
     assert_same_iterations,
@@ -29,8 +29,8 @@ from engine_comparison import (
     run_library,
     run_slow,
 )
-from engine_policies import Style, vllm_policy
-from slow_records import SlowResult
+from oracle.policies import Style, vllm_policy
+from oracle.records import SlowResult
 
 STYLES: tuple[Style, ...] = get_args(Style)
 CASES = 1_500
@@ -98,7 +98,7 @@ def test_vllm_as_a_policy_of_the_caller_gives_the_same_bits_as_the_slow_engine()
 
 
 class StopError(Exception):
-    """What nobody else raises."""
+    """What nothing else raises."""
 
 
 def schedule_all(view: PolicyView, decision: PolicyDecision) -> None:
@@ -301,7 +301,7 @@ def test_rows_keep_their_order_wherever_requests_join_from() -> None:
         preempted = rng.permutation(running)[: rng.integers(0, 3) if rng.random() < 0.2 else 0].tolist()
         kept = [row for row in range(running) if row not in preempted]
         admitted = rng.permutation(np.arange(running, view.count))[: 12 - len(kept)].tolist()
-        # Whoever decides nothing at all would wait for an arrival.
+        # A policy that decides nothing at all would wait for an arrival.
         some = [row for row in kept if rng.random() < 0.8] or kept
         decision.preempt(preempted)
         decision.schedule([*some, *admitted], [1] * len(some) + view.uncomputed_tokens[admitted].tolist())

@@ -4,49 +4,20 @@ Independent runs give one mean each, and their spread gives the interval: waits 
 different seeds are not.
 """
 
-import math
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-
 import numpy as np
 import pytest
 
 from batching import RequestColumns, generate_workload, simulate
 from batching._ffi.calls import Float64Array, Int32Array
-
-RUNS = 40
-STUDENT_T = 3.558
-"""Two-sided 99.9% for the mean of 40: 39 degrees of freedom."""
+from oracle.queueing import Estimate, erlang_c, estimate, pollaczek_khinchine
 
 LOADS = pytest.mark.parametrize("load", [0.5, 0.8, 0.95])
 
 # The closer to 1 the load, the longer the busy periods, and the fewer of them in as many requests.
 REQUESTS = {0.5: 50_000, 0.8: 100_000, 0.95: 400_000}
 WARM_UP = 10_000
-"""Requests left out at the beginning, since a run begins with nobody there. At a load of 0.95 a queue forgets its
+"""Requests left out at the beginning, since a run begins with an empty engine. At a load of 0.95 a queue forgets its
 beginning in some 1 / (1 - load)^2 = 400 requests."""
-
-
-@dataclass
-class Estimate:
-    """A 99.9% confidence interval of a mean wait, in seconds."""
-
-    mean: float
-    half_width: float
-
-    def agrees_with(self, low: float, high: float | None = None) -> bool:
-        """Whether it meets a value, or one between two."""
-        return low - self.half_width <= self.mean <= (low if high is None else high) + self.half_width
-
-
-def estimate(mean_wait: Callable[[int], float]) -> Estimate:
-    """From a function that gives the mean wait in a run with a seed."""
-    with ThreadPoolExecutor(2) as pool:
-        means = np.array(list(pool.map(mean_wait, range(RUNS))))
-    found = Estimate(float(means.mean()), STUDENT_T * float(means.std(ddof=1)) / math.sqrt(RUNS))
-    assert found.half_width < 0.05 * found.mean  # or it says too little
-    return found
 
 
 def poisson_arrivals(count: int, rate: float, seed: int) -> Float64Array:
@@ -74,21 +45,16 @@ def deterministic_waits(load: float) -> Estimate:
     return estimate(lambda seed: mean_wait(outputs, poisson_arrivals(count, load / SERVICE, seed), 1, SERVICE))
 
 
-def pollaczek_khinchine(load: float, squared_variation: float) -> float:
-    """Mean wait in M/G/1: load x SERVICE x (1 + the squared coefficient of variation of service) / (2 (1 - load))."""
-    return load * SERVICE * (1 + squared_variation) / (2 * (1 - load))
-
-
 @LOADS
 def test_constant_service_waits_as_in_m_d_1(load: float) -> None:
     found = deterministic_waits(load)
     # Service does not vary: half of what M/M/1 waits.
-    assert found.agrees_with(pollaczek_khinchine(load, 0.0))
+    assert found.agrees_with(pollaczek_khinchine(load, SERVICE, 0.0))
     # It would be seen if service varied, if the load were 3% more, or if arrivals waited for the next of clock ticks an
     # iteration apart, half of one on average.
-    assert not found.agrees_with(pollaczek_khinchine(load, 1.0))
-    assert not found.agrees_with(pollaczek_khinchine(1.03 * load, 0.0))
-    assert not found.agrees_with(pollaczek_khinchine(load, 0.0) + SERVICE / 2)
+    assert not found.agrees_with(pollaczek_khinchine(load, SERVICE, 1.0))
+    assert not found.agrees_with(pollaczek_khinchine(1.03 * load, SERVICE, 0.0))
+    assert not found.agrees_with(pollaczek_khinchine(load, SERVICE, 0.0) + SERVICE / 2)
 
 
 # M/M/c: c slots, and output lengths that are exponential but for being whole numbers: geometric, of the mean below. An
@@ -96,9 +62,9 @@ def test_constant_service_waits_as_in_m_d_1(load: float) -> None:
 # the mean.
 #
 # What the whole numbers change:
-# - One who finds a free slot beside others who run waits for the end of their iteration: it is as if each had come up
-#   to an iteration later. In a queue served in order of arrival, to come later by at most an iteration is to start
-#   later by at most an iteration. So mean waits are between that of M/M/c and an iteration more.
+# - A request that finds a free slot beside running ones waits for the end of their iteration: it is as if each had
+#   come up to an iteration later. In a queue served in order of arrival, to come later by at most an iteration is to
+#   start later by at most an iteration. So mean waits are between that of M/M/c and an iteration more.
 # - The squared coefficient of variation of a geometric number is 1 - 1 / mean, instead of 1. Waits go with about
 #   (1 + it) / 2, so that they change by a share of about 1 / (2 mean). Twice that is allowed.
 #
@@ -114,16 +80,6 @@ def geometric_waits(load: float, servers: int) -> Estimate:
         return mean_wait(lengths, poisson_arrivals(count, rate, seed), servers, 1 / mean_length)
 
     return estimate(run)
-
-
-def erlang_c(load: float, servers: int) -> float:
-    """Mean wait in M/M/c, in services: P(all servers busy) / (c - load x c). B, the share that is lost if none may
-    wait, follows from that of one server fewer (Erlang 1917), and P = B / (1 - load (1 - B)).
-    """
-    offered, lost = load * servers, 1.0
-    for number in range(1, servers + 1):
-        lost = offered * lost / (number + offered * lost)
-    return lost / (1 - load * (1 - lost)) / (servers * (1 - load))
 
 
 def test_erlang_c_by_hand() -> None:

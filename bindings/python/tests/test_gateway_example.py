@@ -1,4 +1,4 @@
-"""The gateway of examples/ under a real load over HTTP: nobody is lost, and what it says of itself is what was sent."""
+"""The gateway of examples/ under a real load over HTTP: no request is lost, and its own figures are what was sent."""
 
 import asyncio
 import json
@@ -105,7 +105,7 @@ async def loaded(url: str, everybody: list[Client]) -> tuple[str, str, list[Any]
 
         async with asyncio.timeout(bounded.SECONDS):
             await asyncio.gather(*(client.run(session, url) for client in everybody))
-        # Whoever left does so at the end of an iteration, and twins end their last one on time: wait for that.
+        # A request leaves at the end of an iteration, and twins end their last one on time: wait for that.
         deadline = time.monotonic() + bounded.SECONDS
         while True:
             replicas = await read(url + "/replicas")

@@ -1,6 +1,6 @@
 """The gateway of examples/ when something goes wrong: over HTTP, with replicas that do as they are told.
 
-Whatever happens, whoever arrived is counted once as it ended, and no twin keeps a request that nobody serves.
+Whatever happens, each request is counted once as it ended, and no twin keeps a request that no server has.
 """
 
 import asyncio
@@ -129,7 +129,7 @@ class Endless:
 
 @contextmanager
 def closed_port() -> Iterator[socket.socket]:
-    """A socket that refuses connections until it listens, and a port that nobody else gets."""
+    """A socket that refuses connections until it listens, and a port that no other program gets."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         yield taken
@@ -171,7 +171,7 @@ class Routed:
         return go_on
 
     async def settled(self, **expected: int) -> None:
-        """Nobody is in flight any more, here or in a twin, and so many have ended in each way."""
+        """No request is in flight any more, here or in a twin, and so many have ended in each way."""
         deadline = time.monotonic() + SECONDS_UNTIL_IT_HANGS
         while any(self.in_flight()) and time.monotonic() < deadline:
             await asyncio.sleep(0.01)
@@ -270,7 +270,7 @@ def test_if_all_are_down_it_says_so_at_once_and_tries_again_after_a_while(monkey
 def test_a_replica_that_breaks_off_before_it_answers() -> None:
     async def test() -> None:
         async with routed(breaks_off(None), answers(3)) as at:
-            # It may have begun: nobody else is asked to do it again.
+            # It may have begun: no other server is asked to do it again.
             status, (answer,), _ = await at.ask()
             assert status == 502
             assert answer["error"]["message"].startswith("the replica failed: ")

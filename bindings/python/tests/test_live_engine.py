@@ -20,10 +20,10 @@ from batching import (
     RequestColumns,
     RequestStatus,
 )
-from engine_cases import STEP, Case, SeededSource, a_case
-from engine_comparison import run_slow
 from live_driver import Drive, Told
-from slow_simulators import nanoseconds, seconds
+from oracle.cases import STEP, Case, SeededSource, a_case
+from oracle.comparison import run_slow
+from oracle.simulators import nanoseconds, seconds
 
 SEEDS = range(50_000, 52_000)
 COLUMNS = ["start_time", "first_token_time", "end_time", "preemptions", "prefix_cached_tokens", "status"]
@@ -34,7 +34,7 @@ def a_live_case(source: SeededSource) -> Case:
     case = a_case(source)
     case.options = replace(case.options, time_limit=None, iteration_limit=None, admit_oversized=False)
     if case.options.policy == "static":
-        # It starts its last batch once it knows that nothing more comes: then nobody is there to leave.
+        # It starts its last batch once it knows that nothing more comes: then no request is there to leave.
         case.workload.abort_time = None
     if case.workload.abort_time is not None:
         # What a host does at the very end of an iteration comes after that; the real scheduler takes it before.

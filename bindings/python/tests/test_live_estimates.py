@@ -1,4 +1,4 @@
-"""Estimates of a live engine with a prefix cache say what happens, and nobody notices that they were asked.
+"""Estimates of a live engine with a prefix cache say what happens, and change nothing by being asked.
 
 An estimate runs in the cache of the engine itself and undoes what it did, and mostly only counts blocks. A copy of the
 engine, to which the request is sent, does neither.
@@ -15,16 +15,16 @@ from batching import Event, LiveEngine, RequestColumns, RequestStatus
 from batching._ffi import abi
 from batching._ffi.calls import check, initialised
 from batching._ffi.loader import library
-from engine_cases import SMALL, STEP, Case, Scale, SeededSource, a_case, callback_time
-from engine_comparison import run_slow
 from live_driver import Drive, rows_of
-from slow_simulators import seconds
+from oracle.cases import SMALL, STEP, Case, Scale, SeededSource, a_case, callback_time
+from oracle.comparison import run_slow
+from oracle.simulators import seconds
 
 COLUMNS = ["start_time", "first_token_time", "end_time"]
 TOLD = ["start_time", "first_token_time", "end_time", "preemptions", "prefix_cached_tokens", "status"]
 QUESTION = 10**15
 MEDIUM = Scale([9, 20, 40], [(12, 30), (30, 60), (20, 150)], [2, 4, 8])
-"""Enough memory that mostly nobody runs out of it."""
+"""Enough memory that few runs exhaust it."""
 
 
 def estimates(engine: LiveEngine, questions: RequestColumns) -> dict[str, Any]:

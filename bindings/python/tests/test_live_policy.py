@@ -21,11 +21,11 @@ from batching import (
     RequestColumns,
     RequestStatus,
 )
-from engine_cases import STEP, Case, SeededSource, a_case
-from engine_comparison import run_library, run_slow
-from engine_policies import Style, vllm_policy
 from live_driver import Drive, Told
-from slow_simulators import nanoseconds, seconds
+from oracle.cases import STEP, Case, SeededSource, a_case
+from oracle.comparison import run_library, run_slow
+from oracle.policies import Style, vllm_policy
+from oracle.simulators import nanoseconds, seconds
 from test_live_engine import COLUMNS, CorrectingDrive, resident_bytes
 
 STYLES: tuple[Style, ...] = get_args(Style)
@@ -130,7 +130,7 @@ def moody_policy(seed: int) -> CustomPolicy:
                 free += int(view.kv_blocks[row])
         named = [row for row in running if mood.random() < 0.7 or left[row] > 1]
         if decision.decode_rest:
-            # Room for whoever is not named.
+            # Room for the requests that are not named.
             budget -= len(running)
             free -= len(running)
         slots = view.max_num_seqs - len(running)
@@ -211,7 +211,7 @@ class Twins:
         case = a_custom_case(source)
         self.case = case
         options = case.options
-        # Who preempts itself for ever, and what is too long, are compared elsewhere.
+        # Requests that preempt themselves for ever, or are too long, are compared elsewhere.
         options.queue_order = "arrival"
         arguments: dict[str, Any] = {
             name: getattr(options, name)
@@ -294,7 +294,7 @@ def test_whatever_a_host_does_the_rows_follow() -> None:
 
 
 class StopError(Exception):
-    """What nobody else raises."""
+    """What nothing else raises."""
 
 
 def faulty(policy: CustomPolicy, seed: int) -> CustomPolicy:
@@ -308,7 +308,7 @@ def faulty(policy: CustomPolicy, seed: int) -> CustomPolicy:
             case 0:
                 raise StopError
             case 1 if view.running_count > 0 and written.preempted_count == 0:
-                # Somebody is preempted, and more blocks are asked for than there then are, or a row is named twice.
+                # A request is preempted, and more blocks are asked for than there then are, or a row is named twice.
                 decision.preempt(0)
                 decision.preempt(0)
             case 2:
@@ -335,7 +335,7 @@ def faulty(policy: CustomPolicy, seed: int) -> CustomPolicy:
                 if fits and len(rows) <= view.max_num_seqs:
                     decision.schedule(rows[-1], 1)
             case 8 if view.running_count > 1 and view.kv_blocks_free == 0:
-                # Whoever is left out, and the one preempted, need no block.
+                # The requests that are left out, and the one preempted, need no block.
                 growing = view.computed_tokens % view.block_size == 0
                 decision_rows = [row for row in range(1, view.running_count) if growing[row]]
                 if len(decision_rows) > view.kv_blocks[0]:

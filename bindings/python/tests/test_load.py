@@ -22,8 +22,8 @@ from batching import (
     simulate_continuous,
     simulate_static,
 )
-from slow_load import SlowServed, slow_bins, slow_changes, slow_load
-from slow_simulators import nanoseconds, seconds
+from oracle.load import SlowServed, slow_bins, slow_changes, slow_load
+from oracle.simulators import nanoseconds, seconds
 
 COLUMNS = ["time", "running", "waiting", "tokens", "peak_running", "peak_waiting", "peak_tokens"]
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batching import CompletedColumns, calculate_batch_metrics, generate_workload, request_latencies, simulate_static
-from slow_simulators import seconds
+from oracle.simulators import seconds
 
 # Times in nanoseconds, few enough that intervals touch, overlap and coincide.
 TIMES = st.integers(0, 30).map(lambda step: step * 250_000_000)

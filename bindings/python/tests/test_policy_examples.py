@@ -46,7 +46,7 @@ class Outcome:
 
 Chosen = list[tuple[Walker, int]]
 Choose = Callable[[list[Walker], list[Walker]], tuple[Chosen, list[Walker]]]
-"""Of the running and the waiting, who computes how many tokens, and who is preempted."""
+"""Of running and waiting requests: which compute how many tokens, and which are preempted."""
 
 
 def walk(trace: RequestColumns, slots: int, seconds: tuple[float, float, float], choose: Choose) -> Outcome:

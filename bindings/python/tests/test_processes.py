@@ -32,7 +32,7 @@ ENDLESS_TIME = AffineTime(base=1e-6, per_context_token=1.7e-9)
 
 
 class StopError(Exception):
-    """What nobody else raises."""
+    """What nothing else raises."""
 
 
 def child_answers(work: Callable[[], str]) -> str:

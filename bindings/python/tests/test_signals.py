@@ -40,7 +40,7 @@ ENDLESS = RequestColumns([2**30], [1])
 
 
 class AlarmError(Exception):
-    """What nobody else raises."""
+    """What nothing else raises."""
 
 
 @contextmanager

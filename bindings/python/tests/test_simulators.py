@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from batching import RequestColumns, TextbookResult, generate_workload, simulate_continuous, simulate_static
-from slow_simulators import SlowRun, nanoseconds, seconds, slow_continuous, slow_static
+from oracle.simulators import SlowRun, nanoseconds, seconds, slow_continuous, slow_static
 
 Simulator = Callable[[RequestColumns, int, float], TextbookResult]
 SlowSimulator = Callable[[list[int], list[int], int, int], SlowRun]

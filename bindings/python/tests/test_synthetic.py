@@ -280,7 +280,7 @@ def test_a_turn_begins_with_all_that_was_said_before() -> None:
     requests = generate_requests(
         3000, PoissonArrivals(1.0), **kinds, sessions=Sessions((2, 6), think_time=30.0), hash_block_size=1
     )
-    # What is drawn is drawn in order of arrival, whoever the turn belongs to.
+    # What is drawn is drawn in order of arrival, whichever session a turn belongs to.
     drawn = prompts_of(generate_requests(3000, PoissonArrivals(1.0), **kinds))
     order = {(turn.arrival, turn.prompt): position for position, turn in enumerate(_turns(requests))}
     assert requests.arrival_time is not None

@@ -1,4 +1,4 @@
-"""Files that nobody would write: the only errors are that a file cannot be read, or is no trace. What is read is what a
+"""Files that no tool writes: the only errors are that a file cannot be read, or is no trace. What is read is what a
 slow reader reads, and every row is used or counted.
 """
 
@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batching import TRACE_FORMATS, Trace, TraceError, measure, read_trace
-from slow_traces import BILLION, LONGEST, SlowRow, Value, date_text, seconds_text, slow_csv, slow_json
+from oracle.traces import BILLION, LONGEST, SlowRow, Value, date_text, seconds_text, slow_csv, slow_json
 from test_trace_formats import FILES
 from test_trace_recordings import RECORDINGS
 

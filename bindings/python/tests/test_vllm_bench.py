@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import batching
-import slow_bench
 from batching import SLO, RequestColumns, Result, vllm_bench_json, write_vllm_bench
 from batching._output.vllm_bench import _repeated
+from oracle import bench
 
 DATA = Path(os.environ.get("BATCHING_DATA", "")) / "metrics"
 PERCENTILES = [0, 25, 90, 99, 99.9, 100]
@@ -57,11 +57,11 @@ def test_figures_are_those_of_the_detailed_arrays(*, logged: bool) -> None:
     assert result.unfinished
     assert result.total_preemptions
     fields = told(result)
-    samples = slow_bench.sampled(fields)
+    samples = bench.sampled(fields)
     for metric in METRICS:
-        for name, expected in slow_bench.statistics(metric, samples[metric], PERCENTILES).items():
+        for name, expected in bench.statistics(metric, samples[metric], PERCENTILES).items():
             assert fields[name] == pytest.approx(expected, rel=1e-12, abs=1e-9 if "std" in name else 0), name
-    tokens, requests = slow_bench.most_per_second(fields)
+    tokens, requests = bench.most_per_second(fields)
     assert fields["max_concurrent_requests"] == requests
     # Evenly spaced tokens fall on fractions of a nanosecond, which the slow one rounds: some may change seconds.
     assert fields["max_output_tokens_per_s"] == pytest.approx(tokens, abs=0 if logged else 2)
@@ -245,13 +245,13 @@ def test_the_slow_one_is_vllm(name: str) -> None:
         # Without a tokenizer vLLM takes an unknown length as 1.
         "output_lens": [request["output_len"] or 1 for request in requests],
     }
-    most = slow_bench.most_per_second(detail, rounding=True)
+    most = bench.most_per_second(detail, rounding=True)
     assert most == (recorded["max_output_tokens_per_s"], recorded["max_concurrent_requests"])
-    samples = slow_bench.sampled(detail)
+    samples = bench.sampled(detail)
     for metric in METRICS:
         shares = [share for share, _ in recorded[f"percentiles_{metric}_ms"]]
         expected = {f"{word}_{metric}_ms": recorded[f"{word}_{metric}_ms"] for word in ("mean", "median", "std")}
-        fields = slow_bench.statistics(metric, samples[metric], shares)
+        fields = bench.statistics(metric, samples[metric], shares)
         for name_of, value in expected.items():
             assert fields[name_of] == pytest.approx(value, rel=1e-12, abs=1e-9), name_of
         values = [fields[key] for key in fields if key.startswith("p") and key[1].isdigit()]
