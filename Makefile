@@ -24,8 +24,8 @@ SWIFT_FORMATTED := Package.swift Sources Tests/BatchingTests Tests/ABITests Test
 .NOTPARALLEL:
 
 .PHONY: help run build test check conformance bench clean setup-run setup-test \
-        check-format-swift check-python check-arrows-python check-sanitizers test-swift test-python test-examples \
-        test-differential test-conformance
+        generate check-generated check-readiness check-format-swift check-python check-arrows-python \
+        check-sanitizers test-swift test-python test-examples test-differential test-conformance
 
 help:
 	@echo 'make run [TRACE=FILE]     batching policies compared: a table, $(BUILD)/comparison.png, $(BUILD)/report.html'
@@ -33,6 +33,7 @@ help:
 	@echo 'make build                $(LIBRARY), and $(VENV) with the Python package'
 	@echo 'make conformance [DATA=…] replays recordings of the real scheduler and of benchmark tools: what differs?'
 	@echo 'make check                formats, types, header, symbols, sanitizers, valgrind (part of make test)'
+	@echo 'make generate             what follows from include/batching.h: for Python, Swift, the checks and the manual'
 	@echo 'make abi                  old programs and this library, and the reverse; make abi-record renews the record'
 	@echo 'make fuzz SECONDS=60      libFuzzer with AddressSanitizer over every C function; TARGET=live_engine RUNS=…: one'
 	@echo 'make soak HOURS=24        live engines under hours of simulated traffic, with all that holds required'
@@ -145,6 +146,7 @@ test-swift:
 
 test-python: $(STAMPS)/venv-test $(LIBRARY)
 	$(VENV)/bin/pytest bindings/python/tests
+	cd bindings/generator && ../../$(VENV)/bin/pytest
 
 test-examples: test-examples-native $(STAMPS)/venv-test
 	examples/compare_output.sh examples/python/quickstart.expected $(VENV)/bin/python examples/python/quickstart.py
@@ -168,10 +170,25 @@ test-differential: $(BUILD)/tests/differential $(STAMPS)/venv-test
 	cmp $(BUILD)/tests/differential.swift.txt $(BUILD)/tests/differential.c.txt
 	cmp $(BUILD)/tests/differential.swift.txt $(BUILD)/tests/differential.python.txt
 
+# --- What follows from the header -------------------------------------------------------------------------------------
+
+GENERATE := $(VENV)/bin/python bindings/generator/generate.py
+
+generate: $(STAMPS)/venv-test
+	$(GENERATE)
+
+# What is committed is what would be written now.
+check-generated: $(STAMPS)/venv-test
+	$(GENERATE) check
+
+# The library, as it is loaded, uses every function, and every constant of a choice.
+check-readiness: $(STAMPS)/venv-test
+	$(GENERATE) readiness
+
 # --- Checks -----------------------------------------------------------------------------------------------------------
 
-check: setup-test check-header check-layout check-exports check-library check-format-c check-format-swift check-python \
-       check-arrows-python check-traps check-sanitizers check-valgrind check-install abi
+check: setup-test check-generated check-readiness check-header check-layout check-exports check-library check-format-c \
+       check-format-swift check-python check-arrows-python check-traps check-sanitizers check-valgrind check-install abi
 	@echo 'make check: everything passed'
 
 check-format-swift:
@@ -187,7 +204,10 @@ check-python: $(STAMPS)/venv-test
 	$(VENV)/bin/mypy --strict Benchmarks/python examples/python
 	$(VENV)/bin/ruff format --check Tests/abi
 	$(VENV)/bin/ruff check Tests/abi
-	cd Tests/abi && ../../$(VENV)/bin/mypy --strict .
+	cd Tests/abi && MYPYPATH=../../bindings/generator ../../$(VENV)/bin/mypy --config-file ../../bindings/generator/mypy.ini .
+	$(VENV)/bin/ruff format --check bindings/generator
+	$(VENV)/bin/ruff check bindings/generator
+	cd bindings/generator && ../../$(VENV)/bin/mypy generate.py batching_generator tests
 	cd Tests/conformance && MYPYPATH=../Oracle ../../$(VENV)/bin/mypy --strict .
 
 # Each sub-package of the Python package knows only those below it.

@@ -164,7 +164,7 @@ test-examples-native: $(EXAMPLES) $(LIBRARY) $(STAMPS)/venv-run
 # functions over it.
 FUZZ := $(TESTS)/fuzz
 CORE_SOURCES := $(shell find Sources/Batching -name '*.swift')
-ABI_SOURCES := $(wildcard Sources/BatchingABI/*.swift)
+ABI_SOURCES := $(shell find Sources/BatchingABI -name '*.swift')
 FUZZ_SWIFTC := swiftc -O -g -whole-module-optimization -parse-as-library -package-name batching \
                -sanitize=address,fuzzer -I $(FUZZ) -I include
 # The clang of the Swift toolchain, whose sanitizers are those of swiftc.

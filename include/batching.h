@@ -186,7 +186,7 @@ typedef struct batching_results {
 
     int32_t *preemptions;          /**< [capacity] how often the request was preempted. */
     int32_t *prefix_cached_tokens; /**< [capacity] tokens found in the prefix cache at its first admission. */
-    int32_t *status;               /**< [capacity] what became of it: BATCHING_REQUEST_... See "Engine". */
+    int32_t *status;               /**< [capacity] what became of the request: BATCHING_REQUEST_... See "Engine". */
 } batching_results;
 
 batching_status batching_results_init(batching_results *results, uint32_t struct_size);
@@ -1204,7 +1204,7 @@ typedef struct batching_iteration_log {
     int64_t *finished;              /**< [capacity] requests whose last token it gave. */
 } batching_iteration_log;
 
-batching_status batching_iteration_log_init(batching_iteration_log *log, uint32_t struct_size);
+batching_status batching_iteration_log_init(batching_iteration_log *iteration_log, uint32_t struct_size);
 
 /**
  * What happened to which request: one row an event, in the order in which things happen.
@@ -1229,7 +1229,7 @@ typedef struct batching_decision_log {
     uint32_t reserved_2;            /**< Must be 0. */
 } batching_decision_log;
 
-batching_status batching_decision_log_init(batching_decision_log *log, uint32_t struct_size);
+batching_status batching_decision_log_init(batching_decision_log *decision_log, uint32_t struct_size);
 
 /** It was rejected on arrival; its status says why. */
 #define BATCHING_EVENT_REJECTED 100
@@ -1241,9 +1241,9 @@ batching_status batching_decision_log_init(batching_decision_log *log, uint32_t 
 #define BATCHING_EVENT_RESUMED 310
 /** It is scheduled; tokens: how many it computes in this iteration. */
 #define BATCHING_EVENT_SCHEDULED 400
-/** It is running (include_queues): one row each, in the order of the running. */
+/** It is running, where queues are logged: one row each, in the order of the running. */
 #define BATCHING_EVENT_RUNNING 500
-/** It is waiting (include_queues): one row each, in the order in which they would be admitted. */
+/** It is waiting, where queues are logged: one row each, in the order in which they would be admitted. */
 #define BATCHING_EVENT_WAITING 510
 /** It has its last token; tokens: how many it generated. */
 #define BATCHING_EVENT_FINISHED 600
@@ -1824,7 +1824,7 @@ typedef struct batching_accumulator_events {
     uint32_t struct_size;   /**< sizeof(batching_accumulator_events) of the caller; set by the _init function. */
     uint32_t reserved;      /**< Must be 0. */
     int64_t count;          /**< Events in each column, in 0..BATCHING_COUNT_MAX. A column may be NULL where it is 0. */
-    const int32_t *event;   /**< [count] BATCHING_ACCUMULATOR_ARRIVED and so on. NULL: all TOKENS. */
+    const int32_t *event;   /**< [count] what happened: BATCHING_ACCUMULATOR_ARRIVED and so on. NULL: all TOKENS. */
     const int64_t *request; /**< [count] the id of its request. Required. */
     const double *time;     /**< [count] seconds. Required. */
     const int32_t *value;   /**< [count] see there. NULL: all 1. Required unless event is NULL. */

@@ -186,8 +186,7 @@ private func label(
     return label
 }
 
-extension batching_accumulator_config: VersionedStruct {
-    static let argument: StaticString = "config"
+extension batching_accumulator_config {
     static let firstSize = 72
 
     var configuration: AccumulatorConfig {
@@ -210,8 +209,7 @@ extension batching_accumulator_config: VersionedStruct {
     }
 }
 
-extension batching_accumulator_events: VersionedStruct {
-    static let argument: StaticString = "events"
+extension batching_accumulator_events {
     static let firstSize = 48
 
     static func columns(
@@ -226,8 +224,7 @@ extension batching_accumulator_events: VersionedStruct {
     }
 }
 
-extension batching_accumulator_state: VersionedStruct {
-    static let argument: StaticString = "state"
+extension batching_accumulator_state {
     static let firstSize = 64
 
     init(_ state: AccumulatorState) {

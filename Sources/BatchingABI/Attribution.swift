@@ -19,8 +19,7 @@ public func batching_attribution_bands_calculate(
     }
 }
 
-extension batching_attribution: VersionedStruct {
-    static let argument: StaticString = "attribution"
+extension batching_attribution {
     static let firstSize = 72
 
     /// The columns for a run to fill.
@@ -59,8 +58,7 @@ extension batching_attribution: VersionedStruct {
     }
 }
 
-extension batching_attribution_bands: VersionedStruct {
-    static let argument: StaticString = "bands"
+extension batching_attribution_bands {
     static let firstSize = 104
 
     fileprivate func write(_ index: Int, _ band: AttributionBands.Band) {

@@ -1,8 +1,7 @@
 import Batching
 import CBatching
 
-extension batching_engine_config: VersionedStruct {
-    static let argument: StaticString = "config"
+extension batching_engine_config {
     static let firstSize = 216
 
     /// The configuration that the struct describes: what is 0 or NULL is its default.
@@ -167,8 +166,7 @@ private func flush(_ filled: Int, _ foreign: ForeignFunction, _ name: StaticStri
     try goOn(calling { callback(Int64(filled), foreign.userData) }, name)
 }
 
-extension batching_iteration_log: VersionedStruct {
-    static let argument: StaticString = "iteration_log"
+extension batching_iteration_log {
     static let firstSize = 128
 
     var log: IterationLog {
@@ -191,8 +189,7 @@ extension batching_iteration_log: VersionedStruct {
     }
 }
 
-extension batching_decision_log: VersionedStruct {
-    static let argument: StaticString = "decision_log"
+extension batching_decision_log {
     static let firstSize = 80
 
     func log() throws(BatchingError) -> DecisionLog {

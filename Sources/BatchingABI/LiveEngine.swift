@@ -137,13 +137,11 @@ public func batching_live_engine_load(
     }
 }
 
-extension batching_live_engine_events: VersionedStruct {
-    static let argument: StaticString = "events"
+extension batching_live_engine_events {
     static let firstSize = 64
 }
 
-extension batching_live_engine_state: VersionedStruct {
-    static let argument: StaticString = "state"
+extension batching_live_engine_state {
     static let firstSize = 136
 
     init(_ state: LiveEngineState) {

@@ -20,8 +20,7 @@ public func batching_load_calculate(
     }
 }
 
-extension batching_load_config: VersionedStruct {
-    static let argument: StaticString = "config"
+extension batching_load_config {
     static let firstSize = 40
 
     fileprivate func configuration() throws(BatchingError) -> LoadConfig {
@@ -37,8 +36,7 @@ extension batching_load_config: VersionedStruct {
     }
 }
 
-extension batching_load: VersionedStruct {
-    static let argument: StaticString = "load"
+extension batching_load {
     static let firstSize = 120
 
     fileprivate init(_ load: Load) {
@@ -60,8 +58,7 @@ extension batching_load: VersionedStruct {
     }
 }
 
-extension batching_load_timeline: VersionedStruct {
-    static let argument: StaticString = "timeline"
+extension batching_load_timeline {
     static let firstSize = 88
 
     fileprivate func timeline() throws(BatchingError) -> LoadTimeline {

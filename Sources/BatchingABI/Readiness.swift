@@ -6,7 +6,8 @@ import CBatchingSupport
 /// the first use. CBatchingSupport/ready.c says what for. What the functions return does not matter: errors are part
 /// of it. It takes some 4 ms.
 ///
-/// Who adds a function or a choice adds it here; Tests/c/processes.c finds what is missing only by chance.
+/// A function that is added to the header is called here, too, and a choice is gone through by its list in `Choices`:
+/// `make check-readiness` says what is missing.
 /// - Returns: 0 if there was no room for all, so that the rest was not made ready.
 @_cdecl("cbatching_use_everything")
 public func useEverything(_ memory: UnsafeMutableRawPointer) -> Int32 {
@@ -28,6 +29,7 @@ private func useEverything(_ room: Scratch) throws(BatchingError) {
     try useMetrics(few, &scratch)
     try useAccumulator(few, &scratch)
     useCapacity()
+    useFacts()
 }
 
 /// Columns without an allocation, which could fail.
@@ -142,11 +144,12 @@ private func useWorkloads(_ few: Few, _ scratch: inout Scratch) throws(BatchingE
         var needed: Int64 = 0
         _ = batching_workload_hashes_generate(&workload, Int64(count), offsets, Int64(8 * count), ids, &needed)
     }
+    let (arrivals, ramps, lengths) = (Choices.arrivals, Choices.ramp, Choices.lengths)
     for shared in 0..<2 {
-        generate(BATCHING_ARRIVALS_POISSON, BATCHING_RAMP_NONE, BATCHING_LENGTHS_UNIFORM, shared: shared == 1)
-        generate(BATCHING_ARRIVALS_GAMMA, BATCHING_RAMP_LINEAR, BATCHING_LENGTHS_LOGNORMAL, shared: shared == 1)
-        generate(BATCHING_ARRIVALS_CONSTANT, BATCHING_RAMP_EXPONENTIAL, BATCHING_LENGTHS_ZIPF, shared: shared == 1)
-        generate(BATCHING_ARRIVALS_POISSON, BATCHING_RAMP_NONE, BATCHING_LENGTHS_EMPIRICAL, shared: shared == 1)
+        for i in 0..<max(arrivals.count, ramps.count, lengths.count) {
+            generate(
+                arrivals[i % arrivals.count], ramps[i % ramps.count], lengths[i % lengths.count], shared: shared == 1)
+        }
     }
 }
 
@@ -173,6 +176,11 @@ private let decideLittle: batching_policy_callback = { view, decision, _ in
     return 0
 }
 
+/// Four choices (asynchronous or not, prefixes cached or not), each with every model of time.
+private func choicesAndModels() -> [(Int32, Int32)] {
+    (Int32(0)..<4).flatMap { choice in Choices.timeModel.map { (choice, $0) } }
+}
+
 private func useLiveEngine(_ few: Few, _ scratch: inout Scratch) throws(BatchingError) {
     var few = few
     let ids = try scratch.column(Few.count) { Int64($0) }
@@ -183,8 +191,8 @@ private func useLiveEngine(_ few: Few, _ scratch: inout Scratch) throws(Batching
     events.event = try scratch.column(Few.count) { _ in 0 }
     var state = batching_live_engine_state()
     _ = batching_live_engine_state_init(&state, size(batching_live_engine_state.self))
-    for policy in PolicyName.allCases.map(\.rawValue) {
-        for choice in Int32(0)..<8 where policy == BATCHING_POLICY_VLLM || choice % 4 == 0 {
+    for policy in Choices.policy {
+        for (choice, model) in choicesAndModels() where policy == BATCHING_POLICY_VLLM || choice == 0 {
             var config = batching_engine_config()
             _ = batching_engine_config_init(&config, size(batching_engine_config.self))
             (config.policy, config.max_num_seqs, config.max_num_batched_tokens) = (policy, 4, 8)
@@ -193,7 +201,7 @@ private func useLiveEngine(_ few: Few, _ scratch: inout Scratch) throws(Batching
                 config.async_scheduling = choice & 1
                 config.enable_prefix_caching = choice >> 1 & 1
             }
-            config.time_model = choice & 4 == 0 ? BATCHING_TIME_AFFINE : BATCHING_TIME_CALLBACK
+            config.time_model = model
             (config.time_base, config.time_per_decode_token) = (0.01, 1e-5)
             config.time_callback = { _, seconds, _ in
                 seconds?.pointee = 0.01
@@ -258,9 +266,10 @@ private func useEngine(_ few: Few, _ scratch: inout Scratch) throws(BatchingErro
     decisions.event = try scratch.column(rows) { _ in 0 }
     decisions.callback = { _, _ in 0 }
     decisions.include_queues = 1
-    for policy in PolicyName.allCases.map(\.rawValue) {
-        for order in QueueOrder.allCases.map(\.rawValue) {
-            for choice in Int32(0)..<8 where (policy == BATCHING_POLICY_VLLM && order == 0) || choice % 5 == 0 {
+    for policy in Choices.policy {
+        for order in Choices.queueOrder {
+            let kinds = order != BATCHING_QUEUE_ARRIVAL ? 1 : policy == BATCHING_POLICY_VLLM ? 4 : 2
+            for (choice, model) in choicesAndModels() where choice < kinds {
                 var config = batching_engine_config()
                 _ = batching_engine_config_init(&config, size(batching_engine_config.self))
                 (config.policy, config.queue_order) = (policy, order)
@@ -273,7 +282,7 @@ private func useEngine(_ few: Few, _ scratch: inout Scratch) throws(BatchingErro
                 }
                 if policy == BATCHING_POLICY_DYNAMIC { config.max_queue_delay = 0.05 }
                 if policy == BATCHING_POLICY_CUSTOM { config.policy_callback = decideLittle }
-                config.time_model = choice & 4 == 0 ? BATCHING_TIME_AFFINE : BATCHING_TIME_CALLBACK
+                config.time_model = model
                 (config.time_base, config.time_per_decode_token) = (0.01, 1e-5)
                 (config.time_per_context_token, config.time_per_prefill_context) = (1e-7, 1e-7)
                 config.time_callback = { _, seconds, _ in
@@ -341,8 +350,8 @@ private func useMetrics(_ few: Few, _ scratch: inout Scratch) throws(BatchingErr
             few.recorded.token_times = UnsafePointer(times)
             few.recorded.token_offsets = UnsafePointer(offsets)
         }
-        for convention in MetricsConvention.allCases.map(\.rawValue) {
-            for method in PercentileMethod.allCases.map(\.rawValue) {
+        for convention in Choices.convention {
+            for method in Choices.percentileMethod {
                 try measure(&scratch, convention, method) { config, metrics in
                     _ = batching_serving_metrics_calculate(&few.recorded, config, metrics)
                 }
@@ -386,6 +395,7 @@ private func useAccumulator(_ few: Few, _ scratch: inout Scratch) throws(Batchin
     (config.slo_ttft, config.slo_tpot, config.slo_itl, config.slo_e2e) = (1, 1, 1, 1)
     var live: OpaquePointer?
     guard batching_accumulator_create(&config, &live) == BATCHING_OK else { return }
+    let (finished, failed) = (Choices.finishedReason, Choices.failedReason)
     for request in Int64(0)..<8 {
         let time = Double(request) * 3
         _ = batching_accumulator_arrived(live, request, time, 5)
@@ -393,29 +403,35 @@ private func useAccumulator(_ few: Few, _ scratch: inout Scratch) throws(Batchin
         _ = batching_accumulator_tokens(live, request, time + 0.5, 1)
         _ = batching_accumulator_tokens(live, request, time + 1, 2)
         if request % 3 == 2 {
-            _ = batching_accumulator_failed(live, request, time + 1, BATCHING_FAILED_ERROR)
+            _ = batching_accumulator_failed(live, request, time + 1, failed[Int(request / 3) % failed.count])
         } else {
-            _ = batching_accumulator_finished(live, request, time + 1, BATCHING_FINISHED_STOP)
+            _ = batching_accumulator_finished(live, request, time + 1, finished[Int(request) % finished.count])
         }
     }
     var events = batching_accumulator_events()
     _ = batching_accumulator_events_init(&events, size(batching_accumulator_events.self))
     events.count = 2
-    events.event = UnsafePointer(
-        try scratch.column(2) { $0 == 0 ? BATCHING_ACCUMULATOR_ARRIVED : BATCHING_ACCUMULATOR_FAILED })
-    events.request = try UnsafePointer(scratch.column(2) { _ in 100 })
+    let (event, request) = (try scratch.column(2) { _ in Int32(0) }, try scratch.column(2) { _ in Int64(0) })
+    (events.event, events.request) = (UnsafePointer(event), UnsafePointer(request))
     events.time = try UnsafePointer(scratch.column(2) { _ in 24 })
-    events.value = try UnsafePointer(scratch.column(2) { Int32($0) * BATCHING_FAILED_ERROR })
+    events.value = try UnsafePointer(scratch.column(2) { _ in 0 })
     var accepted: Int64 = 0
-    _ = batching_accumulator_add(live, &events, &accepted)
+    for (i, second) in Choices.accumulatorEvent.enumerated() {
+        (event[0], event[1]) = (BATCHING_ACCUMULATOR_ARRIVED, second)
+        (request[0], request[1]) = (Int64(100 + i), Int64(100 + i))
+        _ = batching_accumulator_add(live, &events, &accepted)
+        // So that nothing is in flight when the copy is merged, which has the same requests.
+        _ = batching_accumulator_failed(live, request[0], 24, BATCHING_FAILED_ABORT)
+    }
     _ = batching_accumulator_advance(live, 25)
     var state = batching_accumulator_state()
     _ = batching_accumulator_state_init(&state, size(batching_accumulator_state.self))
     _ = batching_accumulator_observe(live, &state)
-    for method in PercentileMethod.allCases.map(\.rawValue) {
+    for method in Choices.percentileMethod {
         try measure(&scratch, BATCHING_CONVENTION_VLLM, method) { config, metrics in
-            _ = batching_accumulator_measure(live, BATCHING_ACCUMULATOR_WINDOW, config, metrics)
-            _ = batching_accumulator_measure(live, BATCHING_ACCUMULATOR_START, config, metrics)
+            for scope in Choices.accumulatorScope {
+                _ = batching_accumulator_measure(live, scope, config, metrics)
+            }
         }
     }
     // Too small a buffer is an error that tells how much is needed.
@@ -437,4 +453,13 @@ private func useCapacity() {
     _ = batching_arithmetic_intensity_calculate(4, 1e9, 2, &intensity)
     var batchSize: Int64 = 0
     _ = batching_optimal_batch_size_calculate(1e10, 1e9, 1e5, 1000, &batchSize)
+}
+
+/// What is told of the library and the thread, which has no callback yet.
+private func useFacts() {
+    _ = batching_version()
+    _ = batching_version_number()
+    _ = batching_status_name(BATCHING_OK)
+    _ = batching_last_error()
+    _ = batching_interrupt_set(nil, nil)
 }

@@ -1,8 +1,7 @@
 import Batching
 import CBatching
 
-extension batching_recorded: VersionedStruct {
-    static let argument: StaticString = "recorded"
+extension batching_recorded {
     static let firstSize = 88
 
     /// The columns of `recorded`. Those that are required may be NULL where there is nothing to read.
@@ -23,8 +22,7 @@ extension batching_recorded: VersionedStruct {
     }
 }
 
-extension batching_distribution: VersionedStruct {
-    static let argument: StaticString = "distribution"
+extension batching_distribution {
     static let firstSize = 72
 
     mutating func set(_ distribution: Distribution) {
@@ -50,8 +48,7 @@ extension batching_distribution: VersionedStruct {
     }
 }
 
-extension batching_serving_metrics_config: VersionedStruct {
-    static let argument: StaticString = "config"
+extension batching_serving_metrics_config {
     static let firstSize = 72
 
     /// The configuration at `pointer`; NULL: the defaults.
@@ -77,8 +74,7 @@ extension batching_serving_metrics_config: VersionedStruct {
     private static func unlessZero(_ seconds: Double) -> Double? { seconds == 0 ? nil : seconds }
 }
 
-extension batching_serving_metrics: VersionedStruct {
-    static let argument: StaticString = "metrics"
+extension batching_serving_metrics {
     static let firstSize = 192
 
     func wanted() throws(BatchingError) -> ServingMetrics.Wanted {

@@ -1,8 +1,7 @@
 import Batching
 import CBatching
 
-extension batching_requests: VersionedStruct {
-    static let argument: StaticString = "requests"
+extension batching_requests {
     static let firstSize = 40
 
     var columns: RequestColumns {
@@ -30,8 +29,7 @@ extension batching_requests: VersionedStruct {
     }
 }
 
-extension batching_results: VersionedStruct {
-    static let argument: StaticString = "results"
+extension batching_results {
     static let firstSize = 56
 
     /// The columns of `results`, or none if it is NULL.
@@ -48,8 +46,7 @@ extension batching_results: VersionedStruct {
     }
 }
 
-extension batching_summary: VersionedStruct {
-    static let argument: StaticString = "summary"
+extension batching_summary {
     static let firstSize = 48
 
     init(_ summary: RunSummary) {
@@ -88,8 +85,7 @@ extension batching_summary: VersionedStruct {
     }
 }
 
-extension batching_completed: VersionedStruct {
-    static let argument: StaticString = "completed"
+extension batching_completed {
     static let firstSize = 56
 
     /// The columns of `completed`. Those that are required may be NULL where there is nothing to read.
@@ -108,8 +104,7 @@ extension batching_completed: VersionedStruct {
     }
 }
 
-extension batching_latencies: VersionedStruct {
-    static let argument: StaticString = "latencies"
+extension batching_latencies {
     static let firstSize = 48
 
     static func columns(
@@ -123,8 +118,7 @@ extension batching_latencies: VersionedStruct {
     }
 }
 
-extension batching_batch_metrics: VersionedStruct {
-    static let argument: StaticString = "metrics"
+extension batching_batch_metrics {
     static let firstSize = 80
 
     init(_ metrics: BatchMetrics) {
@@ -141,8 +135,7 @@ extension batching_batch_metrics: VersionedStruct {
     }
 }
 
-extension batching_comparison: VersionedStruct {
-    static let argument: StaticString = "comparison"
+extension batching_comparison {
     static let firstSize = 56
 
     init(_ comparison: StrategyComparison) {

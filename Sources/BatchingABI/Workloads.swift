@@ -1,8 +1,7 @@
 import Batching
 import CBatching
 
-extension batching_workload: VersionedStruct {
-    static let argument: StaticString = "workload"
+extension batching_workload {
     static let firstSize = 40
 
     /// What `_init` sets: all else is 0.

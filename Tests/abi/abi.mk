@@ -18,16 +18,16 @@ ABI_EXAMPLES := $(filter-out examples/c/embed_python.c,$(wildcard examples/c/*.c
 abi: abi-compare abi-mutations abi-older abi-newer
 	@echo 'make abi: compatible with $(ABI_RECORDED), and with programs that are newer'
 
-abi-record: $(LIBRARY) | $(STAMPS)/packages-test
-	$(PYTHON) $(ABI)/record.py $(LIBRARY) $(ABI_EXAMPLES)
+abi-record: $(LIBRARY) | $(STAMPS)/packages-test $(STAMPS)/venv-test
+	$(VENV)/bin/python $(ABI)/record.py $(LIBRARY) $(ABI_EXAMPLES)
 
-abi-compare: $(LIBRARY) | $(STAMPS)/packages-test
-	$(PYTHON) $(ABI)/compare.py $(ABI_RECORDED)/batching.h include/batching.h \
+abi-compare: $(LIBRARY) | $(STAMPS)/packages-test $(STAMPS)/venv-test
+	$(VENV)/bin/python $(ABI)/compare.py $(ABI_RECORDED)/batching.h include/batching.h \
 	    --recorded-exports $(ABI_RECORDED)/exports.txt --library $(LIBRARY)
 
 # Whether the comparison sees what it should see.
-abi-mutations: $(LIBRARY) | $(STAMPS)/packages-test
-	$(PYTHON) $(ABI)/mutations.py include/batching.h $(LIBRARY)
+abi-mutations: $(LIBRARY) | $(STAMPS)/packages-test $(STAMPS)/venv-test
+	$(VENV)/bin/python $(ABI)/mutations.py include/batching.h $(LIBRARY)
 
 # compiled-with FOLDER,FLAGS: another folder of headers; what depends on them is said below.
 compiled-with = $(filter-out -MMD -MP,$(subst -Iinclude,-I$(1),$(2)))
@@ -47,9 +47,9 @@ $(OLDER)/cpp/%: $(ABI_RECORDED)/examples/cpp/%.cpp $(OLDER_HEADERS) | $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CXX) -std=c++17 $(call compiled-with,$(ABI_RECORDED),$(NATIVE_CXXFLAGS)) $< -o $@ $(NATIVE_LIBS)
 
-$(OLDER)/every_init.h: $(ABI_RECORDED)/batching.h $(ABI)/grow_header.py
+$(OLDER)/every_init.h: $(ABI_RECORDED)/batching.h $(ABI)/grow_header.py | $(STAMPS)/venv-test
 	@mkdir -p $(@D)
-	$(PYTHON) $(ABI)/grow_header.py --list $< $@
+	$(VENV)/bin/python $(ABI)/grow_header.py --list $< $@
 
 $(OLDER)/older_structs: $(ABI)/older_structs.c $(OLDER)/every_init.h | $(LIBRARY) $(STAMPS)/packages-test
 	$(CC) $(call compiled-with,$(ABI_RECORDED) -I$(OLDER),$(NATIVE_CFLAGS)) $< -o $@ $(NATIVE_LIBS)
@@ -68,9 +68,9 @@ NEWER_TESTS := $(patsubst $(TESTS)/c/%,$(NEWER)/tests/%,\
                  $(filter-out $(addprefix $(TESTS)/c/,structs engine_callbacks engine_policy live_engine),$(CMOCKA_TESTS))) $(NEWER)/newer_structs
 NEWER_PROGRAMS := $(patsubst examples/%,$(NEWER)/%,$(basename $(ABI_EXAMPLES)))
 
-$(NEWER)/include/batching.h: include/batching.h $(ABI)/grow_header.py
+$(NEWER)/include/batching.h: include/batching.h $(ABI)/grow_header.py | $(STAMPS)/venv-test
 	@mkdir -p $(@D)
-	$(PYTHON) $(ABI)/grow_header.py $< $@
+	$(VENV)/bin/python $(ABI)/grow_header.py $< $@
 
 # batching.hpp includes the batching.h beside it.
 $(NEWER)/include/batching.hpp: include/batching.hpp

@@ -5,35 +5,39 @@ result is newer than the library. EVERY_INIT(X) names the structs that have an _
 none out; grow_header.py --list HEADER LIST writes that alone, for the header as it is.
 """
 
-import re
 import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[2] / "bindings" / "generator"))
+from batching_generator import outline
+
+SIZE_FIELD = "struct_size"
+PREFIX, INIT = "batching_", "_init"
 LATER_FIELDS = """\
     int64_t later_number;
     const double *later_column;
 """
-GROWING = re.compile(
-    r"^typedef struct (batching_\w+) \{\n    uint32_t struct_size;.*?(?=^\} \1;)", re.MULTILINE | re.DOTALL
-)
-INIT = re.compile(r"^batching_status batching_(\w+)_init\(", re.MULTILINE)
 
 
 def main() -> None:
     """Reads a header, and writes what a later one may look like, or the list alone."""
     *options, header, written = sys.argv[1:]
-    text = Path(header).read_text()
-    structs = INIT.findall(text)
-    if not structs:
+    names = [name.removesuffix(INIT) for name in outline.functions(Path(header)) if name.endswith(INIT)]
+    if not names:
         raise SystemExit(f"grow_header.py: no _init function in {header}")
-    every_init = "#define EVERY_INIT(X) " + " ".join(f"X({name})" for name in structs) + "\n"
+    every_init = "#define EVERY_INIT(X) " + " ".join(f"X({name.removeprefix(PREFIX)})" for name in names) + "\n"
     if options == ["--list"]:
         Path(written).write_text(every_init)
         return
-    grown, count = GROWING.subn(lambda struct: struct.group() + LATER_FIELDS, text)
-    if count < len(structs):
-        raise SystemExit(f"grow_header.py: {len(structs)} structs have an _init function, but only {count} were found")
-    Path(written).write_text(grown + "\n" + every_init)
+    growing = [struct for struct in outline.structs(Path(header)) if struct.first_field == SIZE_FIELD]
+    missing = set(names) - {struct.name for struct in growing}
+    if missing:
+        raise SystemExit(f"grow_header.py: {', '.join(sorted(missing))} with an _init function does not say its size")
+    content = Path(header).read_bytes()
+    for struct in reversed(growing):
+        brace = struct.closing_brace
+        content = content[:brace] + LATER_FIELDS.encode() + content[brace:]
+    Path(written).write_bytes(content + b"\n" + every_init.encode())
 
 
 if __name__ == "__main__":

@@ -5,11 +5,14 @@ header declares is defined once more, as an empty stub, and compiled with debug 
 XML, which is read here. Constants leave no trace in a library: a program prints their types and values.
 """
 
-import re
 import subprocess
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree as ET
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "bindings" / "generator"))
+from batching_generator import outline
 
 SIZE_FIELD = "struct_size"
 
@@ -76,16 +79,13 @@ def read_header(header: Path, work: Path) -> HeaderABI:
 
 def declared_functions(header: Path) -> list[str]:
     """The declarations of the header's functions, each without its semicolon."""
-    text = output_of("gcc", "-std=c99", "-E", "-P", header)
-    return re.findall(r"^(?!typedef)([a-z][\w ]*[ *]batching_\w+\([^;{}]*\));", text, re.MULTILINE)
+    return list(outline.functions(header).values())
 
 
 def constants(header: Path, work: Path) -> dict[str, str]:
     """The type and value of each BATCHING_ macro: "int 100". Of one with parameters its text."""
-    defined = re.findall(
-        r"^#define (BATCHING_\w+)(\([^)]*\))? (.+)$", output_of("gcc", "-std=c99", "-E", "-dM", header), re.MULTILINE
-    )
-    result = {name + parameters: text for name, parameters, text in defined if parameters}
+    defined = [macro for macro in outline.macros(header) if macro.name.startswith("BATCHING_")]
+    result = {macro.name + macro.parameters: macro.text for macro in defined if macro.parameters}
     # More digits than a double needs, so that a changed last bit is seen.
     source = work / "constants.c"
     types = {"int": "%d", "unsigned": "%u", "long": "%ld", "unsigned long": "%lu", "long long": "%lld",
@@ -95,7 +95,9 @@ def constants(header: Path, work: Path) -> dict[str, str]:
         f'#include <stdio.h>\n#include "{header.resolve()}"\n#define FORMAT(value) _Generic((value), {formats})\n'
         "int main(void) {\n"
         + "".join(
-            f'    printf(FORMAT({name}), "{name}", {name});\n' for name, parameters, _ in defined if not parameters
+            f'    printf(FORMAT({macro.name}), "{macro.name}", {macro.name});\n'
+            for macro in defined
+            if not macro.parameters
         )
         + "    return 0;\n}\n"
     )

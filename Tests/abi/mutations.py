@@ -73,7 +73,9 @@ COMPATIBLE = [
         "",
     ),
     Mutation(
-        "a field is appended to an input", append("engine_config", "double appended;"), "struct batching_engine_config grew"
+        "a field is appended to an input",
+        append("engine_config", "double appended;"),
+        "struct batching_engine_config grew",
     ),
     Mutation(
         "a field is appended to an output", append("summary", "int64_t appended;"), "struct batching_summary grew"

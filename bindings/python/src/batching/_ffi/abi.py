@@ -779,9 +779,9 @@ FUNCTIONS: Final[dict[str, Signature]] = {
     "batching_workload_init": Signature(_status, [POINTER(Workload), c_uint32]),
     # batching_status batching_engine_config_init(batching_engine_config *config, uint32_t struct_size);
     "batching_engine_config_init": Signature(_status, [POINTER(Config), c_uint32]),
-    # batching_status batching_iteration_log_init(batching_iteration_log *log, uint32_t struct_size);
+    # batching_status batching_iteration_log_init(batching_iteration_log *iteration_log, uint32_t struct_size);
     "batching_iteration_log_init": Signature(_status, [POINTER(IterationLog), c_uint32]),
-    # batching_status batching_decision_log_init(batching_decision_log *log, uint32_t struct_size);
+    # batching_status batching_decision_log_init(batching_decision_log *decision_log, uint32_t struct_size);
     "batching_decision_log_init": Signature(_status, [POINTER(DecisionLog), c_uint32]),
     # batching_status batching_attribution_init(batching_attribution *attribution, uint32_t struct_size);
     "batching_attribution_init": Signature(_status, [POINTER(Attribution), c_uint32]),

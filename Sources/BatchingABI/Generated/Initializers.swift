@@ -1,0 +1,282 @@
+// Generated from include/batching.h by `make generate`: change that, not this.
+// swift-format-ignore-file
+import Batching
+import CBatching
+
+extension batching_requests: VersionedStruct {
+    static let argument: StaticString = "requests"
+}
+
+@implementation @_cdecl("batching_requests_init")
+public func batching_requests_init(
+    _ requests: UnsafeMutablePointer<batching_requests>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in try batching_requests.initialize(requests, size: struct_size) }
+}
+
+extension batching_results: VersionedStruct {
+    static let argument: StaticString = "results"
+}
+
+@implementation @_cdecl("batching_results_init")
+public func batching_results_init(
+    _ results: UnsafeMutablePointer<batching_results>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in try batching_results.initialize(results, size: struct_size) }
+}
+
+extension batching_summary: VersionedStruct {
+    static let argument: StaticString = "summary"
+}
+
+@implementation @_cdecl("batching_summary_init")
+public func batching_summary_init(
+    _ summary: UnsafeMutablePointer<batching_summary>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in try batching_summary.initialize(summary, size: struct_size) }
+}
+
+extension batching_comparison: VersionedStruct {
+    static let argument: StaticString = "comparison"
+}
+
+@implementation @_cdecl("batching_comparison_init")
+public func batching_comparison_init(
+    _ comparison: UnsafeMutablePointer<batching_comparison>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in try batching_comparison.initialize(comparison, size: struct_size) }
+}
+
+extension batching_completed: VersionedStruct {
+    static let argument: StaticString = "completed"
+}
+
+@implementation @_cdecl("batching_completed_init")
+public func batching_completed_init(
+    _ completed: UnsafeMutablePointer<batching_completed>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in try batching_completed.initialize(completed, size: struct_size) }
+}
+
+extension batching_latencies: VersionedStruct {
+    static let argument: StaticString = "latencies"
+}
+
+@implementation @_cdecl("batching_latencies_init")
+public func batching_latencies_init(
+    _ latencies: UnsafeMutablePointer<batching_latencies>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in try batching_latencies.initialize(latencies, size: struct_size) }
+}
+
+extension batching_batch_metrics: VersionedStruct {
+    static let argument: StaticString = "metrics"
+}
+
+@implementation @_cdecl("batching_batch_metrics_init")
+public func batching_batch_metrics_init(
+    _ metrics: UnsafeMutablePointer<batching_batch_metrics>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in try batching_batch_metrics.initialize(metrics, size: struct_size) }
+}
+
+extension batching_workload: VersionedStruct {
+    static let argument: StaticString = "workload"
+}
+
+@implementation @_cdecl("batching_workload_init")
+public func batching_workload_init(
+    _ workload: UnsafeMutablePointer<batching_workload>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in
+        try batching_workload.initialize(workload, size: struct_size)
+        batching_workload.initial.write(to: workload)
+    }
+}
+
+extension batching_recorded: VersionedStruct {
+    static let argument: StaticString = "recorded"
+}
+
+@implementation @_cdecl("batching_recorded_init")
+public func batching_recorded_init(
+    _ recorded: UnsafeMutablePointer<batching_recorded>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in try batching_recorded.initialize(recorded, size: struct_size) }
+}
+
+extension batching_distribution: VersionedStruct {
+    static let argument: StaticString = "distribution"
+}
+
+@implementation @_cdecl("batching_distribution_init")
+public func batching_distribution_init(
+    _ distribution: UnsafeMutablePointer<batching_distribution>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in try batching_distribution.initialize(distribution, size: struct_size) }
+}
+
+extension batching_serving_metrics_config: VersionedStruct {
+    static let argument: StaticString = "config"
+}
+
+@implementation @_cdecl("batching_serving_metrics_config_init")
+public func batching_serving_metrics_config_init(
+    _ config: UnsafeMutablePointer<batching_serving_metrics_config>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in try batching_serving_metrics_config.initialize(config, size: struct_size) }
+}
+
+extension batching_serving_metrics: VersionedStruct {
+    static let argument: StaticString = "metrics"
+}
+
+@implementation @_cdecl("batching_serving_metrics_init")
+public func batching_serving_metrics_init(
+    _ metrics: UnsafeMutablePointer<batching_serving_metrics>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in try batching_serving_metrics.initialize(metrics, size: struct_size) }
+}
+
+extension batching_load_config: VersionedStruct {
+    static let argument: StaticString = "config"
+}
+
+@implementation @_cdecl("batching_load_config_init")
+public func batching_load_config_init(
+    _ config: UnsafeMutablePointer<batching_load_config>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in try batching_load_config.initialize(config, size: struct_size) }
+}
+
+extension batching_load: VersionedStruct {
+    static let argument: StaticString = "load"
+}
+
+@implementation @_cdecl("batching_load_init")
+public func batching_load_init(
+    _ load: UnsafeMutablePointer<batching_load>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in try batching_load.initialize(load, size: struct_size) }
+}
+
+extension batching_load_timeline: VersionedStruct {
+    static let argument: StaticString = "timeline"
+}
+
+@implementation @_cdecl("batching_load_timeline_init")
+public func batching_load_timeline_init(
+    _ timeline: UnsafeMutablePointer<batching_load_timeline>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in try batching_load_timeline.initialize(timeline, size: struct_size) }
+}
+
+extension batching_engine_config: VersionedStruct {
+    static let argument: StaticString = "config"
+}
+
+@implementation @_cdecl("batching_engine_config_init")
+public func batching_engine_config_init(
+    _ config: UnsafeMutablePointer<batching_engine_config>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in try batching_engine_config.initialize(config, size: struct_size) }
+}
+
+extension batching_iteration_log: VersionedStruct {
+    static let argument: StaticString = "iteration_log"
+}
+
+@implementation @_cdecl("batching_iteration_log_init")
+public func batching_iteration_log_init(
+    _ iteration_log: UnsafeMutablePointer<batching_iteration_log>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in try batching_iteration_log.initialize(iteration_log, size: struct_size) }
+}
+
+extension batching_decision_log: VersionedStruct {
+    static let argument: StaticString = "decision_log"
+}
+
+@implementation @_cdecl("batching_decision_log_init")
+public func batching_decision_log_init(
+    _ decision_log: UnsafeMutablePointer<batching_decision_log>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in try batching_decision_log.initialize(decision_log, size: struct_size) }
+}
+
+extension batching_attribution: VersionedStruct {
+    static let argument: StaticString = "attribution"
+}
+
+@implementation @_cdecl("batching_attribution_init")
+public func batching_attribution_init(
+    _ attribution: UnsafeMutablePointer<batching_attribution>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in try batching_attribution.initialize(attribution, size: struct_size) }
+}
+
+extension batching_attribution_bands: VersionedStruct {
+    static let argument: StaticString = "bands"
+}
+
+@implementation @_cdecl("batching_attribution_bands_init")
+public func batching_attribution_bands_init(
+    _ bands: UnsafeMutablePointer<batching_attribution_bands>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in try batching_attribution_bands.initialize(bands, size: struct_size) }
+}
+
+extension batching_live_engine_events: VersionedStruct {
+    static let argument: StaticString = "events"
+}
+
+@implementation @_cdecl("batching_live_engine_events_init")
+public func batching_live_engine_events_init(
+    _ events: UnsafeMutablePointer<batching_live_engine_events>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in try batching_live_engine_events.initialize(events, size: struct_size) }
+}
+
+extension batching_live_engine_state: VersionedStruct {
+    static let argument: StaticString = "state"
+}
+
+@implementation @_cdecl("batching_live_engine_state_init")
+public func batching_live_engine_state_init(
+    _ state: UnsafeMutablePointer<batching_live_engine_state>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in try batching_live_engine_state.initialize(state, size: struct_size) }
+}
+
+extension batching_accumulator_config: VersionedStruct {
+    static let argument: StaticString = "config"
+}
+
+@implementation @_cdecl("batching_accumulator_config_init")
+public func batching_accumulator_config_init(
+    _ config: UnsafeMutablePointer<batching_accumulator_config>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in try batching_accumulator_config.initialize(config, size: struct_size) }
+}
+
+extension batching_accumulator_events: VersionedStruct {
+    static let argument: StaticString = "events"
+}
+
+@implementation @_cdecl("batching_accumulator_events_init")
+public func batching_accumulator_events_init(
+    _ events: UnsafeMutablePointer<batching_accumulator_events>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in try batching_accumulator_events.initialize(events, size: struct_size) }
+}
+
+extension batching_accumulator_state: VersionedStruct {
+    static let argument: StaticString = "state"
+}
+
+@implementation @_cdecl("batching_accumulator_state_init")
+public func batching_accumulator_state_init(
+    _ state: UnsafeMutablePointer<batching_accumulator_state>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in try batching_accumulator_state.initialize(state, size: struct_size) }
+}

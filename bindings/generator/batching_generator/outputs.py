@@ -1,0 +1,61 @@
+"""All that is generated: the text of each file, by its path in the repository."""
+
+from pathlib import Path
+
+from batching_generator import layout, python, reference, swift
+from batching_generator.model import Header
+
+PYTHON = "bindings/python/src/batching/_ffi/generated"
+SWIFT = "Sources/BatchingABI/Generated"
+REFERENCE = "docs/reference/c"
+LAYOUT = "Tests/checks/layout.c"
+
+WHOLE_FOLDERS = (SWIFT, REFERENCE, PYTHON)
+"""Folders in which everything is generated: a file too many is stale, too."""
+
+
+def outputs(header: Header) -> dict[str, str]:
+    """What each file must be."""
+    return {
+        f"{PYTHON}/__init__.py": f'{python.HEAD.format(path=header.path)}"""The C interface as ctypes sees it."""\n',
+        f"{PYTHON}/structs.py": python.structs(header),
+        f"{PYTHON}/functions.py": python.functions(header),
+        f"{PYTHON}/constants.py": python.constants(header),
+        f"{PYTHON}/choices.py": python.words(header),
+        f"{SWIFT}/Initializers.swift": swift.initialisers(header),
+        f"{SWIFT}/Choices.swift": swift.choice_lists(header),
+        f"{SWIFT}/StatusNames.swift": swift.status_names(header),
+        LAYOUT: layout.layout(header),
+        **{f"{REFERENCE}/{name}": text for name, text in reference.pages(header).items()},
+    }
+
+
+def write(header: Header, root: Path) -> list[str]:
+    """Writes what is not there yet, or is no longer right; deletes what is no longer made. Returns their paths."""
+    wanted = outputs(header)
+    changed = stale(header, root)
+    for name in changed:
+        path = root / name
+        if name in wanted:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(wanted[name], encoding="utf-8")
+        else:
+            path.unlink()
+    return changed
+
+
+def stale(header: Header, root: Path) -> list[str]:
+    """The paths of files that are missing, too many, or not what the header says."""
+    wanted = outputs(header)
+    wrong = [name for name, text in wanted.items() if _read(root / name) != text]
+    present = {
+        path.relative_to(root).as_posix()
+        for folder in WHOLE_FOLDERS
+        for path in (root / folder).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    return wrong + sorted(present - set(wanted))
+
+
+def _read(path: Path) -> str | None:
+    return path.read_text(encoding="utf-8") if path.is_file() else None

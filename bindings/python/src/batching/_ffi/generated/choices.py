@@ -1,0 +1,123 @@
+# Generated from include/batching.h by `make generate`: change that, not this.
+"""Every choice of the C interface: which constants a field, a column or a parameter may be."""
+
+from enum import IntEnum
+from typing import Final, Literal
+
+
+class RequestStatus(IntEnum):
+    """What became of the request: `status` of batching_results."""
+
+    FINISHED = 0
+    """Its status: it has all its tokens."""
+    UNFINISHED = 100
+    """The run ended before, at a limit. Each time that it did not reach is NaN."""
+    STUCK = 110
+    """It was waiting or running when no more progress was possible: see above."""
+    ABORTED = 120
+    """Its client left, at abort_time, before it had all its tokens: end_time says when that took effect."""
+    REJECTED_MODEL_LENGTH = 200
+    """Rejected on arrival: prompt_length is not below max_model_len. Its times are NaN."""
+    REJECTED_KV_MEMORY = 210
+    """Rejected on arrival: it needs more KV blocks than there are. Its times are NaN."""
+    REJECTED_TOKEN_BUDGET = 220
+    """Rejected on arrival: chunked prefill is disabled and it is longer than max_num_batched_tokens. Its times are NaN.
+    """
+
+
+class EndReason(IntEnum):
+    """Why the run ended: `end_reason` of batching_summary."""
+
+    COMPLETED = 0
+    """Why the run ended: every request has finished, was rejected or was aborted."""
+    TIME_LIMIT = 100
+    """The next iteration would have started at or after time_limit."""
+    ITERATION_LIMIT = 110
+    """iteration_limit iterations have run."""
+    STUCK = 200
+    """Requests are left, none will arrive, and no iteration can change anything: see above."""
+
+
+class Event(IntEnum):
+    """What happened: `event` of batching_decision_log, batching_live_engine_events."""
+
+    REJECTED = 100
+    """It was rejected on arrival; its status says why."""
+    PREEMPTED = 200
+    """It was preempted: it lost its KV blocks and waits again."""
+    ADMITTED = 300
+    """It joins the running for the first time; tokens: found in the prefix cache."""
+    RESUMED = 310
+    """It joins the running again after a preemption; tokens: found in the prefix cache."""
+    SCHEDULED = 400
+    """It is scheduled; tokens: how many it computes in this iteration."""
+    FIRST_TOKEN = 450
+    """It has its first token. (The other events are those of batching_decision_log.)."""
+    RUNNING = 500
+    """It is running, where queues are logged: one row each, in the order of the running."""
+    WAITING = 510
+    """It is waiting, where queues are logged: one row each, in the order in which they would be admitted."""
+    FINISHED = 600
+    """It has its last token; tokens: how many it generated."""
+    ABORTED = 610
+    """Its client left; tokens: how many it generated. The iteration is the one that was over, or is scheduled next."""
+
+
+class AccumulatorEvent(IntEnum):
+    """What happened: `event` of batching_accumulator_events."""
+
+    ARRIVED = 100
+    """It arrived; value: its prompt tokens."""
+    STARTED = 200
+    """It started: it joined a batch; value: 0."""
+    TOKENS = 300
+    """Tokens came; value: how many, at least 0."""
+    FINISHED = 400
+    """It finished; value: why, 0 (stop) or 100 (length)."""
+    FAILED = 500
+    """It failed; value: why, 0 (error) or 100 (abort)."""
+
+
+ArrivalsName = Literal["poisson", "gamma", "constant"]
+"""How the gaps between arrivals vary: `arrivals` of batching_workload."""
+ARRIVALS_NAMES: Final[dict[str, int]] = {"poisson": 0, "gamma": 100, "constant": 110}
+
+RampName = Literal["none", "linear", "exponential"]
+"""How the rate changes: `ramp` of batching_workload."""
+RAMP_NAMES: Final[dict[str, int]] = {"none": 0, "linear": 100, "exponential": 110}
+
+LengthsName = Literal["uniform", "lognormal", "zipf", "empirical"]
+"""How prompt lengths are distributed: `prompt_lengths` of batching_workload."""
+LENGTHS_NAMES: Final[dict[str, int]] = {"uniform": 0, "lognormal": 100, "zipf": 200, "empirical": 300}
+
+ConventionName = Literal["vllm", "sglang", "aiperf"]
+"""One of the constants: `convention` of batching_serving_metrics_config."""
+CONVENTION_NAMES: Final[dict[str, int]] = {"vllm": 0, "sglang": 100, "aiperf": 200}
+
+PercentileMethodName = Literal["linear", "inverse_cdf", "nearest"]
+"""One of the constants: `percentile_method` of batching_serving_metrics_config."""
+PERCENTILE_METHOD_NAMES: Final[dict[str, int]] = {"linear": 0, "inverse_cdf": 100, "nearest": 110}
+
+PolicyName = Literal["vllm", "static", "dynamic", "continuous", "orca"]
+"""One of the constants: `policy` of batching_engine_config."""
+POLICY_NAMES: Final[dict[str, int]] = {"vllm": 0, "static": 100, "dynamic": 110, "continuous": 200, "orca": 210}
+
+QueueOrderName = Literal["arrival", "priority", "shortest_output"]
+"""In which order the waiting are admitted: `queue_order` of batching_engine_config."""
+QUEUE_ORDER_NAMES: Final[dict[str, int]] = {"arrival": 0, "priority": 100, "shortest_output": 200}
+
+TimeModelName = Literal["constant", "affine"]
+"""One of the constants: `time_model` of batching_engine_config."""
+TIME_MODEL_NAMES: Final[dict[str, int]] = {"constant": 0, "affine": 100}
+
+FinishedReasonName = Literal["stop", "length"]
+"""One of the constants: `reason` of batching_accumulator_finished."""
+FINISHED_REASON_NAMES: Final[dict[str, int]] = {"stop": 0, "length": 100}
+
+FailedReasonName = Literal["error", "abort"]
+"""One of the constants: `reason` of batching_accumulator_failed."""
+FAILED_REASON_NAMES: Final[dict[str, int]] = {"error": 0, "abort": 100}
+
+AccumulatorScopeName = Literal["start", "window"]
+"""One of the constants: `scope` of batching_accumulator_measure."""
+ACCUMULATOR_SCOPE_NAMES: Final[dict[str, int]] = {"start": 0, "window": 100}

@@ -1,0 +1,281 @@
+# Generated from include/batching.h by `make generate`: change that, not this.
+"""What every function returns and takes, its C prototype above it."""
+
+from ctypes import POINTER, c_char_p, c_double, c_int32, c_int64, c_uint8, c_uint32, c_void_p
+from typing import Final
+
+from batching._ffi.declared import Signature
+from batching._ffi.generated.structs import (
+    batching_accumulator_config,
+    batching_accumulator_events,
+    batching_accumulator_state,
+    batching_attribution,
+    batching_attribution_bands,
+    batching_batch_metrics,
+    batching_comparison,
+    batching_completed,
+    batching_decision_log,
+    batching_distribution,
+    batching_engine_config,
+    batching_interrupt_callback,
+    batching_iteration_log,
+    batching_latencies,
+    batching_live_engine_events,
+    batching_live_engine_state,
+    batching_load,
+    batching_load_config,
+    batching_load_timeline,
+    batching_recorded,
+    batching_requests,
+    batching_results,
+    batching_serving_metrics,
+    batching_serving_metrics_config,
+    batching_summary,
+    batching_workload,
+)
+
+FUNCTIONS: Final[dict[str, Signature]] = {
+    # int32_t batching_version_number(void);
+    "batching_version_number": Signature(c_int32, []),
+    # const char *batching_version(void);
+    "batching_version": Signature(c_char_p, []),
+    # const char *batching_status_name(batching_status status);
+    "batching_status_name": Signature(c_char_p, [c_int32]),
+    # const char *batching_last_error(void);
+    "batching_last_error": Signature(c_char_p, []),
+    # batching_status batching_requests_init(batching_requests *requests, uint32_t struct_size);
+    "batching_requests_init": Signature(c_int32, [POINTER(batching_requests), c_uint32]),
+    # batching_status batching_results_init(batching_results *results, uint32_t struct_size);
+    "batching_results_init": Signature(c_int32, [POINTER(batching_results), c_uint32]),
+    # batching_status batching_summary_init(batching_summary *summary, uint32_t struct_size);
+    "batching_summary_init": Signature(c_int32, [POINTER(batching_summary), c_uint32]),
+    # batching_status batching_static_simulate(const batching_requests *requests, int64_t batch_size, double
+    #     time_per_token, const batching_results *results, batching_summary *summary);
+    "batching_static_simulate": Signature(
+        c_int32,
+        [POINTER(batching_requests), c_int64, c_double, POINTER(batching_results), POINTER(batching_summary)],
+    ),
+    # batching_status batching_continuous_simulate(const batching_requests *requests, int64_t max_batch_size, double
+    #     time_per_token, const batching_results *results, batching_summary *summary);
+    "batching_continuous_simulate": Signature(
+        c_int32,
+        [POINTER(batching_requests), c_int64, c_double, POINTER(batching_results), POINTER(batching_summary)],
+    ),
+    # batching_status batching_comparison_init(batching_comparison *comparison, uint32_t struct_size);
+    "batching_comparison_init": Signature(c_int32, [POINTER(batching_comparison), c_uint32]),
+    # batching_status batching_strategies_compare(const batching_requests *requests, int64_t batch_size, double
+    #     time_per_token, batching_comparison *comparison);
+    "batching_strategies_compare": Signature(
+        c_int32,
+        [POINTER(batching_requests), c_int64, c_double, POINTER(batching_comparison)],
+    ),
+    # batching_status batching_completed_init(batching_completed *completed, uint32_t struct_size);
+    "batching_completed_init": Signature(c_int32, [POINTER(batching_completed), c_uint32]),
+    # batching_status batching_latencies_init(batching_latencies *latencies, uint32_t struct_size);
+    "batching_latencies_init": Signature(c_int32, [POINTER(batching_latencies), c_uint32]),
+    # batching_status batching_latencies_calculate(const batching_completed *completed, const batching_latencies
+    #     *latencies);
+    "batching_latencies_calculate": Signature(c_int32, [POINTER(batching_completed), POINTER(batching_latencies)]),
+    # batching_status batching_batch_metrics_init(batching_batch_metrics *metrics, uint32_t struct_size);
+    "batching_batch_metrics_init": Signature(c_int32, [POINTER(batching_batch_metrics), c_uint32]),
+    # batching_status batching_batch_metrics_calculate(const batching_completed *completed, double total_time,
+    #     batching_batch_metrics *metrics);
+    "batching_batch_metrics_calculate": Signature(
+        c_int32,
+        [POINTER(batching_completed), c_double, POINTER(batching_batch_metrics)],
+    ),
+    # batching_status batching_remaining_tokens_calculate(int64_t count, const int32_t *output_length, const int32_t
+    #     *tokens_generated, int32_t *remaining_tokens);
+    "batching_remaining_tokens_calculate": Signature(
+        c_int32,
+        [c_int64, POINTER(c_int32), POINTER(c_int32), POINTER(c_int32)],
+    ),
+    # batching_status batching_arithmetic_intensity_calculate(int64_t batch_size, double model_memory_bytes, double
+    #     flops_per_token, double *arithmetic_intensity);
+    "batching_arithmetic_intensity_calculate": Signature(c_int32, [c_int64, c_double, c_double, POINTER(c_double)]),
+    # batching_status batching_optimal_batch_size_calculate(double memory_budget, double model_memory, double
+    #     kv_cache_per_token, int64_t max_seq_len, int64_t *batch_size);
+    "batching_optimal_batch_size_calculate": Signature(
+        c_int32,
+        [c_double, c_double, c_double, c_int64, POINTER(c_int64)],
+    ),
+    # batching_status batching_workload_init(batching_workload *workload, uint32_t struct_size);
+    "batching_workload_init": Signature(c_int32, [POINTER(batching_workload), c_uint32]),
+    # batching_status batching_workload_generate(const batching_workload *workload, int64_t count, int32_t
+    #     *prompt_length, int32_t *output_length, double *arrival_time);
+    "batching_workload_generate": Signature(
+        c_int32,
+        [POINTER(batching_workload), c_int64, POINTER(c_int32), POINTER(c_int32), POINTER(c_double)],
+    ),
+    # batching_status batching_workload_hashes_generate(const batching_workload *workload, int64_t count, int64_t
+    #     *hash_offsets, int64_t capacity, int64_t *hash_ids, int64_t *needed);
+    "batching_workload_hashes_generate": Signature(
+        c_int32,
+        [POINTER(batching_workload), c_int64, POINTER(c_int64), c_int64, POINTER(c_int64), POINTER(c_int64)],
+    ),
+    # batching_status batching_recorded_init(batching_recorded *recorded, uint32_t struct_size);
+    "batching_recorded_init": Signature(c_int32, [POINTER(batching_recorded), c_uint32]),
+    # batching_status batching_distribution_init(batching_distribution *distribution, uint32_t struct_size);
+    "batching_distribution_init": Signature(c_int32, [POINTER(batching_distribution), c_uint32]),
+    # batching_status batching_serving_metrics_config_init(batching_serving_metrics_config *config, uint32_t
+    #     struct_size);
+    "batching_serving_metrics_config_init": Signature(c_int32, [POINTER(batching_serving_metrics_config), c_uint32]),
+    # batching_status batching_serving_metrics_init(batching_serving_metrics *metrics, uint32_t struct_size);
+    "batching_serving_metrics_init": Signature(c_int32, [POINTER(batching_serving_metrics), c_uint32]),
+    # batching_status batching_serving_metrics_calculate(const batching_recorded *recorded, const
+    #     batching_serving_metrics_config *config, batching_serving_metrics *metrics);
+    "batching_serving_metrics_calculate": Signature(
+        c_int32,
+        [POINTER(batching_recorded), POINTER(batching_serving_metrics_config), POINTER(batching_serving_metrics)],
+    ),
+    # batching_status batching_distribution_calculate(int64_t count, const double *values, const
+    #     batching_serving_metrics_config *config, batching_distribution *distribution);
+    "batching_distribution_calculate": Signature(
+        c_int32,
+        [c_int64, POINTER(c_double), POINTER(batching_serving_metrics_config), POINTER(batching_distribution)],
+    ),
+    # batching_status batching_load_config_init(batching_load_config *config, uint32_t struct_size);
+    "batching_load_config_init": Signature(c_int32, [POINTER(batching_load_config), c_uint32]),
+    # batching_status batching_load_init(batching_load *load, uint32_t struct_size);
+    "batching_load_init": Signature(c_int32, [POINTER(batching_load), c_uint32]),
+    # batching_status batching_load_timeline_init(batching_load_timeline *timeline, uint32_t struct_size);
+    "batching_load_timeline_init": Signature(c_int32, [POINTER(batching_load_timeline), c_uint32]),
+    # batching_status batching_load_calculate(const batching_recorded *recorded, const batching_load_config *config,
+    #     batching_load *load, batching_load_timeline *timeline);
+    "batching_load_calculate": Signature(
+        c_int32,
+        [
+            POINTER(batching_recorded),
+            POINTER(batching_load_config),
+            POINTER(batching_load),
+            POINTER(batching_load_timeline),
+        ],
+    ),
+    # batching_status batching_engine_config_init(batching_engine_config *config, uint32_t struct_size);
+    "batching_engine_config_init": Signature(c_int32, [POINTER(batching_engine_config), c_uint32]),
+    # batching_status batching_simulate(const batching_engine_config *config, const batching_requests *requests, const
+    #     batching_results *results, batching_summary *summary);
+    "batching_simulate": Signature(
+        c_int32,
+        [
+            POINTER(batching_engine_config),
+            POINTER(batching_requests),
+            POINTER(batching_results),
+            POINTER(batching_summary),
+        ],
+    ),
+    # batching_status batching_iteration_log_init(batching_iteration_log *iteration_log, uint32_t struct_size);
+    "batching_iteration_log_init": Signature(c_int32, [POINTER(batching_iteration_log), c_uint32]),
+    # batching_status batching_decision_log_init(batching_decision_log *decision_log, uint32_t struct_size);
+    "batching_decision_log_init": Signature(c_int32, [POINTER(batching_decision_log), c_uint32]),
+    # batching_status batching_attribution_init(batching_attribution *attribution, uint32_t struct_size);
+    "batching_attribution_init": Signature(c_int32, [POINTER(batching_attribution), c_uint32]),
+    # batching_status batching_attribution_bands_init(batching_attribution_bands *bands, uint32_t struct_size);
+    "batching_attribution_bands_init": Signature(c_int32, [POINTER(batching_attribution_bands), c_uint32]),
+    # batching_status batching_attribution_bands_calculate(const batching_attribution *attribution, int64_t count, const
+    #     int32_t *status, const double *percentiles, int64_t band_count, const batching_attribution_bands *bands);
+    "batching_attribution_bands_calculate": Signature(
+        c_int32,
+        [
+            POINTER(batching_attribution),
+            c_int64,
+            POINTER(c_int32),
+            POINTER(c_double),
+            c_int64,
+            POINTER(batching_attribution_bands),
+        ],
+    ),
+    # batching_status batching_live_engine_create(const batching_engine_config *config, batching_live_engine **engine);
+    "batching_live_engine_create": Signature(c_int32, [POINTER(batching_engine_config), POINTER(c_void_p)]),
+    # batching_status batching_live_engine_destroy(batching_live_engine *engine);
+    "batching_live_engine_destroy": Signature(c_int32, [c_void_p]),
+    # batching_status batching_live_engine_submit(batching_live_engine *engine, const batching_requests *requests, const
+    #     int64_t *ids);
+    "batching_live_engine_submit": Signature(c_int32, [c_void_p, POINTER(batching_requests), POINTER(c_int64)]),
+    # batching_status batching_live_engine_advance(batching_live_engine *engine, double time, int64_t iterations);
+    "batching_live_engine_advance": Signature(c_int32, [c_void_p, c_double, c_int64]),
+    # batching_status batching_live_engine_events_init(batching_live_engine_events *events, uint32_t struct_size);
+    "batching_live_engine_events_init": Signature(c_int32, [POINTER(batching_live_engine_events), c_uint32]),
+    # batching_status batching_live_engine_poll(batching_live_engine *engine, batching_live_engine_events *events);
+    "batching_live_engine_poll": Signature(c_int32, [c_void_p, POINTER(batching_live_engine_events)]),
+    # batching_status batching_live_engine_abort(batching_live_engine *engine, int64_t request);
+    "batching_live_engine_abort": Signature(c_int32, [c_void_p, c_int64]),
+    # batching_status batching_live_engine_set_output_length(batching_live_engine *engine, int64_t request, int32_t
+    #     output_length);
+    "batching_live_engine_set_output_length": Signature(c_int32, [c_void_p, c_int64, c_int32]),
+    # batching_status batching_live_engine_state_init(batching_live_engine_state *state, uint32_t struct_size);
+    "batching_live_engine_state_init": Signature(c_int32, [POINTER(batching_live_engine_state), c_uint32]),
+    # batching_status batching_live_engine_observe(batching_live_engine *engine, batching_live_engine_state *state);
+    "batching_live_engine_observe": Signature(c_int32, [c_void_p, POINTER(batching_live_engine_state)]),
+    # batching_status batching_live_engine_estimate(batching_live_engine *engine, const batching_requests *requests,
+    #     const batching_results *results);
+    "batching_live_engine_estimate": Signature(
+        c_int32,
+        [c_void_p, POINTER(batching_requests), POINTER(batching_results)],
+    ),
+    # batching_status batching_live_engine_fork(batching_live_engine *engine, batching_live_engine **copy);
+    "batching_live_engine_fork": Signature(c_int32, [c_void_p, POINTER(c_void_p)]),
+    # batching_status batching_live_engine_save(batching_live_engine *engine, uint8_t *buffer, int64_t capacity, int64_t
+    #     *needed);
+    "batching_live_engine_save": Signature(c_int32, [c_void_p, POINTER(c_uint8), c_int64, POINTER(c_int64)]),
+    # batching_status batching_live_engine_load(const uint8_t *bytes, int64_t size, const batching_engine_config
+    #     *callbacks, batching_live_engine **engine);
+    "batching_live_engine_load": Signature(
+        c_int32,
+        [POINTER(c_uint8), c_int64, POINTER(batching_engine_config), POINTER(c_void_p)],
+    ),
+    # batching_status batching_accumulator_config_init(batching_accumulator_config *config, uint32_t struct_size);
+    "batching_accumulator_config_init": Signature(c_int32, [POINTER(batching_accumulator_config), c_uint32]),
+    # batching_status batching_accumulator_create(const batching_accumulator_config *config, batching_accumulator
+    #     **accumulator);
+    "batching_accumulator_create": Signature(c_int32, [POINTER(batching_accumulator_config), POINTER(c_void_p)]),
+    # batching_status batching_accumulator_destroy(batching_accumulator *accumulator);
+    "batching_accumulator_destroy": Signature(c_int32, [c_void_p]),
+    # batching_status batching_accumulator_arrived(batching_accumulator *accumulator, int64_t request, double time,
+    #     int32_t prompt_tokens);
+    "batching_accumulator_arrived": Signature(c_int32, [c_void_p, c_int64, c_double, c_int32]),
+    # batching_status batching_accumulator_started(batching_accumulator *accumulator, int64_t request, double time);
+    "batching_accumulator_started": Signature(c_int32, [c_void_p, c_int64, c_double]),
+    # batching_status batching_accumulator_tokens(batching_accumulator *accumulator, int64_t request, double time,
+    #     int32_t tokens);
+    "batching_accumulator_tokens": Signature(c_int32, [c_void_p, c_int64, c_double, c_int32]),
+    # batching_status batching_accumulator_finished(batching_accumulator *accumulator, int64_t request, double time,
+    #     int32_t reason);
+    "batching_accumulator_finished": Signature(c_int32, [c_void_p, c_int64, c_double, c_int32]),
+    # batching_status batching_accumulator_failed(batching_accumulator *accumulator, int64_t request, double time,
+    #     int32_t reason);
+    "batching_accumulator_failed": Signature(c_int32, [c_void_p, c_int64, c_double, c_int32]),
+    # batching_status batching_accumulator_events_init(batching_accumulator_events *events, uint32_t struct_size);
+    "batching_accumulator_events_init": Signature(c_int32, [POINTER(batching_accumulator_events), c_uint32]),
+    # batching_status batching_accumulator_add(batching_accumulator *accumulator, const batching_accumulator_events
+    #     *events, int64_t *accepted);
+    "batching_accumulator_add": Signature(c_int32, [c_void_p, POINTER(batching_accumulator_events), POINTER(c_int64)]),
+    # batching_status batching_accumulator_advance(batching_accumulator *accumulator, double time);
+    "batching_accumulator_advance": Signature(c_int32, [c_void_p, c_double]),
+    # batching_status batching_accumulator_state_init(batching_accumulator_state *state, uint32_t struct_size);
+    "batching_accumulator_state_init": Signature(c_int32, [POINTER(batching_accumulator_state), c_uint32]),
+    # batching_status batching_accumulator_observe(batching_accumulator *accumulator, batching_accumulator_state
+    #     *state);
+    "batching_accumulator_observe": Signature(c_int32, [c_void_p, POINTER(batching_accumulator_state)]),
+    # batching_status batching_accumulator_measure(batching_accumulator *accumulator, int32_t scope, const
+    #     batching_serving_metrics_config *config, batching_serving_metrics *metrics);
+    "batching_accumulator_measure": Signature(
+        c_int32,
+        [c_void_p, c_int32, POINTER(batching_serving_metrics_config), POINTER(batching_serving_metrics)],
+    ),
+    # batching_status batching_accumulator_merge(batching_accumulator *accumulator, batching_accumulator *other);
+    "batching_accumulator_merge": Signature(c_int32, [c_void_p, c_void_p]),
+    # batching_status batching_accumulator_save(batching_accumulator *accumulator, uint8_t *buffer, int64_t capacity,
+    #     int64_t *needed);
+    "batching_accumulator_save": Signature(c_int32, [c_void_p, POINTER(c_uint8), c_int64, POINTER(c_int64)]),
+    # batching_status batching_accumulator_load(const uint8_t *bytes, int64_t size, batching_accumulator **accumulator);
+    "batching_accumulator_load": Signature(c_int32, [POINTER(c_uint8), c_int64, POINTER(c_void_p)]),
+    # batching_status batching_accumulator_prometheus(batching_accumulator *accumulator, const char *model_name, const
+    #     char *engine, int64_t max_model_len, char *buffer, int64_t capacity, int64_t *needed);
+    "batching_accumulator_prometheus": Signature(
+        c_int32,
+        [c_void_p, c_char_p, c_char_p, c_int64, c_char_p, c_int64, POINTER(c_int64)],
+    ),
+    # batching_interrupt_callback batching_interrupt_set(batching_interrupt_callback callback, void *user_data);
+    "batching_interrupt_set": Signature(batching_interrupt_callback, [batching_interrupt_callback, c_void_p]),
+}

@@ -1,0 +1,691 @@
+# Generated from include/batching.h by `make generate`: change that, not this.
+# ruff: noqa: N801, RUF012 - the names are those of C, and so are the fields
+"""Every struct, and every callback that a caller hands to the library, by its C name."""
+
+from collections.abc import Sequence
+from ctypes import CFUNCTYPE, POINTER, c_double, c_int32, c_int64, c_uint8, c_uint32, c_uint64, c_void_p
+from typing import Any, Final
+
+from batching._ffi.declared import VersionedStructure
+
+
+class batching_requests(VersionedStructure):
+    """Requests to simulate."""
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("count", c_int64),
+        ("prompt_length", POINTER(c_int32)),
+        ("output_length", POINTER(c_int32)),
+        ("arrival_time", POINTER(c_double)),
+        ("priority", POINTER(c_int32)),
+        ("tie_break", POINTER(c_int64)),
+        ("hash_ids", POINTER(c_int64)),
+        ("hash_offsets", POINTER(c_int64)),
+        ("hash_block_size", c_int32),
+        ("hash_covers_output", c_int32),
+        ("max_tokens", POINTER(c_int32)),
+        ("abort_time", POINTER(c_double)),
+    ]
+
+
+class batching_results(VersionedStructure):
+    """What a simulator tells of each request, in the order of the requests. The struct itself is only read."""
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("capacity", c_int64),
+        ("start_time", POINTER(c_double)),
+        ("first_token_time", POINTER(c_double)),
+        ("end_time", POINTER(c_double)),
+        ("tokens_generated", POINTER(c_int32)),
+        ("completion_order", POINTER(c_int64)),
+        ("preemptions", POINTER(c_int32)),
+        ("prefix_cached_tokens", POINTER(c_int32)),
+        ("status", POINTER(c_int32)),
+    ]
+
+
+class batching_summary(VersionedStructure):
+    """What a simulator tells of the whole run."""
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("total_time", c_double),
+        ("throughput", c_double),
+        ("total_tokens", c_int64),
+        ("iterations", c_int64),
+        ("busy_time", c_double),
+        ("duration", c_double),
+        ("end_reason", c_int32),
+        ("reserved_2", c_uint32),
+        ("finished", c_int64),
+        ("rejected", c_int64),
+        ("unfinished", c_int64),
+        ("prefill_tokens", c_int64),
+        ("decode_tokens", c_int64),
+        ("preemptions", c_int64),
+        ("recomputed_tokens", c_int64),
+        ("mean_running", c_double),
+        ("peak_running", c_int64),
+        ("peak_waiting", c_int64),
+        ("mean_kv_use", c_double),
+        ("peak_kv_use", c_double),
+        ("prefix_cache_queries", c_int64),
+        ("prefix_cache_hits", c_int64),
+        ("aborted", c_int64),
+    ]
+
+
+class batching_comparison(VersionedStructure):
+    """Static against continuous batching on the same requests. Each figure is 0 if there are no requests."""
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("static_throughput", c_double),
+        ("continuous_throughput", c_double),
+        ("static_avg_latency", c_double),
+        ("continuous_avg_latency", c_double),
+        ("throughput_improvement", c_double),
+        ("latency_improvement", c_double),
+    ]
+
+
+class batching_completed(VersionedStructure):
+    """Requests that have completed, simulated or real. A required column may be NULL where count is 0."""
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("count", c_int64),
+        ("arrival_time", POINTER(c_double)),
+        ("start_time", POINTER(c_double)),
+        ("first_token_time", POINTER(c_double)),
+        ("end_time", POINTER(c_double)),
+        ("tokens_generated", POINTER(c_int32)),
+    ]
+
+
+class batching_latencies(VersionedStructure):
+    """The parts of each request's latency, in the order of the requests. The struct itself is only read."""
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("capacity", c_int64),
+        ("queue_time", POINTER(c_double)),
+        ("processing_time", POINTER(c_double)),
+        ("total_latency", POINTER(c_double)),
+        ("time_to_first_token", POINTER(c_double)),
+    ]
+
+
+class batching_batch_metrics(VersionedStructure):
+    """The metrics of a batch of completed requests. Each is 0 if there are no requests."""
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("throughput", c_double),
+        ("total_tokens", c_int64),
+        ("avg_latency", c_double),
+        ("p50_latency", c_double),
+        ("p95_latency", c_double),
+        ("p99_latency", c_double),
+        ("avg_queue_time", c_double),
+        ("avg_time_to_first_token", c_double),
+        ("gpu_utilization", c_double),
+    ]
+
+
+class batching_workload(VersionedStructure):
+    """What kind of requests batching_workload_generate makes. batching_workload_init sets the initial values given
+    here; the fields after arrival_rate are 0 or NULL then, and 0 stands for the default given here.
+    """
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("seed", c_uint64),
+        ("prompt_length_min", c_int32),
+        ("prompt_length_max", c_int32),
+        ("output_length_min", c_int32),
+        ("output_length_max", c_int32),
+        ("arrival_rate", c_double),
+        ("arrivals", c_int32),
+        ("ramp", c_int32),
+        ("burstiness", c_double),
+        ("ramp_end_rate", c_double),
+        ("ramp_requests", c_int64),
+        ("burst_size", c_int64),
+        ("on_time", c_double),
+        ("off_time", c_double),
+        ("prompt_lengths", c_int32),
+        ("output_lengths", c_int32),
+        ("prompt_length_median", c_double),
+        ("prompt_length_sigma", c_double),
+        ("prompt_length_exponent", c_double),
+        ("output_length_median", c_double),
+        ("output_length_sigma", c_double),
+        ("output_length_exponent", c_double),
+        ("sample_count", c_int64),
+        ("sample_prompt_length", POINTER(c_int32)),
+        ("sample_output_length", POINTER(c_int32)),
+        ("samples_independent", c_int32),
+        ("prefix_groups", c_int32),
+        ("prefix_length", c_int32),
+        ("hash_block_size", c_int32),
+        ("prefix_exponent", c_double),
+        ("turns_min", c_int32),
+        ("turns_max", c_int32),
+        ("think_time", c_double),
+    ]
+
+
+class batching_recorded(VersionedStructure):
+    """Requests that were answered, or failed, wherever they ran. A required column may be NULL where count is 0."""
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("count", c_int64),
+        ("arrival_time", POINTER(c_double)),
+        ("start_time", POINTER(c_double)),
+        ("first_token_time", POINTER(c_double)),
+        ("end_time", POINTER(c_double)),
+        ("prompt_length", POINTER(c_int32)),
+        ("output_length", POINTER(c_int32)),
+        ("success", POINTER(c_uint8)),
+        ("token_times", POINTER(c_double)),
+        ("token_offsets", POINTER(c_int64)),
+    ]
+
+
+class batching_distribution(VersionedStructure):
+    """What a sample of values looks like. All figures are 0 if there are no values."""
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("count", c_int64),
+        ("mean", c_double),
+        ("median", c_double),
+        ("std", c_double),
+        ("min", c_double),
+        ("max", c_double),
+        ("sum", c_double),
+        ("percentiles", POINTER(c_double)),
+    ]
+
+
+class batching_serving_metrics_config(VersionedStructure):
+    """How metrics are taken. 0 and NULL are the defaults given here."""
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("convention", c_int32),
+        ("percentile_method", c_int32),
+        ("duration", c_double),
+        ("percentiles", POINTER(c_double)),
+        ("percentile_count", c_int64),
+        ("slo_ttft", c_double),
+        ("slo_tpot", c_double),
+        ("slo_itl", c_double),
+        ("slo_e2e", c_double),
+        ("slo_due_by", c_double),
+    ]
+
+
+class batching_serving_metrics(VersionedStructure):
+    """The metrics of a serving run. All is written but for the pointers, which the caller sets: distributions that are
+    wanted, each made by batching_distribution_init; NULL: not wanted.
+    """
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("duration", c_double),
+        ("completed", c_int64),
+        ("failed", c_int64),
+        ("total_input_tokens", c_int64),
+        ("total_output_tokens", c_int64),
+        ("request_throughput", c_double),
+        ("input_throughput", c_double),
+        ("output_throughput", c_double),
+        ("total_token_throughput", c_double),
+        ("concurrency", c_double),
+        ("good", c_int64),
+        ("request_goodput", c_double),
+        ("slo_attainment", c_double),
+        ("slo_attainment_ttft", c_double),
+        ("slo_attainment_tpot", c_double),
+        ("slo_attainment_itl", c_double),
+        ("slo_attainment_e2e", c_double),
+        ("ttft", POINTER(batching_distribution)),
+        ("tpot", POINTER(batching_distribution)),
+        ("itl", POINTER(batching_distribution)),
+        ("e2e", POINTER(batching_distribution)),
+        ("queue_time", POINTER(batching_distribution)),
+        ("normalized_latency", POINTER(batching_distribution)),
+        ("judged", c_int64),
+    ]
+
+
+class batching_load_config(VersionedStructure):
+    """The window of time over which the load is taken, and the slots. 0 and NULL are the defaults given here."""
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("window_start", c_double),
+        ("window_end", c_double),
+        ("slots", c_int64),
+        ("last_token_time", POINTER(c_double)),
+    ]
+
+
+class batching_load(VersionedStructure):
+    """How loaded a server was over a window of time."""
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("window_start", c_double),
+        ("window_end", c_double),
+        ("requests", c_int64),
+        ("mean_running", c_double),
+        ("mean_waiting", c_double),
+        ("mean_tokens", c_double),
+        ("peak_running", c_int64),
+        ("peak_waiting", c_int64),
+        ("peak_tokens", c_int64),
+        ("utilization", c_double),
+        ("slot_utilization", c_double),
+        ("held_slot_time", c_double),
+        ("unfilled_slot_time", c_double),
+        ("wasted_slot_share", c_double),
+    ]
+
+
+class batching_load_timeline(VersionedStructure):
+    """The load as it changes: one row an interval of time. The intervals follow each other without gaps, and the last
+    ends with the window. Columns are the caller's; NULL columns are not wanted.
+    """
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("capacity", c_int64),
+        ("count", c_int64),
+        ("bins", c_int64),
+        ("time", POINTER(c_double)),
+        ("running", POINTER(c_double)),
+        ("waiting", POINTER(c_double)),
+        ("tokens", POINTER(c_double)),
+        ("peak_running", POINTER(c_int64)),
+        ("peak_waiting", POINTER(c_int64)),
+        ("peak_tokens", POINTER(c_int64)),
+    ]
+
+
+class batching_iteration(VersionedStructure):
+    """One iteration (a forward pass of the model), as the callbacks of a run see it."""
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("number", c_int64),
+        ("time", c_double),
+        ("running", c_int64),
+        ("waiting", c_int64),
+        ("prefill_tokens", c_int64),
+        ("decode_tokens", c_int64),
+        ("context_tokens", c_int64),
+        ("prefill_context", c_double),
+        ("kv_blocks_used", c_int64),
+        ("preemptions", c_int64),
+    ]
+
+
+batching_iteration_time_callback = CFUNCTYPE(c_int32, POINTER(batching_iteration), POINTER(c_double), c_void_p)
+
+
+class batching_progress(VersionedStructure):
+    """How far a run has come."""
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("iterations", c_int64),
+        ("time", c_double),
+        ("arrived", c_int64),
+        ("finished", c_int64),
+        ("count", c_int64),
+    ]
+
+
+batching_progress_callback = CFUNCTYPE(c_int32, POINTER(batching_progress), c_void_p)
+
+
+class batching_policy_view(VersionedStructure):
+    """What the policy is shown when an iteration is scheduled: a row for each request in the system, and the limits."""
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("iteration", c_int64),
+        ("time", c_double),
+        ("count", c_int64),
+        ("running_count", c_int64),
+        ("request", POINTER(c_int64)),
+        ("arrival_time", POINTER(c_double)),
+        ("prompt_tokens", POINTER(c_int32)),
+        ("generated_tokens", POINTER(c_int32)),
+        ("computed_tokens", POINTER(c_int64)),
+        ("kv_blocks", POINTER(c_int64)),
+        ("priority", POINTER(c_int32)),
+        ("tie_break", POINTER(c_int64)),
+        ("oracle_output_tokens", POINTER(c_int32)),
+        ("max_num_seqs", c_int64),
+        ("max_num_batched_tokens", c_int64),
+        ("kv_blocks_free", c_int64),
+        ("kv_blocks_usable", c_int64),
+        ("block_size", c_int64),
+    ]
+
+
+class batching_policy_decision(VersionedStructure):
+    """What the policy decides. Everything is 0 when the callback is asked; the columns are the library's, for the
+    callback to write. A decision that is not valid ends a run, but not a live engine.
+    """
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("capacity", c_int64),
+        ("scheduled_row", POINTER(c_int64)),
+        ("scheduled_tokens", POINTER(c_int32)),
+        ("preempted_row", POINTER(c_int64)),
+        ("scheduled_count", c_int64),
+        ("preempted_count", c_int64),
+        ("decode_rest", c_int32),
+        ("until_change", c_int32),
+        ("short_of_memory", c_int32),
+        ("reserved_2", c_uint32),
+        ("wait_until", c_double),
+    ]
+
+
+batching_policy_callback = CFUNCTYPE(
+    c_int32,
+    POINTER(batching_policy_view),
+    POINTER(batching_policy_decision),
+    c_void_p,
+)
+batching_log_callback = CFUNCTYPE(c_int32, c_int64, c_void_p)
+
+
+class batching_iteration_log(VersionedStructure):
+    """What happened in each iteration: one row an iteration, in order."""
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("capacity", c_int64),
+        ("count", c_int64),
+        ("callback", batching_log_callback),
+        ("user_data", c_void_p),
+        ("time", POINTER(c_double)),
+        ("start_time", POINTER(c_double)),
+        ("duration", POINTER(c_double)),
+        ("running", POINTER(c_int64)),
+        ("waiting", POINTER(c_int64)),
+        ("prefill_tokens", POINTER(c_int64)),
+        ("decode_tokens", POINTER(c_int64)),
+        ("kv_blocks_used", POINTER(c_int64)),
+        ("kv_blocks_kept", POINTER(c_int64)),
+        ("preemptions", POINTER(c_int64)),
+        ("finished", POINTER(c_int64)),
+    ]
+
+
+class batching_decision_log(VersionedStructure):
+    """What happened to which request: one row an event, in the order in which things happen."""
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("capacity", c_int64),
+        ("count", c_int64),
+        ("callback", batching_log_callback),
+        ("user_data", c_void_p),
+        ("iteration", POINTER(c_int64)),
+        ("request", POINTER(c_int64)),
+        ("event", POINTER(c_int32)),
+        ("tokens", POINTER(c_int32)),
+        ("include_queues", c_int32),
+        ("reserved_2", c_uint32),
+    ]
+
+
+class batching_attribution(VersionedStructure):
+    """The parts of each request's time, in the order of the requests. The struct itself is only read; NULL columns are
+    not wanted.
+    """
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("capacity", c_int64),
+        ("waiting_for_slot", POINTER(c_double)),
+        ("waiting_for_memory", POINTER(c_double)),
+        ("prefill", POINTER(c_double)),
+        ("decode", POINTER(c_double)),
+        ("slowed_by_prefill", POINTER(c_double)),
+        ("preempted", POINTER(c_double)),
+        ("held_in_batch", POINTER(c_double)),
+    ]
+
+
+class batching_engine_config(VersionedStructure):
+    """How an engine schedules, what it has, and how long an iteration takes. 0 and NULL are the defaults given here."""
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("policy", c_int32),
+        ("queue_order", c_int32),
+        ("max_num_seqs", c_int64),
+        ("max_num_batched_tokens", c_int64),
+        ("long_prefill_token_threshold", c_int64),
+        ("max_model_len", c_int64),
+        ("disable_chunked_prefill", c_int32),
+        ("disable_reserve_full_isl", c_int32),
+        ("async_scheduling", c_int32),
+        ("instant_prefill", c_int32),
+        ("max_queue_delay", c_double),
+        ("num_gpu_blocks", c_int64),
+        ("block_size", c_int32),
+        ("enable_prefix_caching", c_int32),
+        ("watermark", c_double),
+        ("admit_oversized", c_int32),
+        ("time_model", c_int32),
+        ("time_base", c_double),
+        ("time_per_prefill_token", c_double),
+        ("time_per_decode_token", c_double),
+        ("time_per_context_token", c_double),
+        ("time_per_prefill_context", c_double),
+        ("time_callback", batching_iteration_time_callback),
+        ("time_user_data", c_void_p),
+        ("time_limit", c_double),
+        ("iteration_limit", c_int64),
+        ("progress_callback", batching_progress_callback),
+        ("progress_user_data", c_void_p),
+        ("progress_interval", c_int64),
+        ("iteration_log", POINTER(batching_iteration_log)),
+        ("decision_log", POINTER(batching_decision_log)),
+        ("attribution", POINTER(batching_attribution)),
+        ("policy_callback", batching_policy_callback),
+        ("policy_user_data", c_void_p),
+    ]
+
+
+class batching_attribution_bands(VersionedStructure):
+    """What dominates the slowest: bands of requests by how long they took, one element a band. The struct itself is
+    only read; NULL columns are not wanted. All but count are seconds, and 0 for a band without requests.
+    """
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("capacity", c_int64),
+        ("count", POINTER(c_int64)),
+        ("shortest", POINTER(c_double)),
+        ("longest", POINTER(c_double)),
+        ("mean_total", POINTER(c_double)),
+        ("waiting_for_slot", POINTER(c_double)),
+        ("waiting_for_memory", POINTER(c_double)),
+        ("prefill", POINTER(c_double)),
+        ("decode", POINTER(c_double)),
+        ("slowed_by_prefill", POINTER(c_double)),
+        ("preempted", POINTER(c_double)),
+        ("held_in_batch", POINTER(c_double)),
+    ]
+
+
+class batching_live_engine_events(VersionedStructure):
+    """What happened: the first count rows are written. NULL columns are not wanted."""
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("capacity", c_int64),
+        ("count", c_int64),
+        ("remaining", c_int64),
+        ("time", POINTER(c_double)),
+        ("request", POINTER(c_int64)),
+        ("event", POINTER(c_int32)),
+        ("tokens", POINTER(c_int32)),
+    ]
+
+
+class batching_live_engine_state(VersionedStructure):
+    """What an engine holds now, as of its clock."""
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("clock", c_double),
+        ("submitted", c_int64),
+        ("pending", c_int64),
+        ("waiting", c_int64),
+        ("running", c_int64),
+        ("finished", c_int64),
+        ("rejected", c_int64),
+        ("aborted", c_int64),
+        ("tokens_in_flight", c_int64),
+        ("kv_blocks_used", c_int64),
+        ("kv_blocks_usable", c_int64),
+        ("iterations", c_int64),
+        ("preemptions", c_int64),
+        ("next_iteration_end", c_double),
+        ("is_stuck", c_int32),
+        ("reserved_2", c_uint32),
+        ("events", c_int64),
+    ]
+
+
+class batching_accumulator_config(VersionedStructure):
+    """What an accumulator keeps. 0 is the default given here."""
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("window", c_double),
+        ("slot_count", c_int32),
+        ("reserved_2", c_uint32),
+        ("max_requests", c_int64),
+        ("max_gaps", c_int64),
+        ("slo_ttft", c_double),
+        ("slo_tpot", c_double),
+        ("slo_itl", c_double),
+        ("slo_e2e", c_double),
+    ]
+
+
+class batching_accumulator_events(VersionedStructure):
+    """Many events, in the order in which they are told."""
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("count", c_int64),
+        ("event", POINTER(c_int32)),
+        ("request", POINTER(c_int64)),
+        ("time", POINTER(c_double)),
+        ("value", POINTER(c_int32)),
+    ]
+
+
+class batching_accumulator_state(VersionedStructure):
+    """What an accumulator holds now."""
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("first_arrival", c_double),
+        ("clock", c_double),
+        ("window_begin", c_double),
+        ("arrived", c_int64),
+        ("running", c_int64),
+        ("waiting", c_int64),
+        ("gaps", c_int64),
+    ]
+
+
+batching_interrupt_callback = CFUNCTYPE(c_int32, c_void_p)
+
+
+STRUCTURES: Final[Sequence[type[VersionedStructure]]] = [
+    batching_requests,
+    batching_results,
+    batching_summary,
+    batching_comparison,
+    batching_completed,
+    batching_latencies,
+    batching_batch_metrics,
+    batching_workload,
+    batching_recorded,
+    batching_distribution,
+    batching_serving_metrics_config,
+    batching_serving_metrics,
+    batching_load_config,
+    batching_load,
+    batching_load_timeline,
+    batching_iteration,
+    batching_progress,
+    batching_engine_config,
+    batching_iteration_log,
+    batching_decision_log,
+    batching_attribution,
+    batching_attribution_bands,
+    batching_policy_view,
+    batching_policy_decision,
+    batching_live_engine_events,
+    batching_live_engine_state,
+    batching_accumulator_config,
+    batching_accumulator_events,
+    batching_accumulator_state,
+]
+CALLBACKS: Final[dict[str, Any]] = {
+    "batching_iteration_time_callback": batching_iteration_time_callback,
+    "batching_progress_callback": batching_progress_callback,
+    "batching_policy_callback": batching_policy_callback,
+    "batching_log_callback": batching_log_callback,
+    "batching_interrupt_callback": batching_interrupt_callback,
+}
