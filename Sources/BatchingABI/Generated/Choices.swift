@@ -52,6 +52,7 @@ enum Choices {
     ]
     /// `time_model` of batching_engine_config.
     static let timeModel: [Int32] = [
+        BATCHING_TIME_DEFAULT,
         BATCHING_TIME_CONSTANT,
         BATCHING_TIME_AFFINE,
         BATCHING_TIME_CALLBACK,

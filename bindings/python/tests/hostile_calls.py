@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from batching._ffi import abi
 from batching._ffi.calls import initialised, pointer
+from batching._ffi.generated import constants, functions, structs
 from batching._ffi.loader import library
 
 COUNT = 4
@@ -22,14 +22,14 @@ LATER = TIMES + 1.0
 
 
 def requests(**changes: Any) -> Any:
-    structure = initialised(abi.Requests)
+    structure = initialised(structs.batching_requests)
     structure.count = COUNT
     structure.output_length = pointer(OUTPUTS)
     return changed(structure, changes)
 
 
 def completed(**changes: Any) -> Any:
-    structure = initialised(abi.Completed)
+    structure = initialised(structs.batching_completed)
     structure.count = COUNT
     structure.start_time, structure.end_time = pointer(TIMES), pointer(LATER)
     structure.tokens_generated = pointer(OUTPUTS)
@@ -47,9 +47,9 @@ class Outputs:
 
     def __init__(self) -> None:
         self.columns = [np.full(COUNT, SENTINEL, kind) for kind in (float, float, float, np.int32, np.int64)]
-        self.results = initialised(abi.Results)
+        self.results = initialised(structs.batching_results)
         self.results.capacity = COUNT
-        self.latencies = initialised(abi.Latencies)
+        self.latencies = initialised(structs.batching_latencies)
         self.latencies.capacity = COUNT
         start, first_token, end, tokens, order = (pointer(column) for column in self.columns)
         self.results.start_time, self.results.first_token_time, self.results.end_time = start, first_token, end
@@ -59,9 +59,9 @@ class Outputs:
             first_token,
             end,
         )
-        self.summary = changed(initialised(abi.Summary), {"total_time": SENTINEL})
-        self.metrics = changed(initialised(abi.Metrics), {"throughput": SENTINEL})
-        self.comparison = changed(initialised(abi.Comparison), {"static_throughput": SENTINEL})
+        self.summary = changed(initialised(structs.batching_summary), {"total_time": SENTINEL})
+        self.metrics = changed(initialised(structs.batching_batch_metrics), {"throughput": SENTINEL})
+        self.comparison = changed(initialised(structs.batching_comparison), {"static_throughput": SENTINEL})
 
     def check_untouched(self) -> None:
         for column in self.columns:
@@ -72,7 +72,7 @@ class Outputs:
 
 
 def refused(status: int, outputs: Outputs) -> None:
-    assert status != abi.OK
+    assert status != constants.BATCHING_OK
     assert library.batching_status_name(status).startswith(b"BATCHING_ERROR_")
     assert library.batching_last_error()
     outputs.check_untouched()
@@ -115,8 +115,8 @@ def call_simulators() -> None:
             outputs = Outputs()
             outputs.summary.struct_size = size
             refused(run(good, 2, 0.01, outputs.results, outputs.summary), outputs)
-        assert run(good, 2, 0.01, None, None) == abi.OK
-        assert run(good, 2**63 - 1, 0.01, None, None) == abi.OK
+        assert run(good, 2, 0.01, None, None) == constants.BATCHING_OK
+        assert run(good, 2**63 - 1, 0.01, None, None) == constants.BATCHING_OK
     outputs = Outputs()
     refused(library.batching_strategies_compare(good, 2, 0.01, None), outputs)
 
@@ -144,7 +144,7 @@ def call_metrics() -> None:
 
 def call_the_rest() -> None:
     outputs = Outputs()
-    for name, signature in abi.FUNCTIONS.items():
+    for name, signature in functions.FUNCTIONS.items():
         if name.endswith("_init"):
             function = getattr(library, name)
             structure = signature.argtypes[0]._type_()
@@ -159,7 +159,7 @@ def call_the_rest() -> None:
         refused(library.batching_workload_generate(None, count, None, lengths, None), outputs)
         refused(library.batching_workload_generate(None, count, None, None, None), outputs)
     for size in BAD_SIZES:
-        workload = initialised(abi.Workload)
+        workload = initialised(structs.batching_workload)
         workload.struct_size = size
         refused(library.batching_workload_generate(workload, 4, None, lengths, None), outputs)
     for status in (-1, 1, 2**31 - 1, -(2**31)):

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from batching._ffi import abi
 from batching._ffi.calls import initialised, pointer
+from batching._ffi.generated import constants, structs
 from batching._ffi.loader import library
 from hostile_calls import (
     BAD_COUNTS,
@@ -39,8 +39,8 @@ class EngineOutputs(Outputs):
         more = [np.full(COUNT, SENTINEL, np.int32) for _ in range(3)]
         self.results.preemptions, self.results.prefix_cached_tokens, self.results.status = map(pointer, more)
         self.columns += more
-        self.iteration_log = initialised(abi.IterationLog)
-        self.decision_log = initialised(abi.DecisionLog)
+        self.iteration_log = initialised(structs.batching_iteration_log)
+        self.decision_log = initialised(structs.batching_decision_log)
         for log in (self.iteration_log, self.decision_log):
             log.capacity = COUNT
             log.count = SENTINEL
@@ -55,7 +55,7 @@ class EngineOutputs(Outputs):
 
 
 def config(**changes: Any) -> Any:
-    return changed(initialised(abi.Config), changes)
+    return changed(initialised(structs.batching_engine_config), changes)
 
 
 def run(of: Any, on: Any, outputs: EngineOutputs) -> int:
@@ -88,16 +88,17 @@ BAD_FIELDS: dict[str, list[Any]] = {
 AFFINE_TERMS = ["time_per_prefill_token", "time_per_decode_token", "time_per_context_token", "time_per_prefill_context"]
 CONTRADICTIONS: list[dict[str, Any]] = [
     {"enable_prefix_caching": 1},
-    {"enable_prefix_caching": 1, "num_gpu_blocks": 9, "policy": abi.POLICIES["orca"]},
+    {"enable_prefix_caching": 1, "num_gpu_blocks": 9, "policy": constants.BATCHING_POLICY_ORCA},
     {"enable_prefix_caching": 1, "num_gpu_blocks": 9, "instant_prefill": 1},
     {"max_num_seqs": 10, "max_num_batched_tokens": 9},
-    {"time_model": abi.TIME_CALLBACK},
+    {"time_model": constants.BATCHING_TIME_CALLBACK},
 ]
 
 
 def bad_configs() -> list[Any]:
     bad = [config(**{name: value}) for name, values in BAD_FIELDS.items() for value in values]
-    bad += [config(time_model=abi.TIME_AFFINE, **{name: value}) for name in AFFINE_TERMS for value in BAD_TIMES]
+    terms = [{name: value} for name in AFFINE_TERMS for value in BAD_TIMES]
+    bad += [config(time_model=constants.BATCHING_TIME_AFFINE, **term) for term in terms]
     return bad + [config(**fields) for fields in CONTRADICTIONS]
 
 
@@ -141,7 +142,7 @@ def call_with_bad_structures() -> None:
 
 
 def call_with_bad_logs() -> None:
-    takes = abi.log_callback(lambda _rows, _data: 0)
+    takes = structs.batching_log_callback(lambda _rows, _data: 0)
     bad: list[dict[str, Any]] = [{"struct_size": size} for size in BAD_SIZES]
     bad += [{"reserved": 1}, {"capacity": -1}, {"capacity": -(2**63)}, {"capacity": 0, "callback": takes}]
     for name in ("iteration_log", "decision_log"):
@@ -159,7 +160,7 @@ def call_with_bad_callbacks() -> None:
             result[0] = seconds
             return status
 
-        return abi.iteration_time_callback(call)
+        return structs.batching_iteration_time_callback(call)
 
     def ended(of: Any, expected: bytes) -> None:
         outputs = EngineOutputs()
@@ -170,23 +171,24 @@ def call_with_bad_callbacks() -> None:
     invalid, cancelled = b"BATCHING_ERROR_INVALID_ARGUMENT", b"BATCHING_ERROR_CANCELLED"
     for seconds in (math.nan, math.inf, -math.inf, -1e-300, 1e10, 1.8e308):
         time = answer(seconds, 0)
-        ended(config(time_model=abi.TIME_CALLBACK, time_callback=time), invalid)
+        ended(config(time_model=constants.BATCHING_TIME_CALLBACK, time_callback=time), invalid)
     for status in (1, -1, 2**31 - 1, -(2**31)):
         time = answer(math.nan, status)
-        ended(config(time_model=abi.TIME_CALLBACK, time_callback=time), cancelled)
-        progress = abi.progress_callback(lambda _progress, _data, status=status: status)
+        ended(config(time_model=constants.BATCHING_TIME_CALLBACK, time_callback=time), cancelled)
+        progress = structs.batching_progress_callback(lambda _progress, _data, status=status: status)
         ended(config(progress_callback=progress, progress_interval=1), cancelled)
-        takes = abi.log_callback(lambda _rows, _data, status=status: status)
-        for name, structure in (("iteration_log", abi.IterationLog), ("decision_log", abi.DecisionLog)):
+        takes = structs.batching_log_callback(lambda _rows, _data, status=status: status)
+        logs = {"iteration_log": structs.batching_iteration_log, "decision_log": structs.batching_decision_log}
+        for name, structure in logs.items():
             log = changed(initialised(structure), {"capacity": 1, "callback": takes})
             ended(config(**{name: ctypes.pointer(log)}), cancelled)
     full = answer(9223372036.0, 0)
-    ended(config(time_model=abi.TIME_CALLBACK, time_callback=full), b"BATCHING_ERROR_OVERFLOW")
+    ended(config(time_model=constants.BATCHING_TIME_CALLBACK, time_callback=full), b"BATCHING_ERROR_OVERFLOW")
 
 
 def call_with_nothing_to_fill() -> None:
     good = requests()
-    assert library.batching_simulate(None, ctypes.byref(good), None, None) == abi.OK
+    assert library.batching_simulate(None, ctypes.byref(good), None, None) == constants.BATCHING_OK
     huge = config(
         max_num_seqs=2_000_000_000,
         max_num_batched_tokens=2_000_000_000,
@@ -197,10 +199,10 @@ def call_with_nothing_to_fill() -> None:
         iteration_limit=2**63 - 1,
         progress_interval=2**63 - 1,
     )
-    assert library.batching_simulate(ctypes.byref(huge), ctypes.byref(good), None, None) == abi.OK
-    log = initialised(abi.IterationLog)
+    assert library.batching_simulate(ctypes.byref(huge), ctypes.byref(good), None, None) == constants.BATCHING_OK
+    log = initialised(structs.batching_iteration_log)
     of = config(iteration_log=ctypes.pointer(log))
-    assert library.batching_simulate(ctypes.byref(of), ctypes.byref(good), None, None) == abi.OK
+    assert library.batching_simulate(ctypes.byref(of), ctypes.byref(good), None, None) == constants.BATCHING_OK
     # Without columns the rows are counted: the longest output is 5 tokens.
     assert log.count == 5
 

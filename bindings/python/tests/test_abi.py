@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from batching import AccumulatorEvent, EndReason, Event, RequestStatus
-from batching._ffi import abi
+from batching._ffi.declared import Signature
+from batching._ffi.generated import choices, constants, functions, structs
 
 HEADER = Path(__file__).parents[3] / "include" / "batching.h"
 
@@ -24,32 +25,30 @@ SCALARS: dict[str, Any] = {
     "double": ctypes.c_double,
     "batching_status": ctypes.c_int32,
 }
-STRUCTURES = {structure.c_name: structure for structure in abi.STRUCTURES}
+STRUCTURES = {structure.__name__: structure for structure in structs.STRUCTURES}
+
+
+def typed(names: Mapping[str, int]) -> dict[str, int]:
+    """The names that a person types, as the constants end."""
+    return {name.upper(): value for name, value in names.items()}
+
 
 # The names of the constants that begin with each of these, and what Python has for them.
 WORDS: dict[str, Mapping[str, int]] = {
     "BATCHING_REQUEST_": RequestStatus.__members__,
     "BATCHING_END_": EndReason.__members__,
     "BATCHING_EVENT_": Event.__members__,
-    "BATCHING_POLICY_": {name.upper(): value for name, value in abi.POLICIES.items()},
-    "BATCHING_QUEUE_": {name.upper(): value for name, value in abi.QUEUE_ORDERS.items()},
-    "BATCHING_CONVENTION_": {name.upper(): value for name, value in abi.CONVENTIONS.items()},
-    "BATCHING_PERCENTILE_": {name.upper(): value for name, value in abi.PERCENTILE_METHODS.items()},
-    "BATCHING_ARRIVALS_": {name.upper(): value for name, value in abi.ARRIVALS.items()},
-    "BATCHING_RAMP_": {name.upper(): value for name, value in abi.RAMPS.items()},
-    "BATCHING_LENGTHS_": {name.upper(): value for name, value in abi.LENGTHS.items()},
-    "BATCHING_FINISHED_": {name.upper(): value for name, value in abi.FINISHED.items()},
-    "BATCHING_FAILED_": {name.upper(): value for name, value in abi.FAILED.items()},
-    "BATCHING_ACCUMULATOR_": {
-        **AccumulatorEvent.__members__,
-        **{name.upper(): value for name, value in abi.SCOPES.items()},
-    },
-    "BATCHING_TIME_": {
-        "DEFAULT": abi.TIME_DEFAULT,
-        "CONSTANT": abi.TIME_CONSTANT,
-        "AFFINE": abi.TIME_AFFINE,
-        "CALLBACK": abi.TIME_CALLBACK,
-    },
+    "BATCHING_POLICY_": {**typed(choices.POLICY_NAMES), "CUSTOM": constants.BATCHING_POLICY_CUSTOM},
+    "BATCHING_QUEUE_": typed(choices.QUEUE_ORDER_NAMES),
+    "BATCHING_CONVENTION_": typed(choices.CONVENTION_NAMES),
+    "BATCHING_PERCENTILE_": typed(choices.PERCENTILE_METHOD_NAMES),
+    "BATCHING_ARRIVALS_": typed(choices.ARRIVALS_NAMES),
+    "BATCHING_RAMP_": typed(choices.RAMP_NAMES),
+    "BATCHING_LENGTHS_": typed(choices.LENGTHS_NAMES),
+    "BATCHING_FINISHED_": typed(choices.FINISHED_REASON_NAMES),
+    "BATCHING_FAILED_": typed(choices.FAILED_REASON_NAMES),
+    "BATCHING_ACCUMULATOR_": {**AccumulatorEvent.__members__, **typed(choices.ACCUMULATOR_SCOPE_NAMES)},
+    "BATCHING_TIME_": {**typed(choices.TIME_MODEL_NAMES), "CALLBACK": constants.BATCHING_TIME_CALLBACK},
 }
 
 
@@ -66,7 +65,7 @@ def python_type(declarator: str) -> Any:
     assert match, declarator
     name, star = match.groups()
     if not star:
-        return SCALARS.get(name) or abi.CALLBACKS[name]
+        return SCALARS.get(name) or structs.CALLBACKS[name]
     if name in {"batching_accumulator", "batching_live_engine"}:
         return ctypes.c_void_p if star == "*" else ctypes.POINTER(ctypes.c_void_p)
     if name == "char":
@@ -76,14 +75,14 @@ def python_type(declarator: str) -> Any:
     return ctypes.POINTER(STRUCTURES.get(name) or SCALARS[name])
 
 
-def prototypes() -> dict[str, abi.Signature]:
+def prototypes() -> dict[str, Signature]:
     return {
         name: signature(result, arguments)
         for result, name, arguments in re.findall(r"([\w ]+?[ *]+)(batching_\w+)\(([^()]*)\);", declarations())
     }
 
 
-def callbacks() -> dict[str, abi.Signature]:
+def callbacks() -> dict[str, Signature]:
     """The types of functions that a caller hands to the library."""
     return {
         name: signature(result, arguments)
@@ -91,9 +90,9 @@ def callbacks() -> dict[str, abi.Signature]:
     }
 
 
-def signature(result: str, arguments: str) -> abi.Signature:
+def signature(result: str, arguments: str) -> Signature:
     types = [] if arguments.strip() == "void" else [python_type(argument) for argument in arguments.split(",")]
-    return abi.Signature(python_type(result), types)
+    return Signature(python_type(result), types)
 
 
 def structures() -> dict[str, list[tuple[str, Any]]]:
@@ -108,17 +107,17 @@ def structures() -> dict[str, list[tuple[str, Any]]]:
 def test_the_table_has_the_functions_of_the_header() -> None:
     expected = prototypes()
     assert len(expected) + len(callbacks()) == declarations().count(");")
-    assert set(abi.FUNCTIONS) == set(expected)
+    assert set(functions.FUNCTIONS) == set(expected)
 
 
-@pytest.mark.parametrize("name", sorted(abi.FUNCTIONS))
+@pytest.mark.parametrize("name", sorted(functions.FUNCTIONS))
 def test_a_function_has_the_types_of_the_header(name: str) -> None:
-    assert abi.FUNCTIONS[name] == prototypes()[name]
+    assert functions.FUNCTIONS[name] == prototypes()[name]
 
 
-@pytest.mark.parametrize("name", sorted(abi.FUNCTIONS))
+@pytest.mark.parametrize("name", sorted(functions.FUNCTIONS))
 def test_the_prototype_beside_a_function_is_that_of_the_header(name: str) -> None:
-    source = Path(abi.__file__).read_text(encoding="utf-8")
+    source = Path(functions.__file__).read_text(encoding="utf-8")
     comments = re.sub(r"\s+", " ", " ".join(re.findall(r"^    # (.*)$", source, flags=re.MULTILINE)))
     header = re.search(rf"[\w ]+?[ *]+{name}\([^()]*\);", declarations())
     assert header is not None
@@ -127,9 +126,9 @@ def test_the_prototype_beside_a_function_is_that_of_the_header(name: str) -> Non
 
 def test_the_callbacks_have_the_types_of_the_header() -> None:
     expected = callbacks()
-    assert set(abi.CALLBACKS) == set(expected)
-    for name, callback in abi.CALLBACKS.items():
-        assert abi.Signature(callback._restype_, list(callback._argtypes_)) == expected[name]
+    assert set(structs.CALLBACKS) == set(expected)
+    for name, callback in structs.CALLBACKS.items():
+        assert Signature(callback._restype_, list(callback._argtypes_)) == expected[name]
 
 
 def test_the_structs_have_the_fields_of_the_header() -> None:
@@ -158,26 +157,19 @@ def test_the_structs_have_the_layout_that_c_gives_them(tmp_path: Path) -> None:
     assert printed.splitlines() == expected
 
 
-@pytest.mark.parametrize(
-    ("macro", "value"),
-    [
-        ("BATCHING_OK", abi.OK),
-        ("BATCHING_ERROR_OUT_OF_MEMORY", abi.ERROR_OUT_OF_MEMORY),
-        ("BATCHING_ERROR_CANCELLED", abi.ERROR_CANCELLED),
-        ("BATCHING_ERROR_BUSY", abi.ERROR_BUSY),
-        ("BATCHING_COUNT_MAX", abi.COUNT_MAX),
-    ],
-)
-def test_constants_are_those_of_the_header(macro: str, value: int) -> None:
-    assert constants(macro) == {"": value}
+def test_constants_are_all_those_of_the_header() -> None:
+    known = {name: value for name, value in vars(constants).items() if name.startswith("BATCHING_")}
+    assert known.pop("BATCHING_TIME_MAX") == 9_223_372_036.0
+    assert known.pop("BATCHING_VERSION_NUMBER") == 1_000 * known["BATCHING_VERSION_MINOR"]
+    assert known == {f"BATCHING_{name}": value for name, value in defined("BATCHING_").items()}
 
 
 @pytest.mark.parametrize("prefix", WORDS)
 def test_the_words_of_the_engine_are_all_those_of_the_header(prefix: str) -> None:
-    assert constants(prefix) == dict(WORDS[prefix])
+    assert defined(prefix) == dict(WORDS[prefix])
 
 
-def constants(prefix: str) -> dict[str, int]:
+def defined(prefix: str) -> dict[str, int]:
     """The integer constants that begin with a prefix, by what follows it."""
-    defined = re.findall(rf"^#define {prefix}(\w*) (\d+)$", HEADER.read_text(encoding="utf-8"), flags=re.MULTILINE)
-    return {name: int(value) for name, value in defined}
+    found = re.findall(rf"^#define {prefix}(\w*) (\d+)$", HEADER.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {name: int(value) for name, value in found}

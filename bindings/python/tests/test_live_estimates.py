@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from batching import Event, LiveEngine, RequestColumns, RequestStatus
-from batching._ffi import abi
 from batching._ffi.calls import check, initialised
+from batching._ffi.generated import structs
 from batching._ffi.loader import library
 from live_driver import Drive, rows_of
 from oracle.cases import SMALL, STEP, Case, Scale, SeededSource, a_case, callback_time
@@ -29,7 +29,7 @@ MEDIUM = Scale([9, 20, 40], [(12, 30), (30, 60), (20, 150)], [2, 4, 8])
 
 def estimates(engine: LiveEngine, questions: RequestColumns) -> dict[str, Any]:
     """`batching_live_engine_estimate` of requests with hash ids."""
-    results = initialised(abi.Results)
+    results = initialised(structs.batching_results)
     results.capacity = len(questions)
     columns = {name: np.full(len(questions), -1.0) for name in COLUMNS}
     tokens, status = np.full(len(questions), -1, np.int32), np.full(len(questions), -1, np.int32)

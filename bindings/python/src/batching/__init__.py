@@ -20,7 +20,6 @@ from batching._engine.logs import DecisionLog, IterationLog
 from batching._engine.policy import CustomPolicy, PolicyDecision, PolicyView
 from batching._engine.result import Result
 from batching._engine.simulate import simulate
-from batching._engine.words import EndReason, Event, RequestStatus
 from batching._ffi.errors import (
     BatchingBusyError,
     BatchingCancelledError,
@@ -30,9 +29,10 @@ from batching._ffi.errors import (
     BatchingValueError,
     MissingExtraError,
 )
+from batching._ffi.generated.choices import AccumulatorEvent, EndReason, Event, RequestStatus
 from batching._live.engine import LiveEngine, LiveEngineEvent, LiveEngineEventColumns, LiveEngineState
 from batching._live.estimates import Estimate, EstimateColumns
-from batching._metrics.accumulator import Accumulator, AccumulatorEvent, AccumulatorState
+from batching._metrics.accumulator import Accumulator, AccumulatorState
 from batching._metrics.batch import BatchMetrics, LatencyColumns, remaining_tokens, request_latencies
 from batching._metrics.load import Load, LoadTimeline, load_over_time
 from batching._metrics.serving import SLO, Distribution, ServingMetrics, distribution, measure

@@ -10,7 +10,6 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from batching._ffi import abi
 from batching._ffi.arguments import (
     check_same_length,
     float64_column,
@@ -22,6 +21,7 @@ from batching._ffi.arguments import (
 )
 from batching._ffi.calls import Float64Array, Int32Array, Int64Array, initialised, pointer
 from batching._ffi.errors import BatchingValueError
+from batching._ffi.generated import structs
 
 
 class _Columns:
@@ -160,8 +160,8 @@ class RequestColumns(_Columns):
         tokens = number_of(int(self.output_length.sum()), "output token")
         return f"RequestColumns({number_of(len(self), 'request')}, {tokens}, {arrivals})"
 
-    def _structure(self) -> abi.Requests:
-        requests = initialised(abi.Requests)
+    def _structure(self) -> structs.batching_requests:
+        requests = initialised(structs.batching_requests)
         requests.count = len(self)
         requests.prompt_length = pointer(self.prompt_length)
         requests.output_length = pointer(self.output_length)
@@ -274,8 +274,8 @@ class CompletedColumns(_Columns):
         span = f"{float(self.start_time.min())!r} to {float(self.end_time.max())!r} s"
         return f"CompletedColumns({number_of(len(self), 'request')}, {tokens}, {span})"
 
-    def _structure(self) -> abi.Completed:
-        completed = initialised(abi.Completed)
+    def _structure(self) -> structs.batching_completed:
+        completed = initialised(structs.batching_completed)
         completed.count = len(self)
         completed.arrival_time = pointer(self.arrival_time)
         completed.start_time = pointer(self.start_time)

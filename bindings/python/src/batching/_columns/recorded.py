@@ -4,10 +4,10 @@ import numpy as np
 import numpy.typing as npt
 
 from batching._columns.columns import CompletedColumns, _Columns
-from batching._ffi import abi
 from batching._ffi.arguments import float64_column, int32_column, int64_column, number_of, positive, shown
 from batching._ffi.calls import BoolArray, Float64Array, Int32Array, Int64Array, initialised, pointer
 from batching._ffi.errors import BatchingValueError
+from batching._ffi.generated import structs
 
 
 class RecordedRequests(_Columns):
@@ -86,8 +86,8 @@ class RecordedRequests(_Columns):
         tokens = number_of(int(self.output_length.sum()), "output token")
         return f"RecordedRequests({number_of(len(self), 'request')}{told}, {tokens})"
 
-    def _structure(self) -> abi.Recorded:
-        recorded = initialised(abi.Recorded)
+    def _structure(self) -> structs.batching_recorded:
+        recorded = initialised(structs.batching_recorded)
         recorded.count = len(self)
         for name in (
             "arrival_time", "start_time", "first_token_time", "end_time", "prompt_length", "output_length", "success",

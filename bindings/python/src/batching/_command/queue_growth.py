@@ -6,8 +6,8 @@ from typing import Final
 import numpy as np
 
 from batching._engine.result import Result
-from batching._engine.words import RequestStatus
 from batching._ffi.calls import Float64Array
+from batching._ffi.generated.choices import RequestStatus
 
 _FEWEST_REQUESTS: Final = 100
 _SERVICE_TIMES: Final = 5

@@ -10,10 +10,10 @@ import numpy.typing as npt
 
 from batching._columns.columns import _Columns
 from batching._columns.display import Displayed, Table, count, seconds, share
-from batching._ffi import abi
 from batching._ffi.arguments import float64_column, number_of
 from batching._ffi.calls import Float64Array, Int32Array, Int64Array, check, initialised, pointer
 from batching._ffi.errors import BatchingValueError
+from batching._ffi.generated import structs
 from batching._ffi.loader import library
 from batching._ffi.memory import allocated, check_fits
 from batching._ffi.signals import interruptible
@@ -138,7 +138,7 @@ class Attribution(Displayed, _Columns):
         outputs: dict[str, Int64Array | Float64Array] = {"count": np.empty(count, np.int64)}
         for name in ("shortest", "longest", "mean_total", *PARTS):
             outputs[name] = np.empty(count, np.float64)
-        bands = initialised(abi.AttributionBands)
+        bands = initialised(structs.batching_attribution_bands)
         bands.capacity = count
         for name, column in outputs.items():
             setattr(bands, name, pointer(column))
@@ -191,8 +191,8 @@ class Attribution(Displayed, _Columns):
         means = ", ".join(f"{name} {seconds:.6g} s" for name, seconds in told if seconds)
         return f"Attribution({number_of(band.count, 'finished request')}, mean {band.mean_total:.6g} s: {means})"
 
-    def _structure(self) -> abi.Attribution:
-        attribution = initialised(abi.Attribution)
+    def _structure(self) -> structs.batching_attribution:
+        attribution = initialised(structs.batching_attribution)
         attribution.capacity = len(self)
         for name in PARTS:
             setattr(attribution, name, pointer(getattr(self, name)))

@@ -6,8 +6,8 @@ from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
 from batching._engine.policy import CustomPolicy, policy_answer
-from batching._ffi import abi
 from batching._ffi.arguments import number
+from batching._ffi.generated import structs
 from batching._ffi.signals import deferred_handlers, guarded, interruptible
 
 
@@ -69,7 +69,7 @@ class Callbacks:
                 function(Iteration(*(getattr(told, field) for field in Iteration._fields))), "iteration_time's answer"
             )
 
-        return abi.iteration_time_callback(self._guarded(answer))
+        return structs.batching_iteration_time_callback(self._guarded(answer))
 
     def progress(self, function: Callable[[Progress], object]) -> Any:
         """A callback that tells how far the run is."""
@@ -78,15 +78,15 @@ class Callbacks:
             told = progress.contents
             function(Progress(*(getattr(told, field.name) for field in fields(Progress))))
 
-        return abi.progress_callback(self._guarded(tell))
+        return structs.batching_progress_callback(self._guarded(tell))
 
     def policy(self, function: CustomPolicy) -> Any:
         """A callback that decides which requests compute how many tokens."""
-        return abi.policy_callback(self._guarded(policy_answer(function)))
+        return structs.batching_policy_callback(self._guarded(policy_answer(function)))
 
     def log(self, function: Callable[[int], None]) -> Any:
         """A callback that takes rows of a log."""
-        return abi.log_callback(self._guarded(lambda row_count, _: function(row_count)))
+        return structs.batching_log_callback(self._guarded(lambda row_count, _: function(row_count)))
 
     def _guarded(self, function: Callable[..., None]) -> Callable[..., int]:
         self._are_any = True

@@ -14,10 +14,10 @@ from typing import Annotated, Any, Final, Literal, NamedTuple, Self, TypedDict, 
 from batching._engine.callbacks import Callbacks, Iteration
 from batching._engine.kinds import Choice, Integer, Kind, Number, Switch
 from batching._engine.policy import CustomPolicy
-from batching._ffi import abi
 from batching._ffi.arguments import number, shown
 from batching._ffi.calls import initialised
 from batching._ffi.errors import BatchingValueError
+from batching._ffi.generated import choices, constants, structs
 
 Policy = Literal["vllm", "static", "dynamic", "continuous", "orca"]
 """What decides which requests compute how many tokens: see `EngineConfig`."""
@@ -57,13 +57,13 @@ class _PolicyKind(Choice):
     """The name of a policy, or a function."""
 
     def __init__(self) -> None:
-        super().__init__({name: value for name, value in abi.POLICIES.items() if name != "custom"}, ", or a function")
+        super().__init__(choices.POLICY_NAMES, ", or a function")
 
     def checked(self, value: Any, name: str) -> Any:
         return value if callable(value) else super().checked(value, name)
 
     def set(self, structure: Any, field: str, value: Any) -> None:  # noqa: ARG002  (there is one)
-        structure.policy = abi.POLICIES["custom" if callable(value) else value]
+        structure.policy = choices.POLICY_NAMES["custom" if callable(value) else value]
 
     def plain(self, value: Any, name: str) -> Any:
         return _no_function(value, name)
@@ -84,13 +84,13 @@ class _IterationTimeKind(Number):
 
     def set(self, structure: Any, field: str, value: Any) -> None:  # noqa: ARG002  (it is several fields)
         if callable(value):
-            structure.time_model = abi.TIME_CALLBACK
+            structure.time_model = constants.BATCHING_TIME_CALLBACK
             return
         if not isinstance(value, AffineTime):
-            structure.time_model = abi.TIME_CONSTANT
+            structure.time_model = constants.BATCHING_TIME_CONSTANT
             structure.time_base = value
             return
-        structure.time_model = abi.TIME_AFFINE
+        structure.time_model = constants.BATCHING_TIME_AFFINE
         for term in self._TERMS:
             setattr(structure, f"time_{term}", getattr(value, term))
 
@@ -171,7 +171,7 @@ class EngineConfig:
     """
 
     policy: Annotated[Policy | CustomPolicy, _PolicyKind()] = "vllm"
-    queue_order: Annotated[QueueOrder, Choice(abi.QUEUE_ORDERS)] = "arrival"
+    queue_order: Annotated[QueueOrder, Choice(choices.QUEUE_ORDER_NAMES)] = "arrival"
     max_num_seqs: Annotated[int, Integer(1)] = 256
     max_num_batched_tokens: Annotated[int | None, Integer(1, none_is_zero=True)] = None
     long_prefill_token_threshold: Annotated[int, Integer()] = 0
@@ -258,9 +258,9 @@ class EngineConfig:
         unset = self.max_num_batched_tokens is None
         return max(2048, self.max_num_seqs) if unset else self.max_num_batched_tokens  # type: ignore[return-value]
 
-    def _structure(self, callbacks: Callbacks) -> tuple[abi.Config, dict[str, str]]:
+    def _structure(self, callbacks: Callbacks) -> tuple[structs.batching_engine_config, dict[str, str]]:
         """The struct of the C interface, and what that calls otherwise than this does."""
-        structure = abi.Config.from_buffer_copy(_default_bytes())
+        structure = structs.batching_engine_config.from_buffer_copy(_default_bytes())
         for name, value, kind in self._given():
             kind.set(structure, name, value)
         structure.max_num_batched_tokens = self._token_budget()
@@ -299,7 +299,7 @@ _DEFAULT: Final = EngineConfig()
 @cache
 def _default_bytes() -> bytes:
     """The struct of EngineConfig()."""
-    structure = initialised(abi.Config)
+    structure = initialised(structs.batching_engine_config)
     for known in _FIELDS:
         known.kind.set(structure, known.name, known.default)
     return bytes(structure)

@@ -7,9 +7,9 @@ import numpy.typing as npt
 
 from batching._columns.columns import _Columns
 from batching._engine.callbacks import Callbacks
-from batching._ffi import abi
 from batching._ffi.arguments import number_of
 from batching._ffi.calls import Float64Array, Int32Array, Int64Array, initialised, pointer
+from batching._ffi.generated import structs
 
 _CHUNK: Final = 16_384
 
@@ -97,7 +97,7 @@ class LogCollector:
 
     def __init__(
         self,
-        structure: type[abi.IterationLog] | type[abi.DecisionLog],
+        structure: type[structs.batching_iteration_log] | type[structs.batching_decision_log],
         columns: dict[str, type[np.generic]],
         callbacks: Callbacks,
     ) -> None:
@@ -120,11 +120,11 @@ class LogCollector:
 
 def iteration_collector(callbacks: Callbacks) -> LogCollector:
     """For batching_iteration_log."""
-    return LogCollector(abi.IterationLog, _ITERATION_COLUMNS, callbacks)
+    return LogCollector(structs.batching_iteration_log, _ITERATION_COLUMNS, callbacks)
 
 
 def decision_collector(callbacks: Callbacks, *, include_queues: bool) -> LogCollector:
     """For batching_decision_log."""
-    collector = LogCollector(abi.DecisionLog, _DECISION_COLUMNS, callbacks)
+    collector = LogCollector(structs.batching_decision_log, _DECISION_COLUMNS, callbacks)
     collector.log.include_queues = int(include_queues)
     return collector

@@ -15,10 +15,10 @@ from batching._engine.config import EngineConfig
 from batching._engine.described import described
 from batching._engine.logs import DecisionLog, IterationLog
 from batching._engine.token_times import token_times
-from batching._engine.words import EndReason, RequestStatus
-from batching._ffi import abi
 from batching._ffi.arguments import number_of
 from batching._ffi.calls import BoolArray, Float64Array, Int32Array, Int64Array
+from batching._ffi.generated import structs
+from batching._ffi.generated.choices import EndReason, RequestStatus
 from batching._metrics.batch import BatchMetrics, batch_metrics, latency_rows, throughput_row
 from batching._metrics.load import Load, last_tokens, load_over_time
 from batching._metrics.measured import MeasuredRun
@@ -137,7 +137,7 @@ class Result(MeasuredRun, _Columns):
         config: EngineConfig,
         limits: dict[str, Any],
         columns: dict[str, npt.NDArray[Any]],
-        summary: abi.Summary,
+        summary: structs.batching_summary,
         iteration_log: IterationLog | None,
         decision_log: DecisionLog | None,
         attribution: Attribution | None,
@@ -149,7 +149,7 @@ class Result(MeasuredRun, _Columns):
         if summary.end_reason == EndReason.TIME_LIMIT:
             # While the server waits for a batch to form, the clock of the run stands and its time goes on.
             ended = max(ended, limits["time_limit"])
-        told = [field[0] for field in abi.Summary._fields_ if field[0] not in _NOT_TOLD]
+        told = [field[0] for field in structs.batching_summary._fields_ if field[0] not in _NOT_TOLD]
         self.__dict__.update({name: getattr(summary, name) for name in told})
         self.__dict__.update(
             requests=requests,

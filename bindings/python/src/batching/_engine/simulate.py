@@ -16,9 +16,9 @@ from batching._engine.config import LIMITS, EngineConfig, EngineSettings, config
 from batching._engine.kinds import switch
 from batching._engine.logs import DecisionLog, IterationLog, LogCollector, decision_collector, iteration_collector
 from batching._engine.result import COLUMNS, PADDED_POLICIES, Result
-from batching._ffi import abi
 from batching._ffi.arguments import integer, shown
 from batching._ffi.calls import Float64Array, check, initialised, pointer
+from batching._ffi.generated import structs
 from batching._ffi.loader import library
 from batching._ffi.memory import allocated, check_fits
 
@@ -122,26 +122,26 @@ def _only_held(held: Float64Array | None) -> dict[str, npt.NDArray[Any]] | None:
 
 
 def _run(
-    config: abi.Config,
+    config: structs.batching_engine_config,
     columns: RequestColumns,
     callbacks: Callbacks,
     attributed: dict[str, npt.NDArray[Any]] | None,
     names: dict[str, str],
-) -> tuple[dict[str, npt.NDArray[Any]], abi.Summary]:
+) -> tuple[dict[str, npt.NDArray[Any]], structs.batching_summary]:
     count = len(columns)
     check_fits(count, _RESULT_BYTES_PER_REQUEST, "the number of requests")
     outputs = {name: allocated(count, dtype, "the number of requests") for name, dtype in COLUMNS.items()}
-    results = initialised(abi.Results)
+    results = initialised(structs.batching_results)
     results.capacity = count
     for name, column in outputs.items():
         setattr(results, name, pointer(column))
     if attributed is not None:
-        attribution = initialised(abi.Attribution)
+        attribution = initialised(structs.batching_attribution)
         attribution.capacity = count
         for name, column in attributed.items():
             setattr(attribution, name, pointer(column))
         config.attribution = ctypes.pointer(attribution)
-    summary = initialised(abi.Summary)
+    summary = initialised(structs.batching_summary)
     requests = columns._structure()
     status = callbacks.run(
         library.batching_simulate,

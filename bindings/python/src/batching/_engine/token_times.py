@@ -10,7 +10,7 @@ from batching._columns.columns import RequestColumns
 from batching._columns.intervals import NEVER, nanoseconds
 from batching._columns.token_times import TokenTimes
 from batching._engine.logs import DecisionLog, IterationLog
-from batching._engine.words import Event
+from batching._ffi.generated.choices import Event
 
 
 def token_times(

@@ -8,11 +8,12 @@ from typing import Any, Final, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from batching._ffi import abi
+from batching._ffi.declared import VersionedStructure
 from batching._ffi.errors import error_of
+from batching._ffi.generated import constants
 from batching._ffi.loader import library
 
-StructureType = TypeVar("StructureType", bound=abi.VersionedStructure)
+StructureType = TypeVar("StructureType", bound=VersionedStructure)
 
 Int32Array = npt.NDArray[np.int32]
 Int64Array = npt.NDArray[np.int64]
@@ -35,7 +36,7 @@ _POINTERS: Final[dict[np.dtype[Any], tuple[Any, Any]]] = {
 
 def check(status: int, names: Mapping[str, str] | None = None) -> None:
     """Raise the exception for a status other than OK. Must follow the call at once, in the same thread."""
-    if status != abi.OK:
+    if status != constants.BATCHING_OK:
         raise error_of(status, library.batching_last_error().decode("utf-8", "replace"), names)
 
 
@@ -45,9 +46,9 @@ def initialised(structure: type[StructureType]) -> StructureType:
 
 
 @cache
-def _initial_bytes(structure: type[abi.VersionedStructure]) -> bytes:
+def _initial_bytes(structure: type[VersionedStructure]) -> bytes:
     new = structure()
-    check(getattr(library, f"{structure.c_name}_init")(ctypes.byref(new), ctypes.sizeof(new)))
+    check(getattr(library, f"{structure.__name__}_init")(ctypes.byref(new), ctypes.sizeof(new)))
     return bytes(new)
 
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from batching._ffi import abi
+from batching._ffi.generated import constants
 
 
 class BatchingError(Exception):
@@ -44,10 +44,10 @@ def error_of(status: int, sentence: str, names: Mapping[str, str] | None = None)
     """
     for c_name, name in (names or {}).items():
         sentence = re.sub(rf"\b{c_name}(?!\w)", name, sentence)
-    if status == abi.ERROR_OUT_OF_MEMORY:
+    if status == constants.BATCHING_ERROR_OUT_OF_MEMORY:
         return BatchingMemoryError(sentence)
-    if status == abi.ERROR_CANCELLED:
+    if status == constants.BATCHING_ERROR_CANCELLED:
         return BatchingCancelledError(sentence)
-    if status == abi.ERROR_BUSY:
+    if status == constants.BATCHING_ERROR_BUSY:
         return BatchingBusyError(sentence)
     return BatchingValueError(sentence)

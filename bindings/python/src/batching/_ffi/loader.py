@@ -7,8 +7,9 @@ import ctypes
 import os
 from pathlib import Path
 
-from batching._ffi import abi
+from batching._ffi.declared import declare
 from batching._ffi.errors import BatchingLibraryError
+from batching._ffi.generated.functions import FUNCTIONS
 from batching._version import __version__
 
 ENVIRONMENT_VARIABLE = "BATCHING_LIBRARY"
@@ -35,7 +36,7 @@ def load() -> ctypes.CDLL:
         ) from error
     check_version(library, path)
     try:
-        abi.declare(library)
+        declare(library, FUNCTIONS)
     except AttributeError as error:
         raise BatchingLibraryError(f"{path} ({reason}) is no complete libbatching: {error}.") from error
     return library

@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from batching._ffi import abi
 from batching._ffi.arguments import shown
 from batching._ffi.errors import BatchingMemoryError
+from batching._ffi.generated import constants
 
 
 def check_fits(count: int, bytes_per_request: int, argument: str) -> None:
     """Whether `count` requests at this size can be had on this machine at all."""
-    if count > abi.COUNT_MAX:
-        raise BatchingMemoryError(f"{argument} is {shown(count)}: must be at most {abi.COUNT_MAX}")
+    if count > constants.BATCHING_COUNT_MAX:
+        raise BatchingMemoryError(f"{argument} is {shown(count)}: must be at most {constants.BATCHING_COUNT_MAX}")
     needed = count * bytes_per_request
     installed = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     if needed > installed:

@@ -22,7 +22,7 @@ from threading import get_ident
 from types import FrameType, TracebackType
 from typing import Any, Final
 
-from batching._ffi import abi
+from batching._ffi.generated import structs
 from batching._ffi.loader import library
 
 GO_ON: Final = 0
@@ -58,7 +58,7 @@ class _Watch:
         self.raised: list[BaseException | None] = [None]
         asked = _asked(self.raised)
         next(asked)
-        self._callback: Any = abi.interrupt_callback(asked.send)
+        self._callback: Any = structs.batching_interrupt_callback(asked.send)
         self.address = ctypes.cast(self._callback, ctypes.c_void_p).value
 
 

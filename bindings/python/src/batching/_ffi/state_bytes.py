@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from batching._ffi import abi
 from batching._ffi.arguments import shown
 from batching._ffi.calls import UInt8Array, check, pointer
+from batching._ffi.generated import constants
 from batching._ffi.signals import interruptible
 
 
@@ -19,7 +19,7 @@ def saved(save: Any, handle: ctypes.c_void_p) -> bytes:
         buffer: UInt8Array = np.empty(needed.value, np.uint8)
         status = interruptible(save, handle, pointer(buffer), len(buffer), ctypes.byref(needed))
         # Another thread may have changed what is saved since it was asked.
-        if status != abi.ERROR_CAPACITY:
+        if status != constants.BATCHING_ERROR_CAPACITY:
             check(status)
             return buffer[: needed.value].tobytes()
 

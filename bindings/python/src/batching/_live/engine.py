@@ -14,11 +14,11 @@ from batching._columns.display import Displayed, Table, count, seconds, share
 from batching._engine.callbacks import Callbacks, Iteration
 from batching._engine.config import NAMES, EngineConfig, EngineSettings, configured, takes_settings
 from batching._engine.policy import CustomPolicy
-from batching._engine.words import Event
-from batching._ffi import abi
 from batching._ffi.arguments import INT64_MAX, int32, int64_column, integer, number, number_of, shown
 from batching._ffi.calls import Float64Array, Int32Array, Int64Array, check, initialised, pointer
 from batching._ffi.errors import BatchingValueError
+from batching._ffi.generated import constants, structs
+from batching._ffi.generated.choices import Event
 from batching._ffi.handles import Handle
 from batching._ffi.loader import library
 from batching._ffi.signals import interruptible
@@ -287,7 +287,7 @@ class LiveEngine(Handle):
             "event": np.empty(capacity, np.int32),
             "tokens": np.empty(capacity, np.int32),
         }
-        events = initialised(abi.EngineEvents)
+        events = initialised(structs.batching_live_engine_events)
         events.capacity = capacity
         for name, column in columns.items():
             setattr(events, name, pointer(column))
@@ -318,8 +318,8 @@ class LiveEngine(Handle):
         values["next_iteration_end"] = None if math.isnan(told.next_iteration_end) else told.next_iteration_end
         return LiveEngineState(**values)
 
-    def _observed(self) -> abi.EngineState:
-        state = initialised(abi.EngineState)
+    def _observed(self) -> structs.batching_live_engine_state:
+        state = initialised(structs.batching_live_engine_state)
         check(library.batching_live_engine_observe(self._handle, ctypes.byref(state)))
         return state
 
@@ -392,7 +392,11 @@ class LiveEngine(Handle):
             if given is None:
                 self._clock = arrival
             status = self._callbacks.run(library.batching_live_engine_estimate, self._handle, *arguments(arrival))
-            if status == abi.ERROR_INVALID_ARGUMENT and given is None and self._observed().clock != arrival:
+            if (
+                status == constants.BATCHING_ERROR_INVALID_ARGUMENT
+                and given is None
+                and self._observed().clock != arrival
+            ):
                 # Another thread has moved the clock since.
                 self._clock = None
                 continue
@@ -446,7 +450,7 @@ class LiveEngine(Handle):
         """
         column = byte_column(data, "data")
         callbacks = Callbacks()
-        config = initialised(abi.Config)
+        config = initialised(structs.batching_engine_config)
         for name, function in (("policy", policy), ("iteration_time", iteration_time)):
             if function is not None and not callable(function):
                 raise TypeError(f"{name} is {shown(function)}: must be a function, or None")

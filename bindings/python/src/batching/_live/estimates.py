@@ -7,10 +7,10 @@ import numpy as np
 import numpy.typing as npt
 
 from batching._columns.columns import RequestColumns, _Columns
-from batching._engine.words import RequestStatus
-from batching._ffi import abi
 from batching._ffi.arguments import number_of
 from batching._ffi.calls import Float64Array, Int32Array, initialised, pointer
+from batching._ffi.generated import structs
+from batching._ffi.generated.choices import RequestStatus
 
 # Of one request, which goes to the library as columns of one, as the caller knows it.
 OF_ONE: Final = {
@@ -83,7 +83,7 @@ class Questions:
             "end_time": np.empty(count, np.float64),
             "status": np.empty(count, np.int32),
         }
-        self._results = initialised(abi.Results)
+        self._results = initialised(structs.batching_results)
         self._results.capacity = count
         for name, column in self._columns.items():
             setattr(self._results, name, pointer(column))
@@ -110,13 +110,13 @@ class Question:
         self.arrival_time = ctypes.c_double()
         self._start, self._first_token, self._end = ctypes.c_double(), ctypes.c_double(), ctypes.c_double()
         self._status = ctypes.c_int32()
-        requests = initialised(abi.Requests)
+        requests = initialised(structs.batching_requests)
         requests.count = 1
         requests.prompt_length = ctypes.pointer(self.prompt_length)
         requests.output_length = ctypes.pointer(self.output_length)
         requests.priority = ctypes.pointer(self.priority)
         requests.arrival_time = ctypes.pointer(self.arrival_time)
-        results = initialised(abi.Results)
+        results = initialised(structs.batching_results)
         results.capacity = 1
         results.start_time = ctypes.pointer(self._start)
         results.first_token_time = ctypes.pointer(self._first_token)

@@ -3,12 +3,10 @@
 import ctypes
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import IntEnum
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy.typing as npt
 
-from batching._ffi import abi
 from batching._ffi.arguments import (
     check_same_length,
     float64_column,
@@ -22,28 +20,14 @@ from batching._ffi.arguments import (
 )
 from batching._ffi.arguments import shown as shown_value
 from batching._ffi.calls import check, initialised, pointer
+from batching._ffi.generated import choices, constants, structs
 from batching._ffi.handles import Handle
 from batching._ffi.loader import library
 from batching._ffi.signals import interruptible
 from batching._ffi.state_bytes import byte_column, saved
-from batching._metrics.serving import SLO, ServingMetrics, measured, metrics_options, set_slo, word
+from batching._metrics.serving import SLO, PercentileMethod, ServingMetrics, measured, metrics_options, set_slo, word
 
 _NAMES: Final = {"prompt_tokens": "prompt_length", "tokens": "count"}
-
-
-class AccumulatorEvent(IntEnum):
-    """What happened to a request."""
-
-    ARRIVED = 100
-    """It arrived; value: its prompt tokens."""
-    STARTED = 200
-    """It joined a batch; value: 0."""
-    TOKENS = 300
-    """Tokens came; value: how many. The first of these is the first token."""
-    FINISHED = 400
-    """It finished; value: 0 by itself, 100 at a limit on its length."""
-    FAILED = 500
-    """It failed; value: 100 if it was aborted, else 0."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +94,7 @@ class Accumulator(Handle):
         max_gaps: int | None = None,
         slo: SLO | None = None,
     ) -> None:
-        config = initialised(abi.AccumulatorConfig)
+        config = initialised(structs.batching_accumulator_config)
         config.window = positive(window, "window")
         # 0 is the default in C, and a mistake here.
         config.slot_count = integer(slot_count, "slot_count", 1, 3600)
@@ -142,14 +126,14 @@ class Accumulator(Handle):
             library.batching_accumulator_tokens(self._handle, integer(request, "request"), _time(time), tokens), _NAMES
         )
 
-    def finished(self, request: int, time: float, reason: Literal["stop", "length"] = "stop") -> None:
+    def finished(self, request: int, time: float, reason: choices.FinishedReasonName = "stop") -> None:
         """A request finished. For vLLM's E2E latency `time` is that of its last token."""
-        value = word(reason, "reason", abi.FINISHED)
+        value = word(reason, "reason", choices.FINISHED_REASON_NAMES)
         check(library.batching_accumulator_finished(self._handle, integer(request, "request"), _time(time), value))
 
-    def failed(self, request: int, time: float, reason: Literal["error", "abort"] = "error") -> None:
+    def failed(self, request: int, time: float, reason: choices.FailedReasonName = "error") -> None:
         """A request failed."""
-        value = word(reason, "reason", abi.FAILED)
+        value = word(reason, "reason", choices.FAILED_REASON_NAMES)
         check(library.batching_accumulator_failed(self._handle, integer(request, "request"), _time(time), value))
 
     def add(
@@ -180,7 +164,7 @@ class Accumulator(Handle):
             "value": None if value is None else int32_column(value, "value"),
         }
         check_same_length(columns)
-        events = initialised(abi.AccumulatorEvents)
+        events = initialised(structs.batching_accumulator_events)
         events.count = len(columns["request"])  # type: ignore[arg-type]
         for name, column in columns.items():
             setattr(events, name, pointer(column))
@@ -193,17 +177,17 @@ class Accumulator(Handle):
     @property
     def state(self) -> AccumulatorState:
         """What it holds now."""
-        state = initialised(abi.AccumulatorState)
+        state = initialised(structs.batching_accumulator_state)
         check(library.batching_accumulator_observe(self._handle, ctypes.byref(state)))
         names = ("first_arrival", "clock", "window_begin", "arrived", "running", "waiting", "gaps")
         return AccumulatorState(**{name: getattr(state, name) for name in names})
 
     def measure(
         self,
-        scope: Literal["start", "window"] = "start",
+        scope: choices.AccumulatorScopeName = "start",
         *,
         percentiles: Sequence[float] = (50, 90, 95, 99),
-        percentile_method: Literal["linear", "inverse_cdf", "nearest"] = "linear",
+        percentile_method: PercentileMethod = "linear",
         duration: float | None = None,
     ) -> ServingMetrics:
         """The metrics of the requests that ended: the very ones that `measure` gives. Those in flight are in no figure:
@@ -217,9 +201,9 @@ class Accumulator(Handle):
         """
         options, wanted = metrics_options("vllm", percentiles, percentile_method)
         options.duration = 0.0 if duration is None else positive(duration, "duration")
-        which = word(scope, "scope", abi.SCOPES)
+        which = word(scope, "scope", choices.ACCUMULATOR_SCOPE_NAMES)
 
-        def calculate(metrics: abi.ServingMetrics) -> int:
+        def calculate(metrics: structs.batching_serving_metrics) -> int:
             return interruptible(
                 library.batching_accumulator_measure, self._handle, which, ctypes.byref(options), ctypes.byref(metrics)
             )
@@ -260,7 +244,7 @@ class Accumulator(Handle):
 
     def _read_slo(self) -> SLO:
         """The objectives: the library tells only which there are, and no figure needs more."""
-        metrics = initialised(abi.ServingMetrics)
+        metrics = initialised(structs.batching_serving_metrics)
         check(library.batching_accumulator_measure(self._handle, 0, None, ctypes.byref(metrics)))
         names = ("ttft", "tpot", "itl", "e2e")
         present = {name: getattr(metrics, f"slo_attainment_{name}") for name in names}
@@ -290,7 +274,7 @@ class Accumulator(Handle):
             buffer = ctypes.create_string_buffer(needed.value)
             status = text(self._handle, *labels, longest, buffer, needed.value, None)
             # Another thread may have told it more since it was asked.
-            if status != abi.ERROR_CAPACITY:
+            if status != constants.BATCHING_ERROR_CAPACITY:
                 check(status)
                 return buffer.value.decode()
 

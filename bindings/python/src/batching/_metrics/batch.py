@@ -8,9 +8,9 @@ import numpy.typing as npt
 
 from batching._columns.columns import CompletedColumns, _Columns
 from batching._columns.display import DisplayedDict, Table, count, rate, seconds, share
-from batching._ffi import abi
 from batching._ffi.arguments import check_same_length, int32_column, number, number_of, shown
 from batching._ffi.calls import Float64Array, Int32Array, check, initialised, pointer
+from batching._ffi.generated import structs
 from batching._ffi.loader import library
 from batching._ffi.memory import allocated
 from batching._ffi.signals import interruptible
@@ -115,7 +115,7 @@ def request_latencies(completed: CompletedColumns) -> LatencyColumns:
     check_completed(completed)
     names = ("queue_time", "processing_time", "total_latency", "time_to_first_token")
     outputs = {name: allocated(len(completed), np.float64, "the number of requests") for name in names}
-    latencies = initialised(abi.Latencies)
+    latencies = initialised(structs.batching_latencies)
     latencies.capacity = len(completed)
     for name, column in outputs.items():
         setattr(latencies, name, pointer(column))
@@ -128,7 +128,7 @@ def batch_metrics(completed: CompletedColumns, total_time: float) -> BatchMetric
     """What calculate_batch_metrics does, on columns."""
     check_completed(completed)
     duration = number(total_time, "total_time")
-    metrics = initialised(abi.Metrics)
+    metrics = initialised(structs.batching_batch_metrics)
     structure = completed._structure()
     check(
         interruptible(

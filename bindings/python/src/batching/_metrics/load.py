@@ -10,10 +10,10 @@ import numpy.typing as npt
 from batching._columns.clock import nanosecond_column, second_column
 from batching._columns.columns import _Columns
 from batching._columns.recorded import RecordedRequests
-from batching._ffi import abi
 from batching._ffi.arguments import INT64_MAX, float64_column, integer, number, number_of, shown
 from batching._ffi.calls import Float64Array, Int64Array, check, initialised, pointer
 from batching._ffi.errors import BatchingValueError
+from batching._ffi.generated import structs
 from batching._ffi.loader import library
 from batching._ffi.memory import allocated
 from batching._ffi.signals import interruptible
@@ -139,7 +139,7 @@ def load_over_time(
     """
     if not isinstance(recorded, RecordedRequests):
         raise TypeError(f"recorded is {shown(recorded)}: must be RecordedRequests")
-    config = initialised(abi.LoadConfig)
+    config = initialised(structs.batching_load_config)
     config.slots = 0 if slots is None else integer(slots, "slots", 1, INT64_MAX)
     if window is not None:
         config.window_start, config.window_end = _window(window)
@@ -156,7 +156,7 @@ def load_over_time(
         return _load(recorded, config, None)
     if timeline == "changes":
         # Once to count the rows, and once to write them.
-        wanted = initialised(abi.LoadTimeline)
+        wanted = initialised(structs.batching_load_timeline)
         _calculate(recorded, config, wanted)
         return _load(recorded, config, _columns(wanted.count))
     if isinstance(timeline, str):
@@ -188,9 +188,9 @@ def _columns(rows: int) -> dict[str, npt.NDArray[Any]]:
 
 
 def _calculate(
-    recorded: RecordedRequests, config: abi.LoadConfig, timeline: abi.LoadTimeline | None
+    recorded: RecordedRequests, config: structs.batching_load_config, timeline: structs.batching_load_timeline | None
 ) -> dict[str, float]:
-    load = initialised(abi.Load)
+    load = initialised(structs.batching_load)
     structure = recorded._structure()
     check(
         interruptible(
@@ -202,18 +202,18 @@ def _calculate(
         ),
         _NAMES,
     )
-    return {name: getattr(load, name) for name, _ in abi.Load._fields_[2:]}  # type: ignore[misc]
+    return {name: getattr(load, name) for name, _ in structs.batching_load._fields_[2:]}  # type: ignore[misc]
 
 
 def _load(
     recorded: RecordedRequests,
-    config: abi.LoadConfig,
+    config: structs.batching_load_config,
     columns: dict[str, npt.NDArray[Any]] | None,
     bins: int = 0,
 ) -> Load:
     if columns is None:
         return Load(**_calculate(recorded, config, None))  # type: ignore[arg-type]
-    wanted = initialised(abi.LoadTimeline)
+    wanted = initialised(structs.batching_load_timeline)
     wanted.bins = bins
     wanted.capacity = len(columns["time"])
     for name, column in columns.items():

@@ -10,10 +10,10 @@ import numpy.typing as npt
 
 from batching._columns.display import Table, count, rate, seconds, share
 from batching._columns.recorded import RecordedRequests
-from batching._ffi import abi
 from batching._ffi.arguments import float64_column, positive, shown
 from batching._ffi.calls import Float64Array, check, initialised, pointer
 from batching._ffi.errors import BatchingValueError
+from batching._ffi.generated import choices, structs
 from batching._ffi.loader import library
 from batching._ffi.signals import interruptible
 
@@ -220,7 +220,7 @@ def measure(
     options.slo_due_by = 0.0 if slo_due_by is None else positive(slo_due_by, "slo_due_by")
     structure = recorded._structure()
 
-    def calculate(metrics: abi.ServingMetrics) -> int:
+    def calculate(metrics: structs.batching_serving_metrics) -> int:
         status: int = interruptible(
             library.batching_serving_metrics_calculate,
             ctypes.byref(structure),
@@ -233,10 +233,13 @@ def measure(
 
 
 def measured(
-    calculate: Callable[[abi.ServingMetrics], int], convention: Convention, wanted: Float64Array, limits: SLO
+    calculate: Callable[[structs.batching_serving_metrics], int],
+    convention: Convention,
+    wanted: Float64Array,
+    limits: SLO,
 ) -> ServingMetrics:
     """What a C function that fills batching_serving_metrics tells; it returns a status."""
-    metrics = initialised(abi.ServingMetrics)
+    metrics = initialised(structs.batching_serving_metrics)
     parts = {name: _Wanted(len(wanted)) for name in SAMPLES}
     for name, part in parts.items():
         setattr(metrics, name, ctypes.pointer(part.structure))
@@ -313,7 +316,7 @@ class _Wanted:
 
     def __init__(self, percentile_count: int) -> None:
         self.percentiles: Float64Array = np.zeros(percentile_count)
-        self.structure = initialised(abi.Distribution)
+        self.structure = initialised(structs.batching_distribution)
         self.structure.percentiles = pointer(self.percentiles)
 
     def distribution(self, percentiles: Float64Array) -> Distribution:
@@ -330,7 +333,7 @@ class _Wanted:
         )
 
 
-def set_slo(structure: abi.MetricsOptions | abi.AccumulatorConfig, slo: SLO) -> None:
+def set_slo(structure: structs.batching_serving_metrics_config | structs.batching_accumulator_config, slo: SLO) -> None:
     """Set the fields of a C struct."""
     for name in ("ttft", "tpot", "itl", "e2e"):
         limit = getattr(slo, name)
@@ -340,11 +343,11 @@ def set_slo(structure: abi.MetricsOptions | abi.AccumulatorConfig, slo: SLO) -> 
 
 def metrics_options(
     convention: object, percentiles: Sequence[float], method: object
-) -> tuple[abi.MetricsOptions, Float64Array]:
+) -> tuple[structs.batching_serving_metrics_config, Float64Array]:
     """The options, and the percentiles, which must outlive the call."""
-    options = initialised(abi.MetricsOptions)
-    options.convention = word(convention, "convention", abi.CONVENTIONS)
-    options.percentile_method = word(method, "percentile_method", abi.PERCENTILE_METHODS)
+    options = initialised(structs.batching_serving_metrics_config)
+    options.convention = word(convention, "convention", choices.CONVENTION_NAMES)
+    options.percentile_method = word(method, "percentile_method", choices.PERCENTILE_METHOD_NAMES)
     wanted = float64_column(percentiles, "percentiles")
     options.percentiles = pointer(wanted)
     options.percentile_count = len(wanted)

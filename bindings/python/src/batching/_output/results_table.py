@@ -12,8 +12,8 @@ from pyarrow import csv, parquet
 
 from batching._columns.columns import RequestColumns
 from batching._columns.intervals import NEVER
-from batching._engine.words import RequestStatus
 from batching._ffi.calls import Float64Array, Int64Array
+from batching._ffi.generated.choices import RequestStatus
 from batching._output.run import Run
 from batching._output.run_times import run_times
 

@@ -14,11 +14,11 @@ import numpy as np
 
 from batching._columns.intervals import levels
 from batching._columns.token_times import TokenTimes
-from batching._engine.words import RequestStatus
 from batching._ffi.arguments import number, shown
 from batching._ffi.calls import Float64Array, Int64Array
 from batching._ffi.errors import BatchingValueError
 from batching._ffi.float_mode import in_standard_mode
+from batching._ffi.generated.choices import RequestStatus
 from batching._metrics.serving import SLO, Distribution, distribution, measure
 from batching._output.files import suffix_of, whole_file
 from batching._output.results_file import check_run

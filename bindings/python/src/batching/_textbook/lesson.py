@@ -8,9 +8,9 @@ from typing import Final, TypedDict, cast
 from batching._columns.columns import CompletedColumns, RequestColumns
 from batching._columns.display import DisplayedDict, Table, rate, seconds
 from batching._columns.requests import Request, completed_columns, request_columns, rows
-from batching._ffi import abi
 from batching._ffi.arguments import integer, number
 from batching._ffi.calls import check, initialised
+from batching._ffi.generated import structs
 from batching._ffi.loader import library
 from batching._ffi.signals import interruptible
 from batching._metrics.batch import BatchMetrics, batch_metrics, request_latencies
@@ -171,7 +171,7 @@ def compare_batching_strategies(
     """
     if not isinstance(requests, RequestColumns):
         requests = request_columns(rows(requests, "requests"))
-    comparison = initialised(abi.Comparison)
+    comparison = initialised(structs.batching_comparison)
     structure = requests._structure()
     check(
         interruptible(

@@ -11,9 +11,9 @@ from batching._columns.columns import CompletedColumns, RequestColumns
 from batching._columns.display import Table, count, seconds, share
 from batching._columns.recorded import RecordedRequests, recorded_of
 from batching._columns.token_times import TokenTimes
-from batching._ffi import abi
 from batching._ffi.arguments import integer, number, number_of, shown
 from batching._ffi.calls import BoolArray, Float64Array, Int32Array, Int64Array, check, initialised, pointer
+from batching._ffi.generated import structs
 from batching._ffi.loader import library
 from batching._ffi.memory import allocated, check_fits
 from batching._ffi.signals import interruptible
@@ -63,7 +63,7 @@ class TextbookResult(MeasuredRun, CompletedColumns):
         time_per_token: float,
         requests: RequestColumns,
         columns: dict[str, npt.NDArray[Any]],
-        summary: abi.Summary,
+        summary: structs.batching_summary,
     ) -> None:
         self._keep(
             **columns,
@@ -232,11 +232,11 @@ def _simulate(strategy: Strategy, columns: RequestColumns, batch_size: int, time
         "end_time": allocated(count, np.float64, "the number of requests"),
         "completion_order": allocated(count, np.int64, "the number of requests"),
     }
-    results = initialised(abi.Results)
+    results = initialised(structs.batching_results)
     results.capacity = count
     for name, column in outputs.items():
         setattr(results, name, pointer(column))
-    summary = initialised(abi.Summary)
+    summary = initialised(structs.batching_summary)
     requests = columns._structure()
     run = library.batching_static_simulate if strategy == "static" else library.batching_continuous_simulate
     check(interruptible(run, ctypes.byref(requests), batch_size, step, ctypes.byref(results), ctypes.byref(summary)))

@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from batching._columns.columns import RequestColumns
-from batching._ffi import abi
 from batching._ffi.arguments import int32, int32_column, integer, number, number_of, shown
 from batching._ffi.calls import Int32Array, check, initialised, pointer
 from batching._ffi.errors import BatchingValueError
+from batching._ffi.generated import choices, structs
 from batching._ffi.loader import library
 from batching._ffi.memory import allocated
 from batching._ffi.signals import interruptible
@@ -228,7 +228,7 @@ def generate_requests(
     RequestColumns(1000 requests, 100000 output tokens, ...)
     """
     count = number_of_requests(num_requests, _BYTES_PER_REQUEST)
-    workload = initialised(abi.Workload)
+    workload = initialised(structs.batching_workload)
     workload.seed = integer(seed, "seed", 0, 2**64 - 1)
     _set_arrivals(workload, arrivals)
     samples = _set_samples(
@@ -245,7 +245,7 @@ def generate_requests(
     return RequestColumns(outputs, prompts, times, **hashes)
 
 
-def _hashes(workload: abi.Workload, count: int) -> dict[str, Any]:
+def _hashes(workload: structs.batching_workload, count: int) -> dict[str, Any]:
     """What requests share, as RequestColumns takes it."""
     needed = ctypes.c_int64()
     given = ctypes.byref(workload), count
@@ -271,7 +271,7 @@ def _hashes(workload: abi.Workload, count: int) -> dict[str, Any]:
     }
 
 
-def _set_arrivals(workload: abi.Workload, arrivals: Arrivals) -> None:
+def _set_arrivals(workload: structs.batching_workload, arrivals: Arrivals) -> None:
     match arrivals:
         case PoissonArrivals():
             kind = "poisson"
@@ -284,7 +284,7 @@ def _set_arrivals(workload: abi.Workload, arrivals: Arrivals) -> None:
             raise TypeError(
                 f"arrivals is {shown(arrivals)}: must be PoissonArrivals, GammaArrivals or ConstantArrivals"
             )
-    workload.arrivals = abi.ARRIVALS[kind]
+    workload.arrivals = choices.ARRIVALS_NAMES[kind]
     workload.arrival_rate = number(arrivals.rate, "arrivals.rate")
     workload.burst_size = integer(arrivals.burst_size, "arrivals.burst_size", 1)
     workload.on_time = number(arrivals.on_time, "arrivals.on_time")
@@ -296,16 +296,16 @@ def _set_arrivals(workload: abi.Workload, arrivals: Arrivals) -> None:
         raise TypeError(f"arrivals.ramp is {shown(ramp)}: must be a Ramp or None")
     if ramp.shape not in {"linear", "exponential"}:
         raise BatchingValueError(f"arrivals.ramp.shape is {shown(ramp.shape)}: must be 'linear' or 'exponential'")
-    workload.ramp = abi.RAMPS[ramp.shape]
+    workload.ramp = choices.RAMP_NAMES[ramp.shape]
     workload.ramp_end_rate = number(ramp.end_rate, "arrivals.ramp.end_rate")
     workload.ramp_requests = integer(ramp.num_requests, "arrivals.ramp.num_requests")
 
 
-def _set_lengths(workload: abi.Workload, lengths: Lengths, name: str) -> EmpiricalLengths | None:
+def _set_lengths(workload: structs.batching_workload, lengths: Lengths, name: str) -> EmpiricalLengths | None:
     """Set the fields of one length. Returns the lengths if they are those of a sample."""
 
     def put(kind: str, minimum: object, maximum: object, **parameters: object) -> None:
-        setattr(workload, f"{name}s", abi.LENGTHS[kind])
+        setattr(workload, f"{name}s", choices.LENGTHS_NAMES[kind])
         setattr(workload, f"{name}_min", int32(minimum, f"{name}.minimum"))
         setattr(workload, f"{name}_max", int32(maximum, f"{name}.maximum"))
         for parameter, value in parameters.items():
@@ -333,7 +333,7 @@ def _set_lengths(workload: abi.Workload, lengths: Lengths, name: str) -> Empiric
 
 
 def _set_samples(
-    workload: abi.Workload, prompts: EmpiricalLengths | None, outputs: EmpiricalLengths | None
+    workload: structs.batching_workload, prompts: EmpiricalLengths | None, outputs: EmpiricalLengths | None
 ) -> list[Int32Array]:
     """Set what empirical lengths are drawn from. The columns must outlive the calls."""
     columns = []
@@ -352,7 +352,9 @@ def _set_samples(
     return columns
 
 
-def _set_shared(workload: abi.Workload, prefixes: SharedPrefixes | None, sessions: Sessions | None) -> None:
+def _set_shared(
+    workload: structs.batching_workload, prefixes: SharedPrefixes | None, sessions: Sessions | None
+) -> None:
     if prefixes is not None:
         if not isinstance(prefixes, SharedPrefixes):
             raise TypeError(f"prefixes is {shown(prefixes)}: must be SharedPrefixes or None")

@@ -7,10 +7,10 @@ from typing import Final
 import numpy as np
 
 from batching._columns.columns import RequestColumns
-from batching._ffi import abi
 from batching._ffi.arguments import int32, integer, number, shown
 from batching._ffi.calls import Float64Array, Int32Array, check, initialised, pointer
 from batching._ffi.errors import BatchingValueError
+from batching._ffi.generated import structs
 from batching._ffi.loader import library
 from batching._ffi.memory import allocated, check_fits
 from batching._ffi.signals import interruptible
@@ -72,7 +72,7 @@ def generate_columns(
 ) -> tuple[Int32Array, Int32Array, Float64Array]:
     """What generate_workload does, as bare arrays: prompt_length, output_length, arrival_time."""
     count = number_of_requests(num_requests, _BYTES_PER_REQUEST)
-    workload = initialised(abi.Workload)
+    workload = initialised(structs.batching_workload)
     workload.seed = integer(seed, "seed", 0, 2**64 - 1)
     workload.prompt_length_min, workload.prompt_length_max = _range(prompt_length_range, "prompt_length_range")
     workload.output_length_min, workload.output_length_max = _range(output_length_range, "output_length_range")
@@ -81,7 +81,7 @@ def generate_columns(
 
 
 def generated(
-    workload: abi.Workload, count: int, names: Mapping[str, str]
+    workload: structs.batching_workload, count: int, names: Mapping[str, str]
 ) -> tuple[Int32Array, Int32Array, Float64Array]:
     """The columns of a workload: prompt_length, output_length, arrival_time."""
     # Before the columns are allocated: bad arguments are the likelier mistake.

@@ -106,9 +106,9 @@ QueueOrderName = Literal["arrival", "priority", "shortest_output"]
 """In which order the waiting are admitted: `queue_order` of batching_engine_config."""
 QUEUE_ORDER_NAMES: Final[dict[str, int]] = {"arrival": 0, "priority": 100, "shortest_output": 200}
 
-TimeModelName = Literal["constant", "affine"]
+TimeModelName = Literal["default", "constant", "affine"]
 """One of the constants: `time_model` of batching_engine_config."""
-TIME_MODEL_NAMES: Final[dict[str, int]] = {"constant": 0, "affine": 100}
+TIME_MODEL_NAMES: Final[dict[str, int]] = {"default": 0, "constant": 50, "affine": 100}
 
 FinishedReasonName = Literal["stop", "length"]
 """One of the constants: `reason` of batching_accumulator_finished."""
