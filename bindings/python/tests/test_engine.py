@@ -13,12 +13,12 @@ from batching import (
     RequestColumns,
     RequestStatus,
     Result,
-    _abi,
     generate_workload,
     simulate,
     simulate_continuous,
     simulate_static,
 )
+from batching._ffi.generated import constants, structs
 from batching._ffi.loader import library
 from oracle.comparison import COLUMNS
 from oracle.records import SUMMARY_FIELDS
@@ -255,17 +255,22 @@ def test_with_a_constant_time_of_0_only_the_wait_for_arrivals_takes_time() -> No
 
 # Of each: the time model and time_base; the end of three iterations, or None where the call is refused.
 TIME_MODELS: dict[str, tuple[int, float, float | None]] = {
-    "a constant of 0": (_abi.TIME_CONSTANT, 0.0, 0.0),
-    "a constant": (_abi.TIME_CONSTANT, 0.25, 0.75),
-    "none": (_abi.TIME_DEFAULT, 0.0, 0.03),
-    "none, but a time": (_abi.TIME_DEFAULT, 0.25, None),
+    "a constant of 0": (constants.BATCHING_TIME_CONSTANT, 0.0, 0.0),
+    "a constant": (constants.BATCHING_TIME_CONSTANT, 0.25, 0.75),
+    "none": (constants.BATCHING_TIME_DEFAULT, 0.0, 0.03),
+    "none, but a time": (constants.BATCHING_TIME_DEFAULT, 0.25, None),
 }
 
 
 @pytest.mark.parametrize("name", TIME_MODELS)
 def test_a_constant_time_in_the_c_interface(name: str) -> None:
     model, base, end = TIME_MODELS[name]
-    config, requests, summary = _abi.Config(), _abi.Requests(), _abi.Summary()
+    config, requests = structs.batching_engine_config(), structs.batching_requests()
+    summary = structs.batching_summary()
+        structs.batching_engine_config(),
+        structs.batching_requests(),
+        structs.batching_summary(),
+    )
     library.batching_engine_config_init(ctypes.byref(config), ctypes.sizeof(config))
     library.batching_requests_init(ctypes.byref(requests), ctypes.sizeof(requests))
     library.batching_summary_init(ctypes.byref(summary), ctypes.sizeof(summary))
