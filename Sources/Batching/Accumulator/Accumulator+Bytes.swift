@@ -331,3 +331,12 @@ extension ServerMetrics {
         }
     }
 }
+
+extension ByteReader {
+    /// A latency in nanoseconds.
+    mutating func latency() throws(BatchingError) -> Double {
+        let value = Double(bitPattern: try read(UInt64.self))
+        guard value >= 0, value <= 0x1p63, value.sign == .plus else { throw .corrupt("a latency is out of its range") }
+        return value
+    }
+}

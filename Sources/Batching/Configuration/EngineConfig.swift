@@ -46,14 +46,6 @@ public struct EngineConfig {
     }
 }
 
-/// How long an iteration takes.
-public enum IterationTime {
-    /// Seconds.
-    case constant(Double)
-    case affine(AffineTime)
-    case callback(TimeCallback)
-}
-
 /// How far a run has come.
 public struct EngineProgress: Sendable {
     public var iterations: Int64
@@ -66,8 +58,8 @@ public struct EngineProgress: Sendable {
 }
 
 extension EngineConfig {
-    /// Throws unless every value is in its range, and no two contradict each other.
-    func check() throws(BatchingError) {
+    /// Throws unless every value is in its range.
+    func checkRanges() throws(BatchingError) {
         let largest = Int64(RequestColumns.maximumCount)
         func check(_ value: Int64?, _ name: StaticString, atLeast least: Int64) throws(BatchingError) {
             if let value, value < least { throw .invalid("\(name)", value, "must be at least \(least)") }
@@ -100,35 +92,5 @@ extension EngineConfig {
         case .affine(let model): try model.check()
         case .callback: break
         }
-        try checkCombinations()
-    }
-
-    private func checkCombinations() throws(BatchingError) {
-        if policy == .vllm, maxNumBatchedTokens < maxNumSeqs {
-            throw .invalid(
-                "max_num_batched_tokens", maxNumBatchedTokens,
-                "must be at least max_num_seqs, which is \(maxNumSeqs)")
-        }
-        if policy == .custom { try checkCustomPolicy() }
-        guard cachesPrefixes else { return }
-        guard policy == .vllm else {
-            throw .invalid("enable_prefix_caching", 1, "must be 0 for every policy but vllm")
-        }
-        guard numGPUBlocks != nil else {
-            throw .invalid("enable_prefix_caching", 1, "must be 0 without num_gpu_blocks")
-        }
-        guard !hasInstantPrefill else {
-            throw .invalid("enable_prefix_caching", 1, "must be 0 with instant_prefill: then nothing is prefilled")
-        }
-    }
-
-    private func checkCustomPolicy() throws(BatchingError) {
-        guard policyCallback != nil else {
-            throw BatchingError(.nullPointer, "policy_callback is NULL: it is required by policy custom")
-        }
-        guard queueOrder == .arrival else {
-            throw .invalid("queue_order", queueOrder.rawValue, "must be 0 with policy custom, which orders the waiting")
-        }
-        guard !isAsynchronous else { throw .invalid("async_scheduling", 1, "must be 0 with policy custom") }
     }
 }

@@ -19,7 +19,7 @@ public enum Engine {
         try configuration.check()
         try iterationLog?.rows.check("iteration_log")
         try decisionLog?.rows.check("decision_log")
-        let run = try EngineRun(requests, configuration)
+        let run = try WholeRun(requests, configuration)
         if run.clockMayOverflow {
             // Once without outputs, so that nothing is written if it does.
             var nothing: (IterationLog?, DecisionLog?) = (nil, nil)
@@ -52,7 +52,7 @@ private struct RunOutputs {
 }
 
 /// A run whose input has been checked.
-private struct EngineRun: ~Copyable {
+private struct WholeRun: ~Copyable {
     let requests: RequestColumns
     let configuration: EngineConfig
     let survey: RequestSurvey
@@ -77,7 +77,7 @@ private struct EngineRun: ~Copyable {
     /// bound: how much is computed again after preemptions cannot be known.
     var clockMayOverflow: Bool {
         // A policy of the caller is asked once for each iteration, and not in a trial, too.
-        if configuration.policy == .custom { return false }
+        if configuration.policy.policy.traits.asksCaller { return false }
         let tokens = Double(survey.totalTokens) + Double(requests.count)
         let perIteration: Double
         switch configuration.iterationTime {
@@ -95,92 +95,57 @@ private struct EngineRun: ~Copyable {
     borrowing func run(
         _ outputs: RunOutputs, _ iterationLog: inout IterationLog?, _ decisionLog: inout DecisionLog?
     ) throws(BatchingError) -> EngineSummary {
-        switch configuration.policy {
-        case .vllm where configuration.cachesPrefixes:
-            let memory = try CachedBlocks(configuration, requests: requests)
-            return try run(VLLMPolicy.self, memory, outputs, &iterationLog, &decisionLog)
-        case .vllm: return try run(VLLMPolicy.self, outputs, &iterationLog, &decisionLog)
-        case .static: return try run(StaticPolicy.self, outputs, &iterationLog, &decisionLog)
-        case .dynamic: return try run(DynamicPolicy.self, outputs, &iterationLog, &decisionLog)
-        case .continuous: return try run(ContinuousPolicy.self, outputs, &iterationLog, &decisionLog)
-        case .orca: return try run(OrcaPolicy.self, outputs, &iterationLog, &decisionLog)
-        case .custom: return try run(CustomPolicy.self, outputs, &iterationLog, &decisionLog)
+        if configuration.cachesPrefixes {
+            return try run(try CachedBlocks(configuration, requests: requests), outputs, &iterationLog, &decisionLog)
         }
+        let traits = configuration.policy.policy.traits
+        let memory = try CountedBlocks(configuration, requests: requests, reservesBlocks: traits.reservesBlocks)
+        return try run(memory, outputs, &iterationLog, &decisionLog)
     }
 
-    private borrowing func run<Policy: SchedulingPolicy>(
-        _ policy: Policy.Type, _ outputs: RunOutputs, _ iterationLog: inout IterationLog?,
+    private borrowing func run<Memory: BlockMemory & ~Copyable>(
+        _ memory: consuming Memory, _ outputs: RunOutputs, _ iterationLog: inout IterationLog?,
         _ decisionLog: inout DecisionLog?
     ) throws(BatchingError) -> EngineSummary {
-        let memory = try CountedBlocks(configuration, requests: requests, reservesBlocks: Policy.reservesBlocks)
-        return try run(policy, memory, outputs, &iterationLog, &decisionLog)
-    }
-
-    private borrowing func run<Policy: SchedulingPolicy, Memory: BlockMemory & ~Copyable>(
-        _ policy: Policy.Type, _ memory: consuming Memory, _ outputs: RunOutputs,
-        _ iterationLog: inout IterationLog?, _ decisionLog: inout DecisionLog?
-    ) throws(BatchingError) -> EngineSummary {
-        if outputs.attribution == nil {
-            return try run(policy, Unattributed.self, memory, outputs, &iterationLog, &decisionLog)
+        if outputs.attribution == nil, iterationLog == nil, decisionLog == nil {
+            return try run(Unobserved.self, memory, outputs, &iterationLog, &decisionLog)
         }
-        return try run(policy, Attributed.self, memory, outputs, &iterationLog, &decisionLog)
+        return try run(Observed.self, memory, outputs, &iterationLog, &decisionLog)
     }
 
-    private borrowing func run<
-        Policy: SchedulingPolicy, Memory: BlockMemory & ~Copyable, Attribution: AttributionChoice
-    >(
-        _ policy: Policy.Type, _: Attribution.Type, _ memory: consuming Memory, _ outputs: RunOutputs,
-        _ iterationLog: inout IterationLog?, _ decisionLog: inout DecisionLog?
+    private borrowing func run<Memory: BlockMemory & ~Copyable, Observation: ObservationChoice>(
+        _: Observation.Type, _ memory: consuming Memory, _ outputs: RunOutputs, _ iterationLog: inout IterationLog?,
+        _ decisionLog: inout DecisionLog?
     ) throws(BatchingError) -> EngineSummary {
         let order: PermutedOrder? =
             switch arrivals {
             case .some(let arrivals): arrivals.order
             case .none: nil
             }
-        let settings = ReplicaSettings(
-            configuration, reservesBlocks: Policy.reservesBlocks, padsBatch: Policy.padsBatch)
-        var replica = try Replica<Memory, Attribution>(
-            requests, results: outputs.results, settings: settings, queueOrder: configuration.queueOrder,
-            arrivalOrder: order, survey: survey, memory: memory, attribution: outputs.attribution,
-            iterationLog: iterationLog, decisionLog: decisionLog)
+        let policy = configuration.policy.policy
+        let observer = try RunObserver(
+            attribution: outputs.attribution, count: requests.count, iterationLog: iterationLog,
+            decisionLog: decisionLog)
+        var replica = try Replica<Memory, Observation>(
+            requests, results: outputs.results, settings: ReplicaSettings(configuration, policy.traits),
+            queueOrder: configuration.queueOrder, queueKey: policy.queueKey(configuration.queueOrder),
+            arrivalOrder: order, survey: survey, memory: memory,
+            observer: observer)
         try replica.keepPolicyRows(configuration)
+        var run = try EngineRun(replica)
         var limits = RunLimits(configuration)
-        let reason: EngineSummary.EndReason
-        switch configuration.iterationTime {
-        case .constant(let seconds):
-            let time = ConstantTime(step: Nanoseconds(validSeconds: seconds))
-            reason = try loop(policy, &replica, &limits, time)
-        case .affine(let coefficients) where coefficients.isConstant:
-            let time = ConstantTime(step: Nanoseconds(validSeconds: coefficients.base))
-            reason = try loop(policy, &replica, &limits, time)
-        case .affine(let coefficients):
-            reason = try loop(policy, &replica, &limits, AffineTimeModel(coefficients: coefficients))
-        case .callback(let callback):
-            reason = try loop(policy, &replica, &limits, CallbackTime(callback: callback))
-        }
-        try replica.close(reason == .stuck ? .stuck : .unfinished)
-        iterationLog = replica.iterationLog
-        decisionLog = replica.decisionLog
-        return EngineSummary(replica, reason)
-    }
-
-    @inline(__always)
-    private func loop<
-        Policy: SchedulingPolicy, Memory: BlockMemory & ~Copyable, Attribution: AttributionChoice,
-        Time: IterationTimeModel
-    >(
-        _ policy: Policy.Type, _ replica: inout Replica<Memory, Attribution>, _ limits: inout RunLimits, _ time: Time
-    ) throws(BatchingError) -> EngineSummary.EndReason {
-        if Policy.schedulesAhead, replica.settings.isAsynchronous {
-            return try EngineLoop<Policy, Memory, Attribution, Time>.runAsynchronously(&replica, &limits, time)
-        }
-        return try EngineLoop<Policy, Memory, Attribution, Time>.runSynchronously(&replica, &limits, time)
+        let reason = try run.proceed(configuration, &limits, RunGoal(time: RunGoal.forever))
+        try run.landLast()
+        try run.replica.close(reason == .stuck ? .stuck : .unfinished)
+        iterationLog = run.replica.observer.iterationLog
+        decisionLog = run.replica.observer.decisionLog
+        return EngineSummary(run.replica, reason)
     }
 }
 
 extension EngineSummary {
-    fileprivate init<Memory: BlockMemory & ~Copyable, Attribution: AttributionChoice>(
-        _ replica: borrowing Replica<Memory, Attribution>, _ reason: EndReason
+    fileprivate init<Memory: BlockMemory & ~Copyable, Observation: ObservationChoice>(
+        _ replica: borrowing Replica<Memory, Observation>, _ reason: EndReason
     ) {
         let totals = replica.totals
         let duration = Double(totals.duration.count)

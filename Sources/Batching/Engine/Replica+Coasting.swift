@@ -15,30 +15,45 @@ extension Replica where Memory: ~Copyable {
     // The compiler may ignore `__always` in a loop as large as those that call this.
     @inline(always)
     mutating func coast(
-        _ limits: RunLimits, _ time: some IterationTimeModel, start: inout Nanoseconds, isAhead: Bool
+        _ limits: QuietLimits, _ time: IterationTimeModel, start: inout Nanoseconds, isAhead: Bool
     ) throws(BatchingError) {
         // Who waits, waits for a slot; in a padded batch for what it has waited for since that was formed.
-        if Attribution.isWanted, !settings.padsBatch { ledger.isShortOfMemory = false }
-        if let step = time.constantDuration {
-            coastEvenly(limits, step, start: &start, isAhead: isAhead)
-            return
+        if isAttributed, !settings.padsBatch { observer.ledger.isShortOfMemory = false }
+        switch time {
+        case .constant(let step): coastEvenly(limits, step, start: &start, isAhead: isAhead)
+        case .affine(let formula): try coastUnevenly(limits, formula, start: &start, isAhead: isAhead)
+        case .callback(let formula): try coastAsking(limits, formula, start: &start, isAhead: isAhead)
         }
+    }
+
+    @inline(never)
+    private mutating func coastAsking(
+        _ limits: QuietLimits, _ time: CallbackTime, start: inout Nanoseconds, isAhead: Bool
+    ) throws(BatchingError) {
+        try coastUnevenly(limits, time, start: &start, isAhead: isAhead)
+    }
+
+    /// One iteration after the other.
+    @inline(always)
+    private mutating func coastUnevenly(
+        _ limits: QuietLimits, _ time: some IterationTimeFormula, start: inout Nanoseconds, isAhead: Bool
+    ) throws(BatchingError) {
         var work = measure()
         let first = iteration
         let origin = start
         var next = start
         // What changes in each iteration is kept in registers, not in the replica.
         var blockTime: UInt128 = 0
-        let lastTime = limits.lastTime(before: min(nextArrival, aborts.nextTime))
+        let lastTime = min(min(nextArrival, aborts.nextTime), limits.time)
         // Ahead, whoever leaves does so before the output of the batch is processed that ends then.
         let lastStart = aborts.nextTime
-        while work.time < lastTime, !isAhead || next < lastStart, limits.allow(work.number),
+        while work.time < lastTime, !isAhead || next < lastStart, work.number < limits.iteration,
             dueLists.isEmpty(work.number), memory.neededByDecodes <= memory.free
         {
             memory.growDecodes(members.elements, admittedBefore: .max)
             work.usedBlocks = memory.usable &- memory.free
             let duration = try time.duration(of: work)
-            let end = try limits.end(of: duration, from: next, work)
+            let end = try RunLimits.end(of: duration, from: next, work)
             blockTime &+= duration.times(work.usedBlocks)
             work.time = isAhead ? next : end
             next = end
@@ -55,15 +70,15 @@ extension Replica where Memory: ~Copyable {
         decodingContext &+= work.decodeTokens
         totals.blockTime &+= blockTime
         totals.add(work, next - origin, end: next)
-        if Attribution.isWanted { ledger.count(slowdown: .zero, end: next) }
+        if isAttributed { observer.ledger.count(slowdown: .zero, end: next) }
     }
 
     /// The same where every iteration takes `step`: whole stretches at once.
     @inline(never)
     private mutating func coastEvenly(
-        _ limits: RunLimits, _ step: Nanoseconds, start: inout Nanoseconds, isAhead: Bool
+        _ limits: QuietLimits, _ step: Nanoseconds, start: inout Nanoseconds, isAhead: Bool
     ) {
-        let lastTime = limits.lastTime(before: min(nextArrival, aborts.nextTime))
+        let lastTime = min(min(nextArrival, aborts.nextTime), limits.time)
         if now >= lastTime || memory.neededByDecodes > memory.free { return }
         // Ahead, the first is scheduled now, and each of the others when the one before it begins; and whoever leaves does
         // so before the output of the batch is processed that ends then.
@@ -72,7 +87,7 @@ extension Replica where Memory: ~Copyable {
             ? min(start.steps(of: step, before: lastTime) &+ 1, start.steps(of: step, before: aborts.nextTime))
             : now.steps(of: step, before: lastTime)
         let onClock = step == .zero ? Int64.max : (Nanoseconds.maximum - start).count / step.count
-        let allowed = min(inTime, onClock, limits.allowed(from: iteration))
+        let allowed = min(inTime, onClock, max(0, limits.iteration &- iteration))
         let quiet = dueLists.emptyStretch(from: iteration, atMost: allowed)
         let (count, usedBlocks) = memory.coast(members.elements, iterations: quiet)
         if count == 0 { return }
@@ -86,6 +101,6 @@ extension Replica where Memory: ~Copyable {
         decodingContext &+= work.decodeTokens
         totals.blockTime &+= usedBlocks &* UInt128(truncatingIfNeeded: step.count)
         totals.add(work, elapsed, end: start)
-        if Attribution.isWanted { ledger.count(slowdown: .zero, end: start) }
+        if isAttributed { observer.ledger.count(slowdown: .zero, end: start) }
     }
 }

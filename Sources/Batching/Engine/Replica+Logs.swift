@@ -16,17 +16,17 @@ extension Replica where Memory: ~Copyable {
                 let isWhole = member.state == .decoding
                 let computed =
                     isWhole ? member.computed &+ iteration &+ 1 &- Int64(member.chunk) : member.computed
-                try decisionLog?.append(
+                try observer.decisionLog?.append(
                     member.wasPreempted ? .resumed : .admitted, request, iteration: iteration,
                     tokens: Memory.findsPrefixes ? computed : 0)
             }
             let tokens = member.state == .decoding ? max(1, Int64(member.chunk)) : Int64(member.chunk)
             if member.state == .decoding { members[previous].chunk = 0 }
             if tokens > 0 {
-                try decisionLog?.append(.scheduled, request, iteration: iteration, tokens: tokens)
+                try observer.decisionLog?.append(.scheduled, request, iteration: iteration, tokens: tokens)
             }
         }
-        if decisionLog?.includesQueues ?? false { try logQueues() }
+        if observer.decisionLog?.includesQueues ?? false { try logQueues() }
     }
 
     private mutating func logQueues() throws(BatchingError) {
@@ -34,7 +34,7 @@ extension Replica where Memory: ~Copyable {
         var slot = firstRunning
         while slot >= 0 {
             let request = Int(members.elements[slot].request)
-            try decisionLog?.append(.running, request, iteration: iteration)
+            try observer.decisionLog?.append(.running, request, iteration: iteration)
             slot = Int(members.elements[slot].next)
         }
         if policyRows.isUsed {
@@ -43,14 +43,14 @@ extension Replica where Memory: ~Copyable {
             slot = waiting.firstPreempted
             while slot >= 0 {
                 let request = Int(members.elements[slot].request)
-                try decisionLog?.append(.waiting, request, iteration: iteration)
+                try observer.decisionLog?.append(.waiting, request, iteration: iteration)
                 slot = Int(members.elements[slot].next)
             }
             var position = waiting.firstFresh
             while position < arrived {
                 let request = index(at: position)
                 if isInQueue(request) {
-                    try decisionLog?.append(.waiting, request, iteration: iteration)
+                    try observer.decisionLog?.append(.waiting, request, iteration: iteration)
                     position &+= 1
                 } else {
                     position = try endOfAbsence(from: position)
@@ -59,7 +59,7 @@ extension Replica where Memory: ~Copyable {
         } else {
             var sorted = try waiting.sorted()
             while sorted.count > 0 {
-                try decisionLog?.append(.waiting, sorted.top.request, iteration: iteration)
+                try observer.decisionLog?.append(.waiting, sorted.top.request, iteration: iteration)
                 sorted.removeFirst(members.elements)
             }
         }

@@ -36,7 +36,7 @@ public struct AffineTime: Equatable, Sendable {
     }
 }
 
-struct AffineTimeModel: IterationTimeModel {
+struct AffineTimeFormula: IterationTimeFormula {
     let coefficients: AffineTime
 
     /// In `Double`, in this order, and rounded once. It does not throw, so that it is inlined: what is beyond the clock

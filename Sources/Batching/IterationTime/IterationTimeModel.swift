@@ -1,47 +1,35 @@
-/// One iteration (a forward pass of the model), as an iteration-time model sees it.
-public struct IterationWork: Sendable {
-    /// 0, 1, 2, …
-    public internal(set) var number: Int64 = 0
-    /// When it was scheduled.
-    public internal(set) var time = Nanoseconds.zero
-    /// Requests running, those that get nothing in this iteration included.
-    public internal(set) var running = 0
-    /// Requests waiting after the scheduling.
-    public internal(set) var waiting = 0
-    /// Tokens of all prefill chunks, those of recomputation included.
-    public internal(set) var prefillTokens: Int64 = 0
-    /// Sequences that decode: each computes one token.
-    public internal(set) var decodeTokens: Int64 = 0
-    /// Over those sequences: the sum of the tokens that each attends to, its newest included.
-    public internal(set) var contextTokens: Int64 = 0
-    /// Over the chunks: the sum of tokens x context, where a chunk's context is the number of its request's tokens whose
-    /// KV is there after it.
-    public internal(set) var prefillContext = 0.0
-    /// KV blocks in use after the scheduling.
-    public internal(set) var usedBlocks = 0
-    /// Requests that it preempted.
-    public internal(set) var preemptions = 0
-
-    /// Whether anybody computes anything.
-    @inline(__always)
-    var isAny: Bool { decodeTokens &+ prefillTokens > 0 }
-}
-
-/// How long one forward pass takes. The engine is compiled once for each model, so that asking costs no call.
-protocol IterationTimeModel {
+/// How long one forward pass takes. A model is a file of its own with a formula, and a case below.
+protocol IterationTimeFormula {
     func duration(of work: IterationWork) throws(BatchingError) -> Nanoseconds
-
-    /// Whether it can throw.
-    static var mayFail: Bool { get }
-
-    /// What every iteration takes, if that does not depend on what it computes; otherwise nil.
-    var constantDuration: Nanoseconds? { get }
 }
 
-extension IterationTimeModel {
-    @inline(__always)
-    static var mayFail: Bool { false }
+/// The model of a run: the one switch over those there are.
+enum IterationTimeModel {
+    case constant(Nanoseconds)
+    case affine(AffineTimeFormula)
+    case callback(CallbackTime)
+
+    init(_ time: IterationTime) {
+        switch time {
+        case .constant(let seconds): self = .constant(Nanoseconds(validSeconds: seconds))
+        case .affine(let coefficients) where coefficients.isConstant:
+            self = .constant(Nanoseconds(validSeconds: coefficients.base))
+        case .affine(let coefficients): self = .affine(AffineTimeFormula(coefficients: coefficients))
+        case .callback(let callback): self = .callback(CallbackTime(callback: callback))
+        }
+    }
 
     @inline(__always)
-    var constantDuration: Nanoseconds? { nil }
+    func duration(of work: IterationWork) throws(BatchingError) -> Nanoseconds {
+        switch self {
+        case .constant(let step): return step
+        case .affine(let formula): return formula.duration(of: work)
+        case .callback(let formula): return try formula.duration(of: work)
+        }
+    }
+
+    /// Whether it asks the caller, who may not answer.
+    var mayFail: Bool {
+        @inline(__always) get { if case .callback = self { true } else { false } }
+    }
 }

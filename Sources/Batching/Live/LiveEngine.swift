@@ -89,20 +89,38 @@ public struct LiveEngine: ~Copyable {
     ///     comes. If the clock is there already, nothing happens.
     ///   - iterations: the most iterations that it schedules; nil: no limit.
     public mutating func advance(to time: Double, iterations: Int64? = nil) throws(BatchingError) {
-        var goal = LiveGoal(time: LiveGoal.forever)
+        var logs: (IterationLog?, DecisionLog?) = (nil, nil)
+        try advance(to: time, iterations: iterations, iterationLog: &logs.0, decisionLog: &logs.1)
+    }
+
+    /// The same with logs: of the iterations that end, and of what is decided, in this call. Requests are told by what the
+    /// caller calls them.
+    /// - Parameters:
+    ///   - time: see above.
+    ///   - iterations: see above.
+    ///   - iterationLog: nil: not wanted. Its rows are counted in it.
+    ///   - decisionLog: the same.
+    public mutating func advance(
+        to time: Double, iterations: Int64? = nil, iterationLog: inout IterationLog?, decisionLog: inout DecisionLog?
+    ) throws(BatchingError) {
+        try iterationLog?.rows.check("iteration_log")
+        try decisionLog?.rows.check("decision_log")
+        var goal = RunGoal(time: RunGoal.forever)
         if time != .infinity { goal.time = try Nanoseconds(seconds: time, argument: "time") }
         if let iterations, iterations < 1 { throw .invalid("iterations", iterations, "must be at least 1") }
         switch place {
-        case .counted(let engine): try engine.pointee.advance(to: goal, iterations: iterations)
-        case .cached(let engine): try engine.pointee.advance(to: goal, iterations: iterations)
+        case .counted(let engine):
+            try engine.pointee.advance(to: goal, iterations: iterations, &iterationLog, &decisionLog)
+        case .cached(let engine):
+            try engine.pointee.advance(to: goal, iterations: iterations, &iterationLog, &decisionLog)
         }
     }
 
     /// How many events have not been polled.
     public var events: Int {
         switch place {
-        case .counted(let engine): engine.pointee.events.count
-        case .cached(let engine): engine.pointee.events.count
+        case .counted(let engine): engine.pointee.run.replica.observer.events.count
+        case .cached(let engine): engine.pointee.run.replica.observer.events.count
         }
     }
 
@@ -110,8 +128,8 @@ public struct LiveEngine: ~Copyable {
     /// - Returns: how many; as many as `columns` hold if there may be more.
     public mutating func poll(into columns: LiveEngineEventColumns) throws(BatchingError) -> Int {
         switch place {
-        case .counted(let engine): try engine.pointee.events.take(into: columns)
-        case .cached(let engine): try engine.pointee.events.take(into: columns)
+        case .counted(let engine): try engine.pointee.run.replica.observer.events.take(into: columns)
+        case .cached(let engine): try engine.pointee.run.replica.observer.events.take(into: columns)
         }
     }
 
@@ -197,14 +215,30 @@ extension LiveReplica where Memory: ~Copyable {
         try write(to: &writer)
     }
 
-    fileprivate mutating func advance(to goal: LiveGoal, iterations: Int64?) throws(BatchingError) {
+    fileprivate mutating func advance(
+        to goal: RunGoal, iterations: Int64?, _ iterationLog: inout IterationLog?, _ decisionLog: inout DecisionLog?
+    ) throws(BatchingError) {
         try check()
-        if goal.time < clock { return }
+        run.replica.observer.iterationLog = iterationLog
+        run.replica.observer.decisionLog = decisionLog
+        run.replica.observer.decisionLog?.ids = UnsafePointer(rows.id.elements)
+        defer {
+            iterationLog = run.replica.observer.iterationLog
+            decisionLog = run.replica.observer.decisionLog
+            run.replica.observer.iterationLog = nil
+            run.replica.observer.decisionLog = nil
+        }
+        try advance(to: goal, iterations: iterations)
+        try run.replica.observer.finishLogs()
+    }
+
+    private mutating func advance(to goal: RunGoal, iterations: Int64?) throws(BatchingError) {
+        if goal.time < run.clock { return }
         var goal = goal
-        let left = SavedCounters.most &- replica.iteration
+        let left = SavedCounters.most &- run.replica.iteration
         guard left > 0 else { throw BatchingError(.overflow, "the engine has run 2^62 iterations, and runs no more") }
-        let begun = replica.iteration &+ (underWay == nil ? 0 : 1)
+        let begun = run.replica.iteration &+ (run.underWay == nil ? 0 : 1)
         goal.iteration = min(begun &+ min(iterations ?? left, left), SavedCounters.most)
-        try Memory.run(&self, goal)
+        try proceed(to: goal)
     }
 }

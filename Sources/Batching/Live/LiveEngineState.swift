@@ -28,34 +28,34 @@ public struct LiveEngineState: Equatable, Sendable {
 
 extension LiveEngineState {
     init<Memory: LiveMemory & ~Copyable>(_ engine: borrowing LiveReplica<Memory>) {
-        clock = engine.clock.seconds
+        clock = engine.run.clock.seconds
         submitted = engine.rows.submitted
         pending = Int64(engine.pending)
-        running = Int64(engine.replica.runningCount)
+        running = Int64(engine.run.replica.runningCount)
         waiting = Int64(engine.rows.count) - running - pending
-        finished = Int64(engine.replica.totals.finished)
-        rejected = engine.rejected
-        aborted = engine.aborted
-        tokensInFlight = engine.replica.decodingContext
-        engine.replica.forEachCatchingUp { tokensInFlight += $0.computed }
-        if engine.underWay == nil, !engine.isBetweenIterations, engine.replica.decoding > 0 {
-            tokensInFlight -= Int64(engine.replica.decoding)
+        finished = Int64(engine.run.replica.totals.finished)
+        rejected = Int64(engine.run.replica.totals.rejected)
+        aborted = Int64(engine.run.replica.totals.aborted)
+        tokensInFlight = engine.run.replica.decodingContext
+        engine.run.replica.forEachCatchingUp { tokensInFlight += $0.computed }
+        if engine.run.underWay == nil, !engine.isBetweenIterations, engine.run.replica.decoding > 0 {
+            tokensInFlight -= Int64(engine.run.replica.decoding)
         }
-        let isLimited = engine.replica.memory.isLimited
-        usedBlocks = Int64(engine.replica.memory.usable - engine.replica.memory.free)
-        usableBlocks = isLimited ? Int64(engine.replica.memory.usable) : -1
-        iterations = engine.replica.iteration + (engine.underWay == nil ? 0 : 1)
-        preemptions = engine.replica.totals.preemptions
+        let isLimited = engine.run.replica.memory.isLimited
+        usedBlocks = Int64(engine.run.replica.memory.usable - engine.run.replica.memory.free)
+        usableBlocks = isLimited ? Int64(engine.run.replica.memory.usable) : -1
+        iterations = engine.run.replica.iteration + (engine.run.underWay == nil ? 0 : 1)
+        preemptions = engine.run.replica.totals.preemptions
         // A stuck engine leaves its last batch, which was empty, in flight.
-        if engine.flight.isFlying, engine.flight.end >= engine.clock {
-            nextIterationEnd = engine.flight.end.seconds
-        } else if let end = engine.underWay?.end {
+        if engine.run.flight.isFlying, engine.run.flight.end >= engine.run.clock {
+            nextIterationEnd = engine.run.flight.end.seconds
+        } else if let end = engine.run.underWay?.end {
             nextIterationEnd = end.seconds
-        } else if engine.replica.now > engine.clock {
-            nextIterationEnd = engine.replica.now.seconds
+        } else if engine.run.replica.now > engine.run.clock {
+            nextIterationEnd = engine.run.replica.now.seconds
         }
-        isStuck = engine.isStuck
-        events = Int64(engine.events.count)
+        isStuck = engine.run.isStuck
+        events = Int64(engine.run.replica.observer.events.count)
     }
 }
 
@@ -85,7 +85,7 @@ public struct LiveEngineEventColumns {
     }
 }
 
-extension LiveEvents {
+extension RunEvents {
     mutating func take(into columns: LiveEngineEventColumns) throws(BatchingError) -> Int {
         try take(atMost: columns.capacity) { (position, event) in
             columns.time?[position] = event.time.seconds

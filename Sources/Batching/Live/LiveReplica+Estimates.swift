@@ -6,8 +6,8 @@ extension LiveReplica where Memory: ~Copyable {
         let copy = try allocated(try LiveReplica(configuration, keepsEvents: true, ownsBlocks: false))
         do throws(BatchingError) {
             try copy.pointee.assign(self)
-            try copy.pointee.replica.memory.assign(replica.memory, slots: replica.slotCount)
-            try copy.pointee.replica.memory.copyCache(replica.memory)
+            try copy.pointee.run.replica.memory.assign(run.replica.memory, slots: run.replica.slotCount)
+            try copy.pointee.run.replica.memory.copyCache(run.replica.memory)
         } catch {
             deallocate(copy)
             throw error
@@ -27,11 +27,11 @@ extension LiveReplica where Memory: ~Copyable {
     private mutating func estimate(_ index: Int, of requests: RequestColumns) throws(BatchingError) -> Estimate {
         let twin = try preparedTwin()
         let row = try twin.pointee.submit(one: index, of: requests)
-        if let rejection = twin.pointee.replica.rejection(row) { return twin.pointee.estimate(row, rejection) }
-        try replica.memory.lendCache(to: &twin.pointee.replica.memory)
-        defer { replica.memory.takeCacheBack(from: &twin.pointee.replica.memory) }
+        if let rejection = twin.pointee.run.replica.rejection(row) { return twin.pointee.estimate(row, rejection) }
+        try run.replica.memory.lendCache(to: &twin.pointee.run.replica.memory)
+        defer { run.replica.memory.takeCacheBack(from: &twin.pointee.run.replica.memory) }
         let estimate = try runTwin(twin, row)
-        let iterations = twin.pointee.replica.iteration - replica.iteration
+        let iterations = twin.pointee.run.replica.iteration - run.replica.iteration
         try Work.done(iterations: iterations + 1, rows: rows.count)
         return estimate
     }
@@ -45,7 +45,7 @@ extension LiveReplica where Memory: ~Copyable {
             self.twin = twin
         }
         try twin.pointee.assign(self)
-        try twin.pointee.replica.memory.assign(replica.memory, slots: replica.slotCount)
+        try twin.pointee.run.replica.memory.assign(run.replica.memory, slots: run.replica.slotCount)
         return twin
     }
 
@@ -56,31 +56,32 @@ extension LiveReplica where Memory: ~Copyable {
     private mutating func runTwin(
         _ twin: UnsafeMutablePointer<LiveReplica>, _ row: Int
     ) throws(BatchingError) -> Estimate {
-        var goal = LiveGoal(time: LiveGoal.forever)
-        let first = twin.pointee.replica.iteration
-        twin.pointee.watchedRow = row
+        var goal = RunGoal(time: RunGoal.forever)
+        let first = twin.pointee.run.replica.iteration
+        twin.pointee.run.watched = row
         // A model of time that asks the caller tells it how many blocks are in use.
-        twin.pointee.endsOnceCountable = Memory.findsPrefixes && !configuration.asksForTime
-        try Memory.run(&twin.pointee, goal)
-        guard twin.pointee.endsOnceCountable, twin.pointee.rows.end.elements[row].isNaN, twin.pointee.isCountable
+        twin.pointee.run.endsOnceCountable = Memory.findsPrefixes && !configuration.asksForTime
+        try twin.pointee.proceed(to: goal)
+        guard twin.pointee.run.endsOnceCountable, twin.pointee.rows.end.elements[row].isNaN,
+            twin.pointee.run.replica.isCountable
         else { return twin.pointee.estimate(row) }
         // The callback is told of progress as if this were one run.
-        let last = twin.pointee.replica.iteration - 1
+        let last = twin.pointee.run.replica.iteration - 1
         goal.begin = last - max(0, last - first) % configuration.progressInterval
         let counted = try preparedCountedTwin(twin)
-        counted.pointee.watchedRow = row
+        counted.pointee.run.watched = row
         do throws(BatchingError) {
-            try CountedBlocks.run(&counted.pointee, goal)
-            try Work.done(iterations: counted.pointee.replica.iteration - last)
-            if !counted.pointee.replica.memory.wasShort {
+            try counted.pointee.proceed(to: goal)
+            try Work.done(iterations: counted.pointee.run.replica.iteration - last)
+            if !counted.pointee.run.replica.memory.wasShort {
                 return counted.pointee.estimate(row)
             }
         } catch {
             // Unless it is because more blocks are counted than there are, it happens again.
             if error.kind == .cancelled { throw error }
         }
-        twin.pointee.endsOnceCountable = false
-        try Memory.run(&twin.pointee, goal)
+        twin.pointee.run.endsOnceCountable = false
+        try twin.pointee.proceed(to: goal)
         return twin.pointee.estimate(row)
     }
 
@@ -95,7 +96,8 @@ extension LiveReplica where Memory: ~Copyable {
             countedTwin = counted
         }
         try counted.pointee.assign(twin.pointee)
-        counted.pointee.replica.memory.count(twin.pointee.replica.memory, slots: twin.pointee.replica.slotCount)
+        counted.pointee.run.replica.memory.count(
+            twin.pointee.run.replica.memory, slots: twin.pointee.run.replica.slotCount)
         return counted
     }
 
@@ -105,7 +107,8 @@ extension LiveReplica where Memory: ~Copyable {
         return Estimate(
             start: rows.start.elements[row], firstToken: rows.firstToken.elements[row], end: rows.end.elements[row],
             tokens: isFinished
-                ? Int32(truncatingIfNeeded: replica.output(row)) : slot >= 0 ? replica.outputGenerated(slot) : 0,
+                ? Int32(truncatingIfNeeded: run.replica.output(row))
+                : slot >= 0 ? run.replica.outputGenerated(slot) : 0,
             status: (rejection ?? (isFinished ? .finished : .stuck)).rawValue)
     }
 }

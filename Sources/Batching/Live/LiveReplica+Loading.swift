@@ -13,38 +13,38 @@ extension LiveReplica where Memory: ~Copyable {
             try readMember(&reader, row, isRunning: row < Int(counters.running), isUnderWay: counters.isUnderWay)
         }
         try enqueue(counters)
-        if replica.policyRows.isUsed { try readPolicyRows(&reader, counters) }
+        if run.replica.policyRows.isUsed { try readPolicyRows(&reader, counters) }
         try readDepartures(&reader)
-        firstTokenCount = try readCount(&reader)
-        try firstTokens.reserve(firstTokenCount)
-        try readFirstTokens(&reader, firstTokens.elements, firstTokenCount)
+        run.firstTokenCount = try readCount(&reader)
+        try run.firstTokens.reserve(run.firstTokenCount)
+        try readFirstTokens(&reader, run.firstTokens.elements, run.firstTokenCount)
         try readFlight(&reader)
-        if counters.isUnderWay { underWay = try readUnderWay(&reader) }
+        if counters.isUnderWay { run.underWay = try readUnderWay(&reader) }
         try readMemory(&reader, running: Int(counters.running))
         try readEvents(&reader)
     }
 
     private mutating func takeOver(_ counters: SavedCounters) throws(BatchingError) {
-        guard counters.running <= replica.settings.maxNumSeqs else { throw .corrupt("there are too many requests") }
+        guard counters.running <= run.replica.settings.maxNumSeqs else { throw .corrupt("there are too many requests") }
         // None of them is above 2^62, so that this is 0 only if it adds up.
         let missing = counters.submitted &- counters.requests &- counters.finished &- counters.rejected
         guard missing &- counters.aborted == 0 else { throw .corrupt("requests are missing") }
         guard counters.hashBlockSize == 0 || Memory.findsPrefixes,
             PrefixHashes.fits(blockSize: counters.hashBlockSize, kvBlockSize: configuration.blockSize)
         else { throw .corrupt("there are hash ids that cannot be") }
-        clock = counters.clock
-        isStuck = counters.isStuck
-        rejected = counters.rejected
-        aborted = counters.aborted
-        replica.now = counters.now
-        replica.iteration = counters.iteration
-        replica.batchOutput = counters.batchOutput
-        replica.totals.finished = Int(counters.finished)
-        replica.totals.preemptions = counters.preemptions
-        replica.totals.prefills = counters.prefills
-        replica.totals.decodeTokens = counters.decodeTokens
-        replica.totals.futilePreemptions = Int(counters.futilePreemptions)
-        replica.totals.tokensBeforeThem = counters.tokensBeforeThem
+        run.clock = counters.clock
+        run.isStuck = counters.isStuck
+        run.replica.totals.rejected = Int(counters.rejected)
+        run.replica.totals.aborted = Int(counters.aborted)
+        run.replica.now = counters.now
+        run.replica.iteration = counters.iteration
+        run.replica.batchOutput = counters.batchOutput
+        run.replica.totals.finished = Int(counters.finished)
+        run.replica.totals.preemptions = counters.preemptions
+        run.replica.totals.prefills = counters.prefills
+        run.replica.totals.decodeTokens = counters.decodeTokens
+        run.replica.totals.futilePreemptions = Int(counters.futilePreemptions)
+        run.replica.totals.tokensBeforeThem = counters.tokensBeforeThem
         rows.setSubmitted(counters.submitted)
         rows.setHashKind(
             counters.hashBlockSize == 0 ? nil : Int(counters.hashBlockSize), counters.hashesCoverOutput)
@@ -80,17 +80,17 @@ extension LiveReplica where Memory: ~Copyable {
         try saved.code(&reader)
         guard canBeServed(row), isRunning == (saved.kind != .preempted),
             isUnderWay || (saved.kind != .joining && saved.chunk == 0),
-            replica.isPossible(
-                saved, prompt: replica.prompt(row), output: replica.output(row),
-                isUnforeseen: replica.settings.isAsynchronous && replica.ending(row) == .unforeseen)
+            run.replica.isPossible(
+                saved, prompt: run.replica.prompt(row), output: run.replica.output(row),
+                isUnforeseen: run.replica.settings.isAsynchronous && run.replica.ending(row) == .unforeseen)
         else { throw .corrupt("a request has tokens that it cannot have") }
-        let slot = try replica.enlist(saved, row)
+        let slot = try run.replica.enlist(saved, row)
         rows.set(slot: Int32(truncatingIfNeeded: slot), of: row)
     }
 
     /// Whether a request can have come, and be served.
     private func canBeServed(_ row: Int) -> Bool {
-        rows.arrivalTime(row) <= replica.now && replica.rejection(row) == nil
+        rows.arrivalTime(row) <= run.replica.now && run.replica.rejection(row) == nil
     }
 
     /// Requests that wait, and requests that have not arrived, take their places.
@@ -99,7 +99,7 @@ extension LiveReplica where Memory: ~Copyable {
         // The one put back last is the first.
         for row in (running..<running + preempted).reversed() {
             try Work.row(row)
-            try replica.putBack(Int(rows.slot.elements[row]))
+            try run.replica.putBack(Int(rows.slot.elements[row]))
         }
         let first = running + preempted
         for row in first..<Int(counters.requests) {
@@ -107,18 +107,18 @@ extension LiveReplica where Memory: ~Copyable {
             let isWaiting = row < first + waiting
             if isWaiting {
                 guard canBeServed(row) else { throw .corrupt("a request waits that cannot be served") }
-                try replica.waiting.append(row)
-            } else if replica.rejection(row) != nil {
-                mayReject = true
+                try run.replica.waiting.append(row)
+            } else if run.replica.rejection(row) != nil {
+                run.replica.mayReject = true
             }
-            if isWaiting, !replica.keepsPositions { continue }
+            if isWaiting, !run.replica.keepsPositions { continue }
             if positions > 0, rows.arrivalTime(row) < rows.arrivalTime(Int(order.elements[positions - 1])) {
                 throw .corrupt("requests are not in order of arrival")
             }
             order.elements[positions] = UInt32(truncatingIfNeeded: row)
             rows.set(position: positions, of: row)
             positions += 1
-            if isWaiting { replica.arrived += 1 }
+            if isWaiting { run.replica.arrived += 1 }
         }
         connect()
     }
@@ -132,30 +132,31 @@ extension LiveReplica where Memory: ~Copyable {
         var decoding = 0
         for row in 0..<members + Int(counters.waiting) {
             try Work.row(row)
-            try replica.appendPolicyRow(row)
+            try run.replica.appendPolicyRow(row)
             if row < members {
-                replica.setPolicyMember(Int(rows.slot.elements[row]), isRunning: row < running, &decoding)
+                run.replica.setPolicyMember(Int(rows.slot.elements[row]), isRunning: row < running, &decoding)
             }
         }
-        replica.policyRows.iteration = replica.iteration
-        replica.policyRows.holdsUntilChange = saved.holdsUntilChange
-        replica.policyRows.waits = Int(saved.waits)
-        replica.policyRows.waitsUntil = saved.waitsUntil
+        run.replica.policyRows.iteration = run.replica.iteration
+        run.replica.policyRows.holdsUntilChange = saved.holdsUntilChange
+        run.replica.policyRows.waits = Int(saved.waits)
+        run.replica.policyRows.waitsUntil = saved.waitsUntil
         // Who it was does not matter: their rows are gone.
-        try replica.finishing.reserve(1)
-        replica.finishingCount = saved.hasFinished ? 1 : 0
+        try run.replica.finishing.reserve(1)
+        run.replica.finishingCount = saved.hasFinished ? 1 : 0
     }
 
     private mutating func readDepartures(_ reader: inout ByteReader) throws(BatchingError) {
         let count = Int(try reader.integer(0...Int64(reader.left / 8)))
-        try leaving.reserve(count)
+        try run.leaving.reserve(count)
         for position in 0..<count {
             let row = try readRow(&reader)
             var output: Int32 = 0
             try reader.code(&output, from: 0, to: .max)
-            leaving.elements[position] = Departure(id: rows.id.elements[row], output: output)
+            run.leaving.elements[position] = Departure(
+                request: UInt32(truncatingIfNeeded: row), rank: rows.rank.elements[row], output: output)
         }
-        leavingCount = count
+        run.leavingCount = count
     }
 
     private func readRow(_ reader: inout ByteReader) throws(BatchingError) -> Int {
@@ -170,49 +171,49 @@ extension LiveReplica where Memory: ~Copyable {
     }
 
     private func readFirstTokens(
-        _ reader: inout ByteReader, _ tokens: UnsafeMutablePointer<LiveFirstToken>, _ count: Int
+        _ reader: inout ByteReader, _ tokens: UnsafeMutablePointer<FirstToken>, _ count: Int
     ) throws(BatchingError) {
         for position in 0..<count {
             let row = try readRow(&reader)
-            tokens[position] = LiveFirstToken(
-                row: UInt32(truncatingIfNeeded: row), rank: rows.rank.elements[row])
+            tokens[position] = FirstToken(
+                request: UInt32(truncatingIfNeeded: row), rank: rows.rank.elements[row])
         }
     }
 
     private mutating func readFlight(_ reader: inout ByteReader) throws(BatchingError) {
         var saved = SavedFlight()
         try saved.code(&reader)
-        guard replica.settings.isAsynchronous || !saved.isFlying, saved.isFlying || !saved.isFollowed else {
+        guard run.replica.settings.isAsynchronous || !saved.isFlying, saved.isFlying || !saved.isFollowed else {
             throw .corrupt("a batch is in flight that cannot be")
         }
         // The one before the iteration that is next, or, if another follows, the one before that.
-        guard !saved.isFlying || saved.number == replica.iteration &- (saved.isFollowed ? 2 : 1) else {
+        guard !saved.isFlying || saved.number == run.replica.iteration &- (saved.isFollowed ? 2 : 1) else {
             throw .corrupt("a batch is in flight that cannot be")
         }
-        flight.isFlying = saved.isFlying
-        flight.isFollowed = saved.isFollowed
-        flight.number = saved.number
-        flight.end = saved.end
-        flight.deviceEnd = saved.deviceEnd
-        flight.futileBatches = Int(saved.futileBatches)
-        let marks = try ScratchBuffer(count: replica.slotCount, repeating: false)
+        run.flight.isFlying = saved.isFlying
+        run.flight.isFollowed = saved.isFollowed
+        run.flight.number = saved.number
+        run.flight.end = saved.end
+        run.flight.deviceEnd = saved.deviceEnd
+        run.flight.futileBatches = Int(saved.futileBatches)
+        let marks = try ScratchBuffer(count: run.replica.slotCount, repeating: false)
         var found = 0
         if saved.isFlying {
-            flight.finishingCount = try readCount(&reader)
-            try flight.finishing.reserve(flight.finishingCount)
-            try readFinishing(&reader, flight.finishing.elements, flight.finishingCount, marks.elements)
-            found += flight.finishingCount
-            flight.firstTokenCount = try readCount(&reader)
-            try flight.firstTokens.reserve(flight.firstTokenCount)
-            try readFirstTokens(&reader, flight.firstTokens.elements, flight.firstTokenCount)
+            run.flight.finishingCount = try readCount(&reader)
+            try run.flight.finishing.reserve(run.flight.finishingCount)
+            try readFinishing(&reader, run.flight.finishing.elements, run.flight.finishingCount, marks.elements)
+            found += run.flight.finishingCount
+            run.flight.firstTokenCount = try readCount(&reader)
+            try run.flight.firstTokens.reserve(run.flight.firstTokenCount)
+            try readFirstTokens(&reader, run.flight.firstTokens.elements, run.flight.firstTokenCount)
         }
         if saved.isFollowed {
-            replica.finishingCount = try readCount(&reader)
-            try replica.finishing.reserve(replica.finishingCount)
-            try readFinishing(&reader, replica.finishing.elements, replica.finishingCount, marks.elements)
-            found += replica.finishingCount
+            run.replica.finishingCount = try readCount(&reader)
+            try run.replica.finishing.reserve(run.replica.finishingCount)
+            try readFinishing(&reader, run.replica.finishing.elements, run.replica.finishingCount, marks.elements)
+            found += run.replica.finishingCount
         }
-        guard found == replica.completeMembers else {
+        guard found == run.replica.completeMembers else {
             throw .corrupt("a request has all its tokens, and is still there")
         }
     }
@@ -224,7 +225,7 @@ extension LiveReplica where Memory: ~Copyable {
     ) throws(BatchingError) {
         for position in 0..<count {
             let slot = Int(rows.slot.elements[try readRow(&reader)])
-            guard slot >= 0, replica.isComplete(slot), !marks[slot] else {
+            guard slot >= 0, run.replica.isComplete(slot), !marks[slot] else {
                 throw .corrupt("a request finishes that cannot")
             }
             marks[slot] = true
@@ -232,30 +233,30 @@ extension LiveReplica where Memory: ~Copyable {
         }
     }
 
-    private func readUnderWay(_ reader: inout ByteReader) throws(BatchingError) -> UnderWay {
-        var underWay = UnderWay()
-        underWay.work.number = replica.iteration
-        underWay.work.time = replica.now
-        underWay.work.running = replica.runningCount
-        try underWay.work.code(&reader)
-        try underWay.code(&reader, from: replica.now)
-        return underWay
+    private func readUnderWay(_ reader: inout ByteReader) throws(BatchingError) -> ScheduledIteration {
+        var scheduled = ScheduledIteration()
+        scheduled.work.number = run.replica.iteration
+        scheduled.work.time = run.replica.now
+        scheduled.work.running = run.replica.runningCount
+        try scheduled.work.code(&reader)
+        try scheduled.code(&reader, from: run.replica.now)
+        return scheduled
     }
 
     private mutating func readMemory(_ reader: inout ByteReader, running: Int) throws(BatchingError) {
         // The running are in the first slots.
         let held = try ScratchBuffer<Int64>(count: running, repeating: 0)
-        for slot in 0..<running { held.elements[slot] = replica.heldTokens(slot, isScheduled: underWay != nil) }
-        try replica.memory.read(&reader, replica.members.elements, running: running, held: held.elements)
+        for slot in 0..<running { held.elements[slot] = run.replica.heldTokens(slot, isScheduled: run.underWay != nil) }
+        try run.replica.memory.read(&reader, run.replica.members.elements, running: running, held: held.elements)
     }
 
     private mutating func readEvents(_ reader: inout ByteReader) throws(BatchingError) {
-        let count = try reader.integer(0...Int64(reader.left / LiveEvent.size))
-        var event = LiveEvent()
+        let count = try reader.integer(0...Int64(reader.left / RunEvent.size))
+        var event = RunEvent()
         for position in 0..<count {
             try Work.row(Int(position))
-            try event.code(&reader, from: event.time, to: clock)
-            try events.push(event)
+            try event.code(&reader, from: event.time, to: run.clock)
+            try run.replica.observer.events.push(event)
         }
     }
 }

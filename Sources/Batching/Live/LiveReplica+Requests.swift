@@ -32,7 +32,7 @@ extension LiveReplica where Memory: ~Copyable {
                 rows.setHashKind(kind.0, kind.1)
                 throw error
             }
-            let row = rows.add(requests, index, id: id, arrival: requests.arrivalTime?[index] ?? clock.seconds)
+            let row = rows.add(requests, index, id: id, arrival: requests.arrivalTime?[index] ?? run.clock.seconds)
             added[index] = UInt32(truncatingIfNeeded: row)
         }
         // Rows are used again only once their requests are gone, which until here none is.
@@ -59,7 +59,7 @@ extension LiveReplica where Memory: ~Copyable {
         try reservePositions(1)
         var id = Int64.min
         while rows.row(of: id) != nil { id += 1 }
-        let row = rows.add(requests, index, id: id, arrival: requests.arrivalTime?[index] ?? clock.seconds)
+        let row = rows.add(requests, index, id: id, arrival: requests.arrivalTime?[index] ?? run.clock.seconds)
         connect()
         enter(1) { _ in row }
         connect()
@@ -97,7 +97,7 @@ extension LiveReplica where Memory: ~Copyable {
         }
         if let times = requests.arrivalTime {
             // As the caller is told it: a late clock has more digits than a double.
-            let now = clock.seconds
+            let now = run.clock.seconds
             for index in 0..<requests.count {
                 try Work.row(index)
                 guard times[index] < now else { continue }
@@ -126,7 +126,7 @@ extension LiveReplica where Memory: ~Copyable {
     }
 
     /// The first position that matters.
-    var firstPosition: Int { replica.keepsPositions ? replica.waiting.firstFresh : replica.arrived }
+    var firstPosition: Int { run.replica.keepsPositions ? run.replica.waiting.firstFresh : run.replica.arrived }
 
     /// Makes room for so many more positions, first by closing the gaps.
     private mutating func reservePositions(_ more: Int) throws(BatchingError) {
@@ -143,7 +143,7 @@ extension LiveReplica where Memory: ~Copyable {
         for position in first..<max(positions, first) {
             let row = Int(order.elements[position])
             if rows.rank.elements[row] < 0 { continue }
-            if position < replica.arrived { waiting += 1 }
+            if position < run.replica.arrived { waiting += 1 }
             if position < firstPending { passed += 1 }
             order.elements[packed] = UInt32(truncatingIfNeeded: row)
             rows.set(position: packed, of: row)
@@ -151,13 +151,13 @@ extension LiveReplica where Memory: ~Copyable {
         }
         positions = packed
         (firstPending, gapsPending) = (passed, 0)
-        replica.arrived = waiting
-        replica.gapsToCome = 0
-        replica.policyRows.taken = waiting
-        if replica.keepsPositions { replica.waiting.rebase(by: first) }
+        run.replica.arrived = waiting
+        run.replica.gapsToCome = 0
+        run.replica.policyRows.taken = waiting
+        if run.replica.keepsPositions { run.replica.waiting.rebase(by: first) }
         for place in 0..<vacatedCount { rows.release(Int(vacated.elements[place])) }
         vacatedCount = 0
-        replica.hasGaps = false
+        run.replica.hasGaps = false
     }
 
     /// A request leaves whose place in the order of arrival stays until that is packed.
@@ -166,9 +166,9 @@ extension LiveReplica where Memory: ~Copyable {
         vacated.elements[vacatedCount] = UInt32(truncatingIfNeeded: row)
         vacatedCount += 1
         rows.vacate(row)
-        replica.hasGaps = true
+        run.replica.hasGaps = true
         let position = Int(rows.position.elements[row])
-        if position >= replica.arrived { replica.gapsToCome += 1 }
+        if position >= run.replica.arrived { run.replica.gapsToCome += 1 }
         if position >= firstPending { gapsPending += 1 }
         rows.set(position: gap(at: position), of: row)
         if vacatedCount > 64, vacatedCount > rows.count { packOrder() }
@@ -183,7 +183,7 @@ extension LiveReplica where Memory: ~Copyable {
         while next > 0 {
             let newcomer = row(next - 1)
             let arrival = rows.arrivalTime(newcomer)
-            while last > replica.arrived, rows.arrivalTime(Int(order.elements[last - 1])) > arrival {
+            while last > run.replica.arrived, rows.arrivalTime(Int(order.elements[last - 1])) > arrival {
                 last -= 1
                 position -= 1
                 move(Int(order.elements[last]), to: position)
@@ -191,8 +191,8 @@ extension LiveReplica where Memory: ~Copyable {
             position -= 1
             next -= 1
             move(newcomer, to: position)
-            if arrival <= clock { firstPending += 1 }
-            if replica.rejection(newcomer) != nil { mayReject = true }
+            if arrival <= run.clock { firstPending += 1 }
+            if run.replica.rejection(newcomer) != nil { run.replica.mayReject = true }
         }
         positions += count
     }
@@ -220,37 +220,10 @@ extension LiveReplica where Memory: ~Copyable {
     mutating func passPending() {
         while firstPending < positions {
             let row = Int(order.elements[firstPending])
-            guard firstPending < replica.arrived || rows.arrivalTime(row) <= clock else { break }
+            guard firstPending < run.replica.arrived || rows.arrivalTime(row) <= run.clock else { break }
             // One that was served since has left, too, but no gap.
             if Int(rows.position.elements[row]) == gap(at: firstPending) { gapsPending -= 1 }
             firstPending += 1
-        }
-    }
-
-    /// Takes in the requests that have arrived, but for those that can never be served.
-    @inline(__always)
-    mutating func takeArrivals() throws(BatchingError) {
-        if mayReject || replica.policyRows.isUsed { try takeArrivalsOneByOne() } else { try replica.takeArrivals() }
-    }
-
-    private mutating func takeArrivalsOneByOne() throws(BatchingError) {
-        while replica.nextArrival <= replica.now {
-            try Work.row(replica.arrived)
-            let row = Int(order.elements[replica.arrived])
-            guard let reason = replica.rejection(row) else {
-                try replica.takeArrival()
-                // At once, since it may leave again before the policy is asked.
-                if replica.policyRows.isUsed { try replica.takeIntoPolicyRows() }
-                continue
-            }
-            replica.arrived += 1
-            replica.policyRows.taken = replica.arrived
-            replica.policyRows.noteChange()
-            let id = rows.id.elements[row]
-            try vacate(row)
-            connect()
-            rejected += 1
-            try events.append(.rejected, id, at: replica.now, tokens: reason.rawValue)
         }
     }
 }

@@ -2,7 +2,7 @@
 // came about. So, whatever bytes are read, if each number is in its range they make a state that an engine can be in.
 extension LiveReplica where Memory: ~Copyable {
     mutating func write(to writer: inout ByteWriter) throws(BatchingError) {
-        if replica.policyRows.isUsed { try replica.updatePolicyRows() }
+        if run.replica.policyRows.isUsed { try run.replica.updatePolicyRows() }
         let roll = try LiveRoll.of(self)
         var counters = counters(roll)
         try counters.code(&writer)
@@ -15,32 +15,32 @@ extension LiveReplica where Memory: ~Copyable {
         var decoding = 0
         for place in 0..<roll.running + roll.preempted {
             try Work.row(place)
-            var member = replica.savedMember(slot(roll, place))
+            var member = run.replica.savedMember(slot(roll, place))
             if member.kind == .decoding {
                 // Those admitted in the iteration under way come last, and are not counted yet.
-                if decoding >= replica.decoding { member.kind = .joining }
+                if decoding >= run.replica.decoding { member.kind = .joining }
                 decoding += 1
             }
             try member.code(&writer)
         }
-        if replica.policyRows.isUsed {
-            var policy = replica.savedPolicyState
+        if run.replica.policyRows.isUsed {
+            var policy = run.replica.savedPolicyState
             try policy.code(&writer)
         }
         writeDepartures(to: &writer, roll)
-        writeFirstTokens(firstTokens.elements, firstTokenCount, to: &writer, roll)
+        writeFirstTokens(run.firstTokens.elements, run.firstTokenCount, to: &writer, roll)
         try writeFlight(to: &writer, roll)
-        if var underWay {
-            try underWay.work.code(&writer)
-            try underWay.code(&writer, from: replica.now)
+        if var scheduled = run.underWay {
+            try scheduled.work.code(&writer)
+            try scheduled.code(&writer, from: run.replica.now)
         }
         let slots = rows.slot.elements
-        try replica.memory.write(to: &writer, members: roll.running) { Int(slots[roll.row(at: $0)]) }
-        writer.write(Int64(events.count))
-        for position in 0..<events.count {
+        try run.replica.memory.write(to: &writer, members: roll.running) { Int(slots[roll.row(at: $0)]) }
+        writer.write(Int64(run.replica.observer.events.count))
+        for position in 0..<run.replica.observer.events.count {
             try Work.row(position)
-            var event = events[position]
-            try event.code(&writer, from: .zero, to: clock)
+            var event = run.replica.observer.events[position]
+            try event.code(&writer, from: .zero, to: run.clock)
         }
     }
 
@@ -48,55 +48,59 @@ extension LiveReplica where Memory: ~Copyable {
 
     private func counters(_ roll: borrowing LiveRoll) -> SavedCounters {
         SavedCounters(
-            clock: clock, now: replica.now, iteration: replica.iteration, submitted: rows.submitted,
-            rejected: rejected, aborted: aborted, finished: Int64(replica.totals.finished),
-            preemptions: replica.totals.preemptions, prefills: replica.totals.prefills,
-            decodeTokens: replica.totals.decodeTokens, futilePreemptions: Int64(replica.totals.futilePreemptions),
-            tokensBeforeThem: replica.totals.tokensBeforeThem, batchOutput: replica.batchOutput, isStuck: isStuck,
+            clock: run.clock, now: run.replica.now, iteration: run.replica.iteration, submitted: rows.submitted,
+            rejected: Int64(run.replica.totals.rejected), aborted: Int64(run.replica.totals.aborted),
+            finished: Int64(run.replica.totals.finished),
+            preemptions: run.replica.totals.preemptions, prefills: run.replica.totals.prefills,
+            decodeTokens: run.replica.totals.decodeTokens,
+            futilePreemptions: Int64(run.replica.totals.futilePreemptions),
+            tokensBeforeThem: run.replica.totals.tokensBeforeThem, batchOutput: run.replica.batchOutput,
+            isStuck: run.isStuck,
             hashBlockSize: Int64(rows.hashes.blockSize ?? 0), hashesCoverOutput: rows.hashes.coversOutput,
             running: Int64(roll.running), preempted: Int64(roll.preempted), waiting: Int64(roll.waiting),
-            pending: Int64(roll.pending), isUnderWay: underWay != nil)
+            pending: Int64(roll.pending), isUnderWay: run.underWay != nil)
     }
 
     /// Those who leave; who is gone already is not among them.
     private func writeDepartures(to writer: inout ByteWriter, _ roll: borrowing LiveRoll) {
         var count: Int64 = 0
-        for position in 0..<leavingCount where rows.row(of: leaving.elements[position].id) != nil { count += 1 }
+        for position in 0..<run.leavingCount where run.slot(run.leaving.elements[position]) >= 0 { count += 1 }
         writer.write(count)
-        for position in 0..<leavingCount {
-            let departure = leaving.elements[position]
-            guard let row = rows.row(of: departure.id) else { continue }
-            writer.write(roll.place(ofRow: row))
+        for position in 0..<run.leavingCount {
+            let departure = run.leaving.elements[position]
+            guard run.slot(departure) >= 0 else { continue }
+            writer.write(roll.place(ofRow: Int(departure.request)))
             writer.write(departure.output)
         }
     }
 
     /// Those who are still there.
     private func writeFirstTokens(
-        _ firstTokens: UnsafePointer<LiveFirstToken>, _ tokens: Int, to writer: inout ByteWriter,
+        _ firstTokens: UnsafePointer<FirstToken>, _ tokens: Int, to writer: inout ByteWriter,
         _ roll: borrowing LiveRoll
     ) {
         var count: Int64 = 0
         for position in 0..<tokens where isThere(firstTokens[position]) { count += 1 }
         writer.write(count)
         for position in 0..<tokens where isThere(firstTokens[position]) {
-            writer.write(roll.place(ofRow: Int(firstTokens[position].row)))
+            writer.write(roll.place(ofRow: Int(firstTokens[position].request)))
         }
     }
 
     /// Whether it has not gone since.
-    func isThere(_ first: LiveFirstToken) -> Bool { rows.rank.elements[Int(first.row)] == first.rank }
+    func isThere(_ first: FirstToken) -> Bool { rows.rank.elements[Int(first.request)] == first.rank }
 
     private func writeFlight(to writer: inout ByteWriter, _ roll: borrowing LiveRoll) throws(BatchingError) {
         var saved = SavedFlight(
-            isFlying: flight.isFlying, isFollowed: flight.isFollowed, number: flight.number, end: flight.end,
-            deviceEnd: flight.deviceEnd, futileBatches: Int64(flight.futileBatches))
+            isFlying: run.flight.isFlying, isFollowed: run.flight.isFollowed, number: run.flight.number,
+            end: run.flight.end,
+            deviceEnd: run.flight.deviceEnd, futileBatches: Int64(run.flight.futileBatches))
         try saved.code(&writer)
-        guard flight.isFlying else { return }
-        writeFinishing(flight.finishing.elements, flight.finishingCount, to: &writer, roll)
-        writeFirstTokens(flight.firstTokens.elements, flight.firstTokenCount, to: &writer, roll)
-        if flight.isFollowed {
-            writeFinishing(replica.finishing.elements, replica.finishingCount, to: &writer, roll)
+        guard run.flight.isFlying else { return }
+        writeFinishing(run.flight.finishing.elements, run.flight.finishingCount, to: &writer, roll)
+        writeFirstTokens(run.flight.firstTokens.elements, run.flight.firstTokenCount, to: &writer, roll)
+        if run.flight.isFollowed {
+            writeFinishing(run.replica.finishing.elements, run.replica.finishingCount, to: &writer, roll)
         }
     }
 
@@ -105,12 +109,12 @@ extension LiveReplica where Memory: ~Copyable {
     ) {
         writer.write(Int64(count))
         for position in 0..<count {
-            writer.write(roll.place(ofRow: Int(replica.members.elements[Int(slots[position])].request)))
+            writer.write(roll.place(ofRow: Int(run.replica.members.elements[Int(slots[position])].request)))
         }
     }
 }
 
-extension LiveIteration {
+extension ScheduledIteration {
     /// What is not in its work.
     mutating func code(_ coder: inout some ByteCoder, from start: Nanoseconds) throws(BatchingError) {
         try coder.code(&duration)

@@ -1,51 +1,23 @@
-/// A replica whose requests come as its host's time goes by: it runs up to a time, and stops there in the middle of an
-/// iteration if need be.
-///
-/// An iteration that ends after that time has been scheduled, and is under way. What its end brings (tokens, who finishes)
-/// is told to nobody before the clock gets there, and what the host wants of the running meanwhile happens at its end.
+/// A run whose requests come as its host's time goes by: rows for the requests in flight, and a goal. What is decided, and
+/// what is told of it, is the engine's.
 struct LiveReplica<Memory: LiveMemory & ~Copyable>: ~Copyable {
-    typealias UnderWay = LiveIteration
-    typealias Departure = LiveDeparture
-
     let configuration: EngineConfig
-    var replica: Replica<Memory, Unattributed>
+    var run: EngineRun<Memory, Observed>
     var rows: LiveRows
-    var events: LiveEvents
-    /// Up to here everything has happened.
-    var clock = Nanoseconds.zero
-    /// The rows in order of arrival: those who wait and never ran, then those who have not arrived; between them some of
-    /// those who have left. In front of them, and behind `positions`, nothing that matters.
+    /// The rows in order of arrival: those that wait and never ran, then those that have not arrived; between them some of
+    /// those that have left. In front of them, and behind `positions`, nothing that matters.
     var order: GrowableBuffer<UInt32>
     var positions = 0
-    /// The first position of those who have not arrived by `clock`; and how many from there on have left.
+    /// The first position of those that have not arrived by the clock; and how many from there on have left.
     var firstPending = 0
     var gapsPending = 0
-    /// Rows of those who have just been submitted, before they take their places.
+    /// Rows of requests that have just been submitted, before they take their places.
     var newcomers: GrowableBuffer<UInt32>
-    /// Rows of those who left before they ran, or were rejected: they are not used again before `order` is packed.
+    /// Rows of requests that left before they ran, or were rejected: they are not used again before `order` is packed.
     var vacated: GrowableBuffer<UInt32>
     var vacatedCount = 0
-    var underWay: UnderWay?
-    /// Whose first token the iteration under way gives.
-    var firstTokens: GrowableBuffer<LiveFirstToken>
-    var firstTokenCount = 0
-    /// Of asynchronous scheduling only.
-    var flight: LiveFlight
-    /// Running requests, by id, that leave once the iteration under way is over: as finished, or as aborted.
-    var leaving: GrowableBuffer<Departure>
-    var leavingCount = 0
-    /// Nothing can go on before somebody comes or leaves.
-    var isStuck = false
     /// Why it cannot be used any more.
     var failure: BatchingError?
-    /// Whether any may be rejected on arrival.
-    var mayReject = false
-    var rejected: Int64 = 0
-    var aborted: Int64 = 0
-    /// The row whose end is waited for; -1: none.
-    var watchedRow = -1
-    /// Whether the wait is over, too, once blocks need only be counted.
-    var endsOnceCountable = false
 
     /// The copy in which estimates run, made when the first is asked for.
     var twin: UnsafeMutablePointer<LiveReplica<Memory>>?
@@ -53,45 +25,35 @@ struct LiveReplica<Memory: LiveMemory & ~Copyable>: ~Copyable {
     var countedTwin: UnsafeMutablePointer<LiveReplica<CountedBlocks>>?
 
     /// - Parameters:
-    ///   - keepsEvents: whether anybody will want to know what happened.
+    ///   - keepsEvents: whether what happened will be asked for.
     ///   - ownsBlocks: whether it has a cache of its own from the start.
     init(
         _ configuration: EngineConfig, keepsEvents: Bool, ownsBlocks: Bool = true
     ) throws(BatchingError) {
         let policy = configuration.policy.policy
         let memory = try Memory(
-            configuration, requests: RequestColumns(count: 0), reservesBlocks: policy.reservesBlocks,
-            ownsBlocks: ownsBlocks)
+            configuration, requests: RequestColumns(count: 0),
+            reservesBlocks: policy.traits.reservesBlocks, ownsBlocks: ownsBlocks)
         let rows = try LiveRows()
         let order = try GrowableBuffer<UInt32>(capacity: 64, repeating: 0)
         let newcomers = try GrowableBuffer<UInt32>(capacity: 0, repeating: 0)
         let vacated = try GrowableBuffer<UInt32>(capacity: 0, repeating: 0)
-        let events = try LiveEvents(isWanted: keepsEvents)
-        let firstTokens = try GrowableBuffer(capacity: 0, repeating: LiveFirstToken())
-        let flight = try LiveFlight()
-        let leaving = try GrowableBuffer(capacity: 0, repeating: Departure())
-        // The wheel is small, so that it is soon copied; who is due beyond it is passed over.
+        // The wheel is small, so that it is soon copied; a request that is due beyond it is passed over.
         let survey = RequestSurvey(
             totalTokens: 0, longestPrompt: 0, longestOutput: 1000, lastArrival: .zero, isInOrderOfArrival: true)
-        let settings = ReplicaSettings(
-            configuration, reservesBlocks: policy.reservesBlocks, padsBatch: policy.padsBatch)
-        var replica = try Replica<Memory, Unattributed>(
-            RequestColumns(count: 0), results: ResultColumns(), settings: settings,
-            queueOrder: configuration.queueOrder, arrivalOrder: nil, survey: survey, memory: memory, attribution: nil,
-            iterationLog: nil, decisionLog: nil, isLive: true)
-        // Those who can never be served are turned away before the replica sees them.
+        var replica = try Replica<Memory, Observed>(
+            RequestColumns(count: 0), results: ResultColumns(), settings: ReplicaSettings(configuration, policy.traits),
+            queueOrder: configuration.queueOrder, queueKey: policy.queueKey(configuration.queueOrder),
+            arrivalOrder: nil, survey: survey, memory: memory,
+            observer: RunObserver(keepsEvents: keepsEvents), isLive: true)
         replica.mayReject = false
         try replica.keepPolicyRows(configuration)
-        self.replica = replica
+        run = try EngineRun(replica)
         self.configuration = configuration
         self.rows = rows
         self.order = order
         self.newcomers = newcomers
         self.vacated = vacated
-        self.events = events
-        self.firstTokens = firstTokens
-        self.flight = flight
-        self.leaving = leaving
         connect()
     }
 
@@ -100,26 +62,28 @@ struct LiveReplica<Memory: LiveMemory & ~Copyable>: ~Copyable {
         deallocate(countedTwin)
     }
 
-    /// Tells the replica where the columns are, which may have moved, and who comes next.
+    /// Tells the replica where the columns are, which may have moved, and which request comes next.
     mutating func connect() {
         let columns = rows.columns(count: positions)
-        replica.requests = columns
-        replica.results = rows.results
-        replica.arrivalOrder = PermutedOrder(indices: UnsafePointer(order.elements))
-        replica.waiting.replace(columns)
-        replica.memory.replace(columns)
-        replica.noteNextArrival()
+        run.replica.requests = columns
+        run.replica.results = rows.results
+        run.replica.arrivalOrder = PermutedOrder(indices: UnsafePointer(order.elements))
+        run.replica.waiting.replace(columns)
+        run.replica.memory.replace(columns)
+        run.replica.noteNextArrival()
         passPending()
     }
 
     /// Time has gone by.
     mutating func moveClock(to time: Nanoseconds) {
-        clock = max(clock, time)
+        run.clock = max(run.clock, time)
         passPending()
     }
 
     /// Whether no iteration is under way.
-    var isBetweenIterations: Bool { underWay == nil && !flight.isFlying && replica.now <= clock }
+    var isBetweenIterations: Bool {
+        run.underWay == nil && !run.flight.isFlying && run.replica.now <= run.clock
+    }
 
     /// Throws if an error has left it unusable.
     func check() throws(BatchingError) {
@@ -138,34 +102,52 @@ struct LiveReplica<Memory: LiveMemory & ~Copyable>: ~Copyable {
         gapsPending = other.gapsPending
         try vacated.assign(other.vacated, count: other.vacatedCount)
         vacatedCount = other.vacatedCount
-        try replica.assign(other.replica)
-        clock = other.clock
-        underWay = other.underWay
-        try firstTokens.assign(other.firstTokens, count: other.firstTokenCount)
-        firstTokenCount = other.firstTokenCount
-        try flight.assign(other.flight)
-        try leaving.assign(other.leaving, count: other.leavingCount)
-        leavingCount = other.leavingCount
-        isStuck = other.isStuck
+        try run.assign(other.run)
         failure = other.failure
-        mayReject = other.mayReject
-        rejected = other.rejected
-        aborted = other.aborted
         connect()
     }
 }
 
-/// The iteration that is under way.
-struct LiveIteration {
-    var work = IterationWork()
-    var duration = Nanoseconds.zero
-    /// nil: how long it takes was asked, but not answered.
-    var end: Nanoseconds?
-}
+// It runs on.
+extension LiveReplica where Memory: ~Copyable {
+    /// Runs on. If it throws for a callback, or for what that answers, nothing has been done of it, and it can be asked
+    /// again; after anything else it is unusable.
+    mutating func proceed(to goal: RunGoal) throws(BatchingError) {
+        var limits = RunLimits(
+            configuration, until: goal.time, from: goal.begin ?? run.replica.iteration, to: goal.iteration,
+            submitted: Int(truncatingIfNeeded: rows.submitted), walked: run.replica.walked)
+        run.replica.isOpen = goal.time != RunGoal.forever
+        do throws(BatchingError) {
+            _ = try run.proceed(configuration, &limits, goal)
+            try releaseEnded()
+        } catch {
+            // Also of an engine that can only be looked at from now on: nothing that it tells is after its clock.
+            moveClock(to: min(run.replica.now, goal.time))
+            let isMidway = error.kind != .cancelled && error.kind != .invalidArgument
+            if isMidway || run.replica.observer.logsFailed { failure = error }
+            if failure == nil { try releaseEnded() }
+            throw error
+        }
+        let stopsEarly = goal.time == RunGoal.forever || run.replica.iteration >= goal.iteration
+        moveClock(to: stopsEarly ? min(run.replica.now, goal.time) : goal.time)
+    }
 
-/// A running request that leaves once the iteration under way is over.
-struct LiveDeparture: BitwiseCopyable {
-    var id: Int64 = 0
-    /// As many tokens as it had to have to be finished; 0: it was aborted.
-    var output: Int32 = 0
+    /// The rows of requests that have ended can be used again.
+    mutating func releaseEnded() throws(BatchingError) {
+        let ended = run.replica.observer.endedCount
+        if ended == 0 { return }
+        var leftQueue = false
+        for position in 0..<ended {
+            try Work.row(position)
+            let row = Int(run.replica.observer.ended.elements[position])
+            if self.position(of: row) != nil {
+                try vacate(row)
+                leftQueue = true
+            } else {
+                rows.remove(row)
+            }
+        }
+        run.replica.observer.endedCount = 0
+        if leftQueue { connect() }
+    }
 }

@@ -21,8 +21,8 @@ struct LiveRoll: ~Copyable {
         _ engine: borrowing LiveReplica<Memory>
     ) throws(BatchingError) -> LiveRoll {
         var roll = try LiveRoll(count: engine.rows.count, rows: engine.rows.used)
-        let members = engine.replica.members.elements
-        var slot = engine.replica.firstRunning
+        let members = engine.run.replica.members.elements
+        var slot = engine.run.replica.firstRunning
         while slot >= 0 {
             try Work.row(roll.count)
             roll.add(members[slot].request)
@@ -30,9 +30,9 @@ struct LiveRoll: ~Copyable {
         }
         roll.running = roll.count
         try roll.addWaiting(engine)
-        for position in engine.replica.arrived..<max(engine.positions, engine.replica.arrived) {
+        for position in engine.run.replica.arrived..<max(engine.positions, engine.run.replica.arrived) {
             try Work.row(position)
-            if engine.replica.requests.isGone(Int(engine.order.elements[position])) { continue }
+            if engine.run.replica.requests.isGone(Int(engine.order.elements[position])) { continue }
             roll.add(engine.order.elements[position])
         }
         roll.pending = roll.count - roll.running - roll.preempted - roll.waiting
@@ -42,33 +42,33 @@ struct LiveRoll: ~Copyable {
     private mutating func addWaiting<Memory: LiveMemory & ~Copyable>(
         _ engine: borrowing LiveReplica<Memory>
     ) throws(BatchingError) {
-        let members = engine.replica.members.elements
-        if engine.replica.policyRows.isUsed {
+        let members = engine.run.replica.members.elements
+        if engine.run.replica.policyRows.isUsed {
             // The preempted are in front there, too.
-            let columns = engine.replica.policyRows.columns
-            for row in engine.replica.policyRows.runningCount..<engine.replica.policyRows.count {
+            let columns = engine.run.replica.policyRows.columns
+            for row in engine.run.replica.policyRows.runningCount..<engine.run.replica.policyRows.count {
                 try Work.row(row)
                 let slot = Int(columns.slot[row])
                 add(slot >= 0 ? members[slot].request : UInt32(truncatingIfNeeded: columns.unserved(row)))
                 if slot >= 0 { preempted += 1 }
             }
-        } else if engine.replica.waiting.isByArrival {
-            var slot = engine.replica.waiting.firstPreempted
+        } else if engine.run.replica.waiting.isByArrival {
+            var slot = engine.run.replica.waiting.firstPreempted
             while slot >= 0 {
                 try Work.row(count)
                 add(members[slot].request)
                 slot = Int(members[slot].next)
             }
             preempted = count - running
-            for position in engine.firstPosition..<max(engine.replica.arrived, engine.firstPosition) {
+            for position in engine.firstPosition..<max(engine.run.replica.arrived, engine.firstPosition) {
                 try Work.row(position)
-                if engine.replica.requests.isGone(Int(engine.order.elements[position])) { continue }
+                if engine.run.replica.requests.isGone(Int(engine.order.elements[position])) { continue }
                 add(engine.order.elements[position])
             }
         } else {
             for pass in 0..<2 {
                 let wasPreempted = pass == 0
-                var queue = try engine.replica.waiting.sorted()
+                var queue = try engine.run.replica.waiting.sorted()
                 while queue.count > 0 {
                     try Work.row(queue.count)
                     if (queue.top.slot >= 0) == wasPreempted { add(UInt32(truncatingIfNeeded: queue.top.request)) }

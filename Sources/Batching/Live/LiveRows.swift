@@ -217,9 +217,11 @@ struct LiveRows: ~Copyable {
     }
 
     var results: ResultColumns {
-        ResultColumns(
+        var columns = ResultColumns(
             startTime: start.elements, firstTokenTime: firstToken.elements, endTime: end.elements,
             prefixCachedTokens: cachedTokens.elements)
+        columns.slot = slot.elements
+        return columns
     }
 
     /// Becomes equal to other rows.

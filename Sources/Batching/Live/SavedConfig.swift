@@ -19,7 +19,9 @@ extension EngineConfig {
         try coder.code(bits: &watermark)
         try coder.code(&admitsOversized)
         try codeIterationTime(&coder)
-        guard policy != .custom || policyCallback != nil else { throw .missingCallback("policy_callback") }
+        guard !policy.policy.traits.asksCaller || policyCallback != nil else {
+            throw .missingCallback("policy_callback")
+        }
     }
 
     private mutating func codeIterationTime(_ coder: inout some ByteCoder) throws(BatchingError) {

@@ -46,6 +46,8 @@ protocol BlockMemory: ~Copyable {
     mutating func settle(_ slot: Int, _ member: Member, computed: Int64)
     /// A decision is made because there seem to be too few blocks.
     mutating func noteShortage()
+    /// Whether there seemed to be too few blocks where more are counted than there may be.
+    var wasShort: Bool { get }
     /// Takes back the blocks of a member.
     mutating func release(_ slot: Int, _ member: Member, computed: Int64, isPreempted: Bool)
 

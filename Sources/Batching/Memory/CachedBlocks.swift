@@ -75,16 +75,6 @@ struct CachedBlocks: BlockMemory, ~Copyable {
         hashesPerBlock = BlockSize(hashBlockSize == 0 ? 1 : max(1, blockSize / hashBlockSize))
     }
 
-    /// - Parameter reservesBlocks: no policy that does caches prefixes.
-    init(
-        _ configuration: EngineConfig, requests: RequestColumns, reservesBlocks: Bool = false,
-        ownsBlocks: Bool = true
-    ) throws(BatchingError) {
-        try self.init(
-            usable: Int(configuration.numGPUBlocks ?? 1) - 1, blockSize: configuration.blockSize, requests: requests,
-            isAsynchronous: configuration.isAsynchronous, ownsBlocks: ownsBlocks)
-    }
-
     deinit {
         for slot in 0..<tables.capacity { deallocate(reallocated: tables.elements[slot].blocks) }
     }

@@ -31,18 +31,6 @@ struct CountedBlocks: BlockMemory, ~Copyable {
         countInPhase = isReserved ? 0 : 1
     }
 
-    /// - Parameters:
-    ///   - requests: not looked at.
-    ///   - reservesBlocks: see the other initializer.
-    ///   - ownsBlocks: nothing is cached.
-    init(
-        _ configuration: EngineConfig, requests: RequestColumns, reservesBlocks: Bool, ownsBlocks: Bool = true
-    ) throws(BatchingError) {
-        try self.init(
-            usable: configuration.numGPUBlocks.map { Int($0) - 1 }, blockSize: configuration.blockSize,
-            isReserved: reservesBlocks)
-    }
-
     @inline(__always)
     var neededByDecodes: Int { Int(phases.elements[current]) }
 
@@ -170,7 +158,7 @@ struct CountedBlocks: BlockMemory, ~Copyable {
 
     /// Has as many blocks in use as another memory of the same configuration if it counts those that several members
     /// hold for each of them. So from here on no more are free than there really are.
-    mutating func count<Memory: LiveMemory & ~Copyable>(_ other: borrowing Memory, slots: Int) {
+    mutating func count<Memory: SavedMemory & ~Copyable>(_ other: borrowing Memory, slots: Int) {
         free = usable &- other.held(slots: slots)
         current = 0
         for rest in 0..<Int(truncatingIfNeeded: blockSize.tokens) {

@@ -57,13 +57,13 @@ extension Replica where Memory: ~Copyable {
         let slot = aborts.slot(request)
         let tokens = slot >= 0 ? self.tokens(slot, before: firstLost) : 0
         let wasAttributed = settings.isAsynchronous && firstLost != .max
-        if Attribution.isWanted, !wasAttributed { attributeAborted(request, at: time) }
+        if isAttributed, !wasAttributed { attributeAborted(request, at: time) }
         aborts.noteEnd(request)
         totals.aborted &+= 1
         if time > totals.duration {
             // After the last iteration: the run goes on to here.
             totals.duration = time
-            if Attribution.isWanted { ledger.extend() }
+            if isAttributed { observer.ledger.extend() }
         }
         removePolicyRow(request, slot: slot)
         if slot >= 0 {
@@ -78,7 +78,7 @@ extension Replica where Memory: ~Copyable {
         }
         results.endTime?[request] = time.seconds
         if logsDecisions {
-            try decisionLog?.append(.aborted, request, iteration: number, tokens: Int64(tokens))
+            try observer.decisionLog?.append(.aborted, request, iteration: number, tokens: Int64(tokens))
         }
     }
 
@@ -139,9 +139,9 @@ extension Replica where Memory: ~Copyable {
     private func attributeAborted(_ request: Int, at time: Nanoseconds) {
         let slot = aborts.slot(request)
         if slot >= 0 {
-            ledger.end(slot, request, at: time)
+            observer.ledger.end(slot, request, at: time)
         } else {
-            ledger.writeWaiting(request, arrival: requests.arrival(request), toEnd: time)
+            observer.ledger.writeWaiting(request, arrival: requests.arrival(request), toEnd: time)
         }
     }
 }

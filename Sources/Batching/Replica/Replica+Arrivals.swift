@@ -7,6 +7,8 @@ extension Replica where Memory: ~Copyable {
         while nextArrival <= now {
             try Work.row(arrived)
             try takeArrival()
+            // At once, since it may leave again before the policy is asked.
+            if Observation.isAny, policyRows.isUsed, observer.keepsEnded { try takeIntoPolicyRows() }
         }
     }
 
@@ -16,7 +18,7 @@ extension Replica where Memory: ~Copyable {
         let request = index(at: arrived)
         arrived &+= 1
         noteNextArrival()
-        if Attribution.isWanted { ledger.beginWaiting(request) }
+        if isAttributed { observer.ledger.beginWaiting(request) }
         if waiting.isByArrival, !mayReject {
             waiting.appendNext()
         } else {
@@ -105,25 +107,27 @@ extension Replica where Memory: ~Copyable {
         mayBeAbsent = true
         if aborts.isUsed { aborts.noteEnd(request) }
         writeUnserved(request, reason)
-        try decisionLog?.append(.rejected, request, iteration: iteration)
+        guard Observation.isAny else { return }
+        try observer.decisionLog?.append(.rejected, request, iteration: iteration)
+        try tellEnd(.rejected, request, at: now, tokens: reason.rawValue)
     }
 
     /// Writes the results of a request that never ran.
     mutating func writeUnserved(_ request: Int, _ status: RequestStatus, hasArrived: Bool = true) {
         results.startTime?[request] = .nan
         results.prefixCachedTokens?[request] = 0
-        if Attribution.isWanted, status != .aborted { writeUnservedParts(request, status, hasArrived) }
+        if isAttributed, status != .aborted { writeUnservedParts(request, status, hasArrived) }
         writeUnfinished(request, status, generated: 0, preemptions: 0)
     }
 
     @inline(never)
     private func writeUnservedParts(_ request: Int, _ status: RequestStatus, _ hasArrived: Bool) {
         if status != .unfinished, status != .stuck {
-            ledger.writeRejected(request)
+            observer.ledger.writeRejected(request)
         } else if hasArrived {
-            ledger.writeWaiting(request, arrival: requests.arrival(request), toEndOfRun: totals.duration)
+            observer.ledger.writeWaiting(request, arrival: requests.arrival(request), toEndOfRun: totals.duration)
         } else {
-            ledger.writeLate(request, arrival: requests.arrival(request), toEndOfRun: totals.duration)
+            observer.ledger.writeLate(request, arrival: requests.arrival(request), toEndOfRun: totals.duration)
         }
     }
 

@@ -64,7 +64,7 @@ extension Replica where Memory: ~Copyable {
         decoding &+= joining.count
         decodingContext &+= joining.context
         joining = Joining()
-        if Attribution.isWanted { ledger.settleJoined(at: end) }
+        if isAttributed { observer.ledger.settleJoined(at: end) }
         try takeDue(end)
         decodingContext &+= Int64(decoding)
         memory.advance()
@@ -89,7 +89,7 @@ extension Replica where Memory: ~Copyable {
             let next = Int(member.pointee.nextOfKind)
             if _slowPath(member.pointee.due != iteration) {
                 dueLists.insert(slot, members.elements)
-            } else if Attribution.isWanted, member.pointee.output < target(slot), ledger.phase(slot) != .held {
+            } else if isAttributed, member.pointee.output < target(slot), observer.ledger.phase(slot) != .held {
                 hold(slot, at: end)
             } else if _slowPath(member.pointee.ending == .unforeseen) {
                 try reachEnd(slot, end)
@@ -112,7 +112,7 @@ extension Replica where Memory: ~Copyable {
     /// The member of a padded batch has its own last token, and is due again when the batch is done.
     @inline(never)
     private mutating func hold(_ slot: Int, at end: Nanoseconds) {
-        ledger.enter(.held, slot, at: end)
+        observer.ledger.enter(.held, slot, at: end)
         let member = members.elements + slot
         member.pointee.due = iteration &+ Int64(target(slot) &- member.pointee.output)
         dueLists.insert(slot, members.elements)
@@ -132,10 +132,10 @@ extension Replica where Memory: ~Copyable {
         member.pointee.computed &+= Int64(member.pointee.chunk)
         member.pointee.chunk = 0
         guard member.pointee.computed == member.pointee.known else {
-            if Attribution.isWanted, isDecode(member.pointee) { ledger.enter(.decode, slot, at: end) }
+            if isAttributed, isDecode(member.pointee) { observer.ledger.enter(.decode, slot, at: end) }
             return
         }
-        if Attribution.isWanted { ledger.enter(.decode, slot, at: end) }
+        if isAttributed { observer.ledger.enter(.decode, slot, at: end) }
         member.pointee.generated &+= 1
         if keepsTokenRuns { tokenRuns.elements[slot].add(iteration &- 1) }
         totals.prefills &+= 1
@@ -151,8 +151,8 @@ extension Replica where Memory: ~Copyable {
                 try appendFinishing(slot, end)
             }
         } else {
-            if Attribution.isWanted, member.pointee.generated == member.pointee.output {
-                ledger.enter(.held, slot, at: end)
+            if isAttributed, member.pointee.generated == member.pointee.output {
+                observer.ledger.enter(.held, slot, at: end)
             }
             joinDecoding(slot)
         }
@@ -162,7 +162,7 @@ extension Replica where Memory: ~Copyable {
     private mutating func appendFinishing(
         _ slot: Int, _ end: Nanoseconds, as state: Member.State = .finishing
     ) throws(BatchingError) {
-        if Attribution.isWanted { ledger.end(slot, Int(members.elements[slot].request), at: end) }
+        if isAttributed { observer.ledger.end(slot, Int(members.elements[slot].request), at: end) }
         members.elements[slot].state = state
         try finishing.reserve(finishingCount &+ 1)
         finishing.elements[finishingCount] = Int32(truncatingIfNeeded: slot)
@@ -236,8 +236,9 @@ extension Replica where Memory: ~Copyable {
         giveBack(slot)
         if aborts.isUsed { aborts.noteEnd(request) }
         if logsDecisions {
-            try decisionLog?.append(.finished, request, iteration: iteration, tokens: Int64(tokens))
+            try observer.decisionLog?.append(.finished, request, iteration: iteration, tokens: Int64(tokens))
         }
+        if Observation.isAny { try tellEnd(.finished, request, at: end, tokens: tokens) }
     }
 
     /// Takes a member out of what is counted or looked at: its tokens are in itself.
@@ -260,7 +261,7 @@ extension Replica where Memory: ~Copyable {
             writeUnfinished(
                 Int(member.request), status, generated: tokens,
                 preemptions: isPreempted ? histories.elements[slot].preemptions : 0)
-            if Attribution.isWanted { ledger.end(slot, Int(member.request), at: totals.duration) }
+            if isAttributed { observer.ledger.end(slot, Int(member.request), at: totals.duration) }
             totals.tokens &+= Int64(tokens)
             if isPreempted, member.state != .waiting {
                 if member.state == .decoding { members.elements[slot].computed &+= iteration }
@@ -292,7 +293,6 @@ extension Replica where Memory: ~Copyable {
                 column[position] = -1
             }
         }
-        try iterationLog?.rows.finish()
-        try decisionLog?.rows.finish()
+        if Observation.isAny { try observer.finishLogs() }
     }
 }

@@ -20,12 +20,13 @@ extension Replica where Memory: ~Copyable {
         try histories.reserve(slotCount &+ 1, asks: asks)
         if keepsTokenRuns { try tokenRuns.reserve(histories.capacity, asks: asks) }
         try memory.reserve(slots: histories.capacity)
-        if Attribution.isWanted { try ledger.reserve(slots: histories.capacity) }
+        if isAttributed { try observer.ledger.reserve(slots: histories.capacity) }
         try members.reserve(slotCount &+ 1, asks: asks)
     }
 
     @inline(__always)
     mutating func giveBack(_ slot: Int) {
+        if Observation.isAny { results.slot?[Int(members.elements[slot].request)] = -1 }
         members.elements[slot].state = .none
         members.elements[slot].next = Int32(truncatingIfNeeded: firstFree)
         firstFree = slot
@@ -144,7 +145,7 @@ extension Replica where Memory: ~Copyable {
     func goal(_ slot: Int) -> Int32 {
         // Before that comes up, the member is gone.
         if members.elements[slot].ending == .reached { return members.elements[slot].output &+ 2 }
-        return Attribution.isWanted && ledger.phase(slot) != .held ? members.elements[slot].output : target(slot)
+        return isAttributed && observer.ledger.phase(slot) != .held ? members.elements[slot].output : target(slot)
     }
 
     /// Tokens that the member, in whatever state, has generated in the iterations before `iteration`.

@@ -2,7 +2,7 @@
 extension Replica where Memory: ~Copyable {
     /// Keeps rows for a custom policy, if there is one.
     mutating func keepPolicyRows(_ configuration: EngineConfig) throws(BatchingError) {
-        guard configuration.policy == .custom, let policy = configuration.policyCallback else { return }
+        guard settings.asksCaller, let policy = configuration.policyCallback else { return }
         var limits = PolicyView.Contents(PolicyColumns.none)
         limits.maxNumSeqs = settings.maxNumSeqs
         limits.maxNumBatchedTokens = settings.maxNumBatchedTokens
@@ -92,7 +92,7 @@ extension Replica where Memory: ~Copyable {
     mutating func logWaitingRows() throws(BatchingError) {
         let columns = policyRows.columns
         for row in policyRows.runningCount..<policyRows.count {
-            try decisionLog?.append(.waiting, Int(columns.request[row]), iteration: iteration)
+            try observer.decisionLog?.append(.waiting, Int(columns.request[row]), iteration: iteration)
         }
     }
 }

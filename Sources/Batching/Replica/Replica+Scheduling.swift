@@ -174,7 +174,7 @@ extension Replica where Memory: ~Copyable {
         case .catchingUp: removeCatchingUp(slot)
         default: break
         }
-        if Attribution.isWanted { ledger.enter(.preempted, slot, at: ledger.clock) }
+        if isAttributed { observer.ledger.enter(.preempted, slot, at: observer.ledger.clock) }
         if members[slot].wasPreempted {
             noteRecomputed(slot)
         } else {
@@ -196,7 +196,7 @@ extension Replica where Memory: ~Copyable {
         preempted &+= 1
         totals.preemptions &+= 1
         if logsDecisions {
-            try decisionLog?.append(.preempted, Int(members[slot].request), iteration: iteration)
+            try observer.decisionLog?.append(.preempted, Int(members[slot].request), iteration: iteration)
         }
     }
 
@@ -243,8 +243,8 @@ extension Replica where Memory: ~Copyable {
             members.elements[slot] = member
             if notesAdmissions { noteAdmission(candidate.request, slot) }
             results.startTime?[candidate.request] = now.seconds
-            if Attribution.isWanted {
-                ledger.admit(candidate.request, arrival: requests.arrival(candidate.request), slot)
+            if isAttributed {
+                observer.ledger.admit(candidate.request, arrival: requests.arrival(candidate.request), slot)
             }
             let cached = Memory.findsPrefixes ? computed : 0
             results.prefixCachedTokens?[candidate.request] = Int32(truncatingIfNeeded: cached)
@@ -259,7 +259,7 @@ extension Replica where Memory: ~Copyable {
         if settings.padsBatch || computed &+ tokens < members.elements[slot].known {
             members.elements[slot].chunk = Int32(truncatingIfNeeded: tokens)
             appendCatchingUp(slot)
-            if Attribution.isWanted, settings.hasInstantPrefill { try ledger.join(slot, decodesAtOnce: true) }
+            if isAttributed, settings.hasInstantPrefill { try observer.ledger.join(slot, decodesAtOnce: true) }
         } else {
             try joinAtOnce(slot, tokens: tokens)
         }
@@ -271,6 +271,7 @@ extension Replica where Memory: ~Copyable {
         if settings.isAsynchronous { members.elements[slot].ending = ending(request) }
         if keepsTokenRuns { tokenRuns.elements[slot] = TokenRun() }
         if aborts.isUsed { aborts.noteAdmission(request, slot) }
+        if Observation.isAny { results.slot?[request] = Int32(truncatingIfNeeded: slot) }
     }
 
     /// Whether asynchronous scheduling will know in time that the answer to a request ends.
@@ -285,7 +286,7 @@ extension Replica where Memory: ~Copyable {
         let member = members.elements + slot
         let known = member.pointee.known
         let decodesAtOnce = settings.hasInstantPrefill || (tokens == 1 && member.pointee.generated > 0)
-        if Attribution.isWanted { try ledger.join(slot, decodesAtOnce: decodesAtOnce) }
+        if isAttributed { try observer.ledger.join(slot, decodesAtOnce: decodesAtOnce) }
         if decodesAtOnce {
             joining.decodes &+= 1
             joining.decodeContext &+= known
@@ -314,14 +315,14 @@ extension Replica where Memory: ~Copyable {
     /// Admits the waiting in order, each with its whole prompt, until one finds no slot or no KV blocks.
     @inline(__always)
     mutating func admitWhole() throws(BatchingError) {
-        if Attribution.isWanted { ledger.isShortOfMemory = false }
+        if isAttributed { observer.ledger.isShortOfMemory = false }
         while waiting.count > 0, runningCount < settings.maxNumSeqs {
             let candidate = firstWaiting()
             let known = known(candidate)
             let room =
                 settings.reservesBlocks ? prompt(candidate.request) &+ output(candidate.request) : known
             if memory.blockSize.holding(room) > memory.free {
-                if Attribution.isWanted { ledger.isShortOfMemory = true }
+                if isAttributed { observer.ledger.isShortOfMemory = true }
                 return
             }
             let computed = settings.hasInstantPrefill ? known &- 1 : 0

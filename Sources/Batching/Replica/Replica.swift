@@ -17,8 +17,9 @@ struct ReplicaSettings {
     let limitsPrompts: Bool
     let reservesBlocks: Bool
     let padsBatch: Bool
+    let asksCaller: Bool
 
-    init(_ configuration: EngineConfig, reservesBlocks: Bool, padsBatch: Bool) {
+    init(_ configuration: EngineConfig, _ traits: PolicyTraits) {
         let threshold = configuration.longPrefillTokenThreshold
         maxNumSeqs = Int(configuration.maxNumSeqs)
         maxNumBatchedTokens = configuration.maxNumBatchedTokens
@@ -30,10 +31,11 @@ struct ReplicaSettings {
         maxQueueDelay = Nanoseconds(validSeconds: configuration.maxQueueDelay)
         watermarkBlocks = Int(configuration.watermark * Double(configuration.numGPUBlocks ?? 0))
         admitsOversized = configuration.admitsOversized
-        isAsynchronous = configuration.policy == .vllm && configuration.isAsynchronous
-        limitsPrompts = configuration.policy == .vllm && !configuration.chunksPrefill
-        self.reservesBlocks = reservesBlocks
-        self.padsBatch = padsBatch
+        isAsynchronous = traits.schedulesAhead && configuration.isAsynchronous
+        limitsPrompts = traits.chunksPrompts && !configuration.chunksPrefill
+        reservesBlocks = traits.reservesBlocks
+        padsBatch = traits.padsBatch
+        asksCaller = traits.asksCaller
     }
 }
 
@@ -45,7 +47,7 @@ struct ReplicaSettings {
 /// others, those that catch up, are few: they are linked, in order of admission, and looked at.
 ///
 /// Its functions are mutating or inlined even where they change nothing: to lend itself to any other, it would be copied.
-struct Replica<Memory: BlockMemory & ~Copyable, Attribution: AttributionChoice>: ~Copyable {
+struct Replica<Memory: BlockMemory & ~Copyable, Observation: ObservationChoice>: ~Copyable {
     static var none: Int { -1 }
 
     var requests: RequestColumns
@@ -126,23 +128,19 @@ struct Replica<Memory: BlockMemory & ~Copyable, Attribution: AttributionChoice>:
     var walked: Int64 = 0
 
     var totals = RunTotals()
-    /// Kept up to date only if `Attribution.isWanted`.
-    var ledger: AttributionLedger
-    var iterationLog: IterationLog?
-    var decisionLog: DecisionLog?
-    let logsIterations: Bool
-    let logsDecisions: Bool
+    /// Told of what happens, if anything is to be.
+    var observer: RunObserver
     /// For the log of queues: by position in order of arrival, up to which position no request waits, as far as is
     /// known. 0: it is not.
     var absentEnds: GrowableBuffer<UInt32>
 
     init(
         _ requests: RequestColumns, results: ResultColumns, settings: ReplicaSettings, queueOrder: QueueOrder,
+        queueKey: QueueKey?,
         arrivalOrder: PermutedOrder?, survey: RequestSurvey, memory: consuming Memory,
-        attribution: AttributionColumns?, iterationLog: IterationLog?, decisionLog: DecisionLog?,
-        isLive: Bool = false
+        observer: consuming RunObserver, isLive: Bool = false
     ) throws(BatchingError) {
-        let waiting = try WaitingQueue(requests, order: queueOrder)
+        let waiting = try WaitingQueue(requests, order: queueOrder, key: queueKey)
         let members = try GrowableBuffer(capacity: 64, repeating: Member())
         let histories = try GrowableBuffer(capacity: 64, repeating: MemberHistory())
         let dueLists = try DueLists(longestDelay: survey.longestOutput)
@@ -150,7 +148,6 @@ struct Replica<Memory: BlockMemory & ~Copyable, Attribution: AttributionChoice>:
         let firstTokens = try GrowableBuffer<UInt32>(capacity: 0, repeating: 0)
         let victims = try GrowableBuffer<UInt32>(capacity: 0, repeating: 0)
         let absentEnds = try GrowableBuffer<UInt32>(capacity: 0, repeating: 0)
-        let ledger = try AttributionLedger(Attribution.isWanted ? attribution : nil, count: requests.count)
         try memory.reserve(slots: 64)
         let aborts = try AbortTimes(requests)
         let keepsTokenRuns = isLive || aborts.isUsed
@@ -174,11 +171,7 @@ struct Replica<Memory: BlockMemory & ~Copyable, Attribution: AttributionChoice>:
         self.firstTokens = firstTokens
         self.victims = victims
         self.absentEnds = absentEnds
-        self.ledger = ledger
-        self.iterationLog = iterationLog
-        self.decisionLog = decisionLog
-        logsIterations = iterationLog != nil
-        logsDecisions = decisionLog != nil
+        self.observer = observer
         if requests.count > 0 { nextArrival = requests.arrival(index(at: 0)) }
         mayReject = anyIsTooLong(survey)
     }
@@ -276,5 +269,36 @@ struct RunTotals {
         peakRunning = max(peakRunning, work.running)
         peakWaiting = max(peakWaiting, work.waiting)
         peakUsedBlocks = max(peakUsedBlocks, work.usedBlocks)
+    }
+}
+
+// What is told, if anything is.
+extension Replica where Memory: ~Copyable {
+    mutating func tell(
+        _ event: LiveEngineEvent, _ request: Int, at time: Nanoseconds, tokens: Int32
+    ) throws(BatchingError) {
+        try observer.events.append(event, requests.id(request), at: time, tokens: tokens)
+    }
+
+    /// A request has finished, was rejected, or has left.
+    mutating func tellEnd(
+        _ event: LiveEngineEvent, _ request: Int, at time: Nanoseconds, tokens: Int32
+    ) throws(BatchingError) {
+        try observer.noteEnd(request)
+        try tell(event, request, at: time, tokens: tokens)
+    }
+
+    /// Whether, unless blocks run out, no request looks into the cache any more: none waits, or will come.
+    var isCountable: Bool { waiting.count == 0 && !hasArrivals }
+
+    /// Whether it is told where the time of the requests goes.
+    var isAttributed: Bool {
+        @inline(__always) get { Observation.isAny && observer.attributes }
+    }
+    var logsIterations: Bool {
+        @inline(__always) get { Observation.isAny && observer.iterationLog != nil }
+    }
+    var logsDecisions: Bool {
+        @inline(__always) get { Observation.isAny && observer.decisionLog != nil }
     }
 }

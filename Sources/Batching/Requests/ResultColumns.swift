@@ -9,6 +9,8 @@ public struct ResultColumns {
     let preemptions: UnsafeMutablePointer<Int32>?
     let prefixCachedTokens: UnsafeMutablePointer<Int32>?
     let status: UnsafeMutablePointer<Int32>?
+    /// Where the replica keeps a request that runs, or was preempted; -1: nowhere. Only for an engine that runs on.
+    var slot: UnsafeMutablePointer<Int32>?
 
     /// Each column has at least as many elements as there are requests.
     /// - Parameters:

@@ -1,20 +1,18 @@
 /// Continuous batching: a request joins whenever a slot is free, its whole prompt in one iteration, and leaves when it is
 /// done. KV blocks are given as tokens come; when they run out, the last of the running is preempted.
 enum ContinuousPolicy: SchedulingPolicy {
-    static var reservesBlocks: Bool { false }
-    static var padsBatch: Bool { false }
-    static var schedulesAhead: Bool { false }
+    static var traits: PolicyTraits { PolicyTraits() }
 
     @inline(__always)
-    static func schedule<Memory: BlockMemory & ~Copyable, Attribution: AttributionChoice>(
-        _ replica: inout Replica<Memory, Attribution>
+    static func schedule<Memory: BlockMemory & ~Copyable, Observation: ObservationChoice>(
+        _ replica: inout Replica<Memory, Observation>
     ) throws(BatchingError) -> Nanoseconds? {
         var budget = Int64.max
         try replica.scheduleRunning(budget: &budget, threshold: Int64.max)
         if replica.preempted == 0 {
             try replica.admitWhole()
-        } else if Attribution.isWanted {
-            replica.ledger.isShortOfMemory = true
+        } else if replica.isAttributed {
+            replica.observer.ledger.isShortOfMemory = true
         }
         return nil
     }

@@ -1,23 +1,34 @@
 /// A policy of the caller's: it is shown a row for each request in the system, and its answer is checked before anything
 /// of it is done.
 enum CustomPolicy: SchedulingPolicy {
-    static var reservesBlocks: Bool { false }
-    static var padsBatch: Bool { false }
-    static var schedulesAhead: Bool { false }
+    static var traits: PolicyTraits { PolicyTraits(asksCaller: true) }
     static var coastsBesideWaiting: Bool { true }
 
+    static func check(_ configuration: EngineConfig) throws(BatchingError) {
+        guard configuration.policyCallback != nil else {
+            throw BatchingError(.nullPointer, "policy_callback is NULL: it is required by policy custom")
+        }
+        guard configuration.queueOrder == .arrival else {
+            let order = configuration.queueOrder.rawValue
+            throw .invalid("queue_order", order, "must be 0 with policy custom, which orders the waiting")
+        }
+        guard !configuration.isAsynchronous else {
+            throw .invalid("async_scheduling", 1, "must be 0 with policy custom")
+        }
+    }
+
     @inline(__always)
-    static func mayCoast<Memory: BlockMemory & ~Copyable, Attribution: AttributionChoice>(
-        _ replica: borrowing Replica<Memory, Attribution>
+    static func mayCoast<Memory: BlockMemory & ~Copyable, Observation: ObservationChoice>(
+        _ replica: borrowing Replica<Memory, Observation>
     ) -> Bool {
         // Coasting takes it that who waits does not wait for memory.
-        if Attribution.isWanted, replica.ledger.isShortOfMemory { return false }
+        if replica.isAttributed, replica.observer.ledger.isShortOfMemory { return false }
         return replica.goesOnUnasked()
     }
 
     @inline(__always)
-    static func schedule<Memory: BlockMemory & ~Copyable, Attribution: AttributionChoice>(
-        _ replica: inout Replica<Memory, Attribution>
+    static func schedule<Memory: BlockMemory & ~Copyable, Observation: ObservationChoice>(
+        _ replica: inout Replica<Memory, Observation>
     ) throws(BatchingError) -> Nanoseconds? {
         if replica.goesOnUnasked() {
             replica.memory.growDecodes(replica.members.elements, admittedBefore: .max)
@@ -28,8 +39,8 @@ enum CustomPolicy: SchedulingPolicy {
 
     /// Apart from the loop, which has its registers for the iterations in which nobody is asked.
     @inline(never)
-    private static func ask<Memory: BlockMemory & ~Copyable, Attribution: AttributionChoice>(
-        _ replica: inout Replica<Memory, Attribution>
+    private static func ask<Memory: BlockMemory & ~Copyable, Observation: ObservationChoice>(
+        _ replica: inout Replica<Memory, Observation>
     ) throws(BatchingError) -> Nanoseconds? {
         try replica.updatePolicyRows()
         replica.walked &+= Int64(replica.policyRows.count)
@@ -64,8 +75,8 @@ enum CustomPolicy: SchedulingPolicy {
         }
         replica.policyRows.holdsUntilChange = decision.holdsUntilChange
         if sums.tokens > 0 { replica.policyRows.waits = 0 }
-        if Attribution.isWanted {
-            replica.ledger.isShortOfMemory = answer.preemptedCount > 0 || decision.isShortOfMemory
+        if replica.isAttributed {
+            replica.observer.ledger.isShortOfMemory = answer.preemptedCount > 0 || decision.isShortOfMemory
         }
         return nil
     }

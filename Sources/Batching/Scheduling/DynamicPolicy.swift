@@ -1,12 +1,10 @@
 /// Dynamic batching: a batch forms when it is full or its oldest member has waited `maxQueueDelay`; then as static.
 enum DynamicPolicy: SchedulingPolicy {
-    static var reservesBlocks: Bool { true }
-    static var padsBatch: Bool { true }
-    static var schedulesAhead: Bool { false }
+    static var traits: PolicyTraits { PolicyTraits(reservesBlocks: true, padsBatch: true) }
 
     @inline(__always)
-    static func schedule<Memory: BlockMemory & ~Copyable, Attribution: AttributionChoice>(
-        _ replica: inout Replica<Memory, Attribution>
+    static func schedule<Memory: BlockMemory & ~Copyable, Observation: ObservationChoice>(
+        _ replica: inout Replica<Memory, Observation>
     ) throws(BatchingError) -> Nanoseconds? {
         // Everyone in a batch computes one token, those who are done as padding.
         if replica.runningCount > 0 { return nil }

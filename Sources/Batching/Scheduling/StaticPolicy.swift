@@ -1,13 +1,11 @@
 /// Static batching: a batch forms when `maxNumSeqs` requests have arrived, or none are left to come; it runs until its
 /// longest member is done, the others as padding, and only then makes room for the next.
 enum StaticPolicy: SchedulingPolicy {
-    static var reservesBlocks: Bool { true }
-    static var padsBatch: Bool { true }
-    static var schedulesAhead: Bool { false }
+    static var traits: PolicyTraits { PolicyTraits(reservesBlocks: true, padsBatch: true) }
 
     @inline(__always)
-    static func schedule<Memory: BlockMemory & ~Copyable, Attribution: AttributionChoice>(
-        _ replica: inout Replica<Memory, Attribution>
+    static func schedule<Memory: BlockMemory & ~Copyable, Observation: ObservationChoice>(
+        _ replica: inout Replica<Memory, Observation>
     ) throws(BatchingError) -> Nanoseconds? {
         // Everyone in a batch computes one token, those who are done as padding.
         if replica.runningCount > 0 { return nil }

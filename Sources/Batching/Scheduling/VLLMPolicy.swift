@@ -1,13 +1,18 @@
 /// What vLLM 0.33's V1 scheduler decides (vllm/v1/core/sched/scheduler.py): the running first, in order of admission,
 /// then, if nobody was preempted, the waiting, in order until one does not fit.
 enum VLLMPolicy: SchedulingPolicy {
-    static var reservesBlocks: Bool { false }
-    static var padsBatch: Bool { false }
-    static var schedulesAhead: Bool { true }
+    static var traits: PolicyTraits { PolicyTraits(schedulesAhead: true, chunksPrompts: true, findsPrefixes: true) }
+
+    static func check(_ configuration: EngineConfig) throws(BatchingError) {
+        let (budget, slots) = (configuration.maxNumBatchedTokens, configuration.maxNumSeqs)
+        guard budget >= slots else {
+            throw .invalid("max_num_batched_tokens", budget, "must be at least max_num_seqs, which is \(slots)")
+        }
+    }
 
     @inline(__always)
-    static func schedule<Memory: BlockMemory & ~Copyable, Attribution: AttributionChoice>(
-        _ replica: inout Replica<Memory, Attribution>
+    static func schedule<Memory: BlockMemory & ~Copyable, Observation: ObservationChoice>(
+        _ replica: inout Replica<Memory, Observation>
     ) throws(BatchingError) -> Nanoseconds? {
         let settings = replica.settings
         // The threshold keeps a long prompt from delaying others: it does not hold if there are none.
@@ -15,7 +20,7 @@ enum VLLMPolicy: SchedulingPolicy {
         let threshold = isAlone ? Int64.max : settings.longPrefillTokenThreshold
         var budget = settings.maxNumBatchedTokens
         try replica.scheduleRunning(budget: &budget, threshold: threshold)
-        if Attribution.isWanted { replica.ledger.isShortOfMemory = replica.preempted > 0 }
+        if replica.isAttributed { replica.observer.ledger.isShortOfMemory = replica.preempted > 0 }
         guard replica.preempted == 0 else { return nil }
         while budget > 0, replica.waiting.count > 0, replica.runningCount < settings.maxNumSeqs {
             if try !admitFirst(&replica, &budget, threshold) { break }
@@ -25,8 +30,8 @@ enum VLLMPolicy: SchedulingPolicy {
 
     /// Admits the first of the waiting if it fits. Nobody overtakes it.
     @inline(__always)
-    private static func admitFirst<Memory: BlockMemory & ~Copyable, Attribution: AttributionChoice>(
-        _ replica: inout Replica<Memory, Attribution>, _ budget: inout Int64, _ threshold: Int64
+    private static func admitFirst<Memory: BlockMemory & ~Copyable, Observation: ObservationChoice>(
+        _ replica: inout Replica<Memory, Observation>, _ budget: inout Int64, _ threshold: Int64
     ) throws(BatchingError) -> Bool {
         let settings = replica.settings
         let blockSize = replica.memory.blockSize
@@ -43,7 +48,7 @@ enum VLLMPolicy: SchedulingPolicy {
         let needed = blockSize.holding(grown) &- hit.blocks &+ hit.idle &+ watermark
         if needed > replica.memory.free {
             replica.memory.noteShortage()
-            if Attribution.isWanted { replica.ledger.isShortOfMemory = true }
+            if replica.isAttributed { replica.observer.ledger.isShortOfMemory = true }
             return false
         }
         try replica.admit(candidate, hit, computed: computed, tokens: tokens, room: computed &+ tokens)

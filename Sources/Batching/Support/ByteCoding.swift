@@ -16,20 +16,6 @@ extension ByteCoder {
         try code(&byte, from: 0, to: 1)
         flag = byte == 1
     }
-
-    mutating func code(_ time: inout Nanoseconds, from least: Nanoseconds = .zero) throws(BatchingError) {
-        try code(&time.count, from: least.count, to: Nanoseconds.maximum.count)
-    }
-
-    /// A time in seconds, or, if that is allowed, not-a-number, of which there is one.
-    mutating func code(seconds: inout Double, orNaN mayBeNaN: Bool = false) throws(BatchingError) {
-        var bits = seconds.isNaN ? Double.nan.bitPattern : seconds.bitPattern
-        try code(&bits)
-        seconds = Double(bitPattern: bits)
-        guard Nanoseconds.holds(seconds) || (mayBeNaN && bits == Double.nan.bitPattern) else {
-            throw .corrupt("a time is out of its range")
-        }
-    }
 }
 
 /// Bytes out.
@@ -113,13 +99,6 @@ struct ByteReader: ByteCoder {
     mutating func integer(_ range: ClosedRange<Int64>) throws(BatchingError) -> Int64 {
         let value = try read(Int64.self)
         guard range.contains(value) else { throw .corrupt("a number is out of its range") }
-        return value
-    }
-
-    /// A latency in nanoseconds.
-    mutating func latency() throws(BatchingError) -> Double {
-        let value = Double(bitPattern: try read(UInt64.self))
-        guard value >= 0, value <= 0x1p63, value.sign == .plus else { throw .corrupt("a latency is out of its range") }
         return value
     }
 

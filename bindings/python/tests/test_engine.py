@@ -267,10 +267,6 @@ def test_a_constant_time_in_the_c_interface(name: str) -> None:
     model, base, end = TIME_MODELS[name]
     config, requests = structs.batching_engine_config(), structs.batching_requests()
     summary = structs.batching_summary()
-        structs.batching_engine_config(),
-        structs.batching_requests(),
-        structs.batching_summary(),
-    )
     library.batching_engine_config_init(ctypes.byref(config), ctypes.sizeof(config))
     library.batching_requests_init(ctypes.byref(requests), ctypes.sizeof(requests))
     library.batching_summary_init(ctypes.byref(summary), ctypes.sizeof(summary))

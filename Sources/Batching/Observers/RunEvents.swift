@@ -1,5 +1,5 @@
 /// What happened to a request of an engine that runs on.
-struct LiveEvent: BitwiseCopyable {
+struct RunEvent: BitwiseCopyable {
     var time = Nanoseconds.zero
     var id: Int64 = 0
     var event: Int32 = 0
@@ -7,8 +7,8 @@ struct LiveEvent: BitwiseCopyable {
 }
 
 /// What happened since it was last asked, in order of time.
-struct LiveEvents: ~Copyable {
-    private var events: GrowableBuffer<LiveEvent>
+struct RunEvents: ~Copyable {
+    private var events: GrowableBuffer<RunEvent>
     private var first = 0
     private var end = 0
     /// Whether anything is kept.
@@ -17,7 +17,7 @@ struct LiveEvents: ~Copyable {
     var count: Int { end - first }
 
     init(isWanted: Bool) throws(BatchingError) {
-        events = try GrowableBuffer(capacity: isWanted ? 64 : 0, repeating: LiveEvent())
+        events = try GrowableBuffer(capacity: isWanted ? 64 : 0, repeating: RunEvent())
         self.isWanted = isWanted
     }
 
@@ -26,11 +26,11 @@ struct LiveEvents: ~Copyable {
         _ event: LiveEngineEvent, _ id: Int64, at time: Nanoseconds, tokens: Int32 = 0
     ) throws(BatchingError) {
         if isWanted {
-            try push(LiveEvent(time: time, id: id, event: event.rawValue, tokens: tokens))
+            try push(RunEvent(time: time, id: id, event: event.rawValue, tokens: tokens))
         }
     }
 
-    mutating func push(_ event: LiveEvent) throws(BatchingError) {
+    mutating func push(_ event: RunEvent) throws(BatchingError) {
         try makeRoom()
         events.elements[end] = event
         end += 1
@@ -51,11 +51,11 @@ struct LiveEvents: ~Copyable {
     }
 
     /// One of those that have not been taken.
-    subscript(position: Int) -> LiveEvent { events.elements[first + position] }
+    subscript(position: Int) -> RunEvent { events.elements[first + position] }
 
     /// Hands over the first, and forgets them.
     mutating func take(
-        atMost capacity: Int, _ body: (Int, LiveEvent) -> Void
+        atMost capacity: Int, _ body: (Int, RunEvent) -> Void
     ) throws(BatchingError) -> Int {
         let taken = min(capacity, count)
         for position in 0..<taken {

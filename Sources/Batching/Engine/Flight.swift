@@ -1,11 +1,11 @@
-/// Who has a first token when an iteration ends. A request is still the same if its row has the same rank.
-struct LiveFirstToken: BitwiseCopyable {
-    var row: UInt32 = 0
+/// A request that has a first token when an iteration ends. It is still the same if it has the same rank.
+struct FirstToken: BitwiseCopyable {
+    var request: UInt32 = 0
     var rank: Int64 = 0
 }
 
-/// Asynchronously: the batch that runs while the next one is scheduled.
-struct LiveFlight: ~Copyable {
+/// Asynchronously: the batch that runs, or has run, while the next one is scheduled.
+struct Flight: ~Copyable {
     var isFlying = false
     /// Whether the batch after it has been scheduled: then this one lands before anything else happens.
     var isFollowed = false
@@ -17,17 +17,20 @@ struct LiveFlight: ~Copyable {
     /// Slots of those whose last token it gives.
     var finishing: GrowableBuffer<Int32>
     var finishingCount = 0
-    var firstTokens: GrowableBuffer<LiveFirstToken>
+    var firstTokens: GrowableBuffer<FirstToken>
     var firstTokenCount = 0
+    /// For the log: it, and the one that was scheduled after it.
+    var iteration = CompletedIteration()
+    var next = CompletedIteration()
 
     init() throws(BatchingError) {
         let finishing = try GrowableBuffer<Int32>(capacity: 0, repeating: 0)
-        let firstTokens = try GrowableBuffer(capacity: 0, repeating: LiveFirstToken())
+        let firstTokens = try GrowableBuffer(capacity: 0, repeating: FirstToken())
         self.finishing = finishing
         self.firstTokens = firstTokens
     }
 
-    mutating func assign(_ other: borrowing LiveFlight) throws(BatchingError) {
+    mutating func assign(_ other: borrowing Flight) throws(BatchingError) {
         isFlying = other.isFlying
         isFollowed = other.isFollowed
         number = other.number

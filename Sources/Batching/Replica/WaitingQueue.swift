@@ -1,13 +1,3 @@
-/// In which order the waiting are admitted. The raw values are those of the C header.
-public enum QueueOrder: Int32, CaseIterable, Sendable {
-    /// First come, first served.
-    case arrival = 0
-    /// Lowest value first, then arrival, then `tieBreak`. When blocks run out, the least urgent is preempted.
-    case priority = 100
-    /// Shortest output first, then arrival, then `tieBreak`: an oracle, since no server knows the output's length.
-    case shortestOutput = 200
-}
-
 /// The requests that wait. By arrival it needs no memory: those that never ran are a stretch of the caller's columns, and
 /// those preempted, who come before them, are linked through their slots. In any other order it is a heap.
 struct WaitingQueue: ~Copyable {
@@ -29,6 +19,9 @@ struct WaitingQueue: ~Copyable {
     }
 
     let order: QueueOrder
+    /// nil: by arrival.
+    private let key: QueueKey?
+    let isByArrival: Bool
     private var requests: RequestColumns
     /// By arrival: the one preempted last; -1 if there is none.
     private var lastPreempted = -1
@@ -43,18 +36,17 @@ struct WaitingQueue: ~Copyable {
     private var earliest: Int64 = -1
     private(set) var count = 0
 
-    init(_ requests: RequestColumns, order: QueueOrder) throws(BatchingError) {
-        let heap = try GrowableBuffer(capacity: order == .arrival ? 0 : 64, repeating: Entry())
+    init(_ requests: RequestColumns, order: QueueOrder, key: QueueKey?) throws(BatchingError) {
+        let heap = try GrowableBuffer(capacity: key == nil ? 0 : 64, repeating: Entry())
         let places = try GrowableBuffer<UInt32>(capacity: 0, repeating: 0)
         self.heap = heap
         self.places = places
         keepsPlaces = requests.abortTime != nil
         self.requests = requests
         self.order = order
+        self.key = key
+        isByArrival = key == nil
     }
-
-    @inline(__always)
-    var isByArrival: Bool { order == .arrival }
 
     /// By arrival: the next request in the caller's columns arrives; or somebody waits whom a policy keeps by itself.
     @inline(__always)
@@ -188,7 +180,7 @@ struct WaitingQueue: ~Copyable {
 
     /// A copy of a queue that is a heap, to be emptied in order.
     func sorted() throws(BatchingError) -> WaitingQueue {
-        var copy = try WaitingQueue(requests, order: order)
+        var copy = try WaitingQueue(requests, order: order, key: key)
         copy.keepsPlaces = false
         try copy.heap.reserve(count)
         copy.heap.elements.update(from: heap.elements, count: count)
@@ -201,7 +193,7 @@ struct WaitingQueue: ~Copyable {
         try heap.reserve(count &+ 1)
         if keepsPlaces { try places.reserve(request &+ 1) }
         let entry = Entry(
-            key: order == .priority ? Int64(requests.priority?[request] ?? 0) : requests.output(request),
+            key: key?(requests, request) ?? 0,
             arrival: requests.arrival(request).count, tieBreak: requests.tieBreak?[request] ?? 0,
             rank: requests.rank(request), request: UInt32(truncatingIfNeeded: request),
             slot: Int32(truncatingIfNeeded: slot))

@@ -4,6 +4,8 @@ public struct LogRows {
     let capacity: Int
     let flush: FlushCallback?
     private var filled = 0
+    /// Whether `flush` has thrown.
+    private(set) var hasFailed = false
     /// Rows of the whole run, kept or not.
     public private(set) var count: Int64 = 0
 
@@ -20,16 +22,21 @@ public struct LogRows {
     mutating func next() throws(BatchingError) -> Int? {
         count &+= 1
         if filled == capacity {
-            guard let flush, filled > 0 else { return nil }
-            try flush(filled)
-            filled = 0
+            guard flush != nil, filled > 0 else { return nil }
+            try finish()
         }
         filled &+= 1
         return filled &- 1
     }
 
+    /// The rows that are filled are the caller's.
     mutating func finish() throws(BatchingError) {
-        if let flush, filled > 0 { try flush(filled) }
+        do throws(BatchingError) {
+            if let flush, filled > 0 { try flush(filled) }
+        } catch {
+            hasFailed = true
+            throw error
+        }
         filled = 0
     }
 
@@ -105,8 +112,10 @@ public struct DecisionLog {
     /// The raw value of a `DecisionEvent`.
     public var event: UnsafeMutablePointer<Int32>?
     public var tokens: UnsafeMutablePointer<Int32>?
-    /// Whether to tell also who is running and who is waiting, after each scheduling.
+    /// Whether to tell also which requests run and which wait, after each scheduling.
     public var includesQueues = false
+    /// What the caller calls each request; nil: by its index.
+    var ids: UnsafePointer<Int64>?
 
     public init(rows: LogRows) { self.rows = rows }
 
@@ -115,8 +124,27 @@ public struct DecisionLog {
     ) throws(BatchingError) {
         guard let row = try rows.next() else { return }
         self.iteration?[row] = iteration
-        self.request?[row] = Int64(request)
+        self.request?[row] = ids?[request] ?? Int64(request)
         self.event?[row] = event.rawValue
         self.tokens?[row] = Int32(clamping: tokens)
     }
+}
+
+/// Takes the rows of a log that are filled.
+package struct FlushCallback {
+    package typealias Body = (Int, ForeignFunction) throws(BatchingError) -> Void
+
+    private let body: Body
+    private let foreign: ForeignFunction
+
+    package init(_ foreign: ForeignFunction, _ body: @escaping Body) {
+        self.foreign = foreign
+        self.body = body
+    }
+
+    init(_ flush: @escaping (Int) throws(BatchingError) -> Void) {
+        self.init(.none) { (filled, _) throws(BatchingError) in try flush(filled) }
+    }
+
+    func callAsFunction(_ filled: Int) throws(BatchingError) { try body(filled, foreign) }
 }

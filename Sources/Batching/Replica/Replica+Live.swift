@@ -63,7 +63,7 @@ extension Replica where Memory: ~Copyable {
 
     /// Becomes equal to another replica of the same configuration, but for the columns and the KV blocks.
     mutating func assign<Other: BlockMemory & ~Copyable>(
-        _ other: borrowing Replica<Other, Attribution>
+        _ other: borrowing Replica<Other, Observation>
     ) throws(BatchingError) {
         try members.assign(other.members, count: other.slotCount)
         try histories.reserve(members.capacity)
@@ -79,6 +79,7 @@ extension Replica where Memory: ~Copyable {
         now = other.now
         arrived = other.arrived
         isOpen = other.isOpen
+        mayReject = other.mayReject
         hasGaps = other.hasGaps
         gapsToCome = other.gapsToCome
         firstRunning = other.firstRunning

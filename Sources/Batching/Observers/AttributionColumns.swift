@@ -25,21 +25,3 @@ public struct AttributionColumns {
         self.heldInBatch = heldInBatch
     }
 }
-
-/// Whether a run tells where the time of its requests went. The engine is compiled once for each answer, so that it costs
-/// nothing where nobody asks.
-protocol AttributionChoice {
-    static var isWanted: Bool { get }
-}
-
-enum Unattributed: AttributionChoice {
-    static var isWanted: Bool {
-        @inline(__always) get { false }
-    }
-}
-
-enum Attributed: AttributionChoice {
-    static var isWanted: Bool {
-        @inline(__always) get { true }
-    }
-}

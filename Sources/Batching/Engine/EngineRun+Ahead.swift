@@ -1,0 +1,152 @@
+// Asynchronous scheduling, as vLLM's AsyncScheduler with two batches in flight, on an idealised clock: scheduling takes no
+// time, and the device runs the batches in order. Batch k+1 is scheduled when the output of batch k-1 has been processed,
+// and starts when batch k ends.
+extension EngineRun where Memory: ~Copyable {
+    /// - Returns: why the run ended, or stopped. If it throws for a callback, or for what that answers, nothing has been
+    ///   done of it, and it can be asked again.
+    mutating func runAhead<Policy: SchedulingPolicy>(
+        _ policy: Policy.Type, _ limits: inout RunLimits, _ time: IterationTimeModel, _ goal: RunGoal
+    ) throws(BatchingError) -> EngineSummary.EndReason {
+        var iteration = ScheduledIteration()
+        var isScheduled = false
+        if Observation.isAny, let resumed = underWay {
+            iteration = resumed
+            isScheduled = true
+        }
+        while true {
+            if isScheduled {
+                isScheduled = false
+                try dispatch(&iteration, time)
+            }
+            if flight.isFollowed {
+                if Observation.isAny, flight.end > goal.time { return .timeLimit }
+                try land()
+                takeOff()
+                isStuck = flight.futileBatches >= 4 || replica.isLivelocked
+                if isWatchOver { return .completed }
+            }
+            if Observation.isAny, replica.now > goal.time { return .timeLimit }
+            if Observation.isAny, leavingCount > 0 { try settleLeaving(at: replica.now) }
+            if isStuck, !awaitChange(before: goal) { return .stuck }
+            if replica.isAttributed { replica.observer.ledger.advance(to: max(replica.now, flight.deviceEnd)) }
+            try replica.takeArrivals()
+            try replica.takeAborts()
+            if replica.isEmpty {
+                if flight.isFlying {
+                    if Observation.isAny, flight.end > goal.time { return .timeLimit }
+                    try land()
+                    if isWatchOver { return .completed }
+                    continue
+                }
+                if let reason = limits.endOfIdleness(replica) { return reason }
+                replica.now = replica.nextArrival
+                continue
+            }
+            if !(limits.isLive && time.mayFail), flight.isFlying, flight.finishingCount == 0,
+                flight.firstTokenCount == 0, leavingCount == 0, replica.canCoast(besideWaiting: Policy.traits.padsBatch)
+            {
+                let first = replica.iteration
+                try replica.coast(limits.quiet, time, start: &flight.deviceEnd, isAhead: true)
+                if replica.iteration != first {
+                    flight.end = flight.deviceEnd
+                    flight.number = replica.iteration &- 1
+                }
+                if Observation.isAny, replica.now > goal.time { return .timeLimit }
+                if replica.nextArrival <= replica.now { continue }
+            }
+            if let reason = try limits.reached(replica) { return reason }
+            let firstAdmission = replica.admissions
+            _ = try Policy.schedule(&replica)
+            if Observation.isAny { try noteSchedule(firstAdmission: firstAdmission) }
+            iteration = ScheduledIteration(work: replica.measure())
+            if Observation.isAny, time.mayFail { underWay = iteration }
+            isScheduled = true
+        }
+    }
+
+    /// A whole run is over, but for the batch in flight.
+    mutating func landLast() throws(BatchingError) {
+        guard flight.isFlying else { return }
+        if replica.isAttributed { replica.attributeAborts(by: flight.end) }
+        try land()
+    }
+
+    /// The batch that was scheduled goes to the device, behind the one in flight.
+    @inline(__always)
+    private mutating func dispatch(
+        _ batch: inout ScheduledIteration, _ time: IterationTimeModel
+    ) throws(BatchingError) {
+        let start = max(replica.now, flight.deviceEnd)
+        let end = try batch.take(time, from: start, attributes: replica.isAttributed)
+        flight.deviceEnd = end
+        if Observation.isAny, underWay != nil { underWay = nil }
+        if replica.isAttributed, flight.isFlying { replica.attributeAborts(by: flight.end) }
+        replica.count(batch.work, batch.duration, end: end)
+        if replica.isAttributed { replica.observer.ledger.count(slowdown: batch.slowdown, end: end) }
+        if replica.logsIterations {
+            flight.next = CompletedIteration(work: batch.work, start: start, duration: batch.duration)
+        }
+        let isFutile = !batch.work.isAny && batch.work.preemptions == 0
+        flight.futileBatches = isFutile ? flight.futileBatches &+ 1 : 0
+        try replica.complete(at: end)
+        if flight.isFlying { flight.isFollowed = true } else { takeOff() }
+    }
+
+    /// The output of the batch in flight is there.
+    @inline(__always)
+    private mutating func land() throws(BatchingError) {
+        replica.now = max(replica.now, flight.end)
+        if replica.aborts.nextTime <= replica.now {
+            try replica.takeAborts(at: replica.now, landing: flight.number)
+            flight.finishingCount = replica.present(flight.finishing.elements, flight.finishingCount)
+        }
+        if Observation.isAny {
+            if leavingCount > 0 { try settleAborts(at: replica.now, landing: flight.number) }
+            if flight.firstTokenCount > 0 {
+                try tell(flight.firstTokens.elements, flight.firstTokenCount, at: flight.end)
+            }
+        }
+        var position = 0
+        while position < flight.finishingCount {
+            try replica.finish(Int(flight.finishing.elements[position]), at: flight.end, iteration: flight.number)
+            position &+= 1
+        }
+        if Memory.findsPrefixes { replica.settleStarved() }
+        flight.isFlying = false
+        // What was scheduled before a log was asked for is not in it.
+        if replica.logsIterations, flight.iteration.work.number == flight.number {
+            try log(flight.iteration, finished: flight.finishingCount)
+        }
+    }
+
+    /// The batch that was scheduled last is the one in flight.
+    @inline(__always)
+    private mutating func takeOff() {
+        swap(&flight.finishing, &replica.finishing)
+        flight.finishingCount = replica.finishingCount
+        replica.finishingCount = 0
+        if Observation.isAny {
+            swap(&flight.firstTokens, &firstTokens)
+            flight.firstTokenCount = firstTokenCount
+            firstTokenCount = 0
+            if replica.logsIterations { flight.iteration = flight.next }
+        }
+        flight.number = replica.iteration &- 1
+        flight.end = flight.deviceEnd
+        flight.isFlying = true
+        flight.isFollowed = false
+    }
+}
+
+extension Replica where Memory: ~Copyable {
+    /// A request that got no tokens while its newest one was on its way can be found in the cache up to that token's
+    /// arrival.
+    mutating func settleStarved() {
+        var slot = firstCatchingUp
+        while slot >= 0 {
+            let member = members.elements[slot]
+            memory.settle(slot, member, computed: member.computed)
+            slot = Int(member.nextOfKind)
+        }
+    }
+}

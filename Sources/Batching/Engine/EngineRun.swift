@@ -1,0 +1,90 @@
+/// How far a run goes: whatever comes first.
+struct RunGoal {
+    /// No iteration is decided that would begin at or after it, and none that ends after it is over. `forever`: until
+    /// nothing is left to do.
+    var time: Nanoseconds
+    /// The number of the iteration that is not run any more.
+    var iteration = Int64.max
+    /// From which iteration on the caller is told of progress; nil: from the next.
+    var begin: Int64?
+
+    static var forever: Nanoseconds { Nanoseconds(.max) }
+}
+
+/// A replica and how far its run has come. There is one loop, in two forms, synchronous and ahead: a whole run goes through
+/// it to its end; an engine that runs on stops at a goal, in the middle of an iteration if need be, and goes on from there.
+///
+/// An iteration that ends after the goal has been scheduled, and is under way. What its end brings (tokens, requests that
+/// finish) happens when a later goal is at or after it.
+struct EngineRun<Memory: BlockMemory & ~Copyable, Observation: ObservationChoice>: ~Copyable {
+    var replica: Replica<Memory, Observation>
+    /// Where the run stopped: up to here everything has happened.
+    var clock = Nanoseconds.zero
+    /// Kept only if the run may stop before its end.
+    var underWay: ScheduledIteration?
+    /// Requests whose first token the iteration under way gives; only if events are wanted.
+    var firstTokens: GrowableBuffer<FirstToken>
+    var firstTokenCount = 0
+    /// Of asynchronous scheduling only.
+    var flight: Flight
+    /// Running requests that leave once the iteration under way is over: as finished, or as aborted.
+    var leaving: GrowableBuffer<Departure>
+    var leavingCount = 0
+    /// Nothing can go on before a request comes or leaves.
+    var isStuck = false
+    /// The request whose end is waited for; -1: none.
+    var watched = -1
+    /// Whether the wait is over, too, once blocks need only be counted.
+    var endsOnceCountable = false
+
+    init(_ replica: consuming Replica<Memory, Observation>) throws(BatchingError) {
+        let firstTokens = try GrowableBuffer(capacity: 0, repeating: FirstToken())
+        let flight = try Flight()
+        let leaving = try GrowableBuffer(capacity: 0, repeating: Departure())
+        self.replica = replica
+        self.firstTokens = firstTokens
+        self.flight = flight
+        self.leaving = leaving
+    }
+
+    /// Becomes equal to another run of the same configuration, but for the columns, the KV blocks and the observer.
+    mutating func assign<Other: ~Copyable>(_ other: borrowing EngineRun<Other, Observation>) throws(BatchingError) {
+        try replica.assign(other.replica)
+        clock = other.clock
+        underWay = other.underWay
+        try firstTokens.assign(other.firstTokens, count: other.firstTokenCount)
+        firstTokenCount = other.firstTokenCount
+        try flight.assign(other.flight)
+        try leaving.assign(other.leaving, count: other.leavingCount)
+        leavingCount = other.leavingCount
+        isStuck = other.isStuck
+    }
+
+    /// Whether what is waited for has happened.
+    var isWatchOver: Bool {
+        @inline(__always) get {
+            Observation.isAny && watched >= 0
+                && (!(replica.results.endTime?[watched].isNaN ?? true) || replica.memory.wasShort
+                    || (endsOnceCountable && replica.isCountable))
+        }
+    }
+
+    /// Nothing happens before a request arrives or leaves. False if that is not before the goal.
+    mutating func awaitChange(before goal: RunGoal) -> Bool {
+        guard min(replica.nextArrival, replica.aborts.nextTime) < goal.time else { return false }
+        replica.awaitArrival()
+        flight.futileBatches = 0
+        isStuck = false
+        return true
+    }
+}
+
+/// An iteration that has been scheduled.
+struct ScheduledIteration {
+    var work = IterationWork()
+    var duration = Nanoseconds.zero
+    /// How much longer prefill made it; only where that is wanted.
+    var slowdown = Nanoseconds.zero
+    /// nil: how long it takes was asked, but not answered.
+    var end: Nanoseconds?
+}

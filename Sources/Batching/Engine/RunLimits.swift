@@ -1,0 +1,120 @@
+/// Where a run ends before its time.
+struct RunLimits {
+    private let time: Nanoseconds
+    private let iterations: Int64
+    private let progress: ProgressCallback?
+    private let progressInterval: Int64
+    /// Requests in all, where some of them are in no column any more.
+    private let submitted: Int?
+    /// The iteration before which the run is over, or its progress is to be told.
+    private var nextCheck: Int64
+    /// The same, or that before which work is to be counted; and what the walks have come to when it is.
+    private var nextStop: Int64
+    private var nextWalk: Int64
+    /// Up to which iteration, and which step of the walks, work has been counted.
+    private var counted: (iterations: Int64, walked: Int64) = (0, 0)
+
+    init(_ configuration: EngineConfig) {
+        let time = configuration.timeLimit.map { Nanoseconds(validSeconds: $0) } ?? Nanoseconds(.max)
+        self.init(configuration, until: time, from: 0, to: configuration.iterationLimit ?? .max, walked: 0)
+    }
+
+    /// Of an engine that runs on: up to a time, and to a number of iterations, `from` which it has run already.
+    init(
+        _ configuration: EngineConfig, until time: Nanoseconds, from first: Int64, to last: Int64,
+        submitted: Int? = nil, walked: Int64
+    ) {
+        self.time = time
+        self.submitted = submitted
+        iterations = last
+        progress = configuration.progressCallback
+        progressInterval = configuration.progressInterval
+        let (next, overflows) = first.addingReportingOverflow(progressInterval)
+        nextCheck = min(last, progress == nil || overflows ? .max : next)
+        (nextStop, nextWalk) = (nextCheck, 0)
+        expectWork(from: first, walked)
+    }
+
+    /// Whether the engine runs on, beyond where it stops now.
+    var isLive: Bool { submitted != nil }
+
+    /// Why no further iteration may be scheduled, if so.
+    @inline(__always)
+    mutating func reached<Memory: BlockMemory & ~Copyable, Observation: ObservationChoice>(
+        _ replica: borrowing Replica<Memory, Observation>
+    ) throws(BatchingError) -> EngineSummary.EndReason? {
+        if replica.iteration >= nextStop || replica.walked >= nextWalk {
+            if replica.iteration >= iterations { return .iterationLimit }
+            let count = submitted ?? replica.requests.count
+            try stop(
+                walked: replica.walked,
+                EngineProgress(
+                    iterations: replica.iteration, time: replica.now, arrived: count &- replica.toCome,
+                    finished: replica.totals.finished, count: count))
+        }
+        return replica.now >= time ? .timeLimit : nil
+    }
+
+    /// Why a replica that has nothing to do will not go on at the next arrival, if so.
+    func endOfIdleness<Memory: BlockMemory & ~Copyable, Observation: ObservationChoice>(
+        _ replica: borrowing Replica<Memory, Observation>
+    ) -> EngineSummary.EndReason? {
+        if !replica.expectsArrivals { return .completed }
+        // The clock of an engine that runs on does not go beyond its last iteration.
+        if isLive, replica.iteration >= iterations { return .iterationLimit }
+        if replica.nextArrival < time { return nil }
+        return replica.iteration >= iterations ? .iterationLimit : .timeLimit
+    }
+
+    /// How far it may go without asking further.
+    var quiet: QuietLimits {
+        @inline(__always) get { QuietLimits(time: time, iteration: nextStop) }
+    }
+
+    @inline(never)
+    private mutating func stop(walked: Int64, _ state: EngineProgress) throws(BatchingError) {
+        let isProgress = state.iterations >= nextCheck
+        if isProgress {
+            let (next, overflows) = nextCheck.addingReportingOverflow(progressInterval)
+            nextCheck = overflows ? iterations : min(iterations, next)
+        }
+        let units = (state.iterations &- counted.iterations) &* Work.iteration &+ (walked &- counted.walked)
+        expectWork(from: state.iterations, walked)
+        if isProgress { try progress?(state) }
+        try Work.done(units)
+    }
+
+    /// Up to here all work has been counted.
+    private mutating func expectWork(from iteration: Int64, _ walked: Int64) {
+        counted = (iteration, walked)
+        let (next, overflows) = iteration.addingReportingOverflow(Work.interval / Work.iteration)
+        nextStop = overflows ? nextCheck : min(nextCheck, next)
+        nextWalk = walked &+ Work.interval
+    }
+
+    /// When an iteration ends that starts at `start`.
+    @inline(__always)
+    static func end(
+        of duration: Nanoseconds, from start: Nanoseconds, _ work: IterationWork
+    ) throws(BatchingError) -> Nanoseconds {
+        // Neither is negative. So the sum fits 64 bits without a sign, if not the clock.
+        let end = start + duration
+        if _slowPath(UInt64(bitPattern: end.count) > UInt64(bitPattern: Nanoseconds.maximum.count)) {
+            throw RunLimits.clockOverflow(work.number, duration)
+        }
+        return end
+    }
+
+    @inline(never)
+    private static func clockOverflow(_ iteration: Int64, _ duration: Nanoseconds) -> BatchingError {
+        BatchingError(
+            .overflow,
+            "iteration \(iteration) takes \(duration.seconds) seconds: the clock would pass 9223372036 seconds")
+    }
+}
+
+/// The time and the number of the iteration at which no further one may be scheduled without asking.
+struct QuietLimits: BitwiseCopyable {
+    let time: Nanoseconds
+    let iteration: Int64
+}

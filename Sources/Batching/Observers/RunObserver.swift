@@ -1,0 +1,87 @@
+/// Whether anything is told of a run while it goes on. The engine is compiled once for each answer, so that a run of which
+/// nothing is wanted but its results pays for no more.
+protocol ObservationChoice {
+    static var isAny: Bool { get }
+}
+
+enum Unobserved: ObservationChoice {
+    static var isAny: Bool {
+        @inline(__always) get { false }
+    }
+}
+
+enum Observed: ObservationChoice {
+    static var isAny: Bool {
+        @inline(__always) get { true }
+    }
+}
+
+/// What is told of a run while it goes on: the parts of each request's time, logs, events. Each of them is wanted or not.
+struct RunObserver: ~Copyable {
+    var ledger: AttributionLedger
+    let attributes: Bool
+    var iterationLog: IterationLog?
+    var decisionLog: DecisionLog?
+    var events: RunEvents
+    /// Requests that have ended since this was emptied, for an engine whose requests have rows that are used again.
+    var ended: GrowableBuffer<UInt32>
+    var endedCount = 0
+    let keepsEnded: Bool
+
+    /// Nothing is wanted.
+    init() throws(BatchingError) { try self.init(attribution: nil, count: 0, iterationLog: nil, decisionLog: nil) }
+
+    /// For a whole run.
+    init(
+        attribution: AttributionColumns?, count: Int, iterationLog: IterationLog?, decisionLog: DecisionLog?
+    ) throws(BatchingError) {
+        let ledger = try AttributionLedger(attribution, count: count)
+        let events = try RunEvents(isWanted: false)
+        let ended = try GrowableBuffer<UInt32>(capacity: 0, repeating: 0)
+        self.ledger = ledger
+        attributes = attribution != nil
+        self.iterationLog = iterationLog
+        self.decisionLog = decisionLog
+        self.events = events
+        self.ended = ended
+        keepsEnded = false
+    }
+
+    /// For an engine that runs on.
+    init(keepsEvents: Bool) throws(BatchingError) {
+        let ledger = try AttributionLedger(nil, count: 0)
+        let events = try RunEvents(isWanted: keepsEvents)
+        let ended = try GrowableBuffer<UInt32>(capacity: 0, repeating: 0)
+        self.ledger = ledger
+        attributes = false
+        self.events = events
+        self.ended = ended
+        keepsEnded = true
+    }
+
+    /// The rows of logs that are filled are the caller's.
+    mutating func finishLogs() throws(BatchingError) {
+        try iterationLog?.rows.finish()
+        try decisionLog?.rows.finish()
+    }
+
+    /// Whether the caller has stopped the run as it was handed rows, in the middle of an iteration.
+    var logsFailed: Bool {
+        (iterationLog?.rows.hasFailed ?? false) || (decisionLog?.rows.hasFailed ?? false)
+    }
+
+    /// For an event that ends a request, which then takes no memory any more.
+    mutating func makeRoom() throws(BatchingError) {
+        try events.makeRoom()
+        if keepsEnded { try ended.reserve(endedCount &+ 1) }
+    }
+
+    /// A request has finished, was rejected, or has left.
+    @inline(__always)
+    mutating func noteEnd(_ request: Int) throws(BatchingError) {
+        guard keepsEnded else { return }
+        try ended.reserve(endedCount &+ 1)
+        ended.elements[endedCount] = UInt32(truncatingIfNeeded: request)
+        endedCount &+= 1
+    }
+}
