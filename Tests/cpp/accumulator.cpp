@@ -32,7 +32,7 @@ batching::accumulator lesson() {
 TEST_CASE("an accumulator measures those that finished") {
     const auto live = lesson();
     batching::serving_metrics_config options;
-    options.percentiles = {0.0, 100.0};
+    options.set_percentiles({0.0, 100.0});
     const auto metrics = live.measure(batching::accumulator_scope::start, options);
     CHECK(metrics.completed == 1);
     CHECK(metrics.failed == 1);
@@ -40,19 +40,19 @@ TEST_CASE("an accumulator measures those that finished") {
     CHECK(metrics.total_output_tokens == 4);
     CHECK(metrics.good == 1);
     CHECK(metrics.slo_attainment == 0.5);
-    CHECK(metrics.time_to_first_token.mean == 0.5);
-    CHECK(metrics.queueing.mean == 0.125);
-    CHECK(metrics.end_to_end.mean == 1.5);
+    CHECK(metrics.ttft.mean == 0.5);
+    CHECK(metrics.queue_time.mean == 0.125);
+    CHECK(metrics.e2e.mean == 1.5);
     // (1.5 - 0.5) / 3, and gaps of 0.25 and 0.75.
-    CHECK(metrics.time_per_output_token.mean == doctest::Approx(1.0 / 3.0).epsilon(1e-12));
-    CHECK(metrics.inter_token_latency.count == 2);
-    CHECK(metrics.inter_token_latency.values_at_percentiles == std::vector<double>{0.25, 0.75});
+    CHECK(metrics.tpot.mean == doctest::Approx(1.0 / 3.0).epsilon(1e-12));
+    CHECK(metrics.itl.count == 2);
+    CHECK(metrics.itl.percentiles == std::vector<double>{0.25, 0.75});
     CHECK(live.measure(batching::accumulator_scope::window).completed == 1);
 }
 
 TEST_CASE("events in columns are the same, and stop at the first in error") {
     using event = batching::accumulator_event;
-    const std::array<event, 4> events{event::arrived, event::tokens, event::tokens, event::finished};
+    const std::array<std::int32_t, 4> events{event::arrived, event::tokens, event::tokens, event::finished};
     const std::array<std::int64_t, 4> request{7, 7, 8, 7};
     const std::array<double, 4> time{0.0, 1.0, 1.0, 1.0};
     const std::array<std::int32_t, 4> value{10, 1, 1, 0};
@@ -60,7 +60,7 @@ TEST_CASE("events in columns are the same, and stop at the first in error") {
     std::int64_t accepted = -1;
     CHECK_THROWS_AS(live.add({events, request, time, value}, &accepted), batching::invalid_argument);
     CHECK(accepted == 2);
-    CHECK(live.state().running == 1);
+    CHECK(live.observe().running == 1);
     const std::array<double, 3> too_few{};
     CHECK_THROWS_AS(live.add({events, request, too_few, value}), batching::invalid_argument);
 }
@@ -94,11 +94,29 @@ TEST_CASE("it can be moved") {
     CHECK(live.measure().completed == 1);
 }
 
-TEST_CASE("0 is no default") {
+TEST_CASE("0 is the default that batching.h names") {
+    const auto bytes = batching::accumulator().save();
     batching::accumulator_config config;
+    config.window = 60.0;
+    config.slot_count = 30;
+    config.max_requests = 4096;
+    config.max_gaps = 256 * 4096;
+    CHECK(batching::accumulator(config).save() == bytes);
+    config = {};
     config.window = 0.0;
+    config.slo_e2e = 0.0;
+    CHECK(batching::accumulator(config).save() == bytes);
+    config.window = -1.0;
     CHECK_THROWS_AS(batching::accumulator{config}, batching::invalid_argument);
     config = {};
-    config.slo_e2e = 0.0;
+    config.slo_e2e = -1.0;
     CHECK_THROWS_AS(batching::accumulator{config}, batching::invalid_argument);
+}
+
+TEST_CASE("a reason to finish is no reason to fail") {
+    using batching::accumulator;
+    CHECK(std::is_invocable_v<decltype(&accumulator::failed), accumulator &, std::int64_t, double,
+                              batching::failure_reason::value>);
+    CHECK_FALSE(std::is_invocable_v<decltype(&accumulator::failed), accumulator &, std::int64_t, double,
+                                    batching::finish_reason::value>);
 }

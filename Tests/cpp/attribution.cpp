@@ -35,11 +35,11 @@ TEST_CASE("a run tells where the time went if it is kept") {
 TEST_CASE("any of the columns can be the caller's") {
     std::array<double, 3> column{-1.0, -1.0, -1.0};
     batching::attribution_view view;
-    view.preempted = column;
+    view.set_preempted(column);
     batching::simulate_into(two_requests(), four_blocks(), {}, {}, view);
     CHECK(column == std::array<double, 3>{0.0, 3.0, -1.0});
     std::array<double, 1> short_column{};
-    view.preempted = short_column;
+    view.set_preempted(short_column);
     CHECK(refusal([&] { batching::simulate_into(two_requests(), four_blocks(), {}, {}, view); }) ==
           "preempted has 1 element, but prompt_length has 2");
 }
@@ -87,11 +87,11 @@ TEST_CASE("bands are refused with the sentence of the library") {
     CHECK(refusal([&] { batching::calculate_attribution_bands(attribution, all); }) ==
           "decode has 1 element, but waiting_for_slot has 2");
     attribution.decode.resize(2);
-    const std::array<batching::request_status, 1> status{};
+    const std::array<std::int32_t, 1> status{};
     CHECK(refusal([&] { batching::calculate_attribution_bands(attribution, all, status); }) ==
           "status has 1 element, but waiting_for_slot has 2");
     batching::attribution_view view = attribution;
-    view.prefill.reset();
+    view.set_prefill(std::nullopt);
     CHECK(refusal([&] { batching::calculate_attribution_bands(view, all); }) ==
           "attribution.prefill is NULL: it is required");
 }

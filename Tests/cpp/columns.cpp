@@ -17,8 +17,8 @@ const std::vector<double> arrival_time{0.0, 0.1, 0.2, 0.3};
 
 batching::requests_view lesson() {
     batching::requests_view requests;
-    requests.output_length = output_length;
-    requests.arrival_time = arrival_time;
+    requests.set_output_length(output_length);
+    requests.set_arrival_time(arrival_time);
     return requests;
 }
 
@@ -63,7 +63,7 @@ TEST_CASE("requests leave out the columns that they do not have") {
     CHECK(metrics.avg_latency == doctest::Approx(0.035));
     batching::live_engine engine;
     engine.submit(requests);
-    CHECK(engine.state().submitted == 2);
+    CHECK(engine.observe().submitted == 2);
     CHECK_NOTHROW(batching::static_batch_simulation(batching::requests{}, 1, 0.01));
     requests.arrival_time = {0.0};
     CHECK_THROWS_WITH(batching::continuous_batch_simulation(requests, 1, 0.01),
@@ -74,9 +74,9 @@ TEST_CASE("simulators write into the caller's columns") {
     std::vector<double> end_time(4), start_time(9, -1.0);
     std::array<std::int64_t, 4> completion_order{};
     batching::results_view results;
-    results.start_time = start_time;
-    results.end_time = end_time;
-    results.completion_order = completion_order;
+    results.set_start_time(start_time);
+    results.set_end_time(end_time);
+    results.set_completion_order(completion_order);
 
     const auto static_summary = batching::static_simulate(lesson(), 2, 0.01, results);
     CHECK(static_summary.total_time == 3.6);
@@ -126,38 +126,82 @@ TEST_CASE("strategies are compared over columns") {
 TEST_CASE("columns of different sizes are refused, and both are named") {
     const std::vector<double> three{0.0, 0.1, 0.2};
     auto requests = lesson();
-    requests.arrival_time = three;
-    CHECK_THROWS_WITH_AS(batching::static_simulate(requests, 2), "arrival_time has 3 elements, but output_length has 4",
+    CHECK_THROWS_WITH_AS(requests.set_arrival_time(three), "arrival_time has 3 elements, but output_length has 4",
                          batching::invalid_argument);
-    CHECK_THROWS_AS(batching::continuous_batch_simulation(requests, 2), batching::invalid_argument);
-    CHECK_THROWS_AS(batching::compare_batching_strategies(requests, 2), batching::invalid_argument);
+    // What was refused was not set.
+    CHECK(requests.arrival_time == arrival_time.data());
+    CHECK(requests.count == 4);
+    const batching::requests owned{{}, {1, 1, 1, 1}, three};
+    CHECK_THROWS_AS(batching::static_simulate(owned, 2), batching::invalid_argument);
+    CHECK_THROWS_AS(batching::continuous_batch_simulation(owned, 2), batching::invalid_argument);
+    CHECK_THROWS_AS(batching::compare_batching_strategies(owned, 2), batching::invalid_argument);
 
     // A column without elements is not a column left out.
     const std::vector<double> none;
-    requests.arrival_time = none;
-    CHECK_THROWS_WITH_AS(batching::static_simulate(requests, 2), "arrival_time has 0 elements, but output_length has 4",
+    CHECK_THROWS_WITH_AS(requests.set_arrival_time(none), "arrival_time has 0 elements, but output_length has 4",
                          batching::invalid_argument);
 
     std::vector<double> short_column(3, -1.0);
     batching::results_view results;
-    results.end_time = short_column;
+    results.set_end_time(short_column);
     CHECK_THROWS_WITH_AS(batching::static_simulate(lesson(), 2, 0.01, results),
                          "end_time has 3 elements, but output_length has 4", batching::invalid_argument);
     CHECK(short_column == std::vector<double>(3, -1.0));
 
     const auto run = batching::static_batch_simulation(lesson(), 2);
     auto completed = run.completed(lesson());
-    completed.first_token_time = three;
-    CHECK_THROWS_WITH_AS(batching::calculate_batch_metrics(completed, 1.0),
-                         "first_token_time has 3 elements, but start_time has 4", batching::invalid_argument);
-    CHECK_THROWS_AS(batching::calculate_latencies(completed), batching::invalid_argument);
+    CHECK_THROWS_WITH_AS(completed.set_first_token_time(three), "first_token_time has 3 elements, but start_time has 4",
+                         batching::invalid_argument);
+    batching::completed own{{}, {0.0}, {0.0}, {1.0}, {1}};
+    CHECK_THROWS_AS(batching::calculate_batch_metrics(own, 1.0), batching::invalid_argument);
+    CHECK_THROWS_AS(batching::calculate_latencies(own), batching::invalid_argument);
+    own.arrival_time = {0.0};
+    CHECK(batching::calculate_latencies(own).total_latency == std::vector<double>{1.0});
+}
+
+TEST_CASE("columns can be set again, or left out again") {
+    auto requests = lesson();
+    const std::array<double, 2> two_times{0.0, 0.1};
+    const std::array<std::int32_t, 2> two_lengths{1, 2};
+    requests.set_arrival_time(std::nullopt);
+    CHECK(requests.count == 4);
+    requests.set_output_length(two_lengths).set_arrival_time(two_times);
+    CHECK(requests.count == 2);
+    CHECK_THROWS_WITH_AS(requests.set_output_length(output_length),
+                         "output_length has 4 elements, but arrival_time has 2", batching::invalid_argument);
+    CHECK(batching::continuous_simulate(requests, 2).total_tokens == 3);
+    requests.set_output_length(std::nullopt);
+    CHECK(batching::continuous_simulate(requests, 2).total_tokens == 2);
+    requests.set_arrival_time({});
+    CHECK(requests.count == 0);
+
+    std::array<double, 1> short_column{};
+    std::array<double, 9> long_column{};
+    batching::results_view results;
+    results.set_end_time(short_column).set_start_time(long_column);
+    CHECK(results.capacity == 1);
+    CHECK_THROWS_AS(batching::static_simulate(lesson(), 2, 0.01, results), batching::invalid_argument);
+    results.set_end_time(std::nullopt);
+    CHECK(results.capacity == 9);
+    CHECK(batching::static_simulate(lesson(), 2, 0.01, results).total_time == 3.6);
+    CHECK(long_column[2] == 2.1);
+}
+
+TEST_CASE("results that own their columns fill those that have elements") {
+    batching::results results;
+    CHECK_THROWS_WITH_AS(batching::static_simulate(lesson(), 2, 0.01, results),
+                         "start_time has 0 elements, but output_length has 4", batching::invalid_argument);
+    results.end_time.resize(4);
+    batching::static_simulate(lesson(), 2, 0.01, results);
+    CHECK(results.end_time == std::vector<double>{2.1, 2.1, 3.6, 3.6});
+    CHECK(results.start_time.empty());
 }
 
 TEST_CASE("no requests give zeros") {
     const std::vector<std::int32_t> none;
     batching::requests_view requests;
     CHECK(batching::static_simulate(requests, 2).total_time == 0.0);
-    requests.output_length = none;
+    requests.set_output_length(none);
     const auto run = batching::continuous_batch_simulation(requests, 2);
     CHECK(run.results.end_time.empty());
     CHECK(run.summary.throughput == 0.0);
@@ -179,7 +223,7 @@ TEST_CASE("remaining tokens") {
 }
 
 TEST_CASE("workloads are generated into columns of the caller and of their own") {
-    auto kind = batching::initial_workload();
+    batching::workload kind;
     CHECK(kind.seed == 42);
     kind.output_length_min = kind.output_length_max = 7;
     kind.arrival_rate = std::numeric_limits<double>::infinity();
@@ -201,7 +245,7 @@ TEST_CASE("workloads are generated into columns of the caller and of their own")
 }
 
 TEST_CASE("a workload that shares prefixes brings its hash ids") {
-    auto kind = batching::initial_workload();
+    batching::workload kind;
     kind.prefix_groups = 1;
     kind.prefix_length = 33;
     kind.arrivals = BATCHING_ARRIVALS_CONSTANT;
@@ -220,4 +264,14 @@ TEST_CASE("a workload that shares prefixes brings its hash ids") {
                       [](std::int32_t tokens) { return tokens == 32; }));
     kind.turns_min = 2;
     CHECK(batching::generate_workload(50, kind).hash_covers_output);
+}
+
+TEST_CASE("a workload whose prefix is shorter than a block shares nothing") {
+    batching::workload kind;
+    kind.prefix_groups = 2;
+    kind.prefix_length = 3;
+    const auto generated = batching::generate_workload(10, kind);
+    CHECK(generated.hash_ids.empty());
+    CHECK(generated.hash_offsets == std::vector<std::int64_t>(11, 0));
+    CHECK(batching::simulate(generated).summary.finished == 10);
 }

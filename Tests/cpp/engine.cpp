@@ -77,11 +77,11 @@ batching::requests random_requests(std::mt19937 &random) {
 
 } // namespace
 
-static_assert(std::is_same_v<std::underlying_type_t<batching::policy>, std::int32_t>);
-static_assert(std::is_same_v<std::underlying_type_t<batching::queue_order>, std::int32_t>);
-static_assert(std::is_same_v<std::underlying_type_t<batching::request_status>, std::int32_t>);
-static_assert(std::is_same_v<std::underlying_type_t<batching::end_reason>, std::int32_t>);
-static_assert(std::is_same_v<std::underlying_type_t<batching::event>, std::int32_t>);
+static_assert(std::is_same_v<std::underlying_type_t<batching::policy::value>, std::int32_t>);
+static_assert(std::is_same_v<std::underlying_type_t<batching::queue_order::value>, std::int32_t>);
+static_assert(std::is_same_v<std::underlying_type_t<batching::request_status::value>, std::int32_t>);
+static_assert(std::is_same_v<std::underlying_type_t<batching::end_reason::value>, std::int32_t>);
+static_assert(std::is_same_v<std::underlying_type_t<batching::event::value>, std::int32_t>);
 
 TEST_CASE("when blocks run out the last admitted is preempted, and computes its tokens again") {
     const auto run = batching::simulate(two_requests(), four_blocks());
@@ -95,8 +95,8 @@ TEST_CASE("when blocks run out the last admitted is preempted, and computes its 
     CHECK(run.results.completion_order == std::vector<std::int64_t>{0, 1});
     CHECK(run.results.preemptions == std::vector<std::int32_t>{0, 1});
     CHECK(run.results.prefix_cached_tokens == std::vector<std::int32_t>{0, 0});
-    CHECK(run.results.status == std::vector(2, batching::request_status::finished));
-    CHECK(run.summary.reason() == batching::end_reason::completed);
+    CHECK(run.results.status == std::vector<std::int32_t>(2, batching::request_status::finished));
+    CHECK(run.summary.end_reason == batching::end_reason::completed);
     CHECK(run.summary.iterations == 6);
     CHECK(run.summary.total_time == 6.0);
     CHECK(run.summary.preemptions == 1);
@@ -111,12 +111,12 @@ TEST_CASE("when blocks run out the last admitted is preempted, and computes its 
 }
 
 TEST_CASE("the engine writes into the caller's columns") {
-    std::array<batching::request_status, 2> status{batching::request_status::stuck, batching::request_status::stuck};
+    std::array<std::int32_t, 2> status{batching::request_status::stuck, batching::request_status::stuck};
     std::vector<std::int32_t> preemptions(3, -1), prefix_cached_tokens(2, -1);
     batching::results_view results;
-    results.status = status;
-    results.preemptions = preemptions;
-    results.prefix_cached_tokens = prefix_cached_tokens;
+    results.set_status(status);
+    results.set_preemptions(preemptions);
+    results.set_prefix_cached_tokens(prefix_cached_tokens);
     const auto summary = batching::simulate_into(two_requests(), four_blocks(), results);
     CHECK(summary.total_time == 6.0);
     CHECK(status[0] == batching::request_status::finished);
@@ -131,7 +131,7 @@ TEST_CASE("requests that are rejected or cut off are not among the completed") {
     requests.prompt_length[0] = 10;
     const auto run = batching::simulate(requests, four_blocks());
     CHECK(run.results.status ==
-          std::vector{batching::request_status::rejected_kv_memory, batching::request_status::finished});
+          std::vector<std::int32_t>{batching::request_status::rejected_kv_memory, batching::request_status::finished});
     CHECK(run.summary.rejected == 1);
     CHECK(run.completed(requests).end_time == std::vector<double>{4.0});
     CHECK(run.completed(requests).arrival_time == std::vector<double>{0.0});
@@ -139,19 +139,19 @@ TEST_CASE("requests that are rejected or cut off are not among the completed") {
     auto config = four_blocks();
     config.time_limit = 2.0;
     const auto cut_off = batching::simulate(requests, config);
-    CHECK(cut_off.summary.reason() == batching::end_reason::time_limit);
+    CHECK(cut_off.summary.end_reason == batching::end_reason::time_limit);
     CHECK(cut_off.results.status[1] == batching::request_status::unfinished);
     CHECK(cut_off.completed(requests).end_time.empty());
     config = four_blocks();
     config.iteration_limit = 2;
-    CHECK(batching::simulate(requests, config).summary.reason() == batching::end_reason::iteration_limit);
+    CHECK(batching::simulate(requests, config).summary.end_reason == batching::end_reason::iteration_limit);
 }
 
 TEST_CASE("asynchronously an answer that ends before what was asked for is in one batch more") {
     batching::requests requests{{4}, {3}, {0.0}};
     requests.max_tokens = {100};
     batching::engine_config config;
-    config.iteration_time = 1.0;
+    config.set_iteration_time(1.0);
     // The prompt gives the first token, two decodes the others.
     CHECK(batching::simulate(requests, config).summary.decode_tokens == 2);
     config.async_scheduling = true;
@@ -172,10 +172,11 @@ TEST_CASE("a client that leaves has the tokens of the iterations that were over,
     // Iteration 2, from 2.0 to 3.0, is under way: its token is lost. Then its slot is free.
     requests.abort_time = {2.5, std::numeric_limits<double>::quiet_NaN()};
     batching::engine_config config;
-    config.iteration_time = 1.0;
+    config.set_iteration_time(1.0);
     config.max_num_seqs = 1;
     const auto run = batching::simulate(requests, config, {false, true});
-    CHECK(run.results.status == std::vector{batching::request_status::aborted, batching::request_status::finished});
+    CHECK(run.results.status ==
+          std::vector<std::int32_t>{batching::request_status::aborted, batching::request_status::finished});
     CHECK(run.results.tokens_generated == std::vector<std::int32_t>{2, 2});
     CHECK(run.results.start_time == std::vector<double>{0.0, 3.0});
     CHECK(run.results.end_time == std::vector<double>{3.0, 5.0});
@@ -196,12 +197,12 @@ TEST_CASE("priority decides who goes first, then arrival, then tie_break") {
     config.queue_order = batching::queue_order::priority;
     const std::vector<std::int32_t> output_length(3, 1), priority{2, 0, 1};
     batching::requests_view requests;
-    requests.output_length = output_length;
-    requests.priority = priority;
+    requests.set_output_length(output_length);
+    requests.set_priority(priority);
     CHECK(batching::simulate(requests, config).results.completion_order == std::vector<std::int64_t>{1, 2, 0});
     const std::vector<std::int64_t> tie_break{3, 2, 1};
-    requests.priority.reset();
-    requests.tie_break = tie_break;
+    requests.set_priority(std::nullopt);
+    requests.set_tie_break(tie_break);
     CHECK(batching::simulate(requests, config).results.completion_order == std::vector<std::int64_t>{2, 1, 0});
 }
 
@@ -275,9 +276,8 @@ TEST_CASE("a default config is that of C") {
         return 0;
     };
     in_c(&with_progress, long_request);
-    config.progress = [&told_to_cpp](const batching::progress &progress) {
-        told_to_cpp.push_back(progress.iterations);
-    };
+    config.set_progress_callback(
+        [&told_to_cpp](const batching::progress &progress) { told_to_cpp.push_back(progress.iterations); });
     batching::simulate(long_request, config);
     CHECK(told_to_cpp == std::vector<std::int64_t>{4096});
     CHECK(told_to_cpp == told_to_c);
@@ -332,7 +332,7 @@ TEST_CASE("on random requests and configs the engine gives what the C function g
             config.iteration_limit = expected.iteration_limit = 25;
         }
         if (either()) {
-            config.iteration_time = batching::affine_time{0.001, 1e-5, 1e-4, 1e-6, 1e-7};
+            config.set_iteration_time(batching::affine_time{0.001, 1e-5, 1e-4, 1e-6, 1e-7});
             expected.time_model = BATCHING_TIME_AFFINE;
             expected.time_base = 0.001;
             expected.time_per_prefill_token = 1e-5;
@@ -346,56 +346,88 @@ TEST_CASE("on random requests and configs the engine gives what the C function g
 
 TEST_CASE("an iteration may take no time") {
     batching::engine_config config;
-    config.iteration_time = 0.0;
+    config.set_iteration_time(0.0);
     CHECK(batching::simulate(two_requests(), config).summary.duration == 0.0);
-    config.iteration_time = 0.5;
+    config.set_iteration_time(0.5);
     // Four tokens each, all together.
     CHECK(batching::simulate(two_requests(), config).summary.duration == 2.0);
 }
 
-TEST_CASE("where 0 would be a default in C it is refused") {
+TEST_CASE("0 is the default that batching.h names") {
+    std::mt19937 random(3);
+    const auto requests = random_requests(random);
+    auto config = four_blocks();
+    config.num_gpu_blocks = 30;
+    // The value gives another run, and 0 gives the first again.
+    const auto is_default = [&](auto field, auto value) {
+        const engine_case with_defaults(batching::simulate(requests, config));
+        auto other = config;
+        other.*field = value;
+        const engine_case with_value(batching::simulate(requests, other));
+        other.*field = 0;
+        return engine_case(batching::simulate(requests, other)) == with_defaults && !(with_value == with_defaults);
+    };
+    using batching::engine_config;
+    CHECK(is_default(&engine_config::max_num_seqs, 2));
+    CHECK(is_default(&engine_config::max_model_len, 10));
+    CHECK(is_default(&engine_config::time_limit, 5.0));
+    CHECK(is_default(&engine_config::iteration_limit, 5));
+    config.max_num_seqs = 8;
+    CHECK(is_default(&engine_config::max_num_batched_tokens, 8));
+    CHECK(engine_case(batching::simulate(requests, config)).summary.preemptions > 0);
+    config.num_gpu_blocks = 0;
+    CHECK(engine_case(batching::simulate(requests, config)).summary.preemptions == 0);
+    config = {};
+    config.num_gpu_blocks = 400;
+    const engine_case in_blocks_of_16(batching::simulate(requests, config));
+    config.block_size = 0;
+    CHECK(engine_case(batching::simulate(requests, config)) == in_blocks_of_16);
+    std::vector<std::int64_t> told;
+    config.set_progress_callback([&told](const batching::progress &progress) { told.push_back(progress.iterations); });
+    config.progress_interval = 0;
+    batching::simulate(batching::requests{{1}, {5000}, {0.0}}, config);
+    CHECK(told == std::vector<std::int64_t>{4096});
+}
+
+TEST_CASE("what the library refuses is an exception with its sentence") {
     const auto sentence = [](auto set) {
         batching::engine_config config;
         set(config);
         return refusal([&] { batching::simulate(two_requests(), config); });
     };
-    using batching::engine_config;
-    CHECK(sentence([](config &is) { is.max_num_seqs = 0; }) == "max_num_seqs is 0: must be at least 1");
-    CHECK(sentence([](config &is) { is.max_num_batched_tokens = 0; }) ==
-          "max_num_batched_tokens is 0: must be at least 1");
-    CHECK(sentence([](config &is) { is.max_model_len = 0; }) == "max_model_len is 0: must be at least 1");
-    CHECK(sentence([](config &is) { is.num_gpu_blocks = 0; }) == "num_gpu_blocks is 0: must be at least 2");
-    CHECK(sentence([](config &is) { is.block_size = 0; }) == "block_size is 0: must be between 1 and 65536");
-    CHECK(sentence([](config &is) { is.time_limit = 0.0; }) == "time_limit is 0: must be above 0");
-    CHECK(sentence([](config &is) { is.iteration_limit = 0; }) == "iteration_limit is 0: must be at least 1");
-    CHECK(sentence([](config &is) { is.progress_interval = 0; }) == "progress_interval is 0: must be at least 1");
-    // What the library refuses.
+    using config = batching::engine_config;
+    CHECK(sentence([](config &is) { is.max_num_seqs = -1; }).find("max_num_seqs is -1") == 0);
+    CHECK(sentence([](config &is) { is.max_num_batched_tokens = -1; }).find("max_num_batched_tokens is -1") == 0);
+    CHECK(sentence([](config &is) { is.max_model_len = -1; }).find("max_model_len is -1") == 0);
     CHECK(sentence([](config &is) { is.num_gpu_blocks = 1; }) == "num_gpu_blocks is 1: must be at least 2");
-    CHECK(sentence([](config &is) { is.iteration_time = -1.0; }).find("time_base is -1.0") == 0);
-    CHECK(sentence([](config &is) { is.policy = static_cast<batching::policy>(7); }).find("policy is 7") == 0);
+    CHECK(sentence([](config &is) { is.block_size = -1; }).find("block_size is -1") == 0);
+    CHECK(sentence([](config &is) { is.time_limit = -1.0; }).find("time_limit is -1.0") == 0);
+    CHECK(sentence([](config &is) { is.iteration_limit = -1; }).find("iteration_limit is -1") == 0);
+    CHECK(sentence([](config &is) { is.progress_interval = -1; }).find("progress_interval is -1") == 0);
+    CHECK(sentence([](config &is) { is.set_iteration_time(-1.0); }).find("time_base is -1.0") == 0);
+    CHECK(sentence([](config &is) { is.policy = 7; }).find("policy is 7") == 0);
 }
 
 TEST_CASE("input columns of sizes that contradict each other are refused") {
     const std::vector<std::int32_t> three(3, 1);
     const std::vector<std::int64_t> three_long(3, 0), none;
     const auto sentence = [](auto set) {
-        const auto requests = two_requests();
-        batching::requests_view view = requests;
-        set(view);
-        return refusal([&] { batching::simulate(view); });
+        return refusal([&] {
+            const auto requests = two_requests();
+            batching::requests_view view = requests;
+            set(view);
+            batching::simulate(view);
+        });
     };
     using view = batching::requests_view;
-    CHECK(sentence([&](view &is) { is.priority = three; }) == "priority has 3 elements, but prompt_length has 2");
-    CHECK(sentence([&](view &is) { is.tie_break = three_long; }) ==
+    CHECK(sentence([&](view &is) { is.set_priority(three); }) == "priority has 3 elements, but prompt_length has 2");
+    CHECK(sentence([&](view &is) { is.set_tie_break(three_long); }) ==
           "tie_break has 3 elements, but prompt_length has 2");
 
     const std::vector<std::int64_t> ids{1, 2, 3}, two_offsets{0, 3}, short_end{0, 1, 2}, negative_end{0, 1, -3},
         long_end{0, 1, 4}, falling{0, 4, 3};
     const auto hashes = [&](const std::vector<std::int64_t> &offsets) {
-        return sentence([&](view &is) {
-            is.hash_ids = ids;
-            is.hash_offsets = offsets;
-        });
+        return sentence([&](view &is) { is.set_hashes(ids, offsets); });
     };
     CHECK(hashes(two_offsets) == "hash_offsets has 2 elements: must be 3, one more than there are requests");
     CHECK(hashes(none) == "hash_offsets has 0 elements: must be 3, one more than there are requests");
@@ -403,38 +435,37 @@ TEST_CASE("input columns of sizes that contradict each other are refused") {
     CHECK(hashes(long_end) == "hash_offsets[2] is 4, but hash_ids has 3 elements");
     CHECK(hashes(negative_end) == "hash_offsets[2] is -3, but hash_ids has 3 elements");
     CHECK(hashes(falling).find("hash_offsets[2] is 3: must not be smaller than hash_offsets[1]") == 0);
-    CHECK(sentence([&](view &is) { is.hash_ids = ids; }).find("hash_offsets is NULL") == 0);
+    CHECK(sentence([&](view &is) { is.set_hashes(ids, std::nullopt); }).find("hash_offsets is NULL") == 0);
 
     // The offsets alone say how many requests there are, unless they have no element.
     view only_hashes;
-    only_hashes.hash_ids = ids;
-    only_hashes.hash_offsets = two_offsets;
+    only_hashes.set_hashes(ids, two_offsets);
     CHECK(batching::simulate(only_hashes).results.status.size() == 1);
-    only_hashes.hash_offsets = none;
-    CHECK(refusal([&] { batching::simulate(only_hashes); }) ==
+    CHECK(refusal([&] { only_hashes.set_hashes(ids, none); }) ==
           "hash_offsets has 0 elements: must be 1, one more than there are requests");
+    CHECK(refusal([&] { only_hashes.set_priority(three); }) == "priority has 3 elements, but hash_offsets is for 1");
 }
 
 TEST_CASE("output columns that are too short are refused, and nothing is written") {
     std::vector<std::int32_t> one(1, -1);
-    std::vector<batching::request_status> one_status(1, batching::request_status::stuck);
+    std::vector<std::int32_t> one_status(1, batching::request_status::stuck);
     const auto sentence = [](auto set) {
         batching::results_view view;
         set(view);
         return refusal([&] { batching::simulate_into(two_requests(), {}, view); });
     };
     using view = batching::results_view;
-    CHECK(sentence([&](view &is) { is.preemptions = one; }) == "preemptions has 1 element, but prompt_length has 2");
-    CHECK(sentence([&](view &is) { is.prefix_cached_tokens = one; }) ==
+    CHECK(sentence([&](view &is) { is.set_preemptions(one); }) == "preemptions has 1 element, but prompt_length has 2");
+    CHECK(sentence([&](view &is) { is.set_prefix_cached_tokens(one); }) ==
           "prefix_cached_tokens has 1 element, but prompt_length has 2");
-    CHECK(sentence([&](view &is) { is.status = one_status; }) == "status has 1 element, but prompt_length has 2");
+    CHECK(sentence([&](view &is) { is.set_status(one_status); }) == "status has 1 element, but prompt_length has 2");
     CHECK(one == std::vector<std::int32_t>{-1});
-    CHECK(one_status == std::vector{batching::request_status::stuck});
+    CHECK(one_status == std::vector<std::int32_t>{batching::request_status::stuck});
 
     const auto run = batching::simulate(two_requests());
     const std::vector<double> three(3, 0.0);
     batching::requests_view others;
-    others.arrival_time = three;
+    others.set_arrival_time(three);
     CHECK(refusal([&] { run.completed(others); }) == "arrival_time has 3 elements, but status has 2");
 }
 
@@ -442,6 +473,6 @@ TEST_CASE("no requests make an engine that does nothing") {
     const auto run = batching::simulate(batching::requests{});
     CHECK(run.results.status.empty());
     CHECK(run.summary.iterations == 0);
-    CHECK(run.summary.reason() == batching::end_reason::completed);
+    CHECK(run.summary.end_reason == batching::end_reason::completed);
     CHECK(run.completed(batching::requests{}).end_time.empty());
 }

@@ -31,7 +31,7 @@ static_assert(!accepts<tell, int (*)(const batching::progress &)>);
 /// The rows of a decision log.
 struct decision {
     std::int64_t iteration, request;
-    batching::event event;
+    std::int32_t event;
     std::int32_t tokens;
 
     bool operator==(const decision &other) const {
@@ -58,10 +58,10 @@ batching::requests long_request() {
 TEST_CASE("a function tells how long each iteration takes") {
     batching::engine_config config;
     std::vector<batching::iteration> asked;
-    config.iteration_time = [&asked](const batching::iteration &iteration) {
+    config.set_iteration_time([&asked](const batching::iteration &iteration) {
         asked.push_back(iteration);
         return iteration.prefill_tokens > 0 ? 0.5 : 0.25;
-    };
+    });
     const auto run = batching::simulate(two_requests(), config);
     // One prefill of both prompts, then three decodes of both.
     CHECK(run.results.first_token_time == std::vector<double>{0.5, 0.5});
@@ -73,18 +73,18 @@ TEST_CASE("a function tells how long each iteration takes") {
     CHECK(asked[1].decode_tokens == 2);
     CHECK(asked[1].context_tokens == 8); // the prompt and the first token of each
 
-    config.iteration_time = half_a_second;
+    config.set_iteration_time(half_a_second);
     CHECK(batching::simulate(two_requests(), config).summary.duration == 2.0);
 }
 
 TEST_CASE("a function may be one that can only be moved, and keeps its state") {
     auto config = four_blocks();
     auto seconds = std::make_unique<double>(1.0);
-    config.iteration_time = [seconds = std::move(seconds)](const batching::iteration &) { return *seconds; };
+    config.set_iteration_time([seconds = std::move(seconds)](const batching::iteration &) { return *seconds; });
     CHECK(batching::simulate(two_requests(), config).summary.duration == 6.0);
 
     // Copies share the function.
-    config.iteration_time = [calls = 0](const batching::iteration &) mutable { return ++calls; };
+    config.set_iteration_time([calls = 0](const batching::iteration &) mutable { return ++calls; });
     const auto copy = config;
     // 1 + 2 + ... + 6 s, then from 7 s on.
     CHECK(batching::simulate(two_requests(), config).summary.duration == 21.0);
@@ -94,7 +94,7 @@ TEST_CASE("a function may be one that can only be moved, and keeps its state") {
         int calls = 0;
         double operator()(const batching::iteration &) { return ++calls; }
     } count;
-    config.iteration_time = std::ref(count);
+    config.set_iteration_time(std::ref(count));
     batching::simulate(two_requests(), config);
     CHECK(count.calls == 6);
 
@@ -105,7 +105,7 @@ TEST_CASE("a function may be one that can only be moved, and keeps its state") {
 TEST_CASE("progress is told") {
     auto config = four_blocks();
     std::vector<batching::progress> told;
-    config.progress = [&told](const batching::progress &progress) { told.push_back(progress); };
+    config.set_progress_callback([&told](const batching::progress &progress) { told.push_back(progress); });
     config.progress_interval = 2;
     batching::simulate(two_requests(), config);
     REQUIRE(told.size() >= 2);
@@ -126,18 +126,18 @@ TEST_CASE("what a function throws stops the run and comes out of it") {
     };
     auto config = four_blocks();
     config.progress_interval = 1;
-    config.progress = change_mind;
+    config.set_progress_callback(change_mind);
     CHECK_THROWS_AS(batching::simulate(requests, config), change_of_mind);
     CHECK(calls == 1);
 
     config = four_blocks();
-    config.iteration_time = [&calls](const batching::iteration &iteration) {
+    config.set_iteration_time([&calls](const batching::iteration &iteration) {
         ++calls;
         if (iteration.number == 2) {
             throw std::out_of_range("the third iteration");
         }
         return 1.0;
-    };
+    });
     CHECK_THROWS_WITH_AS(batching::simulate(requests, config), "the third iteration", std::out_of_range);
     CHECK(calls == 4);
 
@@ -150,7 +150,7 @@ TEST_CASE("what a function throws stops the run and comes out of it") {
     CHECK_THROWS_AS(batching::simulate_into(requests, four_blocks(), {}, logs), change_of_mind);
     CHECK(calls == 6);
 
-    config.iteration_time = std::function<double(const batching::iteration &)>();
+    config.set_iteration_time(std::function<double(const batching::iteration &)>());
     CHECK_THROWS_AS(batching::simulate(requests, config), std::bad_function_call);
 }
 
@@ -158,13 +158,13 @@ TEST_CASE("a function that returns false stops the run, which is cancelled") {
     const auto never = [](const auto &) { return false; };
     auto config = four_blocks();
     config.progress_interval = 1;
-    config.progress = never;
+    config.set_progress_callback(never);
     try {
         batching::simulate(two_requests(), config);
         FAIL("nothing was thrown");
     } catch (const batching::cancelled &error) {
         CHECK(error.status() == BATCHING_ERROR_CANCELLED);
-        CHECK(std::string(error.what()) == "progress returned false: the run was stopped");
+        CHECK(std::string(error.what()) == "progress_callback returned false: the run was stopped");
     }
     batching::log_destinations logs;
     logs.iterations = never;
@@ -175,13 +175,13 @@ TEST_CASE("a function that returns false stops the run, which is cancelled") {
     CHECK_THROWS_WITH_AS(batching::simulate_into(two_requests(), four_blocks(), {}, logs),
                          "the decision log's function returned false: the run was stopped", batching::cancelled);
 
-    config.progress = [](const batching::progress &) { return true; };
+    config.set_progress_callback([](const batching::progress &) { return true; });
     CHECK(batching::simulate(two_requests(), config).summary.iterations == 6);
 }
 
 TEST_CASE("an iteration time that is none is refused") {
     batching::engine_config config;
-    config.iteration_time = [](const batching::iteration &iteration) { return iteration.number == 1 ? -1.0 : 1.0; };
+    config.set_iteration_time([](const batching::iteration &iteration) { return iteration.number == 1 ? -1.0 : 1.0; });
     CHECK(refusal([&] {
               batching::simulate(two_requests(), config);
           }).find("time_callback's answer for iteration 1 is -1.0") == 0);
@@ -228,12 +228,12 @@ TEST_CASE("a run keeps the logs that are wanted") {
 
 TEST_CASE("a log goes into columns of the caller, and the rows beyond them are counted") {
     std::vector<std::int64_t> running(4, -1), iteration(20, -1);
-    std::vector<batching::event> event(20);
+    std::vector<std::int32_t> event(20);
     batching::iteration_log_view iterations;
-    iterations.running = running;
+    iterations.set_running(running);
     batching::decision_log_view decisions;
-    decisions.iteration = iteration;
-    decisions.event = event;
+    decisions.set_iteration(iteration);
+    decisions.set_event(event);
     const auto summary = batching::simulate_into(two_requests(), four_blocks(), {}, {iterations, decisions});
     CHECK(running == std::vector<std::int64_t>{2, 2, 1, 1});
     CHECK(summary.iteration_log_rows == 6);
@@ -250,47 +250,49 @@ TEST_CASE("a log goes into columns of the caller, and the rows beyond them are c
 TEST_CASE("columns of a log that differ in size are refused, and both are named") {
     std::vector<double> two(2), three(3);
     std::vector<std::int64_t> three_long(3), two_long(2);
-    std::vector<batching::event> two_events(2);
+    std::vector<std::int32_t> two_events(2);
     std::vector<std::int32_t> two_tokens(2);
-    const auto sentence = [](const batching::log_destinations &logs) {
-        return refusal([&] { batching::simulate_into(two_requests(), {}, {}, logs); });
-    };
     const auto iterations = [&](auto set) {
-        batching::iteration_log_view view;
-        view.time = two;
-        set(view);
-        return sentence({view});
+        return refusal([&] {
+            batching::iteration_log_view view;
+            view.set_time(two);
+            set(view);
+        });
     };
     using iteration_view = batching::iteration_log_view;
-    CHECK(iterations([&](iteration_view &is) { is.start_time = three; }) ==
+    CHECK(iterations([&](iteration_view &is) { is.set_start_time(three); }) ==
           "start_time has 3 elements, but time has 2");
-    CHECK(iterations([&](iteration_view &is) { is.duration = three; }) == "duration has 3 elements, but time has 2");
-    CHECK(iterations([&](iteration_view &is) { is.running = three_long; }) == "running has 3 elements, but time has 2");
-    CHECK(iterations([&](iteration_view &is) { is.waiting = three_long; }) == "waiting has 3 elements, but time has 2");
-    CHECK(iterations([&](iteration_view &is) { is.prefill_tokens = three_long; }) ==
+    CHECK(iterations([&](iteration_view &is) { is.set_duration(three); }) == "duration has 3 elements, but time has 2");
+    CHECK(iterations([&](iteration_view &is) { is.set_running(three_long); }) ==
+          "running has 3 elements, but time has 2");
+    CHECK(iterations([&](iteration_view &is) { is.set_waiting(three_long); }) ==
+          "waiting has 3 elements, but time has 2");
+    CHECK(iterations([&](iteration_view &is) { is.set_prefill_tokens(three_long); }) ==
           "prefill_tokens has 3 elements, but time has 2");
-    CHECK(iterations([&](iteration_view &is) { is.decode_tokens = three_long; }) ==
+    CHECK(iterations([&](iteration_view &is) { is.set_decode_tokens(three_long); }) ==
           "decode_tokens has 3 elements, but time has 2");
-    CHECK(iterations([&](iteration_view &is) { is.kv_blocks_used = three_long; }) ==
+    CHECK(iterations([&](iteration_view &is) { is.set_kv_blocks_used(three_long); }) ==
           "kv_blocks_used has 3 elements, but time has 2");
-    CHECK(iterations([&](iteration_view &is) { is.kv_blocks_kept = three_long; }) ==
+    CHECK(iterations([&](iteration_view &is) { is.set_kv_blocks_kept(three_long); }) ==
           "kv_blocks_kept has 3 elements, but time has 2");
-    CHECK(iterations([&](iteration_view &is) { is.preemptions = three_long; }) ==
+    CHECK(iterations([&](iteration_view &is) { is.set_preemptions(three_long); }) ==
           "preemptions has 3 elements, but time has 2");
-    CHECK(iterations([&](iteration_view &is) { is.finished = three_long; }) ==
+    CHECK(iterations([&](iteration_view &is) { is.set_finished(three_long); }) ==
           "finished has 3 elements, but time has 2");
 
     const auto decisions = [&](auto set) {
-        batching::decision_log_view view;
-        view.iteration = three_long;
-        set(view);
-        return sentence({{}, view});
+        return refusal([&] {
+            batching::decision_log_view view;
+            view.set_iteration(three_long);
+            set(view);
+        });
     };
     using decision_view = batching::decision_log_view;
-    CHECK(decisions([&](decision_view &is) { is.request = two_long; }) ==
+    CHECK(decisions([&](decision_view &is) { is.set_request(two_long); }) ==
           "request has 2 elements, but iteration has 3");
-    CHECK(decisions([&](decision_view &is) { is.event = two_events; }) == "event has 2 elements, but iteration has 3");
-    CHECK(decisions([&](decision_view &is) { is.tokens = two_tokens; }) ==
+    CHECK(decisions([&](decision_view &is) { is.set_event(two_events); }) ==
+          "event has 2 elements, but iteration has 3");
+    CHECK(decisions([&](decision_view &is) { is.set_tokens(two_tokens); }) ==
           "tokens has 2 elements, but iteration has 3");
 }
 
@@ -322,4 +324,72 @@ TEST_CASE("a log of any length passes through a function, and is kept whole") {
     CHECK(run.iteration_log.decode_tokens[9999] == 1);
     CHECK(run.iteration_log.time[9999] == 99.99);
     CHECK(run.iteration_log.finished[9999] == 1);
+}
+
+TEST_CASE("a log of the config goes into columns of the caller, as in C") {
+    std::vector<std::int64_t> running(4, -1);
+    batching::iteration_log_view iterations;
+    iterations.set_running(running);
+    batching::decision_log_view decisions;
+    auto config = four_blocks();
+    config.iteration_log = &iterations;
+    config.decision_log = &decisions;
+    const auto run = batching::simulate(two_requests(), config);
+    CHECK(running == std::vector<std::int64_t>{2, 2, 1, 1});
+    CHECK(iterations.count == 6);
+    CHECK(run.summary.iteration_log_rows == 6);
+    CHECK(run.summary.decision_log_rows == 14);
+    decisions.include_queues = 1;
+    CHECK(batching::simulate(two_requests(), config).summary.decision_log_rows == 14 + 10);
+    // What the call says goes first.
+    running.assign(4, -1);
+    CHECK(batching::simulate(two_requests(), config, {true}).iteration_log.size() == 6);
+    CHECK(running == std::vector<std::int64_t>(4, -1));
+}
+
+TEST_CASE("the structs are those of C, for its functions too") {
+    std::vector<double> end_time(2);
+    const auto requests = two_requests();
+    batching::requests_view view = requests;
+    batching::results_view results;
+    results.set_end_time(end_time);
+    auto config = four_blocks();
+    int calls = 0;
+    config.set_iteration_time([&calls](const batching::iteration &) {
+        ++calls;
+        return 1.0;
+    });
+    batching::summary summary;
+    CHECK(batching_simulate(&config, &view, &results, &summary) == BATCHING_OK);
+    CHECK(end_time == std::vector<double>{4.0, 6.0});
+    CHECK(summary.iterations == 6);
+    CHECK(calls == 6);
+    // No exception passes through a function of C.
+    config.set_iteration_time([](const batching::iteration &) -> double { throw change_of_mind(); });
+    CHECK(batching_simulate(&config, &view, nullptr, nullptr) == BATCHING_ERROR_CANCELLED);
+    config.set_iteration_time(1.0).set_progress_callback([](const batching::progress &) { return false; });
+    config.progress_interval = 1;
+    CHECK(batching_simulate(&config, &view, nullptr, nullptr) == BATCHING_ERROR_CANCELLED);
+    config.progress_callback = nullptr;
+    CHECK(batching_simulate(&config, &view, nullptr, nullptr) == BATCHING_OK);
+    // Requests that own their columns are no columns of C before they are a view.
+    CHECK(batching_simulate(&config, &requests, nullptr, nullptr) == BATCHING_ERROR_INVALID_ARGUMENT);
+    CHECK(std::string(batching_last_error()).find("requests.count is -1") == 0);
+}
+
+TEST_CASE("an iteration time replaces the one before") {
+    auto config = four_blocks();
+    config.set_iteration_time([](const batching::iteration &) { return 5.0; });
+    config.set_iteration_time(batching::affine_time{0.5, 0.25});
+    CHECK(config.time_per_prefill_token == 0.25);
+    // 6 iterations, and 6 + 5 tokens of prefill.
+    CHECK(batching::simulate(two_requests(), config).summary.duration == 6 * 0.5 + 11 * 0.25);
+    config.set_iteration_time(2.0);
+    CHECK(batching::simulate(two_requests(), config).summary.duration == 12.0);
+    // The fields of C are the same thing.
+    config.time_model = batching::time_model::affine;
+    config.time_base = 0.5;
+    config.time_per_decode_token = 0.25;
+    // 2, 1, 1 and 1 sequences decode.
+    CHECK(batching::simulate(two_requests(), config).summary.duration == 6 * 0.5 + 5 * 0.25);
 }

@@ -17,7 +17,7 @@ inline batching::engine_config four_blocks() {
     batching::engine_config config;
     config.num_gpu_blocks = 5;
     config.block_size = 2;
-    config.iteration_time = 1.0;
+    config.set_iteration_time(1.0);
     return config;
 }
 

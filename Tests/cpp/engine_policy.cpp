@@ -19,7 +19,7 @@ static_assert(!std::is_constructible_v<decide, void (*)(const batching::policy_v
 batching::engine_config asking(batching::custom_policy policy) {
     auto config = four_blocks();
     config.policy = batching::policy::custom;
-    config.custom_policy = policy;
+    config.set_policy_callback(policy);
     return config;
 }
 
@@ -83,7 +83,7 @@ TEST_CASE("what a policy throws comes out of the call") {
 TEST_CASE("a policy that returns false stops the run") {
     const auto config = asking([](const batching::policy_view &, batching::policy_decision &) { return false; });
     CHECK_THROWS_WITH_AS(batching::simulate(two_requests(), config),
-                         "custom_policy returned false: the run was stopped", batching::cancelled);
+                         "policy_callback returned false: the run was stopped", batching::cancelled);
 }
 
 TEST_CASE("a decision that is not valid is refused with a sentence") {

@@ -54,7 +54,7 @@ TEST_CASE("every exception is a batching::error and a standard exception of its 
     const auto cancelled = [] {
         batching::engine_config config;
         config.progress_interval = 1;
-        config.progress = [](const batching::progress &) { return false; };
+        config.set_progress_callback([](const batching::progress &) { return false; });
         batching::simulate(batching::requests{{1}, {9}, {0.0}}, config);
     };
     CHECK(is_caught_as<batching::error>(cancelled));
@@ -110,7 +110,7 @@ TEST_CASE("a lack of memory is a std::bad_alloc, and leaves the other handles as
 
     live.tokens(7, 0.25, 1);
     live.finished(7, 0.5);
-    CHECK(live.state().arrived == 1);
+    CHECK(live.observe().arrived == 1);
 }
 
 TEST_CASE("an exception keeps its sentence when another error follows") {
@@ -131,7 +131,7 @@ TEST_CASE("a negative number of requests is refused before memory is asked for")
 TEST_CASE("missing required columns are refused") {
     const std::vector<double> time{0.0};
     batching::completed_view completed;
-    completed.start_time = time;
+    completed.set_start_time(time);
     try {
         batching::calculate_batch_metrics(completed, 1.0);
         FAIL("nothing was thrown");

@@ -16,7 +16,7 @@ namespace {
 struct told {
     double time;
     std::int64_t request;
-    batching::event event;
+    std::int32_t event;
     std::int32_t tokens;
 
     bool operator==(const told &other) const {
@@ -37,7 +37,7 @@ using kind = batching::event;
 batching::engine_config two_slots() {
     batching::engine_config config;
     config.max_num_seqs = 2;
-    config.iteration_time = 0.25;
+    config.set_iteration_time(0.25);
     return config;
 }
 
@@ -64,7 +64,7 @@ TEST_CASE("a live engine tells what happens as time goes by") {
                                             {0.0, 1, kind::admitted, 0},
                                             {0.25, 0, kind::first_token, 1},
                                             {0.25, 1, kind::first_token, 1}});
-    const auto state = engine.state();
+    const auto state = engine.observe();
     CHECK(state.clock == 0.6);
     CHECK(state.running == 2);
     CHECK(state.waiting == 1);
@@ -72,14 +72,14 @@ TEST_CASE("a live engine tells what happens as time goes by") {
     CHECK(state.next_iteration_end == 0.75);
     CHECK(state.events == 0);
     engine.advance(9.0, 1);
-    CHECK(engine.state().clock == 1.0);
+    CHECK(engine.observe().clock == 1.0);
     engine.advance();
     CHECK(poll(engine) == std::vector<told>{{1.0, 1, kind::finished, 4},
                                             {1.0, 2, kind::admitted, 0},
                                             {1.25, 2, kind::first_token, 1},
                                             {2.25, 2, kind::finished, 5},
                                             {2.5, 0, kind::finished, 10}});
-    CHECK(engine.state().finished == 3);
+    CHECK(engine.observe().finished == 3);
     CHECK(engine.poll().empty());
 }
 
@@ -109,7 +109,7 @@ TEST_CASE("requests are submitted one by one, in columns, and under names") {
     engine.submit({lengths, lengths, {}}, names);
     engine.submit({lengths, lengths, {}});
     // The numbers of the last two are those of the fourth and fifth submitted.
-    CHECK(engine.state().submitted == 6);
+    CHECK(engine.observe().submitted == 6);
     engine.advance();
     std::vector<std::pair<double, std::int64_t>> admitted;
     for (const auto &event : engine.poll()) {
@@ -124,7 +124,7 @@ TEST_CASE("requests are submitted one by one, in columns, and under names") {
     CHECK_THROWS_AS(engine.submit({lengths, lengths, {}}, too_few), batching::invalid_argument);
     const std::array<std::int32_t, 3> too_many{1, 1, 1};
     CHECK_THROWS_AS(engine.submit({lengths, too_many, {}}), batching::invalid_argument);
-    CHECK(engine.state().submitted == 6);
+    CHECK(engine.observe().submitted == 6);
 }
 
 TEST_CASE("an estimate is what happens if the request is sent") {
@@ -135,19 +135,19 @@ TEST_CASE("an estimate is what happens if the request is sent") {
     CHECK(estimate.start_time == 2.25);
     CHECK(estimate.first_token_time == 2.5);
     CHECK(estimate.end_time == 2.75);
-    CHECK(estimate.time_to_first_token == 2.5 - 0.6);
-    CHECK(estimate.end_to_end == 2.75 - 0.6);
+    CHECK(estimate.ttft == 2.5 - 0.6);
+    CHECK(estimate.e2e == 2.75 - 0.6);
     CHECK(estimate.status == batching::request_status::finished);
     const auto later = engine.estimate(10, 2, 5.0);
-    CHECK(later.time_to_first_token == 0.25);
-    CHECK(later.end_to_end == 0.5);
+    CHECK(later.ttft == 0.25);
+    CHECK(later.e2e == 0.5);
 
     const std::array<std::int32_t, 2> prompts{10, 10}, outputs{2, 1};
     std::array<double, 2> ends{};
-    std::array<batching::request_status, 2> statuses{};
+    std::array<std::int32_t, 2> statuses{};
     batching::results_view columns{};
-    columns.end_time = ends;
-    columns.status = statuses;
+    columns.set_end_time(ends);
+    columns.set_status(statuses);
     engine.estimate_into({prompts, outputs, {}}, columns);
     CHECK(ends == std::array<double, 2>{2.75, 2.5});
     CHECK(statuses[1] == batching::request_status::finished);
@@ -172,7 +172,7 @@ TEST_CASE("an estimate of what can never be served has no times") {
     const auto engine = lesson(config);
     const auto estimate = engine.estimate(20, 1);
     CHECK(estimate.status == batching::request_status::rejected_model_length);
-    CHECK(std::isnan(estimate.time_to_first_token));
+    CHECK(std::isnan(estimate.ttft));
     CHECK(std::isnan(estimate.end_time));
 }
 
@@ -180,17 +180,17 @@ TEST_CASE("what a function throws comes out of a live engine, which goes on wher
     std::vector<std::int64_t> asked;
     bool throws = true;
     batching::engine_config config;
-    config.iteration_time = [&](const batching::iteration &iteration) {
+    config.set_iteration_time([&](const batching::iteration &iteration) {
         asked.push_back(iteration.number);
         if (iteration.number == 1 && throws) {
             throw std::domain_error("once");
         }
         return 0.5;
-    };
+    });
     auto engine = one_request(config);
     CHECK_THROWS_WITH_AS(engine.estimate(1, 2), "once", std::domain_error);
     CHECK_THROWS_WITH_AS(engine.advance(), "once", std::domain_error);
-    CHECK(engine.state().clock == 0.5);
+    CHECK(engine.observe().clock == 0.5);
     throws = false;
     engine.advance();
     CHECK(asked == std::vector<std::int64_t>{0, 1, 0, 1, 1, 2});
@@ -210,8 +210,8 @@ void schedule_all(const batching::policy_view &view, batching::policy_decision &
 batching::engine_config asking(batching::custom_policy policy) {
     batching::engine_config config;
     config.policy = batching::policy::custom;
-    config.custom_policy = policy;
-    config.iteration_time = 0.25;
+    config.set_policy_callback(policy);
+    config.set_iteration_time(0.25);
     return config;
 }
 
@@ -229,10 +229,10 @@ TEST_CASE("a live engine asks a lambda, which sees the ids") {
     engine.advance(0.6);
     CHECK(seen == std::vector<std::vector<std::int64_t>>{{0, 1, 2}, {0, 1, 2}, {0, 2, -7}});
     const auto estimate = engine.estimate(1, 2);
-    CHECK(estimate.time_to_first_token == 0.4);
+    CHECK(estimate.ttft == 0.4);
     CHECK(seen.back().size() == 3);
     engine.advance();
-    CHECK(engine.state().finished == 3);
+    CHECK(engine.observe().finished == 3);
 }
 
 TEST_CASE("what a policy throws comes out of a live engine, which goes on where it was") {
@@ -252,7 +252,7 @@ TEST_CASE("what a policy throws comes out of a live engine, which goes on where 
         }
     }));
     CHECK_THROWS_WITH_AS(engine.advance(), "enough", std::runtime_error);
-    CHECK_THROWS_WITH_AS(engine.advance(), "custom_policy returned false: the run was stopped", batching::cancelled);
+    CHECK_THROWS_WITH_AS(engine.advance(), "policy_callback returned false: the run was stopped", batching::cancelled);
     CHECK(refusal([&] { engine.advance(); }) == "the policy's answer for iteration 1: scheduled_row[0] is 3: must be "
                                                 "at least 0 and less than the number of rows of the view, 1");
     engine.advance();
@@ -263,13 +263,13 @@ TEST_CASE("what a policy throws comes out of a live engine, which goes on where 
 TEST_CASE("a live engine is stopped by its progress function, and goes on") {
     auto config = two_slots();
     int calls = 0;
-    config.progress = [&calls](const batching::progress &) { return ++calls > 1; };
+    config.set_progress_callback([&calls](const batching::progress &) { return ++calls > 1; });
     config.progress_interval = 2;
     auto engine = lesson(config);
     CHECK_THROWS_AS(engine.advance(), batching::cancelled);
-    CHECK(engine.state().clock == 0.5);
+    CHECK(engine.observe().clock == 0.5);
     engine.advance();
-    CHECK(engine.state().clock == 2.5);
+    CHECK(engine.observe().clock == 2.5);
     CHECK(calls > 2);
 }
 
@@ -277,28 +277,28 @@ TEST_CASE("a function cannot use the live engine that asks it") {
     batching::live_engine *self = nullptr;
     int refused = 0;
     batching::engine_config config;
-    config.iteration_time = [&](const batching::iteration &) {
-        CHECK_THROWS_AS(self->state(), batching::busy);
+    config.set_iteration_time([&](const batching::iteration &) {
+        CHECK_THROWS_AS(self->observe(), batching::busy);
         CHECK_THROWS_AS(self->advance(9.0), batching::busy);
         CHECK_THROWS_AS(self->fork(), batching::busy);
         CHECK_THROWS_AS(self->poll(), batching::busy);
         ++refused;
         return 0.25;
-    };
+    });
     auto engine = one_request(config);
     self = &engine;
     engine.advance();
     CHECK(refused == 3);
-    CHECK(engine.state().clock == 0.75);
+    CHECK(engine.observe().clock == 0.75);
 }
 
 TEST_CASE("a function may run another live engine, whose exceptions are its own") {
     auto inner_config = two_slots();
-    inner_config.iteration_time = [](const batching::iteration &) -> double { throw std::domain_error("inner"); };
+    inner_config.set_iteration_time([](const batching::iteration &) -> double { throw std::domain_error("inner"); });
     auto inner = one_request(inner_config);
     batching::engine_config config;
     int caught = 0;
-    config.iteration_time = [&](const batching::iteration &iteration) {
+    config.set_iteration_time([&](const batching::iteration &iteration) {
         try {
             inner.advance();
         } catch (const std::domain_error &) {
@@ -308,7 +308,7 @@ TEST_CASE("a function may run another live engine, whose exceptions are its own"
             throw std::out_of_range("outer");
         }
         return 0.25;
-    };
+    });
     auto engine = one_request(config);
     CHECK_THROWS_WITH_AS(engine.advance(), "outer", std::out_of_range);
     CHECK(caught == 3);
@@ -318,14 +318,14 @@ TEST_CASE("a live engine can be moved, and what was moved from assigned to") {
     auto engine = lesson();
     engine.advance(0.6);
     batching::live_engine moved = std::move(engine);
-    CHECK(moved.state().running == 2);
+    CHECK(moved.observe().running == 2);
     // It has no handle: every call says so, and none is harmful.
     CHECK(engine.get() == nullptr); // NOLINT(bugprone-use-after-move)
-    CHECK_THROWS_AS(engine.state(), batching::invalid_argument);
+    CHECK_THROWS_AS(engine.observe(), batching::invalid_argument);
     CHECK_THROWS_AS(engine.advance(), batching::invalid_argument);
     engine = std::move(moved);
     engine.advance();
-    CHECK(engine.state().finished == 3);
+    CHECK(engine.observe().finished == 3);
 }
 
 TEST_CASE("copies in threads share a function, and keep apart what it throws") {
@@ -336,13 +336,13 @@ TEST_CASE("copies in threads share a function, and keep apart what it throws") {
     std::array<int, threads> caught{};
     {
         batching::engine_config config;
-        config.iteration_time = [&asked](const batching::iteration &iteration) {
+        config.set_iteration_time([&asked](const batching::iteration &iteration) {
             ++asked;
             if (iteration.number % 2 == 1) {
                 throw std::this_thread::get_id();
             }
             return 0.25;
-        };
+        });
         std::vector<batching::live_engine> copies;
         {
             const auto engine = one_request(config);
@@ -384,8 +384,8 @@ TEST_CASE("a copy of a live engine goes its own way") {
     copy.abort(1);
     copy.advance(0.8);
     CHECK(poll(copy) == std::vector<told>{{0.75, 1, kind::aborted, 2}, {0.75, 2, kind::admitted, 0}});
-    CHECK(engine.state().waiting == 1);
-    CHECK(engine.state().aborted == 0);
+    CHECK(engine.observe().waiting == 1);
+    CHECK(engine.observe().aborted == 0);
     CHECK(engine.poll().size() == 4);
 }
 
@@ -396,8 +396,8 @@ TEST_CASE("a live engine goes on from its bytes") {
     auto bytes = engine.save();
     auto loaded = batching::live_engine::load(bytes);
     CHECK(loaded.save() == bytes);
-    CHECK(loaded.state().clock == 0.6);
-    CHECK(loaded.state().running == 2);
+    CHECK(loaded.observe().clock == 0.6);
+    CHECK(loaded.observe().running == 2);
     // Events that were not polled come along.
     CHECK(poll(loaded) == poll(engine));
     loaded.advance(2.3);
@@ -413,7 +413,7 @@ TEST_CASE("a live engine goes on from its bytes") {
 
 TEST_CASE("a live engine gets its function again with its bytes") {
     auto config = two_slots();
-    config.iteration_time = [](const batching::iteration &) { return 0.25; };
+    config.set_iteration_time([](const batching::iteration &) { return 0.25; });
     auto engine = one_request(config);
     engine.advance(0.3);
     const auto bytes = engine.save();
@@ -423,12 +423,12 @@ TEST_CASE("a live engine gets its function again with its bytes") {
     // What the caller gave may go; the engine keeps it.
     auto loaded = [&] {
         batching::engine_config slower;
-        slower.iteration_time = [](const batching::iteration &) { return 2.0; };
+        slower.set_iteration_time([](const batching::iteration &) { return 2.0; });
         return batching::live_engine::load(bytes, slower);
     }();
     // The second iteration, under way, ends at 0.5, and the third takes as long as is said now.
     loaded.advance();
-    CHECK(loaded.state().clock == 2.5);
+    CHECK(loaded.observe().clock == 2.5);
 }
 
 TEST_CASE("errors of a live engine are exceptions that say why") {
@@ -442,7 +442,7 @@ TEST_CASE("errors of a live engine are exceptions that say why") {
     CHECK(refusal([&] { engine.advance(-1.0); }).find("time is -1.0: must be between 0") == 0);
     CHECK(refusal([&] { engine.advance(1.0, 0); }).find("iterations is 0") == 0);
     CHECK(refusal([&] { engine.estimate(1, 0); }) == "output_length[0] is 0: must be at least 1");
-    CHECK(engine.state().submitted == 3);
+    CHECK(engine.observe().submitted == 3);
     batching::engine_config config;
     config.iteration_limit = 5;
     CHECK(refusal([&] { batching::live_engine{config}; }).find("iteration_limit is 5: must be 0 for a live engine") ==
@@ -450,11 +450,11 @@ TEST_CASE("errors of a live engine are exceptions that say why") {
 
     // 2 x 5e9 s are beyond the clock; from then on it can only be looked at.
     config = two_slots();
-    config.iteration_time = 5e9;
+    config.set_iteration_time(5e9);
     auto endless = lesson(config);
     CHECK_THROWS_AS(endless.advance(), batching::overflow_error);
     CHECK_THROWS_AS(endless.fork(), batching::overflow_error);
-    CHECK(endless.state().running == 2);
+    CHECK(endless.observe().running == 2);
     CHECK(endless.poll().size() == 4);
 }
 
@@ -465,22 +465,20 @@ TEST_CASE("an estimate with hash ids finds the prompt in the cache") {
     config.enable_prefix_caching = true;
     batching::affine_time time;
     time.per_prefill_token = 0.25;
-    config.iteration_time = time;
+    config.set_iteration_time(time);
     batching::live_engine engine(config);
     const std::vector<std::int32_t> prompt{64}, output{1}, prompts{64, 64}, outputs{1, 1};
     const std::vector<std::int64_t> ids{1, 2, 3, 4}, offsets{0, 4}, both{1, 2, 3, 4, 9, 9, 9, 9}, both_offsets{0, 4, 8};
     batching::requests_view sent{prompt, output, {}};
-    sent.hash_ids = ids;
-    sent.hash_offsets = offsets;
+    sent.set_hashes(ids, offsets);
     engine.submit(sent);
     engine.advance();
     batching::requests_view asked{prompts, outputs, {}};
-    asked.hash_ids = both;
-    asked.hash_offsets = both_offsets;
+    asked.set_hashes(both, both_offsets);
     const auto told = engine.estimate(asked);
     REQUIRE(told.size() == 2);
-    CHECK(told[0].time_to_first_token == 16 * 0.25);
-    CHECK(told[1].time_to_first_token == 64 * 0.25);
+    CHECK(told[0].ttft == 16 * 0.25);
+    CHECK(told[1].ttft == 64 * 0.25);
     CHECK(told[1].end_time == told[1].start_time + 64 * 0.25);
-    CHECK(engine.estimate(64, 1).time_to_first_token == 64 * 0.25);
+    CHECK(engine.estimate(64, 1).ttft == 64 * 0.25);
 }

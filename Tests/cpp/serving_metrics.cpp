@@ -13,13 +13,12 @@ const std::vector<std::int32_t> prompts{10, 20, 30}, outputs{5, 3, 1};
 
 batching::recorded_view three() {
     batching::recorded_view recorded;
-    recorded.arrival_time = arrivals;
-    recorded.first_token_time = first_tokens;
-    recorded.end_time = ends;
-    recorded.prompt_length = prompts;
-    recorded.output_length = outputs;
-    recorded.token_times = tokens;
-    recorded.token_offsets = offsets;
+    recorded.set_arrival_time(arrivals);
+    recorded.set_first_token_time(first_tokens);
+    recorded.set_end_time(ends);
+    recorded.set_prompt_length(prompts);
+    recorded.set_output_length(outputs);
+    recorded.set_token_times(tokens, offsets);
     return recorded;
 }
 
@@ -27,15 +26,15 @@ batching::recorded_view three() {
 
 TEST_CASE("a serving run is measured") {
     batching::serving_metrics_config options;
-    options.percentiles = {100.0, 25.0};
+    options.set_percentiles({100.0, 25.0});
     const auto metrics = batching::measure(three(), options);
     CHECK(metrics.request_throughput == 2.0);
-    CHECK(metrics.time_to_first_token.mean == 0.5);
-    CHECK(metrics.time_to_first_token.values_at_percentiles == std::vector<double>{0.75, 0.375});
-    CHECK(metrics.time_per_output_token.count == 2);
-    CHECK(metrics.inter_token_latency.count == 6);
-    CHECK(metrics.end_to_end.max == 1.25);
-    CHECK(metrics.queueing.count == 0);
+    CHECK(metrics.ttft.mean == 0.5);
+    CHECK(metrics.ttft.percentiles == std::vector<double>{0.75, 0.375});
+    CHECK(metrics.tpot.count == 2);
+    CHECK(metrics.itl.count == 6);
+    CHECK(metrics.e2e.max == 1.25);
+    CHECK(metrics.queue_time.count == 0);
     CHECK(std::isnan(metrics.request_goodput));
 }
 
@@ -52,7 +51,7 @@ TEST_CASE("objectives, and whose definitions hold") {
 TEST_CASE("requests without an answer have failed, and those not due can be left out") {
     const std::vector<std::uint8_t> success{1, 0, 1};
     auto recorded = three();
-    recorded.success = success;
+    recorded.set_success(success);
     batching::serving_metrics_config options;
     options.slo_ttft = 0.5;
     auto metrics = batching::measure(recorded, options);
@@ -60,21 +59,45 @@ TEST_CASE("requests without an answer have failed, and those not due can be left
     options.slo_due_by = 1.4;
     metrics = batching::measure(recorded, options);
     CHECK((metrics.failed == 1 && metrics.judged == 2 && metrics.slo_attainment == 0.5));
-    options.slo_due_by = 0.0;
-    CHECK_THROWS_AS(batching::measure(recorded, options), batching::invalid_argument);
+    options.slo_due_by = 0.0; // all are judged
+    CHECK(batching::measure(recorded, options).judged == 3);
 }
 
 TEST_CASE("mistakes in serving runs are exceptions") {
     batching::serving_metrics_config options;
-    options.slo_itl = 0.0;
-    CHECK_THROWS_WITH_AS(batching::measure(three(), options), "slo_itl is 0.0: must be greater than 0",
-                         batching::invalid_argument);
+    options.slo_itl = 0.0; // no objective
+    CHECK(std::isnan(batching::measure(three(), options).request_goodput));
+    options.slo_itl = -1.0;
+    CHECK_THROWS_WITH_AS(batching::measure(three(), options),
+                         "slo_itl is -1.0: must be between 0 and 9223372036 seconds", batching::invalid_argument);
     auto recorded = three();
-    const std::vector<std::int64_t> short_offsets{0, 9};
-    recorded.token_offsets = short_offsets;
+    const std::vector<std::int64_t> short_offsets{0, 9}, short_end{0, 5, 8, 8};
+    CHECK_THROWS_WITH_AS(recorded.set_token_times(tokens, short_offsets),
+                         "token_offsets has 2 elements: must be 4, one more than there are requests",
+                         batching::invalid_argument);
+    CHECK_THROWS_WITH_AS(recorded.set_token_times(tokens, short_end),
+                         "token_offsets[3] is 8, but token_times has 9 elements", batching::invalid_argument);
+    // What was refused was not set.
+    CHECK(batching::measure(recorded).itl.count == 6);
+    recorded.set_end_time(first_tokens);
+    recorded.set_first_token_time(ends);
     CHECK_THROWS_AS(batching::measure(recorded), batching::invalid_argument);
-    recorded = three();
-    recorded.end_time = first_tokens;
-    recorded.first_token_time = ends;
-    CHECK_THROWS_AS(batching::measure(recorded), batching::invalid_argument);
+}
+
+TEST_CASE("percentiles are kept by the config, and shared by its copies") {
+    batching::serving_metrics_config copy;
+    {
+        batching::serving_metrics_config options;
+        options.set_percentiles({100.0, 25.0});
+        copy = options;
+        options.set_percentiles({});
+        CHECK(batching::measure(three(), options).ttft.percentiles.empty());
+    }
+    auto metrics = batching::measure(three(), copy);
+    CHECK(metrics.ttft.percentiles == std::vector<double>{0.75, 0.375});
+    // A distribution owns what it tells, and so does its copy.
+    const auto ttft = metrics.ttft;
+    metrics = {};
+    CHECK(ttft.percentiles == std::vector<double>{0.75, 0.375});
+    CHECK(ttft.mean == 0.5);
 }

@@ -14,7 +14,7 @@
 namespace {
 
 batching::requests generate_trace() {
-    auto kind = batching::initial_workload();
+    batching::workload kind;
     kind.seed = 7;
     kind.arrival_rate = 5.0;
     kind.prompt_length_min = 100;
@@ -37,7 +37,7 @@ void report(const batching::requests &trace, const batching::engine_config &conf
     const auto run = batching::simulate(trace, config, {/* iterations */ true});
     const auto metrics = batching::calculate_batch_metrics(run.completed(trace), run.summary.total_time);
     std::printf("%d blocks: mean TTFT %.2f s, p99 E2E %.2f s, %d preemptions\n",
-                static_cast<int>(*config.num_gpu_blocks), metrics.avg_time_to_first_token, metrics.p99_latency,
+                static_cast<int>(config.num_gpu_blocks), metrics.avg_time_to_first_token, metrics.p99_latency,
                 static_cast<int>(run.summary.preemptions));
 
     const auto &log = run.iteration_log;
@@ -60,10 +60,10 @@ int main() {
         batching::engine_config config;
         config.max_num_seqs = 32;
         // An iteration reads the weights in 8 ms, and computes 20,000 prompt tokens a second.
-        config.iteration_time = [](const batching::iteration &iteration) {
+        config.set_iteration_time([](const batching::iteration &iteration) {
             return 0.008 + 50e-6 * static_cast<double>(iteration.prefill_tokens) +
                    100e-6 * static_cast<double>(iteration.decode_tokens);
-        };
+        });
         for (const int blocks : {2000, 1000}) {
             config.num_gpu_blocks = blocks;
             report(trace, config);

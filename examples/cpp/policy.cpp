@@ -107,7 +107,7 @@ void report(const char *name, const batching::requests &trace, const batching::e
 
 int main() {
     try {
-        auto kind = batching::initial_workload();
+        batching::workload kind;
         kind.seed = 3;
         kind.arrival_rate = 22.0;
         kind.prompt_length_min = kind.prompt_length_max = 200;
@@ -116,10 +116,9 @@ int main() {
 
         batching::engine_config config;
         config.max_num_seqs = 16;
-        config.iteration_time = batching::affine_time{0.008, 20e-6, 100e-6};
+        config.set_iteration_time(batching::affine_time{0.008, 20e-6, 100e-6});
         report("vllm", trace, config);
-        config.policy = batching::policy::custom;
-        config.custom_policy = virtual_token_counter();
+        config.set_policy_callback(virtual_token_counter());
         report("VTC", trace, config);
         return EXIT_SUCCESS;
     } catch (const batching::error &error) {
