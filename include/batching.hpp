@@ -26,7 +26,6 @@
 #include "batching.h"
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -235,16 +234,19 @@ struct named_size {
 }
 
 /// The sizes of the columns that a struct was given, in the order in which they were given.
-template <class Struct> class column_sizes {
+class column_sizes {
   public:
+    /// No struct has as many pointers.
+    static constexpr std::size_t most = 24;
+
     void set(const named_size &column) {
-        auto *const place = std::find_if(begin(), end(), has_name(column.name));
+        named_size *const place = find(column.name);
         count_ += place == end() ? 1 : 0;
         *place = column;
     }
 
     void remove(const char *name) {
-        auto *const place = std::find_if(begin(), end(), has_name(name));
+        named_size *const place = find(name);
         if (place != end()) {
             std::copy(place + 1, end(), place);
             --count_;
@@ -256,15 +258,21 @@ template <class Struct> class column_sizes {
 
     /// The first with another name; null: there is none.
     const named_size *first_but(const char *name) const {
-        const auto *const place = std::find_if_not(begin(), end(), has_name(name));
-        return place == end() ? nullptr : place;
+        for (const named_size &each : *this) {
+            if (std::strcmp(each.name, name) != 0) {
+                return &each;
+            }
+        }
+        return nullptr;
     }
 
     /// The first with the fewest elements; null: there is none.
     const named_size *shortest() const {
-        const auto *const place = std::min_element(
-            begin(), end(), [](const named_size &one, const named_size &other) { return one.size < other.size; });
-        return place == end() ? nullptr : place;
+        const named_size *found = first();
+        for (const named_size &each : *this) {
+            found = each.size < found->size ? &each : found;
+        }
+        return found;
     }
 
     /// Throws unless all are of one size.
@@ -276,19 +284,22 @@ template <class Struct> class column_sizes {
         }
     }
 
-    const named_size *begin() const { return columns_.data(); }
-    const named_size *end() const { return columns_.data() + count_; }
+    const named_size *begin() const { return columns_; }
+    const named_size *end() const { return columns_ + count_; }
 
   private:
-    static auto has_name(const char *name) {
-        return [name](const named_size &column) { return std::strcmp(column.name, name) == 0; };
+    named_size *end() { return columns_ + count_; }
+
+    /// The end: there is none.
+    named_size *find(const char *name) {
+        named_size *place = columns_;
+        while (place != end() && std::strcmp(place->name, name) != 0) {
+            ++place;
+        }
+        return place;
     }
 
-    named_size *begin() { return columns_.data(); }
-    named_size *end() { return columns_.data() + count_; }
-
-    // As many as there may be pointers in the struct.
-    std::array<named_size, sizeof(Struct) / sizeof(void *)> columns_{};
+    named_size columns_[most]{};
     std::size_t count_ = 0;
 };
 
@@ -297,7 +308,7 @@ template <auto init, auto size> class equal_columns : public initialized<init> {
   public:
     using typename initialized<init>::c_struct;
 
-    const column_sizes<c_struct> &sizes() const noexcept { return sizes_; }
+    const column_sizes &sizes() const noexcept { return sizes_; }
 
   protected:
     template <class Element>
@@ -351,7 +362,8 @@ template <auto init, auto size> class equal_columns : public initialized<init> {
         this->*size = static_cast<std::int64_t>(sizes_.first() == nullptr ? 0 : sizes_.first()->size);
     }
 
-    column_sizes<c_struct> sizes_;
+    static_assert(sizeof(c_struct) / sizeof(void *) <= column_sizes::most);
+    column_sizes sizes_;
 };
 
 /// A struct of C with columns to write, each with room for an element of every request.
@@ -359,7 +371,7 @@ template <auto init> class output_columns : public initialized<init> {
   public:
     using typename initialized<init>::c_struct;
 
-    const column_sizes<c_struct> &sizes() const noexcept { return sizes_; }
+    const column_sizes &sizes() const noexcept { return sizes_; }
 
     /// Whether anything was set.
     bool is_wanted() const {
@@ -394,7 +406,8 @@ template <auto init> class output_columns : public initialized<init> {
     }
 
   private:
-    column_sizes<c_struct> sizes_;
+    static_assert(sizeof(c_struct) / sizeof(void *) <= column_sizes::most);
+    column_sizes sizes_;
 };
 
 } // namespace detail
@@ -881,7 +894,7 @@ struct workload_view {
 
 /// batching_workload_generate into columns of the caller. Allocates nothing.
 inline void workload_generate(const workload &kind, const workload_view &columns) {
-    detail::column_sizes<batching_workload> sizes;
+    detail::column_sizes sizes;
     const auto pointer = [&sizes](const char *name, const auto &given) {
         if (given) {
             sizes.set({name, given->size()});
@@ -1386,8 +1399,7 @@ class engine_config : public detail::initialized<batching_engine_config_init> {
   private:
     void set_constant_time(double seconds) {
         set_affine_time({seconds});
-        // A constant of 0 would be the default; an affine model of nothing but 0 is not.
-        time_model = seconds == 0 ? BATCHING_TIME_AFFINE : BATCHING_TIME_CONSTANT;
+        time_model = BATCHING_TIME_CONSTANT;
     }
 
     void set_affine_time(const affine_time &affine) {

@@ -65,7 +65,8 @@ NEWER := $(ABI_TESTS)/newer
 NEWER_HEADERS := $(NEWER)/include/batching.h $(NEWER)/include/batching.hpp
 # All C tests but those that compare with the sizes of this version.
 NEWER_TESTS := $(patsubst $(TESTS)/c/%,$(NEWER)/tests/%,\
-                 $(filter-out $(addprefix $(TESTS)/c/,structs engine_callbacks engine_policy live_engine),$(CMOCKA_TESTS))) $(NEWER)/newer_structs
+                 $(filter-out $(addprefix $(TESTS)/c/,structs engine_callbacks engine_policy live_engine),$(CMOCKA_TESTS))) \
+               $(NEWER)/newer_structs $(NEWER)/newer_structs_cpp
 NEWER_PROGRAMS := $(patsubst examples/%,$(NEWER)/%,$(basename $(ABI_EXAMPLES)))
 
 $(NEWER)/include/batching.h: include/batching.h $(ABI)/grow_header.py | $(STAMPS)/venv-test
@@ -79,6 +80,9 @@ $(NEWER)/include/batching.hpp: include/batching.hpp
 
 $(NEWER)/newer_structs: $(ABI)/newer_structs.c Tests/c/support.h $(NEWER_HEADERS) | $(LIBRARY) $(STAMPS)/packages-test
 	$(CC) $(call compiled-with,$(NEWER)/include,$(NATIVE_CFLAGS)) $< -o $@ $(NATIVE_LIBS) -lcmocka
+
+$(NEWER)/newer_structs_cpp: $(ABI)/newer_structs.cpp $(NEWER_HEADERS) | $(LIBRARY) $(STAMPS)/packages-test
+	$(CXX) -std=c++17 $(call compiled-with,$(NEWER)/include,$(NATIVE_CXXFLAGS)) $< -o $@ $(NATIVE_LIBS)
 
 $(NEWER)/tests/%: Tests/c/%.c Tests/c/oracle.c $(wildcard Tests/c/*.h) $(NEWER_HEADERS) | $(LIBRARY) $(STAMPS)/packages-test
 	@mkdir -p $(@D)

@@ -1,0 +1,166 @@
+// Compiled against the header of a later version (grow_header.py), with batching.hpp as it is: a field that is new in
+// batching.h can be set and read in C++ at once. What is set gets to the library, which refuses it since it is older.
+#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include <doctest/doctest.h>
+
+#include <array>
+#include <string>
+#include <tuple>
+#include <type_traits>
+#include <vector>
+
+#include <batching.hpp>
+
+namespace {
+
+/// Everything in C++ that is a struct of C. A struct that is new in batching.h is to be added here.
+using structs =
+    std::tuple<batching::requests_view, batching::requests, batching::results_view, batching::summary,
+               batching::engine_summary, batching::comparison, batching::completed_view, batching::latencies_view,
+               batching::batch_metrics, batching::workload, batching::recorded_view, batching::serving_metrics_config,
+               batching::serving_metrics, batching::distribution, batching::load_config, batching::load,
+               batching::load_timeline_view, batching::engine_config, batching::iteration_log_view,
+               batching::decision_log_view, batching::attribution_view, batching::live_engine_state,
+               batching::accumulator_config, batching::accumulator_events_view, batching::accumulator_state>;
+
+template <class... Structs> constexpr bool any_is_a(batching_attribution_bands *, std::tuple<Structs...> *) {
+    return true; // told in rows: batching::attribution_band
+}
+template <class... Structs> constexpr bool any_is_a(batching_live_engine_events *, std::tuple<Structs...> *) {
+    return true; // told in rows: batching::live_engine_event
+}
+template <class Struct, class... Structs> constexpr bool any_is_a(Struct *, std::tuple<Structs...> *) {
+    return (std::is_base_of_v<Struct, Structs> || ...);
+}
+
+#define IS_IN_CPP(name)                                                                                                \
+    static_assert(any_is_a(static_cast<batching_##name *>(nullptr), static_cast<structs *>(nullptr)),                  \
+                  "batching_" #name " has an _init function, but no struct of C++");
+EVERY_INIT(IS_IN_CPP)
+
+const std::array<std::int32_t, 2> output_length{2, 3};
+const std::array<double, 2> start_time{0.0, 0.5}, end_time{1.0, 2.0};
+const std::array<std::int64_t, 2> ids{0, 1};
+
+batching::requests_view two_requests() {
+    batching::requests_view requests;
+    requests.set_output_length(output_length);
+    return requests;
+}
+
+batching::completed_view two_completed() {
+    batching::completed_view completed;
+    completed.set_start_time(start_time).set_end_time(end_time).set_tokens_generated(output_length);
+    return completed;
+}
+
+batching::recorded_view two_recorded() {
+    batching::recorded_view recorded;
+    recorded.set_end_time(end_time).set_output_length(output_length);
+    return recorded;
+}
+
+const double later_value = 1.0;
+
+/// That a call works as long as what is new in `given` is 0, and that it is told what is set there.
+template <class Struct, class Call> void gets_to_the_library(const std::string &argument, Struct given, Call call) {
+    CAPTURE(argument);
+    CHECK_NOTHROW(call(given));
+    const auto is_refused = [&] {
+        try {
+            call(given);
+        } catch (const batching::invalid_argument &error) {
+            return error.status() == BATCHING_ERROR_STRUCT_SIZE &&
+                   std::string(error.what()).find(argument + ".struct_size is ") == 0;
+        }
+        return false;
+    };
+    given.later_number = 1;
+    CHECK(is_refused());
+    given.later_number = 0;
+    given.later_column = &later_value;
+    CHECK(is_refused());
+}
+
+} // namespace
+
+TEST_CASE_TEMPLATE_DEFINE("a later field is there in every struct", Struct, every_struct) {
+    Struct made;
+    CHECK(made.later_number == 0);
+    CHECK(made.later_column == nullptr);
+    CHECK(made.struct_size == sizeof(typename Struct::c_struct));
+    made.later_number = 7;
+    const Struct copy = made;
+    CHECK(copy.later_number == 7);
+}
+TEST_CASE_TEMPLATE_APPLY(every_struct, structs);
+
+TEST_CASE("what is set in a later field of an input gets to the library") {
+    const auto run = [](const auto &requests) { batching::simulate(requests); };
+    gets_to_the_library("requests", two_requests(), run);
+    gets_to_the_library("requests", batching::requests({}, {2, 3}, {}), run);
+    gets_to_the_library("requests", two_requests(),
+                        [](const auto &requests) { batching::continuous_simulate(requests, 1); });
+    gets_to_the_library("config", batching::engine_config(),
+                        [](const auto &config) { batching::simulate(two_requests(), config); });
+    gets_to_the_library("config", batching::engine_config(), [](const auto &config) { batching::live_engine{config}; });
+    gets_to_the_library("workload", batching::workload(),
+                        [](const auto &kind) { batching::generate_workload(2, kind); });
+    gets_to_the_library("completed", two_completed(),
+                        [](const auto &completed) { batching::calculate_batch_metrics(completed, 2.0); });
+    gets_to_the_library("recorded", two_recorded(), [](const auto &recorded) { batching::measure(recorded); });
+    gets_to_the_library("config", batching::serving_metrics_config(),
+                        [](const auto &config) { batching::measure(two_recorded(), config); });
+    gets_to_the_library("config", batching::load_config(),
+                        [](const auto &config) { batching::calculate_load(two_recorded(), config); });
+    gets_to_the_library("config", batching::accumulator_config(),
+                        [](const auto &config) { batching::accumulator{config}; });
+    batching::accumulator_events_view events;
+    events.set_request(ids).set_time(start_time);
+    gets_to_the_library("events", events, [](const auto &told) {
+        batching::accumulator live;
+        live.arrived(0, 0.0);
+        live.arrived(1, 0.0);
+        live.add(told);
+    });
+}
+
+TEST_CASE("what is set in a later field of columns to write gets to the library") {
+    std::vector<double> column(2);
+    batching::results_view results;
+    results.set_end_time(column);
+    gets_to_the_library("results", results,
+                        [](const auto &wanted) { batching::simulate_into(two_requests(), {}, wanted); });
+    batching::attribution_view attribution;
+    attribution.set_decode(column);
+    gets_to_the_library("attribution", attribution,
+                        [](const auto &wanted) { batching::simulate_into(two_requests(), {}, {}, {}, wanted); });
+    gets_to_the_library("iteration_log", batching::iteration_log_view(), [](const auto &log) {
+        batching::simulate_into(two_requests(), {}, {}, {log, {}});
+    });
+    gets_to_the_library("decision_log", batching::decision_log_view(), [](const auto &log) {
+        batching::simulate_into(two_requests(), {}, {}, {{}, log});
+    });
+    batching::latencies_view latencies;
+    latencies.set_queue_time(column);
+    gets_to_the_library("latencies", latencies,
+                        [](const auto &wanted) { batching::latencies_calculate(two_completed(), wanted); });
+    gets_to_the_library("timeline", batching::load_timeline_view(),
+                        [](auto timeline) { batching::calculate_load(two_recorded(), {}, &timeline); });
+}
+
+TEST_CASE("a later field of what is told can be read, and is 0 of a library that does not know it") {
+    const auto run = batching::simulate(two_requests());
+    CHECK(run.summary.later_number == 0);
+    CHECK(run.summary.finished == 2);
+    CHECK(batching::continuous_simulate(two_requests(), 2).later_number == 0);
+    CHECK(batching::compare_batching_strategies(two_requests(), 2).later_number == 0);
+    CHECK(batching::calculate_batch_metrics(two_completed(), 2.0).later_number == 0);
+    const auto metrics = batching::measure(two_recorded());
+    CHECK(metrics.later_number == 0);
+    CHECK(metrics.e2e.later_number == 0);
+    CHECK(metrics.e2e.mean == 1.5);
+    CHECK(batching::calculate_load(two_recorded()).later_number == 0);
+    CHECK(batching::live_engine().observe().later_number == 0);
+    CHECK(batching::accumulator().observe().later_number == 0);
+}
