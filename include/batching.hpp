@@ -51,8 +51,8 @@ namespace batching {
  * ================================================================================================================ */
 
 /**
- * A view of someone else's elements, as std::span of C++20: a pointer and a size. Made from a std::vector, std::array,
- * array or std::span that has a name; a temporary would be gone before the view is used.
+ * A view of elements that it does not own, as std::span of C++20: a pointer and a size. Made from a std::vector,
+ * std::array, array or std::span that has a name; a temporary would be gone before the view is used.
  *
  * column<const double> is read, column<double> is written.
  */
@@ -973,7 +973,7 @@ inline std::vector<request> simulate_workload(std::int64_t num_requests, length_
 struct recorded_view : detail::equal_columns<batching_recorded_init, &batching_recorded::count> {
     BATCHING_HPP_RECORDED(BATCHING_HPP_SETTER)
 
-    /// token_times, those of one request after the other, and token_offsets, where those of each begin and the last end.
+    /// token_times, one request after the other, and token_offsets, where those of each begin and the last end.
     recorded_view &set_token_times(const optional_column<const double> &times,
                                    const optional_column<const std::int64_t> &offsets) {
         set_ragged("token_times", &c_struct::token_times, times, "token_offsets", &c_struct::token_offsets, offsets);

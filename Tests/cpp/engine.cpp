@@ -191,7 +191,7 @@ TEST_CASE("a client that leaves has the tokens of the iterations that were over,
           "abort_time has 1 element, but prompt_length has 2");
 }
 
-TEST_CASE("priority decides who goes first, then arrival, then tie_break") {
+TEST_CASE("priority decides which request goes first, then arrival, then tie_break") {
     batching::engine_config config;
     config.max_num_seqs = 1;
     config.queue_order = batching::queue_order::priority;

@@ -220,7 +220,7 @@ TEST_CASE("a run keeps the logs that are wanted") {
                                                           {5, 1, event::finished, 4}});
     CHECK(run.summary.decision_log_rows == 14);
 
-    // Who runs and who waits: 2 rows in iterations 0 to 3, and 1 in 4 and 5.
+    // Which run and which wait: 2 rows in iterations 0 to 3, and 1 in 4 and 5.
     const auto with_queues = batching::simulate(two_requests(), four_blocks(), {false, true, true});
     CHECK(with_queues.iteration_log.size() == 0);
     CHECK(with_queues.decision_log.size() == 14 + 10);

@@ -1,4 +1,4 @@
-// A policy of the caller's: a lambda that decides who computes how many tokens.
+// A policy of the caller's: a lambda that decides which requests compute how many tokens.
 #include "engine_cases.hpp"
 
 #include <doctest/doctest.h>

@@ -200,7 +200,7 @@ TEST_CASE("what a function throws comes out of a live engine, which goes on wher
 
 namespace {
 
-/// Everyone, with all that there is to compute.
+/// Every row, with all that there is to compute.
 void schedule_all(const batching::policy_view &view, batching::policy_decision &decision) {
     for (std::int64_t row = 0; row < view->count; ++row) {
         decision.schedule(row, view.uncomputed_tokens(row));
@@ -331,7 +331,7 @@ TEST_CASE("a live engine can be moved, and what was moved from assigned to") {
 TEST_CASE("copies in threads share a function, and keep apart what it throws") {
     constexpr int threads = 2, rounds = 200;
     std::atomic<int> asked{0};
-    const std::thread::id nobody;
+    const std::thread::id no_thread;
     std::array<std::thread::id, threads> thrown_in{};
     std::array<int, threads> caught{};
     {
@@ -371,7 +371,7 @@ TEST_CASE("copies in threads share a function, and keep apart what it throws") {
         }
     }
     CHECK(caught == std::array<int, threads>{rounds, rounds});
-    const bool in_both = thrown_in[0] != nobody && thrown_in[0] != thrown_in[1];
+    const bool in_both = thrown_in[0] != no_thread && thrown_in[0] != thrown_in[1];
     CHECK(in_both);
     CHECK(asked == threads * rounds * 2);
 }

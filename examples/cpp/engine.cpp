@@ -24,7 +24,7 @@ batching::requests generate_trace() {
     return batching::generate_workload(300, kind);
 }
 
-// Seconds in which somebody had to wait.
+// Seconds in which a request had to wait.
 double time_with_queue(const batching::iteration_log &log) {
     double seconds = 0.0;
     for (std::size_t row = 0; row < log.size(); ++row) {

@@ -3,15 +3,15 @@
 //
 //     c++ -std=c++17 policy.cpp -o policy $(pkg-config --cflags --libs batching)
 //
-// A counter for each tenant adds up what it was served: one for a prompt token, two for an output token. Whoever waits
-// of the tenant with the least goes first. A tenant that had nothing to do is lifted to the least of those that have,
-// so that it saves up no claim.
+// A counter for each tenant adds up what it was served: one for a prompt token, two for an output token. Of the
+// requests that wait, those of the tenant with the least go first. A tenant that had nothing to do is lifted to the
+// least of those that have, so that it saves up no claim.
 //
 // policy.expected: the requests, the replica and the policy are those of examples/python/policy.py, and so are the
 // numbers. Tenant 0 sends ten requests for each one of tenant 1. First come, first served, both wait in one queue, as
 // long for one as for the other. Under VTC the light tenant, which asks for less than half of what is served, waits for
-// little more than a free slot; the heavy one waits for its own requests, and hardly longer than before. Nobody is
-// preempted and no slot is left empty, so that the end and the throughput stay.
+// little more than a free slot; the heavy one waits for its own requests, and hardly longer than before. No
+// request is preempted and no slot is left empty, so that the end and the throughput stay.
 #include <batching.hpp>
 
 #include <array>
@@ -32,7 +32,7 @@ class virtual_token_counter {
   public:
     void operator()(const batching::policy_view &view, batching::policy_decision &decision) {
         lift(view);
-        // The running first: everyone who decodes, and the prompt that the budget has cut, if there is one.
+        // The running first: every request that decodes, and the prompt that the budget has cut, if there is one.
         auto budget = view->max_num_batched_tokens;
         decision->decode_rest = 1;
         for (std::int64_t row = 0; row < view->running_count; ++row) {
