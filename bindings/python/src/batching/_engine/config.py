@@ -255,8 +255,8 @@ class EngineConfig:
         return {**self.__dict__, "max_num_batched_tokens": self._token_budget()}
 
     def _token_budget(self) -> int:
-        unset = self.max_num_batched_tokens is None
-        return max(2048, self.max_num_seqs) if unset else self.max_num_batched_tokens  # type: ignore[return-value]
+        given = self.max_num_batched_tokens
+        return _usual_token_budget(self.max_num_seqs) if given is None else given
 
     def _structure(self, callbacks: Callbacks) -> tuple[structs.batching_engine_config, dict[str, str]]:
         """The struct of the C interface, and what that calls otherwise than this does."""
@@ -270,6 +270,11 @@ class EngineConfig:
             structure.time_callback = callbacks.iteration_time(self.iteration_time)
         base = "iteration_time.base" if isinstance(self.iteration_time, AffineTime) else "iteration_time"
         return structure, {**NAMES, "time_base": base}
+
+
+def _usual_token_budget(max_num_seqs: int) -> int:
+    """What the library takes for max_num_batched_tokens where none is given."""
+    return max(2048, max_num_seqs)
 
 
 class _Field(NamedTuple):
@@ -292,7 +297,6 @@ LIMITS: Final[dict[str, Kind]] = {
 KINDS: Final[dict[str, Kind]] = {known.name: known.kind for known in _FIELDS}
 """The fields of EngineConfig, and of what kind their values are."""
 
-
 _DEFAULT: Final = EngineConfig()
 
 
@@ -313,7 +317,7 @@ def plain(settings: Mapping[str, Any]) -> dict[str, Any]:
 def is_default(name: str, settings: Mapping[str, Any]) -> bool:
     """Whether one of the settings of a run is as by default."""
     if name == "max_num_batched_tokens":
-        return bool(settings[name] == max(2048, settings.get("max_num_seqs", 0)))
+        return bool(settings[name] == _usual_token_budget(settings.get("max_num_seqs", 0)))
     default = next((known.default for known in _FIELDS if known.name == name), None)
     return bool(settings[name] == default)
 
