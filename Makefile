@@ -24,7 +24,7 @@ SWIFT_FORMATTED := Package.swift Sources Tests/BatchingTests Tests/ABITests Test
 .NOTPARALLEL:
 
 .PHONY: help run build test check conformance bench clean setup-run setup-test \
-        generate check-generated check-readiness check-format-swift check-python check-arrows-python \
+        generate check-generated check-readiness check-format-swift check-python check-arrows-python check-arrows-swift \
         check-sanitizers test-swift test-python test-examples test-differential test-conformance
 
 help:
@@ -144,8 +144,11 @@ test-conformance: setup-test $(LIBRARY)
 test-swift:
 	$(SWIFT_TEST) $(BUILD)/swift-tests
 
+# In so many processes; some tests use two threads, and some a gigabyte or two.
+TEST_PROCESSES ?= 2
+
 test-python: $(STAMPS)/venv-test $(LIBRARY)
-	$(VENV)/bin/pytest bindings/python/tests
+	$(VENV)/bin/pytest --numprocesses $(TEST_PROCESSES) --dist worksteal bindings/python/tests
 	cd bindings/generator && ../../$(VENV)/bin/pytest
 
 test-examples: test-examples-native $(STAMPS)/venv-test
@@ -188,7 +191,7 @@ check-readiness: $(STAMPS)/venv-test
 # --- Checks -----------------------------------------------------------------------------------------------------------
 
 check: setup-test check-generated check-readiness check-header check-layout check-exports check-library check-format-c \
-       check-format-swift check-python check-arrows-python check-traps check-sanitizers check-valgrind check-install abi
+       check-format-swift check-python check-arrows-python check-arrows-swift check-traps check-sanitizers check-valgrind check-install abi
 	@echo 'make check: everything passed'
 
 check-format-swift:
@@ -209,6 +212,10 @@ check-python: $(STAMPS)/venv-test
 	$(VENV)/bin/ruff check bindings/generator
 	cd bindings/generator && ../../$(VENV)/bin/mypy generate.py batching_generator tests
 	cd Tests/conformance && MYPYPATH=../Oracle ../../$(VENV)/bin/mypy --strict .
+
+# Each folder of the Swift core knows only those below it.
+check-arrows-swift:
+	$(PYTHON) Tests/checks/swift_arrows.py
 
 # Each sub-package of the Python package knows only those below it.
 check-arrows-python:
