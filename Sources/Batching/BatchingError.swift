@@ -4,9 +4,25 @@ import CBatchingThread
 public struct BatchingError: Error, Equatable, Sendable, CustomStringConvertible {
     /// What kind of failure it is. The C status codes are these, one for one.
     public enum Kind: Sendable {
-        case invalidArgument, nullPointer, structSize, capacity, overflow, outOfMemory, cancelled, busy
+        /// A value is out of its range, or two values contradict each other.
+        case invalidArgument
+        /// A column that is required is missing.
+        case nullPointer
+        /// The size of a C struct is not known.
+        case structSize
+        /// An output has fewer elements than the call would write.
+        case capacity
+        /// A result is beyond what its type, or the clock, can hold.
+        case overflow
+        /// The memory that the call needs could not be had.
+        case outOfMemory
+        /// A callback stopped the run.
+        case cancelled
+        /// A handle is in use by another call.
+        case busy
     }
 
+    /// What kind of failure it is.
     public let kind: Kind
     /// Where the thread keeps the sentence: an error of two words makes every call that may throw it small and quick.
     private let number: UInt64
@@ -15,6 +31,7 @@ public struct BatchingError: Error, Equatable, Sendable, CustomStringConvertible
     /// error, or in another thread, only the kind is told.
     public var message: String { text.withUTF8 { String(decoding: $0, as: UTF8.self) } }
 
+    /// The same as `message`.
     public var description: String { message }
 
     package var text: ErrorText {
@@ -23,6 +40,7 @@ public struct BatchingError: Error, Equatable, Sendable, CustomStringConvertible
         return ErrorText(utf8: UnsafeBufferPointer(start: utf8, count: count))
     }
 
+    /// Whether two errors are of one kind and say the same.
     public static func == (first: BatchingError, second: BatchingError) -> Bool {
         first.kind == second.kind && first.text == second.text
     }

@@ -19,6 +19,8 @@ extension Accumulator {
         }
     }
 
+    /// An accumulator from the bytes that `save` wrote, in this process or another. Throws if they were changed since,
+    /// or are of another version.
     public static func load(
         _ bytes: UnsafePointer<UInt8>, count: Int
     ) throws(BatchingError) -> Accumulator {

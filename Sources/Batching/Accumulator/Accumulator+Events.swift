@@ -2,22 +2,31 @@
 
 /// The kinds of events, with the values of the C interface.
 public enum AccumulatorEvent: Int32, CaseIterable, Sendable {
+    /// A request was sent; its value is the number of its prompt tokens.
     case arrived = 100
+    /// A request joined a batch.
     case started = 200
+    /// Tokens of a request were there; the value is how many.
     case tokens = 300
+    /// A request had its last token; the value is a `FinishReason`.
     case finished = 400
+    /// A request failed; the value is a `FailureReason`.
     case failed = 500
 }
 
 /// Why a request finished.
 public enum FinishReason: Int32, CaseIterable, Sendable {
+    /// The answer came to its end.
     case stop = 0
+    /// It had as many tokens as it was allowed.
     case length = 100
 }
 
 /// Why a request failed.
 public enum FailureReason: Int32, CaseIterable, Sendable {
+    /// The server failed.
     case error = 0
+    /// The client left.
     case abort = 100
 }
 
@@ -45,6 +54,7 @@ public struct AccumulatorEventColumns {
 }
 
 extension Accumulator {
+    /// A request was sent. Throws if it is in flight already, or as many are in flight as `maxRequests` allows.
     public mutating func arrived(_ id: Int64, time: Double, promptTokens: Int32) throws(BatchingError) {
         let now = try Accumulator.nanoseconds(time)
         guard promptTokens >= 0 else { throw .invalid("prompt_tokens", promptTokens, "must be at least 0") }
@@ -73,6 +83,7 @@ extension Accumulator {
         moveClock(to: now)
     }
 
+    /// A request joined a batch. It may be left out: then the request has no queue time.
     public mutating func started(_ id: Int64, time: Double) throws(BatchingError) {
         let (request, now) = try next(id, time)
         guard request.pointee.start < 0 else { throw .invalid("request", id, "must not have started already") }
@@ -83,10 +94,12 @@ extension Accumulator {
         moveClock(to: now)
     }
 
+    /// Tokens of a request were there; the first call tells its first token.
     public mutating func tokens(_ id: Int64, time: Double, count: Int32) throws(BatchingError) {
         try addTokens(id, time, count)
     }
 
+    /// A request had its last token: it is measured.
     public mutating func finished(_ id: Int64, time: Double, reason: FinishReason) throws(BatchingError) {
         let (request, now) = try next(id, time)
         // The clock must not move before it is certain that the slot has room: it decides which slot that is.
@@ -113,6 +126,7 @@ extension Accumulator {
         remove(request)
     }
 
+    /// A request failed: it is counted, and gives no sample.
     public mutating func failed(_ id: Int64, time: Double, reason: FailureReason) throws(BatchingError) {
         let (request, now) = try next(id, time)
         moveClock(to: now)
@@ -275,6 +289,7 @@ extension Accumulator {
 }
 
 extension FinishReason {
+    /// The reason with this raw value. Throws if there is none.
     public init(checking value: Int32) throws(BatchingError) {
         guard let reason = FinishReason(rawValue: value) else {
             throw .invalid("reason", value, "must be BATCHING_FINISHED_STOP or BATCHING_FINISHED_LENGTH")
@@ -284,6 +299,7 @@ extension FinishReason {
 }
 
 extension FailureReason {
+    /// The reason with this raw value. Throws if there is none.
     public init(checking value: Int32) throws(BatchingError) {
         guard let reason = FailureReason(rawValue: value) else {
             throw .invalid("reason", value, "must be BATCHING_FAILED_ERROR or BATCHING_FAILED_ABORT")

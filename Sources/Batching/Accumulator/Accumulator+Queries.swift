@@ -2,26 +2,32 @@
 
 /// What a query is about.
 public enum AccumulatorScope: Int32, CaseIterable, Sendable {
+    /// All since the start.
     case start = 0
+    /// What the window covers.
     case window = 100
 }
 
 /// What an accumulator holds now.
 public struct AccumulatorState: Equatable, Sendable {
-    /// Seconds: the earliest arrival, 0 if there was none; the latest time it was told; and where the window begins.
+    /// Seconds: the earliest arrival; 0 if there was none.
     public var firstArrival = 0.0
+    /// Seconds: the latest time that it was told.
     public var clock = 0.0
+    /// Seconds: where the window begins.
     public var windowBegin = 0.0
-    /// Since the start.
+    /// Requests that have arrived since the start.
     public var arrived: Int64 = 0
-    /// In flight: those that have started or have tokens, and those that have not.
+    /// Requests in flight that have started or have tokens.
     public var running: Int64 = 0
+    /// Requests in flight that have neither started nor tokens.
     public var waiting: Int64 = 0
     /// Gaps between tokens of requests in flight.
     public var gaps: Int64 = 0
 }
 
 extension Accumulator {
+    /// What it holds now.
     public mutating func state() -> AccumulatorState {
         settle()
         var state = AccumulatorState()

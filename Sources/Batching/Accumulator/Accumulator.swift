@@ -33,6 +33,7 @@ public struct Accumulator: ~Copyable {
     /// Space for an order of the requests in flight.
     let order: ZeroedBuffer<UInt32>
 
+    /// An empty accumulator. Throws if a value of the configuration is out of its range, or its memory cannot be had.
     public init(_ configuration: AccumulatorConfig = AccumulatorConfig()) throws(BatchingError) {
         try self.init(AccumulatorLimits(configuration))
     }

@@ -8,12 +8,16 @@ public struct AccumulatorConfig: Equatable, Sendable {
     public var maxRequests = 4096
     /// Gaps between tokens of requests in flight, 1...2^31. 0: 256 x maxRequests.
     public var maxGaps = 0
-    /// Service-level objectives in seconds; 0: none.
+    /// Seconds: the longest TTFT that is good. 0: no such objective.
     public var sloTTFT = 0.0
+    /// Seconds: the longest TPOT that is good. 0: no such objective.
     public var sloTPOT = 0.0
+    /// Seconds: the longest ITL that is good. 0: no such objective.
     public var sloITL = 0.0
+    /// Seconds: the longest E2E latency that is good. 0: no such objective.
     public var sloE2E = 0.0
 
+    /// All as by default.
     public init() {}
 }
 

@@ -1,3 +1,4 @@
+/// How intense the arithmetic of decoding a batch is.
 public enum ArithmeticIntensity {
     /// Floating-point operations per byte of weights read when a batch is decoded: `flopsPerToken * batchSize`.
     ///

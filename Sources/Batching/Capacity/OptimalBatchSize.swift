@@ -1,3 +1,4 @@
+/// How many sequences fit beside a model.
 public enum OptimalBatchSize {
     /// The largest number of sequences whose KV cache fits beside the model: the largest n with
     /// `modelMemory + n * maxSequenceLength * kvCachePerToken <= memoryBudget`, without rounding. 0 if none fits.

@@ -1,11 +1,17 @@
 /// The policies. The raw values are those of the C header. A new one is a case here, its lines in
-/// `PolicyName.policy`, `Engine.run` and `CountedBlocks.run`, and a file of its own.
+/// `PolicyName.policy` and `EngineRun.proceed`, and a file of its own.
 public enum PolicyName: Int32, CaseIterable, Sendable {
+    /// vLLM's V1 scheduler.
     case vllm = 0
+    /// A batch is filled, and runs until its longest member is done.
     case `static` = 100
+    /// The same, but the batch also starts once its oldest member has waited long enough.
     case dynamic = 110
+    /// A request joins when a slot is free, its whole prompt at once, and leaves when it is done.
     case continuous = 200
+    /// The same with KV memory reserved for prompt and output (Yu et al., OSDI 2022).
     case orca = 210
+    /// A policy of the caller's.
     case custom = 300
 }
 

@@ -1,11 +1,14 @@
 /// How an engine schedules, what it has, and how long an iteration takes. The fields are those of `batching_engine_config` in
 /// the C header, which describes them; where that says "0: …", nil is that default here.
 public struct EngineConfig {
+    /// Which policy decides which requests compute how many tokens.
     public var policy = PolicyName.vllm
     package var policyCallback: PolicyCallback?
+    /// In which order the waiting are admitted.
     public var queueOrder = QueueOrder.arrival
+    /// The most requests that run at once; at least 1.
     public var maxNumSeqs: Int64 = 256
-    /// Until it is set: 2048, or `maxNumSeqs` if that is more.
+    /// The most tokens of an iteration; at least 1, and with vllm at least `maxNumSeqs`. Until it is set: 2048, or `maxNumSeqs` if that is more.
     public var maxNumBatchedTokens: Int64 {
         get { givenMaxNumBatchedTokens ?? max(2048, maxNumSeqs) }
         set { givenMaxNumBatchedTokens = newValue }
@@ -15,20 +18,29 @@ public struct EngineConfig {
     public var longPrefillTokenThreshold: Int64 = 0
     /// nil: no limit.
     public var maxModelLength: Int64?
+    /// Whether a prompt may be computed in chunks.
     public var chunksPrefill = true
+    /// Whether a request is admitted only if KV blocks for all its known tokens are free.
     public var reservesFullPrompt = true
+    /// Whether an iteration is scheduled before the output of the one before is known.
     public var isAsynchronous = false
+    /// Whether prompts cost nothing: a request decodes as it is admitted.
     public var hasInstantPrefill = false
     /// Seconds.
     public var maxQueueDelay = 0.0
 
     /// vLLM's null block included. nil: no limit.
     public var numGPUBlocks: Int64?
+    /// Tokens in a KV block, 1...65,536.
     public var blockSize: Int64 = 16
+    /// Whether KV blocks of requests that are gone are found again by their content.
     public var cachesPrefixes = false
+    /// Share of the KV blocks that an admission leaves free; at least 0, below 1.
     public var watermark = 0.0
+    /// Whether a request that can never fit waits instead of being rejected.
     public var admitsOversized = false
 
+    /// How long an iteration takes.
     public var iterationTime = IterationTime.constant(0.01)
 
     /// Seconds. nil: no limit.
@@ -36,8 +48,10 @@ public struct EngineConfig {
     /// nil: no limit.
     public var iterationLimit: Int64?
     package var progressCallback: ProgressCallback?
+    /// Iterations between two calls of the progress callback; at least 1.
     public var progressInterval: Int64 = 4096
 
+    /// All as by default.
     public init() {}
 
     /// Whether the caller is asked how long iterations take.
@@ -48,12 +62,15 @@ public struct EngineConfig {
 
 /// How far a run has come.
 public struct EngineProgress: Sendable {
+    /// Iterations so far.
     public var iterations: Int64
+    /// Where the clock of the run is.
     public var time: Nanoseconds
     /// Requests that have arrived, rejected ones included.
     public var arrived: Int
     /// Requests that have all their tokens.
     public var finished: Int
+    /// Requests in all; of a live engine, those submitted so far.
     public var count: Int
 }
 

@@ -66,12 +66,15 @@ public struct PolicyView {
     @inlinable public var arrivalTime: UnsafePointer<Double> { contents.pointee.arrivalTime }
     /// At least 1.
     @inlinable public var promptTokens: UnsafePointer<Int32> { contents.pointee.promptTokens }
+    /// Tokens that each has generated.
     @inlinable public var generatedTokens: UnsafePointer<Int32> { contents.pointee.generatedTokens }
     /// Tokens whose KV is there.
     @inlinable public var computedTokens: UnsafePointer<Int64> { contents.pointee.computedTokens }
     /// KV blocks that each holds.
     @inlinable public var kvBlocks: UnsafePointer<Int64> { contents.pointee.kvBlocks }
+    /// As given; lower is more urgent.
     @inlinable public var priority: UnsafePointer<Int32> { contents.pointee.priority }
+    /// As given; if none was given the index, or, of a live engine, how many were submitted before it.
     @inlinable public var tieBreak: UnsafePointer<Int64> { contents.pointee.tieBreak }
     /// Tokens that each will have generated in the end: what no real scheduler knows.
     @inlinable public var oracleOutputTokens: UnsafePointer<Int32> { contents.pointee.oracleOutputTokens }
@@ -87,7 +90,9 @@ public struct PolicyView {
     /// Tokens in a KV block.
     @inlinable public var blockSize: Int64 { contents.pointee.blockSize }
 
+    /// The rows that run, in order of admission.
     @inlinable public var runningRows: Range<Int> { 0..<runningCount }
+    /// The rows that wait: those preempted, the latest first, then the others in order of arrival.
     @inlinable public var waitingRows: Range<Int> { runningCount..<count }
 
     /// Tokens of a row that it has yet to compute before it generates another: the most that it can be given.
@@ -110,9 +115,11 @@ public struct PolicyDecision {
     public let scheduledRow: UnsafeMutablePointer<Int64>
     /// How many tokens each computes.
     public let scheduledTokens: UnsafeMutablePointer<Int32>
+    /// To be written: elements of `scheduledRow` and `scheduledTokens`.
     public var scheduledCount = 0
     /// Rows that lose their KV blocks and wait again.
     public let preemptedRow: UnsafeMutablePointer<Int64>
+    /// To be written: elements of `preemptedRow`.
     public var preemptedCount = 0
     /// Whether every running request that decodes and is neither scheduled nor preempted here computes its one token.
     public var decodesRest = false

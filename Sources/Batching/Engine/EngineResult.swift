@@ -8,6 +8,7 @@ public struct EngineResult: Equatable, Sendable {
     public var preemptions: [Int]
     /// Indices into `requests` of those that have all their tokens, in order of completion; ties: of admission.
     public var completionOrder: [Int]
+    /// What the engine tells of the whole run.
     public var summary: EngineSummary
 
     /// The requests that have all their tokens, in order of completion: what the metrics take.

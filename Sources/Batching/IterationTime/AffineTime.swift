@@ -12,6 +12,7 @@ public struct AffineTime: Equatable, Sendable {
     /// Seconds x the sum over chunks of tokens x context.
     public var perPrefillContext = 0.0
 
+    /// The coefficients, in seconds; each finite and at least 0.
     public init(
         base: Double = 0, perPrefillToken: Double = 0, perDecodeToken: Double = 0, perContextToken: Double = 0,
         perPrefillContext: Double = 0

@@ -149,6 +149,7 @@ public struct LiveEngine: ~Copyable {
         }
     }
 
+    /// What it holds now. O(1), and O(1) for each request that prefills.
     public func observe() -> LiveEngineState {
         switch place {
         case .counted(let engine): LiveEngineState(engine.pointee)

@@ -2,21 +2,29 @@
 public struct LiveEngineState: Equatable, Sendable {
     /// Seconds.
     public var clock = 0.0
-    /// Requests ever submitted, and of those: not arrived yet, waiting, running, and gone.
+    /// Requests ever submitted: the sum of the next six.
     public var submitted: Int64 = 0
+    /// Requests that have not arrived yet.
     public var pending: Int64 = 0
+    /// Requests that wait, those preempted included.
     public var waiting: Int64 = 0
+    /// Requests that run.
     public var running: Int64 = 0
+    /// Requests that have finished.
     public var finished: Int64 = 0
+    /// Requests that were rejected.
     public var rejected: Int64 = 0
+    /// Requests that were aborted.
     public var aborted: Int64 = 0
     /// Tokens of the running whose KV is there, the iteration under way not counted.
     public var tokensInFlight: Int64 = 0
-    /// KV blocks in use, those given for the iteration under way included, and those that can be used; -1: no limit.
+    /// KV blocks in use, those given for the iteration under way included.
     public var usedBlocks: Int64 = 0
+    /// KV blocks in all; -1: no limit.
     public var usableBlocks: Int64 = 0
-    /// Iterations that have begun, and those that are over.
+    /// Iterations that have begun.
     public var iterations: Int64 = 0
+    /// Preemptions so far.
     public var preemptions: Int64 = 0
     /// Seconds at which the iteration under way ends; not-a-number if none is.
     public var nextIterationEnd = Double.nan

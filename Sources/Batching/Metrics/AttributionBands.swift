@@ -17,14 +17,23 @@ public struct AttributedRequests {
 
 /// One value for each part.
 public struct AttributionParts<Value> {
+    /// Waiting for a slot, for tokens of the budget, for the iteration or the batch under way to end, or for a batch to
+    /// form.
     public var waitingForSlot: Value
+    /// Waiting while no request was admitted for want of KV blocks.
     public var waitingForMemory: Value
+    /// From its admission until it decodes for the first time.
     public var prefill: Value
+    /// Decoding, as long as it would take without the prefill of other requests.
     public var decode: Value
+    /// What the prefill of other requests added to that.
     public var slowedByPrefill: Value
+    /// From being preempted until it decoded again.
     public var preempted: Value
+    /// After its last token, in a batch that was not done.
     public var heldInBatch: Value
 
+    /// One value for each part.
     public init(
         waitingForSlot: Value, waitingForMemory: Value, prefill: Value, decode: Value, slowedByPrefill: Value,
         preempted: Value, heldInBatch: Value
@@ -60,11 +69,15 @@ extension AttributionParts: BitwiseCopyable where Value: BitwiseCopyable {}
 public enum AttributionBands {
     /// One band.
     public struct Band {
+        /// Requests in it.
         public var requests: Int64 = 0
-        /// Seconds, of the requests in it; 0 if there are none, as all that follows.
+        /// Seconds: the shortest time from arrival to end; 0 if there are no requests in it, as all that follows.
         public var shortest = 0.0
+        /// Seconds: the longest time from arrival to end.
         public var longest = 0.0
+        /// Seconds: the mean time from arrival to end.
         public var meanTotal = 0.0
+        /// Seconds: the mean of each part.
         public var mean = AttributionParts(0.0)
     }
 

@@ -6,9 +6,11 @@ public struct BatchMetrics: Equatable, Sendable {
     public var totalTokens: Int64 = 0
     /// Seconds: mean of end - arrival.
     public var averageLatency = 0.0
-    /// Seconds: percentiles of end - arrival, interpolated linearly between the two closest ranks.
+    /// Seconds: the median of end - arrival; percentiles are interpolated linearly between the two closest ranks.
     public var p50Latency = 0.0
+    /// Seconds: the 95th percentile of end - arrival.
     public var p95Latency = 0.0
+    /// Seconds: the 99th percentile of end - arrival.
     public var p99Latency = 0.0
     /// Seconds: mean of start - arrival.
     public var averageQueueTime = 0.0

@@ -10,25 +10,35 @@ public enum PercentileMethod: Int32, CaseIterable, Sendable {
 
 /// What a sample of values looks like. All are 0 if there are no values.
 public struct Distribution: BitwiseCopyable, Equatable, Sendable {
+    /// Values.
     public var count: Int64 = 0
+    /// Their mean.
     public var mean = 0.0
+    /// Interpolated linearly, whatever the method of percentiles.
     public var median = 0.0
     /// Of the population: divided by count.
     public var standardDeviation = 0.0
+    /// The least of them.
     public var minimum = 0.0
+    /// The largest of them.
     public var maximum = 0.0
+    /// All of them added up.
     public var sum = 0.0
 
+    /// That of no values.
     public init() {}
 }
 
 /// Which percentiles are wanted, and where they go.
 public struct PercentileColumns {
+    /// How they are taken.
     public var method = PercentileMethod.linear
     /// `count` percentiles, each in 0...100, in any order.
     public var percentiles: UnsafePointer<Double>?
+    /// How many are wanted, 0...1000.
     public var count = 0
 
+    /// None.
     public init() {}
 
     func validate() throws(BatchingError) {

@@ -8,6 +8,7 @@ public struct RequestLatency: Equatable, Sendable {
     public var totalLatency: Double
     /// Seconds: first token - arrival where it is known, else queueTime + processingTime / tokensGenerated.
     public var timeToFirstToken: Double
+    /// Tokens that it got.
     public var tokensGenerated: Int
 
     init(_ request: CompletedRequest) {
@@ -38,6 +39,7 @@ public struct LatencyColumns {
     }
 }
 
+/// Where the time of completed requests went.
 public enum Latencies {
     /// Splits the latency of each request. Writes nothing if it throws.
     /// - Complexity: O(count).

@@ -1,16 +1,22 @@
 /// How loaded a server was over time: see batching_load_calculate in the C header.
 public struct Load: Equatable, Sendable {
-    /// Seconds: what is looked at.
+    /// Seconds: the beginning of what is looked at.
     public var windowStart = 0.0
+    /// Seconds: the end of what is looked at.
     public var windowEnd = 0.0
     /// Those not left out.
     public var requests: Int64 = 0
-    /// Averaged over the window, and the most at any instant of it.
+    /// Requests running, averaged over the window.
     public var meanRunning = 0.0
+    /// Requests waiting, averaged over the window.
     public var meanWaiting = 0.0
+    /// Tokens in flight, averaged over the window.
     public var meanTokens = 0.0
+    /// The most requests running at any instant of the window.
     public var peakRunning: Int64 = 0
+    /// The most requests waiting.
     public var peakWaiting: Int64 = 0
+    /// The most tokens in flight.
     public var peakTokens: Int64 = 0
     /// Share of the window in which anybody runs.
     public var utilization = 0.0
@@ -31,6 +37,7 @@ public struct LoadConfig: Sendable {
     /// nil: unknown.
     public var slots: Int64?
 
+    /// The whole time, and an unknown number of slots.
     public init() {}
 }
 

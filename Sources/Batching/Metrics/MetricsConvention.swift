@@ -20,10 +20,15 @@ public enum MetricsConvention: Int32, CaseIterable, Sendable {
 
 /// Service-level objectives: the longest times that are still good. nil: none.
 public struct SLO: Equatable, Sendable {
+    /// Seconds: the longest TTFT that is good.
     public var ttft: Double?
+    /// Seconds: the longest TPOT that is good.
     public var tpot: Double?
+    /// Seconds: the longest gap between a request's tokens that is good.
     public var itl: Double?
+    /// Seconds: the longest E2E latency that is good.
     public var e2e: Double?
 
+    /// No objective.
     public init() {}
 }

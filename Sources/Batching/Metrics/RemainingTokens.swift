@@ -1,3 +1,4 @@
+/// How many tokens requests still have to generate.
 public enum RemainingTokens {
     /// How many tokens each request still has to generate: max(0, outputLength - tokensGenerated).
     ///

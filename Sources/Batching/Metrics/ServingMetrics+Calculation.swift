@@ -1,13 +1,20 @@
 extension ServingMetrics {
     /// Which distributions are wanted; nil: not.
     public struct Wanted {
+        /// Time to first token: first token - arrival.
         public var ttft: WantedDistribution?
+        /// Time per output token: (end - first token) / (tokens - 1), where that is above 0.
         public var tpot: WantedDistribution?
+        /// Inter-token latency: the gaps between a request's tokens, of all requests together.
         public var itl: WantedDistribution?
+        /// End-to-end latency: end - arrival.
         public var e2e: WantedDistribution?
+        /// Start - arrival, where the start is known.
         public var queueTime: WantedDistribution?
+        /// End-to-end latency by output token.
         public var normalizedLatency: WantedDistribution?
 
+        /// None.
         public init() {}
 
         subscript(sample: ServingSample) -> WantedDistribution? {

@@ -2,15 +2,21 @@
 public struct ServingMetrics: Equatable, Sendable {
     /// Seconds.
     public var duration = 0.0
+    /// Requests that were answered.
     public var completed: Int64 = 0
     /// Requests that were sent and have no answer.
     public var failed: Int64 = 0
+    /// Prompt tokens of the answered.
     public var totalInputTokens: Int64 = 0
+    /// Output tokens of the answered.
     public var totalOutputTokens: Int64 = 0
-    /// A second of the duration.
+    /// Answered requests a second of the duration. Each throughput is 0.0 if the duration is.
     public var requestThroughput = 0.0
+    /// Prompt tokens a second of the duration.
     public var inputThroughput = 0.0
+    /// Output tokens a second of the duration.
     public var outputThroughput = 0.0
+    /// Prompt and output tokens a second of the duration.
     public var totalTokenThroughput = 0.0
     /// Sum of E2E latencies / duration: Little's law.
     public var concurrency = 0.0
@@ -20,11 +26,15 @@ public struct ServingMetrics: Equatable, Sendable {
     public var good: Int64 = 0
     /// Good requests a second of the duration. Not-a-number without objectives.
     public var requestGoodput = Double.nan
-    /// Share of those judged, failed ones included, that keep all objectives, and each. Not-a-number without it.
+    /// Share of those judged, failed ones included, that keep all objectives. Not-a-number without objectives.
     public var attainment = Double.nan
+    /// The share that keeps the objective of TTFT. Not-a-number without it.
     public var ttftAttainment = Double.nan
+    /// The share that keeps the objective of TPOT. Not-a-number without it.
     public var tpotAttainment = Double.nan
+    /// The share that keeps the objective of ITL. Not-a-number without it.
     public var itlAttainment = Double.nan
+    /// The share that keeps the objective of E2E latency. Not-a-number without it.
     public var e2eAttainment = Double.nan
 }
 
@@ -51,10 +61,12 @@ enum ServingSample: Int {
 
 /// What is wanted of a sample.
 public struct WantedDistribution {
+    /// Where the percentiles go, as many as are asked for. nil: not wanted.
     public var percentiles: UnsafeMutablePointer<Double>?
     private let place: UnsafeMutableRawPointer?
     private let writeTo: (Distribution, UnsafeMutableRawPointer?) -> Void
 
+    /// Percentiles go to a column, and the distribution to a closure.
     public init(percentiles: UnsafeMutablePointer<Double>?, write: @escaping (Distribution) -> Void) {
         self.init(percentiles: percentiles, place: nil) { distribution, _ in write(distribution) }
     }
@@ -75,13 +87,17 @@ public struct WantedDistribution {
 
 /// How the metrics of a serving run are to be taken.
 public struct ServingMetricsConfig {
+    /// Which tool's definitions hold.
     public var convention = MetricsConvention.vllm
+    /// Which percentiles are wanted.
     public var percentiles = PercentileColumns()
     /// Seconds. nil: what the convention takes.
     public var duration: Double?
+    /// The objectives.
     public var levels = SLO()
     /// Seconds: only requests whose levels of TTFT and E2E were due by then are judged. nil: all are.
     public var dueBy: Double?
 
+    /// vLLM's convention, without percentiles and objectives.
     public init() {}
 }

@@ -73,11 +73,18 @@ struct RunEvents: ~Copyable {
 
 /// What happened. The raw values are those of the C header.
 public enum LiveEngineEvent: Int32, CaseIterable, Sendable {
+    /// It was rejected on arrival; tokens: the raw value of its `RequestStatus`.
     case rejected = 100
+    /// It lost its KV blocks, and waits again.
     case preempted = 200
+    /// It joins the running for the first time; tokens: found in the prefix cache.
     case admitted = 300
+    /// It joins the running again after a preemption; tokens: found in the prefix cache.
     case resumed = 310
+    /// Its first token is there.
     case firstToken = 450
+    /// It has its last token.
     case finished = 600
+    /// It was aborted.
     case aborted = 610
 }

@@ -14,6 +14,7 @@ public struct LogRows {
         self.flush = flush
     }
 
+    /// Rows for columns of `capacity` elements. With `flush`, `capacity` is at least 1.
     public init(capacity: Int, flush: ((Int) throws(BatchingError) -> Void)? = nil) {
         self.init(capacity: capacity, flush: flush.map { FlushCallback($0) })
     }
@@ -50,19 +51,32 @@ public struct LogRows {
 
 /// What happened in each iteration: one row an iteration. nil columns are not wanted.
 public struct IterationLog {
+    /// How many rows there are, and room for.
     public var rows: LogRows
+    /// Seconds: when the iteration was scheduled.
     public var time: UnsafeMutablePointer<Double>?
+    /// Seconds: when it began to run. The same, unless asynchronous.
     public var startTime: UnsafeMutablePointer<Double>?
+    /// Seconds.
     public var duration: UnsafeMutablePointer<Double>?
+    /// Requests running, those that get nothing in this iteration included.
     public var running: UnsafeMutablePointer<Int64>?
+    /// Requests waiting after the scheduling.
     public var waiting: UnsafeMutablePointer<Int64>?
+    /// Tokens of all prefill chunks.
     public var prefillTokens: UnsafeMutablePointer<Int64>?
+    /// Sequences that decode.
     public var decodeTokens: UnsafeMutablePointer<Int64>?
+    /// KV blocks in use after the scheduling.
     public var usedBlocks: UnsafeMutablePointer<Int64>?
+    /// KV blocks in use after those that finished gave theirs back.
     public var keptBlocks: UnsafeMutablePointer<Int64>?
+    /// Requests that it preempted.
     public var preemptions: UnsafeMutablePointer<Int64>?
+    /// Requests whose last token it gave.
     public var finished: UnsafeMutablePointer<Int64>?
 
+    /// A log without columns: set those that are wanted.
     public init(rows: LogRows) { self.rows = rows }
 
     mutating func append(_ iteration: CompletedIteration) throws(BatchingError) {
@@ -93,30 +107,44 @@ struct CompletedIteration {
 
 /// What happened to a request. The raw values are those of the C header.
 public enum DecisionEvent: Int32, CaseIterable, Sendable {
+    /// It was rejected on arrival; its status says why.
     case rejected = 100
+    /// It lost its KV blocks, and waits again.
     case preempted = 200
+    /// It joins the running for the first time; tokens: found in the prefix cache.
     case admitted = 300
+    /// It joins the running again after a preemption; tokens: found in the prefix cache.
     case resumed = 310
+    /// It is scheduled; tokens: how many it computes in this iteration.
     case scheduled = 400
+    /// It is running, told with `includesQueues`: one row each, in the order of the running.
     case running = 500
+    /// It is waiting, told with `includesQueues`: one row each, in the order in which they would be admitted.
     case waiting = 510
+    /// It has its last token; tokens: how many it generated.
     case finished = 600
+    /// Its client left; tokens: how many it generated.
     case aborted = 610
 }
 
 /// Who got what: one row an event, in the order in which things happen. nil columns are not wanted.
 public struct DecisionLog {
+    /// How many rows there are, and room for.
     public var rows: LogRows
+    /// The number of the iteration; of the next one for a rejection.
     public var iteration: UnsafeMutablePointer<Int64>?
+    /// The index of the request.
     public var request: UnsafeMutablePointer<Int64>?
     /// The raw value of a `DecisionEvent`.
     public var event: UnsafeMutablePointer<Int32>?
+    /// What `DecisionEvent` says of the event; 0 where it says nothing.
     public var tokens: UnsafeMutablePointer<Int32>?
     /// Whether to tell also which requests run and which wait, after each scheduling.
     public var includesQueues = false
     /// What the caller calls each request; nil: by its index.
     var ids: UnsafePointer<Int64>?
 
+    /// A log without columns: set those that are wanted.
     public init(rows: LogRows) { self.rows = rows }
 
     mutating func append(

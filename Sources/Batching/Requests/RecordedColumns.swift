@@ -1,6 +1,7 @@
 /// Requests that were answered, or failed, wherever they ran, as borrowed columns: element i of each belongs to request
 /// i.
 public struct RecordedColumns {
+    /// Requests in each column.
     public var count: Int
     /// Seconds. nil: all 0.0.
     public var arrivalTime: UnsafePointer<Double>?
@@ -12,6 +13,7 @@ public struct RecordedColumns {
     public var endTime: UnsafePointer<Double>
     /// Tokens. nil: all 0.
     public var promptLength: UnsafePointer<Int32>?
+    /// Tokens generated, each at least 0.
     public var outputLength: UnsafePointer<Int32>
     /// 1 or 0. nil: all 1.
     public var success: UnsafePointer<UInt8>?
@@ -20,6 +22,7 @@ public struct RecordedColumns {
     /// `count` + 1 elements, never falling: where the token times of each request begin.
     public var tokenOffsets: UnsafePointer<Int64>?
 
+    /// The columns that are required; set the others.
     public init(count: Int, endTime: UnsafePointer<Double>, outputLength: UnsafePointer<Int32>) {
         self.count = count
         self.endTime = endTime

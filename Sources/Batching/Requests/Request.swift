@@ -1,5 +1,6 @@
 /// One request, as a learner sees it: a row. Everything that handles many requests takes columns.
 public struct Request: Equatable, Identifiable, Sendable {
+    /// What the caller calls it.
     public var id: Int
     /// Tokens; at least 0.
     public var promptLength: Int
@@ -11,10 +12,12 @@ public struct Request: Equatable, Identifiable, Sendable {
     public var startTime: Double?
     /// Seconds at which it left the batch. nil: not yet.
     public var endTime: Double?
+    /// Tokens that it got.
     public var tokensGenerated: Int
     /// Seconds at which its first token was there. nil: unknown.
     public var firstTokenTime: Double?
 
+    /// A request that has not been simulated, unless its times are given.
     public init(
         id: Int, promptLength: Int, outputLength: Int, arrivalTime: Double, startTime: Double? = nil,
         endTime: Double? = nil, tokensGenerated: Int = 0, firstTokenTime: Double? = nil

@@ -3,6 +3,7 @@
 /// A time is rounded once, as it comes in; from there on only integers are added. So sums do not drift, ties are exact,
 /// and 100 iterations of 0.01 s are exactly 1.0 s.
 public struct Nanoseconds: BitwiseCopyable, Equatable, Comparable, Sendable {
+    /// Nanoseconds.
     public var count: Int64
 
     @inline(__always)
@@ -133,6 +134,7 @@ public struct Nanoseconds: BitwiseCopyable, Equatable, Comparable, Sendable {
         return Double(whole) + Double(rest) / 1e9
     }
 
+    /// Whether a time is before another.
     @inline(__always)
     public static func < (left: Nanoseconds, right: Nanoseconds) -> Bool { left.count < right.count }
 

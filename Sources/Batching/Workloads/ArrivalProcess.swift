@@ -13,6 +13,7 @@ public struct ArrivalProcess: Equatable, Sendable {
     /// How the rate changes from `rate` to `rampEndRate`, as in vLLM's `bench serve`. The raw values are those of the C
     /// header.
     public enum Ramp: Int32, CaseIterable, Sendable {
+        /// The rate stays.
         case none = 0
         /// rate + (end - rate) i / (n - 1) for request i of n = `rampRequests`.
         case linear = 100
@@ -20,11 +21,13 @@ public struct ArrivalProcess: Equatable, Sendable {
         case exponential = 110
     }
 
+    /// How the gaps between arrivals vary.
     public var gaps = Gaps.poisson
     /// Requests per second, above 0. Infinity: all arrive at 0.0.
     public var rate = 10.0
     /// For gamma gaps: in 0.001...1e9, or infinity: all gaps are equal.
     public var burstiness = 1.0
+    /// How the rate changes.
     public var ramp = Ramp.none
     /// Requests per second when the ramp is over: above 0, finite.
     public var rampEndRate = 0.0
@@ -34,8 +37,10 @@ public struct ArrivalProcess: Equatable, Sendable {
     public var burstSize: Int64 = 1
     /// Seconds in which requests arrive, in turns with `offTime` seconds in which none do. 0: they always do.
     public var onTime = 0.0
+    /// Seconds without arrivals between two `onTime`s.
     public var offTime = 0.0
 
+    /// A Poisson process of 10 requests a second.
     public init() {}
 
     static let burstinessRange = 0.001...1e9

@@ -12,9 +12,11 @@ public struct LengthDistribution: Equatable, Sendable {
         case empirical = 300
     }
 
+    /// How the lengths are distributed.
     public var kind = Kind.uniform
-    /// Tokens, both ends included: every length is within.
+    /// The shortest, in tokens: every length is within, both ends included.
     public var minimum: Int32
+    /// The longest, in tokens.
     public var maximum: Int32
     /// lognormal: tokens, in 0.001...2147483647.
     public var median = 0.0
@@ -23,6 +25,7 @@ public struct LengthDistribution: Equatable, Sendable {
     /// zipf: above 0, at most 64.
     public var exponent = 0.0
 
+    /// All lengths of a range alike.
     public init(_ range: ClosedRange<Int32>) {
         minimum = range.lowerBound
         maximum = range.upperBound

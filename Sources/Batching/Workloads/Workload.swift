@@ -2,16 +2,22 @@
 public struct Workload {
     /// Same seed, same requests.
     public var seed: UInt64 = 42
+    /// When requests, or sessions, arrive.
     public var arrivals = ArrivalProcess()
+    /// How long prompts are.
     public var promptLength = LengthDistribution(50...200)
+    /// How long outputs are.
     public var outputLength = LengthDistribution(20...500)
     /// What empirical lengths are drawn from.
     public var samples = LengthSamples()
+    /// What prompts have in common.
     public var prefixes = SharedPrefixes()
+    /// Conversations of several turns.
     public var sessions = Sessions()
     /// Tokens that one hash id stands for; at least 1.
     public var hashBlockSize: Int32 = 16
 
+    /// All as by default.
     public init() {}
 
     /// The random streams. Fixed for ever: a workload is its seed.
@@ -117,6 +123,7 @@ public struct Workload {
 
 /// Borrowed columns of lengths, of a trace for example, from which empirical lengths are drawn.
 public struct LengthSamples {
+    /// Elements of each column.
     public var count = 0
     /// Tokens, each at least 0.
     public var promptLength: UnsafePointer<Int32>?
@@ -125,6 +132,7 @@ public struct LengthSamples {
     /// Whether a request's prompt and output are those of one sample.
     public var areJoint = true
 
+    /// None.
     public init() {}
 
     func validate(prompts: Bool, outputs: Bool) throws(BatchingError) {
@@ -156,6 +164,7 @@ public struct SharedPrefixes: Equatable, Sendable {
     /// Group g, from 0, is chosen in proportion to (g + 1)^-exponent: in 0...64.
     public var exponent = 0.0
 
+    /// None.
     public init() {}
 
     func validate() throws(BatchingError) {
@@ -169,12 +178,14 @@ public struct SharedPrefixes: Equatable, Sendable {
 
 /// Conversations: each turn is a request whose prompt is everything before it.
 public struct Sessions: Equatable, Sendable {
-    /// Turns of a session, both ends included; at least 1.
+    /// The fewest turns of a session; at least 1.
     public var turnsMinimum: Int32 = 1
+    /// The most turns of a session.
     public var turnsMaximum: Int32 = 1
     /// Mean seconds from one turn's arrival to the next one's.
     public var thinkTime = 0.0
 
+    /// Sessions of one turn.
     public init() {}
 
     func validate() throws(BatchingError) {
