@@ -38,6 +38,7 @@ help:
 	@echo 'make fuzz SECONDS=60      libFuzzer with AddressSanitizer over every C function; TARGET=live_engine RUNS=…: one'
 	@echo 'make soak HOURS=24        live engines under hours of simulated traffic, with all that holds required'
 	@echo 'make bench [SIZE=…]       speed and memory, next to a heap in C and a loop in Python'
+	@echo 'make docs                 the manual, one site that needs no network: $(BUILD)/docs/index.html'
 	@echo 'make wheel                the Python package with the library inside: $(BUILD)/wheel/*.whl'
 	@echo 'make install PREFIX=…     header, library, pkg-config and CMake files (DESTDIR is honoured); make uninstall'
 	@echo 'make clean                removes everything that was built'
@@ -191,13 +192,15 @@ check-readiness: $(STAMPS)/venv-test
 # --- Checks -----------------------------------------------------------------------------------------------------------
 
 check: setup-test check-generated check-readiness check-header check-layout check-exports check-library check-format-c \
-       check-format-swift check-python check-arrows-python check-arrows-swift check-traps check-sanitizers check-valgrind check-install abi
+       check-format-swift check-python check-arrows-python check-arrows-swift check-traps check-docs check-sanitizers \
+       check-valgrind check-install abi
 	@echo 'make check: everything passed'
 
 check-format-swift:
 	$(SWIFT) format lint --strict --recursive --parallel $(SWIFT_FORMATTED)
 
-PYTHON_FORMATTED := bindings/python examples/python Benchmarks/python Tests/conformance Tests/Oracle Tests/checks
+PYTHON_FORMATTED := bindings/python examples/python Benchmarks/python Tests/conformance Tests/Oracle \
+                    Tests/checks docs
 
 check-python: $(STAMPS)/venv-test
 	$(VENV)/bin/ruff format --check $(PYTHON_FORMATTED)
@@ -235,3 +238,4 @@ include Tests/native.mk
 include Tests/abi/abi.mk
 include bindings/c/install.mk
 include bindings/python/wheel.mk
+include docs/docs.mk

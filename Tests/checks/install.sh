@@ -30,7 +30,7 @@ quietly() {
 install_into() {
     mkdir -p "$work/tree/build"
     # --archive keeps the times, so that nothing is built again.
-    cp --archive Makefile Package.swift LICENSE Sources Tests bindings include "$work/tree"
+    cp --archive Makefile Package.swift LICENSE Sources Tests bindings docs include "$work/tree"
     cp --archive build/lib "$work/tree/build"
     (
         cd "$work/tree"
@@ -164,11 +164,11 @@ CMAKE
     rm -rf "$work/project"
 }
 
-# with_the_readme PREFIX: the C++ program of the README, built by its CMake project.
+# with_the_readme PREFIX: the C++ program of the README, built by the CMake project of the manual.
 with_the_readme() {
     mkdir -p "$work/readme"
-    fenced cmake >"$work/readme/CMakeLists.txt"
-    fenced cpp >"$work/readme/program.cpp"
+    fenced cmake docs/embedding/cpp.md >"$work/readme/CMakeLists.txt"
+    fenced cpp README.md >"$work/readme/program.cpp"
     quietly cmake -S "$work/readme" -B "$work/readme/build" "-DCMAKE_PREFIX_PATH=$1"
     quietly cmake --build "$work/readme/build"
     printed=$("$work/readme/build/program")
@@ -176,9 +176,9 @@ with_the_readme() {
     rm -rf "$work/readme"
 }
 
-# fenced LANGUAGE: the program in that language that the README shows.
+# fenced LANGUAGE FILE: the program in that language that a document shows.
 fenced() {
-    sed -n "/^\`\`\`$1\$/,/^\`\`\`\$/{ /^\`\`\`/d; p; }" "$root/README.md"
+    sed -n "/^\`\`\`$1\$/,/^\`\`\`\$/{ /^\`\`\`/d; p; }" "$root/$2"
 }
 
 # --- Layouts ----------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Every example that the help shows, and every command in a sentence of the README, runs as it stands.
+"""Every example that the help shows, and every command in a sentence of the documents, runs as it stands.
 
 They are taken from what is printed, so that an example that is added is run, too.
 """
@@ -27,8 +27,7 @@ import typer.main
 from typer.testing import CliRunner
 
 from batching._command.application import application
-
-README = Path(__file__).parents[3] / "README.md"
+from documents import documents, prose
 
 AZURE = "TIMESTAMP,ContextTokens,GeneratedTokens\n" + "".join(
     f"2023-11-16 18:15:{second}.5000000,{100 + second},{second}\n" for second in range(10, 40)
@@ -70,7 +69,8 @@ EXAMPLES = [example for words in COMMANDS for example in in_help(words)]
 # In a sentence: not what stands for a command or a file that the reader has.
 IN_SENTENCES = [
     line
-    for line in re.findall(r"`(batching [^`]+)`", README.read_text(encoding="utf-8"))
+    for page in documents()
+    for line in re.findall(r"`(batching [^`]+)`", prose(page))
     if len(line.split()) > 2 and not re.search(r"\b[A-Z]{2,}\b", line) and not line.startswith("batching trace info")
 ]
 

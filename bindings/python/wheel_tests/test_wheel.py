@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 import batching
-from test_readme import PYTHON, programs
+from test_documents import NEED_EXTRAS, PYTHON, the_program
 
 HERE = Path(__file__).parent
 PACKAGE = HERE.parent
@@ -44,8 +44,6 @@ TESTS = (
     "test_textbook.py",
     "test_workloads.py",
 )
-# The programs of the README that need an extra, by the word that test_readme.py knows them by.
-NEED_EXTRAS = {"read_trace(", "write_results("}
 
 
 def requirement(name: str) -> str:
@@ -182,10 +180,10 @@ def test_the_source_tree_is_out_of_reach(environment: Environment) -> None:
         assert "is not there for users" in ended.stderr
 
 
-@pytest.mark.parametrize("word", [word for word in PYTHON if word not in NEED_EXTRAS])
-def test_a_program_of_the_readme(environment: Environment, word: str) -> None:
-    (program,) = [program for program in programs("python") if word in program]
-    assert re.fullmatch(PYTHON[word], environment.python(program), re.DOTALL)
+@pytest.mark.parametrize(("page", "word"), [program for program in PYTHON if program not in NEED_EXTRAS])
+def test_a_program_of_the_documents(environment: Environment, page: str, word: str) -> None:
+    printed = environment.python(the_program(page, "python", word))
+    assert re.fullmatch(PYTHON[page, word], printed, re.DOTALL)
 
 
 def test_the_tests_that_need_no_extra(environment: Environment) -> None:

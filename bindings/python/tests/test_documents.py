@@ -1,0 +1,249 @@
+"""The README and the manual say what is so: their programs run as they stand, their links lead somewhere, the commands
+and the files that they name are there.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from batching._ffi import loader
+from documents import LANGUAGES, PROGRAMS, ROOT, RUN_ELSEWHERE, blocks, documents, name_of, programs, prose, the_program
+
+# A first build in Swift takes a minute.
+SECONDS = 400
+
+
+def output_of(*command: str | Path, folder: Path) -> str:
+    """What a program that runs in a folder prints, if it succeeds."""
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=SECONDS, cwd=folder)
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout
+
+
+# By hand: 430 tokens in 3.6 s and in 2.3 s; latencies 2.1, 2.0, 3.4, 3.3 and 0.5, 2.0, 0.6, 2.0.
+LESSON = (
+    "static_batch_simulation: 119.4 tokens/s, mean latency 2.700 s\n"
+    "continuous_batch_simulation: 187.0 tokens/s, mean latency 1.275 s\n"
+)
+# By hand: 1,200 prompt tokens of 20 us and 5 ms; a decode; a decode and 200 prompt tokens; two decodes.
+LONGER = "4 iterations, 0.048 s\n"
+
+# A page, a word that only one program of it has, and what that program prints.
+PYTHON = {
+    ("README.md", "static_batch_simulation,\n"): re.escape(LESSON),
+    # By hand: 3.6 s / 2.3 s, and 2.7 s / 1.275 s.
+    ("docs/guide/textbook.md", "compare_batching_strategies"): r"throughput 1\.57x, latency 2\.12x better\n",
+    # 260 tokens in the mean; the sum has a standard deviation of 139 x sqrt(10^7), under half a million.
+    ("docs/guide/textbook.md", "10_000_000"): r"Batch metrics\n  tokens +2,(599|600|601),\d\d\d,\d\d\d\n.*",
+    ("docs/guide/workloads.md", "generate_requests("): r"RequestColumns\(10000 requests, .*\)\n",
+    ("docs/guide/engine.md", '"orca", "static"'): r"vllm +TTFT[^\n]*\norca +TTFT[^\n]*\nstatic +TTFT[^\n]*\n",
+    # 512 of 637 tokens in the mean are shared; without the cache, all of them are computed.
+    ("docs/guide/prefix-caching.md", "SharedPrefixes("): (
+        r"(79|80|81)% of the tokens were cached\nprefill: [45]\.\d times as many tokens without the cache\n"
+    ),
+    # 1,000 tokens, the longest output, take 5.5 s if no prompt comes between: a request that leaves has waited first.
+    ("docs/guide/ends-of-answers.md", "abort_time="): (
+        r"1\d\d\d requests had their answer, [1-9]\d* left; \d+\.\d% were good\n"
+    ),
+    # By hand: request 1 has two tokens after two iterations, and request 2 takes its slot.
+    ("docs/guide/logs.md", "log_decisions"): re.escape(
+        "0.00 s: 2 run, 200 prefill tokens, 0 decode\n"
+        "0.01 s: 2 run, 0 prefill tokens, 2 decode\n"
+        "0.02 s: 2 run, 100 prefill tokens, 1 decode\n"
+        "0.03 s: 1 run, 0 prefill tokens, 1 decode\n"
+        "admitted: [0 1 2]\n"
+    ),
+    ("docs/guide/logs.md", "attribution=True"): (
+        r"0 to 50%: [\d.]+ s, most of it decode\n50 to 90%: [^\n]*\n90 to 99%: [^\n]*\n"
+        r"99 to 100%: [\d.]+ s, most of it slowed_by_prefill\n"
+        r"static: [\d.]+ waiting, 5\d\.\d% of [^\n]*\ncontinuous: 0\.0 waiting, 0\.0% of [^\n]*\n"
+    ),
+    # Shortest first lets the mean wait less, whatever the lengths.
+    ("docs/guide/policies.md", "shortest_prompt_first"): (
+        r"vllm +mean TTFT \d+\.\d\d s\ncustom +mean TTFT \d+\.\d\d s\n"
+    ),
+    # The idle replica: one iteration of 5.5 ms and 800 prompt tokens of 28 us.
+    ("docs/guide/live-engines.md", "LiveEngine(num"): (
+        r"replica 1: first token after 27\.9 ms, not \d\d\d\.\d\n"
+        r"\[\(2, 'ADMITTED'\), \(2, 'FIRST_TOKEN'\)\]\n"
+    ),
+    # By hand: two of three requests in 1.5 s; the 99th percentile of 0.25, 0.5 and 0.75 is 0.745.
+    ("docs/guide/metrics.md", "RecordedRequests("): r".*goodput 1\.333 requests/s, TTFT 745 ms at p99\n",
+    # By hand: 10.25 - 10.0; one of two that ended; request 8.
+    ("docs/guide/accumulator.md", "live = Accumulator("): r"TTFT 0\.25 s, 50% good, 1 waiting\n",
+    ("docs/guide/traces.md", "read_trace("): (
+        r"Trace\(csv, RequestColumns\(2 requests, 80 output tokens, arrivals 0\.0 to 1\.5 s\), 1 skipped\)\n"
+        r"\{'output_length is no integer from 1 to 2147483647': 1\}\n"
+    ),
+    ("docs/guide/results.md", "write_results("): "",
+    ("docs/guide/results.md", "plot_runs("): "",
+    # 5,000 requests of 260 tokens in the mean: 1.3 million, of which 16, 32 or 64 take 10 ms. They arrive in 250 s.
+    ("docs/embedding/python.md", "ThreadPoolExecutor"): r"\['8\d\d s', '4\d\d s', '2\d\d s'\]\n",
+}
+
+# The programs that need an extra of the package.
+NEED_EXTRAS = {
+    ("docs/guide/traces.md", "read_trace("),
+    ("docs/guide/results.md", "write_results("),
+    ("docs/guide/results.md", "plot_runs("),
+}
+
+COMPILED = {
+    ("README.md", "c"): "187.0 tokens/s in 2.3 s\n",
+    ("README.md", "cpp"): "187.0 tokens/s, mean latency 1.275 s\n",
+    # By hand: the first two prompts take one iteration of 5 ms and 24 ms; the third waits for the second to finish.
+    ("docs/embedding/c.md", "c"): (
+        "request 0: first token after 0.029 s\n"
+        "request 1: first token after 0.029 s\n"
+        f"request 2: first token after 0.043 s\n{LONGER}"
+    ),
+    # By hand. The long prompt takes 15 iterations of 2,048 tokens and 62.844 ms, 4 of which have begun by 0.25 s. The
+    # last of them has 1,328 of its tokens and 720 of the 800; one more has the other 80, and a decode with a context of
+    # 30,001: 15 x 62.844 + 5.5 + 80 x 0.028 + 0.02 + 30,001 x 0.00004 - 250 ms.
+    ("docs/embedding/cpp.md", "cpp"): "first token after 701.6 ms\nfirst token after 27.9 ms\n",
+}
+COMPILERS = {"c": ("cc", "-std=c99"), "cpp": ("c++", "-std=c++17")}
+
+SWIFT = {
+    # By hand: 430 tokens in 2.3 s.
+    ("README.md", "continuousBatchSimulation"): "186.95652173913044 tokens/s, mean latency 1.275 s\n",
+    ("docs/embedding/swift.md", "EngineConfig"): LONGER,
+}
+MANIFEST = ("docs/embedding/swift.md", "PackageDescription")
+
+
+# --- Programs ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("page", "word"), PYTHON)
+def test_python(tmp_path: Path, page: str, word: str) -> None:
+    if (page, word) in NEED_EXTRAS:
+        pytest.importorskip("pyarrow")
+        pytest.importorskip("matplotlib")
+    printed = output_of(sys.executable, "-c", the_program(page, "python", word), folder=tmp_path)
+    assert re.fullmatch(PYTHON[page, word], printed, re.DOTALL), printed
+
+
+@pytest.mark.parametrize(("page", "language"), COMPILED)
+def test_compiled(tmp_path: Path, page: str, language: str) -> None:
+    compiler = COMPILERS[language]
+    if shutil.which(compiler[0]) is None:
+        pytest.skip(f"needs {compiler[0]}")
+    source, executable = tmp_path / f"program.{language}", tmp_path / "program"
+    source.write_text(the_program(page, language, ""), encoding="utf-8")
+    library = Path(loader.candidate()[0]).resolve()
+    # The file's own path instead of -lbatching: a package's copy of the library has no folder of links around it.
+    output_of(
+        *compiler, "-Wall", "-Werror", f"-I{ROOT / 'include'}", source, library, "-o", executable, folder=tmp_path
+    )
+    soname = tmp_path / "libbatching.so.1"
+    soname.symlink_to(library)
+    ended = subprocess.run(
+        [executable], capture_output=True, text=True, check=False, env={"LD_LIBRARY_PATH": str(tmp_path)}
+    )
+    assert ended.stdout == COMPILED[page, language], ended.stderr
+
+
+@pytest.mark.parametrize(("page", "word"), SWIFT)
+def test_swift(page: str, word: str) -> None:
+    if shutil.which("swift") is None:
+        pytest.skip("needs a Swift toolchain")
+    # Always the same folder, so that a second run builds nothing again. Beside it lies "a checkout of this repository".
+    folder = ROOT / "build" / "readme" / "program"
+    sources = folder / "Sources" / "program"
+    sources.mkdir(parents=True, exist_ok=True)
+    (folder / "Package.swift").write_text(the_program(MANIFEST[0], "swift", MANIFEST[1]), encoding="utf-8")
+    (sources / "main.swift").write_text(the_program(page, "swift", word), encoding="utf-8")
+    checkout = folder.parent / "batching"
+    checkout.unlink(missing_ok=True)
+    checkout.symlink_to(ROOT)
+    assert output_of("swift", "run", "--quiet", folder=folder) == SWIFT[page, word]
+
+
+def test_a_session_of_a_shell_is_what_the_command_prints() -> None:
+    pytest.importorskip("typer")
+    pytest.importorskip("rich")
+    environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    sessions = programs("console")
+    assert sessions
+    for session in sessions:
+        typed, _, printed = session.text.partition("\n")
+        assert typed.startswith("$ batching "), session
+        ended = subprocess.run(
+            [sys.executable, "-m", "batching", *typed.split()[2:]],
+            capture_output=True,
+            text=True,
+            check=True,
+            env=environment,
+        )
+        assert ended.stdout.strip() == printed.strip()
+
+
+def test_every_program_is_run() -> None:
+    counts = {language: len(programs(language)) for language in PROGRAMS}
+    compiled = [language for _, language in COMPILED]
+    assert counts == {
+        "python": len(PYTHON),
+        "c": compiled.count("c"),
+        "cpp": compiled.count("cpp"),
+        "swift": len(SWIFT) + 1,  # the manifest
+    }
+
+
+def test_a_block_is_run_or_says_what_runs_it() -> None:
+    for block in blocks():
+        assert block.language in LANGUAGES, block
+        assert (block.runner is not None) == (block.language in RUN_ELSEWHERE), block
+        if block.runner is not None:
+            assert (ROOT / block.runner).is_file(), block
+
+
+# --- What is named ----------------------------------------------------------------------------------------------------
+
+TARGETS = {
+    target
+    for makefile in (ROOT / "Makefile", *ROOT.glob("*/*.mk"), *ROOT.glob("*/*/*.mk"))
+    for line in re.findall(r"^([a-z][\w \-]*):(?!=)", makefile.read_text(encoding="utf-8"), re.MULTILINE)
+    for target in line.split()
+}
+
+
+@pytest.mark.parametrize("page", documents(), ids=name_of)
+def test_a_command_of_make_is_one(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    named = re.findall(r"`make ([a-z-]+)", text) + re.findall(r"^(?: {4})?make ([a-z-]+)", text, re.MULTILINE)
+    assert not set(named) - TARGETS, page
+
+
+@pytest.mark.parametrize("page", documents(), ids=name_of)
+def test_a_line_that_is_set_in_is_a_command_of_make(page: Path) -> None:
+    """A program that is set in, and not fenced, would be no program to the tests."""
+    set_in = re.findall(r"(?<=\n\n) {4,}\S.*(?:\n {4,}\S.*)*", prose(page))
+    assert all(line.startswith("    make ") for block in set_in for line in block.splitlines()), set_in
+
+
+def slug(heading: str) -> str:
+    """The name by which a heading is linked to, as on GitHub."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+@pytest.mark.parametrize("page", documents(), ids=name_of)
+def test_a_link_leads_somewhere(page: Path) -> None:
+    """Within the repository: what lies on other machines is not asked for."""
+    for target in re.findall(r"\]\(([^)\s]+)\)", prose(page)):
+        if target.startswith(("http://", "https://")):
+            continue
+        path, _, anchor = target.partition("#")
+        file = (page.parent / path).resolve() if path else page
+        # As the manual is built, the reference of each language is.
+        if file.is_relative_to(ROOT / "docs" / "reference") and file.name.startswith("index."):
+            file = next(file.parent.glob("index.*"), file)
+        assert file.exists(), f"{page}: {target}"
+        if anchor:
+            headings = re.findall(r"^#+ (.*)$", file.read_text(encoding="utf-8"), re.MULTILINE)
+            assert anchor in map(slug, headings), f"{page}: {target}"
