@@ -208,6 +208,7 @@ check-python: $(STAMPS)/venv-test
 	cd bindings/python && ../../$(VENV)/bin/mypy --strict src tests ../../Tests/Oracle
 	cd bindings/python && ../../$(VENV)/bin/mypy --strict wheel_tests/test_wheel.py wheel_tests/user_program.py
 	$(VENV)/bin/mypy --strict Benchmarks/python examples/python
+	$(VENV)/bin/mypy --strict docs/tools Tests/checks/documented.py Tests/checks/offline.py
 	$(VENV)/bin/ruff format --check Tests/abi
 	$(VENV)/bin/ruff check Tests/abi
 	cd Tests/abi && MYPYPATH=../../bindings/generator ../../$(VENV)/bin/mypy --config-file ../../bindings/generator/mypy.ini .

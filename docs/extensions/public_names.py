@@ -11,13 +11,14 @@ from typing import Any
 
 import batching
 from sphinx.application import Sphinx
-from sphinx.ext.napoleon import Config, GoogleDocstring
+from sphinx.ext.napoleon import Config
+from sphinx.ext.napoleon.docstring import GoogleDocstring
 from sphinx.util import logging
 
-_SECTIONS = Config(napoleon_numpy_docstring=False)
+_SECTIONS: Any = Config(napoleon_numpy_docstring=False)
 
 
-def _sections(_: Sphinx, what: str, name: str, value: Any, options: Any, lines: list[str]) -> None:
+def _sections(_: Sphinx, what: Any, name: str, value: Any, options: Any, lines: list[str]) -> None:
     """The sections of a docstring ("Args:") become fields."""
     if what in {"class", "exception", "function", "method"}:
         lines[:] = GoogleDocstring(lines, _SECTIONS, None, what, name, value, options).lines()
@@ -55,5 +56,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
             value.__module__ = "batching"
     app.connect("autodoc-process-docstring", _sections)
     app.connect("autodoc-process-signature", _signature)
-    app.connect("env-check-consistency", lambda app, env: _every_name_is_described(app, env))
+    app.connect("env-check-consistency", _every_name_is_described)
     return {"parallel_read_safe": True}

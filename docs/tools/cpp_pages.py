@@ -6,10 +6,10 @@ Usage: cpp_pages.py HEADER DOXYGEN_XML FOLDER
 
 import re
 import sys
-import xml.etree.ElementTree as ElementTree
 from bisect import bisect_right
 from dataclasses import dataclass
 from pathlib import Path
+from xml.etree import ElementTree
 
 BANNER = re.compile(
     r"^/\* =+\n \* (?P<number>\d+)\. (?P<title>[^\n]+)$(?P<text>.*?)=+ \*/$",

@@ -108,8 +108,10 @@ class Reference:
                     )
                     parts.append(self.inline(symbol.get("abstract", [])) + "\n")
                 case "parameters":
-                    for parameter in section["parameters"]:
-                        parts.append(f"`{parameter['name']}`\n: {self._item(parameter)}")
+                    parts.extend(
+                        f"`{parameter['name']}`\n: {self._item(parameter)}"
+                        for parameter in section["parameters"]
+                    )
                 case "content":
                     parts.append(self.blocks(section["content"]))
                 case other:
