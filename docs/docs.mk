@@ -30,7 +30,7 @@ $(SYMBOLS): $(CORE) Sources/CBatchingThread/include/cbatching_thread.h docs/docs
 	@mkdir -p $(@D)
 	echo 'module CBatchingThread { header "$(abspath Sources/CBatchingThread/include/cbatching_thread.h)" export * }' \
 	    > $(DOCS_WORK)/swift/module.modulemap
-	$(SWIFTC) -emit-module -wmo -Xfrontend -experimental-skip-all-function-bodies -package-name batching \
+	@$(SWIFTC) -emit-module -wmo -Xfrontend -experimental-skip-all-function-bodies -package-name batching \
 	    -parse-as-library -module-name Batching -I $(DOCS_WORK)/swift -emit-module-path $(DOCS_WORK)/swift/Batching.swiftmodule \
 	    -emit-symbol-graph -emit-symbol-graph-dir $(@D) -symbol-graph-minimum-access-level public \
 	    -symbol-graph-skip-synthesized-members $(CORE)

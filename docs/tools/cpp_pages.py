@@ -12,8 +12,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 BANNER = re.compile(
-    r"^/\* =+\n \* (?P<number>\d+)\. (?P<title>[^\n]+)$(?P<text>.*?)=+ \*/$",
-    re.MULTILINE | re.DOTALL,
+    r"^/\* =+\n \* (?:\d+\. )?(?P<title>[^\n]+)$(?P<text>.*?)=+ \*/$", re.MULTILINE | re.DOTALL
 )
 NAMESPACE = "batching"
 MEMBERS = {

@@ -128,7 +128,9 @@ def title(symbol: Node) -> str:
 def page_name(identifier: str) -> str:
     """The page on which a symbol is described: its type's, or that of the functions."""
     path = identifier.split(f"/documentation/{MODULE}/", 1)[-1].split("/")
-    types = [part for part in path if re.fullmatch(r"[A-Z]\w*", part)]
+    # A type that a property has the name of is "Gaps-swift.enum".
+    named = [re.fullmatch(r"([A-Z]\w*)(?:-swift\.\w+)?", part) for part in path]
+    types = [match[1] for match in named if match]
     return ".".join(types) or "functions"
 
 
@@ -175,6 +177,8 @@ def main(archive: Path, folder: Path) -> None:
         key=lambda symbol: page_name(symbol["identifier"]["url"]),
     ):
         name = page_name(symbol["identifier"]["url"])
+        if name in pages:
+            raise ValueError(f"two types are called {name}")
         pages[name] = type_page(reference, symbol)
         lines.append(
             f"- [{escaped(name)}](symbols/{name}.md): {reference.inline(symbol.get('abstract', []))}"

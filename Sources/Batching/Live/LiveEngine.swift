@@ -1,5 +1,5 @@
 /// An engine that runs as its host's time goes by, as a twin of a real one: requests come while it runs, and leave; it says
-/// what has happened, and what would. See section 12 of the C header.
+/// what has happened, and what would. See "Live engine" in the C header.
 ///
 /// One thread at a time uses it.
 public struct LiveEngine: ~Copyable {

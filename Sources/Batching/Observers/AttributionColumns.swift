@@ -1,5 +1,5 @@
 /// Where a run writes into which parts each request's time falls: columns of the caller, in the order of the requests, in
-/// seconds. nil is not wanted. What each part is says the C header, section 6.
+/// seconds. nil is not wanted. "Engine: attribution" in the C header says what each part is.
 public struct AttributionColumns {
     let waitingForSlot: UnsafeMutablePointer<Double>?
     let waitingForMemory: UnsafeMutablePointer<Double>?
