@@ -7,7 +7,7 @@ extension EngineRun where Memory: ~Copyable {
     ) throws(BatchingError) -> EngineSummary.EndReason {
         var isUnderWay = Observation.isAny && underWay != nil
         while true {
-            var iteration = ScheduledIteration()
+            var iteration: ScheduledIteration
             if isUnderWay, let resumed = underWay {
                 iteration = resumed
             } else {
@@ -42,7 +42,7 @@ extension EngineRun where Memory: ~Copyable {
                     continue
                 }
                 if Observation.isAny { try noteSchedule(firstAdmission: firstAdmission) }
-                iteration.work = replica.measure()
+                iteration = ScheduledIteration(work: replica.measure())
                 // The caller may not answer, and be asked again.
                 if Observation.isAny, time.mayFail { underWay = iteration }
             }

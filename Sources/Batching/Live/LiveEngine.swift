@@ -89,8 +89,18 @@ public struct LiveEngine: ~Copyable {
     ///     comes. If the clock is there already, nothing happens.
     ///   - iterations: the most iterations that it schedules; nil: no limit.
     public mutating func advance(to time: Double, iterations: Int64? = nil) throws(BatchingError) {
-        var logs: (IterationLog?, DecisionLog?) = (nil, nil)
-        try advance(to: time, iterations: iterations, iterationLog: &logs.0, decisionLog: &logs.1)
+        let goal = try LiveEngine.goal(time, iterations)
+        switch place {
+        case .counted(let engine): try engine.pointee.advance(to: goal, iterations: iterations)
+        case .cached(let engine): try engine.pointee.advance(to: goal, iterations: iterations)
+        }
+    }
+
+    private static func goal(_ time: Double, _ iterations: Int64?) throws(BatchingError) -> RunGoal {
+        var goal = RunGoal(time: RunGoal.forever)
+        if time != .infinity { goal.time = try Nanoseconds(seconds: time, argument: "time") }
+        if let iterations, iterations < 1 { throw .invalid("iterations", iterations, "must be at least 1") }
+        return goal
     }
 
     /// The same with logs: of the iterations that end, and of what is decided, in this call. Requests are told by what the
@@ -105,9 +115,7 @@ public struct LiveEngine: ~Copyable {
     ) throws(BatchingError) {
         try iterationLog?.rows.check("iteration_log")
         try decisionLog?.rows.check("decision_log")
-        var goal = RunGoal(time: RunGoal.forever)
-        if time != .infinity { goal.time = try Nanoseconds(seconds: time, argument: "time") }
-        if let iterations, iterations < 1 { throw .invalid("iterations", iterations, "must be at least 1") }
+        let goal = try LiveEngine.goal(time, iterations)
         switch place {
         case .counted(let engine):
             try engine.pointee.advance(to: goal, iterations: iterations, &iterationLog, &decisionLog)
@@ -219,7 +227,6 @@ extension LiveReplica where Memory: ~Copyable {
     fileprivate mutating func advance(
         to goal: RunGoal, iterations: Int64?, _ iterationLog: inout IterationLog?, _ decisionLog: inout DecisionLog?
     ) throws(BatchingError) {
-        try check()
         run.replica.observer.iterationLog = iterationLog
         run.replica.observer.decisionLog = decisionLog
         run.replica.observer.decisionLog?.ids = UnsafePointer(rows.id.elements)
@@ -233,7 +240,8 @@ extension LiveReplica where Memory: ~Copyable {
         try run.replica.observer.finishLogs()
     }
 
-    private mutating func advance(to goal: RunGoal, iterations: Int64?) throws(BatchingError) {
+    fileprivate mutating func advance(to goal: RunGoal, iterations: Int64?) throws(BatchingError) {
+        try check()
         if goal.time < run.clock { return }
         var goal = goal
         let left = SavedCounters.most &- run.replica.iteration

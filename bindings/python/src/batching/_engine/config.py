@@ -134,13 +134,13 @@ class EngineConfig:
     """How a serving engine schedules, what memory it has, and how long its iterations take. It cannot be changed:
     `replace` makes another. Two with the same values are equal.
 
-    The arguments have vLLM's names. "The engine" in the README and section 6 of batching.h say what each policy
+    The arguments have vLLM's names. "The engine" in the manual and "Engine" in batching.h say what each policy
     decides, and where a default differs from vLLM's.
 
     Args:
         policy: "vllm" decides what vLLM V1's scheduler decides; "continuous", "orca", "static" and "dynamic" are what
             to compare it with. Or a policy of your own: a function of a PolicyView and a PolicyDecision, called once
-            for each iteration. "Your own policy" in section 6 of batching.h says what it may decide.
+            for each iteration. "Engine: your policy" in batching.h says what it may decide.
         queue_order: in which order waiting requests are admitted. By "priority", the least urgent is preempted first.
         max_num_seqs: the most requests that run at once; the batch of static and dynamic.
         max_num_batched_tokens: vllm: the most tokens in an iteration. None: 2048, or max_num_seqs if that is more.
