@@ -63,7 +63,7 @@ static void generated_cases_run(int64_t count, engine_row *rows, const engine_ca
     }
 }
 
-/** Nanoseconds of an iteration in which nobody joins or leaves, which is all but a few of this run's. */
+/** Nanoseconds of an iteration in which no request joins or leaves, which is all but a few of this run's. */
 static double quiet_iteration_measure(void) {
     enum { running = 256, output_length = 100000 };
     batching_requests requests;

@@ -139,7 +139,7 @@ int heap_continuous_simulate(const batching_requests *requests, int64_t max_batc
         return -1;
     }
     int64_t *completed = results->completion_order;
-    /* The engine has been busy since period_start, and will be until last_end if nobody else comes. */
+    /* The engine has been busy since period_start, and will be until last_end if no request comes. */
     int64_t period_start = 0;
     int64_t last_end = 0;
     int64_t boundary = 0;

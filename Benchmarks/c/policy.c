@@ -10,7 +10,7 @@
 
 enum { repetitions = 5 };
 
-/** Everyone decodes, in one number. */
+/** All decode, in one number. */
 static int32_t decode_all(const batching_policy_view *view, batching_policy_decision *decision, void *user_data) {
     (void)view;
     (void)user_data;
@@ -71,7 +71,7 @@ static int32_t first_come(const batching_policy_view *view, batching_policy_deci
     return 0;
 }
 
-/** Starts everyone in the first iteration, with the whole prompt, and then answers as `then` does. */
+/** Starts all requests in the first iteration, with the whole prompt, and then answers as `then` does. */
 typedef struct starting_policy {
     batching_policy_callback then;
 } starting_policy;

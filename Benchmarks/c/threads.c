@@ -22,7 +22,7 @@ enum { repetitions = 25, threads_max = 256, plain_steps = 20, plain_chains = 6 }
 #define TARGET_EFFICIENCY 0.9
 #define CORES_NEEDED      0.95
 
-/** What one thread works on. Its columns are its own: threads share the requests, which nobody writes. */
+/** What one thread works on. Its columns are its own: threads share the requests, which none writes. */
 typedef struct thread_work {
     void (*run)(struct thread_work *work);
     const batching_engine_config *config;

@@ -181,7 +181,7 @@ private func label(
     while start[count] != 0 { count += 1 }
     let label = UnsafeBufferPointer(start: start, count: count)
     guard (try? UTF8Span(validating: label.span)) != nil else {
-        throw BatchingError(.invalidArgument, "\(name) is not UTF-8: must be")
+        throw BatchingError(.invalidArgument, "\(name) is not UTF-8: must be UTF-8")
     }
     return label
 }

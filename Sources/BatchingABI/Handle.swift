@@ -45,8 +45,8 @@ extension Handle where Value: ~Copyable {
     @inline(__always)
     static func unlock(_ handle: UnsafeMutablePointer<Handle>) { cbatching_unlock(lockPlace(handle)) }
 
-    // Two places, and not two fields of `pointee`: whoever accesses a field accesses the whole, and other threads try
-    // the lock while one has the value.
+    // Two places, and not two fields of `pointee`: an access to a field is one to the whole, and other threads try
+    // the lock while one thread has the value.
 
     @inline(__always)
     private static func lockPlace(_ handle: UnsafeMutablePointer<Handle>) -> UnsafeMutablePointer<Int32> {

@@ -165,7 +165,7 @@ private func useTextbook(_ few: Few) {
     _ = batching_continuous_simulate(nil, 3, 0.01, nil, nil)
 }
 
-/// Admits who waits, one at a time, and lets everyone decode.
+/// Admits the waiting requests, one at a time, and lets all decode.
 private let decideLittle: batching_policy_callback = { view, decision, _ in
     guard let view, let decision else { return 1 }
     decision.pointee.decode_rest = 1
@@ -360,7 +360,7 @@ private func useMetrics(_ few: Few, _ scratch: inout Scratch) throws(BatchingErr
     }
 }
 
-/// Calls `body` with config and metrics that want everything.
+/// Calls `body` with a configuration and metrics that want everything.
 private func measure(
     _ scratch: inout Scratch, _ convention: Int32, _ method: Int32,
     _ body: (UnsafePointer<batching_serving_metrics_config>, UnsafeMutablePointer<batching_serving_metrics>) -> Void

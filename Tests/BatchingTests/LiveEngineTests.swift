@@ -234,7 +234,7 @@ import Testing
         #expect {
             try submit(&engine, prompts: [1, 1, 1], outputs: [1, 1, 1], ids: [8, 9, 8])
         } throws: { error in
-            "\(error)" == "ids[2] is 8: must not be that of a request that is in flight"
+            "\(error)" == "ids[2] is 8: must not be the id of a request in flight"
         }
         // Nothing runs yet: the end of the iteration under way is NaN, which is not equal to itself.
         #expect(engine.observe().submitted == before.submitted)

@@ -1,6 +1,6 @@
 /*
- * The accumulator at its limits: reached by honest events and by merging with copies of itself, and by bytes that
- * somebody made. Beyond a limit is BATCHING_ERROR_OVERFLOW, and the accumulator stays as it was.
+ * The accumulator at its limits: reached by honest events and by merging with copies of itself, and by bytes made
+ * by hand. Beyond a limit is BATCHING_ERROR_OVERFLOW, and the accumulator stays as it was.
  */
 #include <math.h>
 #include <stdbool.h>
@@ -248,8 +248,7 @@ static void one_below_each_limit_everything_works(void **state) {
     }
 }
 
-/* --- Bytes that somebody made --------------------------------------------------------------------------------------
- */
+/* --- Bytes made by hand ------------------------------------------------------------------------------------------ */
 
 enum { CHECKSUM_SIZE = 8, CONFIG_END = 24 + 64 };
 

@@ -51,7 +51,7 @@ static void a_preempted_request_waits_and_recomputes(void **state) {
  * Static batches of two; an iteration takes 1 s, and 0.5 s a prefill token. The first batch has 2 prompt tokens: its
  * iterations are [0, 2), [2, 3), [3, 4). Request 1 is done after the first. Request 2 is alone in the last batch.
  */
-static void a_static_batch_holds_those_who_are_done(void **state) {
+static void a_static_batch_holds_those_that_are_done(void **state) {
     (void)state;
     struct engine engine;
     struct attributed attributed;
@@ -227,7 +227,7 @@ static void bands_are_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_preempted_request_waits_and_recomputes),
-        cmocka_unit_test(a_static_batch_holds_those_who_are_done),
+        cmocka_unit_test(a_static_batch_holds_those_that_are_done),
         cmocka_unit_test(columns_that_are_not_wanted_change_nothing),
         cmocka_unit_test(a_run_has_columns_for_all_requests),
         cmocka_unit_test(bands_tell_the_means_of_the_parts),

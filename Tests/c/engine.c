@@ -4,7 +4,7 @@
 static void without_a_configuration_all_is_as_by_default(void **state) {
     (void)state;
     /*
-     * Prompts of 0 count as 1, and everyone joins on arrival: 0.01 s a token, of which the first is a prefill. The
+     * Prompts of 0 count as 1, and every request joins on arrival: 0.01 s a token, of which the first is a prefill. The
      * last ends at 0.1 + 200 x 0.01.
      */
     struct engine engine;
@@ -159,7 +159,7 @@ static void a_threshold_holds_unless_a_request_is_alone(void **state) {
     (void)state;
     /*
      * At most 2 of each prompt of 4. Request 0 is alone in iteration 0, and computes all of its own. Then 1 and 2 take
-     * 2 + 2 each, beside nobody else.
+     * 2 + 2 each, with no other beside it.
      */
     struct engine engine;
     engine_init(&engine, 3);

@@ -79,7 +79,7 @@ static void the_context_of_a_chunk_is_what_is_there_after_it(void **state) {
     assert_double_equal(answers.asked[2].prefill_context, 2 * 10);
 }
 
-static void the_callback_sees_who_waits_and_who_was_preempted(void **state) {
+static void the_callback_sees_the_waiting_and_the_preempted(void **state) {
     (void)state;
     struct engine engine;
     struct answers answers = {.seconds = TIMES(1.0), .count = 1};
@@ -300,7 +300,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_iteration_takes_what_the_callback_answers),
         cmocka_unit_test(the_context_of_a_chunk_is_what_is_there_after_it),
-        cmocka_unit_test(the_callback_sees_who_waits_and_who_was_preempted),
+        cmocka_unit_test(the_callback_sees_the_waiting_and_the_preempted),
         cmocka_unit_test(it_is_asked_only_for_iterations_that_compute),
         cmocka_unit_test(an_answer_is_rounded_to_nanoseconds_and_may_be_none),
         cmocka_unit_test(an_answer_that_is_no_time_ends_the_run),

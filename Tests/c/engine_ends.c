@@ -1,4 +1,4 @@
-/* How a run of the engine ends: what becomes of those who cannot be served, or not in time. */
+/* How a run of the engine ends: what becomes of requests that cannot be served, or not in time. */
 #include "engine_support.h"
 
 static void a_prompt_that_leaves_no_room_for_a_token_is_rejected(void **state) {
@@ -66,7 +66,7 @@ static void without_chunks_what_is_longer_than_the_budget_is_rejected(void **sta
     assert_integers(engine.status, BATCHING_REQUEST_FINISHED, BATCHING_REQUEST_FINISHED);
 }
 
-/* One who ends in iteration 1, one who needs 5, one who comes in iteration 2, and one much later. */
+/* One that ends in iteration 1, one that needs 5, one that comes in iteration 2, and one much later. */
 static void engine_run_until_it_is_cut_off(struct engine *engine) {
     static const int32_t output_length[4] = {2, 5, 1, 1};
     static const double arrival_time[4] = {0.0, 0.0, 2.5, 100.0};
@@ -123,9 +123,9 @@ static void no_more_iterations_than_the_limit_run(void **state) {
     assert_int_equal(engine.summary.iterations, 6);
 }
 
-static void who_never_fits_and_who_waits_behind_it_are_stuck_if_it_is_forced(void **state) {
+static void a_request_that_never_fits_is_stuck_if_it_is_forced_and_so_is_the_one_behind(void **state) {
     (void)state;
-    /* A prompt of 9 tokens never fits into four blocks of 2; what arrives later comes too late for nobody else. */
+    /* A prompt of 9 tokens never fits into four blocks of 2; what arrives later waits behind it. */
     struct engine engine;
     engine_init(&engine, 3);
     engine.config.num_gpu_blocks = 5;
@@ -146,7 +146,7 @@ static void who_never_fits_and_who_waits_behind_it_are_stuck_if_it_is_forced(voi
     }
 }
 
-static void who_outgrows_the_memory_preempts_itself_and_is_stuck(void **state) {
+static void a_request_that_outgrows_the_memory_preempts_itself_and_is_stuck(void **state) {
     (void)state;
     /*
      * Four blocks of 2 hold 8 tokens: the prompt and 7 that it generated. The eighth it generates too, but its KV has
@@ -169,7 +169,7 @@ static void who_outgrows_the_memory_preempts_itself_and_is_stuck(void **state) {
     assert_int_equal(engine.summary.end_reason, BATCHING_END_STUCK);
 }
 
-static void who_preempts_each_other_for_ever_are_stuck(void **state) {
+static void requests_that_preempt_each_other_for_ever_are_stuck(void **state) {
     (void)state;
     /* Admitted chunk by chunk, with no regard to the whole prompt, a prompt of 9 fills the four blocks of 2 in vain. */
     struct engine engine;
@@ -195,9 +195,9 @@ int main(void) {
         cmocka_unit_test(without_chunks_what_is_longer_than_the_budget_is_rejected),
         cmocka_unit_test(no_iteration_starts_at_the_time_limit),
         cmocka_unit_test(no_more_iterations_than_the_limit_run),
-        cmocka_unit_test(who_never_fits_and_who_waits_behind_it_are_stuck_if_it_is_forced),
-        cmocka_unit_test(who_outgrows_the_memory_preempts_itself_and_is_stuck),
-        cmocka_unit_test(who_preempts_each_other_for_ever_are_stuck),
+        cmocka_unit_test(a_request_that_never_fits_is_stuck_if_it_is_forced_and_so_is_the_one_behind),
+        cmocka_unit_test(a_request_that_outgrows_the_memory_preempts_itself_and_is_stuck),
+        cmocka_unit_test(requests_that_preempt_each_other_for_ever_are_stuck),
     };
     return cmocka_run_group_tests_name("engine_ends", tests, NULL, NULL);
 }

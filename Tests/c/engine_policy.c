@@ -47,7 +47,7 @@ static void decide_nothing(const batching_policy_view *view, batching_policy_dec
     (void)view, (void)decision;
 }
 
-/* Everyone, with all that there is to compute. */
+/* All rows, with all that they have yet to compute. */
 static void schedule_all(const batching_policy_view *view, batching_policy_decision *decision) {
     for (int64_t row = 0; row < view->count; row++) {
         schedule(decision, row,
@@ -294,9 +294,9 @@ static void an_answer_that_is_not_valid_ends_the_run_with_a_sentence(void **stat
         {wait_for_the_past, IN_1 "wait_until is 0.25: must be after now, which is 1.0"},
         {wait_below_0, IN_1 "wait_until is -1.0: must be between 0 and"},
         {wait_for_no_number, IN_1 "wait_until is nan: must be between 0 and"},
-        {wait_and_schedule, IN_1 "wait_until is 2.0: must be 0 if anybody is scheduled or preempted"},
-        {wait_and_preempt, IN_1 "wait_until is 2.0: must be 0 if anybody is scheduled or preempted"},
-        {wait_and_decode, IN_1 "wait_until is 2.0: must be 0 if anybody is scheduled or preempted"},
+        {wait_and_schedule, IN_1 "wait_until is 2.0: must be 0 if a row is scheduled or preempted"},
+        {wait_and_preempt, IN_1 "wait_until is 2.0: must be 0 if a row is scheduled or preempted"},
+        {wait_and_decode, IN_1 "wait_until is 2.0: must be 0 if a row is scheduled or preempted"},
     };
     for (size_t at = 0; at < sizeof cases / sizeof *cases; at++) {
         struct engine engine;
@@ -318,7 +318,7 @@ ANSWER(admit_two, schedule(decision, 0, 1), schedule(decision, 1, 1))
 ANSWER(admit_the_third, schedule(decision, 2, 1))
 ANSWER(decode_rest, decision->decode_rest = 1)
 
-static void those_who_decode_unnamed_count_against_the_budget(void **state) {
+static void rows_that_decode_unnamed_count_against_the_budget(void **state) {
     (void)state;
     struct engine engine;
     struct script script = SCRIPT(admit_two, admit_the_third, decode_rest);
@@ -339,9 +339,10 @@ static void an_answer_that_needs_more_blocks_than_there_are_is_refused(void **st
         struct script script = SCRIPT(schedule_all, how[at]);
         engine_init_short_of_memory(&engine);
         engine_follow(&engine, &script);
-        assert_fails(batching_simulate(&engine.config, &engine.requests, NULL, NULL), BATCHING_ERROR_INVALID_ARGUMENT,
-                     "the policy's answer for iteration 2: the number of KV blocks needed is 2: must be at most those "
-                     "that are free, which are 0");
+        assert_fails(
+            batching_simulate(&engine.config, &engine.requests, NULL, NULL), BATCHING_ERROR_INVALID_ARGUMENT,
+            "the policy's answer for iteration 2: the number of KV blocks needed is 2: must be at most the free "
+            "ones, which are 0");
     }
     struct engine engine;
     struct script script = SCRIPT(schedule_all);
@@ -350,7 +351,7 @@ static void an_answer_that_needs_more_blocks_than_there_are_is_refused(void **st
     engine.config.admit_oversized = 1;
     engine_follow(&engine, &script);
     assert_fails(batching_simulate(&engine.config, &engine.requests, NULL, NULL), BATCHING_ERROR_INVALID_ARGUMENT,
-                 "iteration 0: the number of KV blocks needed is 4: must be at most those that are free, which are 3");
+                 "iteration 0: the number of KV blocks needed is 4: must be at most the free ones, which are 3");
 }
 
 /* The last that runs makes room, and is given tokens again once there is some. */
@@ -516,7 +517,7 @@ static void what_a_policy_of_the_callers_cannot_have_is_named(void **state) {
     batching_engine_config *config = &engine.config;
     config->queue_order = BATCHING_QUEUE_PRIORITY;
     assert_fails(batching_simulate(config, &engine.requests, NULL, NULL), BATCHING_ERROR_INVALID_ARGUMENT,
-                 "queue_order is 100: must be 0 with policy custom, which orders the waiting");
+                 "queue_order is 100: must be 0 with policy custom, which orders the waiting requests");
     config->queue_order = 0;
     config->async_scheduling = 1;
     assert_fails(batching_simulate(config, &engine.requests, NULL, NULL), BATCHING_ERROR_INVALID_ARGUMENT,
@@ -538,7 +539,7 @@ int main(void) {
         cmocka_unit_test(a_policy_sees_the_requests_and_its_decisions_are_carried_out),
         cmocka_unit_test(a_policy_without_a_limit_of_memory_is_told_so),
         cmocka_unit_test(an_answer_that_is_not_valid_ends_the_run_with_a_sentence),
-        cmocka_unit_test(those_who_decode_unnamed_count_against_the_budget),
+        cmocka_unit_test(rows_that_decode_unnamed_count_against_the_budget),
         cmocka_unit_test(an_answer_that_needs_more_blocks_than_there_are_is_refused),
         cmocka_unit_test(a_policy_that_makes_room_decides_what_vllm_does),
         cmocka_unit_test(a_policy_that_answers_other_than_0_stops_the_run),

@@ -15,9 +15,8 @@ static batching_requests one_request(const int32_t *length, const double *arriva
     return requests;
 }
 
-/* One call, by the fields of an input: which (batch_size), whose (max_seq_len), when (total_time), how long
- * (length_min).
- */
+/* One call, by the fields of an input: which (batch_size), of which request (max_seq_len), when (total_time), how long
+ * (length_min). */
 static batching_status call(batching_live_engine *engine, const struct input *given) {
     const int64_t ids[] = {given->max_seq_len, given->max_seq_len};
     batching_requests requests = one_request(&given->length_min, &given->total_time);
@@ -67,7 +66,7 @@ static batching_live_engine *three_in_flight(void) {
     return engine;
 }
 
-/* Nobody is lost, all can be told, and a copy goes on for some iterations. */
+/* No request is lost, all can be told, and a copy goes on for some iterations. */
 static batching_status look(batching_live_engine *engine) {
     batching_live_engine_state state;
     batching_live_engine_events events;

@@ -200,7 +200,7 @@ static void callbacks_are_given_again(void **state) {
     batching_live_engine *engine = lesson(config);
     assert_succeeds(batching_live_engine_advance(engine, 0.6, 0));
     first.engine = engine;
-    /* The iteration is scheduled, but nobody knows when it ends. */
+    /* The iteration is scheduled, but when it ends is not known. */
     first.stops = 1;
     assert_int_equal(batching_live_engine_advance(engine, INFINITY, 0), BATCHING_ERROR_CANCELLED);
     assert_int_equal(first.meanwhile, BATCHING_ERROR_BUSY);
@@ -476,7 +476,7 @@ static void a_batch_in_flight_is_the_one_before_the_next(void **state) {
         put(bytes, place, number);
         put_checksum(bytes);
         if (number != 2) {
-            assert_refused(bytes, "a batch is in flight that cannot be");
+            assert_refused(bytes, "an impossible batch is in flight");
         }
     }
     free(bytes.bytes);

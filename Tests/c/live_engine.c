@@ -216,7 +216,7 @@ static void events_are_taken_in_pieces(void **state) {
     }
 }
 
-static void who_is_aborted_leaves(void **state) {
+static void an_aborted_request_leaves(void **state) {
     (void)state;
     batching_live_engine *engine = lesson();
     const int64_t later = -7;
@@ -243,7 +243,7 @@ static void who_is_aborted_leaves(void **state) {
     assert_succeeds(batching_live_engine_destroy(engine));
 }
 
-static void who_waits_is_aborted_at_once(void **state) {
+static void a_waiting_request_is_aborted_at_once(void **state) {
     (void)state;
     batching_live_engine *engine = lesson();
     assert_succeeds(batching_live_engine_advance(engine, 0.3, 0));
@@ -252,7 +252,7 @@ static void who_waits_is_aborted_at_once(void **state) {
     assert_tells(engine, {0.3, 2, ABORTED, 0});
     assert_int_equal(state_of(engine).waiting, 0);
     assert_fails(batching_live_engine_abort(engine, 2), BATCHING_ERROR_INVALID_ARGUMENT,
-                 "request is 2: must be that of a request in flight");
+                 "request is 2: must be the id of a request in flight");
     /* Its name is free again. It comes at 0.3, and joins when there is a slot: at 1.0. */
     const int64_t again = 2;
     const batching_requests requests = one_request(LENGTHS(10), LENGTHS(1), NULL);
@@ -296,7 +296,7 @@ static void an_output_is_not_given_what_is_not_there(void **state) {
     assert_fails(batching_live_engine_set_output_length(engine, 0, 0), BATCHING_ERROR_INVALID_ARGUMENT,
                  "output_length is 0: must be at least 1");
     assert_fails(batching_live_engine_set_output_length(engine, 7, 1), BATCHING_ERROR_INVALID_ARGUMENT,
-                 "request is 7: must be that of a request in flight");
+                 "request is 7: must be the id of a request in flight");
     const batching_live_engine_state after = state_of(engine);
     assert_same_state(&before, &after);
     assert_succeeds(batching_live_engine_destroy(engine));
@@ -416,9 +416,9 @@ static void a_copy_goes_its_own_way(void **state) {
     assert_succeeds(batching_live_engine_destroy(copy));
 }
 
-static void a_queue_moves_on_when_nobody_else_comes(void **state) {
+static void a_queue_moves_on_when_no_other_request_comes(void **state) {
     (void)state;
-    /* A static batch of two: the third forms one alone only at the end, for nobody knows that no other comes. */
+    /* A static batch of two: the third request forms one alone only at the end, when no other can come. */
     batching_engine_config config = two_slots();
     config.policy = BATCHING_POLICY_STATIC;
     batching_live_engine *engine = created(&config);
@@ -452,7 +452,7 @@ static void the_short_of_memory_are_preempted(void **state) {
     assert_succeeds(batching_live_engine_destroy(engine));
 }
 
-static void who_can_never_be_served_is_rejected_when_it_arrives(void **state) {
+static void a_request_that_can_never_be_served_is_rejected_when_it_arrives(void **state) {
     (void)state;
     batching_engine_config config = two_slots();
     config.num_gpu_blocks = 5;
@@ -529,7 +529,7 @@ static void pointers_that_must_be_there(void **state) {
     assert_fails(batching_live_engine_submit(engine, &requests, NULL), null, "hash_offsets is NULL");
     const batching_live_engine_state after = state_of(engine);
     assert_same_state(&before, &after);
-    /* Without columns there is one prompt token, one output token, and no results that anybody wants. */
+    /* Without columns there is one prompt token, one output token, and no results are wanted. */
     requests.hash_ids = NULL;
     assert_succeeds(batching_live_engine_estimate(engine, &requests, NULL));
     assert_succeeds(batching_live_engine_destroy(engine));
@@ -605,16 +605,15 @@ static void a_bad_call_changes_nothing(void **state) {
     REFUSED(prompt_length, LENGTHS(1, -1), NULL, "prompt_length[1] is -1: must be at least 0");
     REFUSED(output_length, LENGTHS(0, 1), NULL, "output_length[0] is 0: must be at least 1");
     REFUSED(count, -1, NULL, "requests.count is -1");
-    REFUSED(count, 2, IDS(7, 1), "ids[1] is 1: must not be that of a request that is in flight");
-    REFUSED(count, 2, IDS(7, 7), "ids[1] is 7: must not be that of a request that is in flight");
+    REFUSED(count, 2, IDS(7, 1), "ids[1] is 1: must not be the id of a request in flight");
+    REFUSED(count, 2, IDS(7, 7), "ids[1] is 7: must not be the id of a request in flight");
 #undef REFUSED
-    /* A number that somebody else bears: 4 has been submitted as the fourth, so the fifth cannot be called by its own.
-     */
+    /* The fourth request was given the id 4: the fifth cannot have its own number, which is 4, too. */
     const batching_requests one = one_request(NULL, NULL, NULL);
     const int64_t four = 4;
     assert_succeeds(batching_live_engine_submit(engine, &one, &four));
     assert_fails(batching_live_engine_submit(engine, &one, NULL), invalid,
-                 "the number of request 0 is 4: must not be that of a request that is in flight");
+                 "the number of request 0 is 4: must not be the id of a request in flight");
 
     const batching_live_engine_state with_four = state_of(engine);
     assert_fails(batching_live_engine_advance(engine, NAN, 0), invalid, "time is nan: must be between 0");
@@ -751,7 +750,7 @@ static int32_t watch(const batching_progress *progress, void *user_data) {
     return watcher->told == watcher->stop;
 }
 
-/* With a prefix cache an estimate runs in two parts, which nobody may notice. */
+/* With a prefix cache an estimate runs in two parts, which must not be noticed. */
 static void an_estimate_tells_of_progress_with_a_cache_as_without(void **state) {
     (void)state;
     const int32_t *prompt = LENGTHS(10), *output = LENGTHS(40);
@@ -810,7 +809,7 @@ static int32_t keep_progress(const batching_progress *progress, void *user_data)
     return 0;
 }
 
-static void progress_counts_those_who_are_gone(void **state) {
+static void progress_counts_requests_that_are_gone(void **state) {
     (void)state;
     batching_progress last = {.count = 0};
     batching_engine_config config = two_slots();
@@ -974,15 +973,15 @@ int main(void) {
         cmocka_unit_test(sizes_are_those_of_the_header),
         cmocka_unit_test(the_lesson_goes_as_worked_by_hand),
         cmocka_unit_test(events_are_taken_in_pieces),
-        cmocka_unit_test(who_is_aborted_leaves),
-        cmocka_unit_test(who_waits_is_aborted_at_once),
+        cmocka_unit_test(an_aborted_request_leaves),
+        cmocka_unit_test(a_waiting_request_is_aborted_at_once),
         cmocka_unit_test(an_output_gets_another_length),
         cmocka_unit_test(an_output_is_not_given_what_is_not_there),
         cmocka_unit_test(an_estimate_says_what_would_be_and_changes_nothing),
         cmocka_unit_test(a_copy_goes_its_own_way),
-        cmocka_unit_test(a_queue_moves_on_when_nobody_else_comes),
+        cmocka_unit_test(a_queue_moves_on_when_no_other_request_comes),
         cmocka_unit_test(the_short_of_memory_are_preempted),
-        cmocka_unit_test(who_can_never_be_served_is_rejected_when_it_arrives),
+        cmocka_unit_test(a_request_that_can_never_be_served_is_rejected_when_it_arrives),
         cmocka_unit_test(what_is_cached_is_found),
         cmocka_unit_test(pointers_that_must_be_there),
         cmocka_unit_test(structs_that_are_not_understood),
@@ -992,7 +991,7 @@ int main(void) {
         cmocka_unit_test(an_estimate_that_a_callback_stops_changes_nothing),
         cmocka_unit_test(what_a_progress_callback_has_stopped_goes_on),
         cmocka_unit_test(an_estimate_tells_of_progress_with_a_cache_as_without),
-        cmocka_unit_test(progress_counts_those_who_are_gone),
+        cmocka_unit_test(progress_counts_requests_that_are_gone),
         cmocka_unit_test(a_callback_cannot_use_its_own_engine),
         cmocka_unit_test(another_thread_cannot_use_an_engine_in_use),
         cmocka_unit_test(the_clock_has_an_end),

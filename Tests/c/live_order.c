@@ -1,7 +1,7 @@
 /*
  * Requests come to a live engine in any order, and some leave before they arrive: what happens is what happens in an
- * engine to which they come one by one, and in one that never hears of those who leave. How many are to come is counted
- * here, one by one.
+ * engine to which they come one by one, and in one that is never told of those that leave. How many are to
+ * come is counted here, one by one.
  */
 #include <stdbool.h>
 #include <stdlib.h>
@@ -21,7 +21,7 @@ struct host {
 };
 
 /* The engine that is told as its host says, the one that is told one by one, and the one that is told only of those
- * who arrive. */
+ * that arrive. */
 struct engines {
     batching_live_engine *told, *one_by_one, *undisturbed;
 };
@@ -76,7 +76,7 @@ static void submit(struct host *host, struct engines engines) {
     }
 }
 
-/* What happened but that somebody was aborted: at most so many rows. */
+/* What happened, but for aborts: at most so many rows. */
 static int64_t poll(batching_live_engine *engine, double *time, int64_t *request, int32_t *event, int64_t capacity) {
     INITIALIZED(batching_live_engine_events, events);
     events.capacity = capacity;

@@ -119,7 +119,7 @@ static void it_is_shown_the_ids_of_those_in_flight(void **state) {
     assert_succeeds(batching_live_engine_destroy(engine));
 }
 
-static void whoever_is_aborted_is_shown_no_longer(void **state) {
+static void an_aborted_request_is_shown_no_longer(void **state) {
     (void)state;
     struct policy policy = {.asked = 0};
     batching_live_engine *engine = engine_with(&policy);
@@ -200,7 +200,7 @@ static void an_answer_that_is_not_valid_changes_nothing(void **state) {
          "request 70 has yet to compute"},
         {want_more_than_there_are,
          "scheduled_count is 9223372036854775807: must be between 0 and the number of rows of the view, 3"},
-        {wait_at_once, "wait_until is 100.0: must be 0 if anybody is scheduled or preempted"},
+        {wait_at_once, "wait_until is 100.0: must be 0 if a row is scheduled or preempted"},
     };
     struct policy policy = {.asked = 0};
     batching_live_engine *engine = engine_with(&policy);
@@ -297,7 +297,7 @@ static void what_it_cannot_have_is_named(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_is_shown_the_ids_of_those_in_flight),
-        cmocka_unit_test(whoever_is_aborted_is_shown_no_longer),
+        cmocka_unit_test(an_aborted_request_is_shown_no_longer),
         cmocka_unit_test(a_wait_goes_on_beyond_where_the_clock_stops),
         cmocka_unit_test(what_it_stops_goes_on_by_asking_again),
         cmocka_unit_test(an_answer_that_is_not_valid_changes_nothing),

@@ -175,7 +175,7 @@ static struct outcome *lived(const batching_engine_config *config, const struct 
         const batching_requests requests = requests_of(workload, submitted, count, offsets);
         assert_succeeds(batching_live_engine_submit(engine, &requests, names));
         submitted += count;
-        /* The horizon: nobody who is still to be submitted arrives before it. */
+        /* The horizon: no request that is still to be submitted arrives before it. */
         const double horizon =
             submitted < REQUESTS ? workload->arrival_time[submitted] : workload->arrival_time[REQUESTS - 1];
         const double share = (double)random_between(&random, 0, 4) / 4.0;
@@ -305,7 +305,7 @@ static void note(struct asked *asked, int64_t value) {
     asked->hash ^= asked->hash >> 29;
 }
 
-/* First come, first served; whoever was admitted last is preempted. Now and then it waits, or leaves somebody out. */
+/* First come, first served; the request admitted last is preempted. Now and then it waits, or leaves one out. */
 static int32_t decide(const batching_policy_view *view, batching_policy_decision *decision, void *user_data) {
     struct asked *asked = user_data;
     asked->calls++;

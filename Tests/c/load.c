@@ -66,7 +66,7 @@ static void a_load_is_averaged_over_its_window(void **state) {
     assert_int_equal(load.peak_tokens, 190);
     assert_double_equal(load.utilization, 1.0);
     assert_double_equal(load.slot_utilization, 10.0 / 6 / 3);
-    /* Request 0 is held in [3, 4); a third slot is free in the two seconds in which somebody waits. */
+    /* Request 0 is held in [3, 4); a third slot is free in the two seconds in which a request waits. */
     assert_double_equal(load.held_slot_time, 1.0);
     assert_double_equal(load.unfilled_slot_time, 2.0);
     assert_double_equal(load.wasted_slot_share, 3.0 / 6 / 3);
@@ -134,8 +134,8 @@ static void a_timeline_has_bins_of_equal_length(void **state) {
     assert_int_equal(rows.timeline.count, 0);
 }
 
-/* A bin of a nanosecond over a day, of which nobody keeps any, takes no longer than one bin. */
-static void rows_that_nobody_keeps_are_only_counted(void **state) {
+/* Bins of a nanosecond over a day, none of which is kept, take no longer than one bin. */
+static void rows_that_are_not_kept_are_only_counted(void **state) {
     (void)state;
     batching_recorded recorded = four_requests();
     INITIALIZED(batching_load_config, config);
@@ -196,7 +196,7 @@ static void columns_that_are_left_out_have_their_defaults(void **state) {
     assert_double_equal(load.mean_running, 15.0 / 6);
     assert_double_equal(load.mean_waiting, 0.0);
     assert_double_equal(load.mean_tokens, (4 * 40 + 6 * 30 + 5 * 5) / 6.0);
-    /* Nobody. */
+    /* No requests. */
     INITIALIZED(batching_recorded, none);
     assert_succeeds(batching_load_calculate(&none, NULL, &load, NULL));
     assert_int_equal(load.requests, 0);
@@ -256,7 +256,7 @@ int main(void) {
         cmocka_unit_test(a_load_is_averaged_over_its_window),
         cmocka_unit_test(a_timeline_has_a_row_for_each_change),
         cmocka_unit_test(a_timeline_has_bins_of_equal_length),
-        cmocka_unit_test(rows_that_nobody_keeps_are_only_counted),
+        cmocka_unit_test(rows_that_are_not_kept_are_only_counted),
         cmocka_unit_test(many_bins_are_as_long_as_few),
         cmocka_unit_test(columns_that_are_left_out_have_their_defaults),
         cmocka_unit_test(what_is_no_load_is_refused),

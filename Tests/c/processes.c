@@ -34,7 +34,7 @@ static uint64_t mixed(uint64_t digest, const void *bytes, size_t size) {
     return digest;
 }
 
-/* Ends the process: in a child there is nobody to tell. */
+/* Ends the process: a child cannot report a failure otherwise. */
 static void require(batching_status status) {
     if (status != BATCHING_OK) {
         fprintf(stderr, "processes: %s: %s\n", batching_status_name(status), batching_last_error());

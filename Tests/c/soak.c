@@ -63,7 +63,7 @@ struct soak {
     int64_t calls_until_copy_ends;
     batching_live_engine_state state;
     double last_event;
-    /* Nobody arrives later than this so far. */
+    /* No request arrives later than this so far. */
     double horizon;
     struct request requests[MOST_IN_FLIGHT];
     int64_t in_flight, last_id;
@@ -104,7 +104,7 @@ static void request_leaves(struct soak *soak, struct request *request) {
     *request = soak->requests[--soak->in_flight];
 }
 
-/* The tokens that it may have in the end. (One whose prompt is too long will have none.) */
+/* The tokens that it may have in the end. (A request with too long a prompt will have none.) */
 static int32_t within_model_length(const struct soak *soak, int64_t prompt, int64_t output) {
     const int64_t most = soak->config->max_model_len;
     return (int32_t)(most > prompt && prompt + output > most ? most - prompt : output);
@@ -357,7 +357,7 @@ static void fill_times(struct soak *soak, struct few *few, int64_t count) {
     }
 }
 
-/* One of them has the id of somebody who is in flight: then none of them comes. */
+/* One of them has the id of a request in flight: then none of them is taken. */
 static void submit_in_vain(struct soak *soak, struct few few, const batching_requests *requests) {
     const struct request *taken = &soak->requests[random_between(&soak->random, 0, soak->in_flight - 1)];
     if (soak->state.events == 0) {
@@ -397,13 +397,13 @@ static void submit(struct soak *soak) {
     soak->last_id += count;
 }
 
-/* Anyone of whom it was not told yet that he is gone, or nobody. */
-static struct request *anyone(struct soak *soak) {
+/* Any request whose end was not polled yet, or NULL. */
+static struct request *any_request(struct soak *soak) {
     return soak->in_flight == 0 ? NULL : &soak->requests[random_between(&soak->random, 0, soak->in_flight - 1)];
 }
 
-static void abort_someone(struct soak *soak) {
-    const struct request *request = anyone(soak);
+static void abort_a_request(struct soak *soak) {
+    const struct request *request = any_request(soak);
     const int64_t id = request == NULL ? soak->last_id : request->id;
     const batching_status status = batching_live_engine_abort(soak->engine, id);
     REQUIRE(soak, soak->copy == NULL || batching_live_engine_abort(soak->copy, id) == status);
@@ -414,7 +414,7 @@ static void abort_someone(struct soak *soak) {
 }
 
 static void correct_a_length(struct soak *soak) {
-    struct request *request = anyone(soak);
+    struct request *request = any_request(soak);
     if (request == NULL) {
         return;
     }
@@ -484,7 +484,7 @@ static batching_live_engine *loaded_from(batching_live_engine *engine) {
     return copy;
 }
 
-/* Sends it to a copy, to which nobody else comes. */
+/* Sends it to a copy, to which no other request comes. */
 static struct fate fate_in_a_copy(struct soak *soak, const struct few *few) {
     struct fate fate = {NAN, NAN, NAN, 0, BATCHING_REQUEST_UNFINISHED};
     batching_live_engine *copy = fork_of(soak->engine);
@@ -587,7 +587,7 @@ static void copy_ends(struct soak *soak) {
 
 static void call(struct soak *soak) {
     if (one_in(soak, EVERY_ABORT)) {
-        abort_someone(soak);
+        abort_a_request(soak);
     } else if (one_in(soak, EVERY_LENGTH)) {
         correct_a_length(soak);
     } else if (one_in(soak, EVERY_ESTIMATE)) {
@@ -619,7 +619,7 @@ static void run_until(struct soak *soak, double end, size_t *most_memory) {
 
 static void require_what_it_is_here_for(const struct soak *soak) {
     REQUIRE(soak, soak->estimates > 0 && soak->copies > 0 && soak->aborted > 0);
-    /* More than can run at once waited; at other times nobody did. */
+    /* More requests than can run at once waited; at other times none did. */
     REQUIRE(soak, soak->most_waiting > soak->config->max_num_seqs && soak->idle_calls > 0);
     REQUIRE(soak, (soak->preemptions > 0) == soak->expected.preempts);
     REQUIRE(soak, (soak->cached_tokens > 0) == soak->expected.caches);
@@ -641,7 +641,7 @@ static void soak(const char *name, const batching_engine_config *config, struct 
     size_t of_first_half = 0, of_second_half = 0;
     run_until(soak, end / 2.0, &of_first_half);
     run_until(soak, end, &of_second_half);
-    /* Nobody else comes: those who are there are served. */
+    /* No more requests come: those that are there are served. */
     assert_succeeds(batching_live_engine_advance(soak->engine, INFINITY, 0));
     if (soak->copy != NULL) {
         assert_succeeds(batching_live_engine_advance(soak->copy, INFINITY, 0));
@@ -661,7 +661,7 @@ static void soak(const char *name, const batching_engine_config *config, struct 
     free(soak);
 }
 
-/* So few that those who run have to give theirs up. */
+/* So few that running requests have to give theirs up. */
 enum { FEW_BLOCKS = 120 };
 
 static void vllm(void **state) {

@@ -477,7 +477,7 @@ static void a_longer_struct_is_accepted_while_its_unknown_fields_are_zero(void *
                 assert_fails(kind->use(&any), BATCHING_ERROR_STRUCT_SIZE, kind->argument);
                 any.bytes[unknown_fields[field]] = 0;
             }
-            /* What lies beyond the struct is nobody's business. */
+            /* What lies beyond the struct is not looked at. */
             any.bytes[longer_sizes[which]] = 1;
             assert_succeeds(kind->use(&any));
         }

@@ -1,4 +1,4 @@
-/* What the C tests share: structs made in one line, and columns that show whether somebody wrote to them. */
+/* What the C tests share: structs made in one line, and columns that show whether they were written. */
 #ifndef BATCHING_TESTS_SUPPORT_H
 #define BATCHING_TESTS_SUPPORT_H
 

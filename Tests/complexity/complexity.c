@@ -295,7 +295,7 @@ static void log_beside_those_rejected(int64_t n) {
     free(outputs);
 }
 
-/* --- Who leaves a live engine ------------------------------------------------------------------------------------- */
+/* --- Requests that leave a live engine ---------------------------------------------------------------------------- */
 
 /* n requests, of which `running` run at once for a long time; then all that wait leave. */
 static void abort_waiting(int64_t n, const batching_engine_config *config, int is_backwards, double time) {
@@ -485,7 +485,7 @@ static void idle_accumulator(int64_t max_requests) {
     free(bytes);
 }
 
-/* The load over a window in so many bins, of which nobody keeps any. */
+/* The load over a window in so many bins, none of which is kept. */
 static void bins_that_nobody_keeps(int64_t bins) {
     const double start = 0, end = 1000;
     const int32_t length = 1;
@@ -507,8 +507,8 @@ static void bins_that_nobody_keeps(int64_t bins) {
 static const struct scenario scenarios[] = {
     {"a chain in the cache is evicted block by block", evicted_chain_synchronously, 2000, LINEAR},
     {"the same asynchronously", evicted_chain_asynchronously, 2000, LINEAR},
-    {"members join those who decode out of order", join_out_of_order, 500, LINEAR},
-    {"chunks of a prompt ahead of those who decode", chunks_ahead_of_decodes, 500, LINEAR},
+    {"members join those that decode out of order", join_out_of_order, 500, LINEAR},
+    {"chunks of a prompt ahead of those that decode", chunks_ahead_of_decodes, 500, LINEAR},
     {"clients leave a queue by priority", clients_leave_by_priority, 1000, LINEAR},
     {"queues are logged beside many that were rejected", log_beside_those_rejected, 1000, LINEAR},
     {"hash ids that collide", colliding_hash_ids, 500, LINEAR},
@@ -517,18 +517,18 @@ static const struct scenario scenarios[] = {
     {"request ids in a row", request_ids_in_a_row, 500, LINEAR},
     {"request ids of an accumulator that collide", colliding_accumulator_ids, 500, LINEAR},
     {"request ids of an accumulator in a row", accumulator_ids_in_a_row, 500, LINEAR},
-    {"all who wait are aborted", abort_those_who_wait, 1000, LINEAR},
-    {"all who wait are aborted, the last first", abort_those_who_wait_backwards, 1000, LINEAR},
+    {"all that wait are aborted", abort_those_who_wait, 1000, LINEAR},
+    {"all that wait are aborted, the last first", abort_those_who_wait_backwards, 1000, LINEAR},
     {"all are aborted before anything happens", abort_before_anything_happens, 1000, LINEAR},
     {"requests come in any order, and leave before", requests_in_any_order, 500, LINEAR},
     {"the same, the last first", requests_in_any_order_backwards, 500, LINEAR},
-    {"all who wait by priority are aborted", abort_by_priority, 1000, LINEAR},
+    {"all that wait by priority are aborted", abort_by_priority, 1000, LINEAR},
     {"all whose last token is on its way are aborted", abort_those_who_finish, 500, LINEAR},
     {"many are rejected while others wait", reject_beside_those_who_wait, 1000, LINEAR},
     {"hash ids come and go", hash_ids_come_and_go, 500, LINEAR},
     {"an idle engine with many KV blocks", idle_engine, 4000000, CONSTANT},
     {"an idle accumulator for many requests", idle_accumulator, 1000000, CONSTANT},
-    {"bins of a load that nobody keeps", bins_that_nobody_keeps, 100000, CONSTANT},
+    {"bins of a load that are not kept", bins_that_nobody_keeps, 100000, CONSTANT},
 };
 
 int main(int argc, char **argv) {

@@ -436,8 +436,8 @@ TEST_CASE("errors of a live engine are exceptions that say why") {
     engine.advance(0.5);
     CHECK(refusal([&] { engine.submit(7, 1, 1, 0.25); }) ==
           "arrival_time[0] is 0.25: must not be before the clock of the engine, which is at 0.5 seconds");
-    CHECK(refusal([&] { engine.submit(0, 1, 1); }) == "ids[0] is 0: must not be that of a request that is in flight");
-    CHECK(refusal([&] { engine.abort(7); }) == "request is 7: must be that of a request in flight");
+    CHECK(refusal([&] { engine.submit(0, 1, 1); }) == "ids[0] is 0: must not be the id of a request in flight");
+    CHECK(refusal([&] { engine.abort(7); }) == "request is 7: must be the id of a request in flight");
     CHECK(refusal([&] { engine.set_output_length(0, 0); }) == "output_length is 0: must be at least 1");
     CHECK(refusal([&] { engine.advance(-1.0); }).find("time is -1.0: must be between 0") == 0);
     CHECK(refusal([&] { engine.advance(1.0, 0); }).find("iterations is 0") == 0);

@@ -1,6 +1,6 @@
 /*
  * Fuzzes the accumulator: sequences of events, told to one accumulator, and dealt out to two that are then merged,
- * which have to come to the same bytes; and bytes that somebody changed, with a checksum that is right, which have to
+ * which have to come to the same bytes; and bytes that were changed, with a checksum that is right, which have to
  * be refused, or to be an accumulator that works.
  */
 #include <math.h>
@@ -270,7 +270,7 @@ static void fuzz_bytes(struct input *input, batching_accumulator *accumulator) {
     uint8_t *bytes = memcpy(allocate((size_t)size), given.bytes, (size_t)size);
     batching_accumulator *made = NULL;
     if (succeeded(batching_accumulator_load(bytes, size, &made))) {
-        /* Its sums may be anybody's, but nothing may come to harm. */
+        /* Its sums may be anything, but nothing may come to harm. */
         batching_serving_metrics metrics;
         batching_distribution itl;
         batching_accumulator_state state;

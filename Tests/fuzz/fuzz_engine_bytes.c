@@ -1,6 +1,6 @@
 /*
- * Drives batching_live_engine_save and _load in the middle of a sequence of calls: the engine that is loaded is the same,
- * and goes on in its place. Bytes that were damaged, with a checksum that was put right, are refused, or make an engine
+ * Drives batching_live_engine_save and _load amid a sequence of calls: the engine that is loaded is the same, and goes
+ * on in its place. Bytes that were damaged, with a checksum that was put right, are refused, or make an engine
  * that can be used like any other; so do bytes whose counters and clocks stand where a very long life would bring them.
  */
 #include <math.h>

@@ -1,6 +1,6 @@
 /*
- * Drives batching_live_engine_...: sequences of calls in any order, with requests, times and ids that mostly make sense.
- * What is asked for holds after every call: nobody is lost, no limit is exceeded, the clock and the events never go
+ * Drives batching_live_engine_...: sequences of calls in any order; requests, times and ids mostly make sense.
+ * What is asked for holds after every call: no request is lost, no limit is exceeded, the clock and the events never go
  * back, and what only asks, or fails, changes nothing.
  */
 #include <math.h>
@@ -17,7 +17,7 @@ static int32_t answer_time(const batching_iteration *iteration, double *seconds,
     return input_chance(input, 32) ? (int32_t)input_word(input) : 0;
 }
 
-/* Nobody is shown who is not in flight, nor anybody twice; the ids are those of input_few, and of estimates. */
+/* Only requests in flight are shown, each once; the ids are those of input_few, and of estimates. */
 static int32_t decide(const batching_policy_view *view, batching_policy_decision *decision, void *user_data) {
     struct input *input = user_data;
     require_view(view);
@@ -319,7 +319,7 @@ void fuzz_live_engine(struct input *input) {
     }
     if (!seen.is_broken && !is_long && config.time_model != BATCHING_TIME_CALLBACK &&
         config.progress_callback == NULL && (config.policy != BATCHING_POLICY_CUSTOM || input->left == 0)) {
-        /* In the end everybody is served, unless the clock ends before, or nothing can go on. */
+        /* In the end every request is served, unless the clock ends before, or nothing can go on. */
         const batching_status last = batching_live_engine_advance(engine, INFINITY, 0);
         const batching_live_engine_state state = state_of(engine);
         REQUIRE(last == BATCHING_ERROR_OVERFLOW ||

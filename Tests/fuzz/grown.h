@@ -39,8 +39,8 @@ int64_t input_one_of(struct input *input, const int64_t *choices, uint8_t count)
 batching_engine_config grown_config(struct input *input, int64_t n);
 
 /* A request that begins to run takes some hundred comparisons until it has ended, and so does an iteration in which one
- * waits or prefills; one that nobody joins or leaves takes seven. If all were one unit, a unit would cost more where
- * more of the requests run, or of the iterations have to be scheduled. */
+ * waits or prefills; one that no request joins or leaves takes seven. If all were one unit, a unit would cost more
+ * where more of the requests run, or of the iterations have to be scheduled. */
 enum { SERVING = 32 };
 
 /* The work that was done, and for how many documented units of it: what the header says is O(1) each. */

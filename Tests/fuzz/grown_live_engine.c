@@ -141,7 +141,7 @@ static void advance(struct host *host, const struct call *call, int64_t round) {
     host->units += 1 + (1 + preempted) * (double)host->leaving;
     host->units += before.pending + before.waiting + after.waiting > 0 ? SERVING * ran : ran;
     host->leaving = 0;
-    /* Who is preempted may prefill once more, and its iteration is walked. */
+    /* A preempted request may prefill once more, and its iteration is walked. */
     host->units += preempted * (1 + in_flight(host));
     if (host->config.enable_prefix_caching) {
         host->units += preempted * ((double)host->n / host->config.block_size + 1);

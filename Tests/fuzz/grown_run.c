@@ -83,7 +83,7 @@ static int32_t add_iterations(int64_t row_count, void *user_data) {
     const int64_t budget = all->config->max_num_batched_tokens == 0 ? 2048 : all->config->max_num_batched_tokens;
     for (int64_t row = 0; row < row_count; row++) {
         const int64_t running = all->running[row], prefill = all->prefill[row];
-        /* KV blocks or the budget run short, a policy is shown who runs, or decisions are logged. */
+        /* KV blocks or the budget run short, a policy is shown the running, or decisions are logged. */
         const bool is_walked = all->preemptions[row] > 0 || prefill + all->decode[row] >= budget ||
                                all->config->policy == BATCHING_POLICY_CUSTOM || all->logs_decisions;
         const int64_t walked = is_walked || running < prefill ? running : prefill;

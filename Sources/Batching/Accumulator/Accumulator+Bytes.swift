@@ -27,7 +27,7 @@ extension Accumulator {
         var reader = try envelope.open(bytes, count: count)
         var accumulator = try Accumulator(AccumulatorLimits(&reader))
         try accumulator.read(&reader)
-        guard reader.isAtEnd else { throw .corrupt("something follows") }
+        guard reader.isAtEnd else { throw .corrupt("more bytes follow") }
         return accumulator
     }
 
@@ -206,7 +206,7 @@ extension Accumulator {
         moments.largest = try reader.latency()
         guard moments.smallest <= moments.largest else { throw .corrupt("the least is larger than the largest") }
         guard moments.areSums(ofSamplesBelow: SampleUnit.bound(isWhole: isWhole)) else {
-            throw .corrupt("the sums are of no samples")
+            throw .corrupt("there are sums without samples")
         }
         if count <= Int64(SketchBins.exactCount) {
             var previous = moments.smallest

@@ -51,10 +51,10 @@ extension Accumulator {
             throw .invalid("convention", options.convention.rawValue, "must be BATCHING_CONVENTION_VLLM")
         }
         guard try ServiceLimits(options.levels).areNone else {
-            throw BatchingError(.invalidArgument, "an SLO is given: must be 0, as those of the accumulator count")
+            throw BatchingError(.invalidArgument, "an SLO is given: must be 0, since the accumulator has its own")
         }
         if let dueBy = options.dueBy {
-            throw .invalid("slo_due_by", dueBy, "must be 0, as an accumulator measures requests that ended")
+            throw .invalid("slo_due_by", dueBy, "must be 0, since an accumulator measures requests that ended")
         }
         if let given = options.duration { _ = try Nanoseconds(seconds: given, argument: "duration") }
         settle()

@@ -57,7 +57,7 @@ public struct LiveEngine: ~Copyable {
         case .counted(let replica): try replica.pointee.read(&reader)
         case .cached(let replica): try replica.pointee.read(&reader)
         }
-        guard reader.isAtEnd else { throw .corrupt("something follows") }
+        guard reader.isAtEnd else { throw .corrupt("more bytes follow") }
         return engine
     }
 

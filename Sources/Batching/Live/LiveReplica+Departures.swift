@@ -17,7 +17,7 @@ extension LiveReplica where Memory: ~Copyable {
     }
 
     private func row(_ id: Int64) throws(BatchingError) -> Int {
-        guard let row = rows.row(of: id) else { throw .invalid("request", id, "must be that of a request in flight") }
+        guard let row = rows.row(of: id) else { throw .invalid("request", id, "must be the id of a request in flight") }
         return row
     }
 

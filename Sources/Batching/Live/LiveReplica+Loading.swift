@@ -31,7 +31,7 @@ extension LiveReplica where Memory: ~Copyable {
         guard missing &- counters.aborted == 0 else { throw .corrupt("requests are missing") }
         guard counters.hashBlockSize == 0 || Memory.findsPrefixes,
             PrefixHashes.fits(blockSize: counters.hashBlockSize, kvBlockSize: configuration.blockSize)
-        else { throw .corrupt("there are hash ids that cannot be") }
+        else { throw .corrupt("the hash ids are impossible") }
         run.clock = counters.clock
         run.isStuck = counters.isStuck
         run.replica.totals.rejected = Int(counters.rejected)
@@ -60,7 +60,7 @@ extension LiveReplica where Memory: ~Copyable {
             var request = LiveRow()
             try request.code(&reader)
             guard rows.row(of: request.id) == nil, request.rank < rows.submitted else {
-                throw .corrupt("a request has the number of another")
+                throw .corrupt("two requests have the same id, or one has a wrong number")
             }
             ranks.elements[position] = request.rank
             // The rows are new, so that each has the number of its place.
@@ -106,7 +106,7 @@ extension LiveReplica where Memory: ~Copyable {
             try Work.row(row)
             let isWaiting = row < first + waiting
             if isWaiting {
-                guard canBeServed(row) else { throw .corrupt("a request waits that cannot be served") }
+                guard canBeServed(row) else { throw .corrupt("a request that cannot be served waits") }
                 try run.replica.waiting.append(row)
             } else if run.replica.rejection(row) != nil {
                 run.replica.mayReject = true
@@ -184,11 +184,11 @@ extension LiveReplica where Memory: ~Copyable {
         var saved = SavedFlight()
         try saved.code(&reader)
         guard run.replica.settings.isAsynchronous || !saved.isFlying, saved.isFlying || !saved.isFollowed else {
-            throw .corrupt("a batch is in flight that cannot be")
+            throw .corrupt("an impossible batch is in flight")
         }
         // The one before the iteration that is next, or, if another follows, the one before that.
         guard !saved.isFlying || saved.number == run.replica.iteration &- (saved.isFollowed ? 2 : 1) else {
-            throw .corrupt("a batch is in flight that cannot be")
+            throw .corrupt("an impossible batch is in flight")
         }
         run.flight.isFlying = saved.isFlying
         run.flight.isFollowed = saved.isFollowed
@@ -226,7 +226,7 @@ extension LiveReplica where Memory: ~Copyable {
         for position in 0..<count {
             let slot = Int(rows.slot.elements[try readRow(&reader)])
             guard slot >= 0, run.replica.isComplete(slot), !marks[slot] else {
-                throw .corrupt("a request finishes that cannot")
+                throw .corrupt("a request that cannot finish yet finishes")
             }
             marks[slot] = true
             slots[position] = Int32(truncatingIfNeeded: slot)

@@ -24,7 +24,7 @@ extension LiveReplica where Memory: ~Copyable {
                 guard rows.row(of: id) == nil else {
                     throw .invalid(
                         ids == nil ? "the number of request \(index)" : "ids[\(index)]", id,
-                        "must not be that of a request that is in flight")
+                        "must not be the id of a request in flight")
                 }
             } catch {
                 // Those before it go again, as if they had never come.
@@ -109,7 +109,8 @@ extension LiveReplica where Memory: ~Copyable {
         try requests.checkEnds()
         if let times = requests.abortTime {
             for index in 0..<requests.count where !times[index].isNaN {
-                throw .invalid("abort_time", index, times[index], "must be NaN: a live engine is told as clients leave")
+                throw .invalid(
+                    "abort_time", index, times[index], "must be NaN: in a live engine abort says which request leaves")
             }
         }
         guard let hashes = requests.prefixHashes else { return (0, isInOrder) }

@@ -193,7 +193,7 @@ struct LiveRows: ~Copyable {
     /// The hash ids of a row that was added last.
     mutating func readHashes(_ reader: inout ByteReader, row: Int) throws(BatchingError) {
         let count = Int(try reader.integer(0...Int64(reader.left / 8)))
-        guard count == 0 || hashes.blockSize != nil else { throw .corrupt("there are hash ids that cannot be") }
+        guard count == 0 || hashes.blockSize != nil else { throw .corrupt("the hash ids are impossible") }
         try hashes.reserve(rows: used, ids: count, used: used - 1)
         try hashes.read(&reader, count: count, row: row)
     }

@@ -51,7 +51,7 @@ extension ByteCoder {
     fileprivate mutating func code<Choice: RawRepresentable<Int32>>(choice: inout Choice) throws(BatchingError) {
         var raw = choice.rawValue
         try code(&raw)
-        guard let known = Choice(rawValue: raw) else { throw .corrupt("a choice is none of those there are") }
+        guard let known = Choice(rawValue: raw) else { throw .corrupt("a choice has an unknown value") }
         choice = known
     }
 

@@ -121,7 +121,7 @@ extension RunEvent {
         try coder.code(&time.count, from: earliest.count, to: latest.count)
         try coder.code(&id)
         try coder.code(&event)
-        guard LiveEngineEvent(rawValue: event) != nil else { throw .corrupt("an event is none of those there are") }
+        guard LiveEngineEvent(rawValue: event) != nil else { throw .corrupt("an event has an unknown kind") }
         try coder.code(&tokens, from: 0, to: .max)
     }
 }

@@ -143,7 +143,7 @@ extension PolicyAnswer {
         } else if Nanoseconds(validSeconds: seconds) <= now {
             requirement = "must be after now, which is \(now.seconds)"
         } else if scheduledCount != 0 || preemptedCount != 0 || decision.decodesRest {
-            requirement = "must be 0 if anybody is scheduled or preempted"
+            requirement = "must be 0 if a row is scheduled or preempted"
         } else {
             return Nanoseconds(validSeconds: seconds)
         }
@@ -214,7 +214,7 @@ extension PolicyAnswer {
     static func shortOfBlocks(_ iteration: Int64, needed: Int, free: Int) -> BatchingError {
         invalid(
             iteration, "the number of KV blocks needed", needed,
-            "must be at most those that are free, which are \(free)")
+            "must be at most the free ones, which are \(free)")
     }
 
     private static func argument(_ name: ErrorText, _ iteration: Int64) -> ErrorText {

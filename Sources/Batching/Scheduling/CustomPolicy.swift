@@ -10,7 +10,7 @@ enum CustomPolicy: SchedulingPolicy {
         }
         guard configuration.queueOrder == .arrival else {
             let order = configuration.queueOrder.rawValue
-            throw .invalid("queue_order", order, "must be 0 with policy custom, which orders the waiting")
+            throw .invalid("queue_order", order, "must be 0 with policy custom, which orders the waiting requests")
         }
         guard !configuration.isAsynchronous else {
             throw .invalid("async_scheduling", 1, "must be 0 with policy custom")

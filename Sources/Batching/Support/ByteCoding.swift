@@ -156,14 +156,16 @@ struct ByteEnvelope {
         let contentEnd = count - ByteEnvelope.checksumSize
         guard contentEnd >= ByteEnvelope.headSize else { throw .corrupt("they are too few") }
         var reader = ByteReader(bytes: bytes, count: contentEnd)
-        guard try reader.read(UInt64.self) == magic else { throw .corrupt("they begin otherwise") }
+        guard try reader.read(UInt64.self) == magic else {
+            throw .corrupt("they do not begin with the mark of saved bytes")
+        }
         let given = try reader.read(UInt32.self)
         guard given == version else {
             throw BatchingError(
                 .invalidArgument, "bytes have version \(given): this library reads version \(version)")
         }
         guard try reader.read(UInt32.self) == 0, try reader.integer(0...Int64.max) == Int64(count) else {
-            throw .corrupt("they are not as many as they say")
+            throw .corrupt("they say another size")
         }
         var tail = ByteReader(bytes: bytes + contentEnd, count: ByteEnvelope.checksumSize)
         guard try tail.read(UInt64.self) == ByteReader.checksum(bytes, contentEnd) else {

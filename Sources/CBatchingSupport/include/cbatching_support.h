@@ -14,7 +14,7 @@ const char *cbatching_version(void);
 const char *cbatching_error(void);
 void cbatching_set_error(const unsigned char *utf8, size_t length);
 
-/* Takes a lock that is 0 when it is free: 1 if it was, 0 if somebody else has it. It never waits. */
+/* Takes a lock that is 0 when it is free: 1 if it was, 0 if it is taken. It never waits. */
 static inline int32_t cbatching_try_lock(int32_t *lock) {
     return __atomic_exchange_n(lock, 1, __ATOMIC_ACQUIRE) == 0;
 }

@@ -51,7 +51,7 @@ def test_a_function_is_given_again_with_the_bytes() -> None:
     [
         ("text", TypeError, "data is 'text': must be bytes"),
         (b"", ValueError, "they are too few"),
-        (b"BATCHACC" + bytes(40), ValueError, "they begin otherwise"),
+        (b"BATCHACC" + bytes(40), ValueError, "they do not begin with the mark of saved bytes"),
     ],
 )
 def test_bytes_that_are_no_engine(data: Any, error: type[Exception], sentence: str) -> None:

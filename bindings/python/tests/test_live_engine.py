@@ -204,7 +204,7 @@ def test_a_request_that_waits_or_has_not_arrived_is_aborted_at_once() -> None:
     assert (engine.state.pending, engine.state.waiting, engine.state.running) == (0, 0, 2)
     # Its name is free again.
     engine.submit(2, prompt_length=10, output_length=1)
-    with pytest.raises(BatchingValueError, match="request is 7: must be that of a request in flight"):
+    with pytest.raises(BatchingValueError, match="request is 7: must be the id of a request in flight"):
         engine.abort(7)
 
 
@@ -314,7 +314,7 @@ def test_more_cannot_be_reserved_than_there_is() -> None:
             {"arrival_time": 0.25},
             r"arrival_time is 0\.25: must not be before the clock of the engine, which is at",
         ),
-        ({"request": 0}, r"^request is 0: must not be that of a request that is in flight"),
+        ({"request": 0}, r"^request is 0: must not be the id of a request in flight"),
         ({"prompt_length": -1}, r"prompt_length is -1: must be at least 0"),
         ({"output_length": 0}, r"output_length is 0: must be at least 1"),
         ({"arrival_time": math.nan}, r"arrival_time is nan: must be between 0"),
