@@ -59,7 +59,7 @@ nitpick_ignore_regex = [
     ),
     # The namespace itself, and the C structs, which the C reference describes.
     ("cpp:identifier", r"batching|(::)?batching_\w+"),
-    ("py:class", r"Figure|Mapping|batching\._.*\.(Table|VllmBenchSettings)"),
+    ("py:class", r"Figure|Mapping|batching\._.*\.(Table|\w+Settings)"),
     # Docstrings also say in words what is raised.
     ("py:exc", r".* .*"),
 ]

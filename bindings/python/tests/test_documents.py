@@ -247,3 +247,26 @@ def test_a_link_leads_somewhere(page: Path) -> None:
         if anchor:
             headings = re.findall(r"^#+ (.*)$", file.read_text(encoding="utf-8"), re.MULTILINE)
             assert anchor in map(slug, headings), f"{page}: {target}"
+
+
+# A name that is meant to be a file: below a folder of the repository, or a source by itself.
+NAMED_PATH = re.compile(
+    r"`((?!Sources/program)(?:Sources|Tests|bindings|include|docs|examples|Benchmarks)/[\w.+*/-]*)`"
+)
+NAMED_SOURCE = re.compile(r"`((?:test_)?\w[\w*]*\.(?:c|cpp|h|hpp|py|sh|swift))`")
+FILES = [
+    file.relative_to(ROOT)
+    for folder in ("Sources", "Tests", "bindings", "include", "docs", "examples", "Benchmarks")
+    for file in (ROOT / folder).rglob("*")
+]
+# What the reader writes.
+OF_THE_READER = {"Package.swift", "main.swift", "program.c", "program.cpp"}
+
+
+@pytest.mark.parametrize("page", [page for page in documents() if page.name != "CHANGELOG.md"], ids=name_of)
+def test_a_file_that_is_named_is_there(page: Path) -> None:
+    text = prose(page)
+    for name in NAMED_PATH.findall(text):
+        assert any(ROOT.glob(name.rstrip("/"))), f"{page}: {name}"
+    for name in set(NAMED_SOURCE.findall(text)) - OF_THE_READER:
+        assert any(file.match(name) for file in FILES), f"{page}: {name}"
