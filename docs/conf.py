@@ -57,9 +57,11 @@ nitpick_ignore_regex = [
         "py:.*",
         r"(numpy|np|npt|collections|ctypes|datetime|enum|os|pathlib|types|matplotlib|typing)\..*",
     ),
-    # The namespace itself, and the C structs, which the C reference describes.
-    ("cpp:identifier", r"batching|(::)?batching_\w+"),
-    ("py:class", r"Figure|Mapping|batching\._.*\.(Table|\w+Settings)"),
+    # The namespace itself, what is private to the header, and the C structs, which the C reference describes.
+    ("cpp:identifier", r"batching(::detail.*)?|(::)?batching_\w+(::\w+)?"),
+    # Names in a default or a template, which Sphinx looks for in the wrong place.
+    ("cpp:identifier", r"custom_policy|progress|accumulator_scope::\w+"),
+    ("py:class", r"Figure|Mapping|batching\._.*\.(Table|Run|\w+Settings)"),
     # Docstrings also say in words what is raised.
     ("py:exc", r".* .*"),
 ]

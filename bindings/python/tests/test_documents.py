@@ -42,6 +42,9 @@ PYTHON = {
     ("docs/guide/textbook.md", "10_000_000"): r"Batch metrics\n  tokens +2,(599|600|601),\d\d\d,\d\d\d\n.*",
     ("docs/guide/workloads.md", "generate_requests("): r"RequestColumns\(10000 requests, .*\)\n",
     ("docs/guide/engine.md", '"orca", "static"'): r"vllm +TTFT[^\n]*\norca +TTFT[^\n]*\nstatic +TTFT[^\n]*\n",
+    ("docs/guide/engine.md", "EngineConfig("): re.escape(
+        "EngineConfig(max_num_seqs=32, num_gpu_blocks=2000, iteration_time=0.02)\nTrue\n"
+    ),
     # 512 of 637 tokens in the mean are shared; without the cache, all of them are computed.
     ("docs/guide/prefix-caching.md", "SharedPrefixes("): (
         r"(79|80|81)% of the tokens were cached\nprefill: [45]\.\d times as many tokens without the cache\n"
@@ -270,3 +273,15 @@ def test_a_file_that_is_named_is_there(page: Path) -> None:
         assert any(ROOT.glob(name.rstrip("/"))), f"{page}: {name}"
     for name in set(NAMED_SOURCE.findall(text)) - OF_THE_READER:
         assert any(file.match(name) for file in FILES), f"{page}: {name}"
+
+
+def test_the_recipes_count_their_files() -> None:
+    """The numbers in the two tables of recipes are those of the rows of each."""
+    for page in (ROOT / "CONTRIBUTING.md", ROOT / "docs" / "recipes" / "index.md"):
+        counted = re.findall(
+            r"^\| an? [\w -]+ \| (\d+) \| \[.*?\]\((.*?)\) \|$", page.read_text(encoding="utf-8"), re.MULTILINE
+        )
+        assert len(counted) == len(list((ROOT / "docs" / "recipes").glob("*.md"))) - 1
+        for count, recipe in counted:
+            rows = re.findall(r"^\| \d+ \|", (page.parent / recipe).read_text(encoding="utf-8"), re.MULTILINE)
+            assert len(rows) == int(count), recipe
