@@ -1193,6 +1193,7 @@ struct queue_order {
 /// How long an iteration takes.
 struct time_model {
     enum value : std::int32_t {
+        default_time = BATCHING_TIME_DEFAULT,
         constant = BATCHING_TIME_CONSTANT,
         affine = BATCHING_TIME_AFFINE,
         callback = BATCHING_TIME_CALLBACK,

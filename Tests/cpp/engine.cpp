@@ -256,6 +256,10 @@ TEST_CASE("a default config is that of C") {
     const auto in_slots = batching::simulate(short_prompts);
     CHECK(in_slots.summary.peak_running == 256);
     CHECK(engine_case(in_slots) == in_c(nullptr, short_prompts));
+    // More slots than the usual budget need no other one.
+    batching::engine_config many_slots;
+    many_slots.max_num_seqs = 3000;
+    CHECK(batching::simulate(short_prompts, many_slots).summary.peak_running == 300);
 
     // The size of a block shows where there are few of them: enough for the longest prompt, not for three.
     auto with_blocks = c_defaults();

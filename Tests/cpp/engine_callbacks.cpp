@@ -392,4 +392,10 @@ TEST_CASE("an iteration time replaces the one before") {
     config.time_per_decode_token = 0.25;
     // 2, 1, 1 and 1 sequences decode.
     CHECK(batching::simulate(two_requests(), config).summary.duration == 6 * 0.5 + 5 * 0.25);
+    // A time without its model is refused; without both an iteration takes 0.01 s.
+    config.time_model = batching::time_model::default_time;
+    CHECK(refusal([&] { batching::simulate(two_requests(), config); }) ==
+          "time_base is 0.5: must be 0 without a time_model");
+    config.time_base = config.time_per_decode_token = 0.0;
+    CHECK(batching::simulate(two_requests(), config).summary.duration == 0.06);
 }
