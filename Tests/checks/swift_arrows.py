@@ -78,7 +78,9 @@ def violations(sources: Path) -> list[str]:
         for name in sorted(set(NAME.findall(text))):
             if owners.get(name) and not owners[name] & may_know[place[path]]:
                 owner = ", ".join(sorted(owners[name]))
-                found.append(f"{path.relative_to(sources)}: {name} is declared in {owner}, which is above {place[path]}")
+                found.append(
+                    f"{path.relative_to(sources)}: {name} is declared in {owner}, which is above {place[path]}"
+                )
     return found
 
 
@@ -86,7 +88,9 @@ def main() -> int:
     """Prints the violations, or how many files are in order."""
     sources = Path(sys.argv[1] if len(sys.argv) > 1 else "Sources/Batching")
     found = violations(sources)
-    print("\n".join(found) or f"swift_arrows.py: {len(list(sources.rglob('*.swift')))} files know only what is below them")
+    print(
+        "\n".join(found) or f"swift_arrows.py: {len(list(sources.rglob('*.swift')))} files know only what is below them"
+    )
     return 1 if found else 0
 
 

@@ -63,7 +63,7 @@ class _PolicyKind(Choice):
         return value if callable(value) else super().checked(value, name)
 
     def set(self, structure: Any, field: str, value: Any) -> None:  # noqa: ARG002  (there is one)
-        structure.policy = choices.POLICY_NAMES["custom" if callable(value) else value]
+        structure.policy = constants.BATCHING_POLICY_CUSTOM if callable(value) else choices.POLICY_NAMES[value]
 
     def plain(self, value: Any, name: str) -> Any:
         return _no_function(value, name)
