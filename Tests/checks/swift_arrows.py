@@ -1,7 +1,7 @@
 """Whether each folder of the Swift core knows only what is below it: swift_arrows.py [SOURCES].
 
-A folder knows another if one of its files names a type that the other declares. What is below what is said once, in BELOW;
-a folder that is not there, an arrow that is not allowed and a circle are errors.
+A folder knows another if one of its files names a type that the other declares. What is below what is said once, in
+BELOW; a folder that is not there, an arrow that is not allowed and a circle are errors.
 """
 
 import re
