@@ -19,7 +19,8 @@ from pathlib import Path
 import pytest
 
 import batching
-from test_documents import NEED_EXTRAS, PYTHON, the_program
+from documents import the_program
+from test_documents import NEED_EXTRAS, PYTHON
 
 HERE = Path(__file__).parent
 PACKAGE = HERE.parent
