@@ -241,7 +241,7 @@ import Testing
                         RequestColumns(
                             count: count, arrivalTime: arrival.baseAddress, priority: priority.baseAddress,
                             tieBreak: tieBreak.baseAddress),
-                        order: .priority)
+                        order: .priority, key: VLLMPolicy.queueKey(.priority))
                     for request in 0..<count { try queue.append(request) }
                     var members = Member()
                     while queue.count > 0 {
