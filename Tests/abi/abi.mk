@@ -1,7 +1,7 @@
 # make abi: a program compiled with an older header runs with this library, and one compiled with a newer header too.
 # Included by the Makefile at the root, after Tests/native.mk.
 #
-# Tests/abi/recorded is the ABI of the last release (of 0.1.0, before its release): its headers, what its library
+# Tests/abi/recorded is the ABI of the last release (of 0.2.0, before its release): its headers, what its library
 # exported, and its examples as programs of that time. At a release, or when a result that the examples print is changed
 # on purpose, `make abi-record` renews it; it refuses a library that is incompatible with the record. What counts as
 # incompatible is said at the head of compare.py.

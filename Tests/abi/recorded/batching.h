@@ -7,20 +7,24 @@
  * people's programs: it starts no threads, opens no files, talks to no network, reads no clock, keeps no global state
  * and depends on nothing but the C library and the GCC runtime libraries.
  *
- * Contents, from easy to hard:
+ * Contents, from easy to hard. A section holds all that is its own: rules, constants, structs and functions.
  *
- *   1. Conventions            what holds for every function
- *   2. Version                which library is this?
- *   3. Status and last error  did it work, and if not, why?
- *   4. Columns                requests in, results out
- *   5. Simulators             static and continuous batching
- *   6. Engine                 a modern scheduler: chunked prefill, paged KV cache, preemption, prefix caching
- *   7. Metrics                the latency of a request, the metrics of a batch
- *   8. Serving metrics        TTFT, TPOT, ITL, E2E, goodput, as the benchmark tools define them
- *   9. Capacity               arithmetic intensity, the largest batch that fits
- *  10. Workloads              seeded synthetic requests
- *  11. Accumulator            the metrics of live traffic, told event by event
- *  12. Live engine            a twin of a running server: what has happened, and what would
+ *   Conventions          what holds for every function
+ *   Version              which library is this?
+ *   Status               did a call work, and if not, why?
+ *   Textbook simulators  static and continuous batching: the first simulators
+ *   Batch metrics        the latency of each request, the metrics of a batch
+ *   Capacity             arithmetic intensity, the largest batch that fits
+ *   Workloads            seeded synthetic requests
+ *   Serving metrics      TTFT, TPOT, ITL, E2E, goodput, as the benchmark tools define them
+ *   Load                 how busy a server was, as a function of time
+ *   Engine               a modern scheduler: chunked prefill, paged KV cache, preemption, prefix caching
+ *   Engine: logs         what the engine decided in each iteration
+ *   Engine: attribution  where the time of each request goes
+ *   Engine: your policy  a scheduler of your own, as a callback
+ *   Live engine          a twin of a running server: what has happened, and what would
+ *   Accumulator          the metrics of live traffic, from its events
+ *   Hosts                interrupting calls, fork, floating-point modes, versions of structs
  *
  * A first program: examples/c/quickstart.c.
  */
@@ -34,39 +38,37 @@ extern "C" {
 #endif
 
 /* ================================================================================================================
- * 1. Conventions
+ * Conventions
  *
  * Columns. Many requests are a struct of arrays, never an array of structs: element i of every column belongs to
- * request i. The caller owns every column; the library borrows it for the duration of the call, never copies it and
- * keeps no pointer. A NULL input column stands for its documented default, a NULL output column means "not wanted".
- * Output columns must not overlap each other or any input.
+ * request i. The caller owns every column; the library borrows it for the duration of the call and keeps no pointer.
+ * A NULL input column stands for its documented default, a NULL output column is not wanted. Output columns must not
+ * overlap each other or any input.
  *
  * Units. Times are double seconds, lengths are int32_t tokens, memory is double bytes (or any one unit used
- * throughout). Inside, a time is a whole number of nanoseconds: it is rounded once, to the nearest (ties to even), as
- * it comes in, and from there on only integers are added. 100 iterations of 0.01 s are exactly 1.0 s. A time must be
- * finite and between 0 and BATCHING_TIME_MAX. Timestamps since 1970 are fine, but a double holds those only to about
- * 0.2 microseconds.
+ * throughout). A time is finite and in [0, BATCHING_TIME_MAX]. It is rounded once, as it comes in, to whole nanoseconds
+ * (ties to even); from there on only integers are added: 100 iterations of 0.01 s are exactly 1.0 s. Timestamps since
+ * 1970 are fine, but a double holds those only to about 0.2 microseconds.
  *
- * Errors. Every function that can fail returns a batching_status. Unless it is BATCHING_OK, no output was written,
- * and batching_last_error() says why in one sentence; sections 6, 11 and 12 have the exceptions: runs that fail on
- * their way, and how much was taken or is needed.
- * No input, however broken, stops the process, as long as each pointer is NULL or points to as many elements as its
- * count says.
+ * Errors. Every function that can fail returns a batching_status. If that is not BATCHING_OK, no output was written
+ * unless the function says otherwise, and batching_last_error() says why in one sentence. As long as each pointer is
+ * NULL or points to as many elements as its count says, no input and no failed allocation stops the process.
  *
- * Structs. Every struct begins with struct_size and may grow at its end in later versions. Fill it with its _init
- * function, passing sizeof, then set what you need. A library newer than its caller treats the fields the caller does
- * not know as 0, which means their default. A library older than its caller accepts the longer struct only if
- * the fields it does not know are all 0, and otherwise returns BATCHING_ERROR_STRUCT_SIZE.
+ * Structs. Every struct begins with struct_size and may grow at its end in later versions. Its _init function sets
+ * struct_size and sets all else to 0 or NULL, which mean the documented defaults; then set what you need:
+ *
+ *     batching_requests requests;
+ *     batching_requests_init(&requests, sizeof requests);
+ *
+ * Errors of every _init function: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_STRUCT_SIZE if struct_size is smaller
+ * than the struct was in the first version that had it, larger than 4096, or no multiple of 8.
  *
  * Callbacks. Every callback takes, last, the user_data that stands beside it, and returns an int32_t: 0 goes on,
- * anything else stops the run, which then returns BATCHING_ERROR_CANCELLED. What it is given is valid until it returns.
- * What it answers is checked like any other input. It must return: no longjmp, no exception.
+ * anything else stops the call, which then returns BATCHING_ERROR_CANCELLED. What a callback is given is valid until it
+ * returns. What it answers is checked like any other input. It must return: no longjmp, no exception.
  *
- * Threads. All functions may be called from any number of threads at once, as long as no two calls write the same
- * column. The text of the last error is kept for each thread.
- *
- * Processes. After fork() the child may call anything, whatever the threads of its parent were at; its handles are
- * copies. One that another thread was using just then stays BATCHING_ERROR_BUSY in the child.
+ * Threads. Any number of threads may call any functions at once, as long as no two calls write the same column or use
+ * the same handle. Each thread has its own last error.
  *
  * Determinism. The same input gives the same bytes: in every thread, process, language and machine.
  * ================================================================================================================ */
@@ -78,11 +80,11 @@ extern "C" {
 #define BATCHING_COUNT_MAX 2000000000
 
 /* ================================================================================================================
- * 2. Version
+ * Version
  * ================================================================================================================ */
 
 #define BATCHING_VERSION_MAJOR 0
-#define BATCHING_VERSION_MINOR 1
+#define BATCHING_VERSION_MINOR 2
 #define BATCHING_VERSION_PATCH 0
 
 /** major * 1000000 + minor * 1000 + patch, to compare versions with < and >. */
@@ -96,17 +98,17 @@ extern "C" {
  */
 int32_t batching_version_number(void);
 
-/** The version of the library that is loaded, as text: "0.1.0". Never NULL; valid for ever. */
+/** The version of the library that is loaded, as text: "0.2.0". Never NULL; valid for ever. */
 const char *batching_version(void);
 
 /* ================================================================================================================
- * 3. Status and last error
+ * Status
  * ================================================================================================================ */
 
 /** What a function returns. The values are fixed for ever; new ones may be added between them. */
 typedef int32_t batching_status;
 
-/** It worked; the outputs are written. */
+/** The call worked; the outputs are written. */
 #define BATCHING_OK 0
 /** A value is out of its range, or two values contradict each other. */
 #define BATCHING_ERROR_INVALID_ARGUMENT 100
@@ -118,15 +120,14 @@ typedef int32_t batching_status;
 #define BATCHING_ERROR_CAPACITY 400
 /** A result is beyond what its type, or the clock, can hold. */
 #define BATCHING_ERROR_OVERFLOW 500
-/** The memory that the call needs could not be had. */
+/** The system refused the memory that the call needs. The call can be made again. */
 #define BATCHING_ERROR_OUT_OF_MEMORY 600
-/** A callback stopped the run. The library itself never stops one with this status. */
+/** A callback stopped the call. The library itself never stops one with this status. */
 #define BATCHING_ERROR_CANCELLED 700
 /** The handle is in use by another call. */
 #define BATCHING_ERROR_BUSY 800
 
-/** The name of a status: "BATCHING_OK", or "unknown status" for a value not listed above. Never NULL; valid for ever.
- */
+/** The name of a status: "BATCHING_OK", or "unknown status" for other values. Never NULL; valid for ever. */
 const char *batching_status_name(batching_status status);
 
 /**
@@ -137,7 +138,10 @@ const char *batching_status_name(batching_status status);
 const char *batching_last_error(void);
 
 /* ================================================================================================================
- * 4. Columns
+ * Textbook simulators
+ *
+ * Static and continuous batching with a constant iteration time and unlimited memory. Each iteration generates one
+ * token for every running request. Requests are taken in order of arrival, ties in the given order.
  * ================================================================================================================ */
 
 /** Requests to simulate. */
@@ -149,20 +153,24 @@ typedef struct batching_requests {
     const int32_t *output_length; /**< [count] tokens to generate, each at least 1. NULL: all 1. */
     const double *arrival_time;   /**< [count] seconds, each in [0, BATCHING_TIME_MAX], in any order. NULL: all 0.0. */
 
-    /* What follows is for batching_simulate; the other simulators do not look at it. */
+    /* The rest is for engines: see "Engine". The textbook simulators do not look at it. */
 
     const int32_t *priority;     /**< [count] lower is more urgent. NULL: all 0. */
     const int64_t *tie_break;    /**< [count] lower goes first where priority and arrival are equal. NULL: index. */
     const int64_t *hash_ids;     /**< [hash_offsets[count]] see "Prefix caching". NULL: nothing is shared. */
     const int64_t *hash_offsets; /**< [count + 1] from 0, never falling: request i has hash_ids[hash_offsets[i]] to
                                       hash_ids[hash_offsets[i + 1] - 1]. Required with hash_ids. */
-    int32_t hash_block_size;     /**< Tokens that one hash id stands for: a multiple of block_size. 0: block_size. */
+    int32_t hash_block_size;     /**< Tokens of one hash id: a multiple or a divisor of block_size. 0: block_size. */
     int32_t hash_covers_output;  /**< 0: the hash ids are those of the prompt. 1: of prompt and output. */
+    const int32_t *max_tokens;   /**< [count] tokens that the client allows, each at least output_length: see "Ends of
+                                      answers". NULL: output_length. */
+    const double *abort_time;    /**< [count] seconds at which the client leaves, each not before its arrival_time; NaN:
+                                      never. NULL: all NaN. */
 } batching_requests;
 
-/**
- * What a simulator tells of each request, in the order of the requests. The struct itself is only read.
- */
+batching_status batching_requests_init(batching_requests *requests, uint32_t struct_size);
+
+/** What a simulator tells of each request, in the order of the requests. The struct itself is only read. */
 typedef struct batching_results {
     uint32_t struct_size;      /**< sizeof(batching_results) of the caller; set by the _init function. */
     uint32_t reserved;         /**< Must be 0. */
@@ -170,26 +178,18 @@ typedef struct batching_results {
     double *start_time;        /**< [capacity] seconds at which the request joins a batch. */
     double *first_token_time;  /**< [capacity] seconds at which its first token is there. */
     double *end_time;          /**< [capacity] seconds at which it leaves the batch. */
-    int32_t *tokens_generated; /**< [capacity] tokens generated: its output_length. */
+    int32_t *tokens_generated; /**< [capacity] tokens generated: output_length; fewer if it did not finish. */
     int64_t *completion_order; /**< [capacity] indices of the requests in order of completion; ties: of admission. -1
-                                    for as many as do not complete, at the end. */
-    int32_t *preemptions;      /**< [capacity] how often it was preempted. */
-    int32_t *prefix_cached_tokens; /**< [capacity] tokens found in the prefix cache when it was first admitted. */
-    int32_t *status;               /**< [capacity] what became of it: BATCHING_REQUEST_... */
+                                    at the end for those that do not complete. */
+
+    /* The rest is for engines. The textbook simulators write 0. */
+
+    int32_t *preemptions;          /**< [capacity] how often the request was preempted. */
+    int32_t *prefix_cached_tokens; /**< [capacity] tokens found in the prefix cache at its first admission. */
+    int32_t *status;               /**< [capacity] what became of the request: BATCHING_REQUEST_... See "Engine". */
 } batching_results;
 
-/** It has all its tokens. */
-#define BATCHING_REQUEST_FINISHED 0
-/** The run ended before: at a limit. What was not reached is NaN in its times. */
-#define BATCHING_REQUEST_UNFINISHED 100
-/** It was waiting or running when the run could make no more progress: see section 6. */
-#define BATCHING_REQUEST_STUCK 110
-/** Rejected on arrival: prompt_length is not below max_model_len. Its times are NaN. */
-#define BATCHING_REQUEST_REJECTED_MODEL_LENGTH 200
-/** Rejected on arrival: it needs more KV blocks than there are. Its times are NaN. */
-#define BATCHING_REQUEST_REJECTED_KV_MEMORY 210
-/** Rejected on arrival: chunked prefill is disabled and it is longer than max_num_batched_tokens. Its times are NaN. */
-#define BATCHING_REQUEST_REJECTED_TOKEN_BUDGET 220
+batching_status batching_results_init(batching_results *results, uint32_t struct_size);
 
 /** What a simulator tells of the whole run. */
 typedef struct batching_summary {
@@ -201,14 +201,14 @@ typedef struct batching_summary {
     int64_t iterations;   /**< Forward passes. */
     double busy_time;     /**< Seconds in which a batch was running: the sum of the iterations' durations. */
 
-    /* What follows is filled by batching_simulate; the other simulators leave it 0. */
+    /* The rest is for engines. The textbook simulators leave it 0. */
 
-    double duration;              /**< Seconds: the clock at the end of the run. Not before total_time. */
-    int32_t end_reason;           /**< Why the run ended: BATCHING_END_... */
+    double duration;              /**< Seconds: the clock at the end of the run. Not before total_time or an abort. */
+    int32_t end_reason;           /**< Why the run ended: BATCHING_END_... See "Engine". */
     uint32_t reserved_2;          /**< 0. */
     int64_t finished;             /**< Requests that have all their tokens. */
     int64_t rejected;             /**< Requests that were rejected on arrival. */
-    int64_t unfinished;           /**< Requests that are neither: those left at a limit, or stuck. */
+    int64_t unfinished;           /**< Requests left at a limit, or stuck. */
     int64_t prefill_tokens;       /**< Tokens computed in prefills, recomputed ones included. */
     int64_t decode_tokens;        /**< Sequences decoded, summed over the iterations. */
     int64_t preemptions;          /**< How often a request was preempted. */
@@ -220,16 +220,88 @@ typedef struct batching_summary {
     double peak_kv_use;           /**< The largest share of KV blocks in use after scheduling. 0.0 without a limit. */
     int64_t prefix_cache_queries; /**< Tokens looked up in the prefix cache: N of each first admission. */
     int64_t prefix_cache_hits;    /**< Tokens found there. */
+    int64_t aborted;              /**< Requests whose clients left before they had all their tokens. */
 } batching_summary;
 
-/** Nothing is left to do: every request has finished or was rejected. */
-#define BATCHING_END_COMPLETED 0
-/** The next iteration would have started at or after time_limit. */
-#define BATCHING_END_TIME_LIMIT 100
-/** iteration_limit iterations have run. */
-#define BATCHING_END_ITERATION_LIMIT 110
-/** Requests are left, none will arrive, and no iteration can change anything: see section 6. */
-#define BATCHING_END_STUCK 200
+batching_status batching_summary_init(batching_summary *summary, uint32_t struct_size);
+
+/**
+ * Static batching: a batch is filled, runs until its longest member is done, and only then makes room for the next.
+ *
+ * A batch waits until batch_size requests have arrived; when no more will come, those left form the last batch. It
+ * starts at max(end of the batch before, arrival of its last member) and runs max(output_length) iterations; all its
+ * members end when the batch ends. The first token of each is there one iteration after the start.
+ *
+ *   requests        the requests; not modified.
+ *   batch_size      requests in a batch; at least 1.
+ *   time_per_token  seconds an iteration takes; rounded to whole nanoseconds, at least one. Usual: 0.01.
+ *   results         columns to fill, or NULL.
+ *   summary         filled, or NULL.
+ *
+ * Errors: BATCHING_ERROR_NULL_POINTER if requests is NULL; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_INVALID_ARGUMENT
+ * if a value is out of its range; BATCHING_ERROR_CAPACITY if results->capacity is smaller than requests->count;
+ * BATCHING_ERROR_OVERFLOW if the clock would pass BATCHING_TIME_MAX; BATCHING_ERROR_OUT_OF_MEMORY.
+ *
+ * Time: O(count). Memory: under 1 MB + 32 bytes x min(batch_size, count). Requests that are not in order of arrival
+ * cost 24 bytes a request more, and a sort.
+ */
+batching_status batching_static_simulate(const batching_requests *requests, int64_t batch_size, double time_per_token,
+                                         const batching_results *results, batching_summary *summary);
+
+/**
+ * Continuous batching (iteration-level scheduling, as in Orca: Yu et al., OSDI 2022): a request joins at the next
+ * iteration boundary at which a slot is free, and leaves as soon as it has all its tokens.
+ *
+ * At each boundary the finished requests leave first. Then the waiting ones join in order of arrival while fewer than
+ * max_batch_size are running, those that arrive exactly then included; a slot that becomes free is taken in the very
+ * next iteration. An idle engine starts the moment a request arrives. The first token is there one iteration after the
+ * start.
+ *
+ *   max_batch_size  slots: requests that may run at once; at least 1.
+ *
+ * The other parameters, the errors and the memory are those of batching_static_simulate. Time: O(count), independent of
+ * max_batch_size and of the lengths; requests with more than 16,383 output tokens cost O(log(max_batch_size)) each.
+ */
+batching_status batching_continuous_simulate(const batching_requests *requests, int64_t max_batch_size,
+                                             double time_per_token, const batching_results *results,
+                                             batching_summary *summary);
+
+/** Static against continuous batching on the same requests. Each figure is 0 if there are no requests. */
+typedef struct batching_comparison {
+    uint32_t struct_size;          /**< sizeof(batching_comparison) of the caller; set by the _init function. */
+    uint32_t reserved;             /**< Must be 0. */
+    double static_throughput;      /**< Tokens per second. */
+    double continuous_throughput;  /**< Tokens per second. */
+    double static_avg_latency;     /**< Mean of end - arrival, in seconds. */
+    double continuous_avg_latency; /**< Mean of end - arrival, in seconds. */
+    double throughput_improvement; /**< continuous_throughput / static_throughput. */
+    double latency_improvement;    /**< static_avg_latency / continuous_avg_latency. */
+} batching_comparison;
+
+batching_status batching_comparison_init(batching_comparison *comparison, uint32_t struct_size);
+
+/**
+ * Both simulators on the same requests, and how much better continuous batching does.
+ *
+ *   requests        the requests; not modified.
+ *   batch_size      the batch of static batching, the slots of continuous batching; at least 1.
+ *   time_per_token  seconds an iteration takes; as in batching_static_simulate.
+ *   comparison      filled; must not be NULL.
+ *
+ * Errors, time and memory: as the two simulators.
+ */
+batching_status batching_strategies_compare(const batching_requests *requests, int64_t batch_size,
+                                            double time_per_token, batching_comparison *comparison);
+
+/* ================================================================================================================
+ * Batch metrics
+ *
+ * These functions take requests that have completed, wherever they ran: they know nothing of the simulators.
+ *
+ * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_CAPACITY;
+ * BATCHING_ERROR_INVALID_ARGUMENT if a time is out of its range, if arrival <= start <= first token <= end does not
+ * hold, or if a request has neither a first_token_time nor a token.
+ * ================================================================================================================ */
 
 /** Requests that have completed, simulated or real. A required column may be NULL where count is 0. */
 typedef struct batching_completed {
@@ -243,6 +315,8 @@ typedef struct batching_completed {
     const int32_t *tokens_generated; /**< [count] tokens, each at least 0. Required. */
 } batching_completed;
 
+batching_status batching_completed_init(batching_completed *completed, uint32_t struct_size);
+
 /** The parts of each request's latency, in the order of the requests. The struct itself is only read. */
 typedef struct batching_latencies {
     uint32_t struct_size;        /**< sizeof(batching_latencies) of the caller; set by the _init function. */
@@ -253,6 +327,21 @@ typedef struct batching_latencies {
     double *total_latency;       /**< [capacity] seconds: end - arrival. */
     double *time_to_first_token; /**< [capacity] seconds: see batching_latencies_calculate. */
 } batching_latencies;
+
+batching_status batching_latencies_init(batching_latencies *latencies, uint32_t struct_size);
+
+/**
+ * Where each request's time went.
+ *
+ *   queue_time           = start - arrival
+ *   processing_time      = end - start
+ *   total_latency        = end - arrival
+ *   time_to_first_token  = first_token_time - arrival where it is known, else
+ *                          queue_time + processing_time / tokens_generated: equal steps from start to end
+ *
+ * Time: O(count). Allocates nothing.
+ */
+batching_status batching_latencies_calculate(const batching_completed *completed, const batching_latencies *latencies);
 
 /** The metrics of a batch of completed requests. Each is 0 if there are no requests. */
 typedef struct batching_batch_metrics {
@@ -269,174 +358,109 @@ typedef struct batching_batch_metrics {
     double gpu_utilization;         /**< Share of [0, total_time] in which a request was processed, in [0, 1]. */
 } batching_batch_metrics;
 
+batching_status batching_batch_metrics_init(batching_batch_metrics *metrics, uint32_t struct_size);
+
 /**
- * Requests that were answered, or failed, wherever they ran: what the serving metrics are made of. A required column
- * may be NULL where count is 0.
+ * The metrics of a batch, or of any set of completed requests.
  *
- * Of a request that failed only its arrival_time and its end_time, if known, are looked at.
+ * Percentiles interpolate linearly between the two closest ranks (NumPy's default; Hyndman and Fan 1996, type 7).
+ * gpu_utilization is the length of the union of all [start, end], cut to [0, total_time], divided by total_time.
+ *
+ *   completed   the requests, in any order.
+ *   total_time  seconds; above 0 if there are requests. BATCHING_ERROR_INVALID_ARGUMENT otherwise.
+ *   metrics     filled; must not be NULL.
+ *
+ * Time: O(count). Memory: under 1 MB if the start times or the end times do not decrease (as in a run's results, and
+ * as in order of completion), else 24 bytes a request more, or BATCHING_ERROR_OUT_OF_MEMORY.
  */
-typedef struct batching_recorded {
-    uint32_t struct_size;           /**< sizeof(batching_recorded) of the caller; set by the _init function. */
-    uint32_t reserved;              /**< Must be 0. */
-    int64_t count;                  /**< Requests in each column, in 0..BATCHING_COUNT_MAX. */
-    const double *arrival_time;     /**< [count] seconds: when it was sent. NULL: all 0.0. */
-    const double *start_time;       /**< [count] seconds: when it joined a batch; NaN: unknown. NULL: all unknown. */
-    const double *first_token_time; /**< [count] seconds; NaN: none, or unknown. NULL: that of the first of its token
-                                         times, if there are any. */
-    const double *end_time;         /**< [count] seconds: when its last token was there. NaN: never, if it failed.
-                                         Required. arrival <= start <= first token <= end. */
-    const int32_t *prompt_length;   /**< [count] prompt tokens, each at least 0. NULL: all 0. */
-    const int32_t *output_length;   /**< [count] tokens generated, each at least 0. Required. */
-    const uint8_t *success;         /**< [count] 1: answered. 0: failed. NULL: all 1. */
-    const double *token_times;    /**< [token_offsets[count]] seconds at which each chunk of output was there, the first
-                                       included, never falling within a request. NULL: unknown. */
-    const int64_t *token_offsets; /**< [count + 1] from 0, never falling: request i has token_times[token_offsets[i]] to
-                                       token_times[token_offsets[i + 1] - 1]. Required with token_times. */
-} batching_recorded;
-
-/** What a sample of values looks like. All figures are 0 if there are no values. */
-typedef struct batching_distribution {
-    uint32_t struct_size; /**< sizeof(batching_distribution) of the caller; set by the _init function. */
-    uint32_t reserved;    /**< Must be 0. */
-    int64_t count;        /**< Written: values. */
-    double mean;          /**< Written. */
-    double median;        /**< Written: interpolated linearly, whatever the percentile_method. */
-    double std;           /**< Written: of the population, that is divided by count. */
-    double min;           /**< Written. */
-    double max;           /**< Written. */
-    double sum;           /**< Written. */
-    double *percentiles;  /**< [percentile_count of the options] written, in the order asked for; or NULL. */
-} batching_distribution;
-
-/** How metrics are taken. 0 and NULL are the defaults given here. */
-typedef struct batching_metrics_options {
-    uint32_t struct_size;      /**< sizeof(batching_metrics_options) of the caller; set by the _init function. */
-    uint32_t reserved;         /**< Must be 0. */
-    int32_t convention;        /**< BATCHING_CONVENTION_... 0: vLLM's. */
-    int32_t percentile_method; /**< BATCHING_PERCENTILE_... 0: linear. */
-    double duration; /**< Seconds that the run took, as its client's clock tells. 0: what the convention takes. */
-    const double *percentiles; /**< [percentile_count] each in [0, 100], in any order. NULL: none. */
-    int64_t percentile_count;  /**< At most 1000. */
-    double slo_ttft;           /**< Seconds: the longest TTFT that is good. 0: no such objective. */
-    double slo_tpot;           /**< Seconds: the longest TPOT that is good. 0: no such objective. */
-    double slo_itl; /**< Seconds: the longest gap between a request's tokens that is good. 0: no objective. */
-    double slo_e2e; /**< Seconds: the longest E2E latency that is good. 0: no such objective. */
-} batching_metrics_options;
-
-/** vLLM's `bench serve` (0.33, vllm/benchmarks/serve.py). */
-#define BATCHING_CONVENTION_VLLM 0
-/** SGLang's bench_serving (0.5.23, sglang/benchmark/serving.py and goodput.py). */
-#define BATCHING_CONVENTION_SGLANG 100
-/** NVIDIA's AIPerf (0.13). */
-#define BATCHING_CONVENTION_AIPERF 200
-
-/** Between the two closest ranks: NumPy's default; Hyndman and Fan 1996, type 7. */
-#define BATCHING_PERCENTILE_LINEAR 0
-/** The smallest value with at least that share of the values at or below it: NumPy's "inverted_cdf"; type 1. */
-#define BATCHING_PERCENTILE_INVERSE_CDF 100
-/** The value whose rank is nearest to (count - 1) x share, ties to even: NumPy's "nearest". */
-#define BATCHING_PERCENTILE_NEAREST 110
+batching_status batching_batch_metrics_calculate(const batching_completed *completed, double total_time,
+                                                 batching_batch_metrics *metrics);
 
 /**
- * The metrics of a serving run: see section 8. Written, but for the pointers, which are set by the caller:
- * distributions that are wanted, each made by batching_distribution_init; NULL: not wanted.
+ * How many tokens each request still has to generate: max(0, output_length - tokens_generated). A request is complete
+ * when that is 0.
+ *
+ *   count             requests in each column, in 0..BATCHING_COUNT_MAX.
+ *   output_length     [count] tokens, each at least 1.
+ *   tokens_generated  [count] tokens, each at least 0.
+ *   remaining_tokens  [count] written.
+ *
+ * The columns may be NULL where count is 0.
  */
-typedef struct batching_metrics {
-    uint32_t struct_size;          /**< sizeof(batching_metrics) of the caller; set by the _init function. */
-    uint32_t reserved;             /**< Must be 0. */
-    double duration;               /**< Seconds. */
-    int64_t completed;             /**< Requests that were answered. */
-    int64_t failed;                /**< Requests that failed. */
-    int64_t total_input_tokens;    /**< Prompt tokens of the answered. */
-    int64_t total_output_tokens;   /**< Output tokens of the answered. */
-    double request_throughput;     /**< completed / duration. Each throughput is 0.0 if the duration is. */
-    double input_throughput;       /**< total_input_tokens / duration. */
-    double output_throughput;      /**< total_output_tokens / duration. */
-    double total_token_throughput; /**< Both / duration. */
-    double concurrency;            /**< The sum of all E2E latencies / duration: the mean number in the system. */
-    int64_t good;                  /**< Answered requests that meet all objectives. 0 without objectives. */
-    double request_goodput;        /**< good / duration. NaN without objectives. */
-    double slo_attainment;         /**< good / requests, failed ones included. NaN without objectives. */
-    double slo_attainment_ttft;    /**< The share that meets this objective. NaN without it. */
-    double slo_attainment_tpot;    /**< As slo_attainment_ttft. */
-    double slo_attainment_itl;     /**< As slo_attainment_ttft. */
-    double slo_attainment_e2e;     /**< As slo_attainment_ttft. */
-    batching_distribution *ttft;   /**< Seconds: first token - arrival. */
-    batching_distribution *tpot;   /**< Seconds: (end - first token) / (output_length - 1) where that is above 0. */
-    batching_distribution *itl;    /**< Seconds: the gaps between a request's token_times, of all requests together. */
-    batching_distribution *e2e;    /**< Seconds: end - arrival. */
-    batching_distribution *queue_time;         /**< Seconds: start - arrival, where the start is known. */
-    batching_distribution *normalized_latency; /**< Seconds: (end - arrival) / output_length where that is above 0. */
-} batching_metrics;
+batching_status batching_remaining_tokens_calculate(int64_t count, const int32_t *output_length,
+                                                    const int32_t *tokens_generated, int32_t *remaining_tokens);
 
-/** From when to when the load is looked at, and of how many slots. 0 and NULL are the defaults given here. */
-typedef struct batching_load_config {
-    uint32_t struct_size; /**< sizeof(batching_load_config) of the caller; set by the _init function. */
-    uint32_t reserved;    /**< Must be 0. */
-    double window_start;  /**< Seconds. Only with window_end. */
-    double window_end;    /**< Seconds, not before window_start. 0: from the first arrival to the last end. */
-    int64_t slots;        /**< Requests that the server can run at once. 0: unknown. */
-    const double
-        *last_token_time; /**< [count] seconds in [start, end] of the request at which it had its own last token,
-                               after which it was held in its batch; NaN: its end. NULL: all their ends. */
-} batching_load_config;
-
-/** How loaded a server was over a window of time: see batching_load_calculate. */
-typedef struct batching_load {
-    uint32_t struct_size;      /**< sizeof(batching_load) of the caller; set by the _init function. */
-    uint32_t reserved;         /**< Must be 0. */
-    double window_start;       /**< Seconds: what was looked at. */
-    double window_end;         /**< Seconds. */
-    int64_t requests;          /**< Requests that were not left out. */
-    double mean_running;       /**< Requests running, averaged over the window. */
-    double mean_waiting;       /**< Requests waiting, averaged over the window. */
-    double mean_tokens;        /**< Tokens in flight, averaged over the window. */
-    int64_t peak_running;      /**< The most requests running at any instant of the window. */
-    int64_t peak_waiting;      /**< The most requests waiting. */
-    int64_t peak_tokens;       /**< The most tokens in flight. */
-    double utilization;        /**< Share of the window in which any request runs. */
-    double slot_utilization;   /**< mean_running / slots. NaN without slots. */
-    double held_slot_time;     /**< Slots x seconds held by requests that have their last token. */
-    double unfilled_slot_time; /**< Slots x seconds that were free while a request waited. NaN without slots. */
-    double wasted_slot_share;  /**< (held_slot_time + unfilled_slot_time) / (slots x window). NaN without slots. */
-} batching_load;
+/* ================================================================================================================
+ * Capacity
+ * ================================================================================================================ */
 
 /**
- * The load as it changes: one row an interval of time. The intervals follow each other without gaps, and the last ends
- * with the window. Columns are the caller's; NULL columns are not wanted.
+ * Arithmetic intensity of decoding a batch: floating-point operations per byte of weights read.
+ *
+ * One forward pass reads the weights once, model_memory_bytes, and does flops_per_token x model_memory_bytes
+ * operations for each of the batch_size tokens. So the intensity is flops_per_token x batch_size, whatever the model's
+ * size (Williams et al., "Roofline", CACM 2009, on when that makes memory or arithmetic the limit).
+ *
+ *   batch_size            sequences decoded together; at least 1.
+ *   model_memory_bytes    bytes of weights; finite, above 0.
+ *   flops_per_token       operations per byte of weights and token; finite, above 0. Usual: 2.0, a multiply and an add.
+ *   arithmetic_intensity  written; must not be NULL.
+ *
+ * Errors: BATCHING_ERROR_INVALID_ARGUMENT, BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_OVERFLOW if the result is
+ * beyond a double.
  */
-typedef struct batching_load_timeline {
-    uint32_t struct_size; /**< sizeof(batching_load_timeline) of the caller; set by the _init function. */
-    uint32_t reserved;    /**< Must be 0. */
-    int64_t capacity;     /**< Elements in each column; with bins at least as many as those. */
-    int64_t count;        /**< Written: rows in all. Those beyond capacity are counted, but not kept. */
-    int64_t bins;    /**< 0: a row wherever running, waiting or tokens change; at most 3 x count + 1. Otherwise that
-                          many intervals of equal length, to the nanosecond rounded down; at most the nanoseconds of
-                          the window, and none if that has no length. */
-    double *time;    /**< [capacity] seconds: where the interval begins. */
-    double *running; /**< [capacity] requests running, averaged over the interval. */
-    double *waiting; /**< [capacity] requests waiting, averaged over the interval. */
-    double *tokens;  /**< [capacity] tokens in flight, averaged over the interval. */
-    int64_t *peak_running; /**< [capacity] the most requests running at any instant of the interval. */
-    int64_t *peak_waiting; /**< [capacity] the most requests waiting. */
-    int64_t *peak_tokens;  /**< [capacity] the most tokens in flight. */
-} batching_load_timeline;
-
-/** Static against continuous batching on the same requests. Each is 0 if there are no requests. */
-typedef struct batching_comparison {
-    uint32_t struct_size;          /**< sizeof(batching_comparison) of the caller; set by the _init function. */
-    uint32_t reserved;             /**< Must be 0. */
-    double static_throughput;      /**< Tokens per second. */
-    double continuous_throughput;  /**< Tokens per second. */
-    double static_avg_latency;     /**< Mean of end - arrival, in seconds. */
-    double continuous_avg_latency; /**< Mean of end - arrival, in seconds. */
-    double throughput_improvement; /**< continuous_throughput / static_throughput. */
-    double latency_improvement;    /**< static_avg_latency / continuous_avg_latency. */
-} batching_comparison;
+batching_status batching_arithmetic_intensity_calculate(int64_t batch_size, double model_memory_bytes,
+                                                        double flops_per_token, double *arithmetic_intensity);
 
 /**
- * What kind of requests batching_workload_generate makes: see section 10. Fields after arrival_rate are 0 or NULL after
- * batching_workload_init, and 0 stands for the default given here.
+ * The largest number of sequences whose KV cache fits beside the model: the largest n with
+ *
+ *     model_memory + n x max_seq_len x kv_cache_per_token <= memory_budget
+ *
+ * decided without rounding: exact at the boundary for all doubles. 0 if not even one sequence fits.
+ *
+ *   memory_budget       bytes; finite, at least 0.
+ *   model_memory        bytes; finite, at least 0.
+ *   kv_cache_per_token  bytes; finite, above 0.
+ *   max_seq_len         tokens, prompt and output together; at least 1.
+ *   batch_size          written; must not be NULL.
+ *
+ * Errors: BATCHING_ERROR_INVALID_ARGUMENT, BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_OVERFLOW if n is beyond an
+ * int64_t.
+ */
+batching_status batching_optimal_batch_size_calculate(double memory_budget, double model_memory,
+                                                      double kv_cache_per_token, int64_t max_seq_len,
+                                                      int64_t *batch_size);
+
+/* ================================================================================================================
+ * Workloads
+ *
+ * Seeded synthetic requests, in order of arrival. Each purpose (the gaps, each length, the choice of a group, the
+ * turns, the think times) has a random stream of its own: xoshiro256++ (Blackman and Vigna, 2019) seeded by SplitMix64.
+ * So one column more or fewer never changes another, and the first n requests are the same for every count. The
+ * functions behind the distributions (logarithm, exponential, normal, gamma, zipf) are computed in the library from
+ * additions, multiplications, divisions and square roots: the same seed gives the same bytes on every platform.
+ *
+ *   arrivals  The first request arrives after one gap. Gaps have mean 1 / rate. With burst_size they are between bursts
+ *             and burst_size times as long, so that the rate remains. With on_time and off_time the clock of the
+ *             arrivals stands still in the off times: the rate is that of the on times. Gamma deviates: Marsaglia and
+ *             Tsang, "A Simple Method for Generating Gamma Variables", 2000.
+ *
+ *   lengths   Normal deviates: Marsaglia and Bray's polar method, 1964. Zipf: rejection-inversion, Hoermann and
+ *             Derflinger, 1996.
+ *
+ *   prefixes  A request belongs to a group. Its prompt is prefix_length tokens, which it shares with its group, and
+ *             as many more as are drawn.
+ *
+ *   sessions  The arrivals at arrival_rate are those of sessions. Each turn of a session is a request: its prompt is
+ *             all of the turn before, prompt and output, and as many more tokens as are drawn. The prefix is that of
+ *             the first turn. The generator does not know when the output of a turn is there: think_time counts from
+ *             the turn's arrival.
+ * ================================================================================================================ */
+
+/**
+ * What kind of requests batching_workload_generate makes. batching_workload_init sets the initial values given here;
+ * the fields after arrival_rate are 0 or NULL then, and 0 stands for the default given here.
  */
 typedef struct batching_workload {
     uint32_t struct_size;      /**< sizeof(batching_workload) of the caller; set by the _init function. */
@@ -452,7 +476,8 @@ typedef struct batching_workload {
 
     int32_t arrivals;      /**< BATCHING_ARRIVALS_...: how the gaps between arrivals vary. 0: Poisson. */
     int32_t ramp;          /**< BATCHING_RAMP_...: how the rate changes. 0: it does not. */
-    double burstiness;     /**< gamma: the shape of the gaps, above 0; their CV is 1 / sqrt(burstiness). 0: 1.0. */
+    double burstiness;     /**< gamma: the shape of the gaps, above 0; their CV is 1 / sqrt(burstiness). 0: 1.0.
+                                Infinity: all gaps are equal, as with constant. */
     double ramp_end_rate;  /**< ramp: requests per second at its end, above 0 and finite. */
     int64_t ramp_requests; /**< ramp: requests over which the rate goes from arrival_rate to ramp_end_rate; then it
                                 stays. At least 2. */
@@ -491,10 +516,11 @@ typedef struct batching_workload {
     double think_time; /**< Mean seconds from one turn's arrival to the next one's, exponential. 0: none. */
 } batching_workload;
 
+batching_status batching_workload_init(batching_workload *workload, uint32_t struct_size);
+
 /** Exponential gaps: a Poisson process. */
 #define BATCHING_ARRIVALS_POISSON 0
-/** Gamma-distributed gaps with shape burstiness, as `vllm bench serve --burstiness`: below 1 in clumps, above 1 evenly.
- */
+/** Gamma-distributed gaps of shape burstiness, as `vllm bench serve --burstiness`: below 1 clumped, above 1 even. */
 #define BATCHING_ARRIVALS_GAMMA 100
 /** Equal gaps. */
 #define BATCHING_ARRIVALS_CONSTANT 110
@@ -514,811 +540,6 @@ typedef struct batching_workload {
 #define BATCHING_LENGTHS_ZIPF 200
 /** Those of a sample, drawn with replacement; what is below min or above max becomes that. */
 #define BATCHING_LENGTHS_EMPIRICAL 300
-
-/** One iteration (a forward pass of the model), as the callbacks of a run see it. */
-typedef struct batching_iteration {
-    uint32_t struct_size;   /**< sizeof(batching_iteration) of the library. */
-    uint32_t reserved;      /**< 0. */
-    int64_t number;         /**< 0, 1, 2, … */
-    double time;            /**< Seconds: when it was scheduled. */
-    int64_t running;        /**< Requests running, those that get nothing in this iteration included. */
-    int64_t waiting;        /**< Requests waiting after the scheduling. */
-    int64_t prefill_tokens; /**< Tokens of all prefill chunks, those of recomputation included. */
-    int64_t decode_tokens;  /**< Sequences that decode: each computes one token. */
-    int64_t context_tokens; /**< Over those sequences: the sum of the tokens each attends to, its newest included. */
-    double prefill_context; /**< Over the chunks: the sum of tokens x context, where a chunk's context is the number of
-                                 its request's tokens whose KV is there after it: those before it and itself. */
-    int64_t kv_blocks_used; /**< KV blocks in use after the scheduling. */
-    int64_t preemptions;    /**< Requests that it preempted. */
-} batching_iteration;
-
-/** How far a run has come. */
-typedef struct batching_progress {
-    uint32_t struct_size; /**< sizeof(batching_progress) of the library. */
-    uint32_t reserved;    /**< 0. */
-    int64_t iterations;   /**< Iterations so far. */
-    double time;          /**< Seconds on the clock of the run. */
-    int64_t arrived;      /**< Requests that have arrived, rejected ones included. */
-    int64_t finished;     /**< Requests that have all their tokens. */
-    int64_t count;        /**< Requests in all; of a live engine, those submitted so far. */
-} batching_progress;
-
-/** Writes how many seconds the iteration takes: finite, at least 0, rounded to whole nanoseconds. */
-typedef int32_t (*batching_iteration_time_callback)(const batching_iteration *iteration, double *seconds,
-                                                    void *user_data);
-
-/** A run that may end near BATCHING_TIME_MAX is tried first without outputs, and so tells its progress twice. */
-typedef int32_t (*batching_progress_callback)(const batching_progress *progress, void *user_data);
-
-/** The first row_count rows of a log are filled; when it returns, the log is empty again. */
-typedef int32_t (*batching_log_callback)(int64_t row_count, void *user_data);
-
-/**
- * What a policy of the caller's is shown when an iteration is scheduled: a row for each request in the system, and the
- * limits. See "Your own policy" in section 6.
- *
- * The first running_count rows are those that run, in order of admission; the others wait: first those preempted, the
- * one preempted last before the others, then those that never ran, in order of arrival. The columns are the library's:
- * they are only read, and valid until the callback returns.
- */
-typedef struct batching_policy_view {
-    uint32_t struct_size;            /**< sizeof(batching_policy_view) of the library. */
-    uint32_t reserved;               /**< 0. */
-    int64_t iteration;               /**< The iteration that is scheduled: 0, 1, 2, … */
-    double time;                     /**< Seconds: now. */
-    int64_t count;                   /**< Rows: requests that have arrived and are neither rejected nor finished. */
-    int64_t running_count;           /**< Those of them that run. */
-    const int64_t *request;          /**< [count] its index in the requests of the run; of a live engine, its id. */
-    const double *arrival_time;      /**< [count] seconds. */
-    const int32_t *prompt_tokens;    /**< [count] at least 1. */
-    const int32_t *generated_tokens; /**< [count] tokens generated. With prompt_tokens: N, its known tokens. */
-    const int64_t *computed_tokens;  /**< [count] C, the known tokens whose KV is there: 0 while it waits, or N - 1 with
-                                          instant_prefill. */
-    const int64_t *kv_blocks; /**< [count] KV blocks that it holds: C / block_size, rounded up. 0 while it waits. */
-    const int32_t *priority;  /**< [count] as given; lower is more urgent. */
-    const int64_t *tie_break; /**< [count] as given; if none was given its index, or, of a live engine, how many were
-                                   submitted before it. */
-    const int32_t *oracle_output_tokens; /**< [count] tokens that it will have generated in the end. No real scheduler
-                                              knows them: whatever looks here is an oracle. */
-    int64_t max_num_seqs;                /**< The most requests that run at once. */
-    int64_t max_num_batched_tokens;      /**< The most tokens of an iteration. */
-    int64_t kv_blocks_free;              /**< KV blocks that nobody holds; INT64_MAX without a limit. */
-    int64_t kv_blocks_usable;            /**< KV blocks in all; INT64_MAX without a limit. */
-    int64_t block_size;                  /**< Tokens in a KV block. */
-} batching_policy_view;
-
-/**
- * What the policy decides. Everything is 0 when it is asked; the columns are the library's, to be written, and an
- * answer that is not valid ends the run: see "Your own policy" in section 6. (It does not end a live engine.)
- */
-typedef struct batching_policy_decision {
-    uint32_t struct_size; /**< sizeof(batching_policy_decision) of the library. */
-    uint32_t reserved;    /**< 0. */
-    int64_t capacity;     /**< Elements of each column: the view's count. No more may be written. */
-    int64_t
-        *scheduled_row; /**< [capacity] rows that compute, each once. Those that wait are admitted, in this order. */
-    int32_t *scheduled_tokens; /**< [capacity] how many tokens: from 1 to the N - C that it has yet to compute. */
-    int64_t *preempted_row;    /**< [capacity] rows, of those that run, that lose their KV blocks and wait again. */
-    int64_t scheduled_count;   /**< To be written: elements of scheduled_row and scheduled_tokens. */
-    int64_t preempted_count;   /**< To be written: elements of preempted_row. */
-    int32_t decode_rest;       /**< 1: every other request that runs and decodes computes its one token, too. */
-    int32_t until_change;      /**< 1: do not ask again while everyone who runs decodes, nobody arrives or finishes, and
-                                    the KV blocks suffice: each then computes its one token. */
-    int32_t short_of_memory;   /**< 1: those who still wait lack KV blocks. Only told on, to batching_attribution; if
-                                    somebody is preempted, they do anyway. */
-    uint32_t reserved_2;       /**< Must stay 0. */
-    double wait_until; /**< Seconds, after now: with nobody scheduled or preempted, no iteration happens before then,
-                            unless a request arrives. 0: nothing of the kind. */
-} batching_policy_decision;
-
-/** Decides who computes how many tokens in the iteration that the view shows. */
-typedef int32_t (*batching_policy_callback)(const batching_policy_view *view, batching_policy_decision *decision,
-                                            void *user_data);
-
-/**
- * What happened in each iteration: one row an iteration, in order.
- *
- * Rows go into the columns, which the caller owns; NULL columns are not wanted. Without a callback those beyond
- * capacity are counted, but not kept. With a callback it is called whenever all capacity rows are filled, and once at
- * the end for the rest; so a log of any length passes through columns of any size.
- */
-typedef struct batching_iteration_log {
-    uint32_t struct_size;           /**< sizeof(batching_iteration_log) of the caller; set by the _init function. */
-    uint32_t reserved;              /**< Must be 0. */
-    int64_t capacity;               /**< Elements in each column; at least 0, with a callback at least 1. */
-    int64_t count;                  /**< Written: rows of the whole run, kept or not. */
-    batching_log_callback callback; /**< Called when the columns are full, and at the end; or NULL. */
-    void *user_data;                /**< For the callback. */
-    double *time;                   /**< [capacity] seconds: when the iteration was scheduled. */
-    double *start_time;             /**< [capacity] seconds: when it began to run. The same, unless asynchronous. */
-    double *duration;               /**< [capacity] seconds. */
-    int64_t *running;               /**< [capacity] requests running, as in batching_iteration. */
-    int64_t *waiting;               /**< [capacity] requests waiting after the scheduling. */
-    int64_t *prefill_tokens;        /**< [capacity] tokens of all prefill chunks. */
-    int64_t *decode_tokens;         /**< [capacity] sequences that decode. */
-    int64_t *kv_blocks_used;        /**< [capacity] KV blocks in use after the scheduling. */
-    int64_t *kv_blocks_kept;        /**< [capacity] KV blocks in use after those who finished gave theirs back. */
-    int64_t *preemptions;           /**< [capacity] requests that it preempted. */
-    int64_t *finished;              /**< [capacity] requests whose last token it gave. */
-} batching_iteration_log;
-
-/**
- * Who got what: one row an event, in the order in which things happen. Works as batching_iteration_log does.
- *
- * Within an iteration: those preempted, in that order; then those scheduled, in the order of the scheduler (the running
- * first, then those admitted, each admission right before its tokens); then the queues, if wanted; then those who
- * finished, in the order of the running. Asynchronously those who finish follow what the next iteration scheduled.
- */
-typedef struct batching_decision_log {
-    uint32_t struct_size;           /**< sizeof(batching_decision_log) of the caller; set by the _init function. */
-    uint32_t reserved;              /**< Must be 0. */
-    int64_t capacity;               /**< Elements in each column; at least 0, with a callback at least 1. */
-    int64_t count;                  /**< Written: rows of the whole run, kept or not. */
-    batching_log_callback callback; /**< Called when the columns are full, and at the end; or NULL. */
-    void *user_data;                /**< For the callback. */
-    int64_t *iteration;             /**< [capacity] the number of the iteration; of the next one for a rejection. */
-    int64_t *request;               /**< [capacity] the index of the request. */
-    int32_t *event;                 /**< [capacity] what happened: BATCHING_EVENT_... */
-    int32_t *tokens;                /**< [capacity] see BATCHING_EVENT_...; 0 where nothing is said there. */
-    int32_t include_queues;         /**< 1: also who is running and who is waiting, after each scheduling. 0: no. */
-    uint32_t reserved_2;            /**< Must be 0. */
-} batching_decision_log;
-
-/** It was rejected on arrival; its status says why. */
-#define BATCHING_EVENT_REJECTED 100
-/** It was preempted: it lost its KV blocks and waits again. */
-#define BATCHING_EVENT_PREEMPTED 200
-/** It joins the running for the first time; tokens: found in the prefix cache. */
-#define BATCHING_EVENT_ADMITTED 300
-/** It joins the running again after a preemption; tokens: found in the prefix cache. */
-#define BATCHING_EVENT_RESUMED 310
-/** It is scheduled; tokens: how many it computes in this iteration. */
-#define BATCHING_EVENT_SCHEDULED 400
-/** It is running (include_queues): one row each, in the order of the running. */
-#define BATCHING_EVENT_RUNNING 500
-/** It is waiting (include_queues): one row each, in the order in which they would be admitted. */
-#define BATCHING_EVENT_WAITING 510
-/** It has its last token; tokens: how many it generated. */
-#define BATCHING_EVENT_FINISHED 600
-
-/**
- * Into which parts the time of each request falls, in the order of the requests: see "Where the time of a request goes"
- * in section 6. The struct itself is only read; NULL columns are not wanted.
- */
-typedef struct batching_attribution {
-    uint32_t struct_size;       /**< sizeof(batching_attribution) of the caller; set by the _init function. */
-    uint32_t reserved;          /**< Must be 0. */
-    int64_t capacity;           /**< Elements in each column; at least the count of the requests. */
-    double *waiting_for_slot;   /**< [capacity] seconds that it waited for a slot, for tokens of the budget, for the
-                                     iteration or the batch under way to end, or for a batch to form. */
-    double *waiting_for_memory; /**< [capacity] seconds in which nobody was admitted for want of KV blocks. */
-    double *prefill;            /**< [capacity] seconds in which it prefilled. */
-    double *decode;            /**< [capacity] seconds in which it decoded, as long as they would be without prefill. */
-    double *slowed_by_prefill; /**< [capacity] seconds that the prefill of others added to those. */
-    double *preempted;         /**< [capacity] seconds from being preempted until it decoded again. */
-    double *held_in_batch;     /**< [capacity] seconds after its last token, in a batch that was not done. */
-} batching_attribution;
-
-/**
- * What dominates the slowest: bands of requests by how long they took, one element a band. The struct itself is only
- * read; NULL columns are not wanted. All but count are seconds, and 0 for a band without requests.
- */
-typedef struct batching_attribution_bands {
-    uint32_t struct_size;       /**< sizeof(batching_attribution_bands) of the caller; set by the _init function. */
-    uint32_t reserved;          /**< Must be 0. */
-    int64_t capacity;           /**< Elements in each column; at least the number of bands. */
-    int64_t *count;             /**< [capacity] requests in the band. */
-    double *shortest;           /**< [capacity] the shortest time from arrival to end. */
-    double *longest;            /**< [capacity] the longest time from arrival to end. */
-    double *mean_total;         /**< [capacity] mean time from arrival to end: the sum of the parts. */
-    double *waiting_for_slot;   /**< [capacity] mean of this part, as all that follow. */
-    double *waiting_for_memory; /**< [capacity] */
-    double *prefill;            /**< [capacity] */
-    double *decode;             /**< [capacity] */
-    double *slowed_by_prefill;  /**< [capacity] */
-    double *preempted;          /**< [capacity] */
-    double *held_in_batch;      /**< [capacity] */
-} batching_attribution_bands;
-
-/** How an engine schedules, what it has, and how long an iteration takes. 0 and NULL are the defaults given here. */
-typedef struct batching_config {
-    uint32_t struct_size; /**< sizeof(batching_config) of the caller; set by the _init function. */
-    uint32_t reserved;    /**< Must be 0. */
-
-    /* Scheduling */
-
-    int32_t policy;                 /**< BATCHING_POLICY_... 0: BATCHING_POLICY_VLLM. */
-    int32_t queue_order;            /**< BATCHING_QUEUE_...: in which order the waiting are admitted. 0: by arrival. */
-    int64_t max_num_seqs;           /**< The most requests that run at once; the batch of static and dynamic. 0: 256. */
-    int64_t max_num_batched_tokens; /**< vllm: the most tokens in an iteration; at least max_num_seqs. 0: 2048. */
-    int64_t long_prefill_token_threshold; /**< vllm: the most tokens of one request in an iteration, unless it is alone.
-                                               0: no such limit. */
-    int64_t max_model_len; /**< The most tokens of a request, prompt and output: one whose prompt is not shorter is
-                                rejected, any other ends there. 0: no limit. */
-    int32_t disable_chunked_prefill;  /**< vllm: 1: a prompt is computed in one iteration or not yet. */
-    int32_t disable_reserve_full_isl; /**< vllm: 1: a request is admitted as soon as its first chunk fits, though its
-                                           whole prompt may not (vLLM's scheduler_reserve_full_isl=False). */
-    int32_t async_scheduling;         /**< vllm: 1: iteration k+1 is scheduled before the output of k is known. */
-    int32_t instant_prefill;          /**< 1: prompts cost neither tokens nor time: a request decodes at once, as in a
-                                           replica that gets its prefills from elsewhere. */
-    double max_queue_delay;           /**< dynamic: seconds after which a batch starts though it is not full. */
-
-    /* Memory */
-
-    int64_t num_gpu_blocks;        /**< KV blocks, vLLM's null block included, so that one fewer can be used; at least
-                                        2. 0: no limit. */
-    int32_t block_size;            /**< Tokens in a KV block, at most 65,536. 0: 16. */
-    int32_t enable_prefix_caching; /**< vllm: 1: blocks are found again by their content. Needs num_gpu_blocks. */
-    double watermark;              /**< vllm: the share of num_gpu_blocks that must stay free when a request is admitted
-                                        beside others, in [0, 1). */
-    int32_t admit_oversized;       /**< 1: a request that can never fit is not rejected; it waits, or preempts itself,
-                                        for ever, as in a vLLM forced past its own start-up check. */
-
-    /* Iteration time: see BATCHING_TIME_... */
-
-    int32_t time_model;                             /**< BATCHING_TIME_... 0: BATCHING_TIME_CONSTANT. */
-    double time_base;                               /**< Seconds of each iteration. Constant: 0 is 0.01. */
-    double time_per_prefill_token;                  /**< affine: seconds a token of a prefill chunk. */
-    double time_per_decode_token;                   /**< affine: seconds a sequence that decodes. */
-    double time_per_context_token;                  /**< affine: seconds a token that those attend to. */
-    double time_per_prefill_context;                /**< affine: seconds x the sum over chunks of tokens x context. */
-    batching_iteration_time_callback time_callback; /**< callback: asked for each iteration that computes. */
-    void *time_user_data;                           /**< For time_callback. */
-
-    /* Ending a run early */
-
-    double time_limit;       /**< No iteration starts at or after this many seconds. 0: no limit. */
-    int64_t iteration_limit; /**< No more iterations than this. 0: no limit. */
-    batching_progress_callback progress_callback; /**< Called every progress_interval iterations; or NULL. */
-    void *progress_user_data;                     /**< For progress_callback. */
-    int64_t progress_interval;                    /**< Iterations between two calls. 0: 4096. */
-
-    /* The schedule itself; costs nothing if not wanted */
-
-    batching_iteration_log *iteration_log; /**< Or NULL. */
-    batching_decision_log *decision_log;   /**< Or NULL. */
-
-    /* Where the time of each request goes; costs nothing if not wanted */
-
-    const batching_attribution *attribution; /**< Or NULL. Its columns are written as those of the results are. */
-
-    /* A policy of your own */
-
-    batching_policy_callback policy_callback; /**< custom: asked for each iteration. */
-    void *policy_user_data;                   /**< For policy_callback. */
-} batching_config;
-
-/** vLLM V1's scheduler. */
-#define BATCHING_POLICY_VLLM 0
-/** A batch is filled, runs until its longest member is done, and only then makes room. */
-#define BATCHING_POLICY_STATIC 100
-/** A batch forms when it is full or its oldest member has waited max_queue_delay; then as static. */
-#define BATCHING_POLICY_DYNAMIC 110
-/** A request joins whenever a slot is free and leaves when it is done. */
-#define BATCHING_POLICY_CONTINUOUS 200
-/** As continuous, with KV memory reserved for prompt and output on admission: nothing is ever preempted. */
-#define BATCHING_POLICY_ORCA 210
-/** What policy_callback decides. */
-#define BATCHING_POLICY_CUSTOM 300
-
-/** First come, first served. */
-#define BATCHING_QUEUE_ARRIVAL 0
-/** Lowest priority value first, then arrival, then tie_break. When blocks run out, the least urgent is preempted. */
-#define BATCHING_QUEUE_PRIORITY 100
-/** Shortest output first, then arrival, then tie_break: an oracle, since no server knows the output's length. */
-#define BATCHING_QUEUE_SHORTEST_OUTPUT 200
-
-/** time_base. */
-#define BATCHING_TIME_CONSTANT 0
-/** time_base + time_per_prefill_token x prefill_tokens + time_per_decode_token x decode_tokens
- *  + time_per_context_token x context_tokens + time_per_prefill_context x prefill_context, in that order, in double. */
-#define BATCHING_TIME_AFFINE 100
-/** What time_callback answers. */
-#define BATCHING_TIME_CALLBACK 200
-
-/**
- * Each _init function sets struct_size, and everything else to 0 or NULL, except that batching_workload_init sets the
- * initial values given above. Pass sizeof the struct: that is how a later library knows which fields your program was
- * compiled with.
- *
- *     batching_requests requests;
- *     batching_requests_init(&requests, sizeof requests);
- *
- * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_STRUCT_SIZE if struct_size is smaller than the struct was in the
- * first version that had it, larger than 4096, or no multiple of 8.
- */
-batching_status batching_requests_init(batching_requests *requests, uint32_t struct_size);
-batching_status batching_results_init(batching_results *results, uint32_t struct_size);
-batching_status batching_summary_init(batching_summary *summary, uint32_t struct_size);
-batching_status batching_completed_init(batching_completed *completed, uint32_t struct_size);
-batching_status batching_latencies_init(batching_latencies *latencies, uint32_t struct_size);
-batching_status batching_batch_metrics_init(batching_batch_metrics *metrics, uint32_t struct_size);
-batching_status batching_recorded_init(batching_recorded *recorded, uint32_t struct_size);
-batching_status batching_distribution_init(batching_distribution *distribution, uint32_t struct_size);
-batching_status batching_metrics_options_init(batching_metrics_options *options, uint32_t struct_size);
-batching_status batching_metrics_init(batching_metrics *metrics, uint32_t struct_size);
-batching_status batching_load_config_init(batching_load_config *config, uint32_t struct_size);
-batching_status batching_load_init(batching_load *load, uint32_t struct_size);
-batching_status batching_load_timeline_init(batching_load_timeline *timeline, uint32_t struct_size);
-batching_status batching_comparison_init(batching_comparison *comparison, uint32_t struct_size);
-batching_status batching_workload_init(batching_workload *workload, uint32_t struct_size);
-batching_status batching_config_init(batching_config *config, uint32_t struct_size);
-batching_status batching_iteration_log_init(batching_iteration_log *log, uint32_t struct_size);
-batching_status batching_decision_log_init(batching_decision_log *log, uint32_t struct_size);
-batching_status batching_attribution_init(batching_attribution *attribution, uint32_t struct_size);
-batching_status batching_attribution_bands_init(batching_attribution_bands *bands, uint32_t struct_size);
-
-/* ================================================================================================================
- * 5. Simulators
- *
- * Both give every request its tokens one iteration at a time; an iteration takes time_per_token seconds however many
- * requests are in it, and the prompt costs nothing. Both take requests in order of arrival, ties in the given order.
- *
- * Errors of both: BATCHING_ERROR_NULL_POINTER if requests is NULL; BATCHING_ERROR_STRUCT_SIZE;
- * BATCHING_ERROR_INVALID_ARGUMENT if a value is out of its range; BATCHING_ERROR_CAPACITY if results->capacity is
- * smaller than requests->count; BATCHING_ERROR_OVERFLOW if the clock would pass BATCHING_TIME_MAX;
- * BATCHING_ERROR_OUT_OF_MEMORY.
- *
- * Memory: under 1 MB + 32 bytes x min(batch size, count). Requests that are not in order of arrival cost 24 bytes a
- * request more, and a sort.
- * ================================================================================================================ */
-
-/**
- * Static batching: a batch is filled, runs until its longest member is done, and only then makes room for the next.
- *
- * A batch waits until batch_size requests have arrived; when no more will come, those left form the last batch. It
- * starts at max(end of the batch before, arrival of its last member) and runs max(output_length) iterations; all its
- * members end when the batch ends. The first token of each is there one iteration after the start.
- *
- *   requests        the requests; not modified.
- *   batch_size      requests in a batch; at least 1.
- *   time_per_token  seconds an iteration takes; rounded to whole nanoseconds, at least one. Usual: 0.01.
- *   results         columns to fill, or NULL.
- *   summary         filled, or NULL.
- *
- * Time: O(count).
- */
-batching_status batching_static_simulate(const batching_requests *requests, int64_t batch_size, double time_per_token,
-                                         const batching_results *results, batching_summary *summary);
-
-/**
- * Continuous batching (iteration-level scheduling, as in Orca: Yu et al., OSDI 2022): a request joins at the next
- * iteration boundary at which a slot is free, and leaves as soon as it has all its tokens.
- *
- * At each boundary first the finished leave, then the waiting join in order of arrival while fewer than max_batch_size
- * are running, those that arrive exactly then included; a slot that becomes free is taken in the very next iteration.
- * An idle engine starts the moment a request arrives. The first token is there one iteration after the start.
- *
- *   max_batch_size  slots: requests that may run at once; at least 1.
- *
- * The other parameters are those of batching_static_simulate. Time: O(count), independent of max_batch_size and of
- * the lengths; requests with more than 16,383 output tokens cost O(log(max_batch_size)) each.
- */
-batching_status batching_continuous_simulate(const batching_requests *requests, int64_t max_batch_size,
-                                             double time_per_token, const batching_results *results,
-                                             batching_summary *summary);
-
-/**
- * Both simulators on the same requests, and how much better continuous batching does.
- *
- *   batch_size  the batch of the one, the slots of the other.
- *
- * The other parameters and the errors are those of batching_static_simulate. comparison must not be NULL.
- */
-batching_status batching_strategies_compare(const batching_requests *requests, int64_t batch_size,
-                                            double time_per_token, batching_comparison *comparison);
-
-/* ================================================================================================================
- * 6. Engine
- *
- * One call simulates a serving engine on a trace, iteration by iteration. Each iteration the policy decides who
- * computes how many tokens; the iteration-time model says how long that takes; then the clock moves on. A request that
- * arrives during an iteration joins at the start of the next one at the earliest; one that arrives exactly then, joins.
- *
- * A request is its tokens: N known ones (prompt and generated), C of them computed, their KV in memory. Being scheduled
- * brings C closer to N; when C reaches N, one token is generated at the end of the iteration, so a prompt that is
- * completed yields its first token there. It *decodes* when N - C is 1 and it has generated before; everything else,
- * recomputation after a preemption included, is *prefill*. It ends when it has output_length tokens, or max_model_len
- * in all. The KV of the last token is never computed. A prompt_length of 0 counts as 1: something must be computed.
- *
- * Policies
- *
- *   vllm        What vLLM 0.33's V1 scheduler decides (vllm/v1/core/sched/scheduler.py), step by step. First the
- *               running, in order of admission: each gets min(N - C, long_prefill_token_threshold, what is left of
- *               max_num_batched_tokens) tokens, and the KV blocks that these need. If there are none left, the last
- *               of the running is preempted (with BATCHING_QUEUE_PRIORITY: the least urgent, then the latest to arrive;
- *               among equals the first of the running): it loses its blocks and waits again, before all that never
- *               ran, to recompute all its tokens. Then, if nobody was preempted, the waiting are admitted in order
- *               until one does not fit: a slot, tokens, and blocks for all its known tokens beside the watermark.
- *               The threshold does not hold while at most one request is in the system.
- *   continuous  The same without a token budget: every prompt is computed whole in the iteration that admits it.
- *   orca        As continuous, but a request is admitted only when blocks for its prompt and output are free, which are
- *               then reserved (Yu et al., OSDI 2022).
- *   static      A batch forms when max_num_seqs requests have arrived, or none are left to come, and nobody is running;
- *               it takes as many as KV blocks for their prompts and outputs can be reserved for. All members compute
- *               until the longest is done, the others as padding, and end together.
- *   dynamic     A batch forms when max_num_seqs requests wait, or the oldest of fewer has waited max_queue_delay. It
- *               then runs as with static.
- *
- *   custom      What policy_callback decides: see "Your own policy".
- *
- *   With constant iteration time and no memory limit, static and continuous give to the last bit what
- *   batching_static_simulate and batching_continuous_simulate give.
- *
- * Prefix caching (vllm)
- *
- *   A full KV block is found again by its content, that is by all tokens from the start of the request to the end of
- *   the block. A request tells its content by hash ids, one for each hash_block_size tokens, chained: two requests have
- *   the same id at the same place only if all their tokens up to the end of that place are the same (hash_ids in
- *   Mooncake's traces). A last id may stand for fewer tokens; ids beyond the request's tokens are ignored. With
- *   hash_covers_output the ids go on over the output, so that a later turn of a conversation finds what an earlier one
- *   generated. Tokens without an id are unlike any other request's, but a preempted request finds its own again.
- *   Blocks that nobody uses stay until they are needed; the least recently released goes first, a request's tail
- *   before its head.
- *
- * Asynchronous scheduling (vllm)
- *
- *   As vLLM's AsyncScheduler with two batches in flight, on an idealised clock: scheduling takes no time, and the
- *   device runs the batches in order. Batch k+1 is scheduled when the output of batch k-1 has been processed, and
- *   starts when batch k ends. So a request that finishes keeps its slot and its blocks for one more iteration, and
- *   one that arrives joins one iteration later. Where nothing can be scheduled, up to four empty batches of no
- *   duration follow.
- *
- * Your own policy (custom)
- *
- *   policy_callback is asked at the beginning of each iteration. It is shown a row for each request in the system, and
- *   names the rows that compute and how many tokens each, and the rows that are preempted, in any order. A row that
- * runs gets the KV blocks for its tokens. A row that waits and is given tokens is admitted, with blocks for them alone,
- * and keeps its place among the running until it finishes or is preempted. Who is preempted loses its blocks, and waits
- *   again to recompute all its tokens. Who is not named goes on running without a token, or waiting; but with
- * decode_rest everyone who runs and decodes computes its one token unnamed: an iteration in which nothing happens is
- * answered with one number.
- *
- *   The answer is checked. The run ends with BATCHING_ERROR_INVALID_ARGUMENT, and a sentence that names the iteration,
- *   the element and the value, if
- *     - a count is below 0, or above the rows that it can name; or a row is none of the view's;
- *     - a row is named twice: scheduled, preempted, or one of each; or a row is preempted that does not run;
- *     - a row is given less than 1 token, or more than it has yet to compute;
- *     - all tokens together exceed max_num_batched_tokens, those of decode_rest included;
- *     - more would run than max_num_seqs;
- *     - more KV blocks are needed than are free once those preempted have given theirs back;
- *     - a switch is neither 0 nor 1; or wait_until is no time after now, or stands beside anything else.
- *   A callback that answers other than 0 stops the run: BATCHING_ERROR_CANCELLED.
- *
- *   Where nothing is scheduled and nobody preempted, nothing happens before the next arrival; if none is left, the run
- *   ends with BATCHING_END_STUCK. Whoever waits by wait_until 1,000 times, and 100 times more for each request running,
- *   without a token or an arrival in between, is taken to do so for ever, as is whoever preempts so often.
- *
- *   max_num_seqs, max_num_batched_tokens, max_model_len, num_gpu_blocks, block_size, admit_oversized and
- * instant_prefill hold for a policy of your own, too; queue_order, async_scheduling and enable_prefix_caching must be
- * 0; the other settings of vllm and dynamic are its own business. It is asked in the order of the iterations, once for
- * each that it is asked for at all, and a run of the same answers gives the same bytes, with logs or without.
- *
- *   Asking costs about 40 ns beside the callback's own time, and, since the columns are kept from one iteration to the
- *   next, 0.3 ns for each request that runs and nothing for those that wait; an answer about 3 ns for each row that it
- *   names. Iterations that until_change covers cost what they do with the other policies.
- *
- * Where the time of a request goes
- *
- *   config->attribution splits the time of each request from its arrival to its end into parts, each a whole number of
- *   nanoseconds, that add up to it exactly. At any instant a request is in just one part; which one changes only where
- *   an iteration begins to run, or ends. With asynchronous scheduling, too, what counts is when an iteration runs, and
- *   not when it is scheduled.
- *
- *   waiting_for_slot and waiting_for_memory   From its arrival to the beginning of the iteration that first admits it.
- *       It is memory from the beginning of an iteration in whose scheduling somebody was preempted, or the first of the
- *       waiting was refused because its KV blocks were not free, slots and budget being there, to the beginning of the
- *       next iteration; if it formed a static or dynamic batch, to the end of that. Whoever is in the queue then waits
- *       for memory. Everything else is for a slot. A request that arrives while an iteration runs is in the queue from
- *       the next one on: until then it waits for a slot.
- *   prefill   From there until it decodes for the first time: until the end of the iteration that gives its first
- *       token. It includes iterations in which others left it no tokens. With instant_prefill there is none.
- *   decode and slowed_by_prefill   From there to its last token. Of each iteration, slowed_by_prefill has its duration
- *       less what the model of time says for the same iteration without prefill: with prefill_tokens and
- *       prefill_context 0, and everything else as it was; at least 0. If nobody decodes in the iteration, since the
- *       prefill of others took the budget, that is all of it. What is left is decode.
- *   preempted   From the beginning of the iteration that preempted it until it next decodes: it waits again, whatever
- *       for, and computes again what it had lost, and, if it was preempted before its first token, the rest of its
- *       prompt. If all but the newest token is found in the prefix cache, it decodes at once.
- *   held_in_batch   From its own last token to the end of its batch. 0 but for static and dynamic.
- *
- *   A request that never ends is split up to the end of the run, summary.duration; one that arrives after that has 0 in
- *   all parts, and one that was rejected NaN. A time callback is asked a second time, right after the first, for each
- *   iteration that has both prefill and decodes, for what it would take without prefill. As doubles, parts below 104
- *   days are exact to the nanosecond.
- *
- * Where no more progress is possible
- *
- *   With admit_oversized a request may wait for what will never be free; and requests may preempt each other, or
- *   themselves, for ever. As for ever count 1,000 preemptions, and 100 more for each request running, without a
- *   token in between. Then the clock goes on to the next arrival, which may change something; if none is left, the
- *   run ends with BATCHING_END_STUCK, and the requests that are left are marked BATCHING_REQUEST_STUCK. So every
- *   run ends.
- *
- * Where a default differs from vLLM's
- *
- *   synchronous      vLLM schedules asynchronously by default. Here the simpler schedule, which can be checked by hand.
- *   no prefix cache  vLLM caches by default. Without hash ids there is next to nothing to find, and it costs time.
- *   oversized        vLLM refuses to start if max_model_len does not fit the KV memory, or, without chunked prefill,
- *                    the token budget. Here each request that does not fit is rejected; admit_oversized forces it.
- *   no max_model_len vLLM has the model's. Here there is no model.
- *   num_gpu_blocks   vLLM measures what is free. Here 0 is no limit.
- *   sizes            256 and 2048 are what vLLM takes on most GPUs; it takes 1024 and 8192 on an H100 or better.
- *   ties             vLLM breaks them by the request's id as a string ("r10" before "r2"). Here ids are indices, which
- *                    go in order of their number; tie_break gives any other order.
- *   empty prompts    vLLM rejects them. Here they count as one token, so that a trace without prompts can be run.
- *   livelock         vLLM goes on for ever. Here a run always ends: see above.
- * ================================================================================================================ */
-
-/**
- * Simulates an engine on requests.
- *
- *   config    NULL: all defaults.
- *   requests  the requests, in any order of arrival; not modified.
- *   results   columns to fill, or NULL.
- *   summary   filled, or NULL.
- *
- * Errors: BATCHING_ERROR_NULL_POINTER if requests is NULL, hash_ids has no hash_offsets, the time model is
- * BATCHING_TIME_CALLBACK without one, or the policy is BATCHING_POLICY_CUSTOM without one; BATCHING_ERROR_STRUCT_SIZE;
- * BATCHING_ERROR_INVALID_ARGUMENT if a value is out of its range, or two contradict each other; BATCHING_ERROR_CAPACITY
- * if results->capacity is smaller than requests->count; BATCHING_ERROR_OVERFLOW if the clock would pass
- * BATCHING_TIME_MAX; BATCHING_ERROR_OUT_OF_MEMORY; BATCHING_ERROR_CANCELLED if a callback stopped the run.
- *
- * A run that fails on its way (it is cancelled, a callback's answer is invalid, the clock passes its maximum, memory
- * runs out) may have written rows of logs and elements of results, but not the summary.
- *
- * Time: O(1) for each iteration and each request, however many are running, and O(running) for an iteration in which
- * KV blocks or the token budget run short, or that is logged with its decisions; with prefix caching O(1) a KV block
- * more. A queue other than by arrival costs O(log(waiting)) a request.
- * Memory: about 100 bytes for each request that is running or preempted, and with prefix caching 48 for each KV block
- * and 4 for each block of those running; 32 for each one waiting in a queue that is not by arrival. Requests that are
- * not given in order of arrival cost 24 bytes a request more, and a sort.
- */
-batching_status batching_simulate(const batching_config *config, const batching_requests *requests,
-                                  const batching_results *results, batching_summary *summary);
-
-/**
- * Which parts of their time dominate the slowest requests: the means of the parts, for bands of requests by how long
- * they took from arrival to end, which is the sum of their parts.
- *
- * The edge at percentile p is the smallest time that at least p % of the requests do not exceed: of N times in order,
- * that at place ceil(N x p / 100), computed in double in that order; at p = 0 it is below all of them. Band i holds the
- * requests above the edge at percentiles[i], and not above that at percentiles[i + 1]. So requests that took equally
- * long are in the same band, and with 0 and 100 at the ends every request is in just one.
- *
- *   attribution  as batching_simulate has filled it; all columns are required where count is above 0. Requests with a
- *                NaN are left out.
- *   count        requests, in 0..BATCHING_COUNT_MAX.
- *   status       [count] of the results: those that are not BATCHING_REQUEST_FINISHED are left out. NULL: none is.
- *   percentiles  [band_count + 1] rising, each in [0, 100]: 0, 50, 90, 99, 100 are four bands.
- *   band_count   in 0..1000.
- *   bands        columns to fill.
- *
- * A mean is the exact sum of whole nanoseconds, divided in double by their number and by 1e9.
- *
- * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_CAPACITY if the columns of
- * attribution have fewer elements than count, or those of bands fewer than band_count; BATCHING_ERROR_INVALID_ARGUMENT
- * if a value is out of its range, or the parts of a request add up to more than BATCHING_TIME_MAX;
- * BATCHING_ERROR_OUT_OF_MEMORY. Time: O(count). Memory: 32 KiB a band.
- */
-batching_status batching_attribution_bands_calculate(const batching_attribution *attribution, int64_t count,
-                                                     const int32_t *status, const double *percentiles,
-                                                     int64_t band_count, const batching_attribution_bands *bands);
-
-/* ================================================================================================================
- * 7. Metrics
- *
- * These take requests that have completed, wherever they ran: they know nothing of the simulators.
- *
- * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_CAPACITY;
- * BATCHING_ERROR_INVALID_ARGUMENT if a time is out of its range, if arrival <= start <= first token <= end does not
- * hold, or if a request has neither a first_token_time nor a token.
- * ================================================================================================================ */
-
-/**
- * Where each request's time went.
- *
- *   queue_time           = start - arrival
- *   processing_time      = end - start
- *   total_latency        = end - arrival
- *   time_to_first_token  = first_token_time - arrival where it is known, else
- *                          queue_time + processing_time / tokens_generated: equal steps from start to end
- *
- * Time: O(count). Allocates nothing.
- */
-batching_status batching_latencies_calculate(const batching_completed *completed, const batching_latencies *latencies);
-
-/**
- * The metrics of a batch, or of any set of completed requests. For the definitions see batching_batch_metrics.
- *
- * Percentiles interpolate linearly between the two closest ranks (NumPy's default; Hyndman and Fan 1996, type 7).
- * gpu_utilization is the length of the union of all [start, end], cut to [0, total_time], divided by total_time.
- *
- *   completed   the requests, in any order.
- *   total_time  seconds; above 0 if there are requests. BATCHING_ERROR_INVALID_ARGUMENT otherwise.
- *   metrics     filled; must not be NULL.
- *
- * Time: O(count). Memory: under 1 MB if the start times or the end times do not decrease (as in a run's results, and
- * as in order of completion), else 24 bytes a request more, or BATCHING_ERROR_OUT_OF_MEMORY.
- */
-batching_status batching_batch_metrics_calculate(const batching_completed *completed, double total_time,
-                                                 batching_batch_metrics *metrics);
-
-/**
- * How loaded a server was, as step functions of time, from the columns of the requests alone:
- *
- *   running(t)  requests with start <= t < end
- *   waiting(t)  requests with arrival <= t < start
- *   tokens(t)   prompt and output tokens of the running, all of them from start to end: the room that they would need
- *               if it were given to them in advance
- *   held(t)     requests with last token <= t < end: their slot is taken, but generates nothing
- *
- * So a request that ends at t and another that starts at t do not overlap, and a request that starts and ends at the
- * same nanosecond is never running. Means are over the time of the window, peaks over its instants.
- *
- *   utilization        share of the window with running(t) > 0
- *   slot_utilization   mean of running(t) / slots. Above 1 if more run than there are slots: the time from start to end
- *                      of a simulated request includes that in which it was preempted.
- *   held_slot_time     integral of held(t)
- *   unfilled_slot_time integral of min(max(0, slots - running(t)), waiting(t)): slots that somebody could have had
- *   wasted_slot_share  both, divided by slots x window: near 0 for continuous batching; static batching wastes what its
- *                      shorter members are held for, and what is free until a batch is full
- *
- * A request whose start_time is unknown counts as running from its arrival: what is running is then what is in the
- * system. Requests that failed are left out. first_token_time and the token times are checked, but tell nothing here.
- *
- *   recorded  the requests, in any order.
- *   config    NULL: all defaults.
- *   load      filled, or NULL.
- *   timeline  columns to fill, or NULL.
- *
- * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_CAPACITY;
- * BATCHING_ERROR_INVALID_ARGUMENT if a time is out of its range, arrival <= start <= last token <= end does not hold, a
- * length is negative, or the window is none; BATCHING_ERROR_OUT_OF_MEMORY.
- *
- * Time: O(count). Memory: none for columns of times that do not fall (arrival, start, last token, end, each by itself);
- * each other one costs a sort in 24 bytes a request, of which 4 are kept until the end.
- */
-batching_status batching_load_calculate(const batching_recorded *recorded, const batching_load_config *config,
-                                        batching_load *load, batching_load_timeline *timeline);
-
-/**
- * How many tokens each request still has to generate: max(0, output_length - tokens_generated). A request is complete
- * when that is 0.
- *
- *   count             requests in each column, in 0..BATCHING_COUNT_MAX.
- *   output_length     [count] tokens, each at least 1.
- *   tokens_generated  [count] tokens, each at least 0.
- *   remaining_tokens  [count] written.
- *
- * The columns may be NULL where count is 0.
- */
-batching_status batching_remaining_tokens_calculate(int64_t count, const int32_t *output_length,
-                                                    const int32_t *tokens_generated, int32_t *remaining_tokens);
-
-/* ================================================================================================================
- * 8. Serving metrics
- *
- * What the field's benchmark tools print, of any serving run, simulated or recorded from live traffic: of columns of
- * requests, with the times of their tokens if they are known. Only requests that were answered are in the samples and
- * in the throughputs.
- *
- * Where the tools differ, a convention says whose definition holds.
- *
- *                            vllm                          sglang                        aiperf
- *   duration, if not given   first arrival to last end of  as vllm                       of the answered alone
- *                            all requests
- *   answered, 0 tokens       count as 1 token              count as 0                    count as 0
- *   one token, SLO on TPOT   met                           met                           not met
- *   (TPOT itself)            has none: not in the sample   as vllm                       as vllm
- *
- * (vLLM and SGLang take the duration from the client's clock: give it to get their figures.) Percentiles, mean and
- * standard deviation are NumPy's in all three: linear, and of the population.
- *
- * Objectives are compared in whole nanoseconds, without rounding: a latency that equals its objective meets it. A
- * request meets an objective on ITL if no gap between its tokens is longer; that needs token_times. One whose first
- * token is unknown does not meet an objective on TTFT, nor, if it has more tokens, on TPOT.
- * ================================================================================================================ */
-
-/**
- * The metrics of a serving run.
- *
- *   recorded  the requests, in any order.
- *   options   NULL: all defaults.
- *   metrics   written; must not be NULL.
- *
- * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_OUT_OF_MEMORY;
- * BATCHING_ERROR_INVALID_ARGUMENT if a value is out of its range, a request's times are out of order, or slo_itl is
- * given without token_times; BATCHING_ERROR_OVERFLOW if there are more than 4294967295 gaps between tokens, and their
- * distribution is wanted.
- *
- * Time: O(requests + token times), by selection, not by sorting; more than a few dozen percentiles cost their logarithm
- * more. Memory: 8 bytes for each value of the largest sample that is wanted, and 64 KiB for each percentile.
- */
-batching_status batching_metrics_calculate(const batching_recorded *recorded, const batching_metrics_options *options,
-                                           batching_metrics *metrics);
-
-/**
- * What a sample of any values looks like.
- *
- *   count         values, in 0..BATCHING_COUNT_MAX.
- *   values        [count] finite or infinite, not NaN; not modified.
- *   options       for its percentiles; the rest is not looked at. NULL: none.
- *   distribution  written; must not be NULL.
- *
- * Where a value is infinite, so are mean and sum, and std is NaN. Errors, time and memory as
- * batching_metrics_calculate.
- */
-batching_status batching_distribution_calculate(int64_t count, const double *values,
-                                                const batching_metrics_options *options,
-                                                batching_distribution *distribution);
-
-/* ================================================================================================================
- * 9. Capacity
- * ================================================================================================================ */
-
-/**
- * Arithmetic intensity of decoding a batch: floating-point operations per byte of weights read.
- *
- * One forward pass reads the weights once, model_memory_bytes, and does flops_per_token x model_memory_bytes
- * operations for each of the batch_size tokens: so the intensity is flops_per_token x batch_size, whatever the model's
- * size (Williams et al., "Roofline", CACM 2009, on when that makes memory or arithmetic the limit).
- *
- *   batch_size           sequences decoded together; at least 1.
- *   model_memory_bytes   bytes of weights; finite, above 0.
- *   flops_per_token      operations per byte of weights and token; finite, above 0. Usual: 2.0 (a multiply and an add).
- *   arithmetic_intensity written; must not be NULL.
- *
- * Errors: BATCHING_ERROR_INVALID_ARGUMENT, BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_OVERFLOW if the result is
- * beyond a double.
- */
-batching_status batching_arithmetic_intensity_calculate(int64_t batch_size, double model_memory_bytes,
-                                                        double flops_per_token, double *arithmetic_intensity);
-
-/**
- * The largest number of sequences whose KV cache fits beside the model: the largest n with
- *
- *     model_memory + n x max_seq_len x kv_cache_per_token <= memory_budget
- *
- * decided without rounding: exact at the boundary for all doubles. 0 if not even one sequence fits.
- *
- *   memory_budget       bytes; finite, at least 0.
- *   model_memory        bytes; finite, at least 0.
- *   kv_cache_per_token  bytes; finite, above 0.
- *   max_seq_len         tokens, prompt and output together; at least 1.
- *   batch_size          written; must not be NULL.
- *
- * Errors: BATCHING_ERROR_INVALID_ARGUMENT, BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_OVERFLOW if n is beyond an
- * int64_t.
- */
-batching_status batching_optimal_batch_size_calculate(double memory_budget, double model_memory,
-                                                      double kv_cache_per_token, int64_t max_seq_len,
-                                                      int64_t *batch_size);
-
-/* ================================================================================================================
- * 10. Workloads
- *
- * Seeded synthetic requests, in order of arrival. There is one random stream a purpose (the gaps, each length, the
- * choice of a group, the turns, the think times), xoshiro256++ (Blackman and Vigna, 2019) seeded by SplitMix64. So
- * wanting one column more or fewer never changes another, and the first n requests are the same for every count. The
- * functions behind the distributions (logarithm, exponential, normal, gamma, zipf) are computed in the library from
- * additions, multiplications, divisions and square roots: the same seed gives the same bytes on every platform.
- *
- *   arrivals  The first request arrives after one gap. Gaps have mean 1 / rate. With burst_size they are between bursts
- *             and burst_size times as long, so that the rate remains. With on_time and off_time the clock of the
- *             arrivals stands still in the off times: the rate is that of the on times. Gamma deviates: Marsaglia and
- *             Tsang, "A Simple Method for Generating Gamma Variables", 2000.
- *
- *   lengths   Normal deviates: Marsaglia and Bray's polar method, 1964. Zipf: rejection-inversion, Hoermann and
- *             Derflinger, 1996.
- *
- *   prefixes  A request belongs to a group, and its prompt is prefix_length tokens, which it shares with its group, and
- *             as many more as are drawn.
- *
- *   sessions  What arrives at arrival_rate are sessions. Each of a session's turns is a request: its prompt is all of
- *             the turn before, prompt and output, and as many more tokens as are drawn. The prefix is that of its first
- *             turn. When a turn's output is there is not known here: think_time counts from its arrival.
- * ================================================================================================================ */
 
 /**
  * Generates requests.
@@ -1359,7 +580,1129 @@ batching_status batching_workload_hashes_generate(const batching_workload *workl
                                                   int64_t *needed);
 
 /* ================================================================================================================
- * 11. Accumulator
+ * Serving metrics
+ *
+ * What the field's benchmark tools print, of any serving run, simulated or recorded from live traffic: of columns of
+ * requests, with the times of their tokens if they are known. Only requests that were answered are in the samples and
+ * in the throughputs.
+ *
+ * Where the tools differ, a convention says whose definition holds.
+ *
+ *                            vllm                          sglang                        aiperf
+ *   duration, if not given   first arrival to last end of  as vllm                       of the answered alone
+ *                            all requests
+ *   answered, 0 tokens       count as 1 token              count as 0                    count as 0
+ *   one token, SLO on TPOT   met                           met                           not met
+ *   (TPOT itself)            has none: not in the sample   as vllm                       as vllm
+ *
+ * (vLLM and SGLang take the duration from the client's clock: give it to get their figures.) Percentiles, mean and
+ * standard deviation are NumPy's in all three: linear, and of the population.
+ *
+ * Objectives are compared in whole nanoseconds, without rounding: a latency that equals its objective meets it. A
+ * request meets an objective on ITL if no gap between its tokens is longer; that needs token_times. A request whose
+ * first token is unknown does not meet an objective on TTFT, nor, if it has more tokens, on TPOT.
+ *
+ * A request that was sent and has no answer has failed, and meets no objective; that holds for a run cut short, too. Of
+ * a simulated run take every request, with success 1 where its status is BATCHING_REQUEST_FINISHED and 0 elsewhere, but
+ * leave out those that had not been sent: the status is BATCHING_REQUEST_UNFINISHED, and arrival_time after the end of
+ * the run, which is its duration, or its time_limit where that is later and ended the run.
+ *
+ * With slo_due_by, requests that were sent too late to be judged at that time do not count as judged or good: those
+ * whose arrival plus the longer of the objectives on TTFT and E2E is after it. How they ended does not matter, since to
+ * leave out only those without an answer would favour the quick.
+ * ================================================================================================================ */
+
+/**
+ * Requests that were answered, or failed, wherever they ran. A required column may be NULL where count is 0.
+ *
+ * Of a request that failed only arrival_time and, if known, end_time are looked at.
+ */
+typedef struct batching_recorded {
+    uint32_t struct_size;           /**< sizeof(batching_recorded) of the caller; set by the _init function. */
+    uint32_t reserved;              /**< Must be 0. */
+    int64_t count;                  /**< Requests in each column, in 0..BATCHING_COUNT_MAX. */
+    const double *arrival_time;     /**< [count] seconds: when it was sent. NULL: all 0.0. */
+    const double *start_time;       /**< [count] seconds: when it joined a batch; NaN: unknown. NULL: all unknown. */
+    const double *first_token_time; /**< [count] seconds; NaN: none, or unknown. NULL: that of the first of its token
+                                         times, if there are any. */
+    const double *end_time;         /**< [count] seconds: when its last token was there. NaN: never, if it failed.
+                                         Required. arrival <= start <= first token <= end. */
+    const int32_t *prompt_length;   /**< [count] prompt tokens, each at least 0. NULL: all 0. */
+    const int32_t *output_length;   /**< [count] tokens generated, each at least 0. Required. */
+    const uint8_t *success;         /**< [count] 1: answered. 0: failed. NULL: all 1. */
+    const double *token_times;      /**< [token_offsets[count]] seconds at which each chunk of output was there, the
+                                         first included, never falling within a request. NULL: unknown. */
+    const int64_t *token_offsets;   /**< [count + 1] from 0, never falling: request i has token_times[token_offsets[i]]
+                                         to token_times[token_offsets[i + 1] - 1]. Required with token_times. */
+} batching_recorded;
+
+batching_status batching_recorded_init(batching_recorded *recorded, uint32_t struct_size);
+
+/** What a sample of values looks like. All figures are 0 if there are no values. */
+typedef struct batching_distribution {
+    uint32_t struct_size; /**< sizeof(batching_distribution) of the caller; set by the _init function. */
+    uint32_t reserved;    /**< Must be 0. */
+    int64_t count;        /**< Written: values. */
+    double mean;          /**< Written. */
+    double median;        /**< Written: interpolated linearly, whatever the percentile_method. */
+    double std;           /**< Written: of the population, that is divided by count. */
+    double min;           /**< Written. */
+    double max;           /**< Written. */
+    double sum;           /**< Written. */
+    double *percentiles;  /**< [percentile_count of the config] written, in the order of the config; or NULL. */
+} batching_distribution;
+
+batching_status batching_distribution_init(batching_distribution *distribution, uint32_t struct_size);
+
+/** How metrics are taken. 0 and NULL are the defaults given here. */
+typedef struct batching_serving_metrics_config {
+    uint32_t struct_size;      /**< sizeof(batching_serving_metrics_config) of the caller; set by the _init function. */
+    uint32_t reserved;         /**< Must be 0. */
+    int32_t convention;        /**< BATCHING_CONVENTION_... 0: vLLM's. */
+    int32_t percentile_method; /**< BATCHING_PERCENTILE_... 0: linear. */
+    double duration;           /**< Seconds that the run took, by its client's clock. 0: what the convention takes. */
+    const double *percentiles; /**< [percentile_count] each in [0, 100], in any order. NULL: none. */
+    int64_t percentile_count;  /**< At most 1000. */
+    double slo_ttft;           /**< Seconds: the longest TTFT that is good. 0: no such objective. */
+    double slo_tpot;           /**< Seconds: the longest TPOT that is good. 0: no such objective. */
+    double slo_itl;            /**< Seconds: the longest gap between a request's tokens that is good. 0: none. */
+    double slo_e2e;            /**< Seconds: the longest E2E latency that is good. 0: no such objective. */
+    double slo_due_by;         /**< Seconds: only requests whose objectives were due by then are judged: see above. 0:
+                                    all are. */
+} batching_serving_metrics_config;
+
+batching_status batching_serving_metrics_config_init(batching_serving_metrics_config *config, uint32_t struct_size);
+
+/** vLLM's `bench serve` (0.33, vllm/benchmarks/serve.py). */
+#define BATCHING_CONVENTION_VLLM 0
+/** SGLang's bench_serving (0.5.23, sglang/benchmark/serving.py and goodput.py). */
+#define BATCHING_CONVENTION_SGLANG 100
+/** NVIDIA's AIPerf (0.13). */
+#define BATCHING_CONVENTION_AIPERF 200
+
+/** Between the two closest ranks: NumPy's default; Hyndman and Fan 1996, type 7. */
+#define BATCHING_PERCENTILE_LINEAR 0
+/** The smallest value with at least that share of the values at or below it: NumPy's "inverted_cdf"; type 1. */
+#define BATCHING_PERCENTILE_INVERSE_CDF 100
+/** The value whose rank is nearest to (count - 1) x share, ties to even: NumPy's "nearest". */
+#define BATCHING_PERCENTILE_NEAREST 110
+
+/**
+ * The metrics of a serving run. All is written but for the pointers, which the caller sets: distributions that are
+ * wanted, each made by batching_distribution_init; NULL: not wanted.
+ */
+typedef struct batching_serving_metrics {
+    uint32_t struct_size;          /**< sizeof(batching_serving_metrics) of the caller; set by the _init function. */
+    uint32_t reserved;             /**< Must be 0. */
+    double duration;               /**< Seconds. */
+    int64_t completed;             /**< Requests that were answered. */
+    int64_t failed;                /**< Requests that were sent and have no answer. */
+    int64_t total_input_tokens;    /**< Prompt tokens of the answered. */
+    int64_t total_output_tokens;   /**< Output tokens of the answered. */
+    double request_throughput;     /**< completed / duration. Each throughput is 0.0 if the duration is. */
+    double input_throughput;       /**< total_input_tokens / duration. */
+    double output_throughput;      /**< total_output_tokens / duration. */
+    double total_token_throughput; /**< Both / duration. */
+    double concurrency;            /**< The sum of all E2E latencies / duration: the mean number in the system. */
+    int64_t good;                  /**< Answered requests that meet all objectives. 0 without objectives. */
+    double request_goodput;        /**< good / duration. NaN without objectives. */
+    double slo_attainment;         /**< good / judged, in which failed requests count. NaN without objectives. */
+    double slo_attainment_ttft;    /**< The share that meets this objective. NaN without it. */
+    double slo_attainment_tpot;    /**< As slo_attainment_ttft. */
+    double slo_attainment_itl;     /**< As slo_attainment_ttft. */
+    double slo_attainment_e2e;     /**< As slo_attainment_ttft. */
+    batching_distribution *ttft;   /**< Seconds: first token - arrival. */
+    batching_distribution *tpot;   /**< Seconds: (end - first token) / (output_length - 1) where that is above 0. */
+    batching_distribution *itl;    /**< Seconds: the gaps between a request's token_times, of all requests together. */
+    batching_distribution *e2e;    /**< Seconds: end - arrival. */
+    batching_distribution *queue_time;         /**< Seconds: start - arrival, where the start is known. */
+    batching_distribution *normalized_latency; /**< Seconds: (end - arrival) / output_length where that is above 0. */
+    int64_t judged; /**< Requests held against the objectives: completed + failed, less what slo_due_by leaves out. 0
+                         without objectives. */
+} batching_serving_metrics;
+
+batching_status batching_serving_metrics_init(batching_serving_metrics *metrics, uint32_t struct_size);
+
+/**
+ * The metrics of a serving run.
+ *
+ *   recorded  the requests, in any order.
+ *   config    NULL: all defaults.
+ *   metrics   written; must not be NULL.
+ *
+ * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_OUT_OF_MEMORY;
+ * BATCHING_ERROR_INVALID_ARGUMENT if a value is out of its range, a request's times are out of order, or slo_itl is
+ * given without token_times; BATCHING_ERROR_OVERFLOW if there are more than 4294967295 gaps between tokens, and their
+ * distribution is wanted.
+ *
+ * Time: O(requests + token times), by selection, not by sorting; more than a few dozen percentiles cost their logarithm
+ * more. Memory: 8 bytes for each value of the largest sample that is wanted, and 64 KiB for each percentile.
+ */
+batching_status batching_serving_metrics_calculate(const batching_recorded *recorded,
+                                                   const batching_serving_metrics_config *config,
+                                                   batching_serving_metrics *metrics);
+
+/**
+ * What a sample of any values looks like.
+ *
+ *   count         values, in 0..BATCHING_COUNT_MAX.
+ *   values        [count] finite or infinite, not NaN; not modified.
+ *   config        for its percentiles; the rest is not looked at. NULL: none.
+ *   distribution  written; must not be NULL.
+ *
+ * Where a value is infinite, so are mean and sum (NaN where values of both signs are), and std is NaN. A sum beyond a
+ * double is infinite; mean, std and percentiles of finite values are finite. Errors, time and memory as
+ * batching_serving_metrics_calculate.
+ */
+batching_status batching_distribution_calculate(int64_t count, const double *values,
+                                                const batching_serving_metrics_config *config,
+                                                batching_distribution *distribution);
+
+/* ================================================================================================================
+ * Load
+ *
+ * How loaded a server was, as step functions of time, from the columns of the requests alone:
+ *
+ *   running(t)  requests with start <= t < end
+ *   waiting(t)  requests with arrival <= t < start
+ *   tokens(t)   prompt and output tokens of the running, all of them from start to end: the room that they would need
+ *               if it were given to them in advance
+ *   held(t)     requests with last token <= t < end: their slot is taken, but generates nothing
+ *
+ * So a request that ends at t and another that starts at t do not overlap, and a request that starts and ends at the
+ * same nanosecond is never running. Means are over the time of the window, peaks over its instants.
+ *
+ *   utilization         share of the window with running(t) > 0
+ *   slot_utilization    mean of running(t) / slots. Above 1 if more run than there are slots: the time from start to
+ *                       end of a simulated request includes that in which it was preempted.
+ *   held_slot_time      integral of held(t)
+ *   unfilled_slot_time  integral of min(max(0, slots - running(t)), waiting(t)): slots that a waiting request could
+ *                       have had
+ *   wasted_slot_share   both, divided by slots x window: near 0 for continuous batching. Static batching wastes the
+ *                       time for which it holds its shorter members, and the slots that are free until a batch is full.
+ *
+ * A request whose start_time is unknown counts as running from its arrival: running(t) is then the number of requests
+ * in the system. Requests that failed are left out. first_token_time and the token times are checked, and change
+ * nothing here.
+ * ================================================================================================================ */
+
+/** The window of time over which the load is taken, and the slots. 0 and NULL are the defaults given here. */
+typedef struct batching_load_config {
+    uint32_t struct_size; /**< sizeof(batching_load_config) of the caller; set by the _init function. */
+    uint32_t reserved;    /**< Must be 0. */
+    double window_start;  /**< Seconds. Only with window_end. */
+    double window_end;    /**< Seconds, not before window_start. 0: from the first arrival to the last end. */
+    int64_t slots;        /**< Requests that the server can run at once. 0: unknown. */
+    /** [count] seconds in [start, end] of the request: when it had its own last token, after which it was held in its
+     *  batch; NaN: its end. NULL: all their ends. */
+    const double *last_token_time;
+} batching_load_config;
+
+batching_status batching_load_config_init(batching_load_config *config, uint32_t struct_size);
+
+/** How loaded a server was over a window of time. */
+typedef struct batching_load {
+    uint32_t struct_size;      /**< sizeof(batching_load) of the caller; set by the _init function. */
+    uint32_t reserved;         /**< Must be 0. */
+    double window_start;       /**< Seconds: the window that was taken. */
+    double window_end;         /**< Seconds. */
+    int64_t requests;          /**< Requests that were not left out. */
+    double mean_running;       /**< Requests running, averaged over the window. */
+    double mean_waiting;       /**< Requests waiting, averaged over the window. */
+    double mean_tokens;        /**< Tokens in flight, averaged over the window. */
+    int64_t peak_running;      /**< The most requests running at any instant of the window. */
+    int64_t peak_waiting;      /**< The most requests waiting. */
+    int64_t peak_tokens;       /**< The most tokens in flight. */
+    double utilization;        /**< Share of the window in which any request runs. */
+    double slot_utilization;   /**< mean_running / slots. NaN without slots. */
+    double held_slot_time;     /**< Slots x seconds held by requests that have their last token. */
+    double unfilled_slot_time; /**< Slots x seconds that were free while a request waited. NaN without slots. */
+    double wasted_slot_share;  /**< (held_slot_time + unfilled_slot_time) / (slots x window). NaN without slots. */
+} batching_load;
+
+batching_status batching_load_init(batching_load *load, uint32_t struct_size);
+
+/**
+ * The load as it changes: one row an interval of time. The intervals follow each other without gaps, and the last ends
+ * with the window. Columns are the caller's; NULL columns are not wanted.
+ */
+typedef struct batching_load_timeline {
+    uint32_t struct_size; /**< sizeof(batching_load_timeline) of the caller; set by the _init function. */
+    uint32_t reserved;    /**< Must be 0. */
+    int64_t capacity;     /**< Elements in each column; with bins at least as many as those. */
+    int64_t count;        /**< Written: rows in all. Those beyond capacity are counted, but not kept. */
+    int64_t bins;    /**< 0: a row wherever running, waiting or tokens change; at most 3 x count + 1. Otherwise that
+                                many intervals of equal length, to the nanosecond rounded down; at most the nanoseconds
+                                of the window, and none if that has no length. */
+    double *time;    /**< [capacity] seconds: where the interval begins. */
+    double *running; /**< [capacity] requests running, averaged over the interval. */
+    double *waiting; /**< [capacity] requests waiting, averaged over the interval. */
+    double *tokens;  /**< [capacity] tokens in flight, averaged over the interval. */
+    int64_t *peak_running; /**< [capacity] the most requests running at any instant of the interval. */
+    int64_t *peak_waiting; /**< [capacity] the most requests waiting. */
+    int64_t *peak_tokens;  /**< [capacity] the most tokens in flight. */
+} batching_load_timeline;
+
+batching_status batching_load_timeline_init(batching_load_timeline *timeline, uint32_t struct_size);
+
+/**
+ * The load of a server: the step functions above, over a window.
+ *
+ *   recorded  the requests, in any order.
+ *   config    NULL: all defaults.
+ *   load      filled, or NULL.
+ *   timeline  columns to fill, or NULL.
+ *
+ * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_CAPACITY;
+ * BATCHING_ERROR_INVALID_ARGUMENT if a time is out of its range, arrival <= start <= last token <= end does not hold, a
+ * length is negative, or the window is none; BATCHING_ERROR_OUT_OF_MEMORY.
+ *
+ * Time: O(count), and O(1) for each bin of a timeline with columns. Memory: none for columns of times that do not fall
+ * (arrival, start, last token, end, each by itself); each other one costs a sort in 24 bytes a request, of which 4 are
+ * kept until the end.
+ */
+batching_status batching_load_calculate(const batching_recorded *recorded, const batching_load_config *config,
+                                        batching_load *load, batching_load_timeline *timeline);
+
+/* ================================================================================================================
+ * Engine
+ *
+ * One call, batching_simulate, simulates a serving engine on a trace, iteration by iteration. In each iteration the
+ * policy decides which requests compute, and how many tokens each; the iteration-time model says how long that takes;
+ * then the clock moves on. A request that arrives during an iteration joins at the start of the next one at the
+ * earliest; one that arrives exactly then, joins.
+ *
+ * A request is its tokens: N known ones (prompt and generated), C of them computed, their KV in memory. Scheduling
+ * brings C closer to N. When C reaches N, one token is generated at the end of the iteration, so a prompt that is
+ * completed yields its first token there. A request *decodes* when N - C is 1 and it has generated before; everything
+ * else, recomputation after a preemption included, is *prefill*. It ends when it has output_length tokens, or
+ * max_model_len in all. The KV of the last token is never computed. A prompt_length of 0 counts as 1: at least one
+ * token must be computed.
+ *
+ * Policies
+ *
+ *   vllm        What vLLM 0.33's V1 scheduler decides (vllm/v1/core/sched/scheduler.py), step by step. First come the
+ *               running requests, in order of admission. Each gets min(N - C, long_prefill_token_threshold, what is
+ *               left of max_num_batched_tokens) tokens, and the KV blocks that these need. If too few blocks are free,
+ *               the last of the running is preempted (with BATCHING_QUEUE_PRIORITY: the least urgent, then the latest
+ *               to arrive; among equals the first of the running): it loses its blocks and waits again, before all
+ *               that never ran, to recompute all its tokens. If none was preempted, the waiting requests are admitted
+ *               in order until one does not fit: it needs a slot, tokens, and blocks for all its known tokens beside
+ *               the watermark. The threshold does not hold while at most one request is in the system.
+ *   continuous  The same without a token budget: every prompt is computed whole in the iteration that admits it.
+ *   orca        As continuous, but a request is admitted only when blocks for its prompt and output are free, which are
+ *               then reserved (Yu et al., OSDI 2022).
+ *   static      A batch forms when max_num_seqs requests have arrived, or none are left to come, and none is running;
+ *               it takes as many as KV blocks for their prompts and outputs can be reserved for. All members compute
+ *               until the longest is done, the others as padding, and end together.
+ *   dynamic     A batch forms when max_num_seqs requests wait, or the oldest of fewer has waited max_queue_delay. It
+ *               then runs as with static.
+ *   custom      What policy_callback decides: see "Engine: your policy".
+ *
+ *   With constant iteration time and no memory limit, static and continuous give to the last bit what
+ *   batching_static_simulate and batching_continuous_simulate give.
+ *
+ * Ends of answers
+ *
+ *   max_tokens   What the client allows; output_length is where the answer ends. With async_scheduling (vllm) the next
+ *                batch is scheduled before it is known that the token under way is the last. So a request whose answer
+ *                ends before max_tokens is in one batch more: that token counts in the budget and in the time of the
+ *                batch, may take a KV block, and may preempt another request. It is in no answer. When the last token
+ *                is there, the request gives back its slot and all blocks. Nothing else looks at max_tokens: policies
+ *                that reserve KV blocks reserve them for output_length.
+ *
+ *   abort_time   When the client leaves. As in vLLM that takes effect between the arrivals and the scheduling of an
+ *                iteration, and at the end of an iteration, before its output is processed. So the token under way is
+ *                lost, also if it was the last one, and slot and KV blocks are free for the iteration that is scheduled
+ *                next. That holds in every policy; in a static or dynamic batch the place stays empty until the batch
+ *                is done, which runs on as it was formed. The request is marked BATCHING_REQUEST_ABORTED, with the
+ *                tokens that it got, and with end_time when the abort took effect. It is no answer: it has failed every
+ *                SLO.
+ *
+ * Prefix caching (vllm)
+ *
+ *   A full KV block is found again by its content, that is by all tokens from the start of the request to the end of
+ *   the block. A request tells its content by hash ids, one for each hash_block_size tokens, chained: two requests have
+ *   the same id at the same place only if all their tokens up to the end of that place are the same (hash_ids in
+ *   Mooncake's traces). Where an id stands for several KV blocks, they are shared with it; where a KV block has several
+ *   ids, its last one names it, since they are chained. A last id may stand for fewer tokens; ids beyond the request's
+ *   tokens are ignored. With hash_covers_output the ids go on over the output, so that a later turn of a conversation
+ *   finds what an earlier one generated. Tokens without an id are unlike any other request's, but a preempted request
+ *   finds its own again. Blocks that no request uses stay until they are needed; the least recently released goes
+ *   first, a request's tail before its head.
+ *
+ * Asynchronous scheduling (vllm)
+ *
+ *   As vLLM's AsyncScheduler with two batches in flight, on an idealised clock: scheduling takes no time, and the
+ *   device runs the batches in order. Batch k+1 is scheduled when the output of batch k-1 has been processed, and
+ *   starts when batch k ends. So a request that finishes keeps its slot and its blocks for one more iteration, and
+ *   one that arrives joins one iteration later. Where nothing can be scheduled, up to four empty batches of no
+ *   duration follow.
+ *
+ * Where no more progress is possible
+ *
+ *   With admit_oversized a request may wait for what will never be free; and requests may preempt each other, or
+ *   themselves, for ever. As for ever count 1,000 preemptions, and 100 more for each request running, without a
+ *   token in between. Then the clock goes on to the next arrival, which may change something; if none is left, the
+ *   run ends with BATCHING_END_STUCK, and the requests that are left are marked BATCHING_REQUEST_STUCK. So every
+ *   run ends.
+ *
+ * Where a default differs from vLLM's
+ *
+ *   synchronous       vLLM schedules asynchronously by default. Here a schedule that can be checked by hand.
+ *   no prefix cache   vLLM caches by default. Without hash ids there is next to nothing to find, and it costs time.
+ *   oversized         vLLM refuses to start if max_model_len does not fit the KV memory, or, without chunked prefill,
+ *                     the token budget. Here each request that does not fit is rejected; admit_oversized forces it.
+ *   no max_model_len  vLLM has the model's. Here there is no model.
+ *   num_gpu_blocks    vLLM measures what is free. Here 0 is no limit.
+ *   sizes             256 and 2048 are what vLLM takes on most GPUs; it takes 1024 and 8192 on an H100 or better.
+ *   ties              vLLM breaks them by the request's id as a string ("r10" before "r2"). Here ids are indices, which
+ *                     go in order of their number; tie_break gives any other order.
+ *   empty prompts     vLLM rejects them. Here they count as one token, so that a trace without prompts can be run.
+ *   livelock          vLLM goes on for ever. Here a run always ends: see above.
+ * ================================================================================================================ */
+
+/** Its status: it has all its tokens. */
+#define BATCHING_REQUEST_FINISHED 0
+/** The run ended before, at a limit. Each time that it did not reach is NaN. */
+#define BATCHING_REQUEST_UNFINISHED 100
+/** It was waiting or running when no more progress was possible: see above. */
+#define BATCHING_REQUEST_STUCK 110
+/** Its client left, at abort_time, before it had all its tokens: end_time says when that took effect. */
+#define BATCHING_REQUEST_ABORTED 120
+/** Rejected on arrival: prompt_length is not below max_model_len. Its times are NaN. */
+#define BATCHING_REQUEST_REJECTED_MODEL_LENGTH 200
+/** Rejected on arrival: it needs more KV blocks than there are. Its times are NaN. */
+#define BATCHING_REQUEST_REJECTED_KV_MEMORY 210
+/** Rejected on arrival: chunked prefill is disabled and it is longer than max_num_batched_tokens. Its times are NaN. */
+#define BATCHING_REQUEST_REJECTED_TOKEN_BUDGET 220
+
+/** Why the run ended: every request has finished, was rejected or was aborted. */
+#define BATCHING_END_COMPLETED 0
+/** The next iteration would have started at or after time_limit. */
+#define BATCHING_END_TIME_LIMIT 100
+/** iteration_limit iterations have run. */
+#define BATCHING_END_ITERATION_LIMIT 110
+/** Requests are left, none will arrive, and no iteration can change anything: see above. */
+#define BATCHING_END_STUCK 200
+
+/** One iteration (a forward pass of the model), as the callbacks of a run see it. */
+typedef struct batching_iteration {
+    uint32_t struct_size;   /**< sizeof(batching_iteration) of the library. */
+    uint32_t reserved;      /**< 0. */
+    int64_t number;         /**< 0, 1, 2, ... */
+    double time;            /**< Seconds: when it was scheduled. */
+    int64_t running;        /**< Requests running, those that get nothing in this iteration included. */
+    int64_t waiting;        /**< Requests waiting after the scheduling. */
+    int64_t prefill_tokens; /**< Tokens of all prefill chunks, those of recomputation included. */
+    int64_t decode_tokens;  /**< Sequences that decode: each computes one token. */
+    int64_t context_tokens; /**< Over those sequences: the sum of the tokens each attends to, its newest included. */
+    double prefill_context; /**< Over the chunks: the sum of tokens x context, where a chunk's context is the number of
+                                 its request's tokens whose KV is there after it: those before it and itself. */
+    int64_t kv_blocks_used; /**< KV blocks in use after the scheduling. */
+    int64_t preemptions;    /**< Requests that it preempted. */
+} batching_iteration;
+
+/** Writes how many seconds the iteration takes: finite, at least 0, rounded to whole nanoseconds. */
+typedef int32_t (*batching_iteration_time_callback)(const batching_iteration *iteration, double *seconds,
+                                                    void *user_data);
+
+/** How far a run has come. */
+typedef struct batching_progress {
+    uint32_t struct_size; /**< sizeof(batching_progress) of the library. */
+    uint32_t reserved;    /**< 0. */
+    int64_t iterations;   /**< Iterations so far. */
+    double time;          /**< Seconds on the clock of the run. */
+    int64_t arrived;      /**< Requests that have arrived, rejected ones included. */
+    int64_t finished;     /**< Requests that have all their tokens. */
+    int64_t count;        /**< Requests in all; of a live engine, those submitted so far. */
+} batching_progress;
+
+/** A run that may end near BATCHING_TIME_MAX is tried first without outputs, and so tells its progress twice. */
+typedef int32_t (*batching_progress_callback)(const batching_progress *progress, void *user_data);
+
+/* What stands in the sections that follow: see "Engine: logs", "Engine: attribution" and "Engine: your policy". */
+
+struct batching_iteration_log;
+struct batching_decision_log;
+struct batching_attribution;
+struct batching_policy_view;
+struct batching_policy_decision;
+
+/** Decides what each request computes in the iteration that the view shows: see "Engine: your policy". */
+typedef int32_t (*batching_policy_callback)(const struct batching_policy_view *view,
+                                            struct batching_policy_decision *decision, void *user_data);
+
+/** How an engine schedules, what it has, and how long an iteration takes. 0 and NULL are the defaults given here. */
+typedef struct batching_engine_config {
+    uint32_t struct_size; /**< sizeof(batching_engine_config) of the caller; set by the _init function. */
+    uint32_t reserved;    /**< Must be 0. */
+
+    /* Scheduling */
+
+    int32_t policy;                 /**< BATCHING_POLICY_... 0: BATCHING_POLICY_VLLM. */
+    int32_t queue_order;            /**< BATCHING_QUEUE_...: in which order the waiting are admitted. 0: by arrival. */
+    int64_t max_num_seqs;           /**< The most requests that run at once; the batch of static and dynamic. At most
+                                         BATCHING_COUNT_MAX. 0: 256. */
+    int64_t max_num_batched_tokens; /**< vllm: the most tokens in an iteration; at least max_num_seqs. 0: 2048,
+                                         or max_num_seqs if that is more. */
+    int64_t long_prefill_token_threshold; /**< vllm: the most tokens of one request in an iteration, unless it is alone.
+                                               0: no such limit. */
+    int64_t max_model_len;                /**< The most tokens of a request, prompt and output: one whose prompt is not
+                                           shorter is rejected, any other ends there. 0: no limit. */
+    int32_t disable_chunked_prefill;      /**< vllm: 1: a prompt is computed in one iteration or not yet. */
+    int32_t disable_reserve_full_isl; /**< vllm: 1: a request is admitted as soon as its first chunk fits, though its
+                                           whole prompt may not (vLLM's scheduler_reserve_full_isl=False). */
+    int32_t async_scheduling;         /**< vllm: 1: iteration k+1 is scheduled before the output of k is known. */
+    int32_t instant_prefill;          /**< 1: prompts cost neither tokens nor time: a request decodes at once, as in a
+                                           replica that gets its prefills from elsewhere. */
+    double max_queue_delay;           /**< dynamic: seconds after which a batch starts though it is not full. */
+
+    /* Memory */
+
+    int64_t num_gpu_blocks;        /**< KV blocks, vLLM's null block included, so that one fewer can be used; from 2
+                                        to BATCHING_COUNT_MAX. 0: no limit. */
+    int32_t block_size;            /**< Tokens in a KV block, at most 65,536. 0: 16. */
+    int32_t enable_prefix_caching; /**< vllm: 1: blocks are found again by their content. Needs num_gpu_blocks. */
+    double watermark;              /**< vllm: the share of num_gpu_blocks that must stay free when a request is admitted
+                                        beside others, in [0, 1). */
+    int32_t admit_oversized;       /**< 1: a request that can never fit is not rejected; it waits, or preempts itself,
+                                        for ever, as in a vLLM forced past its own start-up check. */
+
+    /* Iteration time */
+
+    int32_t time_model;                             /**< BATCHING_TIME_... 0: BATCHING_TIME_DEFAULT. */
+    double time_base;                               /**< constant, affine: seconds of each iteration; 0 is no time. */
+    double time_per_prefill_token;                  /**< affine: seconds a token of a prefill chunk. */
+    double time_per_decode_token;                   /**< affine: seconds a sequence that decodes. */
+    double time_per_context_token;                  /**< affine: seconds a token that those attend to. */
+    double time_per_prefill_context;                /**< affine: seconds x the sum over chunks of tokens x context. */
+    batching_iteration_time_callback time_callback; /**< callback: asked for each iteration that computes. */
+    void *time_user_data;                           /**< For time_callback. */
+
+    /* Ending a run early */
+
+    double time_limit;       /**< No iteration starts at or after this many seconds. 0: no limit. */
+    int64_t iteration_limit; /**< No more iterations than this. 0: no limit. */
+    batching_progress_callback progress_callback; /**< Called every progress_interval iterations; or NULL. */
+    void *progress_user_data;                     /**< For progress_callback. */
+    int64_t progress_interval;                    /**< Iterations between two calls. 0: 4096. */
+
+    /* What else is wanted of the run; costs nothing if not wanted */
+
+    struct batching_iteration_log *iteration_log;   /**< A row an iteration, or NULL: see "Engine: logs". */
+    struct batching_decision_log *decision_log;     /**< A row an event, or NULL: see "Engine: logs". */
+    const struct batching_attribution *attribution; /**< The parts of each request's time, or NULL: see "Engine:
+                                                         attribution". Written as the columns of the results are. */
+
+    /* A policy of your own */
+
+    batching_policy_callback policy_callback; /**< custom: asked for each iteration. See "Engine: your policy". */
+    void *policy_user_data;                   /**< For policy_callback. */
+} batching_engine_config;
+
+batching_status batching_engine_config_init(batching_engine_config *config, uint32_t struct_size);
+
+/** vLLM V1's scheduler. */
+#define BATCHING_POLICY_VLLM 0
+/** A batch is filled, runs until its longest member is done, and only then makes room. */
+#define BATCHING_POLICY_STATIC 100
+/** A batch forms when it is full or its oldest member has waited max_queue_delay; then as static. */
+#define BATCHING_POLICY_DYNAMIC 110
+/** A request joins whenever a slot is free and leaves when it is done. */
+#define BATCHING_POLICY_CONTINUOUS 200
+/** As continuous, with KV memory reserved for prompt and output on admission: nothing is ever preempted. */
+#define BATCHING_POLICY_ORCA 210
+/** What policy_callback decides. */
+#define BATCHING_POLICY_CUSTOM 300
+
+/** First come, first served. */
+#define BATCHING_QUEUE_ARRIVAL 0
+/** Lowest priority value first, then arrival, then tie_break. When blocks run out, the least urgent is preempted. */
+#define BATCHING_QUEUE_PRIORITY 100
+/** Shortest output first, then arrival, then tie_break: an oracle, since no server knows the output's length. */
+#define BATCHING_QUEUE_SHORTEST_OUTPUT 200
+
+/** 0.01 seconds an iteration: a placeholder, of no model or GPU. time_base and all time_per_... must be 0. */
+#define BATCHING_TIME_DEFAULT 0
+/** time_base. With 0 an iteration takes no time, and only the wait for arrivals does. */
+#define BATCHING_TIME_CONSTANT 50
+/**
+ * time_base + time_per_prefill_token x prefill_tokens + time_per_decode_token x decode_tokens
+ * + time_per_context_token x context_tokens + time_per_prefill_context x prefill_context, in that order, in double.
+ */
+#define BATCHING_TIME_AFFINE 100
+/** What time_callback answers. */
+#define BATCHING_TIME_CALLBACK 200
+
+/**
+ * Simulates an engine on requests.
+ *
+ *   config    NULL: all defaults.
+ *   requests  the requests, in any order of arrival; not modified.
+ *   results   columns to fill, or NULL.
+ *   summary   filled, or NULL.
+ *
+ * Errors: BATCHING_ERROR_NULL_POINTER if requests is NULL, hash_ids has no hash_offsets, the time model is
+ * BATCHING_TIME_CALLBACK without one, or the policy is BATCHING_POLICY_CUSTOM without one; BATCHING_ERROR_STRUCT_SIZE;
+ * BATCHING_ERROR_INVALID_ARGUMENT if a value is out of its range, or two contradict each other; BATCHING_ERROR_CAPACITY
+ * if results->capacity is smaller than requests->count; BATCHING_ERROR_OVERFLOW if the clock would pass
+ * BATCHING_TIME_MAX; BATCHING_ERROR_OUT_OF_MEMORY; BATCHING_ERROR_CANCELLED if a callback stopped the run.
+ *
+ * A run that fails on its way (it is cancelled, a callback's answer is invalid, the clock passes its maximum, memory
+ * runs out) may have written rows of logs and elements of results, but not the summary.
+ *
+ * Time: O(1) for each iteration and each request, and for each request that prefills in an iteration, however many are
+ * running; O(running) for an iteration in which KV blocks or the token budget run short, or that is logged with its
+ * decisions (with include_queues O(running + waiting)), and by priority for each preemption; with prefix caching O(1) a
+ * KV block that is taken, published or given back, and for each that a request finds in the cache whenever it becomes
+ * the first of the waiting. A queue other than by arrival costs O(log(waiting)) a request, and again for each that is
+ * logged in it; O(waiting) for one that is preempted with its last token on its way, as happens with async_scheduling.
+ * None of this depends on what the hash ids are: an index in which they collide takes another hash.
+ *
+ * Memory: about 100 bytes for each request that is running or preempted, and with prefix caching 48 for each KV block
+ * that was ever in use, and 4 for each block of those running; 48 for each one waiting in a queue that is not by
+ * arrival. Requests that are not given in order of arrival cost 24 bytes a request more, and a sort; so does
+ * abort_time, and then 8 bytes a request until the end. include_queues costs 4 bytes a request once one has been
+ * rejected or has left.
+ */
+batching_status batching_simulate(const batching_engine_config *config, const batching_requests *requests,
+                                  const batching_results *results, batching_summary *summary);
+
+/* ================================================================================================================
+ * Engine: logs
+ *
+ * What the engine decided in each iteration: config->iteration_log has a row an iteration, config->decision_log a row
+ * an event.
+ *
+ * Rows go into the columns, which the caller owns; NULL columns are not wanted. Without a callback the rows beyond
+ * capacity are counted, but not kept. A callback is called whenever all capacity rows are filled, and once at the end
+ * for the rest; so a log of any length passes through columns of any size.
+ * ================================================================================================================ */
+
+/** The first row_count rows of a log are filled; when it returns, the log is empty again. */
+typedef int32_t (*batching_log_callback)(int64_t row_count, void *user_data);
+
+/** What happened in each iteration: one row an iteration, in order. */
+typedef struct batching_iteration_log {
+    uint32_t struct_size;           /**< sizeof(batching_iteration_log) of the caller; set by the _init function. */
+    uint32_t reserved;              /**< Must be 0. */
+    int64_t capacity;               /**< Elements in each column; at least 0, with a callback at least 1. */
+    int64_t count;                  /**< Written: rows of the whole run, kept or not. */
+    batching_log_callback callback; /**< Called when the columns are full, and at the end; or NULL. */
+    void *user_data;                /**< For the callback. */
+    double *time;                   /**< [capacity] seconds: when the iteration was scheduled. */
+    double *start_time;             /**< [capacity] seconds: when it began to run. The same, unless asynchronous. */
+    double *duration;               /**< [capacity] seconds. */
+    int64_t *running;               /**< [capacity] requests running, as in batching_iteration. */
+    int64_t *waiting;               /**< [capacity] requests waiting after the scheduling. */
+    int64_t *prefill_tokens;        /**< [capacity] tokens of all prefill chunks. */
+    int64_t *decode_tokens;         /**< [capacity] sequences that decode. */
+    int64_t *kv_blocks_used;        /**< [capacity] KV blocks in use after the scheduling. */
+    int64_t *kv_blocks_kept;        /**< [capacity] KV blocks in use after the finished requests gave theirs back. */
+    int64_t *preemptions;           /**< [capacity] requests that it preempted. */
+    int64_t *finished;              /**< [capacity] requests whose last token it gave. */
+} batching_iteration_log;
+
+batching_status batching_iteration_log_init(batching_iteration_log *iteration_log, uint32_t struct_size);
+
+/**
+ * What happened to which request: one row an event, in the order in which things happen.
+ *
+ * Within an iteration: the preempted requests, in that order; then the scheduled ones, in the order of the scheduler
+ * (the running first, then the admitted, each admission right before its tokens); then the queues, if wanted; then the
+ * finished, in the order of the running. With async_scheduling the finished follow what the next iteration scheduled.
+ */
+typedef struct batching_decision_log {
+    uint32_t struct_size;           /**< sizeof(batching_decision_log) of the caller; set by the _init function. */
+    uint32_t reserved;              /**< Must be 0. */
+    int64_t capacity;               /**< Elements in each column; at least 0, with a callback at least 1. */
+    int64_t count;                  /**< Written: rows of the whole run, kept or not. */
+    batching_log_callback callback; /**< Called when the columns are full, and at the end; or NULL. */
+    void *user_data;                /**< For the callback. */
+    int64_t *iteration;             /**< [capacity] the number of the iteration; of the next one for a rejection. */
+    int64_t *request;               /**< [capacity] the index of the request. */
+    int32_t *event;                 /**< [capacity] what happened: BATCHING_EVENT_... */
+    int32_t *tokens;                /**< [capacity] see BATCHING_EVENT_...; 0 where nothing is said there. */
+    int32_t include_queues;         /**< 1: also a row for each running and each waiting request, after each scheduling.
+                                         0: no. */
+    uint32_t reserved_2;            /**< Must be 0. */
+} batching_decision_log;
+
+batching_status batching_decision_log_init(batching_decision_log *decision_log, uint32_t struct_size);
+
+/** It was rejected on arrival; its status says why. */
+#define BATCHING_EVENT_REJECTED 100
+/** It was preempted: it lost its KV blocks and waits again. */
+#define BATCHING_EVENT_PREEMPTED 200
+/** It joins the running for the first time; tokens: found in the prefix cache. */
+#define BATCHING_EVENT_ADMITTED 300
+/** It joins the running again after a preemption; tokens: found in the prefix cache. */
+#define BATCHING_EVENT_RESUMED 310
+/** It is scheduled; tokens: how many it computes in this iteration. */
+#define BATCHING_EVENT_SCHEDULED 400
+/** It is running, where queues are logged: one row each, in the order of the running. */
+#define BATCHING_EVENT_RUNNING 500
+/** It is waiting, where queues are logged: one row each, in the order in which they would be admitted. */
+#define BATCHING_EVENT_WAITING 510
+/** It has its last token; tokens: how many it generated. */
+#define BATCHING_EVENT_FINISHED 600
+/** Its client left; tokens: how many it generated. The iteration is the one that was over, or is scheduled next. */
+#define BATCHING_EVENT_ABORTED 610
+
+/* ================================================================================================================
+ * Engine: attribution
+ *
+ * config->attribution splits the time of each request from its arrival to its end into parts, each a whole number of
+ * nanoseconds, that add up to it exactly. At any instant a request is in just one part. The part changes only where an
+ * iteration begins to run, or ends; with asynchronous scheduling, too, it is the running that counts, not the
+ * scheduling.
+ *
+ *   waiting_for_slot and waiting_for_memory   From its arrival to the beginning of the iteration that first admits it.
+ *       Every request in the queue waits for memory from the beginning of an iteration whose scheduling preempted a
+ *       request, or refused the first of the waiting for want of free KV blocks though slots and budget were there. It
+ *       does so until the beginning of the next iteration; if that scheduling formed a static or dynamic batch, until
+ *       the end of the batch; and if aborts then leave too few requests for the next batch, until the engine begins to
+ *       wait for more. All other time is for a slot. A request that arrives while an iteration runs is in the queue
+ *       from the next iteration on: until then it waits for a slot.
+ *   prefill   From there until it decodes for the first time: until the end of the iteration that gives its first
+ *       token. It includes iterations in which others left it no tokens. With instant_prefill there is none.
+ *   decode and slowed_by_prefill   From there to its last token. Of each iteration, slowed_by_prefill has its duration
+ *       less what the model of time says for the same iteration without prefill: with prefill_tokens and
+ *       prefill_context 0, and everything else as it was; at least 0. If no request decodes in the iteration, since the
+ *       prefill of others took the budget, that is all of it. What is left is decode.
+ *   preempted   From the beginning of the iteration that preempted it until it next decodes. It waits again, for slot
+ *       or memory, and computes again what it had lost, and, if it was preempted before its first token, the rest of
+ *       its prompt. If all but the newest token is found in the prefix cache, it decodes at once.
+ *   held_in_batch   From its own last token to the end of its batch. 0 but for static and dynamic.
+ *
+ * A request that never ends is split up to the end of the run, summary.duration; one that arrives after that has 0 in
+ * all parts, and one that was rejected NaN. A time callback is asked a second time, right after the first, for each
+ * iteration that has both prefill and decodes, for what it would take without prefill. As doubles, parts below 104
+ * days are exact to the nanosecond.
+ * ================================================================================================================ */
+
+/**
+ * The parts of each request's time, in the order of the requests. The struct itself is only read; NULL columns are not
+ * wanted.
+ */
+typedef struct batching_attribution {
+    uint32_t struct_size;       /**< sizeof(batching_attribution) of the caller; set by the _init function. */
+    uint32_t reserved;          /**< Must be 0. */
+    int64_t capacity;           /**< Elements in each column; at least the count of the requests. */
+    double *waiting_for_slot;   /**< [capacity] seconds that it waited for a slot, for tokens of the budget, for the
+                                     iteration or the batch under way to end, or for a batch to form. */
+    double *waiting_for_memory; /**< [capacity] seconds in which no request was admitted for want of KV blocks. */
+    double *prefill;            /**< [capacity] seconds in which it prefilled. */
+    double *decode;            /**< [capacity] seconds in which it decoded, as long as without the prefill of others. */
+    double *slowed_by_prefill; /**< [capacity] seconds that the prefill of others added to those. */
+    double *preempted;         /**< [capacity] seconds from being preempted until it decoded again. */
+    double *held_in_batch;     /**< [capacity] seconds after its last token, in a batch that was not done. */
+} batching_attribution;
+
+batching_status batching_attribution_init(batching_attribution *attribution, uint32_t struct_size);
+
+/**
+ * What dominates the slowest: bands of requests by how long they took, one element a band. The struct itself is only
+ * read; NULL columns are not wanted. All but count are seconds, and 0 for a band without requests.
+ */
+typedef struct batching_attribution_bands {
+    uint32_t struct_size;       /**< sizeof(batching_attribution_bands) of the caller; set by the _init function. */
+    uint32_t reserved;          /**< Must be 0. */
+    int64_t capacity;           /**< Elements in each column; at least the number of bands. */
+    int64_t *count;             /**< [capacity] requests in the band. */
+    double *shortest;           /**< [capacity] the shortest time from arrival to end. */
+    double *longest;            /**< [capacity] the longest time from arrival to end. */
+    double *mean_total;         /**< [capacity] mean time from arrival to end: the sum of the parts. */
+    double *waiting_for_slot;   /**< [capacity] mean of this part, as all that follow. */
+    double *waiting_for_memory; /**< [capacity] */
+    double *prefill;            /**< [capacity] */
+    double *decode;             /**< [capacity] */
+    double *slowed_by_prefill;  /**< [capacity] */
+    double *preempted;          /**< [capacity] */
+    double *held_in_batch;      /**< [capacity] */
+} batching_attribution_bands;
+
+batching_status batching_attribution_bands_init(batching_attribution_bands *bands, uint32_t struct_size);
+
+/**
+ * Which parts of their time dominate the slowest requests: the means of the parts, for bands of requests by how long
+ * they took from arrival to end, which is the sum of their parts.
+ *
+ * The edge at percentile p is the smallest time that at least p % of the requests do not exceed: of N times in order,
+ * that at place ceil(N x p / 100), computed in double in that order; at p = 0 it is below all of them. Band i holds the
+ * requests above the edge at percentiles[i], and not above that at percentiles[i + 1]. So requests that took equally
+ * long are in the same band, and with 0 and 100 at the ends every request is in just one.
+ *
+ *   attribution  as batching_simulate has filled it; all columns are required where count is above 0. Requests with a
+ *                NaN are left out.
+ *   count        requests, in 0..BATCHING_COUNT_MAX.
+ *   status       [count] of the results: those that are not BATCHING_REQUEST_FINISHED are left out. NULL: none is.
+ *   percentiles  [band_count + 1] rising, each in [0, 100]: 0, 50, 90, 99, 100 are four bands.
+ *   band_count   in 0..1000.
+ *   bands        columns to fill.
+ *
+ * A mean is the exact sum of whole nanoseconds, divided in double by their number and by 1e9.
+ *
+ * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_CAPACITY if the columns of
+ * attribution have fewer elements than count, or those of bands fewer than band_count; BATCHING_ERROR_INVALID_ARGUMENT
+ * if a value is out of its range, or the parts of a request add up to more than BATCHING_TIME_MAX;
+ * BATCHING_ERROR_OUT_OF_MEMORY. Time: O(count). Memory: 32 KiB a band.
+ */
+batching_status batching_attribution_bands_calculate(const batching_attribution *attribution, int64_t count,
+                                                     const int32_t *status, const double *percentiles,
+                                                     int64_t band_count, const batching_attribution_bands *bands);
+
+/* ================================================================================================================
+ * Engine: your policy
+ *
+ * With BATCHING_POLICY_CUSTOM, policy_callback is asked at the beginning of each iteration. The view shows it a row for
+ * each request in the system. Its decision names the rows that compute and how many tokens each, and the rows that are
+ * preempted, in any order. A running row gets the KV blocks for its tokens. A waiting row that is given tokens is
+ * admitted, with blocks for them alone, and keeps its place among the running until it finishes or is preempted. A
+ * preempted row loses its blocks, and waits again to recompute all its tokens. A row that is not named goes on running
+ * without a token, or waiting. With decode_rest, though, every running row that decodes computes its one token unnamed:
+ * an iteration in which nothing happens is answered with one number.
+ *
+ * The decision is checked. The run ends with BATCHING_ERROR_INVALID_ARGUMENT, and a sentence that names the iteration,
+ * the element and the value, if
+ *   - a count is below 0, or above the rows that it can name; or a row is none of the view's;
+ *   - a row is named twice: scheduled, preempted, or one of each; or a row is preempted that does not run;
+ *   - a row is given less than 1 token, or more than it has yet to compute;
+ *   - all tokens together exceed max_num_batched_tokens, those of decode_rest included;
+ *   - more requests would run than max_num_seqs;
+ *   - more KV blocks are needed than are free once the preempted rows have given theirs back;
+ *   - a switch is neither 0 nor 1; or wait_until is no time after now, or stands beside anything else.
+ * A callback that returns anything but 0 stops the run: BATCHING_ERROR_CANCELLED.
+ *
+ * Where no row is scheduled or preempted, nothing happens before the next arrival; if none is left, the run ends with
+ * BATCHING_END_STUCK. A policy that answers with wait_until 1,000 times, and 100 times more for each request running,
+ * without a token or an arrival in between, counts as waiting for ever; so does one that preempts so often.
+ *
+ * max_num_seqs, max_num_batched_tokens, max_model_len, num_gpu_blocks, block_size, admit_oversized and instant_prefill
+ * hold for a policy of your own, too; queue_order, async_scheduling and enable_prefix_caching must be 0; the other
+ * settings of vllm and dynamic are not looked at. The callback is asked in the order of the iterations, at most once
+ * for each. A run of the same answers gives the same bytes, with logs or without.
+ *
+ * Asking costs about 40 ns beside the callback's own time, and, since the columns are kept from one iteration to the
+ * next, 0.3 ns for each running request and nothing for those that wait; an answer about 3 ns for each row that it
+ * names. Iterations that until_change covers cost what they do with the other policies.
+ * ================================================================================================================ */
+
+/**
+ * What the policy is shown when an iteration is scheduled: a row for each request in the system, and the limits.
+ *
+ * The first running_count rows run, in order of admission; the others wait: first the preempted ones, the one preempted
+ * last before the others, then those that never ran, in order of arrival. The columns are the library's: they are only
+ * read, and valid until the callback returns.
+ */
+typedef struct batching_policy_view {
+    uint32_t struct_size;            /**< sizeof(batching_policy_view) of the library. */
+    uint32_t reserved;               /**< 0. */
+    int64_t iteration;               /**< The iteration that is scheduled: 0, 1, 2, ... */
+    double time;                     /**< Seconds: now. */
+    int64_t count;                   /**< Rows: requests that have arrived and are neither rejected nor finished. */
+    int64_t running_count;           /**< Rows that run. */
+    const int64_t *request;          /**< [count] its index in the requests of the run; of a live engine, its id. */
+    const double *arrival_time;      /**< [count] seconds. */
+    const int32_t *prompt_tokens;    /**< [count] at least 1. */
+    const int32_t *generated_tokens; /**< [count] tokens generated. With prompt_tokens: N, its known tokens. */
+    const int64_t *computed_tokens;  /**< [count] C, the known tokens whose KV is there: 0 while it waits, or N - 1 with
+                                          instant_prefill. */
+    const int64_t *kv_blocks;        /**< [count] KV blocks that it holds: C / block_size, rounded up. 0 while it
+                                          waits. */
+    const int32_t *priority;         /**< [count] as given; lower is more urgent. */
+    const int64_t *tie_break;        /**< [count] as given; if none was given its index, or, of a live engine, how many
+                                          were submitted before it. */
+    const int32_t *oracle_output_tokens; /**< [count] tokens that it will have generated in the end. A policy that looks
+                                              here is an oracle: no real scheduler knows them. */
+    int64_t max_num_seqs;                /**< The most requests that run at once. */
+    int64_t max_num_batched_tokens;      /**< The most tokens of an iteration. */
+    int64_t kv_blocks_free;              /**< KV blocks that no request holds; INT64_MAX without a limit. */
+    int64_t kv_blocks_usable;            /**< KV blocks in all; INT64_MAX without a limit. */
+    int64_t block_size;                  /**< Tokens in a KV block. */
+} batching_policy_view;
+
+/**
+ * What the policy decides. Everything is 0 when the callback is asked; the columns are the library's, for the callback
+ * to write. A decision that is not valid ends a run, but not a live engine.
+ */
+typedef struct batching_policy_decision {
+    uint32_t struct_size;   /**< sizeof(batching_policy_decision) of the library. */
+    uint32_t reserved;      /**< 0. */
+    int64_t capacity;       /**< Elements of each column: the view's count. No more may be written. */
+    int64_t *scheduled_row; /**< [capacity] rows that compute, each once. Waiting ones are admitted, in this order. */
+    int32_t *scheduled_tokens; /**< [capacity] how many tokens: from 1 to the N - C that it has yet to compute. */
+    int64_t *preempted_row;    /**< [capacity] running rows that lose their KV blocks and wait again. */
+    int64_t scheduled_count;   /**< To be written: elements of scheduled_row and scheduled_tokens. */
+    int64_t preempted_count;   /**< To be written: elements of preempted_row. */
+    int32_t decode_rest;       /**< 1: every other running row that decodes computes its one token, too. */
+    int32_t until_change;      /**< 1: do not ask again while all running requests decode, none arrives or finishes, and
+                                    the KV blocks suffice: each then computes its one token. */
+    int32_t short_of_memory;   /**< 1: the requests that still wait lack KV blocks. Only batching_attribution looks at
+                                    it; an iteration that preempts counts as short in any case. */
+    uint32_t reserved_2;       /**< Must stay 0. */
+    double wait_until;         /**< Seconds, after now: where no row is scheduled or preempted, no iteration happens
+                                    before then, unless a request arrives. 0: no such time. */
+} batching_policy_decision;
+
+/* ================================================================================================================
+ * Live engine
+ *
+ * An engine that runs as its host's time goes by, as a twin of a real server: a router has one for each of its
+ * replicas. Requests are submitted while it runs, are aborted, or get another length. It tells what has happened, and,
+ * for a request that was not sent yet, what would happen.
+ *
+ *     batching_live_engine_submit(engine, &requests, NULL);         as requests arrive
+ *     batching_live_engine_advance(engine, now, 0);                 as time goes by
+ *     batching_live_engine_poll(engine, &events);                   which started, had a first token, finished
+ *     batching_live_engine_estimate(engine, &requests, &results);   and if I sent this one?
+ *
+ * The clock begins at 0, and is where batching_live_engine_advance has moved it. All that happens before it has been
+ * decided: an iteration that starts before the clock and ends after it is under way. What its end brings is told once
+ * the clock is there. Requests can be submitted in any order as long as none arrives before the clock: that is the
+ * horizon. A host that learns of its requests late keeps the clock that much behind.
+ *
+ * In whatever slices requests are submitted and the clock is moved, the decisions are those of batching_simulate with
+ * all of them, to the last bit. (Static batching starts a batch that is not full when no more requests will come: at
+ * batching_live_engine_advance to infinity.)
+ *
+ * Ids. The caller chooses the id of each request; an id is free again once its request has finished, was aborted or
+ * rejected.
+ *
+ * Events. They are kept until batching_live_engine_poll takes them, 24 bytes each. They are in order of time; at the
+ * same time in the order in which they happen. With async_scheduling the tokens of a request that is preempted, or that
+ * leaves after it was, may count the token that is on its way.
+ *
+ * Output lengths. What a real server will generate is not known: submit what is expected, and correct it with
+ * batching_live_engine_set_output_length as the request finishes earlier, or goes on longer. The engine knows the
+ * length; no policy looks at it but those that reserve memory or form batches by it (see "Engine").
+ *
+ * Your own policy. policy_callback is asked when, and shown what, it would be in batching_simulate with the same
+ * requests, in whatever slices; but the column request has the ids of submit. A wait_until may lie beyond where the
+ * clock stops: it is kept. What only a host can do counts as a change, as an arrival does: a request that is aborted
+ * leaves the rows, a corrected length stands in oracle_output_tokens, and both end until_change, wait_until and being
+ * stuck.
+ *
+ * Estimates and copies made by batching_live_engine_fork ask the same callbacks with the same user_data, about what
+ * would be; the request of an estimate has an id that no other has. A policy that decides by the view alone need not
+ * know. For a policy that remembers something from one call to the next, such as the service counters of fair queueing,
+ * the host keeps the two apart: it sets aside what policy_user_data points to before it calls
+ * batching_live_engine_estimate, or advances a copy, and puts it back afterwards. The same holds for the other
+ * callbacks.
+ *
+ * Memory. About 200 bytes a request in flight, and what "Engine" says; with policy_callback about 100 more for each
+ * that runs or waits. What was once needed is kept for later requests. KV blocks that were never in use take address
+ * space only. The first estimate makes a copy, which is kept, of all of it but the prefix cache, and room to note what
+ * an estimate changes in the cache: up to 84 bytes a KV block, of which only those are touched that an estimate has
+ * needed.
+ *
+ * Handles. One thread at a time uses a handle; a call on one that is in use, be it from one of its own callbacks,
+ * returns BATCHING_ERROR_BUSY, and does nothing. Different handles are independent. A call that fails for its arguments
+ * leaves the engine as it was. If a callback stops batching_live_engine_advance, or its answer is not valid, the answer
+ * has no effect; advance can be called again, and goes on where it was by asking again. After BATCHING_ERROR_OVERFLOW
+ * or BATCHING_ERROR_OUT_OF_MEMORY in it an engine can only be observed, polled and destroyed: every other call returns
+ * that error. A handle that was destroyed must not be used again, which cannot be noticed.
+ * ================================================================================================================ */
+
+/** A handle: see above. */
+typedef struct batching_live_engine batching_live_engine;
+
+/**
+ * Makes an engine, with its clock at 0.
+ *
+ *   config  NULL: all defaults. Its callbacks are called by advance and estimate, for as long as the engine lives.
+ *           time_limit and iteration_limit must be 0, and iteration_log, decision_log and attribution NULL.
+ *   engine  written: the new handle, for batching_live_engine_destroy. Must not be NULL.
+ *
+ * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_INVALID_ARGUMENT;
+ * BATCHING_ERROR_OUT_OF_MEMORY.
+ */
+batching_status batching_live_engine_create(const batching_engine_config *config, batching_live_engine **engine);
+
+/** Gives back what create, fork or load made. NULL is fine. BATCHING_ERROR_BUSY: it is in use, and still there. */
+batching_status batching_live_engine_destroy(batching_live_engine *engine);
+
+/**
+ * Submits requests: all of them, or, with an error, none. A request that can never be served is rejected when it
+ * arrives, which is an event and no error.
+ *
+ *   requests  copied. A NULL arrival_time means the clock, now. hash_block_size and hash_covers_output must be the same
+ *             for all that have hash_ids. Where there is an abort_time, all must be NaN: batching_live_engine_abort
+ *             says which request leaves. Without max_tokens they are always the output length, also once that was
+ *             corrected.
+ *   ids       [requests->count] any, but none that is in flight. NULL: the id of each request is the number of requests
+ *             submitted before it.
+ *
+ * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_BUSY; BATCHING_ERROR_INVALID_ARGUMENT
+ * if a value is out of its range, an id is in flight, or an arrival before the clock; BATCHING_ERROR_OVERFLOW if there
+ * would be more than 2^62 requests in all; BATCHING_ERROR_OUT_OF_MEMORY.
+ *
+ * Time: O(1) a request, a sort for those that are not given in order of arrival, and O(1) for each pending request that
+ * arrives after the first of them. Memory: see above; 8 bytes a hash id.
+ */
+batching_status batching_live_engine_submit(batching_live_engine *engine, const batching_requests *requests,
+                                            const int64_t *ids);
+
+/**
+ * Moves the clock on, and does what happens until then.
+ *
+ *   time        seconds. If the clock is there already, nothing happens. INFINITY: until nothing is left to do, and
+ *               no more requests come; the clock is then at the end of the last iteration.
+ *   iterations  the most iterations that it schedules; the clock is then where the next would be. 0: no limit.
+ *
+ * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_BUSY; BATCHING_ERROR_INVALID_ARGUMENT;
+ * BATCHING_ERROR_CANCELLED; BATCHING_ERROR_OVERFLOW (of an engine that has run 2^62 iterations: nothing is done, and
+ * it stays usable); BATCHING_ERROR_OUT_OF_MEMORY.
+ *
+ * Time: as batching_simulate.
+ */
+batching_status batching_live_engine_advance(batching_live_engine *engine, double time, int64_t iterations);
+
+/** What happened: the first count rows are written. NULL columns are not wanted. */
+typedef struct batching_live_engine_events {
+    uint32_t struct_size; /**< sizeof(batching_live_engine_events) of the caller; set by the _init function. */
+    uint32_t reserved;    /**< Must be 0. */
+    int64_t capacity;     /**< Elements in each column; at least 0. */
+    int64_t count;        /**< Written: rows. */
+    int64_t remaining;    /**< Written: events that are kept for the next call. */
+    double *time;         /**< [capacity] seconds. */
+    int64_t *request;     /**< [capacity] the id of the request. */
+    int32_t *event;       /**< [capacity] BATCHING_EVENT_ADMITTED, _RESUMED, _PREEMPTED, _FIRST_TOKEN, _FINISHED,
+                               _ABORTED or _REJECTED. */
+    int32_t *tokens;      /**< [capacity] admitted, resumed: found in the prefix cache; rejected: its
+                               BATCHING_REQUEST_... status; otherwise: tokens that it has generated. */
+} batching_live_engine_events;
+
+batching_status batching_live_engine_events_init(batching_live_engine_events *events, uint32_t struct_size);
+
+/** It has its first token. (The other events are those of batching_decision_log.) */
+#define BATCHING_EVENT_FIRST_TOKEN 450
+
+/** Takes the oldest events that were not taken yet, as many as there is room for. events must not be NULL. */
+batching_status batching_live_engine_poll(batching_live_engine *engine, batching_live_engine_events *events);
+
+/**
+ * A request leaves, with all that it holds: its client is gone. If it runs, it leaves at the end of the iteration under
+ * way, before the output of that is processed: the token under way is lost, also if it is the last, and slot and KV
+ * blocks are free for the iteration that is scheduled next. If it waits, it leaves at once. In a static or dynamic
+ * batch its place stays empty until the batch is done.
+ *
+ * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_BUSY; BATCHING_ERROR_INVALID_ARGUMENT if it is not in flight;
+ * BATCHING_ERROR_OUT_OF_MEMORY.
+ *
+ * Time: O(1), taken over many, and O(1) a KV block that it holds; O(log(waiting)) in a queue other than by arrival;
+ * O(running + waiting) with policy_callback, whose rows close up.
+ */
+batching_status batching_live_engine_abort(batching_live_engine *engine, int64_t request);
+
+/**
+ * How many tokens a request will have generated in the end; at least 1. If it has as many, it has finished: now, or, if
+ * it runs, at the end of the iteration under way, with what it has then: of several calls until then the last holds.
+ * max_model_len holds.
+ *
+ * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_BUSY; BATCHING_ERROR_INVALID_ARGUMENT if it is not in flight,
+ * could never be served with so many, was given fewer max_tokens, runs in a static or dynamic batch, or, with
+ * async_scheduling, has its last token on its way; BATCHING_ERROR_CAPACITY if orca cannot reserve more blocks for it.
+ *
+ * Time: as batching_live_engine_abort, and O(1) for each request that leaves at the end of the iteration under way.
+ */
+batching_status batching_live_engine_set_output_length(batching_live_engine *engine, int64_t request,
+                                                       int32_t output_length);
+
+/** What an engine holds now, as of its clock. */
+typedef struct batching_live_engine_state {
+    uint32_t struct_size;     /**< sizeof(batching_live_engine_state) of the caller; set by the _init function. */
+    uint32_t reserved;        /**< Must be 0. */
+    double clock;             /**< Seconds. */
+    int64_t submitted;        /**< Requests ever submitted: the sum of the next six. */
+    int64_t pending;          /**< Requests that have not arrived yet. */
+    int64_t waiting;          /**< Requests that wait, preempted ones included. */
+    int64_t running;          /**< Requests that run. */
+    int64_t finished;         /**< Requests that have finished. */
+    int64_t rejected;         /**< Requests that were rejected. */
+    int64_t aborted;          /**< Requests that were aborted. */
+    int64_t tokens_in_flight; /**< Tokens of the running whose KV is there; those of the iteration under way are not. */
+    int64_t kv_blocks_used;   /**< KV blocks in use, those for the iteration under way included. */
+    int64_t kv_blocks_usable; /**< KV blocks in all; -1: no limit. */
+    int64_t iterations;       /**< Iterations that have begun. */
+    int64_t preemptions;      /**< Preemptions so far. */
+    double next_iteration_end; /**< Seconds: when the iteration under way ends. NaN: none is. */
+    int32_t is_stuck;          /**< 1: there are requests, but nothing goes on until one arrives or leaves. */
+    uint32_t reserved_2;       /**< 0. */
+    int64_t events;            /**< Events that were not polled. */
+} batching_live_engine_state;
+
+batching_status batching_live_engine_state_init(batching_live_engine_state *state, uint32_t struct_size);
+
+/** What it holds now. state is filled; it must not be NULL. Time: O(1), and O(1) for each request that prefills. */
+batching_status batching_live_engine_observe(batching_live_engine *engine, batching_live_engine_state *state);
+
+/**
+ * What would become of each of `requests` if it came, and no other; the engine stays as it is. TTFT is its
+ * first_token_time - its arrival.
+ *
+ *   requests  as for submit.
+ *   results   start_time, first_token_time, end_time, tokens_generated and status are written, if wanted.
+ *
+ * Errors: those of submit and advance, but the engine stays usable; BATCHING_ERROR_CAPACITY.
+ *
+ * Time: a copy of what is in flight, and what it takes to run that to the end of the request. With prefix caching the
+ * cache is not copied: what the run changes in it is undone. As long as any request waits, or is to come, it is run as
+ * batching_live_engine_advance would; from then on, unless KV blocks run out or time_callback is asked, blocks are only
+ * counted, as without a cache. Callbacks are called; where blocks run out after all, progress_callback for the same
+ * iterations again.
+ */
+batching_status batching_live_engine_estimate(batching_live_engine *engine, const batching_requests *requests,
+                                              const batching_results *results);
+
+/**
+ * Makes an independent copy, for a what-if. It has no events to tell yet. Its callbacks are the same.
+ *
+ *   copy  written: the new handle, for batching_live_engine_destroy. Must not be NULL.
+ *
+ * Time: a copy of what is in flight, and with prefix caching of the cache, 40 bytes for each KV block that was ever in
+ * use, at the speed of memory.
+ */
+batching_status batching_live_engine_fork(batching_live_engine *engine, batching_live_engine **copy);
+
+/**
+ * The whole engine as bytes: its configuration, all that is in flight or in the prefix cache, and the events that were
+ * not polled. The same state gives the same bytes, in whatever process; they are little-endian, and carry a version and
+ * a checksum. Callbacks and their user_data are not among them.
+ *
+ *   buffer    [capacity] written, or NULL.
+ *   capacity  bytes; at least 0.
+ *   needed    written, also when capacity is too small: how many bytes there are. NULL: not wanted.
+ *
+ * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_BUSY; BATCHING_ERROR_CAPACITY if they do not fit; with a NULL
+ * buffer only needed is written, and that is no error. BATCHING_ERROR_OUT_OF_MEMORY.
+ *
+ * Size: about 90 bytes a request in flight, 24 an event, 8 a hash id; 4 a KV block in use, and 16 one with content,
+ * with prefix caching. Time: O(that).
+ */
+batching_status batching_live_engine_save(batching_live_engine *engine, uint8_t *buffer, int64_t capacity,
+                                          int64_t *needed);
+
+/**
+ * Makes an engine that goes on as the one that was saved would have, to the last bit.
+ *
+ *   bytes      [size] what batching_live_engine_save wrote. It may lie anywhere; it is not needed afterwards.
+ *   callbacks  of it are taken: time_callback and policy_callback, which are required where the engine that was saved
+ *              had them, and progress_callback with progress_interval; nothing else of it is looked at. NULL: none.
+ *   engine     written: the new handle, for batching_live_engine_destroy. Must not be NULL.
+ *
+ * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_INVALID_ARGUMENT if they are not what
+ * batching_live_engine_save of this version wrote, or were changed since; BATCHING_ERROR_OUT_OF_MEMORY.
+ *
+ * Time and memory: O(size), and at most 1 MB for block_size, whatever the bytes say; address space as
+ * batching_live_engine_create.
+ */
+batching_status batching_live_engine_load(const uint8_t *bytes, int64_t size, const batching_engine_config *callbacks,
+                                          batching_live_engine **engine);
+
+/* ================================================================================================================
+ * Accumulator
  *
  * Measures live traffic: it is told the events of requests as they happen, one at a time or in columns, and gives at
  * any moment the metrics of a sliding window and of all since the start. Its memory is fixed when it is created.
@@ -1369,17 +1712,17 @@ batching_status batching_workload_hashes_generate(const batching_workload *workl
  * once the request has finished or failed. Events of different requests may come in any order, however late. Those of
  * one request must not go back in time; equal times are fine.
  *
- * Metrics. Those of section 8 by the convention vllm, of the requests that ended: a request is measured when it
- * finishes. One that failed is counted as failed, and gives no sample, whatever was told of it before. Of one that
- * finished, output_length is the sum of what its tokens events brought, and each event with tokens is one of its token
- * times, however many tokens came with it: each gap between two is one sample of ITL. Its end is when it finished, so
- * tell that at the time of its last token, as vLLM's client does. It has a queue time if it was told that it started.
- * SLOs are fixed when the accumulator is made.
+ * Metrics. Those of "Serving metrics" by the convention vllm, of the requests that ended: a request is measured when it
+ * finishes. A request that failed is counted as failed, and gives no sample, whatever was told of it before. Of a
+ * request that finished, output_length is the sum of what its tokens events brought, and each event with tokens is one
+ * of its token times, however many tokens came with it: each gap between two is one sample of ITL. Its end is when it
+ * finished, so tell that at the time of its last token, as vLLM's client does. It has a queue time if it was told that
+ * it started. SLOs are fixed when the accumulator is made.
  *
  * Window. The clock is the latest time of any event or batching_accumulator_advance; it does not tick by itself. Time
  * is cut into slots of window / slot_count, from 0 on. The window is the slot of the clock and the slot_count - 1
  * before it, so it covers the last window seconds less what is still to come of the newest slot. A request belongs to
- * the slot in which it finished or failed. One that does so before the window counts since the start only.
+ * the slot in which it finished or failed. A request that does so before the window counts since the start only.
  *
  * Percentiles. Up to 1,024 samples are kept, and give exact percentiles. Of more, a histogram is kept with 512 bins for
  * each power of two nanoseconds (as DDSketch, Masson et al., VLDB 2019, but with bins that are linear within a power of
@@ -1388,7 +1731,7 @@ batching_status batching_workload_hashes_generate(const batching_workload *workl
  * rounded to a double; only the quotients (TPOT, normalized latency) are rounded once more before, to 2^-24 ns.
  *
  * Merging. What accumulators of several threads, processes or machines say of different requests adds up to exactly
- * what one accumulator would say of all of them, to the last byte of batching_accumulator_serialize: however the
+ * what one accumulator would say of all of them, to the last byte of batching_accumulator_save: however the
  * requests are split, and in whatever order the parts are merged.
  *
  * Handles. One thread at a time uses a handle; a call on one that is in use returns BATCHING_ERROR_BUSY, and does
@@ -1414,6 +1757,81 @@ typedef struct batching_accumulator_config {
     double slo_e2e;       /**< Seconds. 0: no SLO. */
 } batching_accumulator_config;
 
+batching_status batching_accumulator_config_init(batching_accumulator_config *config, uint32_t struct_size);
+
+/**
+ * Makes an accumulator.
+ *
+ *   config       NULL: all defaults.
+ *   accumulator  written: the new handle, for batching_accumulator_destroy. Must not be NULL.
+ *
+ * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_INVALID_ARGUMENT;
+ * BATCHING_ERROR_OUT_OF_MEMORY.
+ *
+ * Memory: 730 kB a slot, 1.6 MB, about 340 bytes for each of max_requests, and 8 for each of max_gaps. It is
+ * zeroed by the system: what no request has touched takes address space only. Slots whose latencies lie within
+ * few powers of two take some 10 to 100 kB.
+ */
+batching_status batching_accumulator_create(const batching_accumulator_config *config,
+                                            batching_accumulator **accumulator);
+
+/** Gives back what create or load made. NULL is fine. BATCHING_ERROR_BUSY: it is in use, and still there. */
+batching_status batching_accumulator_destroy(batching_accumulator *accumulator);
+
+/*
+ * One event: see above. Errors of all five: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_BUSY;
+ * BATCHING_ERROR_INVALID_ARGUMENT if a time or a value is out of its range, the time is before that of the last event
+ * of the request, its id is not in flight (arrived: is), it has already started or has tokens (started), or it would
+ * have more than 2147483647 tokens; BATCHING_ERROR_CAPACITY if there are already max_requests (arrived) or max_gaps
+ * (tokens); BATCHING_ERROR_OVERFLOW if there would be more than 2^62 tokens or gaps between them, or 2^40 requests, in
+ * all (arrived), or more than 4294967295 samples in one slot (finished).
+ *
+ * Time: O(1), and O(1) more for each of its gaps when a request finishes, and for each slot of the window that ended
+ * since the last one did. Allocates nothing.
+ */
+
+/** A request arrived. prompt_tokens: at least 0. */
+batching_status batching_accumulator_arrived(batching_accumulator *accumulator, int64_t request, double time,
+                                             int32_t prompt_tokens);
+
+/** A request joined a batch. */
+batching_status batching_accumulator_started(batching_accumulator *accumulator, int64_t request, double time);
+
+/** Tokens came. tokens: how many; at least 0. */
+batching_status batching_accumulator_tokens(batching_accumulator *accumulator, int64_t request, double time,
+                                            int32_t tokens);
+
+/** It finished by itself: the end of the text, or a stop string. */
+#define BATCHING_FINISHED_STOP 0
+/** It finished at a limit on its length. */
+#define BATCHING_FINISHED_LENGTH 100
+
+/** A request finished. reason: BATCHING_FINISHED_... */
+batching_status batching_accumulator_finished(batching_accumulator *accumulator, int64_t request, double time,
+                                              int32_t reason);
+
+/** It failed for another reason than the next. */
+#define BATCHING_FAILED_ERROR 0
+/** It was aborted: its client left. */
+#define BATCHING_FAILED_ABORT 100
+
+/** A request failed. reason: BATCHING_FAILED_... */
+batching_status batching_accumulator_failed(batching_accumulator *accumulator, int64_t request, double time,
+                                            int32_t reason);
+
+/** Many events, in the order in which they are told. */
+typedef struct batching_accumulator_events {
+    uint32_t struct_size;   /**< sizeof(batching_accumulator_events) of the caller; set by the _init function. */
+    uint32_t reserved;      /**< Must be 0. */
+    int64_t count;          /**< Events in each column, in 0..BATCHING_COUNT_MAX. A column may be NULL where it is 0. */
+    const int32_t *event;   /**< [count] what happened: BATCHING_ACCUMULATOR_ARRIVED and so on. NULL: all TOKENS. */
+    const int64_t *request; /**< [count] the id of its request. Required. */
+    const double *time;     /**< [count] seconds. Required. */
+    const int32_t *value;   /**< [count] see there. NULL: all 1. Required unless event is NULL. */
+} batching_accumulator_events;
+
+batching_status batching_accumulator_events_init(batching_accumulator_events *events, uint32_t struct_size);
+
 /** It arrived; value: its prompt tokens. */
 #define BATCHING_ACCUMULATOR_ARRIVED 100
 /** It started: it joined a batch; value: 0. */
@@ -1425,30 +1843,19 @@ typedef struct batching_accumulator_config {
 /** It failed; value: why, BATCHING_FAILED_... */
 #define BATCHING_ACCUMULATOR_FAILED 500
 
-/** It finished by itself: the end of the text, or a stop string. */
-#define BATCHING_FINISHED_STOP 0
-/** It finished at a limit on its length. */
-#define BATCHING_FINISHED_LENGTH 100
-/** It failed for another reason than the next. */
-#define BATCHING_FAILED_ERROR 0
-/** It was aborted: its client left. */
-#define BATCHING_FAILED_ABORT 100
+/**
+ * Many events, as if told one after the other, up to the first that is in error.
+ *
+ *   events    in the order in which they are told; must not be NULL.
+ *   accepted  written, in error too: how many were taken, and so the index of the one in error. NULL: not wanted.
+ *
+ * Errors: those of the events, and BATCHING_ERROR_STRUCT_SIZE.
+ */
+batching_status batching_accumulator_add(batching_accumulator *accumulator, const batching_accumulator_events *events,
+                                         int64_t *accepted);
 
-/** Many events, in the order in which they are told. */
-typedef struct batching_accumulator_events {
-    uint32_t struct_size;   /**< sizeof(batching_accumulator_events) of the caller; set by the _init function. */
-    uint32_t reserved;      /**< Must be 0. */
-    int64_t count;          /**< Events in each column, in 0..BATCHING_COUNT_MAX. A column may be NULL where it is 0. */
-    const int32_t *event;   /**< [count] BATCHING_ACCUMULATOR_ARRIVED and so on. NULL: all TOKENS. */
-    const int64_t *request; /**< [count] the id of its request. Required. */
-    const double *time;     /**< [count] seconds. Required. */
-    const int32_t *value;   /**< [count] see there. NULL: all 1. Required unless event is NULL. */
-} batching_accumulator_events;
-
-/** All since the start. */
-#define BATCHING_ACCUMULATOR_START 0
-/** The sliding window. */
-#define BATCHING_ACCUMULATOR_WINDOW 100
+/** Moves the clock on to `time` without an event, if it is not there yet. */
+batching_status batching_accumulator_advance(batching_accumulator *accumulator, double time);
 
 /** What an accumulator holds now. */
 typedef struct batching_accumulator_state {
@@ -1463,78 +1870,24 @@ typedef struct batching_accumulator_state {
     int64_t gaps;         /**< Gaps between tokens of requests in flight: see max_gaps. */
 } batching_accumulator_state;
 
-batching_status batching_accumulator_config_init(batching_accumulator_config *config, uint32_t struct_size);
-batching_status batching_accumulator_events_init(batching_accumulator_events *events, uint32_t struct_size);
 batching_status batching_accumulator_state_init(batching_accumulator_state *state, uint32_t struct_size);
 
-/**
- * Makes an accumulator.
- *
- *   config       NULL: all defaults.
- *   accumulator  written: the new handle, for batching_accumulator_destroy. Must not be NULL.
- *
- * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_INVALID_ARGUMENT;
- * BATCHING_ERROR_OUT_OF_MEMORY.
- *
- * Memory: 730 kB a slot, 1.6 MB, 400 to 530 bytes for each of max_requests, and 8 for each of max_gaps. It is
- * zeroed by the system: what no request has touched takes address space only. Slots whose latencies lie within
- * few powers of two take some 10 to 100 kB.
- */
-batching_status batching_accumulator_create(const batching_accumulator_config *config,
-                                            batching_accumulator **accumulator);
-
-/** Gives back what create or deserialize made. NULL is fine. BATCHING_ERROR_BUSY: it is in use, and still there. */
-batching_status batching_accumulator_destroy(batching_accumulator *accumulator);
-
-/*
- * One event: see above. Errors of all five: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_BUSY;
- * BATCHING_ERROR_INVALID_ARGUMENT if a time or a value is out of its range, the time is before that of the last event
- * of the request, its id is not in flight (arrived: is), it has already started or has tokens (started), or it would
- * have more than 2147483647 tokens; BATCHING_ERROR_CAPACITY if there are already max_requests (arrived) or max_gaps
- * (tokens); BATCHING_ERROR_OVERFLOW if there would be more than 2^62 tokens or 2^40 requests in all (arrived), or more
- * than 4294967295 samples in one slot (finished).
- *
- * Time: O(1), and O(1) more for each of its gaps when a request finishes. Allocates nothing.
- */
-
-/** A request arrived. prompt_tokens: at least 0. */
-batching_status batching_accumulator_arrived(batching_accumulator *accumulator, int64_t request, double time,
-                                             int32_t prompt_tokens);
-/** A request joined a batch. */
-batching_status batching_accumulator_started(batching_accumulator *accumulator, int64_t request, double time);
-/** Tokens came. tokens: how many; at least 0. */
-batching_status batching_accumulator_tokens(batching_accumulator *accumulator, int64_t request, double time,
-                                            int32_t tokens);
-/** A request finished. reason: BATCHING_FINISHED_... */
-batching_status batching_accumulator_finished(batching_accumulator *accumulator, int64_t request, double time,
-                                              int32_t reason);
-/** A request failed. reason: BATCHING_FAILED_... */
-batching_status batching_accumulator_failed(batching_accumulator *accumulator, int64_t request, double time,
-                                            int32_t reason);
-
-/**
- * Many events, as if told one after the other, up to the first that is in error.
- *
- *   accepted  written, in error too: how many were taken, and so the index of the one in error. NULL: not wanted.
- *
- * Errors: those of the events, and BATCHING_ERROR_STRUCT_SIZE.
- */
-batching_status batching_accumulator_add(batching_accumulator *accumulator, const batching_accumulator_events *events,
-                                         int64_t *accepted);
-
-/** Moves the clock on to `time` without an event, if it is not there yet. */
-batching_status batching_accumulator_advance(batching_accumulator *accumulator, double time);
-
 /** What it holds now. state is filled; it must not be NULL. */
-batching_status batching_accumulator_state_read(batching_accumulator *accumulator, batching_accumulator_state *state);
+batching_status batching_accumulator_observe(batching_accumulator *accumulator, batching_accumulator_state *state);
+
+/** All since the start. */
+#define BATCHING_ACCUMULATOR_START 0
+/** The sliding window. */
+#define BATCHING_ACCUMULATOR_WINDOW 100
 
 /**
- * The metrics of the requests that ended: see section 8.
+ * The metrics of the requests that ended: see "Serving metrics". Requests in flight are in no figure: tell
+ * batching_accumulator_failed of each once no answer will come, as when a run is cut short.
  *
  *   scope    BATCHING_ACCUMULATOR_START or BATCHING_ACCUMULATOR_WINDOW.
- *   options  which percentiles, by which method; and the duration: if that is 0, it is from the first arrival or the
- *            begin of the window, whichever is later, to the clock. The convention must be vllm, and the SLOs 0: they
- *            are those of the accumulator. NULL: no percentiles.
+ *   config   which percentiles, by which method; and the duration: if that is 0, it is from the first arrival or the
+ *            begin of the window, whichever is later, to the clock. The convention must be vllm, and all slo_ fields
+ *            0: they are those of the accumulator. NULL: no percentiles.
  *   metrics  written; must not be NULL.
  *
  * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_BUSY;
@@ -1543,7 +1896,8 @@ batching_status batching_accumulator_state_read(batching_accumulator *accumulato
  * Time: O(slot_count + the bins in use): 0.01 to 1 ms a distribution.
  */
 batching_status batching_accumulator_measure(batching_accumulator *accumulator, int32_t scope,
-                                             const batching_metrics_options *options, batching_metrics *metrics);
+                                             const batching_serving_metrics_config *config,
+                                             batching_serving_metrics *metrics);
 
 /**
  * Adds what `other` was told to `accumulator`; `other` stays as it is. Requests in flight are taken over, too: from
@@ -1565,15 +1919,19 @@ batching_status batching_accumulator_merge(batching_accumulator *accumulator, ba
  *
  * Errors: BATCHING_ERROR_CAPACITY if they do not fit; with a NULL buffer only needed is written, and that is no error.
  */
-batching_status batching_accumulator_serialize(batching_accumulator *accumulator, uint8_t *buffer, int64_t capacity,
-                                               int64_t *needed);
+batching_status batching_accumulator_save(batching_accumulator *accumulator, uint8_t *buffer, int64_t capacity,
+                                          int64_t *needed);
 
 /**
- * Makes an accumulator from bytes. What batching_accumulator_serialize did not write, or was changed since, is
+ * Makes an accumulator from bytes. What batching_accumulator_save did not write, or was changed since, is
  * BATCHING_ERROR_INVALID_ARGUMENT.
+ *
+ *   bytes        [size] what batching_accumulator_save wrote; it is not needed afterwards.
+ *   accumulator  written: the new handle, for batching_accumulator_destroy. Must not be NULL.
+ *
+ * Time: O(size). Memory: as for batching_accumulator_create, of which no more is touched than the bytes fill.
  */
-batching_status batching_accumulator_deserialize(const uint8_t *bytes, int64_t size,
-                                                 batching_accumulator **accumulator);
+batching_status batching_accumulator_load(const uint8_t *bytes, int64_t size, batching_accumulator **accumulator);
 
 /**
  * Everything since the start in the Prometheus text format (0.0.4), by the names and with the buckets of vLLM 0.33's
@@ -1596,11 +1954,12 @@ batching_status batching_accumulator_deserialize(const uint8_t *bytes, int64_t s
  *   vllm:request_prefill_time_seconds      those with both: first token - start
  *   vllm:request_inference_time_seconds    those with both: last token - start
  *
- *   model_name, engine  labels, UTF-8; escaped as the format asks. Must not be NULL.
- *   max_model_len       the buckets of the token counts, 1, 2, 5, 10, ..., go up to it; at least 1. 0: 2000000000.
- *   buffer              [capacity] written with a 0 at the end, or NULL.
- *   capacity            bytes; at least 0.
- *   needed              written, also when capacity is too small: bytes, the 0 at the end included. NULL: not wanted.
+ *   model_name     label, UTF-8; escaped as the format asks. Must not be NULL.
+ *   engine         label, as model_name.
+ *   max_model_len  the buckets of the token counts, 1, 2, 5, 10, ..., go up to it; at least 1. 0: 2000000000.
+ *   buffer         [capacity] written with a 0 at the end, or NULL.
+ *   capacity       bytes; at least 0.
+ *   needed         written, also when capacity is too small: bytes, the 0 at the end included. NULL: not wanted.
  *
  * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_BUSY; BATCHING_ERROR_INVALID_ARGUMENT if a label is not UTF-8;
  * BATCHING_ERROR_CAPACITY if it does not fit; with a NULL buffer only needed is written, and that is no error.
@@ -1610,236 +1969,55 @@ batching_status batching_accumulator_prometheus(batching_accumulator *accumulato
                                                 int64_t capacity, int64_t *needed);
 
 /* ================================================================================================================
- * 12. Live engine
+ * Hosts
  *
- * An engine of section 6 that runs as its host's time goes by, as a twin of a real server: a router has one for each of
- * its replicas. Requests are submitted while it runs, leave, or get another length; it tells what has happened, and,
- * for a request that was not sent yet, what would.
+ * What a program that lives long, has many threads or loads other versions of the library should know.
  *
- *     batching_engine_submit(engine, &requests, NULL);   as requests arrive
- *     batching_engine_advance(engine, now, 0);           as time goes by
- *     batching_engine_poll(engine, &events);             who started, had a first token, finished
- *     batching_engine_estimate(engine, &requests, &results);   and if I sent this one?
+ * Versions of structs. struct_size tells the library which fields your program was compiled with. A library newer than
+ * its caller treats the fields that the caller does not know as 0, which means their default. A library older than its
+ * caller accepts the longer struct only if the fields that it does not know are all 0, and otherwise returns
+ * BATCHING_ERROR_STRUCT_SIZE.
  *
- * The clock is where batching_engine_advance has moved it, and begins at 0. All that happens before it has been
- * decided: an iteration that starts before the clock and ends after it is under way. What its end brings is told once
- * the clock is there. Requests can be submitted in any order as long as none arrives before the clock: that is the
- * horizon. A host whose requests reach it late keeps the clock so much behind.
+ * Memory. A call whose allocation fails returns BATCHING_ERROR_OUT_OF_MEMORY: no output was written, handles are as
+ * before the call, and it can be made again. There are two exceptions: batching_simulate may have written some of its
+ * columns, and an engine whose batching_live_engine_advance ran out of memory on its way can only be observed, polled
+ * and destroyed. What the runtime of the library needs once is made as the library is loaded.
  *
- * In whatever slices requests are submitted and the clock is moved, the decisions are those of batching_simulate with
- * all of them, to the last bit. (Static batching starts a batch that is not full when nothing more will come: at
- * batching_engine_advance to infinity.)
+ * Processes. After fork() the child may call any function, whatever the threads of its parent were doing; its handles
+ * are copies. A handle that another thread was using just then stays BATCHING_ERROR_BUSY in the child.
  *
- * Ids. The caller chooses what a request is called; an id is free again once its request has finished, was aborted or
- * rejected.
- *
- * Events. They are kept until batching_engine_poll takes them, 24 bytes each. In order of time; at the same time in the
- * order in which they happen.
- *
- * Output lengths. What a real server will generate is not known: submit what is expected, and correct it as the request
- * finishes earlier, or goes on longer, with batching_engine_set_output_length. What is submitted, or corrected, is
- * known to the engine; its policy does not look at it, but for those that section 6 names.
- *
- * Your own policy. policy_callback is asked when, and shown what, it would be in batching_simulate with the same
- * requests, in whatever slices; but the column request has the ids of submit. A wait_until may lie beyond where the
- * clock stops: it is kept. What only a host can do is a change as an arrival is: whoever is aborted leaves its rows, a
- * corrected length stands in oracle_output_tokens, and both end until_change, wait_until and being stuck. Estimates and
- * copies made by batching_engine_fork ask the same policy_callback with the same policy_user_data, about what would be;
- * the request of an estimate has an id that no other has. A policy that decides by the view alone need not know. For
- * one that remembers something from one call to the next, such as the service counters of fair queueing, the host keeps
- * the two apart: it sets aside what policy_user_data points to before it calls batching_engine_estimate, or advances a
- * copy, and puts it back afterwards. The same holds for the other callbacks.
- *
- * Memory. About 200 bytes a request in flight, and what section 6 says; with policy_callback about 100 more for each
- * that runs or waits. What was once needed is kept for those to come. The first estimate makes a copy of all of it but
- * the prefix cache, which is kept as well, with room to note what it changes in that: up to 84 bytes a KV block, of
- * which only those are touched that an estimate has needed.
- *
- * Handles. One thread at a time uses a handle; a call on one that is in use, be it from one of its own callbacks,
- * returns BATCHING_ERROR_BUSY, and does nothing. Different handles are independent. A call that fails for its arguments
- * leaves the engine as it was. If a callback stops batching_engine_advance, or its answer is not valid, nothing is done
- * of that answer; advance can be called again, and goes on where it was by asking again. After BATCHING_ERROR_OVERFLOW
- * or BATCHING_ERROR_OUT_OF_MEMORY in it an engine can only be observed, polled and destroyed: every other call returns
- * that error. A handle that was destroyed must not be used again, which cannot be noticed.
+ * Floating-point mode. Every call computes in the standard mode (to nearest, subnormal numbers kept, no exception
+ * trapped), whatever rounding (fesetround) or flushing of subnormal numbers (-ffast-math) the calling thread has set. A
+ * callback runs in the thread's own mode, which it has again when the call returns. A call may raise the status flags
+ * of exceptions, as any arithmetic does, and clears none.
  * ================================================================================================================ */
 
-/** A handle: see above. */
-typedef struct batching_engine batching_engine;
-
-/** It has its first token. (The other events are those of batching_decision_log.) */
-#define BATCHING_EVENT_FIRST_TOKEN 450
-/** It was aborted. */
-#define BATCHING_EVENT_ABORTED 610
-
-/** What happened: the first count rows are written. NULL columns are not wanted. */
-typedef struct batching_engine_events {
-    uint32_t struct_size; /**< sizeof(batching_engine_events) of the caller; set by the _init function. */
-    uint32_t reserved;    /**< Must be 0. */
-    int64_t capacity;     /**< Elements in each column; at least 0. */
-    int64_t count;        /**< Written: rows. */
-    int64_t remaining;    /**< Written: events that are kept for the next call. */
-    double *time;         /**< [capacity] seconds. */
-    int64_t *request;     /**< [capacity] the id of the request. */
-    int32_t *event;       /**< [capacity] BATCHING_EVENT_ADMITTED, _RESUMED, _PREEMPTED, _FIRST_TOKEN, _FINISHED,
-                               _ABORTED or _REJECTED. */
-    int32_t *tokens; /**< [capacity] admitted, resumed: found in the prefix cache; rejected: its BATCHING_REQUEST_...
-                          status; otherwise: tokens that it has generated. */
-} batching_engine_events;
-
-/** What an engine holds now, as of its clock. */
-typedef struct batching_engine_state {
-    uint32_t struct_size;     /**< sizeof(batching_engine_state) of the caller; set by the _init function. */
-    uint32_t reserved;        /**< Must be 0. */
-    double clock;             /**< Seconds. */
-    int64_t submitted;        /**< Requests ever submitted: the sum of the next six. */
-    int64_t pending;          /**< Requests that have not arrived yet. */
-    int64_t waiting;          /**< Requests that wait, those preempted included. */
-    int64_t running;          /**< Requests that run. */
-    int64_t finished;         /**< Requests that have finished. */
-    int64_t rejected;         /**< Requests that were rejected. */
-    int64_t aborted;          /**< Requests that were aborted. */
-    int64_t tokens_in_flight; /**< Tokens of the running whose KV is there; those of the iteration under way are not. */
-    int64_t kv_blocks_used;   /**< KV blocks in use, those for the iteration under way included. */
-    int64_t kv_blocks_usable; /**< KV blocks in all; -1: no limit. */
-    int64_t iterations;       /**< Iterations that have begun. */
-    int64_t preemptions;      /**< Preemptions so far. */
-    double next_iteration_end; /**< Seconds: when the iteration under way ends. NaN: none is. */
-    int32_t is_stuck;          /**< 1: there are requests, but nothing goes on until somebody comes or leaves. */
-    uint32_t reserved_2;       /**< 0. */
-    int64_t events;            /**< Events that were not polled. */
-} batching_engine_state;
-
-batching_status batching_engine_events_init(batching_engine_events *events, uint32_t struct_size);
-batching_status batching_engine_state_init(batching_engine_state *state, uint32_t struct_size);
+/** Whether a call goes on: 0, or anything else to stop it. */
+typedef int32_t (*batching_interrupt_callback)(void *user_data);
 
 /**
- * Makes an engine, with its clock at 0.
+ * Lets the calling thread stop its own calls, of whatever function, before they are done. A host whose signals,
+ * deadlines or users may end a call sets a callback before it, and sets NULL after. Returns the callback that was set
+ * before, or NULL.
  *
- *   config  NULL: all defaults. Its callbacks are called by advance and estimate, for as long as the engine lives.
- *           time_limit and iteration_limit must be 0, and iteration_log, decision_log and attribution NULL.
- *   engine  written: the new handle, for batching_engine_destroy. Must not be NULL.
+ *   callback   asked by every later call of this thread, again and again. If it returns anything but 0, the call
+ *              returns BATCHING_ERROR_CANCELLED. NULL: none.
+ *   user_data  for callback.
  *
- * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_INVALID_ARGUMENT;
- * BATCHING_ERROR_OUT_OF_MEMORY.
+ * When it is asked: after a bounded amount of work, which is counted in requests, iterations, blocks and bytes, not in
+ * time; on usual machines every few milliseconds. Calls that only take constant time do not ask, and an engine does not
+ * ask within an iteration: that takes some 20 ms where it looks at 100,000 requests one by one. What a call writes does
+ * not depend on whether it asks.
+ *
+ * A call that was stopped may have written some of its output columns. A handle is as before the call, with two
+ * exceptions: batching_live_engine_advance has come some of the way, and batching_accumulator_add has taken the events
+ * that it counts in accepted. A batching_live_engine_submit that is stopped takes its requests back, for about as long
+ * as it had taken them in.
+ *
+ * While the callback runs, its thread has no such callback. It may call the library, but not with the handle of the
+ * call that asks: that returns BATCHING_ERROR_BUSY.
  */
-batching_status batching_engine_create(const batching_config *config, batching_engine **engine);
-
-/** Gives back what create, fork or load made. NULL is fine. BATCHING_ERROR_BUSY: it is in use, and still there. */
-batching_status batching_engine_destroy(batching_engine *engine);
-
-/**
- * Requests come: all of them, or, with an error, none. One that can never be served is rejected when it arrives, which
- * is an event and no error.
- *
- *   requests  copied. A NULL arrival_time means the clock, now. hash_block_size and hash_covers_output must be the same
- *             for all that have hash_ids.
- *   ids       [requests->count] any, but none that is in flight. NULL: each has the number of those submitted before
- * it.
- *
- * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_BUSY; BATCHING_ERROR_INVALID_ARGUMENT
- * if a value is out of its range, an id is in flight, or an arrival before the clock; BATCHING_ERROR_OUT_OF_MEMORY.
- *
- * Time: O(1) a request, and O(pending) for one that does not arrive last. Memory: see above; 8 bytes a hash id.
- */
-batching_status batching_engine_submit(batching_engine *engine, const batching_requests *requests, const int64_t *ids);
-
-/**
- * Moves the clock on, and does what happens until then.
- *
- *   time        seconds. If the clock is there already, nothing happens. INFINITY: until nothing is left to do, and
- *               nobody else comes; the clock is then at the end of the last iteration.
- *   iterations  the most iterations that it schedules; the clock is then where the next would be. 0: no limit.
- *
- * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_BUSY; BATCHING_ERROR_INVALID_ARGUMENT;
- * BATCHING_ERROR_CANCELLED; BATCHING_ERROR_OVERFLOW; BATCHING_ERROR_OUT_OF_MEMORY.
- *
- * Time: as batching_simulate.
- */
-batching_status batching_engine_advance(batching_engine *engine, double time, int64_t iterations);
-
-/** Takes the events that nobody has taken, as many as there is room for. events: see there; must not be NULL. */
-batching_status batching_engine_poll(batching_engine *engine, batching_engine_events *events);
-
-/**
- * A request leaves, with all that it holds: its client is gone. If it runs, it leaves at the end of the iteration under
- * way; if that gives its last token, it has finished instead. In a static or dynamic batch its place stays empty until
- * the batch is done.
- *
- * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_BUSY; BATCHING_ERROR_INVALID_ARGUMENT if it is not in flight.
- */
-batching_status batching_engine_abort(batching_engine *engine, int64_t request);
-
-/**
- * How many tokens a request will have generated in the end; at least 1. If it has as many, it has finished: now, or, if
- * it runs, at the end of the iteration under way, with what it has then: of several calls until then the last holds.
- * max_model_len holds.
- *
- * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_BUSY; BATCHING_ERROR_INVALID_ARGUMENT if it is not in flight,
- * could never be served with so many, runs in a static or dynamic batch, or, with async_scheduling, has its last token
- * on its way; BATCHING_ERROR_CAPACITY if orca cannot reserve more blocks for it.
- */
-batching_status batching_engine_set_output_length(batching_engine *engine, int64_t request, int32_t output_length);
-
-/** What it holds now. state is filled; it must not be NULL. */
-batching_status batching_engine_observe(batching_engine *engine, batching_engine_state *state);
-
-/**
- * What would become of each of `requests` if it, and nobody else, came; the engine stays as it is. TTFT is its
- * first_token_time - its arrival.
- *
- *   requests  as for submit.
- *   results   start_time, first_token_time, end_time, tokens_generated and status are written, if wanted.
- *
- * Errors: those of submit and advance, but that it leaves the engine usable; BATCHING_ERROR_CAPACITY.
- *
- * Time: a copy of what is in flight, and what it takes to run that to the end of the request. With prefix caching the
- * cache is not copied: what the run changes in it is undone. As long as anybody waits, or is to come, it is run as
- * batching_engine_advance would; from then on, unless KV blocks run out or time_callback is asked, blocks are only
- * counted, as without a cache. Callbacks are called; where blocks run out after all, progress_callback for the same
- * iterations again.
- */
-batching_status batching_engine_estimate(batching_engine *engine, const batching_requests *requests,
-                                         const batching_results *results);
-
-/**
- * Makes an independent copy, for a what-if. It has no events to tell yet. Its callbacks are the same.
- *
- *   copy  written: the new handle, for batching_engine_destroy. Must not be NULL.
- *
- * Time: a copy of what is in flight, and with prefix caching of the cache, 40 bytes a KV block, at the speed of memory.
- */
-batching_status batching_engine_fork(batching_engine *engine, batching_engine **copy);
-
-/**
- * The whole engine as bytes: its configuration, all that is in flight or in the prefix cache, and the events that were
- * not polled. The same state gives the same bytes, in whatever process; they are little-endian, and carry a version and
- * a checksum. Callbacks and their user_data are not among them.
- *
- *   buffer    [capacity] written, or NULL.
- *   capacity  bytes; at least 0.
- *   needed    written, also when capacity is too small: how many bytes there are. NULL: not wanted.
- *
- * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_BUSY; BATCHING_ERROR_CAPACITY if they do not fit; with a NULL
- * buffer only needed is written, and that is no error. BATCHING_ERROR_OUT_OF_MEMORY.
- *
- * Size: about 90 bytes a request in flight, 24 an event, 8 a hash id; 4 a KV block in use, and 16 one with content,
- * with prefix caching. Time: O(that).
- */
-batching_status batching_engine_save(batching_engine *engine, uint8_t *buffer, int64_t capacity, int64_t *needed);
-
-/**
- * Makes an engine that goes on as the one that was saved would have, to the last bit.
- *
- *   bytes      [size] what batching_engine_save wrote. It may lie anywhere; it is not needed afterwards.
- *   callbacks  of it are taken: time_callback and policy_callback, which are required where the engine that was saved
- *              had them, and progress_callback with progress_interval; nothing else of it is looked at. NULL: none.
- *   engine     written: the new handle, for batching_engine_destroy. Must not be NULL.
- *
- * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_INVALID_ARGUMENT if they are not what
- * batching_engine_save of this version wrote, or were changed since; BATCHING_ERROR_OUT_OF_MEMORY.
- */
-batching_status batching_engine_load(const uint8_t *bytes, int64_t size, const batching_config *callbacks,
-                                     batching_engine **engine);
+batching_interrupt_callback batching_interrupt_set(batching_interrupt_callback callback, void *user_data);
 
 #ifdef __cplusplus
 }

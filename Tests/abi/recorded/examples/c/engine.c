@@ -39,7 +39,7 @@ static void generate_trace(void) {
     check(batching_workload_generate(&workload, COUNT, prompt_length, output_length, arrival_time));
 }
 
-static void simulate(const char *name, const batching_config *config) {
+static void simulate(const char *name, const batching_engine_config *config) {
     batching_requests requests;
     check(batching_requests_init(&requests, sizeof requests));
     requests.count = COUNT;
@@ -79,8 +79,8 @@ static void simulate(const char *name, const batching_config *config) {
 int main(void) {
     generate_trace();
 
-    batching_config config;
-    check(batching_config_init(&config, sizeof config));
+    batching_engine_config config;
+    check(batching_engine_config_init(&config, sizeof config));
     config.max_num_seqs = 32;
     config.num_gpu_blocks = 2000;
     /* An iteration reads the weights in 8 ms, and computes 20,000 prompt tokens a second. */

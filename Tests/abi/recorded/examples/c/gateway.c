@@ -61,13 +61,13 @@ static double attainment(batching_accumulator *const workers[WORKERS], double no
 
     batching_distribution ttft;
     check(batching_distribution_init(&ttft, sizeof ttft));
-    batching_metrics metrics;
-    check(batching_metrics_init(&metrics, sizeof metrics));
+    batching_serving_metrics metrics;
+    check(batching_serving_metrics_init(&metrics, sizeof metrics));
     metrics.ttft = &ttft;
     check(batching_accumulator_measure(all, BATCHING_ACCUMULATOR_WINDOW, NULL, &metrics));
     batching_accumulator_state state;
     check(batching_accumulator_state_init(&state, sizeof state));
-    check(batching_accumulator_state_read(all, &state));
+    check(batching_accumulator_observe(all, &state));
     check(batching_accumulator_destroy(all));
 
     printf("%2.0f s: %d requests, median TTFT %.2f s, %.0f %% good, %d in flight\n", now, (int)metrics.completed,

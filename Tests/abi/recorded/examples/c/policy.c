@@ -3,15 +3,15 @@
  *
  *     cc policy.c -o policy $(pkg-config --cflags --libs batching)
  *
- * The policy knows how many tokens each request has left (an oracle: a real server would predict it), and in each
- * iteration serves those with the least, preempting whoever is beyond the slots: many short requests pass a few long
- * ones.
+ * The policy knows how many tokens each request has left (an oracle: a real server would predict it). In each
+ * iteration it serves the requests with the fewest left, and preempts those beyond the slots: many short requests pass
+ * a few long ones.
  *
- * policy.expected: of those who wait together, whoever serves the shortest first keeps the others waiting the least, so
- * that the mean falls by a third. The longest pay for it: they wait until nobody shorter does, and the slowest 1 % take
- * far longer than under first come, first served, which treats all alike. The end comes later as well: what was
- * preempted is computed again, and the long ones, left over, run with empty slots beside them. A simulation in Python
- * that walks every request through every iteration gives these numbers (test_policy_examples.py).
+ * policy.expected: to serve the shortest first keeps the others waiting the least, so the mean falls by a third. The
+ * longest requests pay for it: they wait until no shorter one waits, and the slowest 1 % take far longer than under
+ * first come, first served, which treats all alike. The run also ends later: preempted requests compute their tokens
+ * again, and the long ones are left over and run with empty slots beside them. A simulation in Python that walks every
+ * request through every iteration gives these numbers (test_policy_examples.py).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,7 +40,7 @@ static int64_t remaining(const batching_policy_view *view, int64_t row) {
     return uncomputed(view, row) + view->oracle_output_tokens[row] - view->generated_tokens[row];
 }
 
-/* The rows with the least remaining, as many as there are slots, in that order; who runs goes before who waits. */
+/* The rows with the least remaining, as many as there are slots, in that order; running ones before waiting ones. */
 static int64_t choose(const batching_policy_view *view, int64_t *chosen) {
     int64_t count = 0;
     for (int64_t row = 0; row < view->count; row++) {
@@ -83,7 +83,7 @@ static int32_t shortest_remaining_first(const batching_policy_view *view, batchi
     return 0;
 }
 
-static void simulate(const char *name, const batching_config *config) {
+static void simulate(const char *name, const batching_engine_config *config) {
     batching_requests requests;
     check(batching_requests_init(&requests, sizeof requests));
     requests.count = COUNT;
@@ -131,8 +131,8 @@ int main(void) {
     workload.output_length_max = 800;
     check(batching_workload_generate(&workload, COUNT, prompt_length, output_length, arrival_time));
 
-    batching_config config;
-    check(batching_config_init(&config, sizeof config));
+    batching_engine_config config;
+    check(batching_engine_config_init(&config, sizeof config));
     config.max_num_seqs = SLOTS;
     config.time_model = BATCHING_TIME_AFFINE;
     config.time_base = 0.012;

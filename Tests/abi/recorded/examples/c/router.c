@@ -28,13 +28,14 @@ static void check(batching_status status) {
     }
 }
 
-static batching_engine *new_replica(void) {
-    batching_config config;
-    check(batching_config_init(&config, sizeof config));
+static batching_live_engine *new_replica(void) {
+    batching_engine_config config;
+    check(batching_engine_config_init(&config, sizeof config));
     config.max_num_seqs = 2;
+    config.time_model = BATCHING_TIME_CONSTANT;
     config.time_base = 0.25;
-    batching_engine *engine;
-    check(batching_engine_create(&config, &engine));
+    batching_live_engine *engine;
+    check(batching_live_engine_create(&config, &engine));
     return engine;
 }
 
@@ -47,29 +48,29 @@ static batching_requests requests_of(int64_t count, const int32_t *output_length
     return requests;
 }
 
-static double estimated_end(batching_engine *engine, const batching_requests *request) {
+static double estimated_end(batching_live_engine *engine, const batching_requests *request) {
     double end_time;
     batching_results results;
     check(batching_results_init(&results, sizeof results));
     results.capacity = 1;
     results.end_time = &end_time;
-    check(batching_engine_estimate(engine, request, &results));
+    check(batching_live_engine_estimate(engine, request, &results));
     return end_time;
 }
 
 /* What has finished since the last look. */
-static void report(batching_engine *engine, int replica) {
+static void report(batching_live_engine *engine, int replica) {
     double time[16];
     int64_t request[16];
     int32_t event[16];
-    batching_engine_events events;
-    check(batching_engine_events_init(&events, sizeof events));
+    batching_live_engine_events events;
+    check(batching_live_engine_events_init(&events, sizeof events));
     events.capacity = 16;
     events.time = time;
     events.request = request;
     events.event = event;
     do {
-        check(batching_engine_poll(engine, &events));
+        check(batching_live_engine_poll(engine, &events));
         for (int64_t row = 0; row < events.count; row++) {
             if (event[row] == BATCHING_EVENT_FINISHED && request[row] < REQUESTS) {
                 printf("replica %d: request %d finished at %.2f s\n", replica, (int)request[row], time[row]);
@@ -79,12 +80,12 @@ static void report(batching_engine *engine, int replica) {
 }
 
 int main(void) {
-    batching_engine *replicas[REPLICAS] = {new_replica(), new_replica()};
+    batching_live_engine *replicas[REPLICAS] = {new_replica(), new_replica()};
     const int32_t busy[3] = {8, 12, 4};
     const int64_t names[3] = {100, 101, 102};
     const batching_requests two = requests_of(2, busy), one = requests_of(1, busy + 2);
-    check(batching_engine_submit(replicas[0], &two, names));
-    check(batching_engine_submit(replicas[1], &one, names + 2));
+    check(batching_live_engine_submit(replicas[0], &two, names));
+    check(batching_live_engine_submit(replicas[1], &one, names + 2));
 
     const int32_t output_length = 4;
     const batching_requests request = requests_of(1, &output_length);
@@ -92,17 +93,17 @@ int main(void) {
         const double now = 0.1 + 0.5 * (double)id;
         double ends[REPLICAS];
         for (int replica = 0; replica < REPLICAS; replica++) {
-            check(batching_engine_advance(replicas[replica], now, 0));
+            check(batching_live_engine_advance(replicas[replica], now, 0));
             ends[replica] = estimated_end(replicas[replica], &request);
         }
         const int best = ends[1] < ends[0] ? 1 : 0;
         printf("%.1f s: request %d would end at %.2f or %.2f s: to replica %d\n", now, (int)id, ends[0], ends[1], best);
-        check(batching_engine_submit(replicas[best], &request, &id));
+        check(batching_live_engine_submit(replicas[best], &request, &id));
     }
     for (int replica = 0; replica < REPLICAS; replica++) {
-        check(batching_engine_advance(replicas[replica], INFINITY, 0));
+        check(batching_live_engine_advance(replicas[replica], INFINITY, 0));
         report(replicas[replica], replica);
-        check(batching_engine_destroy(replicas[replica]));
+        check(batching_live_engine_destroy(replicas[replica]));
     }
     return EXIT_SUCCESS;
 }

@@ -27,7 +27,7 @@ void print(const char *policy, const batching::requests &requests, const batchin
 
 int main() {
     try {
-        auto kind = batching::initial_workload();
+        batching::workload kind;
         kind.seed = 7;
         kind.arrival_rate = 2.5;
         const auto requests = batching::generate_workload(200, kind);

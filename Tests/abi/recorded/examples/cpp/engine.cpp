@@ -14,7 +14,7 @@
 namespace {
 
 batching::requests generate_trace() {
-    auto kind = batching::initial_workload();
+    batching::workload kind;
     kind.seed = 7;
     kind.arrival_rate = 5.0;
     kind.prompt_length_min = 100;
@@ -24,7 +24,7 @@ batching::requests generate_trace() {
     return batching::generate_workload(300, kind);
 }
 
-// Seconds in which somebody had to wait.
+// Seconds in which a request had to wait.
 double time_with_queue(const batching::iteration_log &log) {
     double seconds = 0.0;
     for (std::size_t row = 0; row < log.size(); ++row) {
@@ -33,11 +33,11 @@ double time_with_queue(const batching::iteration_log &log) {
     return seconds;
 }
 
-void report(const batching::requests &trace, const batching::config &config) {
+void report(const batching::requests &trace, const batching::engine_config &config) {
     const auto run = batching::simulate(trace, config, {/* iterations */ true});
     const auto metrics = batching::calculate_batch_metrics(run.completed(trace), run.summary.total_time);
     std::printf("%d blocks: mean TTFT %.2f s, p99 E2E %.2f s, %d preemptions\n",
-                static_cast<int>(*config.num_gpu_blocks), metrics.avg_time_to_first_token, metrics.p99_latency,
+                static_cast<int>(config.num_gpu_blocks), metrics.avg_time_to_first_token, metrics.p99_latency,
                 static_cast<int>(run.summary.preemptions));
 
     const auto &log = run.iteration_log;
@@ -57,13 +57,13 @@ void report(const batching::requests &trace, const batching::config &config) {
 int main() {
     try {
         const auto trace = generate_trace();
-        batching::config config;
+        batching::engine_config config;
         config.max_num_seqs = 32;
         // An iteration reads the weights in 8 ms, and computes 20,000 prompt tokens a second.
-        config.iteration_time = [](const batching::iteration &iteration) {
+        config.set_iteration_time([](const batching::iteration &iteration) {
             return 0.008 + 50e-6 * static_cast<double>(iteration.prefill_tokens) +
                    100e-6 * static_cast<double>(iteration.decode_tokens);
-        };
+        });
         for (const int blocks : {2000, 1000}) {
             config.num_gpu_blocks = blocks;
             report(trace, config);

@@ -3,15 +3,15 @@
 //
 //     c++ -std=c++17 policy.cpp -o policy $(pkg-config --cflags --libs batching)
 //
-// A counter for each tenant adds up what it was served: one for a prompt token, two for an output token. Whoever waits
-// of the tenant with the least goes first. A tenant that had nothing to do is lifted to the least of those that have,
-// so that it saves up no claim.
+// A counter for each tenant adds up what it was served: one for a prompt token, two for an output token. Of the
+// requests that wait, those of the tenant with the least go first. A tenant that had nothing to do is lifted to the
+// least of those that have, so that it saves up no claim.
 //
 // policy.expected: the requests, the replica and the policy are those of examples/python/policy.py, and so are the
 // numbers. Tenant 0 sends ten requests for each one of tenant 1. First come, first served, both wait in one queue, as
 // long for one as for the other. Under VTC the light tenant, which asks for less than half of what is served, waits for
-// little more than a free slot; the heavy one waits for its own requests, and hardly longer than before. Nobody is
-// preempted and no slot is left empty, so that the end and the throughput stay.
+// little more than a free slot; the heavy one waits for its own requests, and hardly longer than before. No
+// request is preempted and no slot is left empty, so that the end and the throughput stay.
 #include <batching.hpp>
 
 #include <array>
@@ -32,7 +32,7 @@ class virtual_token_counter {
   public:
     void operator()(const batching::policy_view &view, batching::policy_decision &decision) {
         lift(view);
-        // The running first: everyone who decodes, and the prompt that the budget has cut, if there is one.
+        // The running first: every request that decodes, and the prompt that the budget has cut, if there is one.
         auto budget = view->max_num_batched_tokens;
         decision->decode_rest = 1;
         for (std::int64_t row = 0; row < view->running_count; ++row) {
@@ -88,7 +88,7 @@ class virtual_token_counter {
     std::array<bool, 2> had_requests_ = {false, false};
 };
 
-void report(const char *name, const batching::requests &trace, const batching::config &config) {
+void report(const char *name, const batching::requests &trace, const batching::engine_config &config) {
     const auto run = batching::simulate(trace, config);
     std::array<double, 2> sums = {0.0, 0.0};
     std::array<int, 2> counts = {0, 0};
@@ -107,19 +107,18 @@ void report(const char *name, const batching::requests &trace, const batching::c
 
 int main() {
     try {
-        auto kind = batching::initial_workload();
+        batching::workload kind;
         kind.seed = 3;
         kind.arrival_rate = 22.0;
         kind.prompt_length_min = kind.prompt_length_max = 200;
         kind.output_length_min = kind.output_length_max = 100;
         const auto trace = batching::generate_workload(660, kind);
 
-        batching::config config;
+        batching::engine_config config;
         config.max_num_seqs = 16;
-        config.iteration_time = batching::affine_time{0.008, 20e-6, 100e-6};
+        config.set_iteration_time(batching::affine_time{0.008, 20e-6, 100e-6});
         report("vllm", trace, config);
-        config.policy = batching::policy::custom;
-        config.custom_policy = virtual_token_counter();
+        config.set_policy_callback(virtual_token_counter());
         report("VTC", trace, config);
         return EXIT_SUCCESS;
     } catch (const batching::error &error) {
