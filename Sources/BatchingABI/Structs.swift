@@ -169,15 +169,20 @@ func requiredColumn<Element>(
 }
 
 /// A constant of the header as the case of the enumeration that it stands for.
-func choice<Choice: RawRepresentable<Int32> & CaseIterable>(
+func choice<Choice: RawRepresentable<Int32>>(
     _ value: Int32, _ name: StaticString
 ) throws(BatchingError) -> Choice {
     if let choice = Choice(rawValue: value) { return choice }
     var text: ErrorText = "\(name) is \(value): must be one of "
     var separator: StaticString = ""
-    for choice in Choice.allCases {
-        text = "\(text)\(separator)\(choice.rawValue)"
-        separator = ", "
+    // Not by `allCases`, an array, for which there may be no memory. No constant of a choice is above 1000.
+    var known: Int32 = 0
+    while known <= 1000 {
+        if Choice(rawValue: known) != nil {
+            text = "\(text)\(separator)\(known)"
+            separator = ", "
+        }
+        known &+= 1
     }
     throw BatchingError(.invalidArgument, text)
 }
