@@ -263,7 +263,6 @@ class EngineConfig:
         structure = structs.batching_engine_config.from_buffer_copy(_default_bytes())
         for name, value, kind in self._given():
             kind.set(structure, name, value)
-        structure.max_num_batched_tokens = self._token_budget()
         if callable(self.policy):
             structure.policy_callback = callbacks.policy(self.policy)
         if callable(self.iteration_time):
