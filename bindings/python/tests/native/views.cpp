@@ -25,12 +25,12 @@ int main() {
             success[i] = static_cast<std::uint8_t>(answered);
         }
         batching::recorded_view recorded;
-        recorded.arrival_time = arrival;
-        recorded.first_token_time = first;
-        recorded.end_time = end;
-        recorded.prompt_length = prompt;
-        recorded.output_length = output;
-        recorded.success = success;
+        recorded.set_arrival_time(arrival);
+        recorded.set_first_token_time(first);
+        recorded.set_end_time(end);
+        recorded.set_prompt_length(prompt);
+        recorded.set_output_length(output);
+        recorded.set_success(success);
         const auto metrics = batching::measure(recorded, options);
         std::cout << metrics.completed << ' ' << metrics.failed << ' ' << metrics.judged << ' ' << metrics.good << ' '
                   << metrics.total_output_tokens << '\n';
