@@ -53,11 +53,6 @@ public struct EngineConfig {
 
     /// All as by default.
     public init() {}
-
-    /// Whether the caller is asked how long iterations take.
-    var asksForTime: Bool {
-        if case .callback = iterationTime { true } else { false }
-    }
 }
 
 /// How far a run has come.
@@ -103,11 +98,30 @@ extension EngineConfig {
         }
         _ = try Nanoseconds(seconds: maxQueueDelay, argument: "max_queue_delay")
         _ = try Nanoseconds(seconds: timeLimit ?? 0, argument: "time_limit")
-        switch iterationTime {
-        case .constant(let seconds):
-            _ = try Nanoseconds(seconds: seconds, argument: "time_base")
-        case .affine(let model): try model.check()
-        case .callback: break
-        }
+        try iterationTime.check()
+    }
+}
+
+extension EngineConfig {
+    /// Writes it, all but its callbacks, which no other process could call; or reads it, with the callbacks that it has
+    /// already.
+    mutating func code(_ coder: inout some ByteCoder) throws(BatchingError) {
+        try coder.code(choice: &policy)
+        try coder.code(choice: &queueOrder)
+        try coder.code(&maxNumSeqs)
+        try coder.code(&maxNumBatchedTokens)
+        try coder.code(&longPrefillTokenThreshold)
+        try coder.code(optional: &maxModelLength)
+        try coder.code(&chunksPrefill)
+        try coder.code(&reservesFullPrompt)
+        try coder.code(&isAsynchronous)
+        try coder.code(&hasInstantPrefill)
+        try coder.code(seconds: &maxQueueDelay)
+        try coder.code(optional: &numGPUBlocks)
+        try coder.code(&blockSize)
+        try coder.code(&cachesPrefixes)
+        try coder.code(bits: &watermark)
+        try coder.code(&admitsOversized)
+        try iterationTime.code(&coder)
     }
 }

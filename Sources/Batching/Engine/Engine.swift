@@ -79,16 +79,8 @@ private struct WholeRun: ~Copyable {
         // A policy of the caller is asked once for each iteration, and not in a trial, too.
         if configuration.policy.policy.traits.asksCaller { return false }
         let tokens = Double(survey.totalTokens) + Double(requests.count)
-        let perIteration: Double
-        switch configuration.iterationTime {
-        case .constant(let seconds): perIteration = seconds
-        case .affine(let model):
-            let longest = Double(survey.longestPrompt) + Double(survey.longestOutput)
-            perIteration =
-                model.base + model.perDecodeToken + model.perContextToken * longest
-                + (model.perPrefillToken + model.perPrefillContext * longest) * longest
-        case .callback: return false
-        }
+        let longest = Double(survey.longestPrompt) + Double(survey.longestOutput)
+        guard let perIteration = configuration.iterationTime.longest(tokens: longest) else { return false }
         return survey.lastArrival.seconds + 4 * tokens * perIteration >= Nanoseconds.maximumSeconds
     }
 

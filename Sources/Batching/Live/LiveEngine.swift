@@ -47,6 +47,9 @@ public struct LiveEngine: ~Copyable {
         configuration.timeLimit = nil
         configuration.iterationLimit = nil
         try configuration.code(&reader)
+        guard !configuration.policy.policy.traits.asksCaller || configuration.policyCallback != nil else {
+            throw .missingCallback("policy_callback")
+        }
         do throws(BatchingError) {
             try configuration.check()
         } catch {

@@ -60,7 +60,7 @@ extension LiveReplica where Memory: ~Copyable {
         let first = twin.pointee.run.replica.iteration
         twin.pointee.run.watched = row
         // A model of time that asks the caller tells it how many blocks are in use.
-        twin.pointee.run.endsOnceCountable = Memory.findsPrefixes && !configuration.asksForTime
+        twin.pointee.run.endsOnceCountable = Memory.findsPrefixes && !configuration.iterationTime.asksCaller
         try twin.pointee.proceed(to: goal)
         guard twin.pointee.run.endsOnceCountable, twin.pointee.rows.end.elements[row].isNaN,
             twin.pointee.run.replica.isCountable

@@ -18,6 +18,29 @@ extension ByteCoder {
     }
 }
 
+extension ByteCoder {
+    mutating func code<Choice: RawRepresentable<Int32>>(choice: inout Choice) throws(BatchingError) {
+        var raw = choice.rawValue
+        try code(&raw)
+        guard let known = Choice(rawValue: raw) else { throw .corrupt("a choice has an unknown value") }
+        choice = known
+    }
+
+    /// nil is 0, which none of these can be.
+    mutating func code(optional value: inout Int64?) throws(BatchingError) {
+        var number = value ?? 0
+        try code(&number)
+        value = number == 0 ? nil : number
+    }
+
+    /// Any number; the check of the whole says whether it is in its range.
+    mutating func code(bits value: inout Double) throws(BatchingError) {
+        var bits = value.bitPattern
+        try code(&bits)
+        value = Double(bitPattern: bits)
+    }
+}
+
 /// Bytes out.
 struct ByteWriter: ByteCoder {
     /// nil: the bytes are only counted.
@@ -113,6 +136,10 @@ struct ByteReader: ByteCoder {
 }
 
 extension BatchingError {
+    static func missingCallback(_ name: StaticString) -> BatchingError {
+        BatchingError(.nullPointer, "\(name) is NULL: the engine that was saved has one, so it is required")
+    }
+
     static func corrupt(_ what: ErrorText) -> BatchingError {
         BatchingError(.invalidArgument, "bytes are not what was saved, or were changed since: \(what)")
     }
