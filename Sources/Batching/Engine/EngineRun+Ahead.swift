@@ -7,16 +7,16 @@ extension EngineRun where Memory: ~Copyable {
     mutating func runAhead<Policy: SchedulingPolicy>(
         _ policy: Policy.Type, _ limits: inout RunLimits, _ time: IterationTimeModel, _ goal: RunGoal
     ) throws(BatchingError) -> EngineSummary.EndReason {
-        var iteration = ScheduledIteration()
+        var work = IterationWork()
         var isScheduled = false
         if Observation.isAny, let resumed = underWay {
-            iteration = resumed
+            work = resumed.work
             isScheduled = true
         }
         while true {
             if isScheduled {
                 isScheduled = false
-                try dispatch(&iteration, time)
+                try dispatch(work, time)
             }
             if flight.isFollowed {
                 if Observation.isAny, flight.end > goal.time { return .timeLimit }
@@ -58,8 +58,8 @@ extension EngineRun where Memory: ~Copyable {
             let firstAdmission = replica.admissions
             _ = try Policy.schedule(&replica)
             if Observation.isAny { try noteSchedule(firstAdmission: firstAdmission) }
-            iteration = ScheduledIteration(work: replica.measure())
-            if Observation.isAny, time.mayFail { underWay = iteration }
+            work = replica.measure()
+            if Observation.isAny, time.mayFail { underWay = ScheduledIteration(work: work) }
             isScheduled = true
         }
     }
@@ -74,19 +74,20 @@ extension EngineRun where Memory: ~Copyable {
     /// The batch that was scheduled goes to the device, behind the one in flight.
     @inline(__always)
     private mutating func dispatch(
-        _ batch: inout ScheduledIteration, _ time: IterationTimeModel
+        _ work: IterationWork, _ time: IterationTimeModel
     ) throws(BatchingError) {
         let start = max(replica.now, flight.deviceEnd)
-        let end = try batch.take(time, from: start, attributes: replica.isAttributed)
+        let timing = try work.timing(time, from: start, attributes: replica.isAttributed)
+        let end = timing.end
         flight.deviceEnd = end
         if Observation.isAny, underWay != nil { underWay = nil }
         if replica.isAttributed, flight.isFlying { replica.attributeAborts(by: flight.end) }
-        replica.count(batch.work, batch.duration, end: end)
-        if replica.isAttributed { replica.observer.ledger.count(slowdown: batch.slowdown, end: end) }
+        replica.count(work, timing.duration, end: end)
+        if replica.isAttributed { replica.observer.ledger.count(slowdown: timing.slowdown, end: end) }
         if replica.logsIterations {
-            flight.next = CompletedIteration(work: batch.work, start: start, duration: batch.duration)
+            flight.next = CompletedIteration(work: work, start: start, duration: timing.duration)
         }
-        let isFutile = !batch.work.isAny && batch.work.preemptions == 0
+        let isFutile = !work.isAny && work.preemptions == 0
         flight.futileBatches = isFutile ? flight.futileBatches &+ 1 : 0
         try replica.complete(at: end)
         if flight.isFlying { flight.isFollowed = true } else { takeOff() }

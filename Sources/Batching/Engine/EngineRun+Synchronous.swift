@@ -7,9 +7,10 @@ extension EngineRun where Memory: ~Copyable {
     ) throws(BatchingError) -> EngineSummary.EndReason {
         var isUnderWay = Observation.isAny && underWay != nil
         while true {
-            var iteration: ScheduledIteration
+            let work: IterationWork
+            var known: Timing?
             if isUnderWay, let resumed = underWay {
-                iteration = resumed
+                (work, known) = (resumed.work, resumed.timing)
             } else {
                 if Observation.isAny, replica.now > goal.time { return .timeLimit }
                 if Observation.isAny, leavingCount > 0 { try settleLeaving(at: replica.now) }
@@ -42,22 +43,27 @@ extension EngineRun where Memory: ~Copyable {
                     continue
                 }
                 if Observation.isAny { try noteSchedule(firstAdmission: firstAdmission) }
-                iteration = ScheduledIteration(work: replica.measure())
+                work = replica.measure()
                 // The caller may not answer, and be asked again.
-                if Observation.isAny, time.mayFail { underWay = iteration }
+                if Observation.isAny, time.mayFail { underWay = ScheduledIteration(work: work) }
             }
             isUnderWay = false
-            let end = try iteration.take(time, from: replica.now, attributes: replica.isAttributed)
+            let timing: Timing
+            if let known {
+                timing = known
+            } else {
+                timing = try work.timing(time, from: replica.now, attributes: replica.isAttributed)
+            }
+            let end = timing.end
             if Observation.isAny {
                 if end > goal.time {
-                    underWay = iteration
+                    underWay = ScheduledIteration(work: work, timing: timing)
                     return .timeLimit
                 }
                 if underWay != nil { underWay = nil }
             }
-            let work = iteration.work
-            replica.count(work, iteration.duration, end: end)
-            if replica.isAttributed { replica.observer.ledger.count(slowdown: iteration.slowdown, end: end) }
+            replica.count(work, timing.duration, end: end)
+            if replica.isAttributed { replica.observer.ledger.count(slowdown: timing.slowdown, end: end) }
             let isFutile = !work.isAny && work.preemptions == 0
             try replica.complete(at: end)
             if replica.aborts.nextTime <= end { try replica.takeAborts(at: end, landing: work.number) }
@@ -75,7 +81,7 @@ extension EngineRun where Memory: ~Copyable {
             }
             if replica.logsIterations {
                 try log(
-                    CompletedIteration(work: work, start: work.time, duration: iteration.duration),
+                    CompletedIteration(work: work, start: work.time, duration: timing.duration),
                     finished: replica.finishingCount)
             }
             replica.now = end
@@ -85,28 +91,23 @@ extension EngineRun where Memory: ~Copyable {
     }
 }
 
-extension ScheduledIteration {
-    /// When the iteration ends that begins at `start`. Asked again, it is the same.
-    @inline(__always)
-    mutating func take(
-        _ time: IterationTimeModel, from start: Nanoseconds, attributes: Bool
-    ) throws(BatchingError) -> Nanoseconds {
-        if let end { return end }
-        let duration = work.isAny ? try time.duration(of: work) : .zero
-        if attributes { slowdown = try work.slowdown(duration, time) }
-        let end = try RunLimits.end(of: duration, from: start, work)
-        self.duration = duration
-        self.end = end
-        return end
-    }
-}
-
 extension IterationWork {
+    /// When the iteration runs that begins at `start`.
+    @inline(__always)
+    func timing(
+        _ time: IterationTimeModel, from start: Nanoseconds, attributes: Bool
+    ) throws(BatchingError) -> Timing {
+        var timing = Timing()
+        if isAny { timing.duration = try time.duration(of: self) }
+        if attributes { timing.slowdown = try slowdown(timing.duration, time) }
+        timing.end = try RunLimits.end(of: timing.duration, from: start, self)
+        return timing
+    }
+
     /// How much longer prefill made an iteration that takes `duration`. If no request decodes in it, there would be none
     /// without prefill.
     @inline(__always)
-    fileprivate func slowdown(_ duration: Nanoseconds, _ time: IterationTimeModel) throws(BatchingError) -> Nanoseconds
-    {
+    private func slowdown(_ duration: Nanoseconds, _ time: IterationTimeModel) throws(BatchingError) -> Nanoseconds {
         if prefillTokens == 0 { return .zero }
         if decodeTokens == 0 { return duration }
         var decodes = self

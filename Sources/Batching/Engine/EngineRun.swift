@@ -82,9 +82,14 @@ struct EngineRun<Memory: BlockMemory & ~Copyable, Observation: ObservationChoice
 /// An iteration that has been scheduled.
 struct ScheduledIteration {
     var work = IterationWork()
+    /// nil: how long it takes was asked, but not answered.
+    var timing: Timing?
+}
+
+/// When an iteration runs.
+struct Timing {
     var duration = Nanoseconds.zero
+    var end = Nanoseconds.zero
     /// How much longer prefill made it; only where that is wanted.
     var slowdown = Nanoseconds.zero
-    /// nil: how long it takes was asked, but not answered.
-    var end: Nanoseconds?
 }

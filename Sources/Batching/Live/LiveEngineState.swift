@@ -57,7 +57,7 @@ extension LiveEngineState {
         // A stuck engine leaves its last batch, which was empty, in flight.
         if engine.run.flight.isFlying, engine.run.flight.end >= engine.run.clock {
             nextIterationEnd = engine.run.flight.end.seconds
-        } else if let end = engine.run.underWay?.end {
+        } else if let end = engine.run.underWay?.timing?.end {
             nextIterationEnd = end.seconds
         } else if engine.run.replica.now > engine.run.clock {
             nextIterationEnd = engine.run.replica.now.seconds

@@ -117,12 +117,12 @@ extension LiveReplica where Memory: ~Copyable {
 extension ScheduledIteration {
     /// What is not in its work.
     mutating func code(_ coder: inout some ByteCoder, from start: Nanoseconds) throws(BatchingError) {
-        try coder.code(&duration)
-        var isTimed = end != nil
-        var time = end ?? start
+        var isTimed = timing != nil
+        var known = timing ?? Timing(end: start)
+        try coder.code(&known.duration)
         try coder.code(&isTimed)
-        try coder.code(&time, from: start)
-        end = isTimed ? time : nil
+        try coder.code(&known.end, from: start)
+        timing = isTimed ? known : nil
     }
 }
 
