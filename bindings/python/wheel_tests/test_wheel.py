@@ -191,6 +191,9 @@ def test_the_tests_that_need_no_extra(environment: Environment) -> None:
     tests = environment.work / "tests"
     # All, since they import from each other.
     shutil.copytree(PACKAGE / "tests", tests, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(
+        ROOT / "Tests" / "Oracle" / "oracle", tests / "oracle", ignore=shutil.ignore_patterns("__pycache__")
+    )
     pytest_quietly = ["python", "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     said = environment.output(*pytest_quietly, *[tests / name for name in TESTS])
     # None is skipped.
