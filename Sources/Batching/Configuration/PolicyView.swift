@@ -83,7 +83,7 @@ public struct PolicyView {
     @inlinable public var maxNumSeqs: Int { contents.pointee.maxNumSeqs }
     /// The most tokens of an iteration.
     @inlinable public var maxNumBatchedTokens: Int64 { contents.pointee.maxNumBatchedTokens }
-    /// KV blocks that nobody holds; `Int.max` without a limit.
+    /// KV blocks that no request holds; `Int.max` without a limit.
     @inlinable public var freeKVBlocks: Int { contents.pointee.freeKVBlocks }
     /// KV blocks in all; `Int.max` without a limit.
     @inlinable public var usableKVBlocks: Int { contents.pointee.usableKVBlocks }
@@ -123,11 +123,11 @@ public struct PolicyDecision {
     public var preemptedCount = 0
     /// Whether every running request that decodes and is neither scheduled nor preempted here computes its one token.
     public var decodesRest = false
-    /// Whether it need not be asked again as long as everyone who runs decodes, and nothing else happens.
+    /// Whether it need not be asked again as long as every request that runs decodes, and nothing else happens.
     public var holdsUntilChange = false
     /// Whether those still waiting lack KV blocks; only for `AttributionColumns`.
     public var isShortOfMemory = false
-    /// Seconds: with nothing scheduled and nobody preempted, no iteration happens until then, or until the next arrival
+    /// Seconds: with no request scheduled or preempted, no iteration happens until then, or until the next arrival
     /// if that is sooner. nil: until the next arrival.
     public var waitUntil: Double?
 

@@ -1,4 +1,5 @@
-// Most iterations change nothing but the clock: everyone who runs decodes, and nobody joins, leaves or runs short.
+// Most iterations change nothing but the clock: every request that runs decodes, and none joins, leaves or runs
+// short.
 extension Replica where Memory: ~Copyable {
     /// Whether the next iterations can be of that kind.
     @inline(__always)
@@ -8,7 +9,7 @@ extension Replica where Memory: ~Copyable {
             && dueLists.isEmpty(iteration) && !logsDecisions && !logsIterations
     }
 
-    /// Runs such iterations as long as they are of that kind. Nobody has arrived who has not been taken in.
+    /// Runs such iterations as long as they are of that kind. Every request that has arrived has been taken in.
     /// - Parameters:
     ///   - start: when the next iteration begins to run.
     ///   - isAhead: whether it is scheduled when the one before begins, and not when that ends.
@@ -17,7 +18,7 @@ extension Replica where Memory: ~Copyable {
     mutating func coast(
         _ limits: QuietLimits, _ time: IterationTimeModel, start: inout Nanoseconds, isAhead: Bool
     ) throws(BatchingError) {
-        // Who waits, waits for a slot; in a padded batch for what it has waited for since that was formed.
+        // A request that waits, waits for a slot; in a padded batch for what it has waited for since that was formed.
         if isAttributed, !settings.padsBatch { observer.ledger.isShortOfMemory = false }
         switch time {
         case .constant(let step): coastEvenly(limits, step, start: &start, isAhead: isAhead)
@@ -45,7 +46,7 @@ extension Replica where Memory: ~Copyable {
         // What changes in each iteration is kept in registers, not in the replica.
         var blockTime: UInt128 = 0
         let lastTime = min(min(nextArrival, aborts.nextTime), limits.time)
-        // Ahead, whoever leaves does so before the output of the batch is processed that ends then.
+        // Ahead, a request leaves before the output of the batch that ends then is processed.
         let lastStart = aborts.nextTime
         while work.time < lastTime, !isAhead || next < lastStart, work.number < limits.iteration,
             dueLists.isEmpty(work.number), memory.neededByDecodes <= memory.free
@@ -80,8 +81,8 @@ extension Replica where Memory: ~Copyable {
     ) {
         let lastTime = min(min(nextArrival, aborts.nextTime), limits.time)
         if now >= lastTime || memory.neededByDecodes > memory.free { return }
-        // Ahead, the first is scheduled now, and each of the others when the one before it begins; and whoever leaves does
-        // so before the output of the batch is processed that ends then.
+        // Ahead, the first is scheduled now, and each of the others when the one before it begins; and a request
+        // leaves before the output of the batch that ends then is processed.
         let inTime =
             isAhead
             ? min(start.steps(of: step, before: lastTime) &+ 1, start.steps(of: step, before: aborts.nextTime))

@@ -1,7 +1,8 @@
-// What a run tells of its decisions, if somebody wants to know.
+// What a run tells of its decisions, if logs are wanted.
 extension Replica where Memory: ~Copyable {
     /// Those scheduled, in the order of the running, and the queues if wanted; before the iteration is completed.
-    /// - Parameter firstAdmission: the place in the order of admission of the first who was admitted in this iteration.
+    /// - Parameter firstAdmission: the place in the order of admission of the first request that this iteration
+    ///   admits.
     @inline(never)
     mutating func logDecisions(firstAdmission: Int64) throws(BatchingError) {
         walked &+= Int64(runningCount)

@@ -28,7 +28,7 @@ public struct LiveEngineState: Equatable, Sendable {
     public var preemptions: Int64 = 0
     /// Seconds at which the iteration under way ends; not-a-number if none is.
     public var nextIterationEnd = Double.nan
-    /// Whether nothing goes on, though there are requests, until somebody comes or leaves.
+    /// Whether nothing goes on, though there are requests, until one comes or leaves.
     public var isStuck = false
     /// Events that have not been polled.
     public var events: Int64 = 0

@@ -61,7 +61,7 @@ extension LiveReplica where Memory: ~Copyable {
             pending: Int64(roll.pending), isUnderWay: run.underWay != nil)
     }
 
-    /// Those who leave; who is gone already is not among them.
+    /// Requests that leave; one that is gone already is not among them.
     private func writeDepartures(to writer: inout ByteWriter, _ roll: borrowing LiveRoll) {
         var count: Int64 = 0
         for position in 0..<run.leavingCount where run.slot(run.leaving.elements[position]) >= 0 { count += 1 }
@@ -74,7 +74,7 @@ extension LiveReplica where Memory: ~Copyable {
         }
     }
 
-    /// Those who are still there.
+    /// Requests that are still there.
     private func writeFirstTokens(
         _ firstTokens: UnsafePointer<FirstToken>, _ tokens: Int, to writer: inout ByteWriter,
         _ roll: borrowing LiveRoll

@@ -28,35 +28,31 @@ struct RunObserver: ~Copyable {
     var endedCount = 0
     let keepsEnded: Bool
 
-    /// Nothing is wanted.
-    init() throws(BatchingError) { try self.init(attribution: nil, count: 0, iterationLog: nil, decisionLog: nil) }
-
     /// For a whole run.
     init(
         attribution: AttributionColumns?, count: Int, iterationLog: IterationLog?, decisionLog: DecisionLog?
     ) throws(BatchingError) {
-        let ledger = try AttributionLedger(attribution, count: count)
-        let events = try RunEvents(isWanted: false)
-        let ended = try GrowableBuffer<UInt32>(capacity: 0, repeating: 0)
-        self.ledger = ledger
-        attributes = attribution != nil
+        try self.init(attribution: attribution, count: count, keepsEvents: false, keepsEnded: false)
         self.iterationLog = iterationLog
         self.decisionLog = decisionLog
-        self.events = events
-        self.ended = ended
-        keepsEnded = false
     }
 
     /// For an engine that runs on.
     init(keepsEvents: Bool) throws(BatchingError) {
-        let ledger = try AttributionLedger(nil, count: 0)
+        try self.init(attribution: nil, count: 0, keepsEvents: keepsEvents, keepsEnded: true)
+    }
+
+    private init(
+        attribution: AttributionColumns?, count: Int, keepsEvents: Bool, keepsEnded: Bool
+    ) throws(BatchingError) {
+        let ledger = try AttributionLedger(attribution, count: count)
         let events = try RunEvents(isWanted: keepsEvents)
         let ended = try GrowableBuffer<UInt32>(capacity: 0, repeating: 0)
         self.ledger = ledger
-        attributes = false
+        attributes = attribution != nil
         self.events = events
         self.ended = ended
-        keepsEnded = true
+        self.keepsEnded = keepsEnded
     }
 
     /// The rows of logs that are filled are the caller's.

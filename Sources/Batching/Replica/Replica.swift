@@ -199,8 +199,6 @@ struct Replica<Memory: BlockMemory & ~Copyable, Observation: ObservationChoice>:
     var expectsArrivals: Bool {
         @inline(__always) get { hasArrivals || isOpen }
     }
-    /// Whether anybody may still come or leave, so that what cannot go on may then.
-    var expectsChange: Bool { expectsArrivals || aborts.nextTime < Nanoseconds(.max) }
 }
 
 /// What those compute, in one iteration, who were admitted in it and complete their known tokens.
