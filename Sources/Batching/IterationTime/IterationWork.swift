@@ -22,7 +22,7 @@ public struct IterationWork: Sendable {
     /// Requests that it preempted.
     public internal(set) var preemptions = 0
 
-    /// Whether anybody computes anything.
+    /// Whether any request computes anything.
     @inline(__always)
     var isAny: Bool { decodeTokens &+ prefillTokens > 0 }
 }

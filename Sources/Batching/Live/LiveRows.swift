@@ -114,7 +114,7 @@ struct LiveRows: ~Copyable {
         return row
     }
 
-    /// Adds a request under an id that nobody has, for which there is room; its hash ids have to follow.
+    /// Adds a request under an id that no other has, for which there is room; its hash ids have to follow.
     mutating func add(_ request: LiveRow) -> Int {
         let row: Int
         if freeCount > 0 {
@@ -225,7 +225,7 @@ struct LiveRows: ~Copyable {
     }
 
     /// Becomes equal to other rows.
-    /// - Parameter copiesHashIDs: false: nobody will look at them, or add any.
+    /// - Parameter copiesHashIDs: false: they are not looked at, and none is added.
     mutating func assign(_ other: borrowing LiveRows, copiesHashIDs: Bool) throws(BatchingError) {
         let rows = other.used
         try id.assign(other.id, count: rows)

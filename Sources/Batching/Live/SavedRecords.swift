@@ -64,7 +64,7 @@ struct SavedPolicyState {
     var holdsUntilChange = false
     var waits: Int64 = 0
     var waitsUntil = Nanoseconds.zero
-    /// Whether anybody finished in the last iteration.
+    /// Whether any request finished in the last iteration.
     var hasFinished = false
 
     mutating func code(_ coder: inout some ByteCoder) throws(BatchingError) {

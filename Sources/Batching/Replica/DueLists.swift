@@ -46,7 +46,7 @@ struct DueLists: ~Copyable {
         if next >= 0 { members[Int(next)].previousOfKind = previous } else { list.pointee.last = previous }
     }
 
-    /// Whether nobody is due in the iteration; nor anyone whose list is the same.
+    /// Whether no member is due in the iteration, nor in any whose list is the same.
     @inline(__always)
     func isEmpty(_ iteration: Int64) -> Bool { list(iteration).pointee.first < 0 }
 

@@ -17,7 +17,7 @@ struct PolicySums {
     var admitted = 0
     /// Those counted as decoding that are neither scheduled nor preempted.
     var rest = 0
-    /// Whether anybody is scheduled who is not counted as decoding.
+    /// Whether any request is scheduled that is not counted as decoding.
     var hasOthers = false
 }
 

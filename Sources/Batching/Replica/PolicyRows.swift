@@ -8,7 +8,7 @@
 
 /// The requests in the system as a custom policy sees them: a window of rows, first the running, in order of admission,
 /// then the waiting. It is kept up to date by what changes: who is admitted first come first served, or preempted last in
-/// first out, only moves the boundary between the two, and whoever leaves lets those before it move up by one.
+/// first out, only moves the boundary between the two, and a row that leaves lets those before it move up by one.
 ///
 /// Without a custom policy it is empty and holds no memory.
 struct PolicyRows: ~Copyable {
@@ -37,7 +37,7 @@ struct PolicyRows: ~Copyable {
     var catchingUp = 0
     /// Whether the policy need not be asked while nothing happens.
     var holdsUntilChange = false
-    /// How often it has waited since something was computed or somebody arrived.
+    /// How often it has waited since something was computed or a request arrived.
     var waits = 0
     /// Until when it waits, unless something happens before.
     var waitsUntil = Nanoseconds.zero

@@ -1,6 +1,6 @@
 // Requests come in, and those that can never be served are turned away.
 extension Replica where Memory: ~Copyable {
-    /// Takes in everyone who has arrived by now.
+    /// Takes in every request that has arrived by now.
     @inline(__always)
     mutating func takeArrivals() throws(BatchingError) {
         // The clock never comes to the time that stands for no arrival.

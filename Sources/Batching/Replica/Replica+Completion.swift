@@ -118,7 +118,7 @@ extension Replica where Memory: ~Copyable {
         dueLists.insert(slot, members.elements)
     }
 
-    /// The iteration gives the last token of a member, and nobody knows it before that is there: it decodes on until then.
+    /// The iteration gives the last token of a member, which is not known before it is there: it decodes on until then.
     @inline(never)
     private mutating func reachEnd(_ slot: Int, _ end: Nanoseconds) throws(BatchingError) {
         try appendFinishing(slot, end, as: members.elements[slot].state)
@@ -250,7 +250,7 @@ extension Replica where Memory: ~Copyable {
         }
     }
 
-    /// Writes the results of everyone who has not all its tokens, and ends the logs.
+    /// Writes the results of every request that has not all its tokens, and ends the logs.
     mutating func close(_ status: RequestStatus) throws(BatchingError) {
         for slot in 0..<slotCount {
             try Work.row(slot)

@@ -4,7 +4,7 @@ extension Replica where Memory: ~Copyable {
     mutating func carryOut(
         _ answer: PolicyAnswer, _ sums: PolicySums, decodesRest: Bool
     ) throws(BatchingError) {
-        // In most iterations all who run decode, and nobody is named.
+        // In most iterations all that run decode, and none is named.
         if answer.scheduledCount == 0, answer.preemptedCount == 0, decodesRest || sums.rest == 0 {
             let needed = memory.neededByDecodes
             if needed > memory.free {

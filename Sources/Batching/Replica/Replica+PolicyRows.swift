@@ -71,7 +71,7 @@ extension Replica where Memory: ~Copyable {
             priority: requests.priority?[request] ?? 0, tieBreak: requests.tieBreak?[request] ?? Int64(request))
     }
 
-    /// Whether everyone who runs decodes, nothing has happened since the policy was asked, and it need not be asked then.
+    /// Whether every request that runs decodes, nothing has happened since the policy was asked, and it need not be asked then.
     @inline(__always)
     func goesOnUnasked() -> Bool {
         policyRows.holdsUntilChange && runningCount > 0 && decoding == runningCount && finishingCount == 0

@@ -17,7 +17,7 @@ extension Replica where Memory: ~Copyable {
         try walkRunning(&budget, threshold)
     }
 
-    /// The same where somebody catches up, if neither the budget cuts into those who decode nor blocks run out. Otherwise
+    /// The same where a request catches up, if neither the budget cuts into those who decode nor blocks run out. Otherwise
     /// nothing is changed.
     /// - Complexity: O(those who catch up).
     private mutating func scheduleWithoutShortage(

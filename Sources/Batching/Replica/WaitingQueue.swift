@@ -48,7 +48,7 @@ struct WaitingQueue: ~Copyable {
         isByArrival = key == nil
     }
 
-    /// By arrival: the next request in the caller's columns arrives; or somebody waits whom a policy keeps by itself.
+    /// By arrival: the next request in the caller's columns arrives; or one waits that a policy keeps by itself.
     @inline(__always)
     mutating func appendNext() { count &+= 1 }
 
@@ -167,7 +167,7 @@ struct WaitingQueue: ~Copyable {
     }
 
     /// The earliest arrival in the heap, which is not empty. It is looked for only after that one was taken out, and not
-    /// whenever somebody arrives.
+    /// whenever a request arrives.
     var earliestInHeap: Nanoseconds {
         mutating get {
             if earliest < 0 {
@@ -221,7 +221,7 @@ struct WaitingQueue: ~Copyable {
         keepsPlaces = true
     }
 
-    /// By arrival: somebody who never ran was taken out of the caller's columns, from among those who wait.
+    /// By arrival: a request that never ran was taken out of the caller's columns, from among those who wait.
     mutating func removeFresh() { count &-= 1 }
 
     /// By arrival: so many positions before the first that never ran are gone.

@@ -37,7 +37,7 @@ enum CustomPolicy: SchedulingPolicy {
         return try ask(&replica)
     }
 
-    /// Apart from the loop, which has its registers for the iterations in which nobody is asked.
+    /// Apart from the loop, which has its registers for the iterations in which the caller is not asked.
     @inline(never)
     private static func ask<Memory: BlockMemory & ~Copyable, Observation: ObservationChoice>(
         _ replica: inout Replica<Memory, Observation>

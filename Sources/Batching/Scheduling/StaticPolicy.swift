@@ -7,7 +7,7 @@ enum StaticPolicy: SchedulingPolicy {
     static func schedule<Memory: BlockMemory & ~Copyable, Observation: ObservationChoice>(
         _ replica: inout Replica<Memory, Observation>
     ) throws(BatchingError) -> Nanoseconds? {
-        // Everyone in a batch computes one token, those who are done as padding.
+        // Every member of a batch computes one token, those that are done as padding.
         if replica.runningCount > 0 { return nil }
         if replica.waiting.count < replica.settings.maxNumSeqs, replica.expectsArrivals { return Nanoseconds.maximum }
         try replica.admitWhole()

@@ -1,5 +1,5 @@
 /// What vLLM 0.33's V1 scheduler decides (vllm/v1/core/sched/scheduler.py): the running first, in order of admission,
-/// then, if nobody was preempted, the waiting, in order until one does not fit.
+/// then, if none was preempted, the waiting, in order until one does not fit.
 enum VLLMPolicy: SchedulingPolicy {
     static var traits: PolicyTraits { PolicyTraits(schedulesAhead: true, chunksPrompts: true, findsPrefixes: true) }
 

@@ -2,6 +2,7 @@
 read back. A kind knows nothing of single fields.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -11,23 +12,23 @@ from batching._ffi.arguments import INT64_MAX, INT64_MIN, integer, number, shown
 from batching._ffi.errors import BatchingValueError
 
 
-class Kind:
+class Kind(ABC):
     """One kind of values. `name` is what the sentence of an error calls the value."""
 
     is_seconds: bool = False
     """Whether a value is a time."""
 
+    @abstractmethod
     def checked(self, value: Any, name: str) -> Any:
         """The value as it is kept: of one Python type, in the range of the C type."""
-        raise NotImplementedError
 
     def set(self, structure: Any, field: str, value: Any) -> None:
         """Put a checked value into the struct."""
         setattr(structure, field, value)
 
+    @abstractmethod
     def parsed(self, text: str, name: str) -> Any:
         """From what is typed on a command line."""
-        raise NotImplementedError
 
     def plain(self, value: Any, name: str) -> Any:  # noqa: ARG002  (some kinds have values that have no JSON)
         """A checked value as JSON has it."""
