@@ -8,6 +8,7 @@ import platform
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,8 @@ pytestmark = pytest.mark.skipif(platform.machine() != "x86_64", reason="the mode
 _C = ctypes.CDLL("libm.so.6")
 _STATE = ctypes.c_uint32 * 8
 """fenv_t of x86-64: seven words of the x87 unit, then MXCSR."""
+DATE = datetime(2026, 1, 1, tzinfo=UTC)
+"""Told to the files of a run: without it, two of them differ where a second has passed between them."""
 ROUNDINGS = {"nearest": 0x0000, "down": 0x2000, "up": 0x4000, "towards zero": 0x6000}
 FLUSHES = {"kept": 0x0000, "flushed": 0x8040}
 MODES = {
@@ -178,7 +181,7 @@ def traced(folder: Path) -> object:
 
 def benched(folder: Path) -> object:
     """A run as a file of vLLM's bench serve."""
-    write_vllm_bench(logged(), folder / "bench.json", detailed=True)
+    write_vllm_bench(logged(), folder / "bench.json", detailed=True, date=DATE)
     return (folder / "bench.json").read_bytes()
 
 
@@ -208,7 +211,7 @@ CALLS: dict[str, Callable[[Path], object]] = {
     "vllm metrics": lambda _: vllm_metrics(RECORDED),
     "sglang metrics": lambda _: sglang_metrics(RECORDED),
     "aiperf metrics": lambda _: aiperf_metrics(RECORDED),
-    "vllm bench": lambda _: vllm_bench_json(logged()),
+    "vllm bench": lambda _: vllm_bench_json(logged(), date=DATE),
     "vllm bench as a file": benched,
     "table": lambda _: str(logged().measure(slo=SLOS)) + repr(logged()),
     "conversations": lambda _: generate_conversation_workload(COUNT),
