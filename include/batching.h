@@ -1099,6 +1099,11 @@ typedef struct batching_engine_config {
 
     batching_policy_callback policy_callback; /**< custom: asked for each iteration. See "Engine: your policy". */
     void *policy_user_data;                   /**< For policy_callback. */
+
+    /* What else is wanted of a live engine: see there. For batching_simulate it changes nothing. */
+
+    int32_t keep_attribution; /**< 1: the event that ends a request tells the parts of its time. */
+    uint32_t reserved_2;      /**< Must be 0. */
 } batching_engine_config;
 
 batching_status batching_engine_config_init(batching_engine_config *config, uint32_t struct_size);
@@ -1282,6 +1287,10 @@ batching_status batching_decision_log_init(batching_decision_log *decision_log, 
  * all parts, and one that was rejected NaN. A time callback is asked a second time, right after the first, for each
  * iteration that has both prefill and decodes, for what it would take without prefill. As doubles, parts below 104
  * days are exact to the nanosecond.
+ *
+ * A live engine that was made with config->keep_attribution tells the same parts with the event that ends a request:
+ * see batching_live_engine_events. One that is aborted before it arrives has 0 in all parts. The parts so far of a
+ * request in flight are told by a copy, in which it is aborted: see batching_live_engine_fork.
  * ================================================================================================================ */
 
 /**
@@ -1474,7 +1483,8 @@ typedef struct batching_policy_decision {
  * Ids. The caller chooses the id of each request; an id is free again once its request has finished, was aborted or
  * rejected.
  *
- * Events. They are kept until batching_live_engine_poll takes them, 24 bytes each. They are in order of time; at the
+ * Events. They are kept until batching_live_engine_poll takes them, 24 bytes each; with keep_attribution an event that
+ * ends a request takes 56 more. They are in order of time; at the
  * same time in the order in which they happen. With async_scheduling the tokens of a request that is preempted, or that
  * leaves after it was, may count the token that is on its way.
  *
@@ -1496,7 +1506,7 @@ typedef struct batching_policy_decision {
  * callbacks.
  *
  * Memory. About 200 bytes a request in flight, and what "Engine" says; with policy_callback about 100 more for each
- * that runs or waits. What was once needed is kept for later requests. KV blocks that were never in use take address
+ * that runs or waits, and with keep_attribution about 130. What was once needed is kept for later requests. KV blocks that were never in use take address
  * space only. The first estimate makes a copy, which is kept, of all of it but the prefix cache, and room to note what
  * an estimate changes in the cache: up to 84 bytes a KV block, of which only those are touched that an estimate has
  * needed.
@@ -1516,7 +1526,8 @@ typedef struct batching_live_engine batching_live_engine;
  * Makes an engine, with its clock at 0.
  *
  *   config  NULL: all defaults. Its callbacks are called by advance and estimate, for as long as the engine lives.
- *           time_limit and iteration_limit must be 0, and iteration_log, decision_log and attribution NULL.
+ *           time_limit and iteration_limit must be 0, and iteration_log, decision_log and attribution NULL: logs are
+ *           asked for by batching_live_engine_advance_logged, attribution with keep_attribution.
  *   engine  written: the new handle, for batching_live_engine_destroy. Must not be NULL.
  *
  * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_INVALID_ARGUMENT;
@@ -1601,6 +1612,10 @@ typedef struct batching_live_engine_events {
                                _ABORTED or _REJECTED. */
     int32_t *tokens;      /**< [capacity] admitted, resumed: found in the prefix cache; rejected: its
                                BATCHING_REQUEST_... status; otherwise: tokens that it has generated. */
+    const batching_attribution *attribution; /**< Its columns, each at least as long, are written: of a row that tells
+                               that a request has finished or was aborted, the parts of its time, as batching_simulate
+                               writes them; NaN in any other row. NULL: not wanted, as it must be unless the engine was
+                               made with keep_attribution. */
 } batching_live_engine_events;
 
 batching_status batching_live_engine_events_init(batching_live_engine_events *events, uint32_t struct_size);
@@ -1608,7 +1623,12 @@ batching_status batching_live_engine_events_init(batching_live_engine_events *ev
 /** It has its first token. (The other events are those of batching_decision_log.) */
 #define BATCHING_EVENT_FIRST_TOKEN 450
 
-/** Takes the oldest events that were not taken yet, as many as there is room for. events must not be NULL. */
+/**
+ * Takes the oldest events that were not taken yet, as many as there is room for. events must not be NULL.
+ *
+ * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_BUSY; BATCHING_ERROR_INVALID_ARGUMENT;
+ * BATCHING_ERROR_CAPACITY if the columns of attribution have fewer elements than capacity.
+ */
 batching_status batching_live_engine_poll(batching_live_engine *engine, batching_live_engine_events *events);
 
 /**
@@ -1660,6 +1680,8 @@ typedef struct batching_live_engine_state {
     int32_t is_stuck;          /**< 1: there are requests, but nothing goes on until one arrives or leaves. */
     uint32_t reserved_2;       /**< 0. */
     int64_t events;            /**< Events that were not polled. */
+    int32_t keeps_attribution; /**< 1: it was made with keep_attribution. */
+    uint32_t reserved_3;       /**< 0. */
 } batching_live_engine_state;
 
 batching_status batching_live_engine_state_init(batching_live_engine_state *state, uint32_t struct_size);
@@ -1708,7 +1730,8 @@ batching_status batching_live_engine_fork(batching_live_engine *engine, batching
  * buffer only needed is written, and that is no error. BATCHING_ERROR_OUT_OF_MEMORY.
  *
  * Size: about 90 bytes a request in flight, 24 an event, 8 a hash id; 4 a KV block in use, and 16 one with content,
- * with prefix caching. Time: O(that).
+ * with prefix caching; with keep_attribution about 80 more a request that runs and 56 an event that ends one. Time:
+ * O(that).
  */
 batching_status batching_live_engine_save(batching_live_engine *engine, uint8_t *buffer, int64_t capacity,
                                           int64_t *needed);

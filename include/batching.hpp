@@ -26,6 +26,7 @@
 #include "batching.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -1844,6 +1845,8 @@ struct live_engine_event {
     using c_struct = batching_live_engine_events;
 
     BATCHING_HPP_LIVE_ENGINE_EVENTS(BATCHING_HPP_VALUE)
+    /// Of one that has finished or was aborted, if the engine was made with keep_attribution.
+    std::optional<attribution_parts> attribution = {};
 };
 
 /// batching_live_engine_state.
@@ -1915,9 +1918,13 @@ class live_engine {
 
     /// What happened since it was last asked.
     std::vector<live_engine_event> poll() {
-        const auto count = static_cast<std::size_t>(observe().events);
+        const auto state = observe();
+        const auto count = static_cast<std::size_t>(state.events);
+        batching::attribution parts(state.keeps_attribution != 0 ? count : 0);
+        const auto attributed = static_cast<attribution_view>(parts);
         detail::initialized<batching_live_engine_events_init> told;
         told.capacity = static_cast<std::int64_t>(count);
+        told.attribution = state.keeps_attribution != 0 ? &attributed : nullptr;
 #define BATCHING_HPP_WANT(name)                                                                                        \
     std::vector<decltype(live_engine_event::name)> name##_column(count);                                               \
     told.name = name##_column.data();
@@ -1930,6 +1937,12 @@ class live_engine {
 #define BATCHING_HPP_TAKE(name) events[row].name = name##_column[row];
             BATCHING_HPP_LIVE_ENGINE_EVENTS(BATCHING_HPP_TAKE)
 #undef BATCHING_HPP_TAKE
+            if (told.attribution != nullptr && !std::isnan(parts.decode[row])) {
+                auto &own = events[row].attribution.emplace();
+#define BATCHING_HPP_TAKE(name) own.name = parts.name[row];
+                BATCHING_HPP_ATTRIBUTION(BATCHING_HPP_TAKE)
+#undef BATCHING_HPP_TAKE
+            }
         }
         return events;
     }

@@ -185,6 +185,7 @@ private func useLiveEngine(_ few: Few, _ scratch: inout Scratch) throws(Batching
     var few = few
     let ids = try scratch.column(Few.count) { Int64($0) }
     var (iterations, decisions) = try logs(&scratch)
+    let parts = try attribution(&scratch)
     var events = batching_live_engine_events()
     _ = batching_live_engine_events_init(&events, size(batching_live_engine_events.self))
     events.capacity = Int64(Few.count)
@@ -209,6 +210,7 @@ private func useLiveEngine(_ few: Few, _ scratch: inout Scratch) throws(Batching
                 return 0
             }
             if policy == BATCHING_POLICY_CUSTOM { config.policy_callback = decideLittle }
+            config.keep_attribution = model == BATCHING_TIME_AFFINE ? 1 : 0
             var (engine, copy): (OpaquePointer?, OpaquePointer?)
             guard batching_live_engine_create(&config, &engine) == BATCHING_OK else { continue }
             _ = batching_live_engine_submit(engine, &few.requests, ids)
@@ -226,7 +228,10 @@ private func useLiveEngine(_ few: Few, _ scratch: inout Scratch) throws(Batching
             _ = batching_live_engine_advance_logged(engine, .infinity, 3, &iterations, &decisions)
             _ = batching_live_engine_advance(engine, .infinity, 0)
             _ = batching_live_engine_observe(engine, &state)
-            _ = batching_live_engine_poll(engine, &events)
+            withUnsafePointer(to: parts) {
+                events.attribution = config.keep_attribution == 1 ? $0 : nil
+                _ = batching_live_engine_poll(engine, &events)
+            }
             _ = batching_live_engine_destroy(engine)
             _ = batching_live_engine_destroy(copy)
         }
@@ -266,13 +271,19 @@ private func logs(_ scratch: inout Scratch) throws(BatchingError) -> (batching_i
     return (iterations, decisions)
 }
 
-private func useEngine(_ few: Few, _ scratch: inout Scratch) throws(BatchingError) {
-    var few = few
+/// Some of the parts of each request's time.
+private func attribution(_ scratch: inout Scratch) throws(BatchingError) -> batching_attribution {
     var attribution = batching_attribution()
     _ = batching_attribution_init(&attribution, size(batching_attribution.self))
     attribution.capacity = Int64(Few.count)
     attribution.waiting_for_slot = try scratch.column(Few.count) { _ in 0 }
     attribution.decode = try scratch.column(Few.count) { _ in 0 }
+    return attribution
+}
+
+private func useEngine(_ few: Few, _ scratch: inout Scratch) throws(BatchingError) {
+    var few = few
+    var attribution = try attribution(&scratch)
     var (iterations, decisions) = try logs(&scratch)
     for policy in Choices.policy {
         for order in Choices.queueOrder {

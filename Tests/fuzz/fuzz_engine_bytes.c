@@ -11,7 +11,7 @@ enum {
     HEAD_SIZE = 24,
     CHECKSUM_SIZE = 8,
     /* The configuration comes first. Damaged, it could ask for any amount of memory. */
-    CONFIG_SIZE = 119,
+    CONFIG_SIZE = 120,
     /* The counters, eight bytes each, come after it. */
     CLOCK = HEAD_SIZE + CONFIG_SIZE,
     NOW = CLOCK + 8,

@@ -532,6 +532,8 @@ class batching_engine_config(VersionedStructure):
         ("attribution", POINTER(batching_attribution)),
         ("policy_callback", batching_policy_callback),
         ("policy_user_data", c_void_p),
+        ("keep_attribution", c_int32),
+        ("reserved_2", c_uint32),
     ]
 
 
@@ -571,6 +573,7 @@ class batching_live_engine_events(VersionedStructure):
         ("request", POINTER(c_int64)),
         ("event", POINTER(c_int32)),
         ("tokens", POINTER(c_int32)),
+        ("attribution", POINTER(batching_attribution)),
     ]
 
 
@@ -597,6 +600,8 @@ class batching_live_engine_state(VersionedStructure):
         ("is_stuck", c_int32),
         ("reserved_2", c_uint32),
         ("events", c_int64),
+        ("keeps_attribution", c_int32),
+        ("reserved_3", c_uint32),
     ]
 
 
