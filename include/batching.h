@@ -1946,15 +1946,17 @@ batching_status batching_accumulator_load(const uint8_t *bytes, int64_t size, ba
  *   vllm:time_to_first_token_seconds       observed at the first token
  *   vllm:inter_token_latency_seconds       observed at each further event with tokens
  *   vllm:e2e_request_latency_seconds       of those that finished, as all that follow
- *   vllm:request_prompt_tokens
- *   vllm:request_generation_tokens
+ *   vllm:request_prompt_tokens             prompt tokens of a request
+ *   vllm:request_generation_tokens         output tokens of a request
  *   vllm:request_time_per_output_token_seconds   those with a first token: to the last token; 0 with fewer than 2
  *   vllm:request_decode_time_seconds       the same requests: last token - first token
  *   vllm:request_queue_time_seconds        those that were told that they started: start - arrival
  *   vllm:request_prefill_time_seconds      those with both: first token - start
  *   vllm:request_inference_time_seconds    those with both: last token - start
  *
- *   model_name     label, UTF-8; escaped as the format asks. Must not be NULL.
+ * Each has two labels, which are escaped as the format asks.
+ *
+ *   model_name     label, UTF-8. Must not be NULL.
  *   engine         label, as model_name.
  *   max_model_len  the buckets of the token counts, 1, 2, 5, 10, ..., go up to it; at least 1. 0: 2000000000.
  *   buffer         [capacity] written with a 0 at the end, or NULL.

@@ -138,21 +138,37 @@ def test_a_page_has_the_words_of_its_section_and_a_directive_for_each_declaratio
     pages = reference.pages(header_of(root))
     assert list(pages) == ["index.md", "thing-how.md"]
     page = pages["thing-how.md"]
-    assert ("It has a \\* and a\\_name\\_.\n\n```text\none   first\n\ntwo   second\n```\n\nIt ends.\n") in page
-    directives = [line for line in page.split("\n") if line.startswith("```{doxygen")]
+    assert "It has a \\* and a\\_name\\_.\n\none\n: first\n\ntwo\n: second\n\nIt ends.\n\n" in page
+    directives = [line.lstrip("`") for line in page.split("\n") if line.startswith("```") and line.strip("`")]
     assert directives == [
-        "```{doxygentypedef} batching_status",
-        "```{doxygendefine} BATCHING_OK",
-        "```{doxygendefine} BATCHING_ERROR_BUSY",
-        "```{doxygentypedef} batching_own_callback",
-        "```{doxygenstruct} batching_view",
-        "```{doxygendefine} BATCHING_WAY_FOOT",
-        "```{doxygendefine} BATCHING_WAY_CAR",
-        "```{doxygendefine} BATCHING_WHERE_HERE",
-        "```{doxygendefine} BATCHING_WHERE_THERE",
-        "```{doxygenfunction} batching_view_init",
-        "```{doxygenfunction} batching_look",
+        "{c:type} int32_t batching_status",
+        "{c:macro} BATCHING_OK",
+        "{c:macro} BATCHING_ERROR_BUSY",
+        "{c:type} int32_t (*batching_own_callback)(const batching_view *view, void *user_data)",
+        "{c:struct} batching_view",
+        "{c:member} uint32_t struct_size",
+        "{c:member} int32_t way",
+        "{c:member} double *time",
+        "{c:member} int32_t *event",
+        "{c:macro} BATCHING_WAY_FOOT",
+        "{c:macro} BATCHING_WAY_CAR",
+        "{c:macro} BATCHING_WHERE_HERE",
+        "{c:macro} BATCHING_WHERE_THERE",
+        "{c:function} batching_status batching_view_init(batching_view *view, uint32_t struct_size)",
+        (
+            "{c:function} batching_status "
+            "batching_look(const batching_view *view, batching_own_callback callback, const char *text)"
+        ),
     ]
+
+
+def test_a_directive_has_the_words_of_its_comment_and_a_struct_its_fields(root: Path) -> None:
+    page = reference.pages(header_of(root))["thing-how.md"]
+    assert "````{c:macro} BATCHING_OK\nIt worked.\n````\n" in page
+    assert (
+        "`````{c:struct} batching_view\nWhat it sees.\n\n````{c:member} uint32_t struct_size\nOf the library.\n````\n\n"
+    ) in page
+    assert "````{c:member} int32_t *event\n\\[count\\] what happened: BATCHING\\_WHERE\\_...\n````\n`````\n" in page
 
 
 @pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler")
@@ -186,7 +202,11 @@ def test_what_was_just_written_is_not_stale(root: Path) -> None:
 
 def test_a_field_that_is_renamed_makes_what_names_it_stale(root: Path) -> None:
     change(root, "double *time;", "double *when;")
-    assert outputs.stale(header_of(root), root) == [f"{outputs.PYTHON}/structs.py", outputs.LAYOUT]
+    assert outputs.stale(header_of(root), root) == [
+        f"{outputs.PYTHON}/structs.py",
+        outputs.LAYOUT,
+        f"{outputs.REFERENCE}/thing-how.md",
+    ]
 
 
 def test_a_constant_that_is_added_makes_what_names_it_stale(root: Path) -> None:
