@@ -12,8 +12,8 @@
  *   choices     batching::policy::orca for BATCHING_POLICY_ORCA: int32_t values, as the fields are.
  *   columns     Views, with setters instead of pointers and counts: sizes that contradict each other are an error. And
  *               structs of std::vector that own their columns, and convert to views.
- *   functions   Callables of the caller for the iteration time, the progress, the policy and the logs. They are kept
- *               alive, and what they throw comes out of the call.
+ *   functions   Callables of the caller for the iteration time, the progress, the policy, the logs and the interruption
+ *               of calls. They are kept alive, and what they throw comes out of the call.
  *   exceptions  instead of statuses
  *   handles     that are destroyed with their objects
  *   objects     batching::request, one for each request, for the textbook simulators
@@ -84,8 +84,27 @@ template <class Element> class column {
 template <class Element> using optional_column = std::optional<column<Element>>;
 
 /* ================================================================================================================
+ * Version
+ * ================================================================================================================ */
+
+/// batching_version_number: of the library that is loaded. That of this header is BATCHING_VERSION_NUMBER.
+inline std::int32_t version_number() noexcept {
+    return batching_version_number();
+}
+
+/// batching_version: the same as text.
+inline const char *version() noexcept {
+    return batching_version();
+}
+
+/* ================================================================================================================
  * Status
  * ================================================================================================================ */
+
+/// batching_status_name.
+inline const char *status_name(batching_status status) noexcept {
+    return batching_status_name(status);
+}
 
 /**
  * What every exception of this library is, beside the standard exception of its kind: so both
@@ -169,7 +188,16 @@ namespace detail {
     throw invalid_argument(status, sentence);
 }
 
+/// What the function of an interruption threw, which stopped a call of this thread.
+inline std::exception_ptr &thrown_by_interruption() noexcept {
+    static thread_local std::exception_ptr thrown;
+    return thrown;
+}
+
 inline void check(batching_status status) {
+    if (status == BATCHING_ERROR_CANCELLED && thrown_by_interruption()) {
+        std::rethrow_exception(std::exchange(thrown_by_interruption(), nullptr));
+    }
     if (status != BATCHING_OK) {
         throw_error(status, batching_last_error());
     }
@@ -1037,27 +1065,43 @@ struct serving_metrics : detail::initialized<batching_serving_metrics_init> {
 
 namespace detail {
 
+/// A distribution to be written, with room for the percentiles; release takes the pointer to them back.
+inline batching_distribution *lend(distribution &told, const serving_metrics_config &config) {
+    told.percentiles.resize(static_cast<std::size_t>(std::max<std::int64_t>(0, config.percentile_count)));
+    batching_distribution &written = told;
+    written.percentiles = told.percentiles.data();
+    return &written;
+}
+
+/// It would dangle once the distribution is copied.
+inline void release(batching_distribution &written) {
+    written.percentiles = nullptr;
+}
+
 /// What a function that fills batching_serving_metrics tells, with all distributions.
 template <class Calculate> serving_metrics measured(const serving_metrics_config &config, Calculate calculate) {
     serving_metrics told;
     batching_serving_metrics &written = told;
-    const auto prepare = [&config](distribution &wanted, batching_distribution &written_part) {
-        wanted.percentiles.resize(static_cast<std::size_t>(std::max<std::int64_t>(0, config.percentile_count)));
-        written_part.percentiles = wanted.percentiles.data();
-        return &written_part;
-    };
-#define BATCHING_HPP_PREPARE(name) written.name = prepare(told.name, told.name);
-    BATCHING_HPP_DISTRIBUTIONS(BATCHING_HPP_PREPARE)
-#undef BATCHING_HPP_PREPARE
+#define BATCHING_HPP_LEND(name) written.name = lend(told.name, config);
+    BATCHING_HPP_DISTRIBUTIONS(BATCHING_HPP_LEND)
+#undef BATCHING_HPP_LEND
     check(calculate(&written));
-    // They would dangle once this is copied.
-#define BATCHING_HPP_FORGET(name) written.name->percentiles = nullptr, written.name = nullptr;
-    BATCHING_HPP_DISTRIBUTIONS(BATCHING_HPP_FORGET)
-#undef BATCHING_HPP_FORGET
+#define BATCHING_HPP_RELEASE(name) release(*std::exchange(written.name, nullptr));
+    BATCHING_HPP_DISTRIBUTIONS(BATCHING_HPP_RELEASE)
+#undef BATCHING_HPP_RELEASE
     return told;
 }
 
 } // namespace detail
+
+/// batching_distribution_calculate: of any values. Of the config only the percentiles are looked at.
+inline distribution calculate_distribution(column<const double> values, const serving_metrics_config &config = {}) {
+    distribution told;
+    detail::check(batching_distribution_calculate(static_cast<std::int64_t>(values.size()), values.data(), &config,
+                                                  detail::lend(told, config)));
+    detail::release(told);
+    return told;
+}
 
 /// batching_serving_metrics_calculate, with all distributions.
 inline serving_metrics measure(const recorded_view &recorded, const serving_metrics_config &config = {}) {
@@ -2176,6 +2220,53 @@ class accumulator {
     explicit accumulator(batching_accumulator *handle) noexcept : handle_(handle) {}
 
     std::unique_ptr<batching_accumulator, destroy> handle_;
+};
+
+/* ================================================================================================================
+ * Hosts
+ * ================================================================================================================ */
+
+/**
+ * batching_interrupt_set for as long as this object lives: the calls of the thread that made it ask a function whether
+ * to go on, again and again. With false the call throws cancelled; what the function throws comes out of the call.
+ *
+ * Destroyed by that thread, the last one first: then the one before holds again. A callback that was set by
+ * batching_interrupt_set itself is gone.
+ */
+class interruption {
+  public:
+    explicit interruption(const callback<bool()> &go_on) : go_on_(go_on), outer_(std::exchange(current(), this)) {
+        batching_interrupt_set(ask, this);
+    }
+
+    // The library holds its address.
+    interruption(const interruption &) = delete;
+    interruption &operator=(const interruption &) = delete;
+
+    ~interruption() {
+        current() = outer_;
+        batching_interrupt_set(outer_ == nullptr ? nullptr : ask, outer_);
+        detail::thrown_by_interruption() = nullptr;
+    }
+
+  private:
+    static interruption *&current() noexcept {
+        static thread_local interruption *innermost = nullptr;
+        return innermost;
+    }
+
+    static std::int32_t ask(void *asked) noexcept {
+        detail::thrown_by_interruption() = nullptr;
+        try {
+            return static_cast<const interruption *>(asked)->go_on_() ? 0 : 1;
+        } catch (...) {
+            detail::thrown_by_interruption() = std::current_exception();
+            return 1;
+        }
+    }
+
+    callback<bool()> go_on_;
+    interruption *outer_;
 };
 
 // The macros are for this header alone.
