@@ -12,7 +12,7 @@ import pytest
 
 from batching_generator import outputs, python, readiness, reference, swift
 from batching_generator.layout import layout
-from batching_generator.model import Header
+from batching_generator.model import Header, HeaderError
 from batching_generator.parse import parse
 
 ROOT = Path(__file__).parents[3]
@@ -63,11 +63,19 @@ batching_status batching_look(const batching_view *view, batching_own_callback c
 """
 
 
+CPP_SAMPLE = "// By hand.\n" + "".join(
+    f"// Generated from include/batching.h by `make generate`, {part}: change that, not this.\n"
+    f"// End of what is generated, {part}.\n"
+    for part in ("columns", "choices", "no more columns")
+)
+
+
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """A folder with the sample, and all that is written from it."""
     (tmp_path / "include").mkdir()
     change(tmp_path, "", "")
+    (tmp_path / outputs.CPP).write_text(CPP_SAMPLE)
     outputs.write(header_of(tmp_path), tmp_path)
     return tmp_path
 
@@ -121,6 +129,40 @@ def test_python_has_choices_with_their_comments(root: Path, monkeypatch: pytest.
     assert [(one.name, one.value) for one in module.WhereEvent] == [("HERE", 100), ("THERE", 200)]
     assert module.WhereEvent.__doc__ == "What happened: `event` of batching_view."
     assert '    HERE = 100\n    """It came, 0 (foot) or 100 (car)."""\n' in python.words(header_of(root))
+
+
+def test_cpp_has_lists_of_columns_and_choices_between_what_is_written_by_hand(root: Path) -> None:
+    assert (root / outputs.CPP).read_text() == (
+        "// By hand.\n"
+        "// Generated from include/batching.h by `make generate`, columns: change that, not this.\n"
+        "// clang-format off\n"
+        "#define BATCHING_HPP_VIEW(column) \\\n    column(time) column(event)\n"
+        "// clang-format on\n"
+        "// End of what is generated, columns.\n"
+        "// Generated from include/batching.h by `make generate`, choices: change that, not this.\n"
+        "/// Which way: `way` of batching_view.\n"
+        "struct way {\n    enum value : std::int32_t {\n"
+        "        foot = BATCHING_WAY_FOOT,\n        car = BATCHING_WAY_CAR,\n    };\n};\n"
+        "\n"
+        "/// What happened: `event` of batching_view.\n"
+        "struct where_event {\n    enum value : std::int32_t {\n"
+        "        here = BATCHING_WHERE_HERE,\n        there = BATCHING_WHERE_THERE,\n    };\n};\n"
+        "// End of what is generated, choices.\n"
+        "// Generated from include/batching.h by `make generate`, no more columns: change that, not this.\n"
+        "#undef BATCHING_HPP_VIEW\n"
+        "// End of what is generated, no more columns.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "text", ["", CPP_SAMPLE * 2, CPP_SAMPLE.replace("// End of what is generated, choices.\n", "")]
+)
+def test_a_part_needs_one_place(root: Path, text: str) -> None:
+    (root / outputs.CPP).write_text(text)
+    with pytest.raises(
+        HeaderError, match=r"include/batching\.hpp: one place is needed for a part: a line `// Generated"
+    ):
+        outputs.stale(header_of(root), root)
 
 
 def test_swift_writes_initial_values_where_the_header_has_some(root: Path) -> None:
@@ -205,6 +247,7 @@ def test_a_field_that_is_renamed_makes_what_names_it_stale(root: Path) -> None:
     assert outputs.stale(header_of(root), root) == [
         f"{outputs.PYTHON}/structs.py",
         outputs.LAYOUT,
+        outputs.CPP,
         f"{outputs.REFERENCE}/thing-how.md",
     ]
 
@@ -216,6 +259,7 @@ def test_a_constant_that_is_added_makes_what_names_it_stale(root: Path) -> None:
         f"{outputs.PYTHON}/choices.py",
         f"{outputs.SWIFT}/Choices.swift",
         outputs.LAYOUT,
+        outputs.CPP,
         f"{outputs.REFERENCE}/thing-how.md",
     ]
 
