@@ -220,6 +220,10 @@ template <class Value> Value not_zero(const char *name, const std::optional<Valu
 
 /* ================================================================================================================
  * How the structs are made
+ *
+ * A struct here has the fields of the struct of C from which it derives. A view has, for each column of its struct of C,
+ * a function that sets it: requests_view().set_priority(column) takes any container with a name, or std::nullopt, which
+ * leaves the column out. A struct that owns its columns has a std::vector of the same name for each.
  * ================================================================================================================ */
 
 namespace detail {
@@ -2244,6 +2248,7 @@ class accumulator {
  */
 class interruption {
   public:
+    /// From now on `go_on` is asked: anything that can be called, and answers with a bool or with nothing.
     explicit interruption(const callback<bool()> &go_on) : go_on_(go_on), outer_(std::exchange(current(), this)) {
         batching_interrupt_set(ask, this);
     }
