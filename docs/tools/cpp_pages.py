@@ -73,7 +73,7 @@ def declarations(xml: Path, header: str) -> list[Declaration]:
             found.append(
                 Declaration(
                     line,
-                    f".. doxygen{definition.get('kind')}:: {inner.text}\n   :members:\n",
+                    f".. doxygen{definition.get('kind')}:: {inner.text}\n   :members:\n   :undoc-members:\n",
                 )
             )
     for section in namespace.findall("sectiondef"):

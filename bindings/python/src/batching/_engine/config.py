@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cache
-from typing import Annotated, Any, Final, Literal, NamedTuple, Self, TypedDict, TypeVar, Unpack, get_args
+from typing import Annotated, Any, Final, NamedTuple, Self, TypedDict, TypeVar, Unpack, get_args
 
 from batching._engine.callbacks import Callbacks, Iteration
 from batching._engine.kinds import Choice, Integer, Kind, Number, Switch
@@ -19,9 +19,9 @@ from batching._ffi.calls import initialised
 from batching._ffi.errors import BatchingValueError
 from batching._ffi.generated import choices, constants, structs
 
-Policy = Literal["vllm", "static", "dynamic", "continuous", "orca"]
+Policy = choices.PolicyName
 """What decides which requests compute how many tokens: see `EngineConfig`."""
-QueueOrder = Literal["arrival", "priority", "shortest_output"]
+QueueOrder = choices.QueueOrderName
 """In which order waiting requests are admitted: see `EngineConfig`."""
 
 # What the C interface calls otherwise.

@@ -1,9 +1,9 @@
-"""What a trace is: its formats by name, its file, and what has been read of it."""
+"""What a trace is: its file, and what has been read of it."""
 
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import IO, Final
+from typing import IO
 
 import numpy as np
 import numpy.typing as npt
@@ -17,27 +17,6 @@ Progress = Callable[[int, int], None]
 
 TraceFile = str | os.PathLike[str] | IO[bytes]
 """A path, "-" for standard input, or a file opened in binary mode."""
-
-TRACE_FORMATS: Final[Mapping[str, str]] = {
-    "azure": "Azure LLM inference trace of 2023, 2024 or 2025, CSV",
-    "burstgpt": "BurstGPT, CSV of any of its releases",
-    "vidur": "Vidur's processed traces, CSV",
-    "splitwise": "splitwise-sim's traces, CSV",
-    "mooncake": "Mooncake, JSON lines with hash ids of 512 tokens",
-    "bailian": "Bailian (Qwen), JSON lines with hash ids of 16 tokens and turns",
-    "sharegpt": "ShareGPT conversations or their lengths, JSON array or lines",
-    "llmservingsim": "LLMServingSim's workloads and measured runs, JSON lines",
-    "vllm": "vllm bench serve --save-result --save-detailed, JSON, also with --append-result",
-    "sglang": "SGLang bench_serving --output-details, JSON lines",
-    "inference-perf": "inference-perf's per_request_lifecycle_metrics.json",
-    "guidellm": "GuideLLM's benchmarks.json",
-    "aiperf": "AIPerf's profile_export.jsonl",
-    "genai-perf": "GenAI-Perf's profile_export.json",
-    "csv": "CSV with named columns",
-    "parquet": "Parquet with named columns, or with conversations as in LMSYS-Chat-1M and WildChat",
-    "json": "objects with the names of those columns, JSON array or lines",
-}
-"""The names of the formats that read_trace knows, and what each is."""
 
 
 class TraceError(BatchingError, ValueError):

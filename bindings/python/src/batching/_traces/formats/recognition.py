@@ -8,7 +8,7 @@ from batching._traces.formats.csv_text import header_of
 from batching._traces.formats.json_values import values
 from batching._traces.formats.named import OUTPUT_NAMES, PROMPT_NAMES, arrival_name, normal
 from batching._traces.formats.source import Source
-from batching._traces.trace import TRACE_FORMATS
+from batching._traces.known_formats import TRACE_FORMATS
 
 _PARQUET_MAGIC: Final = b"PAR1"
 _BOM: Final = b"\xef\xbb\xbf"
