@@ -1819,7 +1819,7 @@ batching_status batching_accumulator_finished(batching_accumulator *accumulator,
 batching_status batching_accumulator_failed(batching_accumulator *accumulator, int64_t request, double time,
                                             int32_t reason);
 
-/** Many events, in the order in which they are told. */
+/** Many events, in the order in which they are given. */
 typedef struct batching_accumulator_events {
     uint32_t struct_size;   /**< sizeof(batching_accumulator_events) of the caller; set by the _init function. */
     uint32_t reserved;      /**< Must be 0. */
@@ -1844,9 +1844,9 @@ batching_status batching_accumulator_events_init(batching_accumulator_events *ev
 #define BATCHING_ACCUMULATOR_FAILED 500
 
 /**
- * Many events, as if told one after the other, up to the first that is in error.
+ * Many events, as if given one after the other, up to the first that is in error.
  *
- *   events    in the order in which they are told; must not be NULL.
+ *   events    in the order in which they are given; must not be NULL.
  *   accepted  written, in error too: how many were taken, and so the index of the one in error. NULL: not wanted.
  *
  * Errors: those of the events, and BATCHING_ERROR_STRUCT_SIZE.

@@ -2039,7 +2039,7 @@ class live_engine {
         return estimates(borrowed);
     }
 
-    /// An independent copy, which has no events to tell yet.
+    /// An independent copy, which has no events yet.
     live_engine fork() const {
         batching_live_engine *copy = nullptr;
         detail::check(batching_live_engine_fork(handle_.get(), &copy));
@@ -2173,7 +2173,7 @@ class accumulator {
         detail::check(batching_accumulator_failed(handle_.get(), request, time, reason));
     }
 
-    /// Many events, up to the first that is in error; `accepted`, if given, is told how many were taken, then too.
+    /// Many events, up to the first that is in error; `accepted`, if given, gets how many were taken, then too.
     void add(const accumulator_events_view &events, std::int64_t *accepted = nullptr) {
         detail::check(batching_accumulator_add(handle_.get(), &events, accepted));
     }
@@ -2195,7 +2195,7 @@ class accumulator {
         });
     }
 
-    /// Adds what the other was told.
+    /// Adds the events of the other.
     void merge(const accumulator &other) {
         detail::check(batching_accumulator_merge(handle_.get(), other.handle_.get()));
     }

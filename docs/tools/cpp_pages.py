@@ -82,7 +82,7 @@ def declarations(xml: Path, header: str) -> list[Declaration]:
             if line is None:
                 continue
             name = f"{NAMESPACE}::{member.findtext('name')}"
-            # Functions of the same name are told apart by their parameters.
+            # Functions of the same name differ in their parameters.
             if member.get("kind") == "function":
                 name += parameters(member)
             found.append(Declaration(line, f".. {MEMBERS[section.get('kind', '')]}:: {name}\n"))

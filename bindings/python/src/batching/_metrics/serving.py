@@ -238,7 +238,7 @@ def measured(
     wanted: Float64Array,
     limits: SLO,
 ) -> ServingMetrics:
-    """What a C function that fills batching_serving_metrics tells; it returns a status."""
+    """The metrics that a C function writes, which returns a status."""
     metrics = initialised(structs.batching_serving_metrics)
     parts = {name: _Wanted(len(wanted)) for name in SAMPLES}
     for name, part in parts.items():

@@ -44,7 +44,7 @@ def read_trace(
       of another clock, so that a request arrives when it is queued (queued_ts).
     - vllm, sglang, inference-perf, guidellm, aiperf, genai-perf: results with every request's details, a run each. The
       requests are those that succeeded, `recorded` has all, also where all failed, and the duration where the file
-      tells it. Of several runs in a file each has a clock of its own: `run` says which, and read_runs reads all. SGLang
+      has it. Of several runs in a file each has a clock of its own: `run` says which, and read_runs reads all. SGLang
       does not save when a request was sent: all arrive at 0.0. GenAI-Perf saves no tokens: they are those that the
       server or else count_tokens counted, or else the chunks of the answer, and none for the prompt.
     - sharegpt: with lengths in each object (as in json), or raw conversations, for which count_tokens is needed: the

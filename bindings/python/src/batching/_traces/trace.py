@@ -13,7 +13,7 @@ from batching._columns.recorded import RecordedRequests
 from batching._ffi.errors import BatchingError
 
 Progress = Callable[[int, int], None]
-"""Told the bytes of the file that have been read, and how many there are."""
+"""Gets the bytes of the file that have been read, and how many there are."""
 
 TraceFile = str | os.PathLike[str] | IO[bytes]
 """A path, "-" for standard input, or a file opened in binary mode."""
@@ -33,15 +33,15 @@ class Trace:
 
     requests: RequestColumns
     """The usable rows, in the order of the file, ready to be simulated. The earliest arrives at 0.0; where the format
-    tells no arrivals, arrival_time is None."""
+    has no arrivals, arrival_time is None."""
     recorded: RecordedRequests | None
-    """Of a recorded run: what happened, also to the requests that failed. None where the file tells none."""
+    """Of a recorded run: what happened, also to the requests that failed. None where the file has none of that."""
     format: str
     """Which of TRACE_FORMATS it is."""
     skipped: Mapping[str, int]
     """How many rows are not in `requests`, for each reason. Empty if all are."""
     details: Mapping[str, npt.NDArray[np.int64]] = field(default_factory=dict)
-    """What else the format tells of each of `requests`, as int64 columns: of Bailian chat_id, parent_chat_id (-1: none)
+    """What else the format has of each of `requests`, as int64 columns: of Bailian chat_id, parent_chat_id (-1: none)
     and turn (-1: unknown). Empty for the others."""
 
     def __repr__(self) -> str:
