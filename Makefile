@@ -85,7 +85,7 @@ $(STAMPS)/packages-test: Makefile
 	$(call install-packages,$(TEST_PACKAGES))
 
 $(STAMPS)/venv-run: bindings/python/pyproject.toml | $(STAMPS)/packages-run
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv --clear $(VENV)
 	$(VENV)/bin/pip install --quiet --editable 'bindings/python[all]'
 	@mkdir -p $(STAMPS) && touch $@
 

@@ -64,10 +64,12 @@ enum RawMemory {
             return
         }
         memcpy(destination, value, size)
-        // What there is, is copied behind itself; from some size on as much as the fast caches hold.
+        // What there is, is copied behind itself; from some size on no more at once than the fast caches hold.
         var filled = stride
+        var chunk = stride
         while filled < bytes {
-            let more = min(min(filled, 1 << 14 / stride &* stride), bytes &- filled)
+            if filled < 1 << 14 { chunk = filled }
+            let more = min(chunk, bytes &- filled)
             memcpy(destination + filled, destination, more)
             filled &+= more
         }

@@ -21,7 +21,7 @@ aiohttp = pytest.importorskip("aiohttp")
 
 GATEWAY = Path(__file__).parents[3] / "examples" / "python" / "gateway"
 # Gateway, replicas and clients share one machine: where that is busy, a replica is late, and not down.
-COMMAND = [sys.executable, GATEWAY, "--connecting", str(bounded.SECONDS)]
+COMMAND = [sys.executable, str(GATEWAY), "--connecting", str(bounded.SECONDS)]
 
 
 @contextmanager
