@@ -29,7 +29,7 @@ $(TESTS)/cpp20/%.o: %.cpp | $(STAMPS)/packages-test
 
 CMOCKA_TESTS := $(addprefix $(TESTS)/c/,textbook structs columns errors interrupt simulators capacity workload serving_metrics \
                 load engine engine_ends engine_logs engine_callbacks engine_errors engine_policy engine_textbook \
-                attribution accumulator live_engine live_policy live_order live_slices live_bytes accumulator_limits)
+                attribution accumulator live_engine live_policy live_order live_slices live_logs live_bytes accumulator_limits)
 SOAK := $(TESTS)/c/soak
 HOSTILE_INPUTS := $(TESTS)/c/hostile_inputs
 # Not for valgrind: it runs one thread at a time, and a child has the memory of threads that it does not have.

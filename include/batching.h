@@ -1178,6 +1178,8 @@ batching_status batching_simulate(const batching_engine_config *config, const ba
  * Rows go into the columns, which the caller owns; NULL columns are not wanted. Without a callback the rows beyond
  * capacity are counted, but not kept. A callback is called whenever all capacity rows are filled, and once at the end
  * for the rest; so a log of any length passes through columns of any size.
+ *
+ * A live engine tells the same with batching_live_engine_advance_logged, call by call.
  * ================================================================================================================ */
 
 /** The first row_count rows of a log are filled; when it returns, the log is empty again. */
@@ -1188,7 +1190,7 @@ typedef struct batching_iteration_log {
     uint32_t struct_size;           /**< sizeof(batching_iteration_log) of the caller; set by the _init function. */
     uint32_t reserved;              /**< Must be 0. */
     int64_t capacity;               /**< Elements in each column; at least 0, with a callback at least 1. */
-    int64_t count;                  /**< Written: rows of the whole run, kept or not. */
+    int64_t count;                  /**< Written: rows of the whole run, or call, kept or not. */
     batching_log_callback callback; /**< Called when the columns are full, and at the end; or NULL. */
     void *user_data;                /**< For the callback. */
     double *time;                   /**< [capacity] seconds: when the iteration was scheduled. */
@@ -1217,11 +1219,11 @@ typedef struct batching_decision_log {
     uint32_t struct_size;           /**< sizeof(batching_decision_log) of the caller; set by the _init function. */
     uint32_t reserved;              /**< Must be 0. */
     int64_t capacity;               /**< Elements in each column; at least 0, with a callback at least 1. */
-    int64_t count;                  /**< Written: rows of the whole run, kept or not. */
+    int64_t count;                  /**< Written: rows of the whole run, or call, kept or not. */
     batching_log_callback callback; /**< Called when the columns are full, and at the end; or NULL. */
     void *user_data;                /**< For the callback. */
     int64_t *iteration;             /**< [capacity] the number of the iteration; of the next one for a rejection. */
-    int64_t *request;               /**< [capacity] the index of the request. */
+    int64_t *request;               /**< [capacity] the index of the request; of a live engine, its id. */
     int32_t *event;                 /**< [capacity] what happened: BATCHING_EVENT_... */
     int32_t *tokens;                /**< [capacity] see BATCHING_EVENT_...; 0 where nothing is said there. */
     int32_t include_queues;         /**< 1: also a row for each running and each waiting request, after each scheduling.
@@ -1458,6 +1460,8 @@ typedef struct batching_policy_decision {
  *     batching_live_engine_poll(engine, &events);                   which started, had a first token, finished
  *     batching_live_engine_estimate(engine, &requests, &results);   and if I sent this one?
  *
+ * batching_live_engine_advance_logged tells, besides, each iteration and each decision: see "Engine: logs".
+ *
  * The clock begins at 0, and is where batching_live_engine_advance has moved it. All that happens before it has been
  * decided: an iteration that starts before the clock and ends after it is under way. What its end brings is told once
  * the clock is there. Requests can be submitted in any order as long as none arrives before the clock: that is the
@@ -1558,6 +1562,31 @@ batching_status batching_live_engine_submit(batching_live_engine *engine, const 
  * Time: as batching_simulate.
  */
 batching_status batching_live_engine_advance(batching_live_engine *engine, double time, int64_t iterations);
+
+/**
+ * The same with logs of what it does: see "Engine: logs".
+ *
+ *   iteration_log  a row for each iteration that ends in this call; NULL: not wanted.
+ *   decision_log   a row for each event of this call, whose request has the id of submit; NULL: not wanted.
+ *
+ * The rows of all calls, one call after the other, are those of batching_simulate with all requests, to the last bit,
+ * also where a copy goes on, or an engine from bytes. Two things have no row. What happens in a call without the log
+ * has none, nor may an iteration that is under way as the log begins. And what another call does at once has none: a
+ * request that waits is aborted, or one gets the length that it has. Its event tells it.
+ *
+ * No row is told twice. So a call that fails on its way has told what happened up to there: its rows are in the columns,
+ * or with the callback, and count says how many they are. A call that fails for its arguments has written 0 in count, or
+ * nothing if a struct is not understood.
+ *
+ * Errors: those of batching_live_engine_advance; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_INVALID_ARGUMENT, too, if a
+ * log has an impossible capacity or include_queues. The callback of a log is called within an iteration: if it stops the
+ * call, the engine can only be observed, polled and destroyed.
+ *
+ * Time: as batching_simulate with the same logs.
+ */
+batching_status batching_live_engine_advance_logged(batching_live_engine *engine, double time, int64_t iterations,
+                                                    batching_iteration_log *iteration_log,
+                                                    batching_decision_log *decision_log);
 
 /** What happened: the first count rows are written. NULL columns are not wanted. */
 typedef struct batching_live_engine_events {
@@ -1983,7 +2012,8 @@ batching_status batching_accumulator_prometheus(batching_accumulator *accumulato
  * Memory. A call whose allocation fails returns BATCHING_ERROR_OUT_OF_MEMORY: no output was written, handles are as
  * before the call, and it can be made again. There are two exceptions: batching_simulate may have written some of its
  * columns, and an engine whose batching_live_engine_advance ran out of memory on its way can only be observed, polled
- * and destroyed. What the runtime of the library needs once is made as the library is loaded.
+ * and destroyed (its logs, if any, have told what had happened). What the runtime of the library needs once is made as
+ * the library is loaded.
  *
  * Processes. After fork() the child may call any function, whatever the threads of its parent were doing; its handles
  * are copies. A handle that another thread was using just then stays BATCHING_ERROR_BUSY in the child.

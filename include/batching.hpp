@@ -1542,6 +1542,12 @@ struct engine_summary : summary {
     std::int64_t decision_log_rows = 0;  ///< rows of the whole run, kept or not; 0 without that log
 };
 
+/// The rows of the logs of one call to a live engine.
+struct log_rows {
+    std::int64_t iterations = 0; ///< of the iteration log, kept or not; 0 without it
+    std::int64_t decisions = 0;  ///< of the decision log, kept or not; 0 without it
+};
+
 /* ================================================================================================================
  * Engine: logs
  * ================================================================================================================ */
@@ -1621,10 +1627,13 @@ template <class Log> class borrowed_log {
     using c_struct = typename Log::c_struct;
 
   public:
-    borrowed_log(const char *name, const log_destination<Log> &destination) : name_(name) {
+    borrowed_log(const char *name, const log_destination<Log> &destination, std::size_t rows_at_a_time = 4096)
+        : name_(name) {
+        const auto borrow = [this, rows_at_a_time](const callback<bool(const Log &)> &take) {
+            borrow_rows(take, rows_at_a_time);
+        };
         std::visit(overloaded{[](std::monostate) {}, //
-                              [this](const typename Log::view_type &columns) { borrowed_ = columns; },
-                              [this](const callback<bool(const Log &)> &take) { borrow_rows(take); }},
+                              [this](const typename Log::view_type &columns) { borrowed_ = columns; }, borrow},
                    destination);
     }
 
@@ -1636,9 +1645,7 @@ template <class Log> class borrowed_log {
     c_struct *instead_of(c_struct *otherwise) { return borrowed_ ? &*borrowed_ : otherwise; }
 
   private:
-    static constexpr std::size_t rows_at_a_time = 4096;
-
-    void borrow_rows(const callback<bool(const Log &)> &take) {
+    void borrow_rows(const callback<bool(const Log &)> &take, std::size_t rows_at_a_time) {
         take_ = &take;
         rows_.resize(rows_at_a_time);
         borrowed_ = static_cast<typename Log::view_type>(rows_);
@@ -1978,6 +1985,26 @@ class live_engine {
                  const std::optional<std::int64_t> &iterations = {}) {
         const auto most = detail::not_zero("iterations", iterations, "at least 1");
         detail::guarded([&] { return batching_live_engine_advance(handle_.get(), time, most); });
+    }
+
+    /// The same with logs of what it does in this call, whose requests have their ids. A function gets the rows a few
+    /// hundred at a time, and the rest at the end, also if an exception ends the call: what happened is told once. If
+    /// that function throws, or stops the call, the engine can only be observed, polled and destroyed.
+    log_rows advance(double time, const std::optional<std::int64_t> &iterations, const log_destinations &logs) {
+        const auto most = detail::not_zero("iterations", iterations, "at least 1");
+        // A call may have few rows, or none.
+        constexpr std::size_t rows = 256;
+        detail::borrowed_log<iteration_log> told("the iteration log's function", logs.iterations, rows);
+        detail::borrowed_log<decision_log> decided("the decision log's function", logs.decisions, rows);
+        auto *const iteration_log = told.instead_of(nullptr);
+        auto *const decision_log = decided.instead_of(nullptr);
+        if (logs.include_queues && decision_log != nullptr) {
+            decision_log->include_queues = 1;
+        }
+        detail::guarded([&] {
+            return batching_live_engine_advance_logged(handle_.get(), time, most, iteration_log, decision_log);
+        });
+        return {iteration_log == nullptr ? 0 : iteration_log->count, decision_log == nullptr ? 0 : decision_log->count};
     }
 
     /// What happened since it was last asked.

@@ -47,6 +47,29 @@ public func batching_live_engine_advance(
     }
 }
 
+@implementation @_cdecl("batching_live_engine_advance_logged")
+public func batching_live_engine_advance_logged(
+    _ engine: OpaquePointer!, _ time: Double, _ iterations: Int64,
+    _ iteration_log: UnsafeMutablePointer<batching_iteration_log>!,
+    _ decision_log: UnsafeMutablePointer<batching_decision_log>!
+) -> batching_status {
+    status(of: engine) { (engine: inout LiveEngine) throws(BatchingError) in
+        var iterationLog: IterationLog?
+        var decisionLog: DecisionLog?
+        if let log = iteration_log { iterationLog = try batching_iteration_log.read(log).log }
+        if let log = decision_log { decisionLog = try batching_decision_log.read(log).log() }
+        defer {
+            // What has happened is told also where the call fails on its way.
+            if let log = iteration_log, let iterationLog { log.pointee.count = iterationLog.rows.count }
+            if let log = decision_log, let decisionLog { log.pointee.count = decisionLog.rows.count }
+        }
+        guard iterations >= 0 else { throw .invalid("iterations", iterations, "must be at least 0") }
+        try engine.advance(
+            to: time, iterations: iterations == 0 ? nil : iterations, iterationLog: &iterationLog,
+            decisionLog: &decisionLog)
+    }
+}
+
 @implementation @_cdecl("batching_live_engine_poll")
 public func batching_live_engine_poll(
     _ engine: OpaquePointer!, _ events: UnsafeMutablePointer<batching_live_engine_events>!

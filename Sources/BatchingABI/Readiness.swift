@@ -184,6 +184,7 @@ private func choicesAndModels() -> [(Int32, Int32)] {
 private func useLiveEngine(_ few: Few, _ scratch: inout Scratch) throws(BatchingError) {
     var few = few
     let ids = try scratch.column(Few.count) { Int64($0) }
+    var (iterations, decisions) = try logs(&scratch)
     var events = batching_live_engine_events()
     _ = batching_live_engine_events_init(&events, size(batching_live_engine_events.self))
     events.capacity = Int64(Few.count)
@@ -222,6 +223,7 @@ private func useLiveEngine(_ few: Few, _ scratch: inout Scratch) throws(Batching
             _ = batching_live_engine_set_output_length(engine, 1, 1)
             _ = batching_live_engine_abort(engine, 2)
             _ = batching_live_engine_advance(engine, .infinity, 3)
+            _ = batching_live_engine_advance_logged(engine, .infinity, 3, &iterations, &decisions)
             _ = batching_live_engine_advance(engine, .infinity, 0)
             _ = batching_live_engine_observe(engine, &state)
             _ = batching_live_engine_poll(engine, &events)
@@ -246,14 +248,9 @@ private func useBytes(
     _ = batching_live_engine_load(bytes, needed - 1, nil, &copy)
 }
 
-private func useEngine(_ few: Few, _ scratch: inout Scratch) throws(BatchingError) {
-    var few = few
+/// Both logs, with all that they can tell.
+private func logs(_ scratch: inout Scratch) throws(BatchingError) -> (batching_iteration_log, batching_decision_log) {
     let rows = 64
-    var attribution = batching_attribution()
-    _ = batching_attribution_init(&attribution, size(batching_attribution.self))
-    attribution.capacity = Int64(Few.count)
-    attribution.waiting_for_slot = try scratch.column(Few.count) { _ in 0 }
-    attribution.decode = try scratch.column(Few.count) { _ in 0 }
     var iterations = batching_iteration_log()
     _ = batching_iteration_log_init(&iterations, size(batching_iteration_log.self))
     iterations.capacity = Int64(rows)
@@ -266,6 +263,17 @@ private func useEngine(_ few: Few, _ scratch: inout Scratch) throws(BatchingErro
     decisions.event = try scratch.column(rows) { _ in 0 }
     decisions.callback = { _, _ in 0 }
     decisions.include_queues = 1
+    return (iterations, decisions)
+}
+
+private func useEngine(_ few: Few, _ scratch: inout Scratch) throws(BatchingError) {
+    var few = few
+    var attribution = batching_attribution()
+    _ = batching_attribution_init(&attribution, size(batching_attribution.self))
+    attribution.capacity = Int64(Few.count)
+    attribution.waiting_for_slot = try scratch.column(Few.count) { _ in 0 }
+    attribution.decode = try scratch.column(Few.count) { _ in 0 }
+    var (iterations, decisions) = try logs(&scratch)
     for policy in Choices.policy {
         for order in Choices.queueOrder {
             let kinds = order != BATCHING_QUEUE_ARRIVAL ? 1 : policy == BATCHING_POLICY_VLLM ? 4 : 2

@@ -2,7 +2,7 @@
  * No allocation that fails ends the process: the call returns BATCHING_ERROR_OUT_OF_MEMORY, writes nothing, leaves its
  * handles as they were, and made once more it does what it would have done. For each row of calls, and there is a row
  * for every function, each allocation of the call fails in turn, in a child process. What is made at the first use is
- * made anew in each child. The two exceptions are those of the header.
+ * made anew in each child. The exceptions are those of the header.
  *
  *     failing_allocations FUNCTIONS   FUNCTIONS: a file with the names of all functions, one a line
  */
@@ -190,13 +190,17 @@ static void take_outputs(struct outputs *taken) {
     taken->accumulator = NULL;
 }
 
+static bool tells_logs(const struct row *row) {
+    return strcmp(row->function, "batching_live_engine_advance_logged") == 0;
+}
+
 /* A run that fails on its way may have written columns; an engine that does is of no more use. */
 static bool writes_columns(const struct row *row) {
-    return strcmp(row->function, "batching_simulate") == 0;
+    return strcmp(row->function, "batching_simulate") == 0 || tells_logs(row);
 }
 
 static bool wears_out(const struct row *row) {
-    return strcmp(row->function, "batching_live_engine_advance") == 0;
+    return strcmp(row->function, "batching_live_engine_advance") == 0 || tells_logs(row);
 }
 
 enum { PASSES, FAILS, HAS_NO_MORE_ALLOCATIONS };
@@ -248,6 +252,14 @@ static int call_with_failure(const struct row *row, int64_t allocation) {
     }
     if (strstr(batching_last_error(), "memory") == NULL) {
         return complain("the sentence does not speak of memory");
+    }
+    if (tells_logs(row)) {
+        /* What they were given they have counted. */
+        if (outputs.iteration_log.count < 0 || outputs.decision_log.count < 0) {
+            return complain("a log was not counted");
+        }
+        outputs.iteration_log.count = untouched.iteration_log.count;
+        outputs.decision_log.count = untouched.decision_log.count;
     }
     size_t first = writes_columns(row) ? offsetof(struct outputs, bytes) : 0;
     if (memcmp((char *)&outputs + first, (char *)&untouched + first, sizeof outputs - first) != 0) {

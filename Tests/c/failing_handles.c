@@ -256,6 +256,11 @@ static batching_status advance(const struct choice *choice) {
     return batching_live_engine_advance(engine, INFINITY, 0);
 }
 
+static batching_status advance_logged(const struct choice *choice) {
+    (void)choice;
+    return batching_live_engine_advance_logged(engine, 0.25, 0, &outputs.iteration_log, &outputs.decision_log);
+}
+
 static batching_status poll(const struct choice *choice) {
     (void)choice;
     return batching_live_engine_poll(engine, &outputs.events);
@@ -334,6 +339,7 @@ static const struct row live_engine_rows[] = {
     FOR_EACH_KIND("batching_live_engine_destroy", make_engine, engine_destroy),
     FOR_EACH_KIND("batching_live_engine_submit", make_engine, submit),
     FOR_EACH_KIND("batching_live_engine_advance", make_full_engine, advance),
+    FOR_EACH_KIND("batching_live_engine_advance_logged", make_full_engine, advance_logged),
     FOR_EACH_KIND("batching_live_engine_poll", make_engine, poll),
     {"batching_live_engine_abort", "one that runs", make_full_engine, abort_one, {.kind = 20}},
     {"batching_live_engine_abort",

@@ -4,7 +4,7 @@
 
 #include "hostile.h"
 
-enum call { SUBMIT, SUBMIT_TWICE, ADVANCE, ABORT, SET_OUTPUT_LENGTH, ESTIMATE };
+enum call { SUBMIT, SUBMIT_TWICE, ADVANCE, ADVANCE_LOGGED, ABORT, SET_OUTPUT_LENGTH, ESTIMATE };
 
 static batching_requests one_request(const int32_t *length, const double *arrival_time) {
     batching_requests requests;
@@ -13,6 +13,22 @@ static batching_requests one_request(const int32_t *length, const double *arriva
     requests.prompt_length = requests.output_length = length;
     requests.arrival_time = arrival_time;
     return requests;
+}
+
+/* Logs without columns, with room for so many rows. */
+static batching_status advance_logged(batching_live_engine *engine, double time, int64_t capacity) {
+    batching_iteration_log iterations;
+    batching_decision_log decisions;
+    batching_iteration_log_init(&iterations, sizeof iterations);
+    batching_decision_log_init(&decisions, sizeof decisions);
+    iterations.capacity = decisions.capacity = capacity > 1 ? INT64_MAX : capacity;
+    decisions.include_queues = 1;
+    const batching_status status = batching_live_engine_advance_logged(engine, time, 100, &iterations, &decisions);
+    if ((status == BATCHING_OK) != (decisions.count > 0) || iterations.count < 0) {
+        printf("rows were not counted\n");
+        return -1;
+    }
+    return status;
 }
 
 /* One call, by the fields of an input: which (batch_size), of which request (max_seq_len), when (total_time), how long
@@ -31,6 +47,8 @@ static batching_status call(batching_live_engine *engine, const struct input *gi
     case ADVANCE:
         /* As many iterations as the request's number. */
         return batching_live_engine_advance(engine, given->total_time, given->max_seq_len);
+    case ADVANCE_LOGGED:
+        return advance_logged(engine, given->total_time, given->length_min);
     case ABORT:
         return batching_live_engine_abort(engine, given->max_seq_len);
     case SET_OUTPUT_LENGTH:
@@ -158,6 +176,13 @@ static const struct row CALLS[] = {
     BAD(ADVANCE, 0, 9223372037.0, 0),
     BAD(ADVANCE, -1, 2.0, 0),
     BAD(ADVANCE, INT64_MIN, 2.0, 0),
+    GOOD(ADVANCE_LOGGED, 0, 9.0, 0),
+    GOOD(ADVANCE_LOGGED, 0, 9e9, 1),
+    GOOD(ADVANCE_LOGGED, 0, BATCHING_TIME_MAX, INT32_MAX),
+    BAD(ADVANCE_LOGGED, 0, 9.0, -1),
+    BAD(ADVANCE_LOGGED, 0, NAN, 0),
+    BAD(ADVANCE_LOGGED, 0, -INFINITY, 1),
+    BAD(ADVANCE_LOGGED, 0, 9223372037.0, 1),
     GOOD(ABORT, 0, 0.0, 0),
     GOOD(ABORT, INT64_MIN, 0.0, 0),
     GOOD(ABORT, INT64_MAX, 0.0, 0),

@@ -153,6 +153,67 @@ static void iterations_that_walk_ask_sooner(void **state) {
     assert_int_equal(batching_live_engine_destroy(engine), BATCHING_OK);
 }
 
+/* Twenty thousand wait behind one that runs; four of five were rejected, so that the log of the queue passes over them. */
+static batching_live_engine *queue(void) {
+    enum { WAITING = 20000 };
+    batching_engine_config config;
+    batching_engine_config_init(&config, sizeof config);
+    config.max_num_seqs = 1;
+    config.max_model_len = 1000;
+    batching_live_engine *engine = NULL;
+    assert_int_equal(batching_live_engine_create(&config, &engine), BATCHING_OK);
+    static int32_t prompt[WAITING], output[WAITING];
+    for (int64_t index = 0; index < WAITING; index++) {
+        prompt[index] = index % 5 == 0 ? 1 : 1000;
+        output[index] = 100;
+    }
+    batching_requests requests;
+    batching_requests_init(&requests, sizeof requests);
+    requests.count = WAITING;
+    requests.prompt_length = prompt;
+    requests.output_length = output;
+    assert_int_equal(batching_live_engine_submit(engine, &requests, NULL), BATCHING_OK);
+    return engine;
+}
+
+static int64_t logged(batching_live_engine *engine, int64_t iterations, batching_status expected) {
+    batching_decision_log log;
+    batching_decision_log_init(&log, sizeof log);
+    log.include_queues = 1;
+    assert_int_equal(batching_live_engine_advance_logged(engine, INFINITY, iterations, NULL, &log), expected);
+    return log.count;
+}
+
+static void a_log_that_is_stopped_goes_on_where_it_was(void **state) {
+    (void)state;
+    batching_live_engine *engine = queue(), *other = queue();
+    const int64_t rows = logged(other, 40, BATCHING_OK);
+    struct asked asked = {.stops_at = 1};
+    int64_t told = 0, stops = 0, iterations = 0;
+    batching_interrupt_set(ask, &asked);
+    while (iterations < 40) {
+        /* Every time that it is asked it stops. */
+        asked.times = 0;
+        batching_decision_log log;
+        batching_decision_log_init(&log, sizeof log);
+        log.include_queues = 1;
+        const batching_status status =
+            batching_live_engine_advance_logged(engine, INFINITY, 40 - iterations, NULL, &log);
+        assert_true(status == BATCHING_OK || status == BATCHING_ERROR_CANCELLED);
+        stops += status != BATCHING_OK;
+        told += log.count;
+        batching_live_engine_state now;
+        batching_live_engine_state_init(&now, sizeof now);
+        assert_int_equal(batching_live_engine_observe(engine, &now), BATCHING_OK);
+        iterations = now.iterations;
+    }
+    batching_interrupt_set(NULL, NULL);
+    assert_true(stops > 0);
+    assert_int_equal(told, rows);
+    assert_int_equal(batching_live_engine_destroy(engine), BATCHING_OK);
+    assert_int_equal(batching_live_engine_destroy(other), BATCHING_OK);
+}
+
 static void a_submit_that_is_stopped_takes_nothing(void **state) {
     (void)state;
     batching_live_engine *engine = NULL;
@@ -501,6 +562,7 @@ int main(void) {
         cmocka_unit_test(another_answer_than_0_stops_the_call),
         cmocka_unit_test(bins_of_a_timeline_are_counted),
         cmocka_unit_test(iterations_that_walk_ask_sooner),
+        cmocka_unit_test(a_log_that_is_stopped_goes_on_where_it_was),
         cmocka_unit_test(a_submit_that_is_stopped_takes_nothing),
         cmocka_unit_test(one_large_iteration_asks_on_its_way),
         cmocka_unit_test(an_accumulator_that_is_stopped_stays_as_it_is),

@@ -1,5 +1,5 @@
-/* Some thousand requests, fed to a live engine in slices: what happens is what batching_simulate says, to the last bit.
- */
+/* Some thousand requests, fed to a live engine in slices: what happens, and what its logs tell, is what batching_simulate
+ * says, to the last bit. */
 #include <stdbool.h>
 #include <stdlib.h>
 
@@ -71,6 +71,100 @@ struct outcome {
     int64_t completion_order[REQUESTS];
 };
 
+/* The rows of both logs, by callbacks through a few columns. */
+enum { LOG_ROWS = 100, MOST_ROWS = 1 << 20 };
+
+struct logs {
+    batching_iteration_log iterations;
+    batching_decision_log decisions;
+    double time[LOG_ROWS], start_time[LOG_ROWS], duration[LOG_ROWS];
+    int64_t counts[8][LOG_ROWS], iteration[LOG_ROWS], request[LOG_ROWS];
+    int32_t event[LOG_ROWS], tokens[LOG_ROWS];
+    bool by_name;
+    /* All that was told: of an iteration eleven numbers, of a decision four. */
+    int64_t iteration_rows, decision_rows;
+    double (*told_iterations)[11];
+    int64_t (*told_decisions)[4];
+};
+
+static int32_t take_iterations(int64_t row_count, void *user_data) {
+    struct logs *logs = user_data;
+    for (int64_t row = 0; row < row_count; row++) {
+        assert_true(logs->iteration_rows < MOST_ROWS);
+        double *told = logs->told_iterations[logs->iteration_rows++];
+        told[0] = logs->time[row];
+        told[1] = logs->start_time[row];
+        told[2] = logs->duration[row];
+        for (int column = 0; column < 8; column++) {
+            told[3 + column] = (double)logs->counts[column][row];
+        }
+    }
+    return 0;
+}
+
+static int64_t index_of(int64_t name);
+
+static int32_t take_decisions(int64_t row_count, void *user_data) {
+    struct logs *logs = user_data;
+    for (int64_t row = 0; row < row_count; row++) {
+        assert_true(logs->decision_rows < MOST_ROWS);
+        int64_t *told = logs->told_decisions[logs->decision_rows++];
+        told[0] = logs->iteration[row];
+        told[1] = logs->by_name ? index_of(logs->request[row]) : logs->request[row];
+        told[2] = logs->event[row];
+        told[3] = logs->tokens[row];
+    }
+    return 0;
+}
+
+static struct logs *logs_made(bool by_name) {
+    struct logs *logs = calloc(1, sizeof *logs);
+    assert_non_null(logs);
+    logs->by_name = by_name;
+    logs->told_iterations = calloc(MOST_ROWS, sizeof *logs->told_iterations);
+    logs->told_decisions = calloc(MOST_ROWS, sizeof *logs->told_decisions);
+    assert_non_null(logs->told_iterations);
+    assert_non_null(logs->told_decisions);
+    assert_succeeds(batching_iteration_log_init(&logs->iterations, sizeof logs->iterations));
+    assert_succeeds(batching_decision_log_init(&logs->decisions, sizeof logs->decisions));
+    logs->iterations.capacity = logs->decisions.capacity = LOG_ROWS;
+    logs->iterations.callback = take_iterations;
+    logs->decisions.callback = take_decisions;
+    logs->iterations.user_data = logs->decisions.user_data = logs;
+    logs->iterations.time = logs->time;
+    logs->iterations.start_time = logs->start_time;
+    logs->iterations.duration = logs->duration;
+    logs->iterations.running = logs->counts[0];
+    logs->iterations.waiting = logs->counts[1];
+    logs->iterations.prefill_tokens = logs->counts[2];
+    logs->iterations.decode_tokens = logs->counts[3];
+    logs->iterations.kv_blocks_used = logs->counts[4];
+    logs->iterations.kv_blocks_kept = logs->counts[5];
+    logs->iterations.preemptions = logs->counts[6];
+    logs->iterations.finished = logs->counts[7];
+    logs->decisions.iteration = logs->iteration;
+    logs->decisions.request = logs->request;
+    logs->decisions.event = logs->event;
+    logs->decisions.tokens = logs->tokens;
+    return logs;
+}
+
+static void logs_free(struct logs *logs) {
+    free(logs->told_iterations);
+    free(logs->told_decisions);
+    free(logs);
+}
+
+static void assert_same_logs(const struct logs *told, const struct logs *expected) {
+    assert_int_equal(told->iteration_rows, expected->iteration_rows);
+    assert_int_equal(told->decision_rows, expected->decision_rows);
+    assert_true(told->iteration_rows > REQUESTS);
+    assert_memory_equal(told->told_iterations, expected->told_iterations,
+                        (size_t)told->iteration_rows * sizeof *told->told_iterations);
+    assert_memory_equal(told->told_decisions, expected->told_decisions,
+                        (size_t)told->decision_rows * sizeof *told->told_decisions);
+}
+
 static struct outcome *outcome_made(void) {
     struct outcome *outcome = calloc(1, sizeof *outcome);
     assert_non_null(outcome);
@@ -81,8 +175,12 @@ static struct outcome *outcome_made(void) {
     return outcome;
 }
 
-static struct outcome *simulated(const batching_engine_config *config, const struct workload *workload) {
+static struct outcome *simulated(const batching_engine_config *given, const struct workload *workload,
+                                 struct logs *logs) {
     struct outcome *outcome = outcome_made();
+    batching_engine_config config = *given;
+    config.iteration_log = logs == NULL ? NULL : &logs->iterations;
+    config.decision_log = logs == NULL ? NULL : &logs->decisions;
     INITIALIZED(batching_results, results);
     results.capacity = REQUESTS;
     results.start_time = outcome->start_time;
@@ -95,7 +193,7 @@ static struct outcome *simulated(const batching_engine_config *config, const str
     results.status = outcome->status;
     static int64_t offsets[REQUESTS + 1];
     const batching_requests requests = requests_of(workload, 0, REQUESTS, offsets);
-    assert_succeeds(batching_simulate(config, &requests, &results, NULL));
+    assert_succeeds(batching_simulate(&config, &requests, &results, NULL));
     return outcome;
 }
 
@@ -155,9 +253,13 @@ static void take_events(batching_live_engine *engine, struct outcome *outcome, i
 
 /*
  * Each slice submits a few requests, some of them long before they arrive, and moves the clock to any time up to the
- * arrival of the next: in the middle of an iteration, at the end of one, or by a number of iterations.
+ * arrival of the next: in the middle of an iteration, at the end of one, or by a number of iterations. Every call tells
+ * the logs, if any are wanted.
  */
-static struct outcome *lived(const batching_engine_config *config, const struct workload *workload, uint64_t seed) {
+static struct outcome *lived(const batching_engine_config *config, const struct workload *workload, uint64_t seed,
+                             struct logs *logs) {
+    batching_iteration_log *const iterations_log = logs == NULL ? NULL : &logs->iterations;
+    batching_decision_log *const decisions_log = logs == NULL ? NULL : &logs->decisions;
     struct outcome *outcome = outcome_made();
     batching_live_engine *engine = NULL;
     assert_succeeds(batching_live_engine_create(config, &engine));
@@ -181,7 +283,8 @@ static struct outcome *lived(const batching_engine_config *config, const struct 
         const double share = (double)random_between(&random, 0, 4) / 4.0;
         const double target = clock + (horizon - clock) * share;
         const int64_t iterations = random_between(&random, 0, 3) == 0 ? random_between(&random, 1, 5) : 0;
-        assert_succeeds(batching_live_engine_advance(engine, share == 1.0 ? horizon : target, iterations));
+        assert_succeeds(batching_live_engine_advance_logged(engine, share == 1.0 ? horizon : target, iterations,
+                                                            iterations_log, decisions_log));
         INITIALIZED(batching_live_engine_state, now);
         assert_succeeds(batching_live_engine_observe(engine, &now));
         assert_true(now.clock >= clock && now.clock <= horizon);
@@ -190,7 +293,7 @@ static struct outcome *lived(const batching_engine_config *config, const struct 
             take_events(engine, outcome, &completed, &last, &random);
         }
     }
-    assert_succeeds(batching_live_engine_advance(engine, INFINITY, 0));
+    assert_succeeds(batching_live_engine_advance_logged(engine, INFINITY, 0, iterations_log, decisions_log));
     take_events(engine, outcome, &completed, &last, &random);
     assert_succeeds(batching_live_engine_destroy(engine));
     return outcome;
@@ -207,12 +310,19 @@ static int64_t sum_of(const int32_t *column) {
 static void assert_same_in_slices(const batching_engine_config *config, double arrival_rate, bool preempts,
                                   bool caches) {
     struct workload *workload = workload_made(arrival_rate);
-    struct outcome *expected = simulated(config, workload);
+    struct logs *logs = logs_made(false);
+    struct outcome *expected = simulated(config, workload, logs);
     /* The run has what it is here for. */
     assert_int_equal(sum_of(expected->preemptions) > 0, preempts);
     assert_int_equal(sum_of(expected->prefix_cached_tokens) > 0, caches);
     for (uint64_t seed = 1; seed <= 3; seed++) {
-        struct outcome *told = lived(config, workload, seed);
+        /* Where it is logged every iteration is gone through; where not, many at once. */
+        struct logs *told_logs = seed == 1 ? logs_made(true) : NULL;
+        struct outcome *told = lived(config, workload, seed, told_logs);
+        if (told_logs != NULL) {
+            assert_same_logs(told_logs, logs);
+            logs_free(told_logs);
+        }
         assert_doubles_equal(told->start_time, expected->start_time, REQUESTS);
         assert_doubles_equal(told->first_token_time, expected->first_token_time, REQUESTS);
         assert_doubles_equal(told->end_time, expected->end_time, REQUESTS);
@@ -225,6 +335,7 @@ static void assert_same_in_slices(const batching_engine_config *config, double a
         free(told);
     }
     free(expected);
+    logs_free(logs);
     workload_free(workload);
 }
 
@@ -368,13 +479,17 @@ static void with_a_policy_of_the_callers(void **state) {
     config.policy_callback = decide;
     struct asked whole = {.by_name = false};
     config.policy_user_data = &whole;
-    struct outcome *expected = simulated(&config, workload);
+    struct logs *logs = logs_made(false);
+    struct outcome *expected = simulated(&config, workload, logs);
     assert_true(whole.calls > REQUESTS);
     assert_true(sum_of(expected->preemptions) > 0);
     for (uint64_t seed = 1; seed <= 3; seed++) {
         struct asked slices = {.by_name = true};
         config.policy_user_data = &slices;
-        struct outcome *told = lived(&config, workload, seed);
+        struct logs *told_logs = logs_made(true);
+        struct outcome *told = lived(&config, workload, seed, told_logs);
+        assert_same_logs(told_logs, logs);
+        logs_free(told_logs);
         assert_int_equal(slices.calls, whole.calls);
         assert_int_equal(slices.hash, whole.hash);
         assert_doubles_equal(told->end_time, expected->end_time, REQUESTS);
@@ -383,6 +498,7 @@ static void with_a_policy_of_the_callers(void **state) {
         free(told);
     }
     free(expected);
+    logs_free(logs);
     workload_free(workload);
 }
 

@@ -6,6 +6,7 @@
 #include <array>
 #include <atomic>
 #include <cmath>
+#include <limits>
 #include <stdexcept>
 #include <thread>
 #include <utility>
@@ -81,6 +82,85 @@ TEST_CASE("a live engine tells what happens as time goes by") {
                                             {2.5, 0, kind::finished, 10}});
     CHECK(engine.observe().finished == 3);
     CHECK(engine.poll().empty());
+}
+
+TEST_CASE("a live engine tells its logs, call by call") {
+    for (const int async : {0, 1}) {
+        auto config = two_slots();
+        config.async_scheduling = async;
+        batching::kept_logs keep;
+        keep.iterations = keep.decisions = keep.include_queues = true;
+        const auto whole =
+            batching::simulate(batching::requests{{10, 10, 10}, {10, 4, 5}, {0.0, 0.0, 0.0}}, config, keep);
+        batching::iteration_log iterations;
+        batching::decision_log decisions;
+        batching::log_destinations logs;
+        logs.include_queues = true;
+        logs.iterations = [&](const batching::iteration_log &rows) { iterations.append(rows); };
+        logs.decisions = [&](const batching::decision_log &rows) { decisions.append(rows); };
+        auto engine = lesson(config);
+        batching::log_rows sum;
+        for (const double time : {0.1, 0.25, 0.3, 1.7, 1.75, std::numeric_limits<double>::infinity()}) {
+            const auto rows = engine.advance(time, {}, logs);
+            sum.iterations += rows.iterations;
+            sum.decisions += rows.decisions;
+        }
+        CHECK(sum.iterations == whole.summary.iteration_log_rows);
+        CHECK(sum.decisions == whole.summary.decision_log_rows);
+        CHECK(iterations.time == whole.iteration_log.time);
+        CHECK(iterations.start_time == whole.iteration_log.start_time);
+        CHECK(iterations.finished == whole.iteration_log.finished);
+        CHECK(decisions.iteration == whole.decision_log.iteration);
+        CHECK(decisions.request == whole.decision_log.request);
+        CHECK(decisions.event == whole.decision_log.event);
+        CHECK(decisions.tokens == whole.decision_log.tokens);
+    }
+}
+
+TEST_CASE("the logs of a live engine go into columns of the caller, or nowhere") {
+    auto engine = lesson();
+    std::array<double, 2> time{-1.0, -1.0};
+    batching::iteration_log_view view;
+    view.set_time(time);
+    batching::log_destinations logs;
+    logs.iterations = view;
+    auto rows = engine.advance(0.6, {}, logs);
+    CHECK(rows.iterations == 2);
+    CHECK(rows.decisions == 0);
+    CHECK(time == std::array<double, 2>{0.0, 0.25});
+    // More than there is room for are counted.
+    rows = engine.advance(9.0, 3, logs);
+    CHECK(rows.iterations == 4);
+    CHECK(time == std::array<double, 2>{0.5, 0.75});
+    CHECK(engine.advance(9.0, 1, {}).iterations == 0);
+    CHECK(refusal([&] { engine.advance(9.0, 0, logs); }) == "iterations is 0: must be at least 1");
+}
+
+TEST_CASE("what ends a call to a live engine comes out after what was told") {
+    int asked = 0;
+    batching::engine_config config;
+    config.set_iteration_time([&asked](const batching::iteration &) {
+        if (++asked == 3) {
+            throw std::runtime_error("asked three times");
+        }
+        return 0.25;
+    });
+    auto engine = one_request(config);
+    std::vector<double> time;
+    batching::log_destinations logs;
+    logs.iterations = [&](const batching::iteration_log &rows) {
+        time.insert(time.end(), rows.time.begin(), rows.time.end());
+    };
+    const double forever = std::numeric_limits<double>::infinity();
+    CHECK_THROWS_AS(engine.advance(forever, {}, logs), std::runtime_error);
+    CHECK(time == std::vector<double>{0.0, 0.25});
+    engine.advance(forever, {}, logs);
+    CHECK(time == std::vector<double>{0.0, 0.25, 0.5});
+    auto other = lesson();
+    logs.iterations = [](const batching::iteration_log &) { throw std::logic_error("no room"); };
+    CHECK_THROWS_AS(other.advance(forever, {}, logs), std::logic_error);
+    CHECK_THROWS_AS(other.advance(), batching::cancelled);
+    CHECK(other.poll().size() > 2);
 }
 
 TEST_CASE("requests leave a live engine, and get another length") {

@@ -174,6 +174,48 @@ static void poll(struct input *input, batching_live_engine *engine, struct seen 
     free(events.tokens);
 }
 
+static int32_t take_rows(int64_t row_count, void *user_data) {
+    REQUIRE(row_count > 0 && row_count <= *(const int64_t *)user_data);
+    return 0;
+}
+
+/* Into columns of exactly their size; with a callback or without, and each log wanted or not. */
+static batching_status advance_logged(struct input *input, batching_live_engine *engine, double time,
+                                      int64_t iterations) {
+    batching_iteration_log told;
+    batching_decision_log decided;
+    REQUIRE(batching_iteration_log_init(&told, sizeof told) == BATCHING_OK);
+    REQUIRE(batching_decision_log_init(&decided, sizeof decided) == BATCHING_OK);
+    told.capacity = input_byte(input) % 16;
+    decided.capacity = input_byte(input) % 16;
+    told.time = output_column(told.capacity, sizeof(double));
+    told.kv_blocks_kept = output_column(told.capacity, sizeof(int64_t));
+    decided.request = output_column(decided.capacity, sizeof(int64_t));
+    decided.tokens = output_column(decided.capacity, sizeof(int32_t));
+    decided.include_queues = input_chance(input, 2) + input_chance(input, 64);
+    if (input_chance(input, 2)) {
+        told.callback = decided.callback = take_rows;
+        told.user_data = &told.capacity;
+        decided.user_data = &decided.capacity;
+    }
+    batching_iteration_log *const iteration_log = input_chance(input, 4) ? NULL : &told;
+    batching_decision_log *const decision_log = input_chance(input, 4) ? NULL : &decided;
+    const batching_live_engine_state before = state_of(engine);
+    const batching_status status =
+        batching_live_engine_advance_logged(engine, time, iterations, iteration_log, decision_log);
+    const batching_live_engine_state after = state_of(engine);
+    REQUIRE(told.count >= 0 && decided.count >= 0);
+    /* One may have been under way, and one is. */
+    REQUIRE(told.count <= after.iterations - before.iterations + 2);
+    REQUIRE(iteration_log != NULL || told.count == 0);
+    REQUIRE(decision_log != NULL || decided.count == 0);
+    free(told.time);
+    free(told.kv_blocks_kept);
+    free(decided.request);
+    free(decided.tokens);
+    return status;
+}
+
 static void advance(struct input *input, batching_live_engine *engine, struct seen *seen) {
     double time = seen->clock + 0.03125 * (input_byte(input) % 64);
     if (input_chance(input, 4)) {
@@ -183,7 +225,8 @@ static void advance(struct input *input, batching_live_engine *engine, struct se
     if (iterations == 0 && seen->is_long) {
         iterations = LONG_RUN;
     }
-    const batching_status status = batching_live_engine_advance(engine, time, iterations);
+    const batching_status status = input_chance(input, 3) ? advance_logged(input, engine, time, iterations)
+                                                          : batching_live_engine_advance(engine, time, iterations);
     if (!succeeded(status)) {
         REQUIRE(status == BATCHING_ERROR_INVALID_ARGUMENT || status == BATCHING_ERROR_CANCELLED ||
                 status == BATCHING_ERROR_OVERFLOW);

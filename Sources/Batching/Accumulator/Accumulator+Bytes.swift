@@ -1,7 +1,7 @@
 /// The whole state as bytes, and back. The same state gives the same bytes: samples that are kept exactly are sorted, and
 /// so are the requests in flight. Everything is checked as it is read, as the checksum tells of accidents only.
 extension Accumulator {
-    private static let envelope = ByteEnvelope(magic: 0x4343_4148_4354_4142, version: 1)  // "BATCHACC"
+    private static let envelope = ByteEnvelope(magic: 0x4343_4148_4354_4142, version: 1, oldest: 1)  // "BATCHACC"
 
     /// How many bytes `save` writes.
     public mutating func savedSize() throws(BatchingError) -> Int {

@@ -19,7 +19,8 @@ struct Flight: ~Copyable {
     var finishingCount = 0
     var firstTokens: GrowableBuffer<FirstToken>
     var firstTokenCount = 0
-    /// For the log: it, and the one that was scheduled after it.
+    /// For the log: it, and the one that was scheduled after it. They are those if the numbers are right: what was scheduled
+    /// before a log was asked for is not there.
     var iteration = CompletedIteration()
     var next = CompletedIteration()
 
@@ -28,6 +29,8 @@ struct Flight: ~Copyable {
         let firstTokens = try GrowableBuffer(capacity: 0, repeating: FirstToken())
         self.finishing = finishing
         self.firstTokens = firstTokens
+        iteration.work.number = -1
+        next.work.number = -1
     }
 
     mutating func assign(_ other: borrowing Flight) throws(BatchingError) {
@@ -41,5 +44,7 @@ struct Flight: ~Copyable {
         finishingCount = other.finishingCount
         try firstTokens.assign(other.firstTokens, count: other.firstTokenCount)
         firstTokenCount = other.firstTokenCount
+        iteration = other.iteration
+        next = other.next
     }
 }

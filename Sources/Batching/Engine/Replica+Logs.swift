@@ -66,12 +66,15 @@ extension Replica where Memory: ~Copyable {
         }
     }
 
+    /// Positions have changed: what was known of them is not known any more.
+    mutating func forgetAbsence() { absentEnds.elements.update(repeating: 0, count: absentEnds.capacity) }
+
     /// The first position, in order of arrival, behind those from `first` on that are not in the queue.
     /// - Complexity: O(1), taken over many: a request that has left the queue does not come back, so that what is known of
     ///   its neighbours stays true.
     @inline(never)
     private mutating func endOfAbsence(from first: Int) throws(BatchingError) -> Int {
-        try absentEnds.reserve(requests.count, asks: true)
+        try absentEnds.reserve(requests.count, asks: stopMask != .max)
         let ends = absentEnds.elements
         var position = first
         repeat {

@@ -107,7 +107,9 @@ public struct LiveEngine: ~Copyable {
     }
 
     /// The same with logs: of the iterations that end, and of what is decided, in this call. Requests are told by what the
-    /// caller calls them.
+    /// caller calls them. The rows of all calls are those of `Engine.simulate` with all requests, if all have the log. What
+    /// it throws on its way leaves those up to there; if a closure of a log throws it, the engine can only be observed and
+    /// polled.
     /// - Parameters:
     ///   - time: see above.
     ///   - iterations: see above.
@@ -188,7 +190,7 @@ public struct LiveEngine: ~Copyable {
         }
     }
 
-    private static let envelope = ByteEnvelope(magic: 0x474E_4548_4354_4142, version: 2)  // "BATCHENG"
+    private static let envelope = ByteEnvelope(magic: 0x474E_4548_4354_4142, version: 3, oldest: 2)  // "BATCHENG"
 
     /// How many bytes `save` writes.
     public mutating func savedSize() throws(BatchingError) -> Int {
@@ -237,8 +239,24 @@ extension LiveReplica where Memory: ~Copyable {
             decisionLog = run.replica.observer.decisionLog
             run.replica.observer.setLogs(nil, nil)
         }
-        try advance(to: goal, iterations: iterations)
-        try run.replica.observer.finishLogs()
+        do throws(BatchingError) {
+            try advance(to: goal, iterations: iterations)
+        } catch {
+            // What has happened will not happen again: it is told now.
+            try? finishLogs()
+            throw error
+        }
+        try finishLogs()
+    }
+
+    private mutating func finishLogs() throws(BatchingError) {
+        if run.replica.observer.logsFailed { return }
+        do throws(BatchingError) {
+            try run.replica.observer.finishLogs()
+        } catch {
+            failure = error
+            throw error
+        }
     }
 
     fileprivate mutating func advance(to goal: RunGoal, iterations: Int64?) throws(BatchingError) {

@@ -216,6 +216,9 @@ extension LiveReplica where Memory: ~Copyable {
         guard found == run.replica.completeMembers else {
             throw .corrupt("a request has all its tokens, and is still there")
         }
+        guard saved.isFlying, reader.version >= 3 else { return }
+        try run.flight.iteration.code(&reader, number: saved.number)
+        if saved.isFollowed { try run.flight.next.code(&reader, number: saved.number &+ 1) }
     }
 
     /// The slots of members that have all their tokens, each once.

@@ -156,6 +156,7 @@ extension LiveReplica where Memory: ~Copyable {
         run.replica.gapsToCome = 0
         run.replica.policyRows.taken = waiting
         if run.replica.keepsPositions { run.replica.waiting.rebase(by: first) }
+        run.replica.forgetAbsence()
         for place in 0..<vacatedCount { rows.release(Int(vacated.elements[place])) }
         vacatedCount = 0
         run.replica.hasGaps = false

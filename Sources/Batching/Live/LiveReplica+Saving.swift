@@ -102,6 +102,9 @@ extension LiveReplica where Memory: ~Copyable {
         if run.flight.isFollowed {
             writeFinishing(run.replica.finishing.elements, run.replica.finishingCount, to: &writer, roll)
         }
+        var (iteration, next) = (run.flight.iteration, run.flight.next)
+        try iteration.code(&writer, number: run.flight.number)
+        if run.flight.isFollowed { try next.code(&writer, number: run.flight.number &+ 1) }
     }
 
     private func writeFinishing(

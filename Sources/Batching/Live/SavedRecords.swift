@@ -111,6 +111,21 @@ extension IterationWork {
     }
 }
 
+extension CompletedIteration {
+    /// One that has been scheduled, if it is the one of that number.
+    mutating func code(_ coder: inout some ByteCoder, number: Int64) throws(BatchingError) {
+        var isKnown = work.number == number
+        try coder.code(&isKnown)
+        guard isKnown else { return }
+        work.number = number
+        try coder.code(&work.time)
+        try coder.code(&work.running, from: 0, to: RequestColumns.maximumCount)
+        try work.code(&coder)
+        try coder.code(&start)
+        try coder.code(&duration)
+    }
+}
+
 extension RunEvent {
     /// Bytes of one.
     static let size = 24

@@ -91,6 +91,8 @@ struct ByteReader: ByteCoder {
     private let bytes: UnsafePointer<UInt8>
     private let count: Int
     private var position = 0
+    /// Of what is read, once it is known.
+    fileprivate(set) var version: UInt32 = 0
 
     init(bytes: UnsafePointer<UInt8>, count: Int) {
         self.bytes = bytes
@@ -150,6 +152,8 @@ struct ByteEnvelope {
     /// Eight letters.
     let magic: UInt64
     let version: UInt32
+    /// The oldest version that is read.
+    let oldest: UInt32
 
     private static let headSize = 24
     private static let checksumSize = 8
@@ -186,10 +190,11 @@ struct ByteEnvelope {
         guard try reader.read(UInt64.self) == magic else {
             throw .corrupt("they do not begin with the mark of saved bytes")
         }
-        let given = try reader.read(UInt32.self)
-        guard given == version else {
+        reader.version = try reader.read(UInt32.self)
+        guard reader.version >= oldest, reader.version <= version else {
             throw BatchingError(
-                .invalidArgument, "bytes have version \(given): this library reads version \(version)")
+                .invalidArgument,
+                "bytes have version \(reader.version): this library reads versions \(oldest) to \(version)")
         }
         guard try reader.read(UInt32.self) == 0, try reader.integer(0...Int64.max) == Int64(count) else {
             throw .corrupt("they say another size")

@@ -98,16 +98,19 @@ class Drive:
                 # It starts its last batch only once it knows that nothing more comes.
                 break
             if self.source.integer(0, 9) == 0:
-                self.engine.advance(seconds(target), iterations=self.source.integer(1, 5))
+                self.advance(seconds(target), iterations=self.source.integer(1, 5))
             else:
-                self.engine.advance(seconds(target))
+                self.advance(seconds(target))
                 assert self.engine.state.clock == seconds(target)
             clock = nanoseconds(self.engine.state.clock)
             self.take_aborts(clock)
             self.look()
-        self.engine.advance()
+        self.advance()
         self.take_events()
         return self.told
+
+    def advance(self, *arguments: Any, **named: Any) -> None:
+        self.engine.advance(*arguments, **named)
 
     def take_aborts(self, clock: int) -> None:
         """Clients leave, unless their requests are gone."""

@@ -1,12 +1,14 @@
 """Live engines as bytes. That they go on to the last bit is tested with random cases in test_live_engine.py."""
 
+import base64
 import subprocess
 import sys
+import zlib
 from typing import Any
 
 import pytest
 
-from batching import Event, Iteration, LiveEngine
+from batching import Event, Iteration, LiveEngine, RequestColumns
 
 
 def test_bytes_go_on_in_another_process() -> None:
@@ -57,6 +59,48 @@ def test_a_function_is_given_again_with_the_bytes() -> None:
 def test_bytes_that_are_no_engine(data: Any, error: type[Exception], sentence: str) -> None:
     with pytest.raises(error, match=sentence):
         LiveEngine.load(data)
+
+
+# What version 2 saved of `old_engine`, compressed: synchronous, and asynchronous.
+OLD_BYTES = [
+    (
+        "c-nJv3~}~w^>b%pfPiFX1{44jXW(GK3K$s?Y$GVm0+T~me8HZ95O}%76ht+MZ_xqKFxN0M5C@phoPZUuV0aFPgE2h71;xYxh<BOL3`6H"
+        "LBAJcN*^D^MX2D_>GnyStNM^I*2`&iuQIAaHb~k!tFk=y7AREB!kwOz^#}O_Ko1XDO_@`!BBiqdgHH;Zaj0GAHY*-9pL=CtGnEZbrU_="
+        "ev21X<~m|hknJ_tNdF!;TW_oq4l5?vw$"
+    ),
+    (
+        "c-nJv3~}~w^>b%pfB-XQ1{44jXW(GK3K$s~;cO!)%>t7{SA4;qfe?7P#1up|h;PvW(X3EmW(MK_%(?9N6tQ4<4wr+`0T&b#2O!>MLNgq"
+        "l&xm9;3$_r(VKxgEvzXEBU_vsR6;E(Mz>j)l8n?UAO=4!oa5xiYI)O*wsae+GD6VPr!sbtG{$)mzV}kOTkzy0%A~qamA%#T)O#VL*Frt"
+        "Q610#|gOfL%(9|TqitaaLyA?^bJdfgy8"
+    ),
+]
+
+
+def old_engine(*, async_scheduling: bool) -> LiveEngine:
+    engine = LiveEngine(
+        max_num_seqs=2,
+        iteration_time=0.25,
+        async_scheduling=async_scheduling,
+        num_gpu_blocks=50,
+        block_size=4,
+        enable_prefix_caching=True,
+    )
+    hashes: Any = {"hash_ids": [1, 2, 1, 3, 1, 2], "hash_offsets": [0, 2, 4, 6]}
+    engine.submit_columns(RequestColumns([10, 4, 5], [10, 10, 10], **hashes))
+    engine.advance(0.6)
+    engine.poll()
+    engine.advance(0.9)
+    return engine
+
+
+@pytest.mark.parametrize("async_scheduling", [False, True])
+def test_bytes_of_the_version_before_are_read(async_scheduling: bool) -> None:
+    loaded = LiveEngine.load(zlib.decompress(base64.b85decode(OLD_BYTES[async_scheduling])))
+    engine = old_engine(async_scheduling=async_scheduling)
+    assert loaded.save() == engine.save()
+    loaded.advance()
+    engine.advance()
+    assert loaded.poll() == engine.poll()
 
 
 def sealed(data: bytes) -> bytes:

@@ -32,6 +32,7 @@ from batching._ffi.errors import (
 from batching._ffi.generated.choices import AccumulatorEvent, EndReason, Event, RequestStatus
 from batching._live.engine import LiveEngine, LiveEngineEvent, LiveEngineEventColumns, LiveEngineState
 from batching._live.estimates import Estimate, EstimateColumns
+from batching._live.logs import LiveEngineLogs
 from batching._metrics.accumulator import Accumulator, AccumulatorState
 from batching._metrics.batch import BatchMetrics, LatencyColumns, remaining_tokens, request_latencies
 from batching._metrics.load import Load, LoadTimeline, load_over_time
@@ -120,6 +121,7 @@ __all__ = [
     "LiveEngine",
     "LiveEngineEvent",
     "LiveEngineEventColumns",
+    "LiveEngineLogs",
     "LiveEngineState",
     "Load",
     "LoadTimeline",

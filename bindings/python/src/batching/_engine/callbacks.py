@@ -84,13 +84,26 @@ class Callbacks:
         """A callback that decides which requests compute how many tokens."""
         return structs.batching_policy_callback(self._guarded(policy_answer(function)))
 
-    def log(self, function: Callable[[int], None]) -> Any:
-        """A callback that takes rows of a log."""
-        return structs.batching_log_callback(self._guarded(lambda row_count, _: function(row_count)))
+    def log(self, function: Callable[[int], None], *, holds_handlers: bool = False) -> Any:
+        """A callback that takes rows of a log.
 
-    def _guarded(self, function: Callable[..., None]) -> Callable[..., int]:
+        Args:
+            function: is told how many rows are filled.
+            holds_handlers: no handler of a signal runs in it: what that raises would leave an iteration half done.
+        """
+        return structs.batching_log_callback(
+            self._guarded(lambda row_count, _: function(row_count), holds_handlers=holds_handlers)
+        )
+
+    def beside(self) -> "Callbacks":
+        """For one call that has more than these."""
+        callbacks = Callbacks()
+        callbacks._calls, callbacks._are_any = self._calls, self._are_any
+        return callbacks
+
+    def _guarded(self, function: Callable[..., None], *, holds_handlers: bool = False) -> Callable[..., int]:
         self._are_any = True
-        return guarded(function, self._keep)
+        return guarded(function, self._keep, holds_handlers=holds_handlers)
 
     def _keep(self, error: BaseException) -> None:
         self._calls.error = error

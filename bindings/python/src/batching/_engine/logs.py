@@ -12,6 +12,8 @@ from batching._ffi.calls import Float64Array, Int32Array, Int64Array, initialise
 from batching._ffi.generated import structs
 
 _CHUNK: Final = 16_384
+# A call to a live engine may have few rows, or none: so many are allocated at no cost.
+_LIVE_CHUNK: Final = 1024
 
 _ITERATION_COLUMNS: Final[dict[str, type[np.generic]]] = {
     "time": np.float64,
@@ -76,7 +78,7 @@ class DecisionLog(_Columns):
     iteration: Int64Array
     """The number of the iteration; of the next one for a rejection."""
     request: Int64Array
-    """The index of the request."""
+    """The index of the request; of a live engine, its id."""
     event: Int32Array
     """What happened: the values of Event."""
     tokens: Int32Array
@@ -100,12 +102,15 @@ class LogCollector:
         structure: type[structs.batching_iteration_log] | type[structs.batching_decision_log],
         columns: dict[str, type[np.generic]],
         callbacks: Callbacks,
+        *,
+        is_live: bool,
     ) -> None:
+        capacity = _LIVE_CHUNK if is_live else _CHUNK
         self.log = initialised(structure)
-        self._buffers = {name: np.empty(_CHUNK, dtype) for name, dtype in columns.items()}
+        self._buffers = {name: np.empty(capacity, dtype) for name, dtype in columns.items()}
         self._chunks: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in columns}
-        self.log.capacity = _CHUNK
-        self.log.callback = callbacks.log(self._take)
+        self.log.capacity = capacity
+        self.log.callback = callbacks.log(self._take, holds_handlers=is_live)
         for name, buffer in self._buffers.items():
             setattr(self.log, name, pointer(buffer))
 
@@ -113,18 +118,22 @@ class LogCollector:
         for name, buffer in self._buffers.items():
             self._chunks[name].append(buffer[:row_count].copy())
 
+    def begin_with(self, other: "LogCollector") -> None:
+        """The rows of another one of the same log come before its own."""
+        self._chunks = {name: [*chunks] for name, chunks in other._chunks.items()}
+
     def columns(self) -> dict[str, npt.NDArray[Any]]:
         """All rows."""
         return {name: np.concatenate([self._buffers[name][:0], *chunks]) for name, chunks in self._chunks.items()}
 
 
-def iteration_collector(callbacks: Callbacks) -> LogCollector:
+def iteration_collector(callbacks: Callbacks, *, is_live: bool = False) -> LogCollector:
     """For batching_iteration_log."""
-    return LogCollector(structs.batching_iteration_log, _ITERATION_COLUMNS, callbacks)
+    return LogCollector(structs.batching_iteration_log, _ITERATION_COLUMNS, callbacks, is_live=is_live)
 
 
-def decision_collector(callbacks: Callbacks, *, include_queues: bool) -> LogCollector:
+def decision_collector(callbacks: Callbacks, *, include_queues: bool, is_live: bool = False) -> LogCollector:
     """For batching_decision_log."""
-    collector = LogCollector(structs.batching_decision_log, _DECISION_COLUMNS, callbacks)
+    collector = LogCollector(structs.batching_decision_log, _DECISION_COLUMNS, callbacks, is_live=is_live)
     collector.log.include_queues = int(include_queues)
     return collector

@@ -197,11 +197,16 @@ class deferred_handlers:  # noqa: N801  (used as a function)
             _deferred.leave(was_caught=self._was_caught)
 
 
-def guarded(function: Callable[..., object], keep: Callable[[BaseException], None]) -> Callable[..., int]:
-    """What C can call for a function: nothing that it, or a handler of a signal meanwhile, raises passes through C."""
+def guarded(
+    function: Callable[..., object], keep: Callable[[BaseException], None], *, holds_handlers: bool = False
+) -> Callable[..., int]:
+    """What C can call for a function: nothing that it, or a handler of a signal meanwhile, raises passes through C.
+
+    With holds_handlers those wait until the library asks whether the call is to go on.
+    """
 
     def call(*arguments: Any) -> int:
-        is_main = get_ident() == _main_thread.ident
+        is_main = not holds_handlers and get_ident() == _main_thread.ident
         try:
             if is_main:
                 _deferred.is_caught = True

@@ -13,6 +13,7 @@ from batching._columns.columns import RequestColumns, _Columns
 from batching._columns.display import Displayed, Table, count, seconds, share
 from batching._engine.callbacks import Callbacks, Iteration
 from batching._engine.config import NAMES, EngineConfig, EngineSettings, configured, takes_settings
+from batching._engine.kinds import switch
 from batching._engine.policy import CustomPolicy
 from batching._ffi.arguments import INT64_MAX, int32, int64_column, integer, number, number_of, shown
 from batching._ffi.calls import Float64Array, Int32Array, Int64Array, check, initialised, pointer
@@ -24,6 +25,7 @@ from batching._ffi.loader import library
 from batching._ffi.signals import interruptible
 from batching._ffi.state_bytes import byte_column, saved
 from batching._live.estimates import OF_ONE, Estimate, EstimateColumns, Question, Questions
+from batching._live.logs import CollectedLogs, LiveEngineLogs, UntoldLogs
 
 
 class LiveEngineEvent(NamedTuple):
@@ -185,6 +187,7 @@ class LiveEngine(Handle):
         self._handle = handle
         # What estimates need: to make it takes longer than the answer. Each call that is under way has one of its own.
         self._questions: list[Question] = []
+        self._untold = UntoldLogs()
         # Where the clock is, as far as it is known; never ahead of it.
         self._clock: float | None = None
 
@@ -266,10 +269,56 @@ class LiveEngine(Handle):
         Raises: what a function for policy or iteration_time raises, and what a handler of a signal raises meanwhile:
             KeyboardInterrupt at Ctrl-C. It can be called again then.
         """
+        self._advance(self._callbacks, library.batching_live_engine_advance, time, iterations)
+
+    def advance_logged(
+        self,
+        time: float = math.inf,
+        *,
+        iterations: int | None = None,
+        log_iterations: bool = True,
+        log_decisions: bool = True,
+        log_queues: bool = False,
+    ) -> LiveEngineLogs:
+        """The same with logs of what it does in this call: those of `simulate`, but that requests have their ids.
+
+        The rows of all calls, one call after the other, are those of one run with all requests, also where a copy goes
+        on. What happened in a call without a log has no row in it, nor may an iteration that was under way then.
+
+        Args:
+            time: as for `advance`.
+            iterations: as for `advance`.
+            log_iterations: whether to tell each iteration that ends.
+            log_decisions: whether to tell each decision.
+            log_queues: whether the decisions tell also which requests run and which wait in each iteration.
+
+        Raises: what `advance` raises. The rows up to there come with those of the next call.
+
+        Time: as `simulate` with logs, and some 10 us.
+        """
+        callbacks = self._callbacks.beside()
+        logs = CollectedLogs(
+            callbacks,
+            iterations=switch(log_iterations, "log_iterations"),
+            decisions=switch(log_decisions, "log_decisions"),
+            queues=switch(log_queues, "log_queues"),
+        )
+        self._untold.precede(logs)
+        try:
+            self._advance(callbacks, library.batching_live_engine_advance_logged, time, iterations, *logs.arguments)
+        except BaseException:
+            self._untold.keep(logs)
+            raise
+        self._untold.forget(logs)
+        return logs.told()
+
+    def _advance(
+        self, callbacks: Callbacks, function: Any, time: float, iterations: int | None, *arguments: Any
+    ) -> None:
         most = 0 if iterations is None else integer(iterations, "iterations", 1, INT64_MAX)
         until = time if isinstance(time, float) and time == math.inf else number(time, "time")
         self._clock = None
-        check(self._callbacks.run(library.batching_live_engine_advance, self._handle, until, most), self._names)
+        check(callbacks.run(function, self._handle, until, most, *arguments), self._names)
         self._clock = None
 
     def poll(self) -> list[LiveEngineEvent]:

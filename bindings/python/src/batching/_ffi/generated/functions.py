@@ -194,6 +194,12 @@ FUNCTIONS: Final[dict[str, Signature]] = {
     "batching_live_engine_submit": Signature(c_int32, [c_void_p, POINTER(batching_requests), POINTER(c_int64)]),
     # batching_status batching_live_engine_advance(batching_live_engine *engine, double time, int64_t iterations);
     "batching_live_engine_advance": Signature(c_int32, [c_void_p, c_double, c_int64]),
+    # batching_status batching_live_engine_advance_logged(batching_live_engine *engine, double time, int64_t iterations,
+    #     batching_iteration_log *iteration_log, batching_decision_log *decision_log);
+    "batching_live_engine_advance_logged": Signature(
+        c_int32,
+        [c_void_p, c_double, c_int64, POINTER(batching_iteration_log), POINTER(batching_decision_log)],
+    ),
     # batching_status batching_live_engine_events_init(batching_live_engine_events *events, uint32_t struct_size);
     "batching_live_engine_events_init": Signature(c_int32, [POINTER(batching_live_engine_events), c_uint32]),
     # batching_status batching_live_engine_poll(batching_live_engine *engine, batching_live_engine_events *events);
