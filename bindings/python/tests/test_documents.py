@@ -75,8 +75,8 @@ PYTHON = {
         r"replica 1: first token after 27\.9 ms, not \d\d\d\.\d\n"
         r"\[\(2, 'ADMITTED'\), \(2, 'FIRST_TOKEN'\)\]\n"
     ),
-    # By hand, an iteration each quarter of a second: the first gives two requests their first tokens, the fourth request 1
-    # its fourth and last; what is scheduled at 0.5 s, and at 1.0 s with request 2, has been decided.
+    # By hand, an iteration each quarter of a second: the first gives two requests their first tokens, the fourth gives
+    # request 1 its last; what is scheduled at 0.5 s, and at 1.0 s with request 2, has been decided.
     ("docs/guide/live-engines.md", "advance_logged(now)"): re.escape(
         "to 0.6 s: 2 iterations with 2 decodes; tokens were given to [0, 1]\n"
         "to 1.2 s: 2 iterations with 4 decodes; tokens were given to [0, 1, 2]\n"
