@@ -33,7 +33,7 @@ help:
 	@echo 'make build                $(LIBRARY), and $(VENV) with the Python package'
 	@echo 'make conformance [DATA=…] replays recordings of the real scheduler and of benchmark tools: what differs?'
 	@echo 'make check                formats, types, header, symbols, sanitizers, valgrind (part of make test)'
-	@echo 'make generate             what follows from include/batching.h: for Python, Swift, the checks and the manual'
+	@echo 'make generate             what follows from include/batching.h: for Python, Swift, C++, the checks, the manual'
 	@echo 'make abi                  old programs and this library, and the reverse; make abi-record renews the record'
 	@echo 'make fuzz SECONDS=60      libFuzzer with AddressSanitizer over every C function; TARGET=live_engine RUNS=…: one'
 	@echo 'make soak HOURS=24        live engines under hours of simulated traffic, with all that holds required'
@@ -85,7 +85,7 @@ $(STAMPS)/packages-test: Makefile
 	$(call install-packages,$(TEST_PACKAGES))
 
 $(STAMPS)/venv-run: bindings/python/pyproject.toml | $(STAMPS)/packages-run
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv --clear $(VENV)
 	$(VENV)/bin/pip install --quiet --editable 'bindings/python[all]'
 	@mkdir -p $(STAMPS) && touch $@
 

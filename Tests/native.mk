@@ -248,7 +248,7 @@ fuzz: $(FUZZ)/fuzz_$(TARGET)
 	@mkdir -p $(FUZZ)/corpus/$(TARGET)
 	$(call run-fuzzer,$(TARGET),$(SECONDS)) -runs=$(RUNS) $(FUZZ)/corpus/$(TARGET)
 
-# The seed is fixed for the short run of `make test`, so that it does not fail by chance on somebody else's change.
+# The seed is fixed for the short run of `make test`, so that it does not fail by chance on another change.
 test-fuzz: $(FUZZ)/fuzz_functions
 	@$(call run-fuzzer,functions,20) -seed=1 >$(FUZZ)/log 2>&1 && grep number_of_executed_units $(FUZZ)/log || \
 	    { tail -n 60 $(FUZZ)/log; exit 1; }

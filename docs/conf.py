@@ -1,5 +1,5 @@
-"""The manual: `make docs` builds it from these pages, from the headers (Doxygen), the Python package (autodoc) and the
-Swift module (DocC). Nothing that a page needs lies outside of the site.
+"""The manual: `make docs` builds it from these pages, from the C++ header (Doxygen), the Python package (autodoc) and the
+Swift module (DocC); `make generate` writes the pages on the C header. Nothing that a page needs lies outside of the site.
 """
 
 import os
@@ -31,12 +31,15 @@ myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist"]
 # Headings to the third level are targets of links.
 myst_heading_anchors = 3
 
-# --- C and C++ --------------------------------------------------------------------------------------------------------
+# --- C++ and C --------------------------------------------------------------------------------------------------------
 
 breathe_projects = {"batching": os.environ["BATCHING_DOXYGEN"]}
 breathe_default_project = "batching"
-breathe_domain_by_extension = {"h": "c", "hpp": "cpp"}
+breathe_domain_by_extension = {"hpp": "cpp"}
 breathe_show_include = False
+# Of a longer function each parameter has its line.
+c_maximum_signature_line_length = 100
+cpp_maximum_signature_line_length = 100
 
 # --- Python -----------------------------------------------------------------------------------------------------------
 
@@ -60,7 +63,7 @@ nitpick_ignore_regex = [
     # The namespace itself, what is private to the header, and the C structs, which the C reference describes.
     ("cpp:identifier", r"batching(::detail.*)?|(::)?batching_\w+(::\w+)?"),
     # Names in a default or a template, which Sphinx looks for in the wrong place.
-    ("cpp:identifier", r"custom_policy|progress|accumulator_scope::\w+"),
+    ("cpp:identifier", r"custom_policy|progress|(accumulator_scope|\w+_reason)::\w+|points_to.*"),
     ("py:class", r"Figure|Mapping|batching\._.*\.(Table|Run|\w+Settings)"),
     # Docstrings also say in words what is raised.
     ("py:exc", r".* .*"),

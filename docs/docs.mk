@@ -4,7 +4,6 @@
 DOCS := $(BUILD)/docs
 DOCS_WORK := $(BUILD)/docs-work
 DOCS_PACKAGES := doxygen
-HEADERS := include/batching.h include/batching.hpp
 CORE := $(shell find Sources/Batching -name '*.swift')
 SWIFTC := $(SWIFT)c
 
@@ -19,7 +18,7 @@ $(STAMPS)/venv-docs: bindings/python/pyproject.toml $(STAMPS)/venv-run
 
 # --- What the references are made of ----------------------------------------------------------------------------------
 
-$(DOCS_WORK)/doxygen/xml/index.xml: $(HEADERS) docs/Doxyfile | $(STAMPS)/packages-docs
+$(DOCS_WORK)/doxygen/xml/index.xml: include/batching.hpp docs/Doxyfile | $(STAMPS)/packages-docs
 	@mkdir -p $(DOCS_WORK)
 	rm -rf $(DOCS_WORK)/doxygen
 	(cat docs/Doxyfile; echo 'OUTPUT_DIRECTORY = $(DOCS_WORK)/doxygen') | doxygen -

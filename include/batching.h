@@ -658,8 +658,8 @@ batching_status batching_distribution_init(batching_distribution *distribution, 
 typedef struct batching_serving_metrics_config {
     uint32_t struct_size;      /**< sizeof(batching_serving_metrics_config) of the caller; set by the _init function. */
     uint32_t reserved;         /**< Must be 0. */
-    int32_t convention;        /**< BATCHING_CONVENTION_... 0: vLLM's. */
-    int32_t percentile_method; /**< BATCHING_PERCENTILE_... 0: linear. */
+    int32_t convention;        /**< BATCHING_CONVENTION_...: whose definitions hold. 0: vLLM's. */
+    int32_t percentile_method; /**< BATCHING_PERCENTILE_...: how percentiles are taken. 0: linear. */
     double duration;           /**< Seconds that the run took, by its client's clock. 0: what the convention takes. */
     const double *percentiles; /**< [percentile_count] each in [0, 100], in any order. NULL: none. */
     int64_t percentile_count;  /**< At most 1000. */
@@ -1040,7 +1040,7 @@ typedef struct batching_engine_config {
 
     /* Scheduling */
 
-    int32_t policy;                 /**< BATCHING_POLICY_... 0: BATCHING_POLICY_VLLM. */
+    int32_t policy;                 /**< BATCHING_POLICY_...: how it schedules. 0: BATCHING_POLICY_VLLM. */
     int32_t queue_order;            /**< BATCHING_QUEUE_...: in which order the waiting are admitted. 0: by arrival. */
     int64_t max_num_seqs;           /**< The most requests that run at once; the batch of static and dynamic. At most
                                          BATCHING_COUNT_MAX. 0: 256. */
@@ -1071,12 +1071,12 @@ typedef struct batching_engine_config {
 
     /* Iteration time */
 
-    int32_t time_model;                             /**< BATCHING_TIME_... 0: BATCHING_TIME_DEFAULT. */
-    double time_base;                               /**< constant, affine: seconds of each iteration; 0 is no time. */
-    double time_per_prefill_token;                  /**< affine: seconds a token of a prefill chunk. */
-    double time_per_decode_token;                   /**< affine: seconds a sequence that decodes. */
-    double time_per_context_token;                  /**< affine: seconds a token that those attend to. */
-    double time_per_prefill_context;                /**< affine: seconds x the sum over chunks of tokens x context. */
+    int32_t time_model;              /**< BATCHING_TIME_...: how long iterations take. 0: BATCHING_TIME_DEFAULT. */
+    double time_base;                /**< constant, affine: seconds of each iteration; 0 is no time. */
+    double time_per_prefill_token;   /**< affine: seconds a token of a prefill chunk. */
+    double time_per_decode_token;    /**< affine: seconds a sequence that decodes. */
+    double time_per_context_token;   /**< affine: seconds a token that those attend to. */
+    double time_per_prefill_context; /**< affine: seconds x the sum over chunks of tokens x context. */
     batching_iteration_time_callback time_callback; /**< callback: asked for each iteration that computes. */
     void *time_user_data;                           /**< For time_callback. */
 
@@ -1858,7 +1858,7 @@ batching_status batching_accumulator_tokens(batching_accumulator *accumulator, i
 /** It finished at a limit on its length. */
 #define BATCHING_FINISHED_LENGTH 100
 
-/** A request finished. reason: BATCHING_FINISHED_... */
+/** A request finished. reason: BATCHING_FINISHED_...: why it finished. */
 batching_status batching_accumulator_finished(batching_accumulator *accumulator, int64_t request, double time,
                                               int32_t reason);
 
@@ -1867,11 +1867,11 @@ batching_status batching_accumulator_finished(batching_accumulator *accumulator,
 /** It was aborted: its client left. */
 #define BATCHING_FAILED_ABORT 100
 
-/** A request failed. reason: BATCHING_FAILED_... */
+/** A request failed. reason: BATCHING_FAILED_...: why it failed. */
 batching_status batching_accumulator_failed(batching_accumulator *accumulator, int64_t request, double time,
                                             int32_t reason);
 
-/** Many events, in the order in which they are told. */
+/** Many events, in the order in which they are given. */
 typedef struct batching_accumulator_events {
     uint32_t struct_size;   /**< sizeof(batching_accumulator_events) of the caller; set by the _init function. */
     uint32_t reserved;      /**< Must be 0. */
@@ -1896,9 +1896,9 @@ batching_status batching_accumulator_events_init(batching_accumulator_events *ev
 #define BATCHING_ACCUMULATOR_FAILED 500
 
 /**
- * Many events, as if told one after the other, up to the first that is in error.
+ * Many events, as if given one after the other, up to the first that is in error.
  *
- *   events    in the order in which they are told; must not be NULL.
+ *   events    in the order in which they are given; must not be NULL.
  *   accepted  written, in error too: how many were taken, and so the index of the one in error. NULL: not wanted.
  *
  * Errors: those of the events, and BATCHING_ERROR_STRUCT_SIZE.
@@ -1936,7 +1936,7 @@ batching_status batching_accumulator_observe(batching_accumulator *accumulator, 
  * The metrics of the requests that ended: see "Serving metrics". Requests in flight are in no figure: tell
  * batching_accumulator_failed of each once no answer will come, as when a run is cut short.
  *
- *   scope    BATCHING_ACCUMULATOR_START or BATCHING_ACCUMULATOR_WINDOW.
+ *   scope    BATCHING_ACCUMULATOR_START or BATCHING_ACCUMULATOR_WINDOW: which requests are measured.
  *   config   which percentiles, by which method; and the duration: if that is 0, it is from the first arrival or the
  *            begin of the window, whichever is later, to the clock. The convention must be vllm, and all slo_ fields
  *            0: they are those of the accumulator. NULL: no percentiles.
@@ -1998,15 +1998,17 @@ batching_status batching_accumulator_load(const uint8_t *bytes, int64_t size, ba
  *   vllm:time_to_first_token_seconds       observed at the first token
  *   vllm:inter_token_latency_seconds       observed at each further event with tokens
  *   vllm:e2e_request_latency_seconds       of those that finished, as all that follow
- *   vllm:request_prompt_tokens
- *   vllm:request_generation_tokens
+ *   vllm:request_prompt_tokens             prompt tokens of a request
+ *   vllm:request_generation_tokens         output tokens of a request
  *   vllm:request_time_per_output_token_seconds   those with a first token: to the last token; 0 with fewer than 2
  *   vllm:request_decode_time_seconds       the same requests: last token - first token
  *   vllm:request_queue_time_seconds        those that were told that they started: start - arrival
  *   vllm:request_prefill_time_seconds      those with both: first token - start
  *   vllm:request_inference_time_seconds    those with both: last token - start
  *
- *   model_name     label, UTF-8; escaped as the format asks. Must not be NULL.
+ * Each has two labels, which are escaped as the format asks.
+ *
+ *   model_name     label, UTF-8. Must not be NULL.
  *   engine         label, as model_name.
  *   max_model_len  the buckets of the token counts, 1, 2, 5, 10, ..., go up to it; at least 1. 0: 2000000000.
  *   buffer         [capacity] written with a 0 at the end, or NULL.

@@ -4,16 +4,16 @@
  * SPDX-License-Identifier: Apache-2.0
  *
  * Header only, over the C functions: link libbatching as from C. The sections are those of batching.h. What each
- * function computes, and what each field means, its unit, range and default, stand there and hold here. This header
- * adds, and nothing else:
+ * function computes, and what each field and choice means, its unit, range and default, stand there and hold here. A
+ * field, a column or a choice that is new there is here at once. This header adds, and nothing else:
  *
  *   structs     What is set and what is told derives from the struct of C, made by its _init function: its fields are
- *               the fields of C, and 0 is the default there. A field that is new in batching.h is here at once.
+ *               the fields of C, and 0 is the default there.
  *   choices     batching::policy::orca for BATCHING_POLICY_ORCA: int32_t values, as the fields are.
  *   columns     Views, with setters instead of pointers and counts: sizes that contradict each other are an error. And
  *               structs of std::vector that own their columns, and convert to views.
- *   functions   Callables of the caller for the iteration time, the progress, the policy and the logs. They are kept
- *               alive, and what they throw comes out of the call.
+ *   functions   Callables of the caller for the iteration time, the progress, the policy, the logs and the interruption
+ *               of calls. They are kept alive, and what they throw comes out of the call.
  *   exceptions  instead of statuses
  *   handles     that are destroyed with their objects
  *   objects     batching::request, one for each request, for the textbook simulators
@@ -85,8 +85,27 @@ template <class Element> class column {
 template <class Element> using optional_column = std::optional<column<Element>>;
 
 /* ================================================================================================================
+ * Version
+ * ================================================================================================================ */
+
+/// batching_version_number: of the library that is loaded. That of this header is BATCHING_VERSION_NUMBER.
+inline std::int32_t version_number() noexcept {
+    return batching_version_number();
+}
+
+/// batching_version: the same as text.
+inline const char *version() noexcept {
+    return batching_version();
+}
+
+/* ================================================================================================================
  * Status
  * ================================================================================================================ */
+
+/// batching_status_name.
+inline const char *status_name(batching_status status) noexcept {
+    return batching_status_name(status);
+}
 
 /**
  * What every exception of this library is, beside the standard exception of its kind: so both
@@ -170,7 +189,16 @@ namespace detail {
     throw invalid_argument(status, sentence);
 }
 
+/// What the function of an interruption threw, which stopped a call of this thread.
+inline std::exception_ptr &thrown_by_interruption() noexcept {
+    static thread_local std::exception_ptr thrown;
+    return thrown;
+}
+
 inline void check(batching_status status) {
+    if (status == BATCHING_ERROR_CANCELLED && thrown_by_interruption()) {
+        std::rethrow_exception(std::exchange(thrown_by_interruption(), nullptr));
+    }
     if (status != BATCHING_OK) {
         throw_error(status, batching_last_error());
     }
@@ -193,6 +221,10 @@ template <class Value> Value not_zero(const char *name, const std::optional<Valu
 
 /* ================================================================================================================
  * How the structs are made
+ *
+ * A struct here has the fields of the struct of C from which it derives. A view has, for each column of its struct of C,
+ * a function that sets it: requests_view().set_priority(column) takes any container with a name, or std::nullopt, which
+ * leaves the column out. A struct that owns its columns has a std::vector of the same name for each.
  * ================================================================================================================ */
 
 namespace detail {
@@ -414,9 +446,50 @@ template <auto init> class output_columns : public initialized<init> {
 } // namespace detail
 
 /*
- * The columns of a struct stand once, in a list of their names in C, and the views and vectors are made of it: a column
- * that is new in batching.h takes one line here. `c_struct` is the struct of C.
+ * The columns of a struct stand in a list of their names in C, of which the views and vectors are made. The lists are
+ * written from batching.h, so that a column which is new there is here at once. `c_struct` is the struct of C.
  */
+
+// Generated from include/batching.h by `make generate`, columns: change that, not this.
+// clang-format off
+#define BATCHING_HPP_REQUESTS(column) \
+    column(prompt_length) column(output_length) column(arrival_time) column(priority) column(tie_break) \
+    column(max_tokens) column(abort_time)
+#define BATCHING_HPP_RESULTS(column) \
+    column(start_time) column(first_token_time) column(end_time) column(tokens_generated) column(completion_order) \
+    column(preemptions) column(prefix_cached_tokens) column(status)
+#define BATCHING_HPP_COMPLETED(column) \
+    column(arrival_time) column(start_time) column(first_token_time) column(end_time) column(tokens_generated)
+#define BATCHING_HPP_LATENCIES(column) \
+    column(queue_time) column(processing_time) column(total_latency) column(time_to_first_token)
+#define BATCHING_HPP_RECORDED(column) \
+    column(arrival_time) column(start_time) column(first_token_time) column(end_time) column(prompt_length) \
+    column(output_length) column(success)
+#define BATCHING_HPP_SERVING_METRICS(column) \
+    column(ttft) column(tpot) column(itl) column(e2e) column(queue_time) column(normalized_latency)
+#define BATCHING_HPP_LOAD_CONFIG(column) \
+    column(last_token_time)
+#define BATCHING_HPP_LOAD_TIMELINE(column) \
+    column(time) column(running) column(waiting) column(tokens) column(peak_running) column(peak_waiting) \
+    column(peak_tokens)
+#define BATCHING_HPP_ITERATION_LOG(column) \
+    column(time) column(start_time) column(duration) column(running) column(waiting) column(prefill_tokens) \
+    column(decode_tokens) column(kv_blocks_used) column(kv_blocks_kept) column(preemptions) column(finished)
+#define BATCHING_HPP_DECISION_LOG(column) \
+    column(iteration) column(request) column(event) column(tokens)
+#define BATCHING_HPP_ATTRIBUTION(column) \
+    column(waiting_for_slot) column(waiting_for_memory) column(prefill) column(decode) column(slowed_by_prefill) \
+    column(preempted) column(held_in_batch)
+#define BATCHING_HPP_ATTRIBUTION_BANDS(column) \
+    column(count) column(shortest) column(longest) column(mean_total) column(waiting_for_slot) \
+    column(waiting_for_memory) column(prefill) column(decode) column(slowed_by_prefill) column(preempted) \
+    column(held_in_batch)
+#define BATCHING_HPP_LIVE_ENGINE_EVENTS(column) \
+    column(time) column(request) column(event) column(tokens)
+#define BATCHING_HPP_ACCUMULATOR_EVENTS(column) \
+    column(event) column(request) column(time) column(value)
+// clang-format on
+// End of what is generated, columns.
 
 // In a view: view.set_NAME(column), for any container with a name; std::nullopt leaves the column out.
 #define BATCHING_HPP_SETTER(name)                                                                                      \
@@ -437,12 +510,168 @@ template <auto init> class output_columns : public initialized<init> {
 #define BATCHING_HPP_VALUE(name) std::remove_const_t<detail::element_of<decltype(c_struct::name)>> name = {};
 
 /* ================================================================================================================
- * Textbook simulators
+ * Choices
+ *
+ * The constants of batching.h, as values of its fields: policy::orca is BATCHING_POLICY_ORCA, which says there what it
+ * is. The type of a parameter is policy::value.
  * ================================================================================================================ */
 
-#define BATCHING_HPP_REQUESTS(column)                                                                                  \
-    column(prompt_length) column(output_length) column(arrival_time) column(priority) column(tie_break)                \
-        column(max_tokens) column(abort_time)
+// Generated from include/batching.h by `make generate`, choices: change that, not this.
+/// How the gaps between arrivals vary: `arrivals` of batching_workload.
+struct arrivals {
+    enum value : std::int32_t {
+        poisson = BATCHING_ARRIVALS_POISSON,
+        gamma = BATCHING_ARRIVALS_GAMMA,
+        constant = BATCHING_ARRIVALS_CONSTANT,
+    };
+};
+
+/// How the rate changes: `ramp` of batching_workload.
+struct ramp {
+    enum value : std::int32_t {
+        none = BATCHING_RAMP_NONE,
+        linear = BATCHING_RAMP_LINEAR,
+        exponential = BATCHING_RAMP_EXPONENTIAL,
+    };
+};
+
+/// How prompt lengths are distributed: `prompt_lengths` of batching_workload.
+struct lengths {
+    enum value : std::int32_t {
+        uniform = BATCHING_LENGTHS_UNIFORM,
+        lognormal = BATCHING_LENGTHS_LOGNORMAL,
+        zipf = BATCHING_LENGTHS_ZIPF,
+        empirical = BATCHING_LENGTHS_EMPIRICAL,
+    };
+};
+
+/// Whose definitions hold: `convention` of batching_serving_metrics_config.
+struct convention {
+    enum value : std::int32_t {
+        vllm = BATCHING_CONVENTION_VLLM,
+        sglang = BATCHING_CONVENTION_SGLANG,
+        aiperf = BATCHING_CONVENTION_AIPERF,
+    };
+};
+
+/// How percentiles are taken: `percentile_method` of batching_serving_metrics_config.
+struct percentile_method {
+    enum value : std::int32_t {
+        linear = BATCHING_PERCENTILE_LINEAR,
+        inverse_cdf = BATCHING_PERCENTILE_INVERSE_CDF,
+        nearest = BATCHING_PERCENTILE_NEAREST,
+    };
+};
+
+/// What became of the request: `status` of batching_results.
+struct request_status {
+    enum value : std::int32_t {
+        finished = BATCHING_REQUEST_FINISHED,
+        unfinished = BATCHING_REQUEST_UNFINISHED,
+        stuck = BATCHING_REQUEST_STUCK,
+        aborted = BATCHING_REQUEST_ABORTED,
+        rejected_model_length = BATCHING_REQUEST_REJECTED_MODEL_LENGTH,
+        rejected_kv_memory = BATCHING_REQUEST_REJECTED_KV_MEMORY,
+        rejected_token_budget = BATCHING_REQUEST_REJECTED_TOKEN_BUDGET,
+    };
+};
+
+/// Why the run ended: `end_reason` of batching_summary.
+struct end_reason {
+    enum value : std::int32_t {
+        completed = BATCHING_END_COMPLETED,
+        time_limit = BATCHING_END_TIME_LIMIT,
+        iteration_limit = BATCHING_END_ITERATION_LIMIT,
+        stuck = BATCHING_END_STUCK,
+    };
+};
+
+/// How it schedules: `policy` of batching_engine_config.
+struct policy {
+    enum value : std::int32_t {
+        vllm = BATCHING_POLICY_VLLM,
+        static_batching = BATCHING_POLICY_STATIC,
+        dynamic_batching = BATCHING_POLICY_DYNAMIC,
+        continuous_batching = BATCHING_POLICY_CONTINUOUS,
+        orca = BATCHING_POLICY_ORCA,
+        custom = BATCHING_POLICY_CUSTOM,
+    };
+};
+
+/// In which order the waiting are admitted: `queue_order` of batching_engine_config.
+struct queue_order {
+    enum value : std::int32_t {
+        arrival = BATCHING_QUEUE_ARRIVAL,
+        priority = BATCHING_QUEUE_PRIORITY,
+        shortest_output = BATCHING_QUEUE_SHORTEST_OUTPUT,
+    };
+};
+
+/// How long iterations take: `time_model` of batching_engine_config.
+struct time_model {
+    enum value : std::int32_t {
+        default_time = BATCHING_TIME_DEFAULT,
+        constant = BATCHING_TIME_CONSTANT,
+        affine = BATCHING_TIME_AFFINE,
+        callback = BATCHING_TIME_CALLBACK,
+    };
+};
+
+/// What happened: `event` of batching_decision_log, batching_live_engine_events.
+struct event {
+    enum value : std::int32_t {
+        rejected = BATCHING_EVENT_REJECTED,
+        preempted = BATCHING_EVENT_PREEMPTED,
+        admitted = BATCHING_EVENT_ADMITTED,
+        resumed = BATCHING_EVENT_RESUMED,
+        scheduled = BATCHING_EVENT_SCHEDULED,
+        first_token = BATCHING_EVENT_FIRST_TOKEN,
+        running = BATCHING_EVENT_RUNNING,
+        waiting = BATCHING_EVENT_WAITING,
+        finished = BATCHING_EVENT_FINISHED,
+        aborted = BATCHING_EVENT_ABORTED,
+    };
+};
+
+/// Why it finished: `reason` of batching_accumulator_finished.
+struct finish_reason {
+    enum value : std::int32_t {
+        stop = BATCHING_FINISHED_STOP,
+        length = BATCHING_FINISHED_LENGTH,
+    };
+};
+
+/// Why it failed: `reason` of batching_accumulator_failed.
+struct failure_reason {
+    enum value : std::int32_t {
+        error = BATCHING_FAILED_ERROR,
+        abort = BATCHING_FAILED_ABORT,
+    };
+};
+
+/// What happened: `event` of batching_accumulator_events.
+struct accumulator_event {
+    enum value : std::int32_t {
+        arrived = BATCHING_ACCUMULATOR_ARRIVED,
+        started = BATCHING_ACCUMULATOR_STARTED,
+        tokens = BATCHING_ACCUMULATOR_TOKENS,
+        finished = BATCHING_ACCUMULATOR_FINISHED,
+        failed = BATCHING_ACCUMULATOR_FAILED,
+    };
+};
+
+/// Which requests are measured: `scope` of batching_accumulator_measure.
+struct accumulator_scope {
+    enum value : std::int32_t {
+        start = BATCHING_ACCUMULATOR_START,
+        window = BATCHING_ACCUMULATOR_WINDOW,
+    };
+};
+// End of what is generated, choices.
+
+/* ================================================================================================================
+ * Textbook simulators
+ * ================================================================================================================ */
 
 /// batching_requests: as many requests as its columns have elements, all the same number.
 struct requests_view : detail::equal_columns<batching_requests_init, &batching_requests::count> {
@@ -489,10 +718,6 @@ struct requests : detail::initialized<batching_requests_init> {
         return view;
     }
 };
-
-#define BATCHING_HPP_RESULTS(column)                                                                                   \
-    column(start_time) column(first_token_time) column(end_time) column(tokens_generated) column(completion_order)     \
-        column(preemptions) column(prefix_cached_tokens) column(status)
 
 /// batching_results: columns of the caller with at least as many elements as there are requests.
 struct results_view : detail::output_columns<batching_results_init> {
@@ -677,9 +902,6 @@ inline comparison compare_batching_strategies(const std::vector<request> &reques
  * Batch metrics
  * ================================================================================================================ */
 
-#define BATCHING_HPP_COMPLETED(column)                                                                                 \
-    column(arrival_time) column(start_time) column(first_token_time) column(end_time) column(tokens_generated)
-
 /// batching_completed: as many requests as its columns have elements, all the same number.
 struct completed_view : detail::equal_columns<batching_completed_init, &batching_completed::count> {
     BATCHING_HPP_COMPLETED(BATCHING_HPP_SETTER)
@@ -697,9 +919,6 @@ struct completed {
         return view;
     }
 };
-
-#define BATCHING_HPP_LATENCIES(column)                                                                                 \
-    column(queue_time) column(processing_time) column(total_latency) column(time_to_first_token)
 
 /// batching_latencies: columns of the caller with at least as many elements as there are requests.
 struct latencies_view : detail::output_columns<batching_latencies_init> {
@@ -855,34 +1074,6 @@ inline std::int64_t optimal_batch_size(double memory_budget, double model_memory
  * Workloads
  * ================================================================================================================ */
 
-/// How the gaps between arrivals vary.
-struct arrivals {
-    enum value : std::int32_t {
-        poisson = BATCHING_ARRIVALS_POISSON,
-        gamma = BATCHING_ARRIVALS_GAMMA,
-        constant = BATCHING_ARRIVALS_CONSTANT,
-    };
-};
-
-/// How the rate of arrivals changes.
-struct ramp {
-    enum value : std::int32_t {
-        none = BATCHING_RAMP_NONE,
-        linear = BATCHING_RAMP_LINEAR,
-        exponential = BATCHING_RAMP_EXPONENTIAL,
-    };
-};
-
-/// How lengths are distributed.
-struct lengths {
-    enum value : std::int32_t {
-        uniform = BATCHING_LENGTHS_UNIFORM,
-        lognormal = BATCHING_LENGTHS_LOGNORMAL,
-        zipf = BATCHING_LENGTHS_ZIPF,
-        empirical = BATCHING_LENGTHS_EMPIRICAL,
-    };
-};
-
 /// batching_workload.
 struct workload : detail::initialized<batching_workload_init> {};
 
@@ -966,10 +1157,6 @@ inline std::vector<request> simulate_workload(std::int64_t num_requests, length_
  * Serving metrics
  * ================================================================================================================ */
 
-#define BATCHING_HPP_RECORDED(column)                                                                                  \
-    column(arrival_time) column(start_time) column(first_token_time) column(end_time) column(prompt_length)            \
-        column(output_length) column(success)
-
 /// batching_recorded: as many requests as its columns have elements, all the same number.
 struct recorded_view : detail::equal_columns<batching_recorded_init, &batching_recorded::count> {
     BATCHING_HPP_RECORDED(BATCHING_HPP_SETTER)
@@ -980,24 +1167,6 @@ struct recorded_view : detail::equal_columns<batching_recorded_init, &batching_r
         set_ragged("token_times", &c_struct::token_times, times, "token_offsets", &c_struct::token_offsets, offsets);
         return *this;
     }
-};
-
-/// Which tool's definitions hold.
-struct convention {
-    enum value : std::int32_t {
-        vllm = BATCHING_CONVENTION_VLLM,
-        sglang = BATCHING_CONVENTION_SGLANG,
-        aiperf = BATCHING_CONVENTION_AIPERF,
-    };
-};
-
-/// How percentiles are taken.
-struct percentile_method {
-    enum value : std::int32_t {
-        linear = BATCHING_PERCENTILE_LINEAR,
-        inverse_cdf = BATCHING_PERCENTILE_INVERSE_CDF,
-        nearest = BATCHING_PERCENTILE_NEAREST,
-    };
 };
 
 /// batching_serving_metrics_config.
@@ -1025,40 +1194,52 @@ struct distribution : detail::initialized<batching_distribution_init> {
     std::vector<double> percentiles;
 };
 
-#define BATCHING_HPP_DISTRIBUTIONS(distribution)                                                                       \
-    distribution(ttft) distribution(tpot) distribution(itl) distribution(e2e) distribution(queue_time)                 \
-        distribution(normalized_latency)
-
 /// batching_serving_metrics, with distributions that it owns.
 struct serving_metrics : detail::initialized<batching_serving_metrics_init> {
 #define BATCHING_HPP_OWN(name) distribution name;
-    BATCHING_HPP_DISTRIBUTIONS(BATCHING_HPP_OWN)
+    BATCHING_HPP_SERVING_METRICS(BATCHING_HPP_OWN)
 #undef BATCHING_HPP_OWN
 };
 
 namespace detail {
 
+/// A distribution to be written, with room for the percentiles; release takes the pointer to them back.
+inline batching_distribution *lend(distribution &told, const serving_metrics_config &config) {
+    told.percentiles.resize(static_cast<std::size_t>(std::max<std::int64_t>(0, config.percentile_count)));
+    batching_distribution &written = told;
+    written.percentiles = told.percentiles.data();
+    return &written;
+}
+
+/// It would dangle once the distribution is copied.
+inline void release(batching_distribution &written) {
+    written.percentiles = nullptr;
+}
+
 /// What a function that fills batching_serving_metrics tells, with all distributions.
 template <class Calculate> serving_metrics measured(const serving_metrics_config &config, Calculate calculate) {
     serving_metrics told;
     batching_serving_metrics &written = told;
-    const auto prepare = [&config](distribution &wanted, batching_distribution &written_part) {
-        wanted.percentiles.resize(static_cast<std::size_t>(std::max<std::int64_t>(0, config.percentile_count)));
-        written_part.percentiles = wanted.percentiles.data();
-        return &written_part;
-    };
-#define BATCHING_HPP_PREPARE(name) written.name = prepare(told.name, told.name);
-    BATCHING_HPP_DISTRIBUTIONS(BATCHING_HPP_PREPARE)
-#undef BATCHING_HPP_PREPARE
+#define BATCHING_HPP_LEND(name) written.name = lend(told.name, config);
+    BATCHING_HPP_SERVING_METRICS(BATCHING_HPP_LEND)
+#undef BATCHING_HPP_LEND
     check(calculate(&written));
-    // They would dangle once this is copied.
-#define BATCHING_HPP_FORGET(name) written.name->percentiles = nullptr, written.name = nullptr;
-    BATCHING_HPP_DISTRIBUTIONS(BATCHING_HPP_FORGET)
-#undef BATCHING_HPP_FORGET
+#define BATCHING_HPP_RELEASE(name) release(*std::exchange(written.name, nullptr));
+    BATCHING_HPP_SERVING_METRICS(BATCHING_HPP_RELEASE)
+#undef BATCHING_HPP_RELEASE
     return told;
 }
 
 } // namespace detail
+
+/// batching_distribution_calculate: of any values. Of the config only the percentiles are looked at.
+inline distribution calculate_distribution(column<const double> values, const serving_metrics_config &config = {}) {
+    distribution told;
+    detail::check(batching_distribution_calculate(static_cast<std::int64_t>(values.size()), values.data(), &config,
+                                                  detail::lend(told, config)));
+    detail::release(told);
+    return told;
+}
 
 /// batching_serving_metrics_calculate, with all distributions.
 inline serving_metrics measure(const recorded_view &recorded, const serving_metrics_config &config = {}) {
@@ -1096,10 +1277,6 @@ class load_config : public detail::initialized<batching_load_config_init> {
 
 /// batching_load.
 struct load : detail::initialized<batching_load_init> {};
-
-#define BATCHING_HPP_LOAD_TIMELINE(column)                                                                             \
-    column(time) column(running) column(waiting) column(tokens) column(peak_running) column(peak_waiting)              \
-        column(peak_tokens)
 
 /// batching_load_timeline: columns of the caller, all of one size. Rows beyond it are counted, but not kept.
 struct load_timeline_view : detail::equal_columns<batching_load_timeline_init, &batching_load_timeline::capacity> {
@@ -1156,76 +1333,6 @@ inline load_timeline calculate_load_timeline(const recorded_view &recorded, cons
 /* ================================================================================================================
  * Engine
  * ================================================================================================================ */
-
-/// What became of a request.
-struct request_status {
-    enum value : std::int32_t {
-        finished = BATCHING_REQUEST_FINISHED,
-        unfinished = BATCHING_REQUEST_UNFINISHED,
-        stuck = BATCHING_REQUEST_STUCK,
-        aborted = BATCHING_REQUEST_ABORTED,
-        rejected_model_length = BATCHING_REQUEST_REJECTED_MODEL_LENGTH,
-        rejected_kv_memory = BATCHING_REQUEST_REJECTED_KV_MEMORY,
-        rejected_token_budget = BATCHING_REQUEST_REJECTED_TOKEN_BUDGET,
-    };
-};
-
-/// How an engine schedules.
-struct policy {
-    enum value : std::int32_t {
-        vllm = BATCHING_POLICY_VLLM,
-        static_batching = BATCHING_POLICY_STATIC,
-        dynamic_batching = BATCHING_POLICY_DYNAMIC,
-        continuous_batching = BATCHING_POLICY_CONTINUOUS,
-        orca = BATCHING_POLICY_ORCA,
-        custom = BATCHING_POLICY_CUSTOM,
-    };
-};
-
-/// In which order the waiting are admitted.
-struct queue_order {
-    enum value : std::int32_t {
-        arrival = BATCHING_QUEUE_ARRIVAL,
-        priority = BATCHING_QUEUE_PRIORITY,
-        shortest_output = BATCHING_QUEUE_SHORTEST_OUTPUT,
-    };
-};
-
-/// How long an iteration takes.
-struct time_model {
-    enum value : std::int32_t {
-        default_time = BATCHING_TIME_DEFAULT,
-        constant = BATCHING_TIME_CONSTANT,
-        affine = BATCHING_TIME_AFFINE,
-        callback = BATCHING_TIME_CALLBACK,
-    };
-};
-
-/// Why a run ended.
-struct end_reason {
-    enum value : std::int32_t {
-        completed = BATCHING_END_COMPLETED,
-        time_limit = BATCHING_END_TIME_LIMIT,
-        iteration_limit = BATCHING_END_ITERATION_LIMIT,
-        stuck = BATCHING_END_STUCK,
-    };
-};
-
-/// What happened to a request: what a row of a decision log, or an event of a live engine, tells.
-struct event {
-    enum value : std::int32_t {
-        rejected = BATCHING_EVENT_REJECTED,
-        preempted = BATCHING_EVENT_PREEMPTED,
-        admitted = BATCHING_EVENT_ADMITTED,
-        resumed = BATCHING_EVENT_RESUMED,
-        scheduled = BATCHING_EVENT_SCHEDULED,
-        running = BATCHING_EVENT_RUNNING,
-        waiting = BATCHING_EVENT_WAITING,
-        first_token = BATCHING_EVENT_FIRST_TOKEN, ///< of a live engine
-        finished = BATCHING_EVENT_FINISHED,
-        aborted = BATCHING_EVENT_ABORTED,
-    };
-};
 
 // What the functions of the caller are given: the structs of C.
 using iteration = ::batching_iteration;
@@ -1446,10 +1553,6 @@ struct log_rows {
  * Engine: logs
  * ================================================================================================================ */
 
-#define BATCHING_HPP_ITERATION_LOG(column)                                                                             \
-    column(time) column(start_time) column(duration) column(running) column(waiting) column(prefill_tokens)            \
-        column(decode_tokens) column(kv_blocks_used) column(kv_blocks_kept) column(preemptions) column(finished)
-
 /// batching_iteration_log: columns of the caller, all of one size. Rows beyond it are counted, but not kept.
 struct iteration_log_view : detail::equal_columns<batching_iteration_log_init, &batching_iteration_log::capacity> {
     BATCHING_HPP_ITERATION_LOG(BATCHING_HPP_SETTER)
@@ -1473,8 +1576,6 @@ struct iteration_log {
         return view;
     }
 };
-
-#define BATCHING_HPP_DECISION_LOG(column) column(iteration) column(request) column(event) column(tokens)
 
 /// batching_decision_log: columns of the caller, all of one size. Rows beyond it are counted, but not kept.
 struct decision_log_view : detail::equal_columns<batching_decision_log_init, &batching_decision_log::capacity> {
@@ -1574,11 +1675,6 @@ template <class Log> class borrowed_log {
 /* ================================================================================================================
  * Engine: attribution
  * ================================================================================================================ */
-
-// The parts into which the time of a request falls, in seconds.
-#define BATCHING_HPP_ATTRIBUTION(column)                                                                               \
-    column(waiting_for_slot) column(waiting_for_memory) column(prefill) column(decode) column(slowed_by_prefill)       \
-        column(preempted) column(held_in_batch)
 
 /// batching_attribution: columns of the caller with at least as many elements as there are requests.
 struct attribution_view : detail::output_columns<batching_attribution_init> {
@@ -1838,8 +1934,6 @@ inline completed engine_result::completed(const requests_view &requests) const {
  * Live engine
  * ================================================================================================================ */
 
-#define BATCHING_HPP_LIVE_ENGINE_EVENTS(column) column(time) column(request) column(event) column(tokens)
-
 /// What happened to a request: a row of batching_live_engine_events.
 struct live_engine_event {
     using c_struct = batching_live_engine_events;
@@ -1985,7 +2079,7 @@ class live_engine {
         return estimates(borrowed);
     }
 
-    /// An independent copy, which has no events to tell yet.
+    /// An independent copy, which has no events yet.
     live_engine fork() const {
         batching_live_engine *copy = nullptr;
         detail::check(batching_live_engine_fork(handle_.get(), &copy));
@@ -2066,45 +2160,8 @@ class live_engine {
  * Accumulator
  * ================================================================================================================ */
 
-/// What happened to a request.
-struct accumulator_event {
-    enum value : std::int32_t {
-        arrived = BATCHING_ACCUMULATOR_ARRIVED,
-        started = BATCHING_ACCUMULATOR_STARTED,
-        tokens = BATCHING_ACCUMULATOR_TOKENS,
-        finished = BATCHING_ACCUMULATOR_FINISHED,
-        failed = BATCHING_ACCUMULATOR_FAILED,
-    };
-};
-
-/// Which requests are measured.
-struct accumulator_scope {
-    enum value : std::int32_t {
-        start = BATCHING_ACCUMULATOR_START,
-        window = BATCHING_ACCUMULATOR_WINDOW,
-    };
-};
-
-/// Why a request finished.
-struct finish_reason {
-    enum value : std::int32_t {
-        stop = BATCHING_FINISHED_STOP,
-        length = BATCHING_FINISHED_LENGTH,
-    };
-};
-
-/// Why a request failed.
-struct failure_reason {
-    enum value : std::int32_t {
-        error = BATCHING_FAILED_ERROR,
-        abort = BATCHING_FAILED_ABORT,
-    };
-};
-
 /// batching_accumulator_config.
 struct accumulator_config : detail::initialized<batching_accumulator_config_init> {};
-
-#define BATCHING_HPP_ACCUMULATOR_EVENTS(column) column(event) column(request) column(time) column(value)
 
 /// batching_accumulator_events: as many events as its columns have elements, all the same number.
 struct accumulator_events_view
@@ -2156,7 +2213,7 @@ class accumulator {
         detail::check(batching_accumulator_failed(handle_.get(), request, time, reason));
     }
 
-    /// Many events, up to the first that is in error; `accepted`, if given, is told how many were taken, then too.
+    /// Many events, up to the first that is in error; `accepted`, if given, gets how many were taken, then too.
     void add(const accumulator_events_view &events, std::int64_t *accepted = nullptr) {
         detail::check(batching_accumulator_add(handle_.get(), &events, accepted));
     }
@@ -2178,7 +2235,7 @@ class accumulator {
         });
     }
 
-    /// Adds what the other was told.
+    /// Adds the events of the other.
     void merge(const accumulator &other) {
         detail::check(batching_accumulator_merge(handle_.get(), other.handle_.get()));
     }
@@ -2218,21 +2275,73 @@ class accumulator {
     std::unique_ptr<batching_accumulator, destroy> handle_;
 };
 
+/* ================================================================================================================
+ * Hosts
+ * ================================================================================================================ */
+
+/**
+ * batching_interrupt_set for as long as this object lives: the calls of the thread that made it ask a function whether
+ * to go on, again and again. With false the call throws cancelled; what the function throws comes out of the call.
+ *
+ * Destroyed by that thread, the last one first: then the one before holds again. A callback that was set by
+ * batching_interrupt_set itself is gone.
+ */
+class interruption {
+  public:
+    /// From now on `go_on` is asked: anything that can be called, and answers with a bool or with nothing.
+    explicit interruption(const callback<bool()> &go_on) : go_on_(go_on), outer_(std::exchange(current(), this)) {
+        batching_interrupt_set(ask, this);
+    }
+
+    // The library holds its address.
+    interruption(const interruption &) = delete;
+    interruption &operator=(const interruption &) = delete;
+
+    ~interruption() {
+        current() = outer_;
+        batching_interrupt_set(outer_ == nullptr ? nullptr : ask, outer_);
+        detail::thrown_by_interruption() = nullptr;
+    }
+
+  private:
+    static interruption *&current() noexcept {
+        static thread_local interruption *innermost = nullptr;
+        return innermost;
+    }
+
+    static std::int32_t ask(void *asked) noexcept {
+        detail::thrown_by_interruption() = nullptr;
+        try {
+            return static_cast<const interruption *>(asked)->go_on_() ? 0 : 1;
+        } catch (...) {
+            detail::thrown_by_interruption() = std::current_exception();
+            return 1;
+        }
+    }
+
+    callback<bool()> go_on_;
+    interruption *outer_;
+};
+
 // The macros are for this header alone.
+// Generated from include/batching.h by `make generate`, no more columns: change that, not this.
 #undef BATCHING_HPP_ACCUMULATOR_EVENTS
-#undef BATCHING_HPP_APPEND
 #undef BATCHING_HPP_ATTRIBUTION
+#undef BATCHING_HPP_ATTRIBUTION_BANDS
 #undef BATCHING_HPP_COMPLETED
 #undef BATCHING_HPP_DECISION_LOG
-#undef BATCHING_HPP_DISTRIBUTIONS
 #undef BATCHING_HPP_ITERATION_LOG
 #undef BATCHING_HPP_LATENCIES
 #undef BATCHING_HPP_LIVE_ENGINE_EVENTS
+#undef BATCHING_HPP_LOAD_CONFIG
 #undef BATCHING_HPP_LOAD_TIMELINE
 #undef BATCHING_HPP_RECORDED
 #undef BATCHING_HPP_REQUESTS
-#undef BATCHING_HPP_RESIZE
 #undef BATCHING_HPP_RESULTS
+#undef BATCHING_HPP_SERVING_METRICS
+// End of what is generated, no more columns.
+#undef BATCHING_HPP_APPEND
+#undef BATCHING_HPP_RESIZE
 #undef BATCHING_HPP_SET
 #undef BATCHING_HPP_SETTER
 #undef BATCHING_HPP_SET_UNLESS_EMPTY

@@ -11,7 +11,7 @@ import Testing
         let told = Collected()
         onThreads(12) { thread in
             let server = Server.allCases[thread % Server.allCases.count]
-            // The columns are the same for all of them, and nobody writes to them.
+            // The columns are the same for all of them, and no thread writes to them.
             told.append((try? liveTraffic(server, columns)) == expected[thread % Server.allCases.count] ? 1 : 0)
         }
         #expect(told.values == Array(repeating: 1, count: 12))
@@ -229,7 +229,7 @@ private final class Engine: @unchecked Sendable {
         return end.bitPattern
     }
 
-    /// When everybody is served, as bits.
+    /// When each request is served, as bits.
     func end() throws -> UInt64 {
         try advance(to: .infinity)
         return try state().clock.bitPattern
@@ -246,7 +246,7 @@ private final class Collected: @unchecked Sendable {
     func append(_ value: UInt64) { lock.withLock { collected.append(value) } }
 }
 
-/// Holds the first who passes.
+/// Holds the first thread that passes.
 private final class Gate: @unchecked Sendable {
     let entered = DispatchSemaphore(value: 0)
     let opened = DispatchSemaphore(value: 0)

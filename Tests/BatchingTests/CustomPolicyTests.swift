@@ -2,7 +2,7 @@ import Testing
 
 @testable import Batching
 
-/// A closure of the caller's that decides who computes how many tokens.
+/// A closure of the caller's that decides which requests compute how many tokens.
 @Suite struct CustomPolicyTests {
     /// Two prompts of 3 tokens, 4 to generate for each, in four blocks of 2: they do not both fit to the end.
     private static let requests = (0..<2).map { Request(id: $0, promptLength: 3, outputLength: 4, arrivalTime: 0) }
@@ -18,7 +18,7 @@ import Testing
         return configuration
     }
 
-    /// Everyone decodes, the last preempted if blocks run short; prompts only while nobody runs.
+    /// All that run decode, the last preempted if blocks run short; prompts only while none runs.
     private static func makeRoom(_ view: PolicyView, _ decision: inout PolicyDecision) {
         let needed = view.runningRows.reduce(0) { $0 + view.kvBlocksNeeded($1, tokens: 1) }
         if needed > view.freeKVBlocks { decision.preempt(view.runningCount - 1) }

@@ -5,7 +5,7 @@ import Testing
 /// Small cases, worked out by hand from the rules of "Engine" in the C header. Whether the engine decides what the real
 /// scheduler decides is shown by the recordings, and on random cases by a slow engine, in the tests of the Python package.
 @Suite struct EngineTests {
-    @Test func `a prompt longer than the budget is computed in chunks, beside those who decode`() throws {
+    @Test func `a prompt longer than the budget is computed in chunks, beside those that decode`() throws {
         var engine = EngineCase(prompts: [3, 10], outputs: [5, 2], arrivals: [0, 0])
         engine.configuration.maxNumSeqs = 4
         engine.configuration.maxNumBatchedTokens = 4
@@ -44,7 +44,7 @@ import Testing
         #expect(run.summary.peakKVUse == 1)
     }
 
-    @Test func `orca reserves prompt and output, and preempts nobody`() throws {
+    @Test func `orca reserves prompt and output, and preempts no request`() throws {
         var engine = EngineCase(prompts: [3, 3], outputs: [4, 4], arrivals: [0, 0])
         engine.configuration.policy = .orca
         engine.configuration.numGPUBlocks = 5

@@ -194,7 +194,7 @@ import Testing
                 }
             }
         }
-        // 2 has the slot of 1 from 1.0 to 2.25; at 5.0 nobody is there.
+        // 2 has the slot of 1 from 1.0 to 2.25; at 5.0 no request is there.
         #expect(start == [2.25, 5])
         #expect(end == [2.75, 5.25])
         #expect(engine.observe() == before)
@@ -269,7 +269,7 @@ import Testing
                     outputs: Array(run.outputs[submitted..<next]),
                     arrivals: Array(run.arrivals[submitted..<next]))
                 submitted = next
-                // Nobody who is still to come arrives before the clock.
+                // No request that is still to come arrives before the clock.
                 let horizon = submitted < 300 ? run.arrivals[submitted] : .infinity
                 try engine.advance(to: horizon, iterations: random.next() % 4 == 0 ? 3 : nil)
             }
@@ -320,7 +320,7 @@ import Testing
     }
 
     /// First come, first served, the last of the running preempted if blocks run short; every fifth iteration begins at a
-    /// multiple of an eighth of a second, or when somebody arrives.
+    /// multiple of an eighth of a second, or when a request arrives.
     private static func decide(_ view: PolicyView, _ decision: inout PolicyDecision) {
         let late = view.time.count % 125_000_000
         if view.iteration % 5 == 4, late > 0 {

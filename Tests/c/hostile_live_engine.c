@@ -265,7 +265,7 @@ static int32_t name_too_few(const batching_policy_view *view, batching_policy_de
     return 0;
 }
 
-static int32_t name_nobody(const batching_policy_view *view, batching_policy_decision *decision, void *user_data) {
+static int32_t name_no_row(const batching_policy_view *view, batching_policy_decision *decision, void *user_data) {
     (void)view, (void)user_data;
     decision->scheduled_count = 1;
     decision->scheduled_row[0] = INT64_MAX;
@@ -393,7 +393,7 @@ static const struct row ENGINES[] = {
     INVALID(CUSTOM(admit_first), .prompt_length = LONGEST),
     INVALID(CUSTOM(name_too_many)),
     INVALID(CUSTOM(name_too_few)),
-    INVALID(CUSTOM(name_nobody)),
+    INVALID(CUSTOM(name_no_row)),
     /* A nanosecond is nothing there. */
     INVALID(CUSTOM(wait_in_vain), .arrival_time = DOUBLES(0.0, 1.0, 2.0, BATCHING_TIME_MAX - 1.0)),
     INVALID(WAITING(-1.0)),

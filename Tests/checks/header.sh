@@ -1,6 +1,6 @@
 #!/bin/sh
 # The headers compile alone, without a warning, in every language version they promise, and two files that include them
-# link into one program. Called from the root of the repository.
+# link into one program; and every function of C has a wrapper in C++. Called from the root of the repository.
 set -u
 library_folder=${1:-build/lib}
 work=$(mktemp -d)
@@ -41,4 +41,7 @@ if command -v clang++ >/dev/null; then
     compile clang++ c++17 batching.hpp cpp
     compile clang++ c++20 batching.hpp cpp
 fi
+for function in $(Tests/checks/functions.sh); do
+    grep -qw "$function" include/batching.hpp || fail "batching.hpp does not use $function"
+done
 exit $((failures > 0))

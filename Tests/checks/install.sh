@@ -34,7 +34,7 @@ install_into() {
     cp --archive build/lib "$work/tree/build"
     (
         cd "$work/tree"
-        umask 077 # What is installed is for everyone, whoever installs it.
+        umask 077 # What is installed can be read by all users, whatever the umask.
         quietly "${MAKE:-make}" --no-print-directory install PREFIX="$1" LIBDIR="$2" DESTDIR="$3"
     )
     rm -rf "$work/tree"
@@ -221,7 +221,7 @@ test ! -e "$prefix" || fail "something was installed outside DESTDIR"
 )
 uninstall_from "$prefix" lib "$stage"
 
-# A path that would not be the same for all who read it.
+# A path that would not be the same for all programs that read it.
 for arguments in "PREFIX=somewhere" "PREFIX=/some where" "LIBDIR=some where"; do
     if "${MAKE:-make}" --no-print-directory install DESTDIR="$work/stage" "$arguments" >"$work/log" 2>&1; then
         fail "make install '$arguments' succeeds"

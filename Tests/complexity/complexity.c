@@ -317,10 +317,10 @@ static void abort_waiting(int64_t n, const batching_engine_config *config, int i
     free(outputs);
 }
 
-static void abort_those_who_wait(int64_t n) {
+static void abort_the_waiting(int64_t n) {
     abort_waiting(n, NULL, 0, 0.1);
 }
-static void abort_those_who_wait_backwards(int64_t n) {
+static void abort_the_waiting_backwards(int64_t n) {
     abort_waiting(n, NULL, 1, 0.1);
 }
 static void abort_before_anything_happens(int64_t n) {
@@ -363,7 +363,7 @@ static void requests_in_any_order_backwards(int64_t n) {
 }
 
 /* All have their last token on its way when they are aborted. */
-static void abort_those_who_finish(int64_t n) {
+static void abort_the_finishing(int64_t n) {
     batching_engine_config config;
     batching_engine_config_init(&config, sizeof config);
     config.async_scheduling = 1;
@@ -383,7 +383,7 @@ static void abort_those_who_finish(int64_t n) {
 }
 
 /* n requests wait, while n others arrive one by one that can never be served. */
-static void reject_beside_those_who_wait(int64_t n) {
+static void reject_beside_the_waiting(int64_t n) {
     int32_t *prompts = allocate(8 * (size_t)n), *outputs = allocate(8 * (size_t)n);
     double *arrivals = allocate(16 * (size_t)n);
     for (int64_t i = 0; i < 2 * n; i++) {
@@ -486,7 +486,7 @@ static void idle_accumulator(int64_t max_requests) {
 }
 
 /* The load over a window in so many bins, none of which is kept. */
-static void bins_that_nobody_keeps(int64_t bins) {
+static void bins_that_are_not_kept(int64_t bins) {
     const double start = 0, end = 1000;
     const int32_t length = 1;
     batching_recorded recorded;
@@ -517,18 +517,18 @@ static const struct scenario scenarios[] = {
     {"request ids in a row", request_ids_in_a_row, 500, LINEAR},
     {"request ids of an accumulator that collide", colliding_accumulator_ids, 500, LINEAR},
     {"request ids of an accumulator in a row", accumulator_ids_in_a_row, 500, LINEAR},
-    {"all that wait are aborted", abort_those_who_wait, 1000, LINEAR},
-    {"all that wait are aborted, the last first", abort_those_who_wait_backwards, 1000, LINEAR},
+    {"all that wait are aborted", abort_the_waiting, 1000, LINEAR},
+    {"all that wait are aborted, the last first", abort_the_waiting_backwards, 1000, LINEAR},
     {"all are aborted before anything happens", abort_before_anything_happens, 1000, LINEAR},
     {"requests come in any order, and leave before", requests_in_any_order, 500, LINEAR},
     {"the same, the last first", requests_in_any_order_backwards, 500, LINEAR},
     {"all that wait by priority are aborted", abort_by_priority, 1000, LINEAR},
-    {"all whose last token is on its way are aborted", abort_those_who_finish, 500, LINEAR},
-    {"many are rejected while others wait", reject_beside_those_who_wait, 1000, LINEAR},
+    {"all whose last token is on its way are aborted", abort_the_finishing, 500, LINEAR},
+    {"many are rejected while others wait", reject_beside_the_waiting, 1000, LINEAR},
     {"hash ids come and go", hash_ids_come_and_go, 500, LINEAR},
     {"an idle engine with many KV blocks", idle_engine, 4000000, CONSTANT},
     {"an idle accumulator for many requests", idle_accumulator, 1000000, CONSTANT},
-    {"bins of a load that are not kept", bins_that_nobody_keeps, 100000, CONSTANT},
+    {"bins of a load that are not kept", bins_that_are_not_kept, 100000, CONSTANT},
 };
 
 int main(int argc, char **argv) {

@@ -82,7 +82,7 @@ def row_differences(
         if field in expected or field in EMPTY_IF_ABSENT:
             wanted = expected.get(field, EMPTY_IF_ABSENT.get(field))
             found = got.get(field)
-            # Who is scheduled is a dictionary whose order counts.
+            # The scheduled requests are a dictionary whose order counts.
             same_order = not isinstance(wanted, dict) or list(wanted) == list(found or {})
             if wanted != found or not same_order:
                 yield Difference(place, field, wanted, found)

@@ -23,7 +23,7 @@ batching::engine_config asking(batching::custom_policy policy) {
     return config;
 }
 
-/// The running first, the last of them preempted if there are not enough blocks; then whom there is room for.
+/// The running first, the last of them preempted if there are not enough blocks; then the waiting ones that there is room for.
 void first_come(const batching::policy_view &view, batching::policy_decision &decision) {
     auto free = view->kv_blocks_free;
     auto kept = view->running_count;

@@ -101,3 +101,24 @@ TEST_CASE("percentiles are kept by the config, and shared by its copies") {
     CHECK(ttft.percentiles == std::vector<double>{0.75, 0.375});
     CHECK(ttft.mean == 0.5);
 }
+
+// Of 1, 1, 3 and 3: 62.5 % of the way from the first to the last is 1.875 of 3 steps, 7/8 of the way from 1 to 3.
+TEST_CASE("a sample of any values is described") {
+    const std::vector<double> values{3.0, 1.0, 1.0, 3.0};
+    batching::serving_metrics_config config;
+    config.set_percentiles({62.5, 0.0});
+    const auto told = batching::calculate_distribution(values, config);
+    CHECK((told.count == 4 && told.sum == 8.0 && told.mean == 2.0 && told.median == 2.0));
+    CHECK((told.std == 1.0 && told.min == 1.0 && told.max == 3.0));
+    CHECK(told.percentiles == std::vector<double>{2.75, 1.0});
+    const auto copy = told;
+    CHECK(copy.percentiles == told.percentiles);
+    const batching_distribution &in_c = copy;
+    CHECK(in_c.percentiles == nullptr);
+
+    CHECK(batching::calculate_distribution(values).percentiles.empty());
+    const std::vector<double> none, unknown{1.0, std::nan("")};
+    CHECK(batching::calculate_distribution(none).count == 0);
+    CHECK_THROWS_WITH_AS(batching::calculate_distribution(unknown), "values[1] is nan: must be a number",
+                         batching::invalid_argument);
+}

@@ -27,13 +27,13 @@ installed_includedir = $(DESTDIR)$(PREFIX)/include
 installed_documents = $(DESTDIR)$(PREFIX)/share/doc/batching
 installed_cmake = $(installed_libdir)/cmake/batching
 
-# Through `install`, so that the mode does not depend on who installs.
+# Through `install`, so that the mode does not depend on the umask.
 fill = sed -e "s|@PREFIX@|$(PREFIX)|g" -e "s|@LIBDIR_OF_PKG_CONFIG@|$(libdir_of_pkg_config)|g" \
 	-e "s|@PREFIX_OF_CMAKE@|$(prefix_of_cmake)|g" \
 	-e 's|@VERSION@|$(VERSION)|g' -e 's|@MINOR_VERSION@|$(basename $(VERSION))|g' \
 	-e 's|@SONAME@|$(SONAME)|g' -e 's|@LIBRARY_FILE@|$(LIBRARY_FILE)|g' $(1) | install -m 644 /dev/stdin $(2)
 
-# Paths with spaces would be several words to make, and a relative one means something else to each who reads it.
+# Paths with spaces would be several words to make, and a relative one means something else to each program that reads it.
 check-paths = $(if $(and $(filter /%,$(PREFIX)),$(filter 1,$(words $(PREFIX))),$(filter 1,$(words $(LIBDIR)))),,\
 	$(error PREFIX is '$(PREFIX)', LIBDIR is '$(LIBDIR)': PREFIX must be absolute, and neither may contain spaces))
 

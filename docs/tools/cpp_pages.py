@@ -73,7 +73,7 @@ def declarations(xml: Path, header: str) -> list[Declaration]:
             found.append(
                 Declaration(
                     line,
-                    f".. doxygen{definition.get('kind')}:: {inner.text}\n   :members:\n",
+                    f".. doxygen{definition.get('kind')}:: {inner.text}\n   :members:\n   :undoc-members:\n",
                 )
             )
     for section in namespace.findall("sectiondef"):
@@ -82,7 +82,7 @@ def declarations(xml: Path, header: str) -> list[Declaration]:
             if line is None:
                 continue
             name = f"{NAMESPACE}::{member.findtext('name')}"
-            # Functions of the same name are told apart by their parameters.
+            # Functions of the same name differ in their parameters.
             if member.get("kind") == "function":
                 name += parameters(member)
             found.append(Declaration(line, f".. {MEMBERS[section.get('kind', '')]}:: {name}\n"))

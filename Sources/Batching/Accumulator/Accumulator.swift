@@ -89,24 +89,6 @@ public struct Accumulator: ~Copyable {
     }
 }
 
-extension ServingSample {
-    /// Its place in a slot, and in the bytes of an accumulator.
-    @inline(__always)
-    var index: Int {
-        switch self {
-        case .ttft: 0
-        case .tpot: 1
-        case .itl: 2
-        case .e2e: 3
-        case .queueTime: 4
-        case .normalizedLatency: 5
-        }
-    }
-
-    /// Quotients are not whole nanoseconds.
-    var isWhole: Bool { self != .tpot && self != .normalizedLatency }
-}
-
 /// The requests that finished or failed in one slot of time.
 struct Slot<Counter: FixedWidthInteger & UnsignedInteger & BitwiseCopyable>: BitwiseCopyable {
     let counts: UnsafeMutablePointer<ServingCounts>
@@ -117,7 +99,7 @@ struct Slot<Counter: FixedWidthInteger & UnsignedInteger & BitwiseCopyable>: Bit
 
     @inline(__always)
     subscript(metric: ServingSample) -> Samples<Counter> {
-        let index = metric.index
+        let index = metric.rawValue
         return Samples(
             moments: moments + index, exact: exact + index &* SketchBins.exactCount,
             bins: bins + index &* SketchBins.count)

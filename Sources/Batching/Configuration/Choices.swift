@@ -1,5 +1,5 @@
-/// The policies. The raw values are those of the C header. A new one is a case here, its lines in
-/// `PolicyName.policy` and `EngineRun.proceed`, and a file of its own.
+/// The policies. The raw values are those of the C header. A new one is a case here, its line in `PolicyName.visit`, and a
+/// file of its own.
 public enum PolicyName: Int32, CaseIterable, Sendable {
     /// vLLM's V1 scheduler.
     case vllm = 0

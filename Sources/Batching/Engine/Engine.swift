@@ -124,9 +124,8 @@ private struct WholeRun: ~Copyable {
             arrivalOrder: order, survey: survey, memory: memory,
             observer: observer)
         try replica.keepPolicyRows(configuration)
-        var run = try EngineRun(replica)
-        var limits = RunLimits(configuration)
-        let reason = try run.proceed(configuration, &limits, RunGoal(time: RunGoal.forever))
+        var run = try EngineRun(replica, configuration)
+        let reason = try run.proceed(configuration.policy)
         try run.landLast()
         try run.replica.close(reason == .stuck ? .stuck : .unfinished)
         iterationLog = run.replica.observer.iterationLog

@@ -5,19 +5,10 @@ extension EngineRun where Memory: ~Copyable {
     /// - Returns: why the run ended, or stopped. If it throws for a callback, or for what that answers, nothing has been
     ///   done of it, and it can be asked again.
     mutating func runAhead<Policy: SchedulingPolicy>(
-        _ policy: Policy.Type, _ limits: inout RunLimits, _ time: IterationTimeModel, _ goal: RunGoal
+        _ policy: Policy.Type
     ) throws(BatchingError) -> EngineSummary.EndReason {
-        var work = IterationWork()
-        var isScheduled = false
-        if Observation.isAny, let resumed = underWay {
-            work = resumed.work
-            isScheduled = true
-        }
+        if Observation.isAny, let resumed = underWay { try dispatchAgain(resumed.work) }
         while true {
-            if isScheduled {
-                isScheduled = false
-                try dispatch(work, time)
-            }
             if flight.isFollowed {
                 if Observation.isAny, flight.end > goal.time { return .timeLimit }
                 try land()
@@ -27,7 +18,7 @@ extension EngineRun where Memory: ~Copyable {
             }
             if Observation.isAny, replica.now > goal.time { return .timeLimit }
             if Observation.isAny, leavingCount > 0 { try settleLeaving(at: replica.now) }
-            if isStuck, !awaitChange(before: goal) { return .stuck }
+            if isStuck, !awaitChange() { return .stuck }
             if replica.isAttributed { replica.observer.ledger.advance(to: max(replica.now, flight.deviceEnd)) }
             try replica.takeArrivals()
             try replica.takeAborts()
@@ -58,9 +49,12 @@ extension EngineRun where Memory: ~Copyable {
             let firstAdmission = replica.admissions
             _ = try Policy.schedule(&replica)
             if Observation.isAny { try noteSchedule(firstAdmission: firstAdmission) }
-            work = replica.measure()
-            if Observation.isAny, time.mayFail { underWay = ScheduledIteration(work: work) }
-            isScheduled = true
+            if Observation.isAny, time.mayFail { suspend(nil) }
+            let start = max(replica.now, flight.deviceEnd)
+            let work = replica.measure()
+            let timing = try timing(of: work, from: start)
+            if replica.logsIterations { keepForLog(replica.measure(), start: start, timing.duration) }
+            try dispatch(work, timing)
         }
     }
 
@@ -71,22 +65,25 @@ extension EngineRun where Memory: ~Copyable {
         try land()
     }
 
-    /// The batch that was scheduled goes to the device, behind the one in flight.
-    @inline(__always)
-    private mutating func dispatch(
-        _ work: IterationWork, _ time: IterationTimeModel
-    ) throws(BatchingError) {
+    /// The same as `dispatch`, for a batch of which the caller has not said how long it takes.
+    @inline(never)
+    private mutating func dispatchAgain(_ work: IterationWork) throws(BatchingError) {
         let start = max(replica.now, flight.deviceEnd)
-        let timing = try work.timing(time, from: start, attributes: replica.isAttributed)
+        let timing = try askForTiming(work, from: start)
+        if replica.logsIterations { keepForLog(work, start: start, timing.duration) }
+        try dispatch(work, timing)
+    }
+
+    /// The batch that was scheduled goes to the device, behind the one in flight.
+    // The compiler may ignore `__always` in a loop as large as this.
+    @inline(always)
+    private mutating func dispatch(_ work: IterationWork, _ timing: Timing) throws(BatchingError) {
         let end = timing.end
         flight.deviceEnd = end
-        if Observation.isAny, underWay != nil { underWay = nil }
+        if Observation.isAny, time.mayFail { underWay = nil }
         if replica.isAttributed, flight.isFlying { replica.attributeAborts(by: flight.end) }
         replica.count(work, timing.duration, end: end)
         if replica.isAttributed { replica.observer.ledger.count(slowdown: timing.slowdown, end: end) }
-        if replica.logsIterations {
-            flight.next = CompletedIteration(work: work, start: start, duration: timing.duration)
-        }
         let isFutile = !work.isAny && work.preemptions == 0
         flight.futileBatches = isFutile ? flight.futileBatches &+ 1 : 0
         try replica.complete(at: end)

@@ -3,7 +3,11 @@ extension EngineRun where Memory: ~Copyable {
     /// Tells which requests were preempted and admitted, and remembers which will have a first token.
     @inline(__always)
     mutating func noteSchedule(firstAdmission: Int64) throws(BatchingError) {
-        if replica.observer.events.isWanted { try tellSchedule(firstAdmission: firstAdmission) }
+        if replica.observer.events.isWanted,
+            replica.admissions > firstAdmission || replica.catchingUp > 0 || replica.preempted > 0
+        {
+            try tellSchedule(firstAdmission: firstAdmission)
+        }
         if replica.logsDecisions { try replica.logDecisions(firstAdmission: firstAdmission) }
     }
 
@@ -68,6 +72,12 @@ extension EngineRun where Memory: ~Copyable {
     /// Whether a request that had a slot has one still, and is not another in the same row.
     func isThere(_ request: Int, _ rank: Int64) -> Bool {
         replica.requests.rank(request) == rank && replica.results.slot?[request] ?? -1 >= 0
+    }
+
+    /// For the log, in which an iteration is told once it is over.
+    @inline(never)
+    mutating func keepForLog(_ work: IterationWork, start: Nanoseconds, _ duration: Nanoseconds) {
+        flight.next = CompletedIteration(work: work, start: start, duration: duration)
     }
 
     @inline(never)

@@ -3,116 +3,159 @@ extension EngineRun where Memory: ~Copyable {
     /// - Returns: why the run ended, or stopped. If it throws for a callback, or for what that answers, nothing has been
     ///   done of it, and it can be asked again.
     mutating func runSynchronously<Policy: SchedulingPolicy>(
-        _ policy: Policy.Type, _ limits: inout RunLimits, _ time: IterationTimeModel, _ goal: RunGoal
+        _ policy: Policy.Type
     ) throws(BatchingError) -> EngineSummary.EndReason {
-        var isUnderWay = Observation.isAny && underWay != nil
+        if Observation.isAny, let scheduled = underWay, let reason = try resume(scheduled) { return reason }
         while true {
-            let work: IterationWork
-            var known: Timing?
-            if isUnderWay, let resumed = underWay {
-                (work, known) = (resumed.work, resumed.timing)
-            } else {
+            if Observation.isAny, replica.now > goal.time { return .timeLimit }
+            if Observation.isAny, leavingCount > 0 { try settleLeaving(at: replica.now) }
+            if isStuck, !awaitChange() { return .stuck }
+            if replica.isAttributed { replica.observer.ledger.advance(to: replica.now) }
+            try replica.takeArrivals()
+            try replica.takeAborts()
+            if replica.isEmpty {
+                if let reason = limits.endOfIdleness(replica) { return reason }
+                replica.now = replica.nextArrival
+                continue
+            }
+            if !(limits.isLive && time.mayFail), Policy.mayCoast(replica),
+                replica.canCoast(besideWaiting: Policy.coastsBesideWaiting)
+            {
+                var start = replica.now
+                try replica.coast(limits.quiet, time, start: &start, isAhead: false)
                 if Observation.isAny, replica.now > goal.time { return .timeLimit }
-                if Observation.isAny, leavingCount > 0 { try settleLeaving(at: replica.now) }
-                if isStuck, !awaitChange(before: goal) { return .stuck }
-                if replica.isAttributed { replica.observer.ledger.advance(to: replica.now) }
-                try replica.takeArrivals()
-                try replica.takeAborts()
-                if replica.isEmpty {
-                    if let reason = limits.endOfIdleness(replica) { return reason }
-                    replica.now = replica.nextArrival
+                if replica.aborts.nextTime <= replica.now {
+                    try replica.takeAborts(at: replica.now, landing: replica.iteration &- 1)
                     continue
                 }
-                if !(limits.isLive && time.mayFail), Policy.mayCoast(replica),
-                    replica.canCoast(besideWaiting: Policy.coastsBesideWaiting)
-                {
-                    var start = replica.now
-                    try replica.coast(limits.quiet, time, start: &start, isAhead: false)
-                    if Observation.isAny, replica.now > goal.time { return .timeLimit }
-                    if replica.aborts.nextTime <= replica.now {
-                        try replica.takeAborts(at: replica.now, landing: replica.iteration &- 1)
-                        continue
-                    }
-                    if replica.nextArrival <= replica.now { continue }
-                }
-                if let reason = try limits.reached(replica) { return reason }
-                let firstAdmission = replica.admissions
-                if let latest = try Policy.schedule(&replica) {
-                    if replica.isAttributed { replica.observer.ledger.isShortOfMemory = false }
-                    replica.now = min(min(latest, replica.nextArrival), min(replica.aborts.nextTime, goal.time))
-                    continue
-                }
-                if Observation.isAny { try noteSchedule(firstAdmission: firstAdmission) }
-                work = replica.measure()
-                // The caller may not answer, and be asked again.
-                if Observation.isAny, time.mayFail { underWay = ScheduledIteration(work: work) }
+                if replica.nextArrival <= replica.now { continue }
             }
-            isUnderWay = false
-            let timing: Timing
-            if let known {
-                timing = known
-            } else {
-                timing = try work.timing(time, from: replica.now, attributes: replica.isAttributed)
+            if let reason = try limits.reached(replica) { return reason }
+            let firstAdmission = replica.admissions
+            if let latest = try Policy.schedule(&replica) {
+                if replica.isAttributed { replica.observer.ledger.isShortOfMemory = false }
+                replica.now = min(min(latest, replica.nextArrival), min(replica.aborts.nextTime, goal.time))
+                continue
             }
-            let end = timing.end
+            if Observation.isAny { try noteSchedule(firstAdmission: firstAdmission) }
+            // Large values are kept apart from the loop: those handed to a function would always be in memory.
+            if Observation.isAny, time.mayFail { suspend(nil) }
+            let work = replica.measure()
+            let timing = try timing(of: work)
             if Observation.isAny {
-                if end > goal.time {
-                    underWay = ScheduledIteration(work: work, timing: timing)
+                if timing.end > goal.time {
+                    suspend(timing)
                     return .timeLimit
                 }
-                if underWay != nil { underWay = nil }
+                if time.mayFail { underWay = nil }
             }
-            replica.count(work, timing.duration, end: end)
-            if replica.isAttributed { replica.observer.ledger.count(slowdown: timing.slowdown, end: end) }
-            let isFutile = !work.isAny && work.preemptions == 0
-            try replica.complete(at: end)
-            if replica.aborts.nextTime <= end { try replica.takeAborts(at: end, landing: work.number) }
-            if Observation.isAny {
-                if leavingCount > 0 { try settleAborts(at: end, landing: work.number) }
-                if firstTokenCount > 0 {
-                    try tell(firstTokens.elements, firstTokenCount, at: end)
-                    firstTokenCount = 0
-                }
-            }
-            var position = 0
-            while position < replica.finishingCount {
-                try replica.finish(Int(replica.finishing.elements[position]), at: end, iteration: work.number)
-                position &+= 1
-            }
-            if replica.logsIterations {
-                try log(
-                    CompletedIteration(work: work, start: work.time, duration: timing.duration),
-                    finished: replica.finishingCount)
-            }
-            replica.now = end
-            isStuck = isFutile || replica.isLivelocked
+            if replica.logsIterations { keepForLog(replica.measure(), start: replica.now, timing.duration) }
+            try end(work, timing)
             if isWatchOver { return .completed }
         }
+    }
+
+    /// The iteration that has been scheduled is under way. Its caller may not answer how long it takes, and be asked again.
+    @inline(never)
+    mutating func suspend(_ timing: Timing?) {
+        underWay = ScheduledIteration(work: replica.measure(), timing: timing)
+    }
+
+    /// Goes on with an iteration that was under way when the run stopped.
+    @inline(never)
+    private mutating func resume(
+        _ scheduled: ScheduledIteration
+    ) throws(BatchingError) -> EngineSummary.EndReason? {
+        let work = scheduled.work
+        var known = scheduled.timing
+        if known == nil { known = try askForTiming(work, from: replica.now) }
+        guard let timing = known, timing.end <= goal.time else {
+            underWay = ScheduledIteration(work: work, timing: known)
+            return .timeLimit
+        }
+        underWay = nil
+        if replica.logsIterations { keepForLog(work, start: work.time, timing.duration) }
+        try end(work, timing)
+        return isWatchOver ? .completed : nil
+    }
+
+    /// The iteration has run.
+    // The compiler may ignore `__always` in a loop as large as the one above.
+    @inline(always)
+    private mutating func end(_ work: IterationWork, _ timing: Timing) throws(BatchingError) {
+        let end = timing.end
+        replica.count(work, timing.duration, end: end)
+        if replica.isAttributed { replica.observer.ledger.count(slowdown: timing.slowdown, end: end) }
+        let isFutile = !work.isAny && work.preemptions == 0
+        try replica.complete(at: end)
+        if replica.aborts.nextTime <= end { try replica.takeAborts(at: end, landing: work.number) }
+        if Observation.isAny {
+            if leavingCount > 0 { try settleAborts(at: end, landing: work.number) }
+            if firstTokenCount > 0 {
+                try tell(firstTokens.elements, firstTokenCount, at: end)
+                firstTokenCount = 0
+            }
+        }
+        var position = 0
+        while position < replica.finishingCount {
+            try replica.finish(Int(replica.finishing.elements[position]), at: end, iteration: work.number)
+            position &+= 1
+        }
+        if replica.logsIterations { try log(flight.next, finished: replica.finishingCount) }
+        replica.now = end
+        isStuck = isFutile || replica.isLivelocked
+    }
+}
+
+// How long an iteration takes.
+extension EngineRun where Memory: ~Copyable {
+    /// When the iteration runs that is scheduled now.
+    @inline(__always)
+    private mutating func timing(of work: IterationWork) throws(BatchingError) -> Timing {
+        try timing(of: work, from: replica.now)
+    }
+
+    /// The same of one that begins at `start`.
+    @inline(__always)
+    mutating func timing(of work: IterationWork, from start: Nanoseconds) throws(BatchingError) -> Timing {
+        guard let known = time.knownDuration(of: work) else {
+            return try askForTiming(replica.measure(), from: start)
+        }
+        var timing = Timing()
+        if work.isAny { timing.duration = known }
+        if replica.isAttributed, work.prefillTokens > 0 {
+            // If no request decodes in it, there would be no iteration without prefill.
+            var decodes: Nanoseconds?
+            if work.decodeTokens > 0 { decodes = time.knownDuration(of: work.withoutPrefill) }
+            timing.slowdown = max(.zero, timing.duration - (decodes ?? .zero))
+        }
+        timing.end = try RunLimits.end(of: timing.duration, from: start, work.number)
+        return timing
+    }
+
+    /// The same where only the caller knows.
+    @inline(never)
+    mutating func askForTiming(_ work: IterationWork, from start: Nanoseconds) throws(BatchingError) -> Timing {
+        var timing = Timing()
+        if work.isAny { timing.duration = try time.duration(of: work) }
+        if replica.isAttributed, work.prefillTokens > 0 {
+            var decodes = Nanoseconds.zero
+            if work.decodeTokens > 0 { decodes = try time.duration(of: work.withoutPrefill) }
+            timing.slowdown = max(.zero, timing.duration - decodes)
+        }
+        timing.end = try RunLimits.end(of: timing.duration, from: start, work.number)
+        return timing
     }
 }
 
 extension IterationWork {
-    /// When the iteration runs that begins at `start`.
-    @inline(__always)
-    func timing(
-        _ time: IterationTimeModel, from start: Nanoseconds, attributes: Bool
-    ) throws(BatchingError) -> Timing {
-        var timing = Timing()
-        if isAny { timing.duration = try time.duration(of: self) }
-        if attributes { timing.slowdown = try slowdown(timing.duration, time) }
-        timing.end = try RunLimits.end(of: timing.duration, from: start, self)
-        return timing
-    }
-
-    /// How much longer prefill made an iteration that takes `duration`. If no request decodes in it, there would be none
-    /// without prefill.
-    @inline(__always)
-    private func slowdown(_ duration: Nanoseconds, _ time: IterationTimeModel) throws(BatchingError) -> Nanoseconds {
-        if prefillTokens == 0 { return .zero }
-        if decodeTokens == 0 { return duration }
-        var decodes = self
-        decodes.prefillTokens = 0
-        decodes.prefillContext = 0
-        return max(.zero, duration - (try time.duration(of: decodes)))
+    /// The same iteration if nothing were prefilled in it.
+    fileprivate var withoutPrefill: IterationWork {
+        @inline(__always) get {
+            var decodes = self
+            decodes.prefillTokens = 0
+            decodes.prefillContext = 0
+            return decodes
+        }
     }
 }

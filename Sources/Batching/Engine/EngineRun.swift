@@ -18,6 +18,11 @@ struct RunGoal {
 /// finish) happens when a later goal is at or after it.
 struct EngineRun<Memory: BlockMemory & ~Copyable, Observation: ObservationChoice>: ~Copyable {
     var replica: Replica<Memory, Observation>
+    let time: IterationTimeModel
+    var limits: RunLimits
+    var goal = RunGoal(time: RunGoal.forever)
+    /// Why it ended, or stopped.
+    var endReason = EngineSummary.EndReason.completed
     /// Where the run stopped: up to here everything has happened.
     var clock = Nanoseconds.zero
     /// Kept only if the run may stop before its end.
@@ -37,11 +42,15 @@ struct EngineRun<Memory: BlockMemory & ~Copyable, Observation: ObservationChoice
     /// Whether the wait is over, too, once blocks need only be counted.
     var endsOnceCountable = false
 
-    init(_ replica: consuming Replica<Memory, Observation>) throws(BatchingError) {
+    init(
+        _ replica: consuming Replica<Memory, Observation>, _ configuration: EngineConfig
+    ) throws(BatchingError) {
         let firstTokens = try GrowableBuffer(capacity: 0, repeating: FirstToken())
         let flight = try Flight()
         let leaving = try GrowableBuffer(capacity: 0, repeating: Departure())
         self.replica = replica
+        time = IterationTimeModel(configuration.iterationTime)
+        limits = RunLimits(configuration)
         self.firstTokens = firstTokens
         self.flight = flight
         self.leaving = leaving
@@ -70,7 +79,7 @@ struct EngineRun<Memory: BlockMemory & ~Copyable, Observation: ObservationChoice
     }
 
     /// Nothing happens before a request arrives or leaves. False if that is not before the goal.
-    mutating func awaitChange(before goal: RunGoal) -> Bool {
+    mutating func awaitChange() -> Bool {
         guard min(replica.nextArrival, replica.aborts.nextTime) < goal.time else { return false }
         replica.awaitArrival()
         flight.futileBatches = 0

@@ -13,48 +13,71 @@ extension Replica where Memory: ~Copyable {
     /// - Parameters:
     ///   - start: when the next iteration begins to run.
     ///   - isAhead: whether it is scheduled when the one before begins, and not when that ends.
-    // The compiler may ignore `__always` in a loop as large as those that call this.
-    @inline(always)
+    @inline(__always)
     mutating func coast(
         _ limits: QuietLimits, _ time: IterationTimeModel, start: inout Nanoseconds, isAhead: Bool
     ) throws(BatchingError) {
         // A request that waits, waits for a slot; in a padded batch for what it has waited for since that was formed.
         if isAttributed, !settings.padsBatch { observer.ledger.isShortOfMemory = false }
-        switch time {
-        case .constant(let step): coastEvenly(limits, step, start: &start, isAhead: isAhead)
-        case .affine(let formula): try coastUnevenly(limits, formula, start: &start, isAhead: isAhead)
-        case .callback(let formula): try coastAsking(limits, formula, start: &start, isAhead: isAhead)
+        switch time.decodeTime(Int64(decoding)) {
+        case .even(let step): coastEvenly(limits, step, start: &start, isAhead: isAhead)
+        case .linear(let time):
+            if isAhead { coastLinearlyAhead(limits, time, start: &start) } else { coastLinearly(limits, time) }
+        case .asked: try coastAsking(limits, time, start: &start, isAhead: isAhead)
         }
     }
 
+    // One iteration after the other, whose times depend on the contexts alone. These are not inlined, so that what changes in
+    // each iteration is in registers.
+
     @inline(never)
-    private mutating func coastAsking(
-        _ limits: QuietLimits, _ time: CallbackTime, start: inout Nanoseconds, isAhead: Bool
-    ) throws(BatchingError) {
-        try coastUnevenly(limits, time, start: &start, isAhead: isAhead)
+    private mutating func coastLinearly(_ limits: QuietLimits, _ time: LinearTime) {
+        var start = now
+        coastLinearly(limits, time, start: &start, isAhead: false)
     }
 
-    /// One iteration after the other.
-    @inline(always)
-    private mutating func coastUnevenly(
-        _ limits: QuietLimits, _ time: some IterationTimeFormula, start: inout Nanoseconds, isAhead: Bool
+    @inline(never)
+    private mutating func coastLinearlyAhead(_ limits: QuietLimits, _ time: LinearTime, start: inout Nanoseconds) {
+        coastLinearly(limits, time, start: &start, isAhead: true)
+    }
+
+    @inline(__always)
+    private mutating func coastLinearly(
+        _ limits: QuietLimits, _ time: LinearTime, start: inout Nanoseconds, isAhead: Bool
+    ) {
+        let lists = dueLists.lists(from: iteration, atMost: limits.iteration &- iteration)
+        let first = lists.baseAddress.unsafelyUnwrapped
+        var clock = LinearClock(
+            time: time, sequences: Int64(decoding), isAhead: isAhead,
+            lastTime: min(min(nextArrival, aborts.nextTime), min(limits.time, LinearClock.lastTime)),
+            lastStart: min(aborts.nextTime, LinearClock.lastTime), endOfLists: first + lists.count,
+            context: decodingContext &+ Int64(decoding), scheduled: now, end: start, list: first)
+        let freeTime = memory.coast(members.elements, &clock)
+        let count = first.distance(to: clock.list)
+        if count == 0 { return }
+        endCoasting(
+            to: iteration &+ Int64(count), isAhead ? clock.scheduled : clock.end,
+            blockTime: (clock.end - start).times(memory.usable) &- freeTime, start: &start, end: clock.end)
+    }
+
+    /// The same where the caller says how long each takes.
+    @inline(never)
+    private mutating func coastAsking(
+        _ limits: QuietLimits, _ time: IterationTimeModel, start: inout Nanoseconds, isAhead: Bool
     ) throws(BatchingError) {
         var work = measure()
-        let first = iteration
-        let origin = start
         var next = start
-        // What changes in each iteration is kept in registers, not in the replica.
         var blockTime: UInt128 = 0
         let lastTime = min(min(nextArrival, aborts.nextTime), limits.time)
         // Ahead, a request leaves before the output of the batch that ends then is processed.
-        let lastStart = aborts.nextTime
-        while work.time < lastTime, !isAhead || next < lastStart, work.number < limits.iteration,
-            dueLists.isEmpty(work.number), memory.neededByDecodes <= memory.free
+        let lastStart = isAhead ? aborts.nextTime : Nanoseconds(.max)
+        while work.time < lastTime, next < lastStart, work.number < limits.iteration, dueLists.isEmpty(work.number),
+            memory.neededByDecodes <= memory.free
         {
             memory.growDecodes(members.elements, admittedBefore: .max)
             work.usedBlocks = memory.usable &- memory.free
             let duration = try time.duration(of: work)
-            let end = try RunLimits.end(of: duration, from: next, work)
+            let end = try RunLimits.end(of: duration, from: next, work.number)
             blockTime &+= duration.times(work.usedBlocks)
             work.time = isAhead ? next : end
             next = end
@@ -62,16 +85,8 @@ extension Replica where Memory: ~Copyable {
             work.number &+= 1
             memory.advance()
         }
-        iteration = work.number
-        if iteration == first { return }
-        now = work.time
-        start = next
-        // Blocks are only taken meanwhile, so that the last iteration has the most.
-        work.decodeTokens &*= iteration &- first
-        decodingContext &+= work.decodeTokens
-        totals.blockTime &+= blockTime
-        totals.add(work, next - origin, end: next)
-        if isAttributed { observer.ledger.count(slowdown: .zero, end: next) }
+        if work.number == iteration { return }
+        endCoasting(to: work.number, work.time, blockTime: blockTime, start: &start, end: next)
     }
 
     /// The same where every iteration takes `step`: whole stretches at once.
@@ -92,16 +107,76 @@ extension Replica where Memory: ~Copyable {
         let quiet = dueLists.emptyStretch(from: iteration, atMost: allowed)
         let (count, usedBlocks) = memory.coast(members.elements, iterations: quiet)
         if count == 0 { return }
+        let end = start + Nanoseconds(count &* step.count)
+        endCoasting(
+            to: iteration &+ count, isAhead ? end - step : end,
+            blockTime: usedBlocks &* UInt128(truncatingIfNeeded: step.count), start: &start, end: end)
+    }
+
+    /// Adds the iterations up to the one of this number.
+    /// - Parameters:
+    ///   - time: when that is scheduled.
+    ///   - start: when they began to run; becomes `end`.
+    @inline(__always)
+    private mutating func endCoasting(
+        to number: Int64, _ time: Nanoseconds, blockTime: UInt128, start: inout Nanoseconds, end: Nanoseconds
+    ) {
         // Blocks are only taken meanwhile, so that the last iteration has the most.
         var work = measure()
-        let elapsed = Nanoseconds(count &* step.count)
-        now = isAhead ? start + elapsed - step : start + elapsed
-        start = start + elapsed
-        iteration &+= count
-        work.decodeTokens &*= count
+        work.decodeTokens &*= number &- iteration
+        iteration = number
+        now = time
         decodingContext &+= work.decodeTokens
-        totals.blockTime &+= usedBlocks &* UInt128(truncatingIfNeeded: step.count)
-        totals.add(work, elapsed, end: start)
-        if isAttributed { observer.ledger.count(slowdown: .zero, end: start) }
+        totals.blockTime &+= blockTime
+        totals.add(work, end - start, end: end)
+        start = end
+        if isAttributed { observer.ledger.count(slowdown: .zero, end: end) }
+    }
+}
+
+/// Iterations whose times depend on the contexts alone.
+private struct LinearClock: CoastingClock {
+    let time: LinearTime
+    let sequences: Int64
+    let isAhead: Bool
+    /// No iteration is scheduled at or after it.
+    let lastTime: Nanoseconds
+    /// Ahead, none starts at or after it.
+    let lastStart: Nanoseconds
+    let endOfLists: UnsafePointer<DueLists.List>
+    /// Tokens that the next iteration attends to.
+    var context: Int64
+    /// When the next one is scheduled, if that is before it starts.
+    var scheduled: Nanoseconds
+    /// When the last one ends.
+    var end: Nanoseconds
+    /// Whose last token the next one gives.
+    var list: UnsafePointer<DueLists.List>
+
+    /// A short iteration that starts before it ends on the clock.
+    static var lastTime: Nanoseconds { Nanoseconds.maximum - Nanoseconds.longestShort }
+
+    var goesOn: Bool {
+        @inline(__always) get {
+            (isAhead ? scheduled < lastTime && end < lastStart : end < lastTime) && list < endOfLists
+                && list.pointee.first < 0
+        }
+    }
+
+    @inline(__always)
+    mutating func next() -> Nanoseconds? {
+        let seconds = time.seconds(context: context)
+        let duration: Nanoseconds
+        if let short = Nanoseconds(shortSeconds: seconds) {
+            duration = short
+        } else {
+            duration = Nanoseconds(cappedSeconds: seconds)
+            if RunLimits.isBeyondClock(end + duration) { return nil }
+        }
+        scheduled = end
+        end = end + duration
+        context &+= sequences
+        list += 1
+        return duration
     }
 }

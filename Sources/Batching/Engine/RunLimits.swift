@@ -92,17 +92,21 @@ struct RunLimits {
         nextWalk = walked &+ Work.interval
     }
 
-    /// When an iteration ends that starts at `start`.
+    /// When the iteration of this number ends, which starts at `start`.
     @inline(__always)
     static func end(
-        of duration: Nanoseconds, from start: Nanoseconds, _ work: IterationWork
+        of duration: Nanoseconds, from start: Nanoseconds, _ iteration: Int64
     ) throws(BatchingError) -> Nanoseconds {
-        // Neither is negative. So the sum fits 64 bits without a sign, if not the clock.
         let end = start + duration
-        if _slowPath(UInt64(bitPattern: end.count) > UInt64(bitPattern: Nanoseconds.maximum.count)) {
-            throw RunLimits.clockOverflow(work.number, duration)
-        }
+        if _slowPath(isBeyondClock(end)) { throw RunLimits.clockOverflow(iteration, duration) }
         return end
+    }
+
+    /// Whether a time on the clock and a duration came to more than the clock holds. Neither is negative: so the sum fits
+    /// 64 bits without a sign.
+    @inline(__always)
+    static func isBeyondClock(_ sum: Nanoseconds) -> Bool {
+        UInt64(bitPattern: sum.count) > UInt64(bitPattern: Nanoseconds.maximum.count)
     }
 
     @inline(never)

@@ -37,7 +37,7 @@ public struct AffineTime: Equatable, Sendable {
     }
 }
 
-struct AffineTimeFormula: IterationTimeFormula {
+struct AffineTimeFormula {
     let coefficients: AffineTime
 
     /// In `Double`, in this order, and rounded once. It does not throw, so that it is inlined: what is beyond the clock
@@ -50,5 +50,12 @@ struct AffineTimeFormula: IterationTimeFormula {
             + coefficients.perContextToken * Double(work.contextTokens)
             + coefficients.perPrefillContext * work.prefillContext
         return Nanoseconds(cappedSeconds: seconds)
+    }
+    /// The same where nothing but so many sequences decode: the terms of prefill are 0.
+    @inline(__always)
+    func decodeTime(_ sequences: Int64) -> LinearTime {
+        LinearTime(
+            base: coefficients.base + coefficients.perDecodeToken * Double(sequences),
+            perContextToken: coefficients.perContextToken)
     }
 }

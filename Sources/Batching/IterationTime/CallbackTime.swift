@@ -22,7 +22,7 @@ extension IterationTime {
 }
 
 /// What the caller's function answers.
-struct CallbackTime: IterationTimeFormula {
+struct CallbackTime {
     let callback: TimeCallback
 
     func duration(of work: IterationWork) throws(BatchingError) -> Nanoseconds {

@@ -60,38 +60,87 @@ extension IterationTime {
     }
 }
 
-/// How long one forward pass takes.
-protocol IterationTimeFormula {
-    func duration(of work: IterationWork) throws(BatchingError) -> Nanoseconds
-}
+/// The model of a run, as the loop asks it. Not an enumeration: all of that would be copied at each switch.
+struct IterationTimeModel {
+    private enum Kind: UInt8 {
+        case constant
+        case affine
+        case callback
+    }
 
-/// The model of a run, as the loop asks it.
-enum IterationTimeModel {
-    case constant(Nanoseconds)
-    case affine(AffineTimeFormula)
-    case callback(CallbackTime)
+    private let kind: Kind
+    private var step = Nanoseconds.zero
+    private var affine = AffineTimeFormula(coefficients: AffineTime())
+    private var callback: CallbackTime?
 
     init(_ time: IterationTime) {
         switch time {
-        case .constant(let seconds): self = .constant(Nanoseconds(validSeconds: seconds))
+        case .constant(let seconds):
+            kind = .constant
+            step = Nanoseconds(validSeconds: seconds)
         case .affine(let coefficients) where coefficients.isConstant:
-            self = .constant(Nanoseconds(validSeconds: coefficients.base))
-        case .affine(let coefficients): self = .affine(AffineTimeFormula(coefficients: coefficients))
-        case .callback(let callback): self = .callback(CallbackTime(callback: callback))
+            kind = .constant
+            step = Nanoseconds(validSeconds: coefficients.base)
+        case .affine(let coefficients):
+            kind = .affine
+            affine = AffineTimeFormula(coefficients: coefficients)
+        case .callback(let callback):
+            kind = .callback
+            self.callback = CallbackTime(callback: callback)
         }
     }
 
+    /// nil: only the caller knows.
     @inline(__always)
+    func knownDuration(of work: IterationWork) -> Nanoseconds? {
+        switch kind {
+        case .constant: step
+        case .affine: affine.duration(of: work)
+        case .callback: nil
+        }
+    }
+
+    /// The same, if need be asking the caller.
+    @inline(never)
     func duration(of work: IterationWork) throws(BatchingError) -> Nanoseconds {
-        switch self {
-        case .constant(let step): return step
-        case .affine(let formula): return formula.duration(of: work)
-        case .callback(let formula): return try formula.duration(of: work)
+        if let callback { return try callback.duration(of: work) }
+        return knownDuration(of: work) ?? .zero
+    }
+
+    /// How long iterations take in which so many sequences decode, and nothing else happens.
+    @inline(__always)
+    func decodeTime(_ sequences: Int64) -> DecodeTime {
+        switch kind {
+        case .constant: .even(step)
+        case .affine: .linear(affine.decodeTime(sequences))
+        case .callback: .asked
         }
     }
 
     /// Whether it asks the caller, who may not answer.
     var mayFail: Bool {
-        @inline(__always) get { if case .callback = self { true } else { false } }
+        @inline(__always) get { kind == .callback }
     }
+}
+
+/// How long iterations take in which the same sequences decode, and nothing else happens.
+enum DecodeTime {
+    /// Each the same.
+    case even(Nanoseconds)
+    /// It depends on the contexts alone.
+    case linear(LinearTime)
+    /// Only the caller knows.
+    case asked
+}
+
+/// Base + a x context tokens.
+struct LinearTime {
+    /// Seconds, whatever the contexts.
+    let base: Double
+    /// Seconds a token that they attend to.
+    let perContextToken: Double
+
+    /// Of one of them.
+    @inline(__always)
+    func seconds(context: Int64) -> Double { base + perContextToken * Double(context) }
 }

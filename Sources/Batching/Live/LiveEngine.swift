@@ -233,14 +233,12 @@ extension LiveReplica where Memory: ~Copyable {
     fileprivate mutating func advance(
         to goal: RunGoal, iterations: Int64?, _ iterationLog: inout IterationLog?, _ decisionLog: inout DecisionLog?
     ) throws(BatchingError) {
-        run.replica.observer.iterationLog = iterationLog
-        run.replica.observer.decisionLog = decisionLog
+        run.replica.observer.setLogs(iterationLog, decisionLog)
         run.replica.observer.decisionLog?.ids = UnsafePointer(rows.id.elements)
         defer {
             iterationLog = run.replica.observer.iterationLog
             decisionLog = run.replica.observer.decisionLog
-            run.replica.observer.iterationLog = nil
-            run.replica.observer.decisionLog = nil
+            run.replica.observer.setLogs(nil, nil)
         }
         do throws(BatchingError) {
             try advance(to: goal, iterations: iterations)

@@ -233,9 +233,8 @@ extension LiveReplica where Memory: ~Copyable {
 extension RequestColumns {
     /// The same with these hashes.
     fileprivate func with(_ prefixHashes: PrefixHashes?) -> RequestColumns {
-        RequestColumns(
-            count: count, promptLength: promptLength, outputLength: outputLength, arrivalTime: arrivalTime,
-            priority: priority, tieBreak: tieBreak, prefixHashes: prefixHashes, maxTokens: maxTokens,
-            abortTime: abortTime)
+        var columns = self
+        columns.prefixHashes = prefixHashes
+        return columns
     }
 }

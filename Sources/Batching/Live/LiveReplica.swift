@@ -49,7 +49,7 @@ struct LiveReplica<Memory: LiveMemory & ~Copyable>: ~Copyable {
             observer: RunObserver(keepsEvents: keepsEvents, attributes: attributes), isLive: true)
         replica.mayReject = false
         try replica.keepPolicyRows(configuration)
-        run = try EngineRun(replica)
+        run = try EngineRun(replica, configuration)
         self.configuration = configuration
         self.rows = rows
         self.order = order
@@ -121,12 +121,13 @@ extension LiveReplica where Memory: ~Copyable {
     /// Runs on. If it throws for a callback, or for what that answers, nothing has been done of it, and it can be asked
     /// again; after anything else it is unusable.
     mutating func proceed(to goal: RunGoal) throws(BatchingError) {
-        var limits = RunLimits(
+        run.goal = goal
+        run.limits = RunLimits(
             configuration, until: goal.time, from: goal.begin ?? run.replica.iteration, to: goal.iteration,
             submitted: Int(truncatingIfNeeded: rows.submitted), walked: run.replica.walked)
         run.replica.isOpen = goal.time != RunGoal.forever
         do throws(BatchingError) {
-            _ = try run.proceed(configuration, &limits, goal)
+            _ = try run.proceed(configuration.policy)
             try releaseEnded()
         } catch {
             // Also of an engine that can only be looked at from now on: nothing that it tells is after its clock.

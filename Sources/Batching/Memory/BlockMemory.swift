@@ -21,7 +21,10 @@ protocol BlockMemory: ~Copyable {
     mutating func growDecodes(_ members: UnsafePointer<Member>, admittedBefore bound: Int64)
     /// Every one of those who decode has its token: the next iteration.
     mutating func advance()
-    /// Both, for as many of the next iterations as there are blocks for, at most `limit`, while nobody joins or leaves.
+    /// Both, for the next iterations, as long as there are blocks and the clock goes on, while no request joins or leaves.
+    /// - Returns: the sum over them of their durations x the blocks that are free.
+    mutating func coast(_ members: UnsafePointer<Member>, _ clock: inout some CoastingClock) -> UInt128
+    /// Both, for as many of the next iterations as there are blocks for, at most `limit`, while no request joins or leaves.
     /// - Returns: how many, and the sum over them of the blocks in use.
     mutating func coast(
         _ members: UnsafePointer<Member>, iterations limit: Int64
@@ -68,20 +71,56 @@ protocol BlockMemory: ~Copyable {
 }
 
 extension BlockMemory where Self: ~Copyable {
+    @inline(__always)
+    mutating func coast(_ members: UnsafePointer<Member>, _ clock: inout some CoastingClock) -> UInt128 {
+        var freeTime: UInt128 = 0
+        while clock.goesOn, neededByDecodes <= free, let duration = clock.next() {
+            growDecodes(members, admittedBefore: .max)
+            freeTime &+= duration.times(free)
+            advance()
+        }
+        return freeTime
+    }
+
+    @inline(__always)
+    mutating func coast(
+        _ members: UnsafePointer<Member>, iterations limit: Int64
+    ) -> (iterations: Int64, usedBlocks: UInt128) {
+        coastOneByOne(members, iterations: limit)
+    }
+
     /// The same, one iteration after the other.
     @inline(__always)
     mutating func coastOneByOne(
         _ members: UnsafePointer<Member>, iterations limit: Int64
     ) -> (iterations: Int64, usedBlocks: UInt128) {
-        var iterations: Int64 = 0
-        var usedBlocks: UInt128 = 0
-        while iterations < limit, neededByDecodes <= free {
-            growDecodes(members, admittedBefore: .max)
-            usedBlocks &+= UInt128(truncatingIfNeeded: usable &- free)
-            advance()
-            iterations &+= 1
-        }
-        return (iterations, usedBlocks)
+        var clock = CountingClock(limit: limit)
+        let freeSum = coast(members, &clock)
+        return (clock.count, Nanoseconds(clock.count).times(usable) &- freeSum)
+    }
+}
+
+/// How long the next iterations take, in which the same requests decode and nothing else happens.
+protocol CoastingClock {
+    /// Whether there may be another one.
+    var goesOn: Bool { get }
+    /// Runs the next one. nil: it is left to whoever runs iterations in full.
+    mutating func next() -> Nanoseconds?
+}
+
+/// Each iteration counts one.
+private struct CountingClock: CoastingClock {
+    let limit: Int64
+    var count: Int64 = 0
+
+    var goesOn: Bool {
+        @inline(__always) get { count < limit }
+    }
+
+    @inline(__always)
+    mutating func next() -> Nanoseconds? {
+        count &+= 1
+        return Nanoseconds(1)
     }
 }
 

@@ -136,12 +136,6 @@ extension CachedBlocks {
         current = current == 0 ? Int(truncatingIfNeeded: blockSize.tokens) &- 1 : current &- 1
     }
 
-    mutating func coast(
-        _ members: UnsafePointer<Member>, iterations limit: Int64
-    ) -> (iterations: Int64, usedBlocks: UInt128) {
-        coastOneByOne(members, iterations: limit)
-    }
-
     @inline(__always)
     mutating func join(_ slot: Int, _ members: UnsafePointer<Member>, computed: Int64) {
         var number = blockSize.rest(computed) &+ current

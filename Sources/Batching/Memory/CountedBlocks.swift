@@ -44,6 +44,24 @@ struct CountedBlocks: BlockMemory, ~Copyable {
         current = current == 0 ? Int(truncatingIfNeeded: blockSize.tokens) &- 1 : current &- 1
     }
 
+    @inline(__always)
+    mutating func coast(_ members: UnsafePointer<Member>, _ clock: inout some CoastingClock) -> UInt128 {
+        // What changes in each iteration is kept in registers.
+        let phases = phases.elements
+        let last = Int(truncatingIfNeeded: blockSize.tokens) &- 1
+        var (left, phase) = (free, current)
+        var freeTime: UInt128 = 0
+        while clock.goesOn {
+            let rest = left &- Int(phases[phase])
+            guard rest >= 0, let duration = clock.next() else { break }
+            left = rest
+            freeTime &+= duration.times(left)
+            phase = phase == 0 ? last : phase &- 1
+        }
+        (free, current) = (left, phase)
+        return freeTime
+    }
+
     /// In as many iterations as a block has tokens each of those who decode needs one block: so whole periods of them are
     /// one multiplication.
     mutating func coast(

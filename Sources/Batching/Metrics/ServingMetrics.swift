@@ -38,7 +38,7 @@ public struct ServingMetrics: Equatable, Sendable {
     public var e2eAttainment = Double.nan
 }
 
-/// The samples that a serving run has.
+/// The samples that a serving run has. The raw values are their places in the bytes of an accumulator.
 enum ServingSample: Int {
     /// First token - arrival.
     case ttft
@@ -57,6 +57,9 @@ enum ServingSample: Int {
     static var allCases: LazyMapCollection<Range<Int>, ServingSample> {
         (0..<normalizedLatency.rawValue + 1).lazy.map { ServingSample(rawValue: $0).unsafelyUnwrapped }
     }
+
+    /// Quotients are not whole nanoseconds.
+    var isWhole: Bool { self != .tpot && self != .normalizedLatency }
 }
 
 /// What is wanted of a sample.

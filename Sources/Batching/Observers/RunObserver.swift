@@ -22,6 +22,9 @@ struct RunObserver: ~Copyable {
     let attributes: Bool
     var iterationLog: IterationLog?
     var decisionLog: DecisionLog?
+    /// Whether there is one of each: the loop asks.
+    private(set) var logsIterations = false
+    private(set) var logsDecisions = false
     var events: RunEvents
     /// Requests that have ended since this was emptied, for an engine whose requests have rows that are used again.
     var ended: GrowableBuffer<UInt32>
@@ -33,8 +36,7 @@ struct RunObserver: ~Copyable {
         attribution: AttributionColumns?, count: Int, iterationLog: IterationLog?, decisionLog: DecisionLog?
     ) throws(BatchingError) {
         try self.init(attribution: attribution, count: count, keepsEvents: false, keepsEnded: false)
-        self.iterationLog = iterationLog
-        self.decisionLog = decisionLog
+        setLogs(iterationLog, decisionLog)
     }
 
     /// For an engine that runs on.
@@ -55,6 +57,14 @@ struct RunObserver: ~Copyable {
         self.events = events
         self.ended = ended
         self.keepsEnded = keepsEnded
+    }
+
+    /// From here on they are filled, or, if nil, not.
+    mutating func setLogs(_ iterationLog: IterationLog?, _ decisionLog: DecisionLog?) {
+        self.iterationLog = iterationLog
+        self.decisionLog = decisionLog
+        logsIterations = iterationLog != nil
+        logsDecisions = decisionLog != nil
     }
 
     /// The rows of logs that are filled are the caller's.

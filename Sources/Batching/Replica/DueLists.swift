@@ -50,6 +50,15 @@ struct DueLists: ~Copyable {
     @inline(__always)
     func isEmpty(_ iteration: Int64) -> Bool { list(iteration).pointee.first < 0 }
 
+    /// The lists of this iteration and of those after it, at most so many and up to the end of the wheel.
+    @inline(__always)
+    func lists(from iteration: Int64, atMost limit: Int64) -> UnsafeBufferPointer<List> {
+        let first = iteration & mask
+        let count = max(0, min(limit, mask &+ 1 &- first))
+        return UnsafeBufferPointer(
+            start: lists.elements + Int(truncatingIfNeeded: first), count: Int(truncatingIfNeeded: count))
+    }
+
     /// How many iterations from this one on are empty, of at most so many.
     @inline(__always)
     func emptyStretch(from iteration: Int64, atMost limit: Int64) -> Int64 {

@@ -1,44 +1,3 @@
-/// What a run needs of its configuration, in the form in which it is needed.
-struct ReplicaSettings {
-    let maxNumSeqs: Int
-    let maxNumBatchedTokens: Int64
-    /// `Int64.max`: no such limit.
-    let longPrefillTokenThreshold: Int64
-    /// `Int64.max`: no limit.
-    let maxModelLength: Int64
-    let chunksPrefill: Bool
-    let reservesFullPrompt: Bool
-    let hasInstantPrefill: Bool
-    let maxQueueDelay: Nanoseconds
-    let watermarkBlocks: Int
-    let admitsOversized: Bool
-    let isAsynchronous: Bool
-    /// Whether chunked prefill is disabled in a policy that has it.
-    let limitsPrompts: Bool
-    let reservesBlocks: Bool
-    let padsBatch: Bool
-    let asksCaller: Bool
-
-    init(_ configuration: EngineConfig, _ traits: PolicyTraits) {
-        let threshold = configuration.longPrefillTokenThreshold
-        maxNumSeqs = Int(configuration.maxNumSeqs)
-        maxNumBatchedTokens = configuration.maxNumBatchedTokens
-        longPrefillTokenThreshold = threshold == 0 ? .max : threshold
-        maxModelLength = configuration.maxModelLength ?? .max
-        chunksPrefill = configuration.chunksPrefill
-        reservesFullPrompt = configuration.reservesFullPrompt
-        hasInstantPrefill = configuration.hasInstantPrefill
-        maxQueueDelay = Nanoseconds(validSeconds: configuration.maxQueueDelay)
-        watermarkBlocks = Int(configuration.watermark * Double(configuration.numGPUBlocks ?? 0))
-        admitsOversized = configuration.admitsOversized
-        isAsynchronous = traits.schedulesAhead && configuration.isAsynchronous
-        limitsPrompts = traits.chunksPrompts && !configuration.chunksPrefill
-        reservesBlocks = traits.reservesBlocks
-        padsBatch = traits.padsBatch
-        asksCaller = traits.asksCaller
-    }
-}
-
 /// One engine with its requests: who is running, who is waiting, and the aggregates that say what the next iteration
 /// computes without looking at each of them.
 ///
@@ -294,9 +253,9 @@ extension Replica where Memory: ~Copyable {
         @inline(__always) get { Observation.isAny && observer.attributes }
     }
     var logsIterations: Bool {
-        @inline(__always) get { Observation.isAny && observer.iterationLog != nil }
+        @inline(__always) get { Observation.isAny && observer.logsIterations }
     }
     var logsDecisions: Bool {
-        @inline(__always) get { Observation.isAny && observer.decisionLog != nil }
+        @inline(__always) get { Observation.isAny && observer.logsDecisions }
     }
 }

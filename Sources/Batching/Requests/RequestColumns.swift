@@ -10,7 +10,7 @@ public struct RequestColumns {
     let arrivalTime: UnsafePointer<Double>?
     let priority: UnsafePointer<Int32>?
     let tieBreak: UnsafePointer<Int64>?
-    let prefixHashes: PrefixHashes?
+    var prefixHashes: PrefixHashes?
     /// Tokens that the client asked for, where the answer may end before; nil: as many as it will have.
     let maxTokens: UnsafePointer<Int32>?
     /// Seconds at which the client leaves; not-a-number: never. nil: none does.

@@ -1,6 +1,6 @@
 /// Decides, at the beginning of each iteration, which requests compute how many tokens. It sees what a real scheduler would
 /// see: the requests that have arrived, and nothing of the future. A new one is a file of its own, a `PolicyName` and its
-/// lines in the two switches, here and in `EngineRun.proceed`.
+/// line in `PolicyName.visit`.
 protocol SchedulingPolicy {
     /// What it can do, and needs of the mechanism.
     static var traits: PolicyTraits { get }
@@ -46,17 +46,38 @@ extension SchedulingPolicy {
     }
 }
 
+/// What is to be done with a policy's type.
+protocol PolicyVisitor: ~Copyable {
+    mutating func visit<Policy: SchedulingPolicy>(_ policy: Policy.Type) throws(BatchingError)
+}
+
 extension PolicyName {
-    var policy: any SchedulingPolicy.Type {
+    /// From the name to the type: the one dispatch. What visits it is compiled for each of them.
+    @inline(__always)
+    func visit<Visitor: PolicyVisitor & ~Copyable>(_ visitor: inout Visitor) throws(BatchingError) {
         switch self {
-        case .vllm: VLLMPolicy.self
-        case .static: StaticPolicy.self
-        case .dynamic: DynamicPolicy.self
-        case .continuous: ContinuousPolicy.self
-        case .orca: OrcaPolicy.self
-        case .custom: CustomPolicy.self
+        case .vllm: try visitor.visit(VLLMPolicy.self)
+        case .static: try visitor.visit(StaticPolicy.self)
+        case .dynamic: try visitor.visit(DynamicPolicy.self)
+        case .continuous: try visitor.visit(ContinuousPolicy.self)
+        case .orca: try visitor.visit(OrcaPolicy.self)
+        case .custom: try visitor.visit(CustomPolicy.self)
         }
     }
+
+    /// For what is asked once, and not in each iteration.
+    var policy: any SchedulingPolicy.Type {
+        var finder = PolicyFinder()
+        // Finding throws nothing.
+        try? visit(&finder)
+        return finder.policy
+    }
+}
+
+private struct PolicyFinder: PolicyVisitor {
+    var policy: any SchedulingPolicy.Type = VLLMPolicy.self
+
+    mutating func visit<Policy: SchedulingPolicy>(_ policy: Policy.Type) throws(BatchingError) { self.policy = policy }
 }
 
 extension EngineConfig {

@@ -14,37 +14,35 @@ enum VLLMPolicy: SchedulingPolicy {
     static func schedule<Memory: BlockMemory & ~Copyable, Observation: ObservationChoice>(
         _ replica: inout Replica<Memory, Observation>
     ) throws(BatchingError) -> Nanoseconds? {
-        let settings = replica.settings
         // The threshold keeps a long prompt from delaying others: it does not hold if there are none.
         let isAlone = replica.runningCount &+ replica.waiting.count <= 1
-        let threshold = isAlone ? Int64.max : settings.longPrefillTokenThreshold
-        var budget = settings.maxNumBatchedTokens
+        let threshold = isAlone ? Int64.max : replica.settings.longPrefillTokenThreshold
+        var budget = replica.settings.maxNumBatchedTokens
         try replica.scheduleRunning(budget: &budget, threshold: threshold)
         if replica.isAttributed { replica.observer.ledger.isShortOfMemory = replica.preempted > 0 }
         guard replica.preempted == 0 else { return nil }
-        while budget > 0, replica.waiting.count > 0, replica.runningCount < settings.maxNumSeqs {
+        while budget > 0, replica.waiting.count > 0, replica.runningCount < replica.settings.maxNumSeqs {
             if try !admitFirst(&replica, &budget, threshold) { break }
         }
         return nil
     }
 
     /// Admits the first of the waiting if it fits. Nobody overtakes it.
-    @inline(__always)
+    @inline(never)
     private static func admitFirst<Memory: BlockMemory & ~Copyable, Observation: ObservationChoice>(
         _ replica: inout Replica<Memory, Observation>, _ budget: inout Int64, _ threshold: Int64
     ) throws(BatchingError) -> Bool {
-        let settings = replica.settings
         let blockSize = replica.memory.blockSize
         let candidate = replica.firstWaiting()
         let known = replica.known(candidate)
         let hit = try replica.memory.lookUp(candidate, tokens: known)
         let computed =
-            settings.hasInstantPrefill ? known &- 1 : Int64(hit.blocks) &* blockSize.tokens
+            replica.settings.hasInstantPrefill ? known &- 1 : Int64(hit.blocks) &* blockSize.tokens
         var tokens = min(known &- computed, threshold)
-        if !settings.chunksPrefill, tokens > budget { return false }
+        if !replica.settings.chunksPrefill, tokens > budget { return false }
         tokens = min(tokens, budget)
-        let watermark = replica.runningCount > 0 ? settings.watermarkBlocks : 0
-        let grown = settings.reservesFullPrompt ? known : computed &+ tokens
+        let watermark = replica.runningCount > 0 ? replica.settings.watermarkBlocks : 0
+        let grown = replica.settings.reservesFullPrompt ? known : computed &+ tokens
         let needed = blockSize.holding(grown) &- hit.blocks &+ hit.idle &+ watermark
         if needed > replica.memory.free {
             replica.memory.noteShortage()

@@ -36,14 +36,8 @@ struct GrowableBuffer<Element: BitwiseCopyable>: ~Copyable {
     private mutating func grow(to count: Int, asks: Bool) throws(BatchingError) {
         let larger = max(count, 2 &* capacity, GrowableBuffer.leastCapacity)
         let replacement = try ScratchBuffer<Element>(uninitialized: larger)
-        let (rest, more) = (replacement.elements + capacity, larger &- capacity)
-        if asks {
-            try replacement.elements.copy(storage.elements, count: capacity)
-            try rest.fill(filler, count: more)
-        } else {
-            replacement.elements.update(from: storage.elements, count: capacity)
-            rest.update(repeating: filler, count: more)
-        }
+        try replacement.elements.copy(storage.elements, count: capacity, asks: asks)
+        try (replacement.elements + capacity).fill(filler, count: larger &- capacity, asks: asks)
         storage = replacement
         capacity = larger
     }
@@ -52,25 +46,17 @@ struct GrowableBuffer<Element: BitwiseCopyable>: ~Copyable {
 extension UnsafeMutablePointer where Pointee: BitwiseCopyable {
     /// The same as `update`, but that it may be stopped on the way: see `Work`.
     @inline(__always)
-    func copy(_ source: UnsafePointer<Pointee>, count: Int) throws(BatchingError) {
-        if count <= Work.piece {
-            update(from: source, count: count)
-        } else {
-            try Work.inPieces(of: count) { piece in
-                (self + piece.lowerBound).update(from: source + piece.lowerBound, count: piece.count)
-            }
-        }
+    func copy(_ source: UnsafePointer<Pointee>, count: Int, asks: Bool = true) throws(BatchingError) {
+        try RawMemory.copy(source, to: self, count: count, stride: MemoryLayout<Pointee>.stride, asks: asks)
     }
 
     /// The same as `update`, but that it may be stopped on the way: see `Work`.
-    @inline(always)
-    func fill(_ value: Pointee, count: Int) throws(BatchingError) {
-        if count <= Work.piece {
-            update(repeating: value, count: count)
-        } else {
-            try Work.inPieces(of: count) { piece in
-                (self + piece.lowerBound).update(repeating: value, count: piece.count)
-            }
+    @inline(__always)
+    func fill(_ value: Pointee, count: Int, asks: Bool = true) throws(BatchingError) {
+        try withUnsafePointer(to: value) { (value) throws(BatchingError) in
+            try RawMemory.fill(
+                self, with: value, size: MemoryLayout<Pointee>.size, count: count, stride: MemoryLayout<Pointee>.stride,
+                asks: asks)
         }
     }
 }

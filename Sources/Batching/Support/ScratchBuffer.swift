@@ -38,11 +38,8 @@ struct ScratchBuffer<Element: BitwiseCopyable>: ~Copyable {
 
     private static func allocate(_ count: Int) throws(BatchingError) -> UnsafeMutablePointer<Element> {
         if count == 0 { return nothing }
-        let (bytes, overflows) = count.multipliedReportingOverflow(by: MemoryLayout<Element>.stride)
-        guard !overflows, let memory = malloc(bytes) else {
-            throw BatchingError(.outOfMemory, "not enough memory for scratch space (elements: \(count))")
-        }
-        return memory.bindMemory(to: Element.self, capacity: count)
+        return try RawMemory.allocate(count, stride: MemoryLayout<Element>.stride)
+            .bindMemory(to: Element.self, capacity: count)
     }
 
     deinit {
@@ -55,11 +52,8 @@ struct ScratchBuffer<Element: BitwiseCopyable>: ~Copyable {
 func reallocated<Element: BitwiseCopyable>(
     _ elements: UnsafeMutablePointer<Element>?, count: Int
 ) throws(BatchingError) -> UnsafeMutablePointer<Element> {
-    let (bytes, overflows) = max(count, 1).multipliedReportingOverflow(by: MemoryLayout<Element>.stride)
-    guard !overflows, let memory = realloc(elements, bytes) else {
-        throw BatchingError(.outOfMemory, "not enough memory for scratch space (elements: \(count))")
-    }
-    return memory.bindMemory(to: Element.self, capacity: count)
+    try RawMemory.allocate(count, stride: MemoryLayout<Element>.stride, instead: elements)
+        .bindMemory(to: Element.self, capacity: count)
 }
 
 func deallocate<Element>(reallocated elements: UnsafeMutablePointer<Element>?) {

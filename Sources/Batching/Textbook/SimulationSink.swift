@@ -12,18 +12,6 @@ protocol SimulationSink {
     mutating func complete(_ index: Int)
 }
 
-/// Receives nothing: a run only for its summary, or to see whether the clock holds it.
-struct NoSink: SimulationSink {
-    @inline(__always)
-    mutating func admit(_ index: Int, start: Nanoseconds, firstToken: Nanoseconds, end: Nanoseconds) {}
-    @inline(__always)
-    mutating func runBatch(
-        _ positions: Range<Int>, of order: some RowOrder, start: Nanoseconds, firstToken: Nanoseconds, end: Nanoseconds
-    ) {}
-    @inline(__always)
-    mutating func complete(_ index: Int) {}
-}
-
 /// Fills the caller's columns.
 struct ColumnSink: SimulationSink {
     let requests: RequestColumns

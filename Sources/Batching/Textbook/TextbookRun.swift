@@ -45,7 +45,7 @@ struct TextbookRun: ~Copyable {
         _ simulator: Simulator.Type, order: some RowOrder, into sink: inout some SimulationSink
     ) throws(BatchingError) -> RunSummary {
         if clockMayOverflow {
-            var nowhere = NoSink()
+            var nowhere = ColumnSink(requests: requests, columns: ResultColumns())
             _ = try simulator.simulate(self, order: order, into: &nowhere)
         }
         let course = try simulator.simulate(self, order: order, into: &sink)

@@ -32,15 +32,20 @@ public struct Nanoseconds: BitwiseCopyable, Equatable, Comparable, Sendable {
     /// The same of any time that is not negative: what is beyond the clock becomes a time that still is.
     @inline(__always)
     init(cappedSeconds seconds: Double) {
+        self = Nanoseconds(shortSeconds: seconds) ?? Nanoseconds(Nanoseconds.carefulCount(seconds))
+    }
+
+    /// The same where that is simple: of at most `longestShort`, and not close to a half. nil: it is not.
+    @inline(__always)
+    init?(shortSeconds seconds: Double) {
         // Adding 2^46 rounds to 64ths, which stand in the low bits. Below it (19 hours) that and the product are off by less
         // than a 64th together. So what does not become a half is on its own side of one.
         let sixtyFourths = (seconds * 1e9 + 0x1p46).bitPattern &- (0x1p46).bitPattern &+ 32
-        if _slowPath(sixtyFourths & 63 == 0) || _slowPath(sixtyFourths >= 1 << 52) {
-            count = Nanoseconds.carefulCount(seconds)
-        } else {
-            count = Int64(bitPattern: sixtyFourths &>> 6)
-        }
+        if _slowPath(sixtyFourths & 63 == 0) || _slowPath(sixtyFourths >= 1 << 52) { return nil }
+        count = Int64(bitPattern: sixtyFourths &>> 6)
     }
+
+    static let longestShort = Nanoseconds(1 << 46)
 
     /// The same of times that are longer, or close to a half.
     @inline(never)

@@ -98,28 +98,35 @@ extension Workload {
     ) throws(BatchingError) -> Int64 {
         try Validation.count(count, "count")
         try validate()
-        var needed: Int64 = 0
         // At most 2^31 requests of 2^31 blocks each: no overflow.
+        var needed: Int64 = 0
         var queue = try TurnQueue()
-        try forEachRequest(count, &queue) { _, request in needed += blocks(of: request) }
-        if ids != nil, needed > Int64(capacity) {
-            throw BatchingError(
-                .capacity, "capacity is \(capacity): must be at least \(needed), the number of hash ids")
-        }
-        var position = 0
-        offsets?[0] = 0
-        var counted = 0
-        try forEachRequest(count, &queue) { (index, request) throws(BatchingError) in
-            let blockCount = Int(blocks(of: request))
-            if position &- counted >= Work.piece {
-                try Work.done(Int64(position &- counted))
-                counted = position
+        for pass in 0..<2 {
+            var position = 0
+            var counted = 0
+            try forEachRequest(count, &queue) { (index, request) throws(BatchingError) in
+                let blockCount = Int(blocks(of: request))
+                if pass == 0 {
+                    needed += Int64(blockCount)
+                    return
+                }
+                if position &- counted >= Work.piece {
+                    try Work.done(Int64(position &- counted))
+                    counted = position
+                }
+                if let ids {
+                    for block in 0..<blockCount { ids[position + block] = hash(of: request, block: Int64(block)) }
+                }
+                position += blockCount
+                offsets?[index + 1] = Int64(position)
             }
-            if let ids {
-                for block in 0..<blockCount { ids[position + block] = hash(of: request, block: Int64(block)) }
+            if pass == 0 {
+                if ids != nil, needed > Int64(capacity) {
+                    throw BatchingError(
+                        .capacity, "capacity is \(capacity): must be at least \(needed), the number of hash ids")
+                }
+                offsets?[0] = 0
             }
-            position += blockCount
-            offsets?[index + 1] = Int64(position)
         }
         return needed
     }

@@ -72,11 +72,13 @@ public struct Workload {
             // Once without writing: nothing is written if a time or a length is beyond its type, or
             // memory runs out.
             var queue = try TurnQueue()
-            try forEachRequest(count, &queue) { _, _ in }
-            try forEachRequest(count, &queue) { index, request in
-                promptLength?[index] = request.prompt
-                outputLength?[index] = request.output
-                arrivalTime?[index] = request.arrival.seconds
+            for pass in 0..<2 {
+                try forEachRequest(count, &queue) { index, request in
+                    if pass == 0 { return }
+                    promptLength?[index] = request.prompt
+                    outputLength?[index] = request.output
+                    arrivalTime?[index] = request.arrival.seconds
+                }
             }
             return
         }

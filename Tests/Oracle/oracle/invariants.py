@@ -137,7 +137,7 @@ def at_most_max_num_seqs_run(told: Told) -> None:
     assert told.mean_running <= told.peak_running * (1 + 1e-12)
 
 
-def the_running_are_those_who_joined(told: Told) -> None:
+def the_running_are_those_that_joined(told: Told) -> None:
     """In order of admission, each once; and the waiting are others, each once."""
     for state in Replay(told).states:
         row = told.rows[state.iteration]
@@ -184,7 +184,7 @@ def no_replica_idles_while_a_request_waits(told: Told) -> None:
     ends = [math.inf if math.isnan(time) else nanoseconds(time) for time in told.end_time]
     for row in told.rows:
         if row.time > free_at:
-            # Requests that came before it are gone: an iteration after a pause is for one who comes just then.
+            # Requests that came before it are gone: an iteration after a pause is for one that comes just then.
             for index, arrival in enumerate(told.arrival):
                 has_ended = ends[index] <= max(free_at, arrival) or told.status[index] in REJECTED
                 assert arrival >= row.time or has_ended
@@ -254,7 +254,7 @@ INVARIANTS: list[Callable[[Told], None]] = [
     times_of_requests_are_those_of_iterations,
     used_and_free_blocks_are_all_blocks,
     at_most_max_num_seqs_run,
-    the_running_are_those_who_joined,
+    the_running_are_those_that_joined,
     no_iteration_exceeds_the_token_budget,
     nobody_is_scheduled_twice_in_an_iteration,
     no_replica_idles_while_a_request_waits,

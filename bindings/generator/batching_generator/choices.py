@@ -120,17 +120,17 @@ def _uses(header: Header) -> Iterator[tuple[tuple[Constant, ...], Use]]:
                         yield _constants(header, word, use), use
         if isinstance(declaration, Function):
             for parameter in declaration.parameters:
-                word = _after(parameter.name, declaration.comment)
-                if parameter.type == CType("int32_t") and word:
+                words = _after(parameter.name, declaration.comment)
+                if parameter.type == CType("int32_t") and words:
                     use = Use(
                         declaration.name,
                         parameter.name,
                         is_input=True,
                         is_column=False,
-                        comment="",
+                        comment=" ".join(words),
                         place=declaration.place,
                     )
-                    yield _constants(header, word, use), use
+                    yield _constants(header, words[0], use), use
 
 
 def _read_structs(header: Header) -> set[str]:
@@ -156,12 +156,13 @@ def _at_the_beginning(comment: str) -> str | None:
     return None
 
 
-def _after(name: str, comment: str) -> str | None:
+def _after(name: str, comment: str) -> list[str]:
+    """What is said of a parameter, and all that follows; empty if that does not begin with a constant."""
     words = comment.split()
-    for before, word in pairwise(words):
+    for index, (before, word) in enumerate(pairwise(words)):
         if before in {name, f"{name}:"} and word.startswith(_PREFIX):
-            return word
-    return None
+            return words[index + 1 :]
+    return []
 
 
 def _constants(header: Header, word: str, use: Use) -> tuple[Constant, ...]:

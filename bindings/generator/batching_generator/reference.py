@@ -1,27 +1,23 @@
 """The C reference of the manual: a page for each section of the header, with what it says and what it declares.
 
-A page has the words of the section's head, and Breathe's directive for each declaration, in the order of the header.
-What is set in there, as tables and lists in columns are, stays as it is.
+A page has the words of the section's head, and a directive of Sphinx's C domain for each declaration, with its comment,
+in the order of the header.
 """
 
-import textwrap
-from collections.abc import Iterator
-from itertools import groupby
-
-from batching_generator.model import Alias, Callback, Constant, Declaration, Function, Handle, Header, Section, Struct
+from batching_generator.model import (
+    Alias,
+    Callback,
+    Constant,
+    Declaration,
+    Function,
+    Handle,
+    Header,
+    Section,
+    Struct,
+)
+from batching_generator.prose import escaped, markdown
 
 _HEAD = "<!-- Generated from {path} by `make generate`: change that, not this. -->\n"
-_DIRECTIVES: dict[type[Declaration], str] = {
-    Function: "doxygenfunction",
-    Struct: "doxygenstruct",
-    Constant: "doxygendefine",
-    Callback: "doxygentypedef",
-    Alias: "doxygentypedef",
-    Handle: "doxygentypedef",
-}
-_SPECIAL = "\\*_{}[]<>#|"
-# What would begin a list, a quotation or a definition.
-_SPECIAL_AT_THE_BEGINNING = "-+:=~"
 
 
 def pages(header: Header) -> dict[str, str]:
@@ -37,38 +33,37 @@ def page_name(section: Section) -> str:
 
 
 def _page(header: Header, section: Section) -> str:
-    directives = []
-    for declaration in section.declarations:
-        members = ":members:\n" if isinstance(declaration, Struct) else ""
-        directives.append(f"```{{{_DIRECTIVES[type(declaration)]}}} {declaration.name}\n{members}```\n")
-    blocks = [f"# {_escaped(section.title)}\n", *_blocks(section.text), *directives]
-    return _HEAD.format(path=header.path) + "\n".join(blocks)
+    text = markdown(section.text, f"{header.path}:{section.line}", headings=True)
+    blocks = [f"# {escaped(section.title)}", *([text] if text else []), *map(_directive, section.declarations)]
+    return _HEAD.format(path=header.path) + "\n\n".join(blocks) + "\n"
 
 
-def _blocks(text: str) -> Iterator[str]:
-    """Paragraphs as they are; lines that are set in, and the empty ones between them, as they stand."""
-    lines = [(line, line.startswith(" ")) for line in text.split("\n")]
-    # An empty line between two that are set in belongs to them.
-    filled = [
-        (line, set_in or (not line and _is_set_in_around(lines, index))) for index, (line, set_in) in enumerate(lines)
-    ]
-    for set_in, group in groupby(filled, key=lambda entry: entry[1]):
-        content = "\n".join(line for line, _ in group).strip("\n")
-        if content and set_in:
-            yield f"```text\n{textwrap.dedent(content)}\n```\n"
-        elif content:
-            yield "\n".join(map(_escaped, content.split("\n"))) + "\n"
+def _directive(declaration: Declaration) -> str:
+    text = markdown(declaration.comment, declaration.place)
+    match declaration:
+        case Struct():
+            members = [
+                _fenced("c:member", one.type.named(one.name), markdown(one.comment, one.place), 4)
+                for one in declaration.fields
+            ]
+            return _fenced("c:struct", declaration.name, "\n\n".join([text, *members]), 5)
+        case Function() | Callback():
+            name = declaration.name if isinstance(declaration, Function) else f"(*{declaration.name})"
+            parameters = ", ".join(one.type.named(one.name) for one in declaration.parameters) or "void"
+            kind = "c:function" if isinstance(declaration, Function) else "c:type"
+            return _fenced(kind, f"{declaration.result.named(name)}({parameters})", text, 4)
+        case Constant():
+            return _fenced("c:macro", declaration.name, text, 4)
+        case Alias():
+            return _fenced("c:type", declaration.type.named(declaration.name), text, 4)
+        case Handle():
+            return _fenced("c:struct", declaration.name, text, 4)
+        case _:
+            raise TypeError(f"no directive for {declaration}")
 
 
-def _is_set_in_around(lines: list[tuple[str, bool]], index: int) -> bool:
-    before = next((set_in for line, set_in in reversed(lines[:index]) if line), False)
-    after = next((set_in for line, set_in in lines[index + 1 :] if line), False)
-    return before and after
-
-
-def _escaped(line: str) -> str:
-    """What stands between backticks is code, and stays so."""
-    parts = line.split("`")
-    parts[::2] = ["".join(f"\\{letter}" if letter in _SPECIAL else letter for letter in part) for part in parts[::2]]
-    escaped = "`".join(parts)
-    return f"\\{escaped}" if escaped[:1] and escaped[0] in _SPECIAL_AT_THE_BEGINNING else escaped
+def _fenced(directive: str, signature: str, text: str, backticks: int) -> str:
+    """A directive; one that is inside of another, or a literal, has fewer backticks."""
+    fence = "`" * backticks
+    body = f"{text}\n" if text else ""
+    return f"{fence}{{{directive}}} {signature}\n{body}{fence}"

@@ -12,7 +12,7 @@ import pytest
 
 from batching_generator import outputs, python, readiness, reference, swift
 from batching_generator.layout import layout
-from batching_generator.model import Header
+from batching_generator.model import Header, HeaderError
 from batching_generator.parse import parse
 
 ROOT = Path(__file__).parents[3]
@@ -63,11 +63,19 @@ batching_status batching_look(const batching_view *view, batching_own_callback c
 """
 
 
+CPP_SAMPLE = "// By hand.\n" + "".join(
+    f"// Generated from include/batching.h by `make generate`, {part}: change that, not this.\n"
+    f"// End of what is generated, {part}.\n"
+    for part in ("columns", "choices", "no more columns")
+)
+
+
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """A folder with the sample, and all that is written from it."""
     (tmp_path / "include").mkdir()
     change(tmp_path, "", "")
+    (tmp_path / outputs.CPP).write_text(CPP_SAMPLE)
     outputs.write(header_of(tmp_path), tmp_path)
     return tmp_path
 
@@ -123,6 +131,40 @@ def test_python_has_choices_with_their_comments(root: Path, monkeypatch: pytest.
     assert '    HERE = 100\n    """It came, 0 (foot) or 100 (car)."""\n' in python.words(header_of(root))
 
 
+def test_cpp_has_lists_of_columns_and_choices_between_what_is_written_by_hand(root: Path) -> None:
+    assert (root / outputs.CPP).read_text() == (
+        "// By hand.\n"
+        "// Generated from include/batching.h by `make generate`, columns: change that, not this.\n"
+        "// clang-format off\n"
+        "#define BATCHING_HPP_VIEW(column) \\\n    column(time) column(event)\n"
+        "// clang-format on\n"
+        "// End of what is generated, columns.\n"
+        "// Generated from include/batching.h by `make generate`, choices: change that, not this.\n"
+        "/// Which way: `way` of batching_view.\n"
+        "struct way {\n    enum value : std::int32_t {\n"
+        "        foot = BATCHING_WAY_FOOT,\n        car = BATCHING_WAY_CAR,\n    };\n};\n"
+        "\n"
+        "/// What happened: `event` of batching_view.\n"
+        "struct where_event {\n    enum value : std::int32_t {\n"
+        "        here = BATCHING_WHERE_HERE,\n        there = BATCHING_WHERE_THERE,\n    };\n};\n"
+        "// End of what is generated, choices.\n"
+        "// Generated from include/batching.h by `make generate`, no more columns: change that, not this.\n"
+        "#undef BATCHING_HPP_VIEW\n"
+        "// End of what is generated, no more columns.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "text", ["", CPP_SAMPLE * 2, CPP_SAMPLE.replace("// End of what is generated, choices.\n", "")]
+)
+def test_a_part_needs_one_place(root: Path, text: str) -> None:
+    (root / outputs.CPP).write_text(text)
+    with pytest.raises(
+        HeaderError, match=r"include/batching\.hpp: one place is needed for a part: a line `// Generated"
+    ):
+        outputs.stale(header_of(root), root)
+
+
 def test_swift_writes_initial_values_where_the_header_has_some(root: Path) -> None:
     with_values = swift.initialisers(header_of(root))
     assert "batching_view.initial.write(to: view)" in with_values
@@ -138,21 +180,37 @@ def test_a_page_has_the_words_of_its_section_and_a_directive_for_each_declaratio
     pages = reference.pages(header_of(root))
     assert list(pages) == ["index.md", "thing-how.md"]
     page = pages["thing-how.md"]
-    assert ("It has a \\* and a\\_name\\_.\n\n```text\none   first\n\ntwo   second\n```\n\nIt ends.\n") in page
-    directives = [line for line in page.split("\n") if line.startswith("```{doxygen")]
+    assert "It has a \\* and a\\_name\\_.\n\none\n: first\n\ntwo\n: second\n\nIt ends.\n\n" in page
+    directives = [line.lstrip("`") for line in page.split("\n") if line.startswith("```") and line.strip("`")]
     assert directives == [
-        "```{doxygentypedef} batching_status",
-        "```{doxygendefine} BATCHING_OK",
-        "```{doxygendefine} BATCHING_ERROR_BUSY",
-        "```{doxygentypedef} batching_own_callback",
-        "```{doxygenstruct} batching_view",
-        "```{doxygendefine} BATCHING_WAY_FOOT",
-        "```{doxygendefine} BATCHING_WAY_CAR",
-        "```{doxygendefine} BATCHING_WHERE_HERE",
-        "```{doxygendefine} BATCHING_WHERE_THERE",
-        "```{doxygenfunction} batching_view_init",
-        "```{doxygenfunction} batching_look",
+        "{c:type} int32_t batching_status",
+        "{c:macro} BATCHING_OK",
+        "{c:macro} BATCHING_ERROR_BUSY",
+        "{c:type} int32_t (*batching_own_callback)(const batching_view *view, void *user_data)",
+        "{c:struct} batching_view",
+        "{c:member} uint32_t struct_size",
+        "{c:member} int32_t way",
+        "{c:member} double *time",
+        "{c:member} int32_t *event",
+        "{c:macro} BATCHING_WAY_FOOT",
+        "{c:macro} BATCHING_WAY_CAR",
+        "{c:macro} BATCHING_WHERE_HERE",
+        "{c:macro} BATCHING_WHERE_THERE",
+        "{c:function} batching_status batching_view_init(batching_view *view, uint32_t struct_size)",
+        (
+            "{c:function} batching_status "
+            "batching_look(const batching_view *view, batching_own_callback callback, const char *text)"
+        ),
     ]
+
+
+def test_a_directive_has_the_words_of_its_comment_and_a_struct_its_fields(root: Path) -> None:
+    page = reference.pages(header_of(root))["thing-how.md"]
+    assert "````{c:macro} BATCHING_OK\nIt worked.\n````\n" in page
+    assert (
+        "`````{c:struct} batching_view\nWhat it sees.\n\n````{c:member} uint32_t struct_size\nOf the library.\n````\n\n"
+    ) in page
+    assert "````{c:member} int32_t *event\n\\[count\\] what happened: BATCHING\\_WHERE\\_...\n````\n`````\n" in page
 
 
 @pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler")
@@ -186,7 +244,12 @@ def test_what_was_just_written_is_not_stale(root: Path) -> None:
 
 def test_a_field_that_is_renamed_makes_what_names_it_stale(root: Path) -> None:
     change(root, "double *time;", "double *when;")
-    assert outputs.stale(header_of(root), root) == [f"{outputs.PYTHON}/structs.py", outputs.LAYOUT]
+    assert outputs.stale(header_of(root), root) == [
+        f"{outputs.PYTHON}/structs.py",
+        outputs.LAYOUT,
+        outputs.CPP,
+        f"{outputs.REFERENCE}/thing-how.md",
+    ]
 
 
 def test_a_constant_that_is_added_makes_what_names_it_stale(root: Path) -> None:
@@ -196,6 +259,7 @@ def test_a_constant_that_is_added_makes_what_names_it_stale(root: Path) -> None:
         f"{outputs.PYTHON}/choices.py",
         f"{outputs.SWIFT}/Choices.swift",
         outputs.LAYOUT,
+        outputs.CPP,
         f"{outputs.REFERENCE}/thing-how.md",
     ]
 

@@ -1,4 +1,4 @@
-// A Swift library of somebody else, for test_coexistence.py: it makes the runtime work (classes, generics,
+// Another Swift library, for test_coexistence.py: it makes the runtime work (classes, generics,
 // existentials, casts that look for conformances, strings, dictionaries), and says what came out.
 #if FOUNDATION
     import Foundation

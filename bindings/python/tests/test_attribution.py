@@ -96,7 +96,7 @@ def test_a_callback_is_asked_what_there_would_be_without_prefill() -> None:
     assert len(asked) == 4
 
 
-def test_an_iteration_that_would_be_longer_without_prefill_slows_nobody() -> None:
+def test_an_iteration_that_would_be_longer_without_prefill_slows_no_request() -> None:
     requests = RequestColumns([4, 2], [1, 4], [0.0, 1.5])
     result = simulate(requests, iteration_time=lambda work: 1.0 if work.prefill_tokens else 2.0, attribution=True)
     assert not attributed(result).slowed_by_prefill.any()

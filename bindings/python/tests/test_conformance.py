@@ -334,14 +334,14 @@ def test_a_metric_that_is_another_one_is_told(tmp_path: Path, tool: str, path: t
 
 
 @needs_metrics
-def test_a_metric_that_nobody_knows_is_told(tmp_path: Path) -> None:
+def test_an_unknown_metric_is_reported(tmp_path: Path) -> None:
     ended = changed_recording(tmp_path, "vllm", lambda content: content["metrics"].update(unheard_of=1.0))
     assert "metrics.unheard_of: expected 1.0, got 'nothing'" in ended.stdout
     assert ended.returncode == 1
 
 
 @needs_metrics
-def test_metrics_of_a_tool_or_of_requests_that_nobody_knows_are_told(tmp_path: Path) -> None:
+def test_metrics_of_an_unknown_tool_or_of_unknown_requests_are_reported(tmp_path: Path) -> None:
     ended = changed_recording(tmp_path, "vllm", lambda content: content.update(tool="unheard of"))
     assert "cannot be compared: MetricRecordingError: 'unheard of' is no tool that is known" in ended.stdout
     (tmp_path / "inputs" / "tiny3.json").unlink()

@@ -75,6 +75,12 @@ PYTHON = {
         r"replica 1: first token after 27\.9 ms, not \d\d\d\.\d\n"
         r"\[\(2, 'ADMITTED'\), \(2, 'FIRST_TOKEN'\)\]\n"
     ),
+    # By hand, an iteration each quarter of a second: the first gives two requests their first tokens, the fourth gives
+    # request 1 its last; what is scheduled at 0.5 s, and at 1.0 s with request 2, has been decided.
+    ("docs/guide/live-engines.md", "advance_logged(now)"): re.escape(
+        "to 0.6 s: 2 iterations with 2 decodes; tokens were given to [0, 1]\n"
+        "to 1.2 s: 2 iterations with 4 decodes; tokens were given to [0, 1, 2]\n"
+    ),
     # By hand: two of three requests in 1.5 s; the 99th percentile of 0.25, 0.5 and 0.75 is 0.745.
     ("docs/guide/metrics.md", "RecordedRequests("): r".*goodput 1\.333 requests/s, TTFT 745 ms at p99\n",
     # By hand: 10.25 - 10.0; one of two that ended; request 8.
@@ -97,10 +103,10 @@ NEED_EXTRAS = {
 }
 
 COMPILED = {
-    ("README.md", "c"): "187.0 tokens/s in 2.3 s\n",
-    ("README.md", "cpp"): "187.0 tokens/s, mean latency 1.275 s\n",
+    ("README.md", "c", ""): "187.0 tokens/s in 2.3 s\n",
+    ("README.md", "cpp", ""): "187.0 tokens/s, mean latency 1.275 s\n",
     # By hand: the first two prompts take one iteration of 5 ms and 24 ms; the third waits for the second to finish.
-    ("docs/embedding/c.md", "c"): (
+    ("docs/embedding/c.md", "c", ""): (
         "request 0: first token after 0.029 s\n"
         "request 1: first token after 0.029 s\n"
         f"request 2: first token after 0.043 s\n{LONGER}"
@@ -108,7 +114,8 @@ COMPILED = {
     # By hand. The long prompt takes 15 iterations of 2,048 tokens and 62.844 ms, 4 of which have begun by 0.25 s. The
     # last of them has 1,328 of its tokens and 720 of the 800; one more has the other 80, and a decode with a context of
     # 30,001: 15 x 62.844 + 5.5 + 80 x 0.028 + 0.02 + 30,001 x 0.00004 - 250 ms.
-    ("docs/embedding/cpp.md", "cpp"): "first token after 701.6 ms\nfirst token after 27.9 ms\n",
+    ("docs/embedding/cpp.md", "cpp", "live_engine"): "first token after 701.6 ms\nfirst token after 27.9 ms\n",
+    ("docs/embedding/cpp.md", "cpp", "interruption"): "1000 requests have finished\n",
 }
 COMPILERS = {"c": ("cc", "-std=c99"), "cpp": ("c++", "-std=c++17")}
 
@@ -132,13 +139,13 @@ def test_python(tmp_path: Path, page: str, word: str) -> None:
     assert re.fullmatch(PYTHON[page, word], printed, re.DOTALL), printed
 
 
-@pytest.mark.parametrize(("page", "language"), COMPILED)
-def test_compiled(tmp_path: Path, page: str, language: str) -> None:
+@pytest.mark.parametrize(("page", "language", "word"), COMPILED)
+def test_compiled(tmp_path: Path, page: str, language: str, word: str) -> None:
     compiler = COMPILERS[language]
     if shutil.which(compiler[0]) is None:
         pytest.skip(f"needs {compiler[0]}")
     source, executable = tmp_path / f"program.{language}", tmp_path / "program"
-    source.write_text(the_program(page, language, ""), encoding="utf-8")
+    source.write_text(the_program(page, language, word), encoding="utf-8")
     library = Path(loader.candidate()[0]).resolve()
     # The file's own path instead of -lbatching: a package's copy of the library has no folder of links around it.
     output_of(
@@ -149,7 +156,7 @@ def test_compiled(tmp_path: Path, page: str, language: str) -> None:
     ended = subprocess.run(
         [executable], capture_output=True, text=True, check=False, env={"LD_LIBRARY_PATH": str(tmp_path)}
     )
-    assert ended.stdout == COMPILED[page, language], ended.stderr
+    assert ended.stdout == COMPILED[page, language, word], ended.stderr
 
 
 @pytest.mark.parametrize(("page", "word"), SWIFT)
@@ -189,7 +196,7 @@ def test_a_session_of_a_shell_is_what_the_command_prints() -> None:
 
 def test_every_program_is_run() -> None:
     counts = {language: len(programs(language)) for language in PROGRAMS}
-    compiled = [language for _, language in COMPILED]
+    compiled = [language for _, language, _ in COMPILED]
     assert counts == {
         "python": len(PYTHON),
         "c": compiled.count("c"),

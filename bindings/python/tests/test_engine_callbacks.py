@@ -119,7 +119,7 @@ def test_an_affine_model_is_its_formula() -> None:
     assert got.iteration_log.duration.tolist() == expected.iteration_log.duration.tolist()
 
 
-def test_a_time_model_sees_preemptions_and_who_waits() -> None:
+def test_a_time_model_sees_preemptions_and_the_waiting() -> None:
     # As in test_engine.py: the second of two is preempted in iteration 1.
     told: list[Iteration] = []
 

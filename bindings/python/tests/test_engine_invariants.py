@@ -172,7 +172,7 @@ BROKEN: dict[Invariant, list[tuple[Change, Case]]] = {
         (number("peak_running", 1), PREEMPTING),
         (number("mean_running", 2.0), PREEMPTING),
     ],
-    invariants.the_running_are_those_who_joined: [
+    invariants.the_running_are_those_that_joined: [
         (in_another_order, PREEMPTING),
         (twice(Event.RUNNING), PREEMPTING),
         (without(Event.RUNNING, 1), PREEMPTING),

@@ -91,7 +91,7 @@ def test_the_whole_trace_runs_to_its_end() -> None:
 
 
 @needs_trace
-def test_all_is_found_where_nothing_is_evicted_and_nobody_waits() -> None:
+def test_all_is_found_where_nothing_is_evicted_and_no_request_waits() -> None:
     requests = rows()[:2_000]
     # An hour for each, and blocks for all of them.
     arrivals = 3600.0 * np.arange(len(requests))

@@ -259,7 +259,7 @@ def test_a_policy_that_decides_nothing_is_stuck() -> None:
     assert set(result.status.tolist()) == {RequestStatus.STUCK}
 
 
-def test_who_was_left_out_decodes_with_the_rest() -> None:
+def test_a_request_that_was_left_out_decodes_with_the_rest() -> None:
     def decide(view: PolicyView, decision: PolicyDecision) -> None:
         if view.iteration == 0:
             schedule_all(view, decision)

@@ -20,13 +20,15 @@ import bounded
 aiohttp = pytest.importorskip("aiohttp")
 
 GATEWAY = Path(__file__).parents[3] / "examples" / "python" / "gateway"
+# Gateway, replicas and clients share one machine: where that is busy, a replica is late, and not down.
+COMMAND = [sys.executable, str(GATEWAY), "--connecting", str(bounded.SECONDS)]
 
 
 @contextmanager
 def gateway(*arguments: str) -> Iterator[str]:
     """A gateway at a free port, which has to end without a complaint."""
     process = bounded.start(
-        [sys.executable, GATEWAY, "--serve", "0", *arguments],
+        [*COMMAND, "--serve", "0", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -91,11 +93,11 @@ def clients() -> list[Client]:
     stay += [Client(f"the client {place} asks in words", 16 if place % 2 else 3) for place in range(40)]
     # An answer of a thousand tokens takes 20 s at the least.
     leave = [Client([7] * 1000, 1000, leaves_after=place % 4) for place in range(30)]
-    # Those who leave come last: until they do, their thousand tokens are a reason to send the others elsewhere.
+    # Those that leave come last: until they do, their thousand tokens are a reason to send the others elsewhere.
     return stay + leave
 
 
-async def loaded(url: str, everybody: list[Client]) -> tuple[str, str, list[Any], list[Any]]:
+async def loaded(url: str, all_clients: list[Client]) -> tuple[str, str, list[Any], list[Any]]:
     """Sends all at once; the metrics and their content type, the gateway's replicas, and what those say themselves."""
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
 
@@ -104,7 +106,7 @@ async def loaded(url: str, everybody: list[Client]) -> tuple[str, str, list[Any]
                 return await response.json()
 
         async with asyncio.timeout(bounded.SECONDS):
-            await asyncio.gather(*(client.run(session, url) for client in everybody))
+            await asyncio.gather(*(client.run(session, url) for client in all_clients))
         # A request leaves at the end of an iteration, and twins end their last one on time: wait for that.
         deadline = time.monotonic() + bounded.SECONDS
         while True:
@@ -134,11 +136,11 @@ def samples(text: str) -> dict[str, float]:
 
 
 def test_a_load_over_http() -> None:
-    everybody = clients()
+    all_clients = clients()
     with gateway() as url:
-        text, content_type, replicas, loads = asyncio.run(loaded(url, everybody))
-    stayed = [client for client in everybody if client.leaves_after is None]
-    left = [client for client in everybody if client.leaves_after is not None]
+        text, content_type, replicas, loads = asyncio.run(loaded(url, all_clients))
+    stayed = [client for client in all_clients if client.leaves_after is None]
+    left = [client for client in all_clients if client.leaves_after is not None]
 
     for client in stayed:
         assert (client.status, client.words, client.reasons, client.is_done) == (
@@ -156,8 +158,8 @@ def test_a_load_over_http() -> None:
     assert found["vllm:e2e_request_latency_seconds_count"] == len(stayed)
     assert found["vllm:request_generation_tokens_sum"] == sum(len(client.expected) for client in stayed)
     assert found["vllm:request_prompt_tokens_sum"] == sum(client.prompt_length for client in stayed)
-    # Of those who left, it counts what it passed on until it noticed.
-    received = sum(len(client.words) for client in everybody)
+    # Of those that left, it counts what it passed on until it noticed.
+    received = sum(len(client.words) for client in all_clients)
     asked = sum(client.max_tokens for client in left) + sum(len(client.expected) for client in stayed)
     assert received <= found["vllm:generation_tokens_total"] < asked
 
@@ -168,7 +170,7 @@ def test_a_load_over_http() -> None:
         assert twin["submitted"] == twin["finished"] + twin["aborted"] == replica["sent"]
         # What happened to the replica happened to its twin.
         assert load["finished"] + load["aborted"] == replica["sent"]
-    assert sum(replica["sent"] for replica in replicas) == len(everybody)
+    assert sum(replica["sent"] for replica in replicas) == len(all_clients)
     assert sum(load["finished"] for load in loads) == len(stayed)
     # The third takes three times as long for a token.
     assert replicas[2]["sent"] < min(replicas[0]["sent"], replicas[1]["sent"])
@@ -197,7 +199,7 @@ def test_what_cannot_be_answered_is_told_and_takes_no_place() -> None:
 
 
 def test_the_demonstration_measures_both_ways() -> None:
-    ended = bounded.run([sys.executable, GATEWAY, "--requests", "12"], check=True)
+    ended = bounded.run([*COMMAND, "--requests", "12"], check=True)
     lines = ended.stdout.splitlines()
     assert [line.split("  ")[0] for line in lines[:2]] == ["round robin", "estimate"]
     assert all("; 12 answers, 0 of them wrong; " in line for line in lines[:2])

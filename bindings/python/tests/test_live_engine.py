@@ -272,7 +272,7 @@ def test_a_batch_is_not_changed_while_it_runs() -> None:
     ]  # fmt: skip
 
 
-def test_who_leaves_a_batch_has_no_more_tokens_than_it_was_to_have() -> None:
+def test_a_request_that_leaves_a_batch_has_no_more_tokens_than_it_was_to_have() -> None:
     engine = lesson(policy="static")
     engine.advance(1.6)
     engine.poll()

@@ -119,7 +119,7 @@ def test_a_window() -> None:
     assert load_over_time(recorded(), window=(2.0, 2.0), timeline=3).timeline is not None
 
 
-def test_who_ends_and_who_starts_at_the_same_time_do_not_overlap() -> None:
+def test_requests_that_end_and_start_at_the_same_time_do_not_overlap() -> None:
     one = RecordedRequests([1.0, 2.0], [1, 1], start_time=[0.0, 1.0], arrival_time=[0.0, 1.0])
     assert load_over_time(one, timeline="changes").peak_running == 1
     assert len(rows(load_over_time(one, timeline="changes"))) == 1

@@ -44,20 +44,22 @@ async def served(application: web.Application, port: int = 0) -> AsyncIterator[s
 
 
 @asynccontextmanager
-async def gateway_with_replicas(routing: Routing, port: int = 0) -> AsyncIterator[tuple[Gateway, str, list[Twin]]]:
+async def gateway_with_replicas(
+    routing: Routing, connecting: float, port: int = 0
+) -> AsyncIterator[tuple[Gateway, str, list[Twin]]]:
     """Three replicas and the gateway in front of them; gives it, its URL and its twins."""
     async with AsyncExitStack() as stack:
         urls = [await stack.enter_async_context(served(Replica(time, SLOTS).application())) for time in REAL]
         twins = [Twin(url, time, SLOTS) for url, time in zip(urls, MEASURED, strict=True)]
-        gateway = Gateway(twins, routing)
+        gateway = Gateway(twins, routing, connecting=connecting)
         yield gateway, await stack.enter_async_context(served(gateway.application(), port)), twins
 
 
-async def demonstrate(requests: int) -> None:
+async def demonstrate(requests: int, connecting: float) -> None:
     """Sends the same load to a gateway of each kind, and prints what its accumulator has measured."""
     routings: tuple[Routing, ...] = ("round robin", "estimate")
     for routing in routings:
-        async with gateway_with_replicas(routing) as (gateway, url, twins):
+        async with gateway_with_replicas(routing, connecting) as (gateway, url, twins):
             # As clients do, they ask for far more than they use.
             wrong = await load.send(url, requests, arrival_rate=18.0, longest=64, max_tokens=1024, seed=1)
             metrics = gateway.accumulator.measure()
@@ -67,9 +69,9 @@ async def demonstrate(requests: int) -> None:
     print("To look at it: python examples/python/gateway --serve 8000")
 
 
-async def serve(routing: Routing, port: int) -> None:
+async def serve(routing: Routing, connecting: float, port: int) -> None:
     """Serves until it is interrupted."""
-    async with gateway_with_replicas(routing, port) as (_, url, _):
+    async with gateway_with_replicas(routing, connecting, port) as (_, url, _):
         print(f"Serving at {url}", flush=True)
         print(f"""curl --no-buffer {url}/v1/completions --data '{{"prompt": "say this again", "max_tokens": 16}}'""")
         print(f"curl {url}/replicas    # the twins")
@@ -83,10 +85,21 @@ def main() -> None:
     parser.add_argument("--serve", type=int, metavar="PORT", help="go on serving; 0: at a port that is free")
     parser.add_argument("--routing", choices=("estimate", "round robin"), default="estimate", help="with --serve")
     parser.add_argument("--requests", type=int, default=80, help="of the demonstration (default: 80)")
+    parser.add_argument(
+        "--connecting",
+        type=float,
+        default=3.0,
+        metavar="SECONDS",
+        help="after which a replica that cannot be connected to counts as down (default: 3)",
+    )
     options = parser.parse_args()
     # Interrupting it is how it is ended.
     with suppress(KeyboardInterrupt):
-        asyncio.run(demonstrate(options.requests) if options.serve is None else serve(options.routing, options.serve))
+        asyncio.run(
+            demonstrate(options.requests, options.connecting)
+            if options.serve is None
+            else serve(options.routing, options.connecting, options.serve)
+        )
 
 
 if __name__ == "__main__":

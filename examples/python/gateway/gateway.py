@@ -57,14 +57,22 @@ class Gateway:
         twins: one for each replica.
         routing: by what the twins estimate, or one after the other.
         silence: seconds after which a replica that sends nothing, or a client that takes nothing, is given up.
+        connecting: seconds after which a replica that cannot be connected to counts as down.
     """
 
-    def __init__(self, twins: Sequence[Twin], routing: Routing = "estimate", silence: float = 60.0) -> None:
+    def __init__(
+        self,
+        twins: Sequence[Twin],
+        routing: Routing = "estimate",
+        silence: float = 60.0,
+        connecting: float = 3.0,
+    ) -> None:
         self.accumulator = Accumulator(max_requests=MAX_IN_FLIGHT, max_gaps=MAX_IN_FLIGHT * MAX_TOKENS)
         self.output_lengths = OutputLengths()
         self._twins = twins
         self._turns = itertools.cycle(twins) if routing == "round robin" else None
         self._silence = silence
+        self._connecting = connecting
         self._numbers = itertools.count()
         # The clocks of twins and accumulator begin at 0; that of the loop anywhere. Unlike time.time() it never goes
         # back.
@@ -88,7 +96,7 @@ class Gateway:
         # No limit on connections: whoever waited for one would wait where no twin sees it. A new one for each request:
         # one that was kept may be closed by the replica just as it is used again. No limit on the time of an answer.
         connector = aiohttp.TCPConnector(limit=0, force_close=True)
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=3, sock_read=self._silence)
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=self._connecting, sock_read=self._silence)
         async with aiohttp.ClientSession(connector=connector, timeout=timeout) as self._session:
             yield
 

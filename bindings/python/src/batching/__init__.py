@@ -60,8 +60,9 @@ from batching._textbook.lesson import (
     static_batch_simulation,
 )
 from batching._textbook.simulators import TextbookResult, simulate_continuous, simulate_static
+from batching._traces.known_formats import TRACE_FORMATS
 from batching._traces.read import read_runs, read_trace
-from batching._traces.trace import TRACE_FORMATS, Trace, TraceError
+from batching._traces.trace import Trace, TraceError
 from batching._version import __version__
 from batching._workloads.conversation import generate_conversation_workload
 from batching._workloads.synthetic import (

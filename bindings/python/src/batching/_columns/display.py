@@ -60,7 +60,7 @@ class Table:
     headings: Sequence[str]
     rows: Sequence[Sequence[str]]
     keys: int = 1
-    """How many of the first columns tell what a row is about."""
+    """How many of the first columns name the row."""
 
     def text(self) -> str:
         """Lines for a terminal, in columns of equal width."""

@@ -1,4 +1,4 @@
-"""What goes wrong, in one sentence on standard error, and the exit code that tells its kind."""
+"""What goes wrong, in one sentence on standard error, and the exit code of its kind."""
 
 import contextlib
 import os
@@ -22,15 +22,15 @@ _USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
 
 
 class OneSentence(typer.core.TyperGroup):
-    """A group of commands whose mistakes in use are told in one sentence as well."""
+    """A group of commands whose mistakes in use are one sentence as well."""
 
     def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> NoReturn:
-        """Run a command, and exit. Without a word: tell what there is."""
+        """Run a command, and exit. Without a word: list the commands."""
         extra["standalone_mode"] = False
         arguments = sys.argv[1:] if args is None else list(args)
         try:
             code = super().main(arguments or ["--help"], *rest, **extra)
-            # Here, and not when the interpreter ends, where it could not be told.
+            # Here, and not when the interpreter ends, where it could not be reported.
             if sys.stdout is not None:
                 sys.stdout.flush()
         except _USAGE_ERROR as error:
@@ -95,7 +95,7 @@ def _tell(sentence: str) -> None:
 
 
 def _end_quietly() -> NoReturn:
-    """What reads the output has enough, which is no mistake. 128 + SIGPIPE, as a shell tells it of others."""
+    """What reads the output has enough, which is no mistake. 128 + SIGPIPE, as a shell reports it of others."""
     _discard_output()
     sys.exit(BROKEN_PIPE)
 

@@ -42,7 +42,7 @@ def metrics(  # noqa: PLR0917  (options, which are not passed by position)
     percentiles: Annotated[str, typer.Option(metavar="P,...", help="Which, from 0 to 100.")] = "50,90,95,99",
     percentile_method: Annotated[str, typer.Option(metavar="NAME", help="linear, inverse_cdf or nearest.")] = "linear",
     duration: Annotated[
-        float | None, typer.Option(metavar="S", help="Seconds that the run took, if not as the file tells.")
+        float | None, typer.Option(metavar="S", help="Seconds that the run took, if not as the file has it.")
     ] = None,
     run: options.Run = None,
     slo_ttft: options.SLOTTFT = None,

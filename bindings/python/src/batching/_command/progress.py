@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 Report = Callable[[int, int], None]
-"""Told how much is done, and how much there is."""
+"""Gets how much is done, and how much there is."""
 
 
 class Work:

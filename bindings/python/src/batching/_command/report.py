@@ -51,7 +51,7 @@ def report(workload: WorkloadSource, runs: Sequence[Run], iteration_time: str) -
 
 
 def _settings(runs: Sequence[Run], iteration_time: str) -> list[tuple[str, list[str]]]:
-    """What each run was told, and the defaults of all else: one line a setting."""
+    """The settings of each run, defaults included: one line a setting."""
     lines = []
     for name in runs[0].result.settings:
         told = [written(run.result.settings[name], name) for run in runs]

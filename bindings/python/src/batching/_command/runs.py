@@ -36,7 +36,7 @@ class Run:
 
     @property
     def name(self) -> str:
-        """What tells it from the others."""
+        """How it differs from the others."""
         return self.plan.name
 
 

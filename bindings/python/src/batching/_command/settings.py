@@ -21,7 +21,7 @@ class Plan:
     """One run to be made."""
 
     name: str
-    """What tells it from the others."""
+    """How it differs from the others."""
     settings: dict[str, Any]
     """Arguments of batching.simulate."""
     varied: dict[str, str]

@@ -38,7 +38,7 @@ def info(
     *,
     json: options.Json = False,
 ) -> None:
-    """Tell the rows of a trace, how its requests arrive, how long they are, and what of their prompts they share."""
+    """Show the rows of a trace, how its requests arrive, how long they are, and what of their prompts they share."""
     with one_sentence_errors():
         with long_work() as work, work.step(f"reading {file.name}") as progress:
             workload = replayed(file, progress, run)
@@ -80,7 +80,7 @@ _LENGTH_FIGURES: Final = ("mean", "std", "min", "p50", "p90", "p95", "p99", "max
 
 
 def described_trace(workload: WorkloadSource) -> dict[str, Any]:
-    """What `info` tells: times in seconds, lengths in tokens; null for what the trace does not tell."""
+    """What `info` shows: times in seconds, lengths in tokens; null for what the trace does not have."""
     requests = workload.requests
     return {
         "file": workload.origin.removeprefix("replayed from "),

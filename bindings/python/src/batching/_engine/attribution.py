@@ -38,7 +38,7 @@ def attributed_columns(count: int) -> dict[str, npt.NDArray[Any]]:
 
 @dataclass(frozen=True)
 class AttributionParts:
-    """One value for each part, in seconds. What the parts are is told at `Attribution`."""
+    """One value for each part, in seconds. `Attribution` says what the parts are."""
 
     waiting_for_slot: float
     waiting_for_memory: float

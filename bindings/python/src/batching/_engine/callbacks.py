@@ -72,7 +72,7 @@ class Callbacks:
         return structs.batching_iteration_time_callback(self._guarded(answer))
 
     def progress(self, function: Callable[[Progress], object]) -> Any:
-        """A callback that tells how far the run is."""
+        """A callback that reports how far the run is."""
 
         def tell(progress: Any, _: Any) -> None:
             told = progress.contents

@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cache
-from typing import Annotated, Any, Final, Literal, NamedTuple, Self, TypedDict, TypeVar, Unpack, get_args
+from typing import Annotated, Any, Final, NamedTuple, Self, TypedDict, TypeVar, Unpack, get_args
 
 from batching._engine.callbacks import Callbacks, Iteration
 from batching._engine.kinds import Choice, Integer, Kind, Number, Switch
@@ -19,9 +19,9 @@ from batching._ffi.calls import initialised
 from batching._ffi.errors import BatchingValueError
 from batching._ffi.generated import choices, constants, structs
 
-Policy = Literal["vllm", "static", "dynamic", "continuous", "orca"]
+Policy = choices.PolicyName
 """What decides which requests compute how many tokens: see `EngineConfig`."""
-QueueOrder = Literal["arrival", "priority", "shortest_output"]
+QueueOrder = choices.QueueOrderName
 """In which order waiting requests are admitted: see `EngineConfig`."""
 
 # What the C interface calls otherwise.
@@ -43,7 +43,7 @@ class AffineTime:
     """base + per_prefill_token x prefill tokens + per_decode_token x decoding sequences + per_context_token x context
     tokens + per_prefill_context x the sum over prefill chunks of tokens x context. Seconds; each at least 0.
 
-    What the terms count is told at `Iteration`.
+    `Iteration` says what the terms count.
     """
 
     base: float = 0.0
@@ -291,7 +291,7 @@ LIMITS: Final[dict[str, Kind]] = {
     "time_limit": Number(is_seconds=True, none_is_zero=True),
     "iteration_limit": Integer(1, none_is_zero=True),
 }
-"""What else a run is told that decides what comes out of it: where it ends. None by default."""
+"""What else decides what comes out of a run: where it ends. None by default."""
 
 KINDS: Final[dict[str, Kind]] = {known.name: known.kind for known in _FIELDS}
 """The fields of EngineConfig, and of what kind their values are."""
@@ -341,7 +341,7 @@ FunctionType = TypeVar("FunctionType", bound=Callable[..., Any])
 
 
 def takes_settings(function: FunctionType) -> FunctionType:
-    """Tell `help` which keywords the last parameter, **settings, stands for, and their defaults."""
+    """Show `help` which keywords the last parameter, **settings, stands for, and their defaults."""
     signature = inspect.signature(function)
     others = list(signature.parameters.values())[:-1]
     keywords = [

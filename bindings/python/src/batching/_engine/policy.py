@@ -222,7 +222,7 @@ class PolicyDecision:
         self._written = _OVER
 
     def _finish(self) -> None:
-        """Tell the library what was only told to this object."""
+        """Hand the library what only this object has."""
         for name in ("decode_rest", "until_change", "short_of_memory"):
             value = getattr(self, name)
             if not isinstance(value, bool | np.bool_):

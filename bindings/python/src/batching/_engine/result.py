@@ -52,7 +52,7 @@ class Result(MeasuredRun, _Columns):
     max_num_seqs: int
     """The most requests that could run at once."""
     settings: Mapping[str, Any]
-    """What `simulate` was told, by the names of its arguments: the fields of `config` and the limits of the run, also
+    """The arguments of `simulate` by their names: the fields of `config` and the limits of the run, also
     those that are as by default."""
     start_time: Float64Array
     """Seconds at which each request was first admitted. NaN: never."""
@@ -308,7 +308,7 @@ class Result(MeasuredRun, _Columns):
             ("preemptions", count(self.total_preemptions)),
             ("prefix cache hits", share(self.prefix_cache_hits / max(self.prefix_cache_queries, 1))),
         ]
-        # What does not occur in the run is not told.
+        # What does not occur in the run is not shown.
         unlimited = self.peak_kv_use == 0.0
         ends = {"rejected": self.rejected, "aborted": self.aborted, "unfinished": self.unfinished}
         untold = {name for name, told in ends.items() if not told}

@@ -51,8 +51,8 @@ def simulate(
         progress_interval: iterations between two calls of progress.
         log_iterations: whether to keep a row for each iteration: Result.iteration_log.
         log_decisions: whether to keep a row for each decision: Result.decision_log.
-        log_queues: whether that tells also which requests run and which wait in each iteration.
-        attribution: whether the result tells into which parts the time of each request falls. A function for
+        log_queues: whether that has also which requests run and which wait in each iteration.
+        attribution: whether the result says into which parts the time of each request falls. A function for
             iteration_time is then asked a second time for iterations with prefill and decodes: what they would take
             without the prefill.
         settings: fields of EngineConfig, by name; they replace those of config. simulate(requests, max_num_seqs=8) is
@@ -117,7 +117,7 @@ def _held_again(requests: RequestColumns, config: EngineConfig, limits: Mapping[
 
 
 def _only_held(held: Float64Array | None) -> dict[str, npt.NDArray[Any]] | None:
-    """Of the parts of the attribution, the one that tells how well the slots of a batch were used."""
+    """Of the parts of the attribution, the one that says how well the slots of a batch were used."""
     return None if held is None else {"held_in_batch": held}
 
 

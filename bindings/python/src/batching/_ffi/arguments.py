@@ -28,7 +28,7 @@ def shown(value: object) -> str:
         return f"an integer of {value.bit_length()} bits"
     try:
         text = repr(value)
-    except Exception:  # noqa: BLE001  (whatever a stranger's repr raises must not hide the error to be told)
+    except Exception:  # noqa: BLE001  (whatever a stranger's repr raises must not hide the error to be raised)
         return f"a {type(value).__name__}"
     return text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}..."
 

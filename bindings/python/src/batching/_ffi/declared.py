@@ -16,7 +16,7 @@ class Signature(NamedTuple):
 
 
 def declare(library: ctypes.CDLL, functions: dict[str, Signature]) -> None:
-    """Tell ctypes the type of every function: without it, a pointer would be cut to 32 bits."""
+    """Give ctypes the type of every function: without it, a pointer would be cut to 32 bits."""
     for name, signature in functions.items():
         function = getattr(library, name)
         function.restype = signature.restype

@@ -19,7 +19,7 @@ class BatchingMemoryError(BatchingError, MemoryError):
 
 
 class BatchingCancelledError(BatchingError, RuntimeError):
-    """A callback stopped the run, and told no exception of its own."""
+    """A callback stopped the run, and raised no exception of its own."""
 
 
 class BatchingBusyError(BatchingError, RuntimeError):

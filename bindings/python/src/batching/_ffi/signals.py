@@ -4,7 +4,7 @@ Python runs the handlers of signals in its main thread, when it next executes co
 is the interrupt callback of the library, which is asked after every few milliseconds of work, or a function that the
 call was given.
 
-An exception that leaves a callback is lost, and what C is then told is not defined. A handler runs at the very first
+An exception that leaves a callback is lost, and what C then gets is not defined. A handler runs at the very first
 instruction of a callback, where no `try` of it holds yet. There are two ways out:
 
 - A generator goes on inside the `try` in which it stopped. The interrupt callback is the `send` of one, which C calls

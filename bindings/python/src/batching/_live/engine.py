@@ -167,12 +167,12 @@ def _listed(told: LiveEngineEventColumns, start: int) -> list[LiveEngineEvent]:
 class LiveEngine(Handle):
     """An engine of `simulate` that runs as its host's time goes by, as a twin of a real server.
 
-    Requests are submitted while it runs, leave, or get another length; `poll` tells what has happened, `estimate` what
-    would become of a request that was not sent yet. In whatever slices requests are submitted and the clock is moved,
-    the decisions are those of `simulate` with all of them.
+    Requests are submitted while it runs, leave, or get another length; `poll` returns what has happened, `estimate`
+    what would become of a request that was not sent yet. In whatever slices requests are submitted and the clock is
+    moved, the decisions are those of `simulate` with all of them.
 
     The clock is where `advance` has moved it. Requests can be submitted in any order as long as none arrives before the
-    clock. An iteration that starts before the clock and ends after it is under way: what its end brings is told once
+    clock. An iteration that starts before the clock and ends after it is under way: what its end brings is known once
     the clock is there.
 
     Args:
@@ -500,7 +500,7 @@ class LiveEngine(Handle):
             return arrival
 
     def fork(self) -> Self:
-        """An independent copy, for a what-if. It has no events to tell yet, and its functions are the same."""
+        """An independent copy, for a what-if. It has no events yet, and its functions are the same."""
         copy = type(self).__new__(type(self))
         handle = copy._owned(library.batching_live_engine_destroy)
         check(interruptible(library.batching_live_engine_fork, self._handle, ctypes.byref(handle)))

@@ -1,4 +1,4 @@
-"""The metrics of live traffic, told event by event: over a sliding window and since the start."""
+"""The metrics of live traffic, event by event: over a sliding window and since the start."""
 
 import ctypes
 from collections.abc import Sequence
@@ -53,7 +53,7 @@ class AccumulatorState:
 class Accumulator(Handle):
     """Measures live traffic, in memory that is fixed when it is made.
 
-    It is told the events of requests as they happen; those of different requests in any order, those of one request in
+    It takes the events of requests as they happen; those of different requests in any order, those of one request in
     order of time. A request is measured when it finishes, by the definitions of `measure` in vLLM's convention: each
     event with tokens is one of its token times. One that fails is counted, and measured in nothing else.
 
@@ -143,7 +143,7 @@ class Accumulator(Handle):
         event: npt.ArrayLike | None = None,
         value: npt.ArrayLike | None = None,
     ) -> None:
-        """Many events, as if told one after the other.
+        """Many events, as if given one after the other.
 
         Args:
             request: the id of each event's request.
@@ -191,7 +191,7 @@ class Accumulator(Handle):
         duration: float | None = None,
     ) -> ServingMetrics:
         """The metrics of the requests that ended: the very ones that `measure` gives. Those in flight are in no figure:
-        tell `failed` of each once no answer will come, as when a run is cut short.
+        call `failed` for each once no answer will come, as when a run is cut short.
 
         Args:
             scope: "start": of all since the start. "window": of those that ended in the sliding window.
@@ -211,7 +211,7 @@ class Accumulator(Handle):
         return measured(calculate, "vllm", wanted, self._slo)
 
     def merge(self, other: "Accumulator") -> None:
-        """Add what `other` was told, which stays as it is: any split of requests, merged in any order, gives what one
+        """Add the events of `other`, which stays as it is: any split of requests, merged in any order, gives what one
         accumulator would.
 
         Raises:
@@ -243,7 +243,7 @@ class Accumulator(Handle):
         return self
 
     def _read_slo(self) -> SLO:
-        """The objectives: the library tells only which there are, and no figure needs more."""
+        """The objectives: the library says only which there are, and no figure needs more."""
         metrics = initialised(structs.batching_serving_metrics)
         check(library.batching_accumulator_measure(self._handle, 0, None, ctypes.byref(metrics)))
         names = ("ttft", "tpot", "itl", "e2e")
@@ -273,7 +273,7 @@ class Accumulator(Handle):
             check(text(self._handle, *labels, longest, None, 0, ctypes.byref(needed)))
             buffer = ctypes.create_string_buffer(needed.value)
             status = text(self._handle, *labels, longest, buffer, needed.value, None)
-            # Another thread may have told it more since it was asked.
+            # Another thread may have added events since it was asked.
             if status != constants.BATCHING_ERROR_CAPACITY:
                 check(status)
                 return buffer.value.decode()

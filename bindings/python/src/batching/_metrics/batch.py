@@ -52,12 +52,12 @@ class _DisplayedMetrics(DisplayedDict):
 
 
 def throughput_row(metrics: BatchMetrics) -> tuple[str, str]:
-    """How tables tell the throughput."""
+    """The throughput as tables show it."""
     return "throughput", f"{rate(metrics['throughput'])} tokens/s"
 
 
 def latency_rows(metrics: BatchMetrics) -> list[tuple[str, str]]:
-    """How tables tell the latencies."""
+    """The latencies as tables show them."""
     return [
         ("mean time to first token", seconds(metrics["avg_time_to_first_token"])),
         ("mean queue time", seconds(metrics["avg_queue_time"])),

@@ -3,7 +3,7 @@
 import ctypes
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -17,9 +17,9 @@ from batching._ffi.generated import choices, structs
 from batching._ffi.loader import library
 from batching._ffi.signals import interruptible
 
-Convention = Literal["vllm", "sglang", "aiperf"]
+Convention = choices.ConventionName
 """The tool whose definitions hold where tools differ."""
-PercentileMethod = Literal["linear", "inverse_cdf", "nearest"]
+PercentileMethod = choices.PercentileMethodName
 """How percentiles are taken: NumPy's names."""
 
 SAMPLES: Final = ("ttft", "tpot", "itl", "e2e", "queue_time", "normalized_latency")
@@ -238,7 +238,7 @@ def measured(
     wanted: Float64Array,
     limits: SLO,
 ) -> ServingMetrics:
-    """What a C function that fills batching_serving_metrics tells; it returns a status."""
+    """The metrics that a C function writes, which returns a status."""
     metrics = initialised(structs.batching_serving_metrics)
     parts = {name: _Wanted(len(wanted)) for name in SAMPLES}
     for name, part in parts.items():

@@ -24,7 +24,7 @@ def workload_caption(requests: RequestColumns) -> str:
 
 
 def settings_caption(runs: Iterable[Run]) -> str:
-    """What all of the runs were told: slots and iteration time, and whatever is not as by default."""
+    """What all of the runs are set to: slots and iteration time, and whatever is not as by default."""
     return described(shared([run.settings for run in runs]))
 
 

@@ -138,7 +138,7 @@ def _draw_curve(axes: Axes, curve: Curve, colour: str, label: str, width: float)
 
 
 def _draw_schedule(axes: Axes, run: Run, window: tuple[float, float]) -> set[str]:
-    """Draw the slots, and tell in which colours."""
+    """Draw the slots, with a legend of the colours."""
     use = slot_use(run, window)
     free = free_slots(run, use, window)
     slots = drawn_slots(run, use, free)

@@ -1,7 +1,7 @@
 """The colours of all pictures, on paper and in the report: one colour has one meaning on a page.
 
-What time and slots are used for has the colours of Okabe and Ito (2008), which the colour-blind can tell apart; runs
-have others, and are told apart by dashes and widths, too.
+What time and slots are used for has the colours of Okabe and Ito (2008), which the colour-blind can distinguish; runs
+have others, and differ in dashes and widths, too.
 """
 
 from typing import Final, NamedTuple

@@ -1,4 +1,4 @@
-"""What a run must tell to be drawn and written to files, whichever simulator made it."""
+"""What a run must have to be drawn and written to files, whichever simulator made it."""
 
 from collections.abc import Mapping
 from typing import Any, Literal, Protocol, TypeGuard
@@ -23,7 +23,7 @@ class Run(Protocol):
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        """What the simulator was told, by the names of its arguments, defaults included."""
+        """The arguments of the simulator by their names, defaults included."""
 
     @property
     def start_time(self) -> Float64Array:
@@ -96,7 +96,7 @@ class Run(Protocol):
         """When each token was there; None if the run has not kept it."""
 
     def _more_columns(self) -> dict[str, npt.NDArray[Any]]:
-        """What the simulator tells of each request beyond what all of them do."""
+        """The columns of this simulator's results that others do not have."""
 
 
 def is_run(value: object) -> TypeGuard[Run]:

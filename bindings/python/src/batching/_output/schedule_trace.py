@@ -43,7 +43,7 @@ def write_schedule_trace(result: Run, path: str | os.PathLike[str], window: Wind
     "held" in a static batch that has others to wait for. "waiting" has those that wait: "queue" from the arrival, and
     "preempted". Each slice says which request it is.
 
-    Preemptions are told apart with log_iterations and log_decisions, and so is the held time of the engine's static
+    Preemptions are shown with log_iterations and log_decisions, and so is the held time of the engine's static
     batches; without them a request stays in its slot from its first admission to its end. Simulators count slots and
     do not number them: each request takes the lowest that is free. What had not ended goes on to the end of the run.
     A request that was rejected is in the trace as an instant among the waiting requests.
@@ -256,7 +256,7 @@ def _derived_counters(running: _Stays, waiting: _Stays, window: Window | None) -
 
 
 class _Counters:
-    """Tells the values that have changed."""
+    """Writes the values that have changed."""
 
     def __init__(self) -> None:
         self._told: dict[str, int] = {}

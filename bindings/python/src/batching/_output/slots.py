@@ -249,7 +249,7 @@ def middle_window(runs: Sequence[Run], most_requests: int = 250) -> tuple[float,
 
 
 def readable_window(static: Run, continuous: Run) -> tuple[float, float]:
-    """A stretch of both runs in which static batches can be told apart: as long as four of them take on average, the
+    """A stretch of both runs in which static batches can be distinguished: as long as four of them take on average, the
     waiting between them included, from the middle of the shorter run.
     """
     shorter, longer = sorted((static.total_time, continuous.total_time))

@@ -70,13 +70,13 @@ def vllm_bench_json(
         result: what `simulate`, `simulate_static` or `simulate_continuous` returned.
         detailed: whether to add what --save-detailed adds: input_lens, output_lens, start_times, ttfts, itls,
             generated_texts (all empty), errors (the words of RequestStatus; empty for those that finished).
-        percentile_metrics: which metrics to tell, of "ttft", "tpot", "itl" and "e2el".
+        percentile_metrics: which metrics to write, of "ttft", "tpot", "itl" and "e2el".
         metric_percentiles: which percentiles of them, each in [0, 100].
         model_id: what to call the model.
         label: what to call the run.
-        request_rate: told as it is; infinity becomes "inf", as in vLLM's files.
-        burstiness: told as it is; infinity becomes "inf".
-        max_concurrency: told as it is.
+        request_rate: written as it is; infinity becomes "inf", as in vLLM's files.
+        burstiness: written as it is; infinity becomes "inf".
+        max_concurrency: written as it is.
         slo: what counts for request_goodput, which is null without.
         metadata: more fields; none may be one of those here.
         date: when the run was made. None: now; all else is the same each time.
@@ -181,7 +181,7 @@ def _json_parts(told: Mapping[str, Any]) -> Iterator[str]:
 
 
 class _Figures:
-    """What the fields tell, of the requests that were sent."""
+    """The values of the fields, of the requests that were sent."""
 
     def __init__(self, result: Run, tokens: TokenTimes | None, percentiles: Sequence[float], slo: SLO | None) -> None:
         recorded = result.recorded()

@@ -90,7 +90,7 @@ class TextbookResult(MeasuredRun, CompletedColumns):
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What the simulator was told."""
+        """The arguments of the simulator."""
         return {"batch_size": self.batch_size, "time_per_token": self.time_per_token}
 
     @property
@@ -128,7 +128,7 @@ class TextbookResult(MeasuredRun, CompletedColumns):
         return {}
 
     def recorded(self) -> RecordedRequests:
-        """The run as a serving run: what `measure` takes. Its token times are not told, so that there is no ITL."""
+        """The run as a serving run: what `measure` takes. Its token times are not known, so that there is no ITL."""
         return recorded_of(self, self.requests.prompt_length)
 
     def _token_times(self) -> TokenTimes | None:

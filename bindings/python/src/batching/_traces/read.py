@@ -4,38 +4,16 @@ one a file.
 
 import gzip
 import importlib
+import inspect
 import zlib
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 from batching._ffi.arguments import integer, shown
 from batching._ffi.errors import BatchingValueError, MissingExtraError
 from batching._ffi.float_mode import in_standard_mode
-from batching._traces.trace import TRACE_FORMATS, Progress, Trace, TraceFile
-
-# The module of formats that reads a format.
-_MODULES: Final = {
-    "azure": "csv_traces",
-    "burstgpt": "csv_traces",
-    "vidur": "csv_traces",
-    "splitwise": "csv_traces",
-    "csv": "csv_traces",
-    "parquet": "parquet",
-    "mooncake": "json_traces",
-    "bailian": "json_traces",
-    "llmservingsim": "llmservingsim",
-    "sharegpt": "sharegpt",
-    "json": "sharegpt",
-    "vllm": "bench_results",
-    "sglang": "bench_results",
-    "inference-perf": "request_records",
-    "guidellm": "request_records",
-    "aiperf": "request_records",
-    "genai-perf": "request_records",
-}
-# Those that take a count_tokens, and those whose files hold runs.
-_COUNTING: Final = frozenset({"sharegpt", "parquet", "request_records"})
-_OF_RUNS: Final = frozenset({"bench_results", "request_records"})
+from batching._traces.known_formats import READERS, TRACE_FORMATS
+from batching._traces.trace import Progress, Trace, TraceFile
 
 
 @in_standard_mode
@@ -66,7 +44,7 @@ def read_trace(
       of another clock, so that a request arrives when it is queued (queued_ts).
     - vllm, sglang, inference-perf, guidellm, aiperf, genai-perf: results with every request's details, a run each. The
       requests are those that succeeded, `recorded` has all, also where all failed, and the duration where the file
-      tells it. Of several runs in a file each has a clock of its own: `run` says which, and read_runs reads all. SGLang
+      has it. Of several runs in a file each has a clock of its own: `run` says which, and read_runs reads all. SGLang
       does not save when a request was sent: all arrive at 0.0. GenAI-Perf saves no tokens: they are those that the
       server or else count_tokens counted, or else the chunks of the answer, and none for the prompt.
     - sharegpt: with lengths in each object (as in json), or raw conversations, for which count_tokens is needed: the
@@ -137,12 +115,10 @@ def _read(
     with opened(path, progress) as source:
         try:
             known = recognised(source) if format is None else format
-            options: dict[str, Any] = {}
-            if _MODULES[known] in _COUNTING:
-                options["count_tokens"] = count_tokens
-            if _MODULES[known] in _OF_RUNS:
-                options["run"] = run
-            told: Trace | list[Trace] = _reader(known)(source, known, **options)
+            reader = _reader(known)
+            options = {"count_tokens": count_tokens, "run": run}
+            taken = {name: options[name] for name in inspect.signature(reader).parameters if name in options}
+            told: Trace | list[Trace] = reader(source, known, **taken)
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
             raise source.error(f"cannot be decompressed: {' '.join(str(error).split())}") from error
         traces = told if isinstance(told, list) else [told]
@@ -155,9 +131,11 @@ def _read(
 
 
 def _reader(known: str) -> Callable[..., Any]:
-    """The function that reads a format. Its module is imported only now, since it may need pyarrow."""
+    """The function that reads a format; it takes the file, the format, and those of read_trace's options that it needs.
+    Its module is imported only now, since it may need pyarrow.
+    """
     try:
-        module = importlib.import_module(f"batching._traces.formats.{_MODULES[known]}")
+        module = importlib.import_module(f"batching._traces.formats.{READERS[known]}")
     except ImportError as error:
         raise MissingExtraError("reading a trace", "pyarrow", "traces") from error
     reader: Callable[..., Any] = module.read

@@ -1,9 +1,9 @@
-"""What a trace is: its formats by name, its file, and what has been read of it."""
+"""What a trace is: its file, and what has been read of it."""
 
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import IO, Final
+from typing import IO
 
 import numpy as np
 import numpy.typing as npt
@@ -13,31 +13,10 @@ from batching._columns.recorded import RecordedRequests
 from batching._ffi.errors import BatchingError
 
 Progress = Callable[[int, int], None]
-"""Told the bytes of the file that have been read, and how many there are."""
+"""Gets the bytes of the file that have been read, and how many there are."""
 
 TraceFile = str | os.PathLike[str] | IO[bytes]
 """A path, "-" for standard input, or a file opened in binary mode."""
-
-TRACE_FORMATS: Final[Mapping[str, str]] = {
-    "azure": "Azure LLM inference trace of 2023, 2024 or 2025, CSV",
-    "burstgpt": "BurstGPT, CSV of any of its releases",
-    "vidur": "Vidur's processed traces, CSV",
-    "splitwise": "splitwise-sim's traces, CSV",
-    "mooncake": "Mooncake, JSON lines with hash ids of 512 tokens",
-    "bailian": "Bailian (Qwen), JSON lines with hash ids of 16 tokens and turns",
-    "sharegpt": "ShareGPT conversations or their lengths, JSON array or lines",
-    "llmservingsim": "LLMServingSim's workloads and measured runs, JSON lines",
-    "vllm": "vllm bench serve --save-result --save-detailed, JSON, also with --append-result",
-    "sglang": "SGLang bench_serving --output-details, JSON lines",
-    "inference-perf": "inference-perf's per_request_lifecycle_metrics.json",
-    "guidellm": "GuideLLM's benchmarks.json",
-    "aiperf": "AIPerf's profile_export.jsonl",
-    "genai-perf": "GenAI-Perf's profile_export.json",
-    "csv": "CSV with named columns",
-    "parquet": "Parquet with named columns, or with conversations as in LMSYS-Chat-1M and WildChat",
-    "json": "objects with the names of those columns, JSON array or lines",
-}
-"""The names of the formats that read_trace knows, and what each is."""
 
 
 class TraceError(BatchingError, ValueError):
@@ -54,15 +33,15 @@ class Trace:
 
     requests: RequestColumns
     """The usable rows, in the order of the file, ready to be simulated. The earliest arrives at 0.0; where the format
-    tells no arrivals, arrival_time is None."""
+    has no arrivals, arrival_time is None."""
     recorded: RecordedRequests | None
-    """Of a recorded run: what happened, also to the requests that failed. None where the file tells none."""
+    """Of a recorded run: what happened, also to the requests that failed. None where the file has none of that."""
     format: str
     """Which of TRACE_FORMATS it is."""
     skipped: Mapping[str, int]
     """How many rows are not in `requests`, for each reason. Empty if all are."""
     details: Mapping[str, npt.NDArray[np.int64]] = field(default_factory=dict)
-    """What else the format tells of each of `requests`, as int64 columns: of Bailian chat_id, parent_chat_id (-1: none)
+    """What else the format has of each of `requests`, as int64 columns: of Bailian chat_id, parent_chat_id (-1: none)
     and turn (-1: unknown). Empty for the others."""
 
     def __repr__(self) -> str:

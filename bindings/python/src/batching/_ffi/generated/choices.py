@@ -91,15 +91,15 @@ LengthsName = Literal["uniform", "lognormal", "zipf", "empirical"]
 LENGTHS_NAMES: Final[dict[str, int]] = {"uniform": 0, "lognormal": 100, "zipf": 200, "empirical": 300}
 
 ConventionName = Literal["vllm", "sglang", "aiperf"]
-"""One of the constants: `convention` of batching_serving_metrics_config."""
+"""Whose definitions hold: `convention` of batching_serving_metrics_config."""
 CONVENTION_NAMES: Final[dict[str, int]] = {"vllm": 0, "sglang": 100, "aiperf": 200}
 
 PercentileMethodName = Literal["linear", "inverse_cdf", "nearest"]
-"""One of the constants: `percentile_method` of batching_serving_metrics_config."""
+"""How percentiles are taken: `percentile_method` of batching_serving_metrics_config."""
 PERCENTILE_METHOD_NAMES: Final[dict[str, int]] = {"linear": 0, "inverse_cdf": 100, "nearest": 110}
 
 PolicyName = Literal["vllm", "static", "dynamic", "continuous", "orca"]
-"""One of the constants: `policy` of batching_engine_config."""
+"""How it schedules: `policy` of batching_engine_config."""
 POLICY_NAMES: Final[dict[str, int]] = {"vllm": 0, "static": 100, "dynamic": 110, "continuous": 200, "orca": 210}
 
 QueueOrderName = Literal["arrival", "priority", "shortest_output"]
@@ -107,17 +107,17 @@ QueueOrderName = Literal["arrival", "priority", "shortest_output"]
 QUEUE_ORDER_NAMES: Final[dict[str, int]] = {"arrival": 0, "priority": 100, "shortest_output": 200}
 
 TimeModelName = Literal["default", "constant", "affine"]
-"""One of the constants: `time_model` of batching_engine_config."""
+"""How long iterations take: `time_model` of batching_engine_config."""
 TIME_MODEL_NAMES: Final[dict[str, int]] = {"default": 0, "constant": 50, "affine": 100}
 
 FinishedReasonName = Literal["stop", "length"]
-"""One of the constants: `reason` of batching_accumulator_finished."""
+"""Why it finished: `reason` of batching_accumulator_finished."""
 FINISHED_REASON_NAMES: Final[dict[str, int]] = {"stop": 0, "length": 100}
 
 FailedReasonName = Literal["error", "abort"]
-"""One of the constants: `reason` of batching_accumulator_failed."""
+"""Why it failed: `reason` of batching_accumulator_failed."""
 FAILED_REASON_NAMES: Final[dict[str, int]] = {"error": 0, "abort": 100}
 
 AccumulatorScopeName = Literal["start", "window"]
-"""One of the constants: `scope` of batching_accumulator_measure."""
+"""Which requests are measured: `scope` of batching_accumulator_measure."""
 ACCUMULATOR_SCOPE_NAMES: Final[dict[str, int]] = {"start": 0, "window": 100}

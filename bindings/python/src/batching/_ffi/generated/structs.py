@@ -624,7 +624,7 @@ class batching_accumulator_config(VersionedStructure):
 
 
 class batching_accumulator_events(VersionedStructure):
-    """Many events, in the order in which they are told."""
+    """Many events, in the order in which they are given."""
 
     _fields_ = [
         ("struct_size", c_uint32),

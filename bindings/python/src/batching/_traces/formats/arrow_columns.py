@@ -58,7 +58,7 @@ def integers(column: Any, minimum: int, maximum: int) -> tuple[Int64Array, BoolA
 
 
 def _are_integers(column: Any) -> BoolArray:
-    """Where there is an _INTEGER. Most are digits alone, which is told faster than by a regular expression."""
+    """Where there is an _INTEGER. Most are digits alone, which is checked faster than by a regular expression."""
     is_large = pa.types.is_large_binary(column.type) or pa.types.is_large_string(column.type)
     # Seen as text even where it is none: then it is no digits.
     text = column.view(pa.large_string() if is_large else pa.string())

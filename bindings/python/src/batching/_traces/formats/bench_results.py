@@ -3,7 +3,7 @@ run, with lists of which element i belongs to request i. Appended results are on
 
 Lists: input_lens, output_lens (0 for a request that failed), ttfts and itls in seconds (an itl is the gap between two
 chunks), errors (empty: none), and of vLLM start_times, on the clock of the client, and latencies: where nothing was
-streamed they alone tell the end. SGLang saves no times of sending. `duration` is how long the run took by the clock of
+streamed they alone give the end. SGLang saves no times of sending. `duration` is how long the run took by the clock of
 the client, by which both tools divide.
 """
 
@@ -69,7 +69,7 @@ def _lists(run: Mapping[str, Any]) -> dict[str, list[Any]] | str:
     if len({len(values) for values in found.values()}) != 1:
         return UNEQUAL
     latencies = run.get("latencies")
-    # Some versions save those of the requests that succeeded alone, which cannot be told apart.
+    # Some versions save those of the requests that succeeded alone, which cannot be distinguished.
     if isinstance(latencies, list) and len(latencies) == len(found["ttfts"]):
         found["latencies"] = latencies
     return found

@@ -62,7 +62,7 @@ class Keys:
     """In seconds on the clock of the arrivals."""
     hash_ids: str | None = None
     hash_block_size: int | None = None
-    """None: as each object tells, or unknown."""
+    """None: as each object has it, or unknown."""
     details: tuple[str, ...] = ()
     recorded: tuple[str, ...] = ()
     """Those of RECORDED_TIMES that there are, in seconds on the clock of the arrivals."""

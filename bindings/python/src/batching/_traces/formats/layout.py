@@ -53,6 +53,6 @@ class Layout:
         return [name for name in own if name is not None] + list((self.recorded or {}).values())
 
     def with_dates(self) -> "Layout":
-        """The same where the arrivals are dates. What is told in seconds is of no use beside them."""
+        """The same where the arrivals are dates. What is in seconds is of no use beside them."""
         dated = None if self.arrival is None else Arrival(self.arrival.name, None)
         return replace(self, arrival=dated, recorded=None, generated=None, was_sent=None, abort_time=None)

@@ -71,7 +71,7 @@ _MOMENTS: Final = (
     "date",
 )
 _UNITS: Final = {"s": NANOSECONDS, "sec": NANOSECONDS, "seconds": NANOSECONDS, "ms": 10**6, "us": 10**3, "ns": 1}
-# Nanoseconds in a unit; None: seconds or dates, as the values tell. The start of a request is its arrival only where
+# Nanoseconds in a unit; None: seconds or dates, by their values. The start of a request is its arrival only where
 # nothing else is: beside an arrival it is a time of a recording.
 ARRIVAL_NAMES: Final[dict[str, int | None]] = {
     name if unit is None else f"{name}_{unit}": None if unit is None else _UNITS[unit]
@@ -79,7 +79,7 @@ ARRIVAL_NAMES: Final[dict[str, int | None]] = {
     for unit in (None, *_UNITS)
 }
 
-# Words of a name that tells a moment, unless another says that it is a length of time, or not the beginning.
+# Words in the name of a moment, unless another says that it is a length of time, or not the beginning.
 _OF_MOMENTS: Final = frozenset({"time", "times", "timestamp", "timestamps", "datetime", "date", "ts", "at", "when"})
 _OF_OTHERS: Final = frozenset(
     [
@@ -156,7 +156,7 @@ def no_arrivals(source: Source, names: Iterable[str], used: Iterable[str], dates
 
 def layout_of(names: Iterable[str]) -> tuple[Layout | None, dict[str, str]]:
     """The layout of columns of these names, in normal form, or None if none has the output length; and what each
-    normal name is called in the file. An arrival whose name tells no unit is taken for seconds.
+    normal name is called in the file. An arrival whose name has no unit is taken for seconds.
 
     Of two names for the same thing the first of the lists above counts.
     """
@@ -168,7 +168,7 @@ def layout_of(names: Iterable[str]) -> tuple[Layout | None, dict[str, str]]:
         return None, actual
     moment = arrival_name(actual)
     arrival = None if moment is None else Arrival(moment, ARRIVAL_NAMES[moment] or NANOSECONDS)
-    # Other times are seconds: of no use beside arrivals that are told otherwise.
+    # Other times are seconds: of no use beside arrivals of another kind.
     in_seconds = arrival is None or arrival.per_unit == NANOSECONDS
     is_recorded = in_seconds and "end_time" in actual
     # Of what write_results writes.

@@ -8,7 +8,7 @@ from batching._traces.formats.csv_text import header_of
 from batching._traces.formats.json_values import values
 from batching._traces.formats.named import OUTPUT_NAMES, PROMPT_NAMES, arrival_name, normal
 from batching._traces.formats.source import Source
-from batching._traces.trace import TRACE_FORMATS
+from batching._traces.known_formats import TRACE_FORMATS
 
 _PARQUET_MAGIC: Final = b"PAR1"
 _BOM: Final = b"\xef\xbb\xbf"
@@ -42,7 +42,7 @@ _KEYS: Final = (
     ("sharegpt", {"conversations"}),
     ("sharegpt", {"conversation"}),
 )
-# Keys that tell how requests are made, and none of a request.
+# Keys of how requests are made, and none of a request.
 _OF_CONFIGURATIONS: Final = frozenset(
     [
         "num_prompts",
@@ -135,7 +135,7 @@ _MAY_BE: Final[Mapping[str, Callable[[Mapping[str, Any]], bool]]] = {
 
 
 def _is_configuration(value: Mapping[str, Any]) -> bool:
-    """Whether an object that is alone in its file tells how to make requests, and is none."""
+    """Whether an object that is alone in its file says how to make requests, and is none."""
     keys = {normal(key) for key in value}
     of_requests = {*OUTPUT_NAMES, *PROMPT_NAMES, "id", "request_id", "priority", "hash_ids", "end_time"}
     return bool(keys & _OF_CONFIGURATIONS) or (arrival_name(keys) is None and not keys <= of_requests)

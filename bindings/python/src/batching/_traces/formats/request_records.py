@@ -51,7 +51,7 @@ def read(source: Source, known: str, run: int | None, count_tokens: CountTokens 
 def _runs(
     rows: Rows, source: Source, known: str, count_tokens: CountTokens | None
 ) -> Iterator[tuple[object, Iterable[Record | str]]]:
-    """The duration of each run, if it is told, and its requests."""
+    """The duration of each run, if it is known, and its requests."""
     if known == "inference-perf":
         yield None, map(_inference_perf, objects(rows, source))
     elif known == "aiperf":

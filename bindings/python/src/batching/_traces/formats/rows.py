@@ -54,7 +54,7 @@ FAILED: Final = "a failed request (recorded has it)"
 LESS_THAN_OUTPUT: Final = "max_tokens less than the output"
 BEFORE_ARRIVAL: Final = "an abort_time before the arrival"
 HASH_COUNT: Final = "hash_count"
-"""The column that tells how many hash ids each row has."""
+"""The column of how many hash ids each row has."""
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,7 @@ def _keys(source: Source) -> Keys:
     if arrival is None:
         no_arrivals(source, seen, (*RECORDED_TIMES, "abort_time"), dates)
     per_unit = (ARRIVAL_NAMES[arrival] if arrival else None) or NANOSECONDS
-    # Other times are seconds: of no use beside arrivals that are told otherwise.
+    # Other times are seconds: of no use beside arrivals of another kind.
     in_seconds = per_unit == NANOSECONDS and arrival not in dates
     return Keys(
         output=next((name for name in OUTPUT_NAMES if name in seen), "output_length"),

@@ -44,7 +44,7 @@ class Source:
         self._raw.seek(place)
 
     def report(self, *, at_end: bool = False) -> None:
-        """Tell how far it has been read. Never less than before, wherever a reader jumps to."""
+        """Report how far it has been read. Never less than before, wherever a reader jumps to."""
         if self._progress is not None:
             self._reported = self._size if at_end else max(self._reported, self._raw.tell())
             self._progress(self._reported, self._size)
@@ -72,7 +72,7 @@ def opened(file: TraceFile, progress: Progress | None) -> Iterator[Source]:
                 raw = stack.enter_context(_copy(raw))
             yield Source(name, raw, progress)
         except OSError as error:
-            # Those of reading do not tell the file.
+            # Those of reading do not name the file.
             if error.filename is None and not isinstance(error, gzip.BadGzipFile):
                 error.filename = name
             raise
