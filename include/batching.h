@@ -1484,9 +1484,9 @@ typedef struct batching_policy_decision {
  * rejected.
  *
  * Events. They are kept until batching_live_engine_poll takes them, 24 bytes each; with keep_attribution an event that
- * ends a request takes 56 more. They are in order of time; at the
- * same time in the order in which they happen. With async_scheduling the tokens of a request that is preempted, or that
- * leaves after it was, may count the token that is on its way.
+ * ends a request takes 56 more. They are in order of time; at the same time in the order in which they happen. With
+ * async_scheduling the tokens of a request that is preempted, or that leaves after it was, may count the token that is
+ * on its way.
  *
  * Output lengths. What a real server will generate is not known: submit what is expected, and correct it with
  * batching_live_engine_set_output_length as the request finishes earlier, or goes on longer. The engine knows the
@@ -1506,10 +1506,10 @@ typedef struct batching_policy_decision {
  * callbacks.
  *
  * Memory. About 200 bytes a request in flight, and what "Engine" says; with policy_callback about 100 more for each
- * that runs or waits, and with keep_attribution about 130. What was once needed is kept for later requests. KV blocks that were never in use take address
- * space only. The first estimate makes a copy, which is kept, of all of it but the prefix cache, and room to note what
- * an estimate changes in the cache: up to 84 bytes a KV block, of which only those are touched that an estimate has
- * needed.
+ * that runs or waits, and with keep_attribution about 130. What was once needed is kept for later requests. KV blocks
+ * that were never in use take address space only. The first estimate makes a copy, which is kept, of all of it but the
+ * prefix cache, and room to note what an estimate changes in the cache: up to 84 bytes a KV block, of which only those
+ * are touched that an estimate has needed.
  *
  * Handles. One thread at a time uses a handle; a call on one that is in use, be it from one of its own callbacks,
  * returns BATCHING_ERROR_BUSY, and does nothing. Different handles are independent. A call that fails for its arguments
@@ -1585,13 +1585,13 @@ batching_status batching_live_engine_advance(batching_live_engine *engine, doubl
  * has none, nor may an iteration that is under way as the log begins. And what another call does at once has none: a
  * request that waits is aborted, or one gets the length that it has. Its event tells it.
  *
- * No row is told twice. So a call that fails on its way has told what happened up to there: its rows are in the columns,
- * or with the callback, and count says how many they are. A call that fails for its arguments has written 0 in count, or
- * nothing if a struct is not understood.
+ * No row is told twice. So a call that fails on its way has told what happened up to there: its rows are in the
+ * columns, or with the callback, and count says how many they are. A call that fails for its arguments has written 0
+ * in count, or nothing if a struct is not understood.
  *
- * Errors: those of batching_live_engine_advance; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_INVALID_ARGUMENT, too, if a
- * log has an impossible capacity or include_queues. The callback of a log is called within an iteration: if it stops the
- * call, the engine can only be observed, polled and destroyed.
+ * Errors: those of batching_live_engine_advance; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_INVALID_ARGUMENT, too, if
+ * a log has an impossible capacity or include_queues. The callback of a log is called within an iteration: if it stops
+ * the call, the engine can only be observed, polled and destroyed.
  *
  * Time: as batching_simulate with the same logs.
  */
@@ -1626,8 +1626,9 @@ batching_status batching_live_engine_events_init(batching_live_engine_events *ev
 /**
  * Takes the oldest events that were not taken yet, as many as there is room for. events must not be NULL.
  *
- * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_BUSY; BATCHING_ERROR_INVALID_ARGUMENT;
- * BATCHING_ERROR_CAPACITY if the columns of attribution have fewer elements than capacity.
+ * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_BUSY;
+ * BATCHING_ERROR_INVALID_ARGUMENT; BATCHING_ERROR_CAPACITY if the columns of attribution have fewer elements than
+ * capacity.
  */
 batching_status batching_live_engine_poll(batching_live_engine *engine, batching_live_engine_events *events);
 
