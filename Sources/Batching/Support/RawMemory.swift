@@ -57,12 +57,6 @@ enum RawMemory {
         _ destination: UnsafeMutableRawPointer, _ value: UnsafeRawPointer, _ size: Int, bytes: Int, _ stride: Int
     ) {
         if bytes == 0 { return }
-        var byte = 0
-        while byte < size, value.load(fromByteOffset: byte, as: UInt8.self) == 0 { byte &+= 1 }
-        if byte == size {
-            memset(destination, 0, bytes)
-            return
-        }
         memcpy(destination, value, size)
         // What there is, is copied behind itself; from some size on no more at once than the fast caches hold.
         var filled = stride
