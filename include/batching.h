@@ -904,7 +904,7 @@ batching_status batching_load_calculate(const batching_recorded *recorded, const
  *
  * Ends of answers
  *
- *   max_tokens   What the client allows; output_length is where the answer ends. With async_scheduling (vllm) the next
+ *   max_tokens   What the client allows; output_length is where the answer ends. With async_scheduling the next
  *                batch is scheduled before it is known that the token under way is the last. So a request whose answer
  *                ends before max_tokens is in one batch more: that token counts in the budget and in the time of the
  *                batch, may take a KV block, and may preempt another request. It is in no answer. When the last token
@@ -919,7 +919,7 @@ batching_status batching_load_calculate(const batching_recorded *recorded, const
  *                tokens that it got, and with end_time when the abort took effect. It is no answer: it has failed every
  *                SLO.
  *
- * Prefix caching (vllm)
+ * Prefix caching (vllm, custom)
  *
  *   A full KV block is found again by its content, that is by all tokens from the start of the request to the end of
  *   the block. A request tells its content by hash ids, one for each hash_block_size tokens, chained: two requests have
@@ -931,7 +931,7 @@ batching_status batching_load_calculate(const batching_recorded *recorded, const
  *   finds its own again. Blocks that no request uses stay until they are needed; the least recently released goes
  *   first, a request's tail before its head.
  *
- * Asynchronous scheduling (vllm)
+ * Asynchronous scheduling (vllm, custom)
  *
  *   As vLLM's AsyncScheduler with two batches in flight, on an idealised clock: scheduling takes no time, and the
  *   device runs the batches in order. Batch k+1 is scheduled when the output of batch k-1 has been processed, and
@@ -1053,7 +1053,7 @@ typedef struct batching_engine_config {
     int32_t disable_chunked_prefill;      /**< vllm: 1: a prompt is computed in one iteration or not yet. */
     int32_t disable_reserve_full_isl; /**< vllm: 1: a request is admitted as soon as its first chunk fits, though its
                                            whole prompt may not (vLLM's scheduler_reserve_full_isl=False). */
-    int32_t async_scheduling;         /**< vllm: 1: iteration k+1 is scheduled before the output of k is known. */
+    int32_t async_scheduling;         /**< vllm, custom: 1: iteration k+1 is scheduled before the output of k is known. */
     int32_t instant_prefill;          /**< 1: prompts cost neither tokens nor time: a request decodes at once, as in a
                                            replica that gets its prefills from elsewhere. */
     double max_queue_delay;           /**< dynamic: seconds after which a batch starts though it is not full. */
@@ -1063,7 +1063,7 @@ typedef struct batching_engine_config {
     int64_t num_gpu_blocks;        /**< KV blocks, vLLM's null block included, so that one fewer can be used; from 2
                                         to BATCHING_COUNT_MAX. 0: no limit. */
     int32_t block_size;            /**< Tokens in a KV block, at most 65,536. 0: 16. */
-    int32_t enable_prefix_caching; /**< vllm: 1: blocks are found again by their content. Needs num_gpu_blocks. */
+    int32_t enable_prefix_caching; /**< vllm, custom: 1: blocks are found again by their content. Needs num_gpu_blocks. */
     double watermark;              /**< vllm: the share of num_gpu_blocks that must stay free when a request is admitted
                                         beside others, in [0, 1). */
     int32_t admit_oversized;       /**< 1: a request that can never fit is not rejected; it waits, or preempts itself,
@@ -1391,9 +1391,22 @@ batching_status batching_attribution_bands_calculate(const batching_attribution 
  * without a token or an arrival in between, counts as waiting for ever; so does one that preempts so often.
  *
  * max_num_seqs, max_num_batched_tokens, max_model_len, num_gpu_blocks, block_size, admit_oversized and instant_prefill
- * hold for a policy of your own, too; queue_order, async_scheduling and enable_prefix_caching must be 0; the other
+ * enable_prefix_caching and async_scheduling hold for a policy of your own, too; queue_order must be 0; the other
  * settings of vllm and dynamic are not looked at. The callback is asked in the order of the iterations, at most once
  * for each. A run of the same answers gives the same bytes, with logs or without.
+ *
+ * With enable_prefix_caching a waiting row that is admitted finds what the cache has of it: batching_policy_look_up
+ * tells that. Those tokens are computed with its admission, so that it can be given from 1 to N less them. It shares
+ * the KV blocks that it finds; needed are new ones for the rest, and those found that are idle, once for all rows that
+ * find them. A preempted row gives back the blocks that no other request holds. All rows of a decision find what is
+ * there when the callback is asked, before any block is taken: none finds what another computes in the same iteration,
+ * as it does with policy vllm.
+ *
+ * With async_scheduling the view shows what will be when the batch under way is over: generated_tokens counts the token
+ * on its way, but for the last of a request. Then N - C is 0: the row computes no more, keeps its slot and its blocks
+ * until that token is there, and finishes even if it is preempted. That an answer ends before its max_tokens cannot be
+ * seen: the row decodes on until then. A decision without a row is a batch of no duration, and wait_until ends with the
+ * batch under way.
  *
  * Asking costs about 40 ns beside the callback's own time, and, since the columns are kept from one iteration to the
  * next, 0.3 ns for each running request and nothing for those that wait; an answer about 3 ns for each row that it
@@ -1432,7 +1445,27 @@ typedef struct batching_policy_view {
     int64_t kv_blocks_free;              /**< KV blocks that no request holds; INT64_MAX without a limit. */
     int64_t kv_blocks_usable;            /**< KV blocks in all; INT64_MAX without a limit. */
     int64_t block_size;                  /**< Tokens in a KV block. */
+    void *prefix_cache;                  /**< For batching_policy_look_up. NULL: there is no prefix cache. */
 } batching_policy_view;
+
+/**
+ * What the prefix cache has of waiting rows.
+ *
+ *   view            as it was handed to the callback, which has not returned yet. Must not be NULL.
+ *   rows            [count] of the view, in any order.
+ *   count           at least 0.
+ *   cached_tokens   [count] written: tokens that a row need not compute if it is admitted in this iteration. They fill
+ *                   KV blocks, and are at most N - 1. 0 for a row that runs, and without enable_prefix_caching.
+ *   idle_kv_blocks  [count] NULL, or written: of the KV blocks with these tokens, those that no request holds. They
+ *                   are among kv_blocks_free until one does.
+ *
+ * Errors, with nothing written: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_INVALID_ARGUMENT if count is below 0 or a
+ * row is none of the view's.
+ *
+ * Time: O(KV blocks found).
+ */
+batching_status batching_policy_look_up(const batching_policy_view *view, const int64_t *rows, int64_t count,
+                                        int64_t *cached_tokens, int64_t *idle_kv_blocks);
 
 /**
  * What the policy decides. Everything is 0 when the callback is asked; the columns are the library's, for the callback

@@ -1770,6 +1770,12 @@ calculate_attribution_bands(const attribution_view &attribution, column<const do
  * Engine: your policy
  * ================================================================================================================ */
 
+/// What the prefix cache has of a row: see batching_policy_look_up.
+struct prefix_hit {
+    std::int64_t cached_tokens = 0;
+    std::int64_t idle_kv_blocks = 0;
+};
+
 /// batching_policy_view: what a policy of your own is shown. Its columns are valid until the policy returns.
 class policy_view {
   public:
@@ -1786,6 +1792,13 @@ class policy_view {
     std::int64_t kv_blocks_needed(std::int64_t row, std::int64_t tokens) const {
         return (told_->computed_tokens[row] + tokens + told_->block_size - 1) / told_->block_size -
                told_->kv_blocks[row];
+    }
+
+    /// What the prefix cache has of a row that waits; nothing of one that runs. Time: O(KV blocks found).
+    prefix_hit look_up(std::int64_t row) const {
+        prefix_hit hit;
+        detail::check(batching_policy_look_up(told_, &row, 1, &hit.cached_tokens, &hit.idle_kv_blocks));
+        return hit;
     }
 
   private:

@@ -467,7 +467,7 @@ FIELD(batching_attribution_bands, slowed_by_prefill, 80, double *);
 FIELD(batching_attribution_bands, preempted, 88, double *);
 FIELD(batching_attribution_bands, held_in_batch, 96, double *);
 
-SIZE(batching_policy_view, 152);
+SIZE(batching_policy_view, 160);
 FIELD(batching_policy_view, struct_size, 0, uint32_t);
 FIELD(batching_policy_view, reserved, 4, uint32_t);
 FIELD(batching_policy_view, iteration, 8, int64_t);
@@ -488,6 +488,7 @@ FIELD(batching_policy_view, max_num_batched_tokens, 120, int64_t);
 FIELD(batching_policy_view, kv_blocks_free, 128, int64_t);
 FIELD(batching_policy_view, kv_blocks_usable, 136, int64_t);
 FIELD(batching_policy_view, block_size, 144, int64_t);
+FIELD(batching_policy_view, prefix_cache, 152, void *);
 
 SIZE(batching_policy_decision, 80);
 FIELD(batching_policy_decision, struct_size, 0, uint32_t);

@@ -30,6 +30,10 @@ public struct PolicyView {
         @usableFromInline var freeKVBlocks = 0
         @usableFromInline var usableKVBlocks = 0
         @usableFromInline var blockSize: Int64 = 1
+        /// What is handed to `lookUp`; nil: there is no prefix cache.
+        var prefixes: UnsafeMutableRawPointer?
+        /// Tells what a row that waits finds: how many tokens, and how many blocks that are free.
+        var lookUp: PrefixFunction = { (_, _, _, _) in }
 
         init(_ columns: PolicyColumns) {
             request = UnsafePointer(columns.request)
@@ -49,6 +53,16 @@ public struct PolicyView {
     @inline(__always)
     init(_ contents: UnsafePointer<Contents>) {
         self.contents = contents
+    }
+
+    /// What a view is made of again to look something up; nil: there is no prefix cache.
+    package var prefixCache: UnsafeMutableRawPointer? {
+        contents.pointee.prefixes == nil ? nil : UnsafeMutableRawPointer(mutating: contents)
+    }
+
+    package init?(prefixCache: UnsafeMutableRawPointer?) {
+        guard let prefixCache else { return nil }
+        contents = UnsafePointer(prefixCache.assumingMemoryBound(to: Contents.self))
     }
 
     /// The iteration that is being scheduled: 0, 1, 2, …
@@ -100,12 +114,30 @@ public struct PolicyView {
         Int64(promptTokens[row]) &+ Int64(generatedTokens[row]) &- computedTokens[row]
     }
 
+    /// What the prefix cache has of a row that waits: the tokens that it need not compute if it is admitted in this iteration,
+    /// in full blocks, at most all but one that it knows; and how many of those blocks no request holds, so that they are
+    /// among `freeKVBlocks` until it does. Nothing for a row that runs, and without a prefix cache.
+    ///
+    /// All rows of a decision find what is there now: none finds what another will compute in the same iteration.
+    /// - Complexity: O(blocks found).
+    public func lookUp(_ row: Int) -> (cachedTokens: Int64, idleKVBlocks: Int) {
+        guard let prefixes = contents.pointee.prefixes, waitingRows.contains(row) else { return (0, 0) }
+        var (tokens, idle): (Int64, Int64) = (0, 0)
+        contents.pointee.lookUp(prefixes, row, &tokens, &idle)
+        return (tokens, Int(idle))
+    }
+
     /// KV blocks that a row needs, beyond those it holds, to compute so many tokens.
     @inlinable public func kvBlocksNeeded(_ row: Int, tokens: Int64) -> Int64 {
         let grown = computedTokens[row] &+ max(0, tokens)
         return grown / blockSize &+ (grown % blockSize > 0 ? 1 : 0) &- kvBlocks[row]
     }
 }
+
+/// Tells what the row of a view finds, from what is handed to it.
+typealias PrefixFunction = @convention(c) (
+    UnsafeMutableRawPointer, Int, UnsafeMutablePointer<Int64>, UnsafeMutablePointer<Int64>
+) -> Void
 
 /// What a custom policy decides. It is empty when the policy is asked.
 public struct PolicyDecision {

@@ -12,7 +12,7 @@ extension EngineRun where Memory: ~Copyable {
             if flight.isFollowed {
                 if Observation.isAny, flight.end > goal.time { return .timeLimit }
                 try land()
-                takeOff()
+                try takeOff()
                 isStuck = flight.futileBatches >= 4 || replica.isLivelocked
                 if isWatchOver { return .completed }
             }
@@ -34,7 +34,8 @@ extension EngineRun where Memory: ~Copyable {
                 continue
             }
             if !(limits.isLive && time.mayFail), flight.isFlying, flight.finishingCount == 0,
-                flight.firstTokenCount == 0, leavingCount == 0, replica.canCoast(besideWaiting: Policy.traits.padsBatch)
+                flight.firstTokenCount == 0, leavingCount == 0, Policy.mayCoast(replica),
+                replica.canCoast(besideWaiting: Policy.coastsBesideWaiting)
             {
                 let first = replica.iteration
                 try replica.coast(limits.quiet, time, start: &flight.deviceEnd, isAhead: true)
@@ -47,7 +48,10 @@ extension EngineRun where Memory: ~Copyable {
             }
             if let reason = try limits.reached(replica) { return reason }
             let firstAdmission = replica.admissions
-            _ = try Policy.schedule(&replica)
+            if let latest = try Policy.schedule(&replica) {
+                if let reason = try wait(until: latest) { return reason }
+                continue
+            }
             if Observation.isAny { try noteSchedule(firstAdmission: firstAdmission) }
             if Observation.isAny, time.mayFail { suspend(nil) }
             let start = max(replica.now, flight.deviceEnd)
@@ -56,6 +60,22 @@ extension EngineRun where Memory: ~Copyable {
             if replica.logsIterations { keepForLog(replica.measure(), start: start, timing.duration) }
             try dispatch(work, timing)
         }
+    }
+
+    /// The policy would rather wait than schedule a batch: until something changes, at the latest until `latest`.
+    /// - Returns: why the run ends, or stops.
+    @inline(never)
+    private mutating func wait(until latest: Nanoseconds) throws(BatchingError) -> EngineSummary.EndReason? {
+        if replica.isAttributed { replica.observer.ledger.isShortOfMemory = false }
+        let next = min(min(latest, replica.nextArrival), min(replica.aborts.nextTime, goal.time))
+        if flight.isFlying, flight.end <= next {
+            try land()
+            replica.policyRows.noteChange()
+            if isWatchOver { return .completed }
+        } else {
+            replica.now = next
+        }
+        return nil
     }
 
     /// A whole run is over, but for the batch in flight.
@@ -87,7 +107,7 @@ extension EngineRun where Memory: ~Copyable {
         let isFutile = !work.isAny && work.preemptions == 0
         flight.futileBatches = isFutile ? flight.futileBatches &+ 1 : 0
         try replica.complete(at: end)
-        if flight.isFlying { flight.isFollowed = true } else { takeOff() }
+        if flight.isFlying { flight.isFollowed = true } else { try takeOff() }
     }
 
     /// The output of the batch in flight is there.
@@ -104,6 +124,9 @@ extension EngineRun where Memory: ~Copyable {
                 try tell(flight.firstTokens.elements, flight.firstTokenCount, at: flight.end)
             }
         }
+        if replica.policyRows.isUsed, flight.finishingCount > 0 {
+            replica.removeFinishedRows(flight.finishing.elements, flight.finishingCount)
+        }
         var position = 0
         while position < flight.finishingCount {
             try replica.finish(Int(flight.finishing.elements[position]), at: flight.end, iteration: flight.number)
@@ -119,7 +142,8 @@ extension EngineRun where Memory: ~Copyable {
 
     /// The batch that was scheduled last is the one in flight.
     @inline(__always)
-    private mutating func takeOff() {
+    private mutating func takeOff() throws(BatchingError) {
+        if replica.policyRows.isUsed, replica.finishingCount > 0 { try replica.noteFinishingRows() }
         swap(&flight.finishing, &replica.finishing)
         flight.finishingCount = replica.finishingCount
         replica.finishingCount = 0

@@ -61,8 +61,10 @@ extension LiveReplica where Memory: ~Copyable {
         var goal = RunGoal(time: RunGoal.forever)
         let first = twin.pointee.run.replica.iteration
         twin.pointee.run.watched = row
-        // A model of time that asks the caller tells it how many blocks are in use.
-        twin.pointee.run.endsOnceCountable = Memory.findsPrefixes && !configuration.iterationTime.asksCaller
+        // A model of time that asks the caller tells it how many blocks are in use; a policy of the caller's may preempt
+        // though there are enough.
+        twin.pointee.run.endsOnceCountable =
+            Memory.findsPrefixes && !configuration.iterationTime.asksCaller && !twin.pointee.run.replica.settings.asksCaller
         try twin.pointee.proceed(to: goal)
         guard twin.pointee.run.endsOnceCountable, twin.pointee.rows.end.elements[row].isNaN,
             twin.pointee.run.replica.isCountable

@@ -151,7 +151,7 @@ extension Replica where Memory: ~Copyable {
     fileprivate var savedPolicyState: SavedPolicyState {
         SavedPolicyState(
             holdsUntilChange: policyRows.holdsUntilChange, waits: Int64(policyRows.waits),
-            waitsUntil: policyRows.waitsUntil, hasFinished: finishingCount > 0)
+            waitsUntil: policyRows.waitsUntil, hasFinished: finishingCount > 0 && !settings.isAsynchronous)
     }
 
     fileprivate func savedMember(_ slot: Int) -> SavedMember {

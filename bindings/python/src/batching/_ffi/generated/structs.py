@@ -396,6 +396,7 @@ class batching_policy_view(VersionedStructure):
         ("kv_blocks_free", c_int64),
         ("kv_blocks_usable", c_int64),
         ("block_size", c_int64),
+        ("prefix_cache", c_void_p),
     ]
 
 
