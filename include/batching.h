@@ -1397,16 +1397,16 @@ batching_status batching_attribution_bands_calculate(const batching_attribution 
  *
  * With enable_prefix_caching a waiting row that is admitted finds what the cache has of it: batching_policy_look_up
  * tells that. Those tokens are computed with its admission, so that it can be given from 1 to N less them. It shares
- * the KV blocks that it finds; needed are new ones for the rest, and those found that are idle, once for all rows that
- * find them. A preempted row gives back the blocks that no other request holds. All rows of a decision find what is
- * there when the callback is asked, before any block is taken: none finds what another computes in the same iteration,
- * as it does with policy vllm.
+ * the KV blocks that it finds, and needs new ones for the rest. A block is free only if no request holds it: one that is
+ * found no longer is, and one that a preempted row gives back is unless another row holds it, or finds it. All rows of a
+ * decision find what is there when the callback is asked, before any block is taken: none finds what another computes
+ * in the same iteration, as it does with policy vllm.
  *
  * With async_scheduling the view shows what will be when the batch under way is over: generated_tokens counts the token
  * on its way, but for the last of a request. Then N - C is 0: the row computes no more, keeps its slot and its blocks
  * until that token is there, and finishes even if it is preempted. That an answer ends before its max_tokens cannot be
- * seen: the row decodes on until then. A decision without a row is a batch of no duration, and wait_until ends with the
- * batch under way.
+ * seen: the row decodes on until then. A decision without a row is a batch of no duration. With wait_until none follows
+ * the batch under way: the callback is asked again when that is over, be it before that time or after it.
  *
  * Asking costs about 40 ns beside the callback's own time, and, since the columns are kept from one iteration to the
  * next, 0.3 ns for each running request and nothing for those that wait; an answer about 3 ns for each row that it
@@ -1449,23 +1449,25 @@ typedef struct batching_policy_view {
 } batching_policy_view;
 
 /**
- * What the prefix cache has of waiting rows.
+ * What the prefix cache has of rows, and what of their KV blocks they share.
  *
  *   view            as it was handed to the callback, which has not returned yet. Must not be NULL.
  *   rows            [count] of the view, in any order.
  *   count           at least 0.
- *   cached_tokens   [count] written: tokens that a row need not compute if it is admitted in this iteration. They fill
- *                   KV blocks, and are at most N - 1. 0 for a row that runs, and without enable_prefix_caching.
- *   idle_kv_blocks  [count] NULL, or written: of the KV blocks with these tokens, those that no request holds. They
- *                   are among kv_blocks_free until one does.
+ *   cached_tokens   [count] written: tokens that a waiting row need not compute if it is admitted in this iteration.
+ *                   They fill KV blocks, and are at most N - 1. 0 for a row that runs, and without
+ *                   enable_prefix_caching.
+ *   unshared_kv_blocks  [count] NULL, or written: of the KV blocks with these tokens, or of those that a running row
+ *                   holds, the ones that no other request holds. They are taken from kv_blocks_free when the row is
+ *                   admitted, and given back when it is preempted.
  *
  * Errors, with nothing written: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_INVALID_ARGUMENT if count is below 0 or a
  * row is none of the view's.
  *
- * Time: O(KV blocks found).
+ * Time: O(KV blocks found, or held).
  */
 batching_status batching_policy_look_up(const batching_policy_view *view, const int64_t *rows, int64_t count,
-                                        int64_t *cached_tokens, int64_t *idle_kv_blocks);
+                                        int64_t *cached_tokens, int64_t *unshared_kv_blocks);
 
 /**
  * What the policy decides. Everything is 0 when the callback is asked; the columns are the library's, for the callback

@@ -1773,7 +1773,7 @@ calculate_attribution_bands(const attribution_view &attribution, column<const do
 /// What the prefix cache has of a row: see batching_policy_look_up.
 struct prefix_hit {
     std::int64_t cached_tokens = 0;
-    std::int64_t idle_kv_blocks = 0;
+    std::int64_t unshared_kv_blocks = 0;
 };
 
 /// batching_policy_view: what a policy of your own is shown. Its columns are valid until the policy returns.
@@ -1797,7 +1797,7 @@ class policy_view {
     /// What the prefix cache has of a row that waits; nothing of one that runs. Time: O(KV blocks found).
     prefix_hit look_up(std::int64_t row) const {
         prefix_hit hit;
-        detail::check(batching_policy_look_up(told_, &row, 1, &hit.cached_tokens, &hit.idle_kv_blocks));
+        detail::check(batching_policy_look_up(told_, &row, 1, &hit.cached_tokens, &hit.unshared_kv_blocks));
         return hit;
     }
 

@@ -35,7 +35,7 @@ extension batching_policy_view {
 @implementation @_cdecl("batching_policy_look_up")
 public func batching_policy_look_up(
     _ view: UnsafePointer<batching_policy_view>!, _ rows: UnsafePointer<Int64>!, _ count: Int64,
-    _ cached_tokens: UnsafeMutablePointer<Int64>!, _ idle_kv_blocks: UnsafeMutablePointer<Int64>!
+    _ cached_tokens: UnsafeMutablePointer<Int64>!, _ unshared_kv_blocks: UnsafeMutablePointer<Int64>!
 ) -> batching_status {
     status { () throws(BatchingError) in
         let view = try required(view, "view")
@@ -54,9 +54,11 @@ public func batching_policy_look_up(
         }
         let shown = PolicyView(prefixCache: view.pointee.prefix_cache)
         for position in 0..<Int(count) {
-            let hit = shown?.lookUp(Int(rows[position]))
+            let row = Int(rows[position])
+            let hit = shown?.lookUp(row)
             cachedTokens[position] = hit?.cachedTokens ?? 0
-            idle_kv_blocks?[position] = Int64(hit?.idleKVBlocks ?? 0)
+            // Without a prefix cache nothing is shared.
+            unshared_kv_blocks?[position] = hit.map { Int64($0.unsharedKVBlocks) } ?? view.pointee.kv_blocks?[row] ?? 0
         }
     }
 }

@@ -32,7 +32,7 @@ public struct PolicyView {
         @usableFromInline var blockSize: Int64 = 1
         /// What is handed to `lookUp`; nil: there is no prefix cache.
         var prefixes: UnsafeMutableRawPointer?
-        /// Tells what a row that waits finds: how many tokens, and how many blocks that are free.
+        /// Tells what a row finds, and how many of its blocks it does not share.
         var lookUp: PrefixFunction = { (_, _, _, _) in }
 
         init(_ columns: PolicyColumns) {
@@ -115,16 +115,17 @@ public struct PolicyView {
     }
 
     /// What the prefix cache has of a row that waits: the tokens that it need not compute if it is admitted in this iteration,
-    /// in full blocks, at most all but one that it knows; and how many of those blocks no request holds, so that they are
-    /// among `freeKVBlocks` until it does. Nothing for a row that runs, and without a prefix cache.
+    /// in full blocks, at most all but one that it knows. And of those blocks, or of those that a row that runs holds, how
+    /// many no other request holds: they are taken from `freeKVBlocks` with its admission, or given back as it is preempted.
     ///
     /// All rows of a decision find what is there now: none finds what another will compute in the same iteration.
-    /// - Complexity: O(blocks found).
-    public func lookUp(_ row: Int) -> (cachedTokens: Int64, idleKVBlocks: Int) {
-        guard let prefixes = contents.pointee.prefixes, waitingRows.contains(row) else { return (0, 0) }
-        var (tokens, idle): (Int64, Int64) = (0, 0)
-        contents.pointee.lookUp(prefixes, row, &tokens, &idle)
-        return (tokens, Int(idle))
+    /// - Complexity: O(blocks found, or held).
+    public func lookUp(_ row: Int) -> (cachedTokens: Int64, unsharedKVBlocks: Int) {
+        guard row >= 0, row < count else { return (0, 0) }
+        guard let prefixes = contents.pointee.prefixes else { return (0, row < runningCount ? Int(kvBlocks[row]) : 0) }
+        var (tokens, unshared): (Int64, Int64) = (0, 0)
+        contents.pointee.lookUp(prefixes, row, &tokens, &unshared)
+        return (tokens, Int(unshared))
     }
 
     /// KV blocks that a row needs, beyond those it holds, to compute so many tokens.

@@ -48,6 +48,7 @@ extension EngineRun where Memory: ~Copyable {
             }
             if let reason = try limits.reached(replica) { return reason }
             let firstAdmission = replica.admissions
+            if Policy.traits.asksCaller, Memory.findsPrefixes { replica.memory.noteNewest(areKnown: !flight.isFlying) }
             if let latest = try Policy.schedule(&replica) {
                 if let reason = try wait(until: latest) { return reason }
                 continue
@@ -62,23 +63,24 @@ extension EngineRun where Memory: ~Copyable {
         }
     }
 
-    /// The policy would rather wait than schedule a batch: until something changes, at the latest until `latest`.
+    /// The policy would rather wait than schedule a batch: until the one in flight is over, since none begins before, and
+    /// then until something changes, at the latest until `latest`.
     /// - Returns: why the run ends, or stops.
     @inline(never)
     private mutating func wait(until latest: Nanoseconds) throws(BatchingError) -> EngineSummary.EndReason? {
         if replica.isAttributed { replica.observer.ledger.isShortOfMemory = false }
-        let next = min(min(latest, replica.nextArrival), min(replica.aborts.nextTime, goal.time))
-        if flight.isFlying, flight.end <= next {
-            try land()
-            replica.policyRows.noteChange()
-            if isWatchOver { return .completed }
-        } else {
-            replica.now = next
+        guard flight.isFlying else {
+            replica.now = min(min(latest, replica.nextArrival), min(replica.aborts.nextTime, goal.time))
+            return nil
         }
-        return nil
+        if flight.end > goal.time { return .timeLimit }
+        try landLast()
+        if Memory.findsPrefixes { replica.memory.settleDecodes(replica.members.elements) }
+        replica.policyRows.noteChange()
+        return isWatchOver ? .completed : nil
     }
 
-    /// A whole run is over, but for the batch in flight.
+    /// No batch follows the one in flight.
     mutating func landLast() throws(BatchingError) {
         guard flight.isFlying else { return }
         if replica.isAttributed { replica.attributeAborts(by: flight.end) }

@@ -57,6 +57,13 @@ protocol BlockMemory: ~Copyable {
     /// Makes room for this many slots.
     mutating func reserve(slots: Int) throws(BatchingError)
 
+    // Asynchronously, with a custom policy, which may wait: only where prefixes are found
+
+    /// An iteration is scheduled. Unless a batch is on its way, the newest tokens are known.
+    mutating func noteNewest(areKnown: Bool)
+    /// The last batch is there, and no other on its way: what those who decode have completed can be found.
+    mutating func settleDecodes(_ members: UnsafePointer<Member>)
+
     // For an answer of a custom policy, which is checked before anything of it is done: only where prefixes are found
 
     /// What a request that waits finds now. Nothing is watched.
@@ -90,7 +97,9 @@ protocol BlockMemory: ~Copyable {
 }
 
 extension BlockMemory where Self: ~Copyable {
-    // Where no prefixes are found, blocks need not be looked at to be counted.
+    // Where no prefixes are found, nothing is published, and blocks need not be looked at to be counted.
+    func noteNewest(areKnown: Bool) {}
+    func settleDecodes(_ members: UnsafePointer<Member>) {}
     func found(_ candidate: Candidate, tokens: Int64) -> PrefixHit { PrefixHit() }
     func countAdmission(_ candidate: Candidate, tokens: Int64) -> Int { 0 }
     func uncountAdmission(_ candidate: Candidate, tokens: Int64) {}

@@ -9,6 +9,14 @@ extension CachedBlocks {
         return PrefixHit(blocks: blocks, idle: idle)
     }
 
+    /// How many of the blocks of a member no other holds.
+    func unshared(_ slot: Int) -> Int {
+        guard let blocks = tables.elements[slot].blocks else { return 0 }
+        var unshared = 0
+        for position in 0..<Int(tables.elements[slot].count) where pool.users(blocks[position]) == 1 { unshared &+= 1 }
+        return unshared
+    }
+
     mutating func countAdmission(_ candidate: Candidate, tokens: Int64) -> Int {
         var taken = 0
         _ = forEachFound(candidate, tokens: tokens) { (pool, block) in
@@ -74,6 +82,8 @@ extension CachedBlocks {
 
 extension BlockPool {
     func isUsed(_ block: Int32) -> Bool { blocks.elements[Int(block)].isUsed }
+
+    func users(_ block: Int32) -> UInt32 { blocks.elements[Int(block)].users & ~Block.watched }
 
     /// As many users more, which are taken back before anything else is done with the pool.
     func countUser(_ block: Int32, by difference: Int32) {

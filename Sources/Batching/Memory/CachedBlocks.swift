@@ -44,6 +44,7 @@ struct CachedBlocks: BlockMemory, ~Copyable {
     private var nextToGrow: Int32 = -1
     private var nextToPublish: Int32 = -1
     private var isGrowing = false
+    private var newestAreKnown = false
 
     /// The blocks that the first of the waiting found: for which request, how many tokens, and which.
     private var watchedRequest = -1
@@ -112,7 +113,8 @@ extension CachedBlocks {
         if !isGrowing {
             isGrowing = true
             nextToGrow = firstInOrder(current, members)
-            nextToPublish = isAsynchronous ? -1 : firstInOrder(phase(missing: 1), members)
+            let isKnown = !isAsynchronous || newestAreKnown
+            nextToPublish = isKnown ? firstInOrder(phase(missing: 1), members) : -1
         }
         while nextToGrow >= 0 {
             let slot = Int(nextToGrow)
@@ -133,7 +135,18 @@ extension CachedBlocks {
     @inline(__always)
     mutating func advance() {
         isGrowing = false
+        newestAreKnown = false
         current = current == 0 ? Int(truncatingIfNeeded: blockSize.tokens) &- 1 : current &- 1
+    }
+
+    mutating func noteNewest(areKnown: Bool) { newestAreKnown = areKnown }
+
+    mutating func settleDecodes(_ members: UnsafePointer<Member>) {
+        var slot = firstInOrder(current, members)
+        while slot >= 0 {
+            publish(Int(slot), members[Int(slot)], blocks: Int(tables.elements[Int(slot)].count))
+            slot = tables.elements[Int(slot)].next
+        }
     }
 
     @inline(__always)

@@ -31,8 +31,12 @@ extension Replica where Memory: ~Copyable {
         if answer.preemptedCount > 0 { try preempt(answer, columns) }
         if Memory.findsPrefixes, sums.admitted > 0 { holdFound(answer, columns) }
         if leavesOut { leaveOut(columns) }
-        if sums.hasOthers, policyRows.catchingUp > 0 { try growCatchingUp(answer, columns) }
-        memory.growDecodes(members.elements, admittedBefore: .max)
+        if sums.hasOthers, policyRows.catchingUp > 0 {
+            setChunks(answer, columns)
+            try growRunning()
+        } else {
+            memory.growDecodes(members.elements, admittedBefore: .max)
+        }
         if sums.admitted > 0 { try admit(answer, columns) }
         answer.clearMarks(columns)
         if sums.admitted &+ answer.preemptedCount > 0 { try policyRows.move(answer, admitted: sums.admitted) }
@@ -109,18 +113,12 @@ extension Replica where Memory: ~Copyable {
         return needed
     }
 
-    /// Those scheduled who catch up get their KV blocks.
-    private mutating func growCatchingUp(_ answer: PolicyAnswer, _ columns: PolicyColumns) throws(BatchingError) {
+    /// Those scheduled who catch up compute so many tokens.
+    private mutating func setChunks(_ answer: PolicyAnswer, _ columns: PolicyColumns) {
         for position in 0..<answer.scheduledCount {
             let row = Int(answer.scheduledRow[position])
             guard row < policyRows.runningCount, columns.catchesUp[row] == 1 else { continue }
-            let slot = Int(columns.slot[row])
-            let member = members.elements[slot]
-            let tokens = answer.scheduledTokens[position]
-            let grown = member.computed &+ Int64(tokens)
-            let needed = memory.needed(from: member.computed, to: grown)
-            try memory.grow(slot, member, by: needed, from: member.computed, to: grown)
-            members.elements[slot].chunk = tokens
+            members.elements[Int(columns.slot[row])].chunk = answer.scheduledTokens[position]
         }
     }
 

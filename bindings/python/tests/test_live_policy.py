@@ -24,7 +24,7 @@ from batching import (
 from live_driver import Drive, Told
 from oracle.cases import STEP, Case, SeededSource, a_case
 from oracle.comparison import run_library, run_slow
-from oracle.policies import Style, vllm_policy
+from oracle.policies import Style, moody_policy, vllm_policy
 from oracle.simulators import nanoseconds, seconds
 from test_live_engine import COLUMNS, CorrectingDrive, resident_bytes
 
@@ -107,54 +107,6 @@ def test_vllm_as_a_policy_of_the_caller_gives_the_bits_of_the_slow_engine_in_sli
             assert_vllm_in_slices(seed)
         except Exception as error:
             raise AssertionError(f"seed {seed}: {error}") from error
-
-
-def moody_policy(seed: int) -> CustomPolicy:
-    """Does anything that is valid: what it does depends on nothing but the view, so that it can be asked twice."""
-
-    def decide(view: PolicyView, decision: PolicyDecision) -> None:
-        mood = random.Random(f"{seed} {view.iteration} {view.time} {view.count}")  # noqa: S311
-        if mood.random() < 0.15:
-            if mood.random() < 0.8:
-                decision.wait_until = view.time + mood.choice([1e-9, 0.004, 0.01, 0.0375, 0.2])
-                decision.until_change = mood.random() < 0.5
-            return
-        decision.decode_rest = mood.random() < 0.6
-        decision.until_change = decision.decode_rest and mood.random() < 0.7
-        free, budget, left = view.kv_blocks_free, view.max_num_batched_tokens, view.uncomputed_tokens.tolist()
-        running = list(range(view.running_count))
-        for row in running[:]:
-            if mood.random() < 0.04:
-                decision.preempt(row)
-                running.remove(row)
-                free += int(view.kv_blocks[row])
-        named = [row for row in running if mood.random() < 0.7 or left[row] > 1]
-        if decision.decode_rest:
-            # Room for the requests that are not named.
-            budget -= len(running)
-            free -= len(running)
-        slots = view.max_num_seqs - len(running)
-        waiting = mood.sample(range(view.running_count, view.count), view.count - view.running_count)
-        for row in named + [row for row in waiting if mood.random() < 0.7]:
-            tokens = left[row] if mood.random() < 0.7 else mood.randint(1, left[row])
-            blocks = -(-(int(view.computed_tokens[row]) + tokens) // view.block_size) - int(view.kv_blocks[row])
-            if tokens > budget or blocks > free or (row >= view.running_count and slots == 0):
-                continue
-            budget, free, slots = budget - tokens, free - blocks, slots - (row >= view.running_count)
-            decision.schedule(row, tokens)
-
-    def decide_within_limits(view: PolicyView, decision: PolicyDecision) -> None:
-        if view.max_num_batched_tokens < view.running_count or view.kv_blocks_free < view.running_count:
-            # Short of everything: the first of the running goes on alone, if it can.
-            free = view.kv_blocks_free + int(view.kv_blocks[1 : view.running_count].sum())
-            is_full = view.computed_tokens[0] == view.kv_blocks[0] * view.block_size
-            decision.preempt(range(int(free > 0 or not is_full), view.running_count))
-            if free > 0 or not is_full:
-                decision.schedule(0, 1)
-            return
-        decide(view, decision)
-
-    return decide_within_limits
 
 
 def assert_moody_in_slices(seed: int) -> dict[str, int]:

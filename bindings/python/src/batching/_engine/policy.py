@@ -49,13 +49,14 @@ def _array(pointer: Any, count: int, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
 
 
 class PrefixHits(NamedTuple):
-    """What the prefix cache has of rows, in their order."""
+    """What the prefix cache has of rows, and what of their KV blocks they share, in their order."""
 
     cached_tokens: Int64Array
     """Tokens that a row need not compute if it is admitted in this iteration: they fill KV blocks, and are fewer than
     it knows. 0 for a row that runs."""
-    idle_kv_blocks: Int64Array
-    """KV blocks with these tokens that no request holds: they are among kv_blocks_free until one does."""
+    unshared_kv_blocks: Int64Array
+    """Of the KV blocks with these tokens, or of those that a running row holds, the ones that no other request holds:
+    they are taken from kv_blocks_free when the row is admitted, and given back when it is preempted."""
 
 
 class PolicyView:
@@ -143,14 +144,14 @@ class PolicyView:
         return self.prompt_tokens.astype(np.int64) + self.generated_tokens - self.computed_tokens
 
     def look_up(self, rows: Rows) -> "PrefixHits":
-        """What the prefix cache has of rows that wait: nothing without enable_prefix_caching. All rows of a decision
+        """What the prefix cache has of rows that wait, and what of their KV blocks rows share. All rows of a decision
         find what is there now: none finds what another will compute in the same iteration.
 
         Raises:
             TypeError: rows are not integers.
             ValueError: a row is none of the view's.
 
-        Complexity: O(KV blocks found).
+        Complexity: O(KV blocks found, or held).
         """
         if self._told is _OVER:
             raise _too_late("look_up")

@@ -187,7 +187,7 @@ FUNCTIONS: Final[dict[str, Signature]] = {
         ],
     ),
     # batching_status batching_policy_look_up(const batching_policy_view *view, const int64_t *rows, int64_t count,
-    #     int64_t *cached_tokens, int64_t *idle_kv_blocks);
+    #     int64_t *cached_tokens, int64_t *unshared_kv_blocks);
     "batching_policy_look_up": Signature(
         c_int32,
         [POINTER(batching_policy_view), POINTER(c_int64), c_int64, POINTER(c_int64), POINTER(c_int64)],
