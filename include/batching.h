@@ -1053,20 +1053,21 @@ typedef struct batching_engine_config {
     int32_t disable_chunked_prefill;      /**< vllm: 1: a prompt is computed in one iteration or not yet. */
     int32_t disable_reserve_full_isl; /**< vllm: 1: a request is admitted as soon as its first chunk fits, though its
                                            whole prompt may not (vLLM's scheduler_reserve_full_isl=False). */
-    int32_t async_scheduling;         /**< vllm, custom: 1: iteration k+1 is scheduled before the output of k is known. */
-    int32_t instant_prefill;          /**< 1: prompts cost neither tokens nor time: a request decodes at once, as in a
+    int32_t async_scheduling; /**< vllm, custom: 1: iteration k+1 is scheduled before the output of k is known. */
+    int32_t instant_prefill;  /**< 1: prompts cost neither tokens nor time: a request decodes at once, as in a
                                            replica that gets its prefills from elsewhere. */
-    double max_queue_delay;           /**< dynamic: seconds after which a batch starts though it is not full. */
+    double max_queue_delay;   /**< dynamic: seconds after which a batch starts though it is not full. */
 
     /* Memory */
 
-    int64_t num_gpu_blocks;        /**< KV blocks, vLLM's null block included, so that one fewer can be used; from 2
+    int64_t num_gpu_blocks; /**< KV blocks, vLLM's null block included, so that one fewer can be used; from 2
                                         to BATCHING_COUNT_MAX. 0: no limit. */
-    int32_t block_size;            /**< Tokens in a KV block, at most 65,536. 0: 16. */
-    int32_t enable_prefix_caching; /**< vllm, custom: 1: blocks are found again by their content. Needs num_gpu_blocks. */
-    double watermark;              /**< vllm: the share of num_gpu_blocks that must stay free when a request is admitted
+    int32_t block_size;     /**< Tokens in a KV block, at most 65,536. 0: 16. */
+    int32_t
+        enable_prefix_caching; /**< vllm, custom: 1: blocks are found again by their content. Needs num_gpu_blocks. */
+    double watermark;          /**< vllm: the share of num_gpu_blocks that must stay free when a request is admitted
                                         beside others, in [0, 1). */
-    int32_t admit_oversized;       /**< 1: a request that can never fit is not rejected; it waits, or preempts itself,
+    int32_t admit_oversized;   /**< 1: a request that can never fit is not rejected; it waits, or preempts itself,
                                         for ever, as in a vLLM forced past its own start-up check. */
 
     /* Iteration time */

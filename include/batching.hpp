@@ -1783,7 +1783,8 @@ class policy_view {
 
     const ::batching_policy_view *operator->() const { return told_; }
 
-    /// Tokens that a row has yet to compute before it generates another: the most that it can be given.
+    /// Tokens that a row has yet to compute before it generates another: the most that it can be given, less what it
+    /// finds in a prefix cache. 0 with async_scheduling, while its last token is on its way.
     std::int64_t uncomputed_tokens(std::int64_t row) const {
         return std::int64_t{told_->prompt_tokens[row]} + told_->generated_tokens[row] - told_->computed_tokens[row];
     }

@@ -109,7 +109,8 @@ public struct PolicyView {
     /// The rows that wait: those preempted, the latest first, then the others in order of arrival.
     @inlinable public var waitingRows: Range<Int> { runningCount..<count }
 
-    /// Tokens of a row that it has yet to compute before it generates another: the most that it can be given.
+    /// Tokens of a row that it has yet to compute before it generates another: the most that it can be given, less what it
+    /// finds in a prefix cache. 0 asynchronously, while its last token is on its way.
     @inlinable public func uncomputedTokens(_ row: Int) -> Int64 {
         Int64(promptTokens[row]) &+ Int64(generatedTokens[row]) &- computedTokens[row]
     }

@@ -56,13 +56,14 @@ extension LiveEngineState {
         usableBlocks = isLimited ? Int64(engine.run.replica.memory.usable) : -1
         iterations = engine.run.replica.iteration + (engine.run.underWay == nil ? 0 : 1)
         preemptions = engine.run.replica.totals.preemptions
-        // A stuck engine leaves its last batch, which was empty, in flight.
-        if engine.run.flight.isFlying, engine.run.flight.end >= engine.run.clock {
+        // Where nothing happens but tokens, an iteration has been run before the clock is at its end; asynchronously another
+        // one is in flight behind it. A stuck engine leaves its last batch, which was empty, in flight.
+        if engine.run.replica.now > engine.run.clock {
+            nextIterationEnd = engine.run.replica.now.seconds
+        } else if engine.run.flight.isFlying, engine.run.flight.end >= engine.run.clock {
             nextIterationEnd = engine.run.flight.end.seconds
         } else if let end = engine.run.underWay?.timing?.end {
             nextIterationEnd = end.seconds
-        } else if engine.run.replica.now > engine.run.clock {
-            nextIterationEnd = engine.run.replica.now.seconds
         }
         isStuck = engine.run.isStuck
         events = Int64(engine.run.replica.observer.events.count)

@@ -70,6 +70,10 @@ PYTHON = {
     ("docs/guide/policies.md", "shortest_prompt_first"): (
         r"vllm +mean TTFT \d+\.\d\d s\ncustom +mean TTFT \d+\.\d\d s\n"
     ),
+    # Who came first finds fewer of its prefixes than who is sent where most is found.
+    ("docs/guide/policies.md", "longest_prefix_first"): (
+        r"vllm   [2-4]\d% found, mean TTFT \d\.\d s\ncustom [6-8]\d% found, mean TTFT \d\.\d s\n"
+    ),
     # The idle replica: one iteration of 5.5 ms and 800 prompt tokens of 28 us.
     ("docs/guide/live-engines.md", "LiveEngine(num"): (
         r"replica 1: first token after 27\.9 ms, not \d\d\d\.\d\n"
