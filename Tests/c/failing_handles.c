@@ -338,6 +338,8 @@ static batching_status load_engine(const struct choice *choice) {
     { .queue_order = BATCHING_QUEUE_PRIORITY, .short_of_blocks = true, .unordered = true }
 #define CUSTOM                                                                                                         \
     { .policy = BATCHING_POLICY_CUSTOM, .asks_for_time = true, .tells_progress = true }
+#define CUSTOM_AHEAD                                                                                                   \
+    { .policy = BATCHING_POLICY_CUSTOM, .asynchronous = 1, .caches_prefixes = 1 }
 #define DYNAMIC                                                                                                        \
     { .policy = BATCHING_POLICY_DYNAMIC }
 #define ORCA                                                                                                           \
@@ -348,8 +350,8 @@ static batching_status load_engine(const struct choice *choice) {
 #define FOR_EACH_KIND(function, prepare, call)                                                                         \
     {function, "plain", prepare, call, PLAIN}, {function, "asynchronous", prepare, call, ASYNCHRONOUS},                \
         {function, "prefix caching", prepare, call, CACHED}, {function, "by priority", prepare, call, BY_PRIORITY},    \
-        {function, "custom", prepare, call, CUSTOM}, {function, "dynamic", prepare, call, DYNAMIC},                    \
-        {function, "orca", prepare, call, ORCA}, {                                                                     \
+        {function, "custom", prepare, call, CUSTOM}, {function, "custom, ahead", prepare, call, CUSTOM_AHEAD},         \
+        {function, "dynamic", prepare, call, DYNAMIC}, {function, "orca", prepare, call, ORCA}, {                      \
         function, "attributed", prepare, call, ATTRIBUTED                                                              \
     }
 

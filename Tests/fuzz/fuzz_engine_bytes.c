@@ -126,7 +126,7 @@ static void damage(struct input *input, struct bytes *bytes) {
 
 /* Ids may be any in damaged bytes; all else adds up. */
 static int32_t decide(const batching_policy_view *view, batching_policy_decision *decision, void *user_data) {
-    require_view(view);
+    require_view(view, 1);
     input_decision(user_data, view, decision);
     return 0;
 }

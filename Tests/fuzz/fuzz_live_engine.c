@@ -20,7 +20,7 @@ static int32_t answer_time(const batching_iteration *iteration, double *seconds,
 /* Only requests in flight are shown, each once; the ids are those of input_few, and of estimates. */
 static int32_t decide(const batching_policy_view *view, batching_policy_decision *decision, void *user_data) {
     struct input *input = user_data;
-    require_view(view);
+    require_view(view, 1);
     for (int64_t row = 0; row < view->count; row++) {
         REQUIRE(view->request[row] >= -2 || view->request[row] < INT64_MIN + MOST_IDS);
         for (int64_t other = 0; other < row && other < MOST_IDS; other++) {
