@@ -99,10 +99,12 @@ setup-test: setup-run $(STAMPS)/packages-test $(STAMPS)/venv-test
 # --- The library ------------------------------------------------------------------------------------------------------
 
 # The Swift runtime goes inside, and nothing of it comes out: exports.map. `nodelete`, because the runtime keeps pointers
-# to the metadata of a library that is unloaded. Functions of the same code are one.
+# to the metadata of a library that is unloaded. Functions of the same code are one. The names of fields and cases, which
+# only Mirror and a debugger of Swift ask for, stay out: they were 127 kB.
 $(LIBRARY): $(SWIFT_SOURCES) Makefile
 	$(SWIFT) build --configuration release --product batching --scratch-path $(BUILD)/swift --disable-local-rpath \
 	    -Xswiftc -static-stdlib -Xswiftc -no-toolchain-stdlib-rpath \
+	    -Xswiftc -Xfrontend -Xswiftc -disable-reflection-metadata \
 	    -Xlinker --version-script=Sources/BatchingABI/exports.map \
 	    -Xlinker -soname=libbatching.so.$(SOVERSION) -Xlinker -z -Xlinker nodelete \
 	    -Xlinker --icf=safe

@@ -904,7 +904,7 @@ batching_status batching_load_calculate(const batching_recorded *recorded, const
  *
  * Ends of answers
  *
- *   max_tokens   What the client allows; output_length is where the answer ends. With async_scheduling (vllm) the next
+ *   max_tokens   What the client allows; output_length is where the answer ends. With async_scheduling the next
  *                batch is scheduled before it is known that the token under way is the last. So a request whose answer
  *                ends before max_tokens is in one batch more: that token counts in the budget and in the time of the
  *                batch, may take a KV block, and may preempt another request. It is in no answer. When the last token
@@ -919,7 +919,7 @@ batching_status batching_load_calculate(const batching_recorded *recorded, const
  *                tokens that it got, and with end_time when the abort took effect. It is no answer: it has failed every
  *                SLO.
  *
- * Prefix caching (vllm)
+ * Prefix caching (vllm, custom)
  *
  *   A full KV block is found again by its content, that is by all tokens from the start of the request to the end of
  *   the block. A request tells its content by hash ids, one for each hash_block_size tokens, chained: two requests have
@@ -931,7 +931,7 @@ batching_status batching_load_calculate(const batching_recorded *recorded, const
  *   finds its own again. Blocks that no request uses stay until they are needed; the least recently released goes
  *   first, a request's tail before its head.
  *
- * Asynchronous scheduling (vllm)
+ * Asynchronous scheduling (vllm, custom)
  *
  *   As vLLM's AsyncScheduler with two batches in flight, on an idealised clock: scheduling takes no time, and the
  *   device runs the batches in order. Batch k+1 is scheduled when the output of batch k-1 has been processed, and
@@ -1053,20 +1053,21 @@ typedef struct batching_engine_config {
     int32_t disable_chunked_prefill;      /**< vllm: 1: a prompt is computed in one iteration or not yet. */
     int32_t disable_reserve_full_isl; /**< vllm: 1: a request is admitted as soon as its first chunk fits, though its
                                            whole prompt may not (vLLM's scheduler_reserve_full_isl=False). */
-    int32_t async_scheduling;         /**< vllm: 1: iteration k+1 is scheduled before the output of k is known. */
-    int32_t instant_prefill;          /**< 1: prompts cost neither tokens nor time: a request decodes at once, as in a
+    int32_t async_scheduling; /**< vllm, custom: 1: iteration k+1 is scheduled before the output of k is known. */
+    int32_t instant_prefill;  /**< 1: prompts cost neither tokens nor time: a request decodes at once, as in a
                                            replica that gets its prefills from elsewhere. */
-    double max_queue_delay;           /**< dynamic: seconds after which a batch starts though it is not full. */
+    double max_queue_delay;   /**< dynamic: seconds after which a batch starts though it is not full. */
 
     /* Memory */
 
-    int64_t num_gpu_blocks;        /**< KV blocks, vLLM's null block included, so that one fewer can be used; from 2
+    int64_t num_gpu_blocks; /**< KV blocks, vLLM's null block included, so that one fewer can be used; from 2
                                         to BATCHING_COUNT_MAX. 0: no limit. */
-    int32_t block_size;            /**< Tokens in a KV block, at most 65,536. 0: 16. */
-    int32_t enable_prefix_caching; /**< vllm: 1: blocks are found again by their content. Needs num_gpu_blocks. */
-    double watermark;              /**< vllm: the share of num_gpu_blocks that must stay free when a request is admitted
+    int32_t block_size;     /**< Tokens in a KV block, at most 65,536. 0: 16. */
+    int32_t
+        enable_prefix_caching; /**< vllm, custom: 1: blocks are found again by their content. Needs num_gpu_blocks. */
+    double watermark;          /**< vllm: the share of num_gpu_blocks that must stay free when a request is admitted
                                         beside others, in [0, 1). */
-    int32_t admit_oversized;       /**< 1: a request that can never fit is not rejected; it waits, or preempts itself,
+    int32_t admit_oversized;   /**< 1: a request that can never fit is not rejected; it waits, or preempts itself,
                                         for ever, as in a vLLM forced past its own start-up check. */
 
     /* Iteration time */
@@ -1099,6 +1100,11 @@ typedef struct batching_engine_config {
 
     batching_policy_callback policy_callback; /**< custom: asked for each iteration. See "Engine: your policy". */
     void *policy_user_data;                   /**< For policy_callback. */
+
+    /* What else is wanted of a live engine: see there. For batching_simulate it changes nothing. */
+
+    int32_t keep_attribution; /**< 1: the event that ends a request tells the parts of its time. */
+    uint32_t reserved_2;      /**< Must be 0. */
 } batching_engine_config;
 
 batching_status batching_engine_config_init(batching_engine_config *config, uint32_t struct_size);
@@ -1282,6 +1288,10 @@ batching_status batching_decision_log_init(batching_decision_log *decision_log, 
  * all parts, and one that was rejected NaN. A time callback is asked a second time, right after the first, for each
  * iteration that has both prefill and decodes, for what it would take without prefill. As doubles, parts below 104
  * days are exact to the nanosecond.
+ *
+ * A live engine that was made with config->keep_attribution tells the same parts with the event that ends a request:
+ * see batching_live_engine_events. One that is aborted before it arrives has 0 in all parts. The parts so far of a
+ * request in flight are told by a copy, in which it is aborted: see batching_live_engine_fork.
  * ================================================================================================================ */
 
 /**
@@ -1382,9 +1392,22 @@ batching_status batching_attribution_bands_calculate(const batching_attribution 
  * without a token or an arrival in between, counts as waiting for ever; so does one that preempts so often.
  *
  * max_num_seqs, max_num_batched_tokens, max_model_len, num_gpu_blocks, block_size, admit_oversized and instant_prefill
- * hold for a policy of your own, too; queue_order, async_scheduling and enable_prefix_caching must be 0; the other
+ * enable_prefix_caching and async_scheduling hold for a policy of your own, too; queue_order must be 0; the other
  * settings of vllm and dynamic are not looked at. The callback is asked in the order of the iterations, at most once
  * for each. A run of the same answers gives the same bytes, with logs or without.
+ *
+ * With enable_prefix_caching a waiting row that is admitted finds what the cache has of it: batching_policy_look_up
+ * tells that. Those tokens are computed with its admission, so that it can be given from 1 to N less them. It shares
+ * the KV blocks that it finds, and needs new ones for the rest. A block is free only if no request holds it: one that is
+ * found no longer is, and one that a preempted row gives back is unless another row holds it, or finds it. All rows of a
+ * decision find what is there when the callback is asked, before any block is taken: none finds what another computes
+ * in the same iteration, as it does with policy vllm.
+ *
+ * With async_scheduling the view shows what will be when the batch under way is over: generated_tokens counts the token
+ * on its way, but for the last of a request. Then N - C is 0: the row computes no more, keeps its slot and its blocks
+ * until that token is there, and finishes even if it is preempted. That an answer ends before its max_tokens cannot be
+ * seen: the row decodes on until then. A decision without a row is a batch of no duration. With wait_until none follows
+ * the batch under way: the callback is asked again when that is over, be it before that time or after it.
  *
  * Asking costs about 40 ns beside the callback's own time, and, since the columns are kept from one iteration to the
  * next, 0.3 ns for each running request and nothing for those that wait; an answer about 3 ns for each row that it
@@ -1423,7 +1446,29 @@ typedef struct batching_policy_view {
     int64_t kv_blocks_free;              /**< KV blocks that no request holds; INT64_MAX without a limit. */
     int64_t kv_blocks_usable;            /**< KV blocks in all; INT64_MAX without a limit. */
     int64_t block_size;                  /**< Tokens in a KV block. */
+    void *prefix_cache;                  /**< For batching_policy_look_up. NULL: there is no prefix cache. */
 } batching_policy_view;
+
+/**
+ * What the prefix cache has of rows, and what of their KV blocks they share.
+ *
+ *   view            as it was handed to the callback, which has not returned yet. Must not be NULL.
+ *   rows            [count] of the view, in any order.
+ *   count           at least 0.
+ *   cached_tokens   [count] written: tokens that a waiting row need not compute if it is admitted in this iteration.
+ *                   They fill KV blocks, and are at most N - 1. 0 for a row that runs, and without
+ *                   enable_prefix_caching.
+ *   unshared_kv_blocks  [count] NULL, or written: of the KV blocks with these tokens, or of those that a running row
+ *                   holds, the ones that no other request holds. They are taken from kv_blocks_free when the row is
+ *                   admitted, and given back when it is preempted.
+ *
+ * Errors, with nothing written: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_INVALID_ARGUMENT if count is below 0 or a
+ * row is none of the view's.
+ *
+ * Time: O(KV blocks found, or held).
+ */
+batching_status batching_policy_look_up(const batching_policy_view *view, const int64_t *rows, int64_t count,
+                                        int64_t *cached_tokens, int64_t *unshared_kv_blocks);
 
 /**
  * What the policy decides. Everything is 0 when the callback is asked; the columns are the library's, for the callback
@@ -1474,9 +1519,10 @@ typedef struct batching_policy_decision {
  * Ids. The caller chooses the id of each request; an id is free again once its request has finished, was aborted or
  * rejected.
  *
- * Events. They are kept until batching_live_engine_poll takes them, 24 bytes each. They are in order of time; at the
- * same time in the order in which they happen. With async_scheduling the tokens of a request that is preempted, or that
- * leaves after it was, may count the token that is on its way.
+ * Events. They are kept until batching_live_engine_poll takes them, 24 bytes each; with keep_attribution an event that
+ * ends a request takes 56 more. They are in order of time; at the same time in the order in which they happen. With
+ * async_scheduling the tokens of a request that is preempted, or that leaves after it was, may count the token that is
+ * on its way.
  *
  * Output lengths. What a real server will generate is not known: submit what is expected, and correct it with
  * batching_live_engine_set_output_length as the request finishes earlier, or goes on longer. The engine knows the
@@ -1496,10 +1542,10 @@ typedef struct batching_policy_decision {
  * callbacks.
  *
  * Memory. About 200 bytes a request in flight, and what "Engine" says; with policy_callback about 100 more for each
- * that runs or waits. What was once needed is kept for later requests. KV blocks that were never in use take address
- * space only. The first estimate makes a copy, which is kept, of all of it but the prefix cache, and room to note what
- * an estimate changes in the cache: up to 84 bytes a KV block, of which only those are touched that an estimate has
- * needed.
+ * that runs or waits, and with keep_attribution about 130. What was once needed is kept for later requests. KV blocks
+ * that were never in use take address space only. The first estimate makes a copy, which is kept, of all of it but the
+ * prefix cache, and room to note what an estimate changes in the cache: up to 84 bytes a KV block, of which only those
+ * are touched that an estimate has needed.
  *
  * Handles. One thread at a time uses a handle; a call on one that is in use, be it from one of its own callbacks,
  * returns BATCHING_ERROR_BUSY, and does nothing. Different handles are independent. A call that fails for its arguments
@@ -1516,7 +1562,8 @@ typedef struct batching_live_engine batching_live_engine;
  * Makes an engine, with its clock at 0.
  *
  *   config  NULL: all defaults. Its callbacks are called by advance and estimate, for as long as the engine lives.
- *           time_limit and iteration_limit must be 0, and iteration_log, decision_log and attribution NULL.
+ *           time_limit and iteration_limit must be 0, and iteration_log, decision_log and attribution NULL: logs are
+ *           asked for by batching_live_engine_advance_logged, attribution with keep_attribution.
  *   engine  written: the new handle, for batching_live_engine_destroy. Must not be NULL.
  *
  * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_INVALID_ARGUMENT;
@@ -1574,13 +1621,13 @@ batching_status batching_live_engine_advance(batching_live_engine *engine, doubl
  * has none, nor may an iteration that is under way as the log begins. And what another call does at once has none: a
  * request that waits is aborted, or one gets the length that it has. Its event tells it.
  *
- * No row is told twice. So a call that fails on its way has told what happened up to there: its rows are in the columns,
- * or with the callback, and count says how many they are. A call that fails for its arguments has written 0 in count, or
- * nothing if a struct is not understood.
+ * No row is told twice. So a call that fails on its way has told what happened up to there: its rows are in the
+ * columns, or with the callback, and count says how many they are. A call that fails for its arguments has written 0
+ * in count, or nothing if a struct is not understood.
  *
- * Errors: those of batching_live_engine_advance; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_INVALID_ARGUMENT, too, if a
- * log has an impossible capacity or include_queues. The callback of a log is called within an iteration: if it stops the
- * call, the engine can only be observed, polled and destroyed.
+ * Errors: those of batching_live_engine_advance; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_INVALID_ARGUMENT, too, if
+ * a log has an impossible capacity or include_queues. The callback of a log is called within an iteration: if it stops
+ * the call, the engine can only be observed, polled and destroyed.
  *
  * Time: as batching_simulate with the same logs.
  */
@@ -1601,6 +1648,10 @@ typedef struct batching_live_engine_events {
                                _ABORTED or _REJECTED. */
     int32_t *tokens;      /**< [capacity] admitted, resumed: found in the prefix cache; rejected: its
                                BATCHING_REQUEST_... status; otherwise: tokens that it has generated. */
+    const batching_attribution *attribution; /**< Its columns, each at least as long, are written: of a row that tells
+                               that a request has finished or was aborted, the parts of its time, as batching_simulate
+                               writes them; NaN in any other row. NULL: not wanted, as it must be unless the engine was
+                               made with keep_attribution. */
 } batching_live_engine_events;
 
 batching_status batching_live_engine_events_init(batching_live_engine_events *events, uint32_t struct_size);
@@ -1608,7 +1659,13 @@ batching_status batching_live_engine_events_init(batching_live_engine_events *ev
 /** It has its first token. (The other events are those of batching_decision_log.) */
 #define BATCHING_EVENT_FIRST_TOKEN 450
 
-/** Takes the oldest events that were not taken yet, as many as there is room for. events must not be NULL. */
+/**
+ * Takes the oldest events that were not taken yet, as many as there is room for. events must not be NULL.
+ *
+ * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_BUSY;
+ * BATCHING_ERROR_INVALID_ARGUMENT; BATCHING_ERROR_CAPACITY if the columns of attribution have fewer elements than
+ * capacity.
+ */
 batching_status batching_live_engine_poll(batching_live_engine *engine, batching_live_engine_events *events);
 
 /**
@@ -1660,6 +1717,8 @@ typedef struct batching_live_engine_state {
     int32_t is_stuck;          /**< 1: there are requests, but nothing goes on until one arrives or leaves. */
     uint32_t reserved_2;       /**< 0. */
     int64_t events;            /**< Events that were not polled. */
+    int32_t keeps_attribution; /**< 1: it was made with keep_attribution. */
+    uint32_t reserved_3;       /**< 0. */
 } batching_live_engine_state;
 
 batching_status batching_live_engine_state_init(batching_live_engine_state *state, uint32_t struct_size);
@@ -1708,7 +1767,8 @@ batching_status batching_live_engine_fork(batching_live_engine *engine, batching
  * buffer only needed is written, and that is no error. BATCHING_ERROR_OUT_OF_MEMORY.
  *
  * Size: about 90 bytes a request in flight, 24 an event, 8 a hash id; 4 a KV block in use, and 16 one with content,
- * with prefix caching. Time: O(that).
+ * with prefix caching; with keep_attribution about 80 more a request that runs and 56 an event that ends one. Time:
+ * O(that).
  */
 batching_status batching_live_engine_save(batching_live_engine *engine, uint8_t *buffer, int64_t capacity,
                                           int64_t *needed);

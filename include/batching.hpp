@@ -26,6 +26,7 @@
 #include "batching.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -1769,6 +1770,12 @@ calculate_attribution_bands(const attribution_view &attribution, column<const do
  * Engine: your policy
  * ================================================================================================================ */
 
+/// What the prefix cache has of a row: see batching_policy_look_up.
+struct prefix_hit {
+    std::int64_t cached_tokens = 0;
+    std::int64_t unshared_kv_blocks = 0;
+};
+
 /// batching_policy_view: what a policy of your own is shown. Its columns are valid until the policy returns.
 class policy_view {
   public:
@@ -1776,7 +1783,8 @@ class policy_view {
 
     const ::batching_policy_view *operator->() const { return told_; }
 
-    /// Tokens that a row has yet to compute before it generates another: the most that it can be given.
+    /// Tokens that a row has yet to compute before it generates another: the most that it can be given, less what it
+    /// finds in a prefix cache. 0 with async_scheduling, while its last token is on its way.
     std::int64_t uncomputed_tokens(std::int64_t row) const {
         return std::int64_t{told_->prompt_tokens[row]} + told_->generated_tokens[row] - told_->computed_tokens[row];
     }
@@ -1785,6 +1793,13 @@ class policy_view {
     std::int64_t kv_blocks_needed(std::int64_t row, std::int64_t tokens) const {
         return (told_->computed_tokens[row] + tokens + told_->block_size - 1) / told_->block_size -
                told_->kv_blocks[row];
+    }
+
+    /// What the prefix cache has of a row that waits; nothing of one that runs. Time: O(KV blocks found).
+    prefix_hit look_up(std::int64_t row) const {
+        prefix_hit hit;
+        detail::check(batching_policy_look_up(told_, &row, 1, &hit.cached_tokens, &hit.unshared_kv_blocks));
+        return hit;
     }
 
   private:
@@ -1938,6 +1953,8 @@ struct live_engine_event {
     using c_struct = batching_live_engine_events;
 
     BATCHING_HPP_LIVE_ENGINE_EVENTS(BATCHING_HPP_VALUE)
+    /// Of one that has finished or was aborted, if the engine was made with keep_attribution.
+    std::optional<attribution_parts> attribution = {};
 };
 
 /// batching_live_engine_state.
@@ -2009,9 +2026,13 @@ class live_engine {
 
     /// What happened since it was last asked.
     std::vector<live_engine_event> poll() {
-        const auto count = static_cast<std::size_t>(observe().events);
+        const auto state = observe();
+        const auto count = static_cast<std::size_t>(state.events);
+        batching::attribution parts(state.keeps_attribution != 0 ? count : 0);
+        const auto attributed = static_cast<attribution_view>(parts);
         detail::initialized<batching_live_engine_events_init> told;
         told.capacity = static_cast<std::int64_t>(count);
+        told.attribution = state.keeps_attribution != 0 ? &attributed : nullptr;
 #define BATCHING_HPP_WANT(name)                                                                                        \
     std::vector<decltype(live_engine_event::name)> name##_column(count);                                               \
     told.name = name##_column.data();
@@ -2024,6 +2045,12 @@ class live_engine {
 #define BATCHING_HPP_TAKE(name) events[row].name = name##_column[row];
             BATCHING_HPP_LIVE_ENGINE_EVENTS(BATCHING_HPP_TAKE)
 #undef BATCHING_HPP_TAKE
+            if (told.attribution != nullptr && !std::isnan(parts.decode[row])) {
+                auto &own = events[row].attribution.emplace();
+#define BATCHING_HPP_TAKE(name) own.name = parts.name[row];
+                BATCHING_HPP_ATTRIBUTION(BATCHING_HPP_TAKE)
+#undef BATCHING_HPP_TAKE
+            }
         }
         return events;
     }

@@ -22,9 +22,12 @@ public func batching_attribution_bands_calculate(
 extension batching_attribution {
     static let firstSize = 72
 
-    /// The columns for a run to fill.
-    func columns(holding count: Int64) throws(BatchingError) -> AttributionColumns {
-        try checkCapacity(capacity, batching_attribution.argument, holding: count, "requests.count")
+    /// The columns to fill.
+    /// - Parameter needed: what says how many elements they must have.
+    func columns(
+        holding count: Int64, _ needed: StaticString = "requests.count"
+    ) throws(BatchingError) -> AttributionColumns {
+        try checkCapacity(capacity, batching_attribution.argument, holding: count, needed)
         return AttributionColumns(
             waitingForSlot: waiting_for_slot, waitingForMemory: waiting_for_memory, prefill: prefill, decode: decode,
             slowedByPrefill: slowed_by_prefill, preempted: preempted, heldInBatch: held_in_batch)

@@ -29,6 +29,8 @@ extension batching_engine_config {
         set(&configuration.iterationLimit, iteration_limit)
         configuration.progressCallback = progressCallback()
         set(&configuration.progressInterval, progress_interval)
+        configuration.keepsAttribution = try flag(keep_attribution, "keep_attribution")
+        guard reserved_2 == 0 else { throw .invalid("config.reserved_2", reserved_2, "must be 0") }
         return configuration
     }
 

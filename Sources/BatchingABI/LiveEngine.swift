@@ -77,9 +77,13 @@ public func batching_live_engine_poll(
     status(of: engine) { (engine: inout LiveEngine) throws(BatchingError) in
         var told = try batching_live_engine_events.read(events)
         guard told.capacity >= 0 else { throw .invalid("events.capacity", told.capacity, "must be at least 0") }
+        var attribution: AttributionColumns?
+        if let parts = told.attribution {
+            attribution = try batching_attribution.read(parts).columns(holding: told.capacity, "events.capacity")
+        }
         let columns = LiveEngineEventColumns(
             capacity: Int(told.capacity), time: told.time, request: told.request, event: told.event,
-            tokens: told.tokens)
+            tokens: told.tokens, attribution: attribution)
         told.count = Int64(try engine.poll(into: columns))
         told.remaining = Int64(engine.events)
         told.write(to: events)
@@ -185,5 +189,6 @@ extension batching_live_engine_state {
         next_iteration_end = state.nextIterationEnd
         is_stuck = state.isStuck ? 1 : 0
         events = state.events
+        keeps_attribution = state.keepsAttribution ? 1 : 0
     }
 }

@@ -28,7 +28,38 @@ extension batching_policy_view {
             priority: view.priority, tie_break: view.tieBreak, oracle_output_tokens: view.oracleOutputTokens,
             max_num_seqs: Int64(view.maxNumSeqs), max_num_batched_tokens: view.maxNumBatchedTokens,
             kv_blocks_free: Int64(view.freeKVBlocks), kv_blocks_usable: Int64(view.usableKVBlocks),
-            block_size: view.blockSize)
+            block_size: view.blockSize, prefix_cache: view.prefixCache)
+    }
+}
+
+@implementation @_cdecl("batching_policy_look_up")
+public func batching_policy_look_up(
+    _ view: UnsafePointer<batching_policy_view>!, _ rows: UnsafePointer<Int64>!, _ count: Int64,
+    _ cached_tokens: UnsafeMutablePointer<Int64>!, _ unshared_kv_blocks: UnsafeMutablePointer<Int64>!
+) -> batching_status {
+    status { () throws(BatchingError) in
+        let view = try required(view, "view")
+        guard count >= 0 else { throw .invalid("count", count, "must be at least 0") }
+        if count == 0 { return }
+        let rows = try required(rows, "rows")
+        let cachedTokens = try required(cached_tokens, "cached_tokens")
+        let known = view.pointee.count
+        for position in 0..<Int(count) {
+            let row = rows[position]
+            guard row >= 0, row < known else {
+                throw .invalid(
+                    "rows[\(position)]", row,
+                    "must be at least 0 and less than the number of rows of the view, \(known)")
+            }
+        }
+        let shown = PolicyView(prefixCache: view.pointee.prefix_cache)
+        for position in 0..<Int(count) {
+            let row = Int(rows[position])
+            let hit = shown?.lookUp(row)
+            cachedTokens[position] = hit?.cachedTokens ?? 0
+            // Without a prefix cache nothing is shared.
+            unshared_kv_blocks?[position] = hit.map { Int64($0.unsharedKVBlocks) } ?? view.pointee.kv_blocks?[row] ?? 0
+        }
     }
 }
 

@@ -170,7 +170,9 @@ private let decideLittle: batching_policy_callback = { view, decision, _ in
     guard let view, let decision else { return 1 }
     decision.pointee.decode_rest = 1
     guard view.pointee.running_count == 0, view.pointee.count > 0 else { return 0 }
-    decision.pointee.scheduled_row?[0] = 0
+    var (row, tokens): (Int64, Int64) = (0, 0)
+    guard batching_policy_look_up(view, &row, 1, &tokens, nil) == BATCHING_OK else { return 1 }
+    decision.pointee.scheduled_row?[0] = row
     decision.pointee.scheduled_tokens?[0] = 1
     decision.pointee.scheduled_count = 1
     return 0
@@ -181,10 +183,14 @@ private func choicesAndModels() -> [(Int32, Int32)] {
     (Int32(0)..<4).flatMap { choice in Choices.timeModel.map { (choice, $0) } }
 }
 
+/// Whether a policy has those choices.
+private func hasChoices(_ policy: Int32) -> Bool { policy == BATCHING_POLICY_VLLM || policy == BATCHING_POLICY_CUSTOM }
+
 private func useLiveEngine(_ few: Few, _ scratch: inout Scratch) throws(BatchingError) {
     var few = few
     let ids = try scratch.column(Few.count) { Int64($0) }
     var (iterations, decisions) = try logs(&scratch)
+    let parts = try attribution(&scratch)
     var events = batching_live_engine_events()
     _ = batching_live_engine_events_init(&events, size(batching_live_engine_events.self))
     events.capacity = Int64(Few.count)
@@ -193,12 +199,12 @@ private func useLiveEngine(_ few: Few, _ scratch: inout Scratch) throws(Batching
     var state = batching_live_engine_state()
     _ = batching_live_engine_state_init(&state, size(batching_live_engine_state.self))
     for policy in Choices.policy {
-        for (choice, model) in choicesAndModels() where policy == BATCHING_POLICY_VLLM || choice == 0 {
+        for (choice, model) in choicesAndModels() where hasChoices(policy) || choice == 0 {
             var config = batching_engine_config()
             _ = batching_engine_config_init(&config, size(batching_engine_config.self))
             (config.policy, config.max_num_seqs, config.max_num_batched_tokens) = (policy, 4, 8)
             (config.num_gpu_blocks, config.block_size) = (7, Int32(Few.blockSize))
-            if policy == BATCHING_POLICY_VLLM {
+            if hasChoices(policy) {
                 config.async_scheduling = choice & 1
                 config.enable_prefix_caching = choice >> 1 & 1
             }
@@ -209,6 +215,7 @@ private func useLiveEngine(_ few: Few, _ scratch: inout Scratch) throws(Batching
                 return 0
             }
             if policy == BATCHING_POLICY_CUSTOM { config.policy_callback = decideLittle }
+            config.keep_attribution = model == BATCHING_TIME_AFFINE ? 1 : 0
             var (engine, copy): (OpaquePointer?, OpaquePointer?)
             guard batching_live_engine_create(&config, &engine) == BATCHING_OK else { continue }
             _ = batching_live_engine_submit(engine, &few.requests, ids)
@@ -226,7 +233,10 @@ private func useLiveEngine(_ few: Few, _ scratch: inout Scratch) throws(Batching
             _ = batching_live_engine_advance_logged(engine, .infinity, 3, &iterations, &decisions)
             _ = batching_live_engine_advance(engine, .infinity, 0)
             _ = batching_live_engine_observe(engine, &state)
-            _ = batching_live_engine_poll(engine, &events)
+            withUnsafePointer(to: parts) {
+                events.attribution = config.keep_attribution == 1 ? $0 : nil
+                _ = batching_live_engine_poll(engine, &events)
+            }
             _ = batching_live_engine_destroy(engine)
             _ = batching_live_engine_destroy(copy)
         }
@@ -266,17 +276,23 @@ private func logs(_ scratch: inout Scratch) throws(BatchingError) -> (batching_i
     return (iterations, decisions)
 }
 
-private func useEngine(_ few: Few, _ scratch: inout Scratch) throws(BatchingError) {
-    var few = few
+/// Some of the parts of each request's time.
+private func attribution(_ scratch: inout Scratch) throws(BatchingError) -> batching_attribution {
     var attribution = batching_attribution()
     _ = batching_attribution_init(&attribution, size(batching_attribution.self))
     attribution.capacity = Int64(Few.count)
     attribution.waiting_for_slot = try scratch.column(Few.count) { _ in 0 }
     attribution.decode = try scratch.column(Few.count) { _ in 0 }
+    return attribution
+}
+
+private func useEngine(_ few: Few, _ scratch: inout Scratch) throws(BatchingError) {
+    var few = few
+    var attribution = try attribution(&scratch)
     var (iterations, decisions) = try logs(&scratch)
     for policy in Choices.policy {
         for order in Choices.queueOrder {
-            let kinds = order != BATCHING_QUEUE_ARRIVAL ? 1 : policy == BATCHING_POLICY_VLLM ? 4 : 2
+            let kinds = order != BATCHING_QUEUE_ARRIVAL ? 1 : hasChoices(policy) ? 4 : 2
             for (choice, model) in choicesAndModels() where choice < kinds {
                 var config = batching_engine_config()
                 _ = batching_engine_config_init(&config, size(batching_engine_config.self))
@@ -284,7 +300,7 @@ private func useEngine(_ few: Few, _ scratch: inout Scratch) throws(BatchingErro
                 (config.max_num_seqs, config.max_num_batched_tokens) = (4, 8)
                 // So few blocks that some are preempted.
                 (config.num_gpu_blocks, config.block_size) = (7, Int32(Few.blockSize))
-                if policy == BATCHING_POLICY_VLLM {
+                if hasChoices(policy) {
                     config.async_scheduling = choice & 1
                     config.enable_prefix_caching = choice >> 1 & 1
                 }

@@ -36,6 +36,35 @@ import Testing
         #expect(try Engine.simulate(Self.requests, configuration: Self.configuration(Self.makeRoom)) == expected)
     }
 
+    @Test(arguments: [false, true])
+    func `a request that was preempted finds what it had computed`(isAsynchronous: Bool) throws {
+        // A prompt of five tokens and the token that follows it fill three blocks of two; one token has to be computed.
+        var found: [Int64] = []
+        var unshared: [Int] = []
+        var configuration = Self.configuration { (view, decision) throws(BatchingError) in
+            guard view.count > 0 else { return }
+            let hit = view.lookUp(0)
+            found.append(hit.cachedTokens)
+            unshared.append(hit.unsharedKVBlocks)
+            if view.iteration == 1 {
+                decision.preempt(0)
+            } else if view.uncomputedTokens(0) > 0 {
+                decision.schedule(0, tokens: view.uncomputedTokens(0) - hit.cachedTokens)
+            }
+            #expect(view.lookUp(-1) == (0, 0))
+            #expect(view.lookUp(view.count) == (0, 0))
+        }
+        configuration.cachesPrefixes = true
+        configuration.isAsynchronous = isAsynchronous
+        let requests = [Request(id: 0, promptLength: 5, outputLength: 3, arrivalTime: 0)]
+        let result = try Engine.simulate(requests, configuration: configuration)
+        #expect(found.prefix(4) == [0, 0, 4, 0])
+        #expect(unshared.prefix(4) == [0, 3, 2, 3])
+        #expect(result.summary.prefillTokens == 5 + 2)
+        #expect(result.summary.recomputedTokens == 1)
+        #expect(result.summary.finished == 1)
+    }
+
     @Test func `what a closure throws comes out of the run`() throws {
         let stopping = Self.configuration { (_, _) throws(BatchingError) in throw .cancelled("enough") }
         #expect(throws: BatchingError.cancelled("enough")) {

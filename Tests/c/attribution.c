@@ -1,4 +1,6 @@
 /* Where the time of each request goes, through C: cases worked out by hand, and what is refused. */
+#include <stdbool.h>
+
 #include "engine_support.h"
 
 /* The columns of a run. */
@@ -224,6 +226,130 @@ static void bands_are_refused(void **state) {
                  BATCHING_ERROR_NULL_POINTER, "bands is NULL");
 }
 
+/* The rows of a live engine that end a request, by its number. */
+static void take_ends(batching_live_engine *engine, struct attributed *ended) {
+    enum { MOST_EVENTS = 32 };
+    struct attributed told;
+    double columns[7][MOST_EVENTS];
+    int64_t request[MOST_EVENTS];
+    int32_t event[MOST_EVENTS];
+    attributed_init(&told, NULL);
+    told.attribution.capacity = MOST_EVENTS;
+    double **const wanted[] = {&told.attribution.waiting_for_slot,  &told.attribution.waiting_for_memory,
+                               &told.attribution.prefill,           &told.attribution.decode,
+                               &told.attribution.slowed_by_prefill, &told.attribution.preempted,
+                               &told.attribution.held_in_batch};
+    for (int part = 0; part < 7; part++) {
+        *wanted[part] = columns[part];
+    }
+    INITIALIZED(batching_live_engine_events, events);
+    events.capacity = MOST_EVENTS;
+    events.request = request;
+    events.event = event;
+    events.attribution = &told.attribution;
+    assert_succeeds(batching_live_engine_poll(engine, &events));
+    assert_int_equal(events.remaining, 0);
+    double *const kept[] = {ended->waiting_for_slot,  ended->waiting_for_memory, ended->prefill,      ended->decode,
+                            ended->slowed_by_prefill, ended->preempted,          ended->held_in_batch};
+    for (int64_t row = 0; row < events.count; row++) {
+        const int32_t what = event[row];
+        const bool has_parts = what == BATCHING_EVENT_FINISHED || what == BATCHING_EVENT_ABORTED;
+        for (int part = 0; part < 7; part++) {
+            assert_int_equal(isnan(columns[part][row]) != 0, !has_parts);
+            if (has_parts || what == BATCHING_EVENT_REJECTED) {
+                kept[part][request[row]] = columns[part][row];
+            }
+        }
+    }
+}
+
+static batching_live_engine *live(struct engine *engine) {
+    batching_live_engine *made = NULL;
+    engine->config.keep_attribution = 1;
+    assert_succeeds(batching_live_engine_create(&engine->config, &made));
+    assert_succeeds(batching_live_engine_submit(made, &engine->requests, NULL));
+    return made;
+}
+
+/* As a_preempted_request_waits_and_recomputes, whose clock is moved in halves of an iteration. */
+static void a_live_engine_tells_the_parts_as_a_request_ends(void **state) {
+    (void)state;
+    struct engine engine;
+    struct attributed ended;
+    engine_init_short_of_memory(&engine);
+    attributed_init(&ended, NULL);
+    batching_live_engine *made = live(&engine);
+    for (double time = 0.5; time <= 6.0; time += 0.5) {
+        assert_succeeds(batching_live_engine_advance(made, time, 0));
+    }
+    take_ends(made, &ended);
+    assert_times(ended.waiting_for_slot, 0.0, 0.0);
+    assert_times(ended.prefill, 1.0, 1.0);
+    assert_times(ended.decode, 3.0, 2.0);
+    assert_times(ended.preempted, 0.0, 3.0);
+    INITIALIZED(batching_live_engine_state, now);
+    assert_succeeds(batching_live_engine_observe(made, &now));
+    assert_int_equal(now.keeps_attribution, 1);
+    assert_succeeds(batching_live_engine_destroy(made));
+}
+
+/* A static batch of two, as in a_static_batch_holds_those_that_are_done; the one that is held is aborted at 3.5, which
+ * takes effect at the end of the iteration; the one that waits at once; one that was to come has no time at all. */
+static void one_that_leaves_is_split_up_to_then(void **state) {
+    (void)state;
+    struct engine engine;
+    struct attributed ended;
+    engine_init(&engine, 4);
+    engine.config.policy = BATCHING_POLICY_STATIC;
+    engine.config.max_num_seqs = 2;
+    engine.requests.output_length = LENGTHS(5, 1, 1, 1);
+    engine.requests.arrival_time = TIMES(0.0, 0.0, 0.5, 9.0);
+    attributed_init(&ended, NULL);
+    batching_live_engine *made = live(&engine);
+    assert_succeeds(batching_live_engine_advance(made, 3.5, 0));
+    for (int64_t request = 1; request <= 3; request++) {
+        assert_succeeds(batching_live_engine_abort(made, request));
+    }
+    assert_succeeds(batching_live_engine_advance(made, INFINITY, 0));
+    take_ends(made, &ended);
+    assert_times(ended.waiting_for_slot, 0.0, 0.0, 3.0, 0.0);
+    assert_times(ended.prefill, 1.0, 1.0, 0.0, 0.0);
+    assert_times(ended.decode, 4.0, 0.0, 0.0, 0.0);
+    assert_times(ended.held_in_batch, 0.0, 3.0, 0.0, 0.0);
+    assert_succeeds(batching_live_engine_destroy(made));
+}
+
+static void attribution_that_a_live_engine_does_not_tell(void **state) {
+    (void)state;
+    struct engine engine;
+    struct attributed told, untouched;
+    engine_init_short_of_memory(&engine);
+    batching_live_engine *made = live(&engine), *plain = NULL;
+    assert_succeeds(batching_live_engine_advance(made, INFINITY, 0));
+    engine.config.keep_attribution = 0;
+    assert_succeeds(batching_live_engine_create(&engine.config, &plain));
+    attributed_init(&told, NULL);
+    INITIALIZED(batching_live_engine_events, events);
+    events.count = -7;
+    events.attribution = &told.attribution;
+    untouched = told;
+    assert_fails(batching_live_engine_poll(plain, &events), BATCHING_ERROR_INVALID_ARGUMENT,
+                 "events.attribution is given: must be NULL for an engine without keep_attribution");
+    events.capacity = ENGINE_CAPACITY + 1;
+    assert_fails(batching_live_engine_poll(made, &events), BATCHING_ERROR_CAPACITY,
+                 "attribution.capacity is 8: must be at least events.capacity, which is 9");
+    told.attribution.struct_size = untouched.attribution.struct_size = 8;
+    assert_fails(batching_live_engine_poll(made, &events), BATCHING_ERROR_STRUCT_SIZE, "attribution.struct_size is 8");
+    assert_int_equal(events.count, -7);
+    assert_memory_equal(&told, &untouched, sizeof told);
+    /* It is not asked for: the events are taken without. */
+    events.attribution = NULL;
+    assert_succeeds(batching_live_engine_poll(made, &events));
+    assert_int_equal(events.count, 8);
+    assert_succeeds(batching_live_engine_destroy(made));
+    assert_succeeds(batching_live_engine_destroy(plain));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_preempted_request_waits_and_recomputes),
@@ -232,6 +358,9 @@ int main(void) {
         cmocka_unit_test(a_run_has_columns_for_all_requests),
         cmocka_unit_test(bands_tell_the_means_of_the_parts),
         cmocka_unit_test(bands_are_refused),
+        cmocka_unit_test(a_live_engine_tells_the_parts_as_a_request_ends),
+        cmocka_unit_test(one_that_leaves_is_split_up_to_then),
+        cmocka_unit_test(attribution_that_a_live_engine_does_not_tell),
     };
     return cmocka_run_group_tests_name("attribution", tests, NULL, NULL);
 }

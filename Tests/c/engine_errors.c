@@ -183,7 +183,7 @@ static void values_that_contradict_each_other_are_named(void **state) {
                               BATCHING_POLICY_ORCA};
     for (size_t which = 0; which < sizeof others / sizeof *others; which++) {
         assert_invalid((config->enable_prefix_caching = 1, config->policy = others[which]),
-                       "enable_prefix_caching is 1: must be 0 for every policy but vllm");
+                       "enable_prefix_caching is 1: must be 0 for every policy but vllm and custom");
         /* Only vllm has a budget of tokens. */
         struct call call;
         call_reset(&call);

@@ -508,6 +508,294 @@ static void a_policy_may_wait_until_a_time_or_an_arrival(void **state) {
     assert_int_equal(engine.summary.iterations, 2);
 }
 
+/* --- With a prefix cache: two prompts of five tokens in blocks of two, of which four are the same. ------------------ */
+
+static void assert_found(const batching_policy_view *view, int64_t row, int64_t cached, int64_t unshared) {
+    int64_t cached_tokens = -1, unshared_kv_blocks = -1;
+    assert_int_equal(batching_policy_look_up(view, &row, 1, &cached_tokens, &unshared_kv_blocks), BATCHING_OK);
+    assert_int_equal(cached_tokens, cached);
+    assert_int_equal(unshared_kv_blocks, unshared);
+}
+
+static void admit_the_first(const batching_policy_view *view, batching_policy_decision *decision) {
+    assert_int_equal(view->kv_blocks_free, 8);
+    assert_found(view, 0, 0, 0);
+    assert_found(view, 1, 0, 0);
+    schedule(decision, 0, 5);
+}
+
+/* What the first has computed the second need not; both hold those blocks from then on. */
+static void admit_the_second(const batching_policy_view *view, batching_policy_decision *decision) {
+    assert_int_equal(view->kv_blocks_free, 5);
+    assert_found(view, 0, 0, 3);
+    assert_found(view, 1, 4, 0);
+    int64_t rows[2] = {1, 0}, cached[2] = {-1, -1};
+    assert_int_equal(batching_policy_look_up(view, rows, 2, cached, NULL), BATCHING_OK);
+    assert_int_equal(cached[0], 4);
+    assert_int_equal(cached[1], 0);
+    schedule(decision, 0, 1);
+    schedule(decision, 1, 1);
+}
+
+static void see_both(const batching_policy_view *view, batching_policy_decision *decision) {
+    assert_int_equal(view->running_count, 2);
+    assert_int_equal(view->kv_blocks_free, 4);
+    assert_int_equal(view->kv_blocks[1], 3);
+    assert_int_equal(view->computed_tokens[1], 5);
+    assert_found(view, 0, 0, 1);
+    assert_found(view, 1, 0, 1);
+    decision->decode_rest = 1;
+}
+
+/* The second is alone: all that it holds is its own. */
+static void see_the_second(const batching_policy_view *view, batching_policy_decision *decision) {
+    assert_int_equal(view->count, 1);
+    assert_int_equal(view->kv_blocks[0], view->iteration == 3 ? 3 : 4);
+    assert_found(view, 0, 0, view->kv_blocks[0]);
+    schedule(decision, 0, 1);
+}
+
+static void engine_init_sharing(struct engine *engine) {
+    static const int32_t prompt_length[] = {5, 5};
+    static const int32_t output_length[] = {3, 4};
+    static const int64_t hash_ids[] = {10, 11, 10, 11};
+    static const int64_t hash_offsets[] = {0, 2, 4};
+    engine_init(engine, 2);
+    engine->config.num_gpu_blocks = 9;
+    engine->config.block_size = 2;
+    engine->config.enable_prefix_caching = 1;
+    engine->requests.prompt_length = prompt_length;
+    engine->requests.output_length = output_length;
+    engine->requests.hash_ids = hash_ids;
+    engine->requests.hash_offsets = hash_offsets;
+    engine->requests.hash_block_size = 2;
+}
+
+static void a_policy_sees_what_is_cached_and_what_is_shared(void **state) {
+    (void)state;
+    struct engine engine;
+    struct script script = SCRIPT(admit_the_first, admit_the_second, see_both, see_the_second);
+    engine_init_sharing(&engine);
+    engine_follow(&engine, &script);
+    engine_run(&engine);
+    assert_times(engine.start_time, 0.0, 1.0);
+    assert_times(engine.first_token_time, 1.0, 2.0);
+    assert_times(engine.end_time, 3.0, 5.0);
+    assert_integers(engine.prefix_cached_tokens, 0, 4);
+    assert_int_equal(engine.summary.prefix_cache_queries, 10);
+    assert_int_equal(engine.summary.prefix_cache_hits, 4);
+    assert_int_equal(engine.summary.prefill_tokens, 5 + 1);
+}
+
+static void compute_what_is_cached(const batching_policy_view *view, batching_policy_decision *decision) {
+    (void)view;
+    schedule(decision, 1, 2);
+}
+
+static void tokens_that_are_cached_are_not_computed(void **state) {
+    (void)state;
+    struct engine engine;
+    struct script script = SCRIPT(admit_the_first, compute_what_is_cached);
+    engine_init_sharing(&engine);
+    engine_follow(&engine, &script);
+    assert_fails(
+        batching_simulate(&engine.config, &engine.requests, NULL, NULL), BATCHING_ERROR_INVALID_ARGUMENT,
+        "iteration 1: scheduled_tokens[0] is 2: must be between 1 and the 1 that request 1 has yet to compute");
+}
+
+/* Three prompts of 3, 3 and 6 tokens, in four blocks: the first two fill them. The third finds the first's first block, so
+ * that, preempted, the first gives back one. */
+static void admit_both(const batching_policy_view *view, batching_policy_decision *decision) {
+    (void)view;
+    schedule(decision, 0, 3);
+    schedule(decision, 1, 3);
+}
+
+static void preempt_what_is_found(const batching_policy_view *view, batching_policy_decision *decision) {
+    assert_int_equal(view->kv_blocks_free, 0);
+    assert_found(view, 0, 0, 2);
+    assert_found(view, 2, 2, 0);
+    preempt(decision, 0);
+    schedule(decision, 2, 4);
+}
+
+static void preempt_what_is_found_for_less(const batching_policy_view *view, batching_policy_decision *decision) {
+    (void)view;
+    preempt(decision, 0);
+    schedule(decision, 2, 2);
+}
+
+static void see_what_is_left(const batching_policy_view *view, batching_policy_decision *decision) {
+    assert_int_equal(view->running_count, 2);
+    assert_integers(view->request, 1, 2, 0);
+    assert_integers(view->kv_blocks, 2, 2, 0);
+    assert_int_equal(view->kv_blocks_free, 0);
+    assert_found(view, 2, 2, 0);
+    schedule(decision, 0, 1);
+}
+
+static void engine_init_short(struct engine *engine) {
+    static const int32_t prompt_length[] = {3, 3, 6};
+    static const int32_t output_length[] = {3, 2, 2};
+    static const int64_t hash_ids[] = {10, 10};
+    static const int64_t hash_offsets[] = {0, 1, 1, 2};
+    engine_init(engine, 3);
+    engine->config.num_gpu_blocks = 5;
+    engine->config.block_size = 2;
+    engine->config.enable_prefix_caching = 1;
+    engine->config.iteration_limit = 3;
+    engine->requests.prompt_length = prompt_length;
+    engine->requests.output_length = output_length;
+    engine->requests.hash_ids = hash_ids;
+    engine->requests.hash_offsets = hash_offsets;
+    engine->requests.hash_block_size = 2;
+}
+
+static void a_block_that_is_found_is_not_given_back(void **state) {
+    (void)state;
+    struct engine engine;
+    struct script script = SCRIPT(admit_both, preempt_what_is_found);
+    engine_init_short(&engine);
+    engine_follow(&engine, &script);
+    assert_fails(batching_simulate(&engine.config, &engine.requests, NULL, NULL), BATCHING_ERROR_INVALID_ARGUMENT,
+                 "iteration 1: the number of KV blocks needed is 2: must be at most the free ones, which are 1");
+    engine_init_short(&engine);
+    script = (struct script)SCRIPT(admit_both, preempt_what_is_found_for_less, see_what_is_left);
+    engine_follow(&engine, &script);
+    engine_run(&engine);
+    assert_int_equal(script.calls, 3);
+    assert_times(engine.end_time, NAN, 3.0, NAN);
+    assert_integers(engine.prefix_cached_tokens, 0, 0, 2);
+}
+
+static void look_up_what_cannot_be(const batching_policy_view *view, batching_policy_decision *decision) {
+    int64_t row = view->count, cached = 7, unshared = 7;
+    assert_fails(batching_policy_look_up(view, &row, 1, &cached, &unshared), BATCHING_ERROR_INVALID_ARGUMENT,
+                 "rows[0] is 2: must be at least 0 and less than the number of rows of the view, 2");
+    int64_t rows[2] = {0, -1};
+    assert_fails(batching_policy_look_up(view, rows, 2, &cached, &unshared), BATCHING_ERROR_INVALID_ARGUMENT,
+                 "rows[1] is -1: must be at least 0 and less than the number of rows of the view, 2");
+    row = 0;
+    assert_fails(batching_policy_look_up(view, &row, -1, &cached, &unshared), BATCHING_ERROR_INVALID_ARGUMENT,
+                 "count is -1: must be at least 0");
+    assert_fails(batching_policy_look_up(NULL, &row, 1, &cached, NULL), BATCHING_ERROR_NULL_POINTER, "view is NULL");
+    assert_fails(batching_policy_look_up(view, NULL, 1, &cached, NULL), BATCHING_ERROR_NULL_POINTER, "rows is NULL");
+    assert_fails(batching_policy_look_up(view, &row, 1, NULL, NULL), BATCHING_ERROR_NULL_POINTER,
+                 "cached_tokens is NULL");
+    assert_int_equal(cached, 7);
+    assert_int_equal(unshared, 7);
+    assert_int_equal(batching_policy_look_up(view, NULL, 0, NULL, NULL), BATCHING_OK);
+    schedule_all(view, decision);
+}
+
+static void a_row_that_is_not_there_cannot_be_looked_up(void **state) {
+    (void)state;
+    struct engine engine;
+    struct script script = SCRIPT(look_up_what_cannot_be, decode_all);
+    engine_init_sharing(&engine);
+    engine_follow(&engine, &script);
+    engine_run(&engine);
+    assert_int_equal(engine.summary.finished, 2);
+}
+
+/* Without a cache nothing is found, and each holds its blocks alone. */
+static void find_nothing(const batching_policy_view *view, batching_policy_decision *decision) {
+    for (int64_t row = 0; row < view->count; row++) {
+        assert_found(view, row, 0, view->kv_blocks[row]);
+    }
+    schedule_all(view, decision);
+}
+
+static void without_a_cache_nothing_is_found(void **state) {
+    (void)state;
+    struct engine engine;
+    struct script script = SCRIPT(find_nothing);
+    engine_init_sharing(&engine);
+    engine.config.enable_prefix_caching = 0;
+    engine_follow(&engine, &script);
+    engine_run(&engine);
+    assert_int_equal(engine.summary.finished, 2);
+}
+
+/* --- Asynchronously: a prompt of three tokens and an answer of three, each batch scheduled while the one before runs. */
+
+static void assert_tokens(const batching_policy_view *view, double time, int32_t generated, int64_t computed) {
+    assert_double_equal(view->time, time);
+    assert_int_equal(view->running_count, view->iteration > 0);
+    assert_int_equal(view->generated_tokens[0], generated);
+    assert_int_equal(view->computed_tokens[0], computed);
+}
+
+static void prefill(const batching_policy_view *view, batching_policy_decision *decision) {
+    assert_tokens(view, 0.0, 0, 0);
+    schedule(decision, 0, 3);
+}
+
+static void decode_what_is_on_its_way(const batching_policy_view *view, batching_policy_decision *decision) {
+    assert_tokens(view, 0.0, 1, 3);
+    schedule(decision, 0, 1);
+}
+
+static void decode_the_last(const batching_policy_view *view, batching_policy_decision *decision) {
+    assert_tokens(view, 1.0, 2, 4);
+    decision->decode_rest = 1;
+}
+
+/* Its third token is on its way, and nothing is computed from it. */
+static void await_the_last(const batching_policy_view *view, batching_policy_decision *decision) {
+    assert_tokens(view, 2.0, 2, 5);
+    decision->decode_rest = 1;
+}
+
+static void decode_nothing(const batching_policy_view *view, batching_policy_decision *decision) {
+    (void)view;
+    schedule(decision, 0, 1);
+}
+
+static void wait_for_the_last(const batching_policy_view *view, batching_policy_decision *decision) {
+    decision->wait_until = view->time + 100.0;
+}
+
+static void engine_init_ahead(struct engine *engine) {
+    static const int32_t prompt_length[] = {3};
+    static const int32_t output_length[] = {3};
+    engine_init(engine, 1);
+    engine->config.async_scheduling = 1;
+    engine->requests.prompt_length = prompt_length;
+    engine->requests.output_length = output_length;
+}
+
+static void a_policy_sees_the_tokens_on_their_way(void **state) {
+    (void)state;
+    struct engine engine;
+    struct script script = SCRIPT(prefill, decode_what_is_on_its_way, decode_the_last, await_the_last);
+    engine_init_ahead(&engine);
+    engine_follow(&engine, &script);
+    engine_run(&engine);
+    assert_int_equal(script.calls, 4);
+    assert_times(engine.first_token_time, 1.0);
+    assert_times(engine.end_time, 3.0);
+    assert_int_equal(engine.summary.iterations, 4);
+    assert_int_equal(engine.summary.decode_tokens, 2);
+
+    engine_init_ahead(&engine);
+    script = (struct script)SCRIPT(prefill, decode_what_is_on_its_way, decode_the_last, decode_nothing);
+    engine_follow(&engine, &script);
+    assert_fails(
+        batching_simulate(&engine.config, &engine.requests, NULL, NULL), BATCHING_ERROR_INVALID_ARGUMENT,
+        "iteration 3: scheduled_row[0] is 0: the last token of request 0 is on its way, and nothing is left to "
+        "compute");
+
+    /* It need not schedule an empty batch: the wait ends with the batch under way, and so does the run. */
+    engine_init_ahead(&engine);
+    script = (struct script)SCRIPT(prefill, decode_what_is_on_its_way, decode_the_last, wait_for_the_last);
+    engine_follow(&engine, &script);
+    engine_run(&engine);
+    assert_int_equal(script.calls, 4);
+    assert_times(engine.end_time, 3.0);
+    assert_int_equal(engine.summary.iterations, 3);
+}
+
 static void what_a_policy_of_the_callers_cannot_have_is_named(void **state) {
     (void)state;
     struct engine engine;
@@ -519,14 +807,9 @@ static void what_a_policy_of_the_callers_cannot_have_is_named(void **state) {
     assert_fails(batching_simulate(config, &engine.requests, NULL, NULL), BATCHING_ERROR_INVALID_ARGUMENT,
                  "queue_order is 100: must be 0 with policy custom, which orders the waiting requests");
     config->queue_order = 0;
-    config->async_scheduling = 1;
-    assert_fails(batching_simulate(config, &engine.requests, NULL, NULL), BATCHING_ERROR_INVALID_ARGUMENT,
-                 "async_scheduling is 1: must be 0 with policy custom");
-    config->async_scheduling = 0;
-    config->num_gpu_blocks = 9;
     config->enable_prefix_caching = 1;
     assert_fails(batching_simulate(config, &engine.requests, NULL, NULL), BATCHING_ERROR_INVALID_ARGUMENT,
-                 "enable_prefix_caching is 1: must be 0 for every policy but vllm");
+                 "enable_prefix_caching is 1: must be 0 without num_gpu_blocks");
     config->enable_prefix_caching = 0;
     config->policy_callback = NULL;
     assert_fails(batching_simulate(config, &engine.requests, NULL, NULL), BATCHING_ERROR_NULL_POINTER,
@@ -549,6 +832,12 @@ int main(void) {
         cmocka_unit_test(a_policy_that_waits_for_ever_is_stuck),
         cmocka_unit_test(a_policy_that_preempts_for_ever_is_stuck),
         cmocka_unit_test(a_policy_may_wait_until_a_time_or_an_arrival),
+        cmocka_unit_test(a_policy_sees_what_is_cached_and_what_is_shared),
+        cmocka_unit_test(tokens_that_are_cached_are_not_computed),
+        cmocka_unit_test(a_block_that_is_found_is_not_given_back),
+        cmocka_unit_test(a_row_that_is_not_there_cannot_be_looked_up),
+        cmocka_unit_test(without_a_cache_nothing_is_found),
+        cmocka_unit_test(a_policy_sees_the_tokens_on_their_way),
         cmocka_unit_test(what_a_policy_of_the_callers_cannot_have_is_named),
     };
     return cmocka_run_group_tests_name("engine_policy", tests, NULL, NULL);

@@ -212,9 +212,17 @@ static int64_t ids[REQUESTS];
 
 enum { SUBMITTED = 40 };
 
+/* That asks for attribution in another way. */
+static batching_engine_config live_config(const struct choice *choice) {
+    batching_engine_config config = some_config(choice);
+    config.attribution = NULL;
+    config.keep_attribution = choice->attributes;
+    return config;
+}
+
 /* Some run, some wait, some are to come, and some events were not polled. */
 static void make_engine(const struct choice *choice) {
-    batching_engine_config config = some_config(choice);
+    batching_engine_config config = live_config(choice);
     must(batching_live_engine_create(&config, &engine));
     for (int64_t i = 0; i < REQUESTS; i++) {
         ids[i] = 7 * i;
@@ -225,7 +233,7 @@ static void make_engine(const struct choice *choice) {
 }
 
 static batching_status engine_create(const struct choice *choice) {
-    batching_engine_config config = some_config(choice);
+    batching_engine_config config = live_config(choice);
     return batching_live_engine_create(&config, &outputs.engine);
 }
 
@@ -262,8 +270,16 @@ static batching_status advance_logged(const struct choice *choice) {
 }
 
 static batching_status poll(const struct choice *choice) {
-    (void)choice;
-    return batching_live_engine_poll(engine, &outputs.events);
+    batching_attribution attribution;
+    must(batching_attribution_init(&attribution, sizeof attribution));
+    attribution.capacity = ROWS;
+    attribution.waiting_for_slot = outputs.seconds[0];
+    attribution.waiting_for_memory = outputs.seconds[1];
+    attribution.decode = outputs.seconds[2];
+    outputs.events.attribution = choice->attributes ? &attribution : NULL;
+    const batching_status status = batching_live_engine_poll(engine, &outputs.events);
+    outputs.events.attribution = NULL;
+    return status;
 }
 
 /* One that runs or has run, by the clock; one that waits or is to come, by its index. */
@@ -322,16 +338,21 @@ static batching_status load_engine(const struct choice *choice) {
     { .queue_order = BATCHING_QUEUE_PRIORITY, .short_of_blocks = true, .unordered = true }
 #define CUSTOM                                                                                                         \
     { .policy = BATCHING_POLICY_CUSTOM, .asks_for_time = true, .tells_progress = true }
+#define CUSTOM_AHEAD                                                                                                   \
+    { .policy = BATCHING_POLICY_CUSTOM, .asynchronous = 1, .caches_prefixes = 1 }
 #define DYNAMIC                                                                                                        \
     { .policy = BATCHING_POLICY_DYNAMIC }
 #define ORCA                                                                                                           \
     { .policy = BATCHING_POLICY_ORCA, .short_of_blocks = true }
+#define ATTRIBUTED                                                                                                     \
+    { .asynchronous = 1, .short_of_blocks = true, .attributes = true }
 
 #define FOR_EACH_KIND(function, prepare, call)                                                                         \
     {function, "plain", prepare, call, PLAIN}, {function, "asynchronous", prepare, call, ASYNCHRONOUS},                \
         {function, "prefix caching", prepare, call, CACHED}, {function, "by priority", prepare, call, BY_PRIORITY},    \
-        {function, "custom", prepare, call, CUSTOM}, {function, "dynamic", prepare, call, DYNAMIC}, {                  \
-        function, "orca", prepare, call, ORCA                                                                          \
+        {function, "custom", prepare, call, CUSTOM}, {function, "custom, ahead", prepare, call, CUSTOM_AHEAD},         \
+        {function, "dynamic", prepare, call, DYNAMIC}, {function, "orca", prepare, call, ORCA}, {                      \
+        function, "attributed", prepare, call, ATTRIBUTED                                                              \
     }
 
 static const struct row live_engine_rows[] = {
@@ -353,6 +374,11 @@ static const struct row live_engine_rows[] = {
      abort_one,
      {.kind = 28, .short_of_blocks = true, .queue_order = BATCHING_QUEUE_PRIORITY}},
     {"batching_live_engine_abort", "one to come", make_full_engine, abort_one, {.kind = 300}},
+    {"batching_live_engine_abort",
+     "attributed, one that waits",
+     make_full_engine,
+     abort_one,
+     {.kind = 28, .short_of_blocks = true, .attributes = true}},
     {"batching_live_engine_abort", "prefix caching", make_full_engine, abort_one, {.kind = 28, .caches_prefixes = 1}},
     {"batching_live_engine_abort",
      "custom",

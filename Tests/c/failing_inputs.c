@@ -76,7 +76,11 @@ static int32_t take_policy(const batching_policy_view *view, batching_policy_dec
     if (view->iteration % 7 == 6 && view->running_count > 2) {
         decision->preempted_row[decision->preempted_count++] = 0;
     }
-    int64_t tokens = chosen < 0 ? 0 : view->prompt_tokens[chosen] + view->generated_tokens[chosen];
+    int64_t tokens = 0;
+    if (chosen >= 0) {
+        must(batching_policy_look_up(view, &chosen, 1, &tokens, NULL));
+        tokens = view->prompt_tokens[chosen] + view->generated_tokens[chosen] - tokens;
+    }
     if (tokens > 0 && view->running_count < 100 && tokens + view->running_count < view->max_num_batched_tokens &&
         view->kv_blocks_free > 200) {
         decision->scheduled_row[decision->scheduled_count] = chosen;

@@ -247,7 +247,7 @@ static void an_engine_that_has_failed_is_not_saved(void **state) {
 /* Where the counters stand: behind a head and the configuration. */
 enum {
     CHECKSUM_SIZE = 8,
-    COUNTERS = 24 + 119,
+    COUNTERS = 24 + 120,
     CLOCK = COUNTERS,
     NOW = COUNTERS + 8,
     ITERATION = COUNTERS + 16,

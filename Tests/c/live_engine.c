@@ -115,8 +115,8 @@ static void sizes_are_those_of_the_header(void **state) {
     (void)state;
     INITIALIZED(batching_live_engine_events, events);
     INITIALIZED(batching_live_engine_state, now);
-    assert_int_equal(events.struct_size, 64);
-    assert_int_equal(now.struct_size, 136);
+    assert_int_equal(events.struct_size, 72);
+    assert_int_equal(now.struct_size, 144);
     /* Everything else is 0. */
     now.struct_size = events.struct_size = 0;
     const batching_live_engine_state no_state = {0};
@@ -576,6 +576,8 @@ static void settings_that_a_live_engine_does_not_have(void **state) {
     REFUSED(iteration_log, &iteration_log, invalid, "config.iteration_log is given: must be NULL for a live engine");
     REFUSED(decision_log, &decision_log, invalid, "config.decision_log is given: must be NULL for a live engine");
     REFUSED(attribution, &attribution, invalid, "config.attribution is given: must be NULL for a live engine");
+    REFUSED(keep_attribution, 2, invalid, "keep_attribution is 2: must be 0 or 1");
+    REFUSED(reserved_2, 1, invalid, "config.reserved_2 is 1: must be 0");
     REFUSED(max_num_seqs, -1, invalid, "max_num_seqs is -1");
     REFUSED(policy, 7, invalid, "policy is 7");
     REFUSED(time_model, BATCHING_TIME_CALLBACK, BATCHING_ERROR_NULL_POINTER, "time_callback");

@@ -6,7 +6,7 @@
 #include "engine_support.h"
 #include "random.h"
 
-enum { REQUESTS = 3000, MOST_AT_ONCE = 16, MOST_POLLED = 7, HASH_TOKENS = 16 };
+enum { REQUESTS = 3000, MOST_AT_ONCE = 16, MOST_POLLED = 7, HASH_TOKENS = 16, PARTS = 7 };
 
 /* Requests that arrive as a Poisson process, in order, in columns of their own. */
 struct workload {
@@ -69,7 +69,23 @@ struct outcome {
     double start_time[REQUESTS], first_token_time[REQUESTS], end_time[REQUESTS];
     int32_t tokens_generated[REQUESTS], preemptions[REQUESTS], prefix_cached_tokens[REQUESTS], status[REQUESTS];
     int64_t completion_order[REQUESTS];
+    /* Only where it is asked for. */
+    double parts[PARTS * REQUESTS];
 };
+
+/* The columns of the attribution, in the order of the header. */
+static batching_attribution attribution_into(double *columns, int64_t count) {
+    INITIALIZED(batching_attribution, attribution);
+    attribution.capacity = count;
+    attribution.waiting_for_slot = columns;
+    attribution.waiting_for_memory = columns + count;
+    attribution.prefill = columns + 2 * count;
+    attribution.decode = columns + 3 * count;
+    attribution.slowed_by_prefill = columns + 4 * count;
+    attribution.preempted = columns + 5 * count;
+    attribution.held_in_batch = columns + 6 * count;
+    return attribution;
+}
 
 /* The rows of both logs, by callbacks through a few columns. */
 enum { LOG_ROWS = 100, MOST_ROWS = 1 << 20 };
@@ -181,6 +197,8 @@ static struct outcome *simulated(const batching_engine_config *given, const stru
     batching_engine_config config = *given;
     config.iteration_log = logs == NULL ? NULL : &logs->iterations;
     config.decision_log = logs == NULL ? NULL : &logs->decisions;
+    const batching_attribution attribution = attribution_into(outcome->parts, REQUESTS);
+    config.attribution = &attribution;
     INITIALIZED(batching_results, results);
     results.capacity = REQUESTS;
     results.start_time = outcome->start_time;
@@ -208,7 +226,9 @@ static int64_t index_of(int64_t name) {
 
 /* Takes all events, a few at a time. */
 static void take_events(batching_live_engine *engine, struct outcome *outcome, int64_t *completed, double *last,
-                        uint64_t *random) {
+                        uint64_t *random, bool has_parts) {
+    double parts[PARTS * MOST_POLLED];
+    const batching_attribution attribution = attribution_into(parts, MOST_POLLED);
     double time[MOST_POLLED];
     int64_t request[MOST_POLLED];
     int32_t event[MOST_POLLED], tokens[MOST_POLLED];
@@ -217,6 +237,7 @@ static void take_events(batching_live_engine *engine, struct outcome *outcome, i
     events.request = request;
     events.event = event;
     events.tokens = tokens;
+    events.attribution = has_parts ? &attribution : NULL;
     do {
         events.capacity = random_between(random, 1, MOST_POLLED);
         assert_succeeds(batching_live_engine_poll(engine, &events));
@@ -225,6 +246,13 @@ static void take_events(batching_live_engine *engine, struct outcome *outcome, i
             assert_in_range(index, 0, REQUESTS - 1);
             assert_true(time[row] >= *last);
             *last = time[row];
+            for (int part = 0; has_parts && part < PARTS; part++) {
+                const double seconds = parts[part * MOST_POLLED + row];
+                assert_int_equal(isnan(seconds) != 0, event[row] != BATCHING_EVENT_FINISHED);
+                if (event[row] == BATCHING_EVENT_FINISHED || event[row] == BATCHING_EVENT_REJECTED) {
+                    outcome->parts[part * REQUESTS + index] = seconds;
+                }
+            }
             switch (event[row]) {
             case BATCHING_EVENT_ADMITTED:
                 outcome->start_time[index] = time[row];
@@ -254,15 +282,17 @@ static void take_events(batching_live_engine *engine, struct outcome *outcome, i
 /*
  * Each slice submits a few requests, some of them long before they arrive, and moves the clock to any time up to the
  * arrival of the next: in the middle of an iteration, at the end of one, or by a number of iterations. Every call tells
- * the logs, if any are wanted.
+ * the logs, if any are wanted. All but the third tell the parts of each request's time.
  */
-static struct outcome *lived(const batching_engine_config *config, const struct workload *workload, uint64_t seed,
+static struct outcome *lived(const batching_engine_config *given, const struct workload *workload, uint64_t seed,
                              struct logs *logs) {
+    batching_engine_config config = *given;
+    config.keep_attribution = seed != 3;
     batching_iteration_log *const iterations_log = logs == NULL ? NULL : &logs->iterations;
     batching_decision_log *const decisions_log = logs == NULL ? NULL : &logs->decisions;
     struct outcome *outcome = outcome_made();
     batching_live_engine *engine = NULL;
-    assert_succeeds(batching_live_engine_create(config, &engine));
+    assert_succeeds(batching_live_engine_create(&config, &engine));
     uint64_t random = seed;
     double clock = 0.0, last = 0.0;
     int64_t completed = 0;
@@ -290,11 +320,11 @@ static struct outcome *lived(const batching_engine_config *config, const struct 
         assert_true(now.clock >= clock && now.clock <= horizon);
         clock = now.clock;
         if (random_between(&random, 0, 2) == 0) {
-            take_events(engine, outcome, &completed, &last, &random);
+            take_events(engine, outcome, &completed, &last, &random, config.keep_attribution);
         }
     }
     assert_succeeds(batching_live_engine_advance_logged(engine, INFINITY, 0, iterations_log, decisions_log));
-    take_events(engine, outcome, &completed, &last, &random);
+    take_events(engine, outcome, &completed, &last, &random, config.keep_attribution);
     assert_succeeds(batching_live_engine_destroy(engine));
     return outcome;
 }
@@ -326,6 +356,9 @@ static void assert_same_in_slices(const batching_engine_config *config, double a
         assert_doubles_equal(told->start_time, expected->start_time, REQUESTS);
         assert_doubles_equal(told->first_token_time, expected->first_token_time, REQUESTS);
         assert_doubles_equal(told->end_time, expected->end_time, REQUESTS);
+        if (seed != 3) {
+            assert_doubles_equal(told->parts, expected->parts, PARTS * REQUESTS);
+        }
         assert_memory_equal(told->status, expected->status, sizeof told->status);
         assert_memory_equal(told->tokens_generated, expected->tokens_generated, sizeof told->tokens_generated);
         assert_memory_equal(told->preemptions, expected->preemptions, sizeof told->preemptions);
@@ -492,6 +525,9 @@ static void with_a_policy_of_the_callers(void **state) {
         logs_free(told_logs);
         assert_int_equal(slices.calls, whole.calls);
         assert_int_equal(slices.hash, whole.hash);
+        if (seed != 3) {
+            assert_doubles_equal(told->parts, expected->parts, PARTS * REQUESTS);
+        }
         assert_doubles_equal(told->end_time, expected->end_time, REQUESTS);
         assert_memory_equal(told->preemptions, expected->preemptions, sizeof told->preemptions);
         assert_memory_equal(told->completion_order, expected->completion_order, sizeof told->completion_order);

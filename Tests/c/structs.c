@@ -26,7 +26,7 @@ enum {
     COMPARISON_SIZE = 56,
     WORKLOAD_SIZE = 216,
     WORKLOAD_FIRST_SIZE = 40,
-    ENGINE_CONFIG_SIZE = 240,
+    ENGINE_CONFIG_SIZE = 248,
     ENGINE_CONFIG_FIRST_SIZE = 216,
     ITERATION_LOG_SIZE = 128,
     DECISION_LOG_SIZE = 80,
@@ -38,8 +38,10 @@ enum {
     ACCUMULATOR_CONFIG_SIZE = 72,
     ACCUMULATOR_EVENTS_SIZE = 48,
     ACCUMULATOR_STATE_SIZE = 64,
-    LIVE_ENGINE_EVENTS_SIZE = 64,
-    LIVE_ENGINE_STATE_SIZE = 136,
+    LIVE_ENGINE_EVENTS_SIZE = 72,
+    LIVE_ENGINE_EVENTS_FIRST_SIZE = 64,
+    LIVE_ENGINE_STATE_SIZE = 144,
+    LIVE_ENGINE_STATE_FIRST_SIZE = 136,
     LARGEST_SIZE = 4096
 };
 
@@ -354,8 +356,9 @@ static const struct kind {
     {"config", ACCUMULATOR_CONFIG_SIZE, ACCUMULATOR_CONFIG_SIZE, accumulator_config_of_any, use_accumulator_config},
     {"events", ACCUMULATOR_EVENTS_SIZE, ACCUMULATOR_EVENTS_SIZE, accumulator_events_of_any, use_accumulator_events},
     {"state", ACCUMULATOR_STATE_SIZE, ACCUMULATOR_STATE_SIZE, accumulator_state_of_any, use_accumulator_state},
-    {"events", LIVE_ENGINE_EVENTS_SIZE, LIVE_ENGINE_EVENTS_SIZE, live_engine_events_of_any, use_live_engine_events},
-    {"state", LIVE_ENGINE_STATE_SIZE, LIVE_ENGINE_STATE_SIZE, live_engine_state_of_any, use_live_engine_state},
+    {"events", LIVE_ENGINE_EVENTS_SIZE, LIVE_ENGINE_EVENTS_FIRST_SIZE, live_engine_events_of_any,
+     use_live_engine_events},
+    {"state", LIVE_ENGINE_STATE_SIZE, LIVE_ENGINE_STATE_FIRST_SIZE, live_engine_state_of_any, use_live_engine_state},
     {"bands", ATTRIBUTION_BANDS_SIZE, ATTRIBUTION_BANDS_SIZE, attribution_bands_of_any, use_attribution_bands},
 };
 

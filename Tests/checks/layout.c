@@ -340,7 +340,7 @@ CALLBACK(batching_progress_callback, int32_t, const batching_progress *, void *)
 
 CALLBACK(batching_policy_callback, int32_t, const batching_policy_view *, batching_policy_decision *, void *);
 
-SIZE(batching_engine_config, 240);
+SIZE(batching_engine_config, 248);
 FIELD(batching_engine_config, struct_size, 0, uint32_t);
 FIELD(batching_engine_config, reserved, 4, uint32_t);
 FIELD(batching_engine_config, policy, 8, int32_t);
@@ -377,6 +377,8 @@ FIELD(batching_engine_config, decision_log, 208, batching_decision_log *);
 FIELD(batching_engine_config, attribution, 216, const batching_attribution *);
 FIELD(batching_engine_config, policy_callback, 224, batching_policy_callback);
 FIELD(batching_engine_config, policy_user_data, 232, void *);
+FIELD(batching_engine_config, keep_attribution, 240, int32_t);
+FIELD(batching_engine_config, reserved_2, 244, uint32_t);
 
 VALUE(BATCHING_POLICY_VLLM, 0);
 VALUE(BATCHING_POLICY_STATIC, 100);
@@ -465,7 +467,7 @@ FIELD(batching_attribution_bands, slowed_by_prefill, 80, double *);
 FIELD(batching_attribution_bands, preempted, 88, double *);
 FIELD(batching_attribution_bands, held_in_batch, 96, double *);
 
-SIZE(batching_policy_view, 152);
+SIZE(batching_policy_view, 160);
 FIELD(batching_policy_view, struct_size, 0, uint32_t);
 FIELD(batching_policy_view, reserved, 4, uint32_t);
 FIELD(batching_policy_view, iteration, 8, int64_t);
@@ -486,6 +488,7 @@ FIELD(batching_policy_view, max_num_batched_tokens, 120, int64_t);
 FIELD(batching_policy_view, kv_blocks_free, 128, int64_t);
 FIELD(batching_policy_view, kv_blocks_usable, 136, int64_t);
 FIELD(batching_policy_view, block_size, 144, int64_t);
+FIELD(batching_policy_view, prefix_cache, 152, void *);
 
 SIZE(batching_policy_decision, 80);
 FIELD(batching_policy_decision, struct_size, 0, uint32_t);
@@ -502,7 +505,7 @@ FIELD(batching_policy_decision, short_of_memory, 64, int32_t);
 FIELD(batching_policy_decision, reserved_2, 68, uint32_t);
 FIELD(batching_policy_decision, wait_until, 72, double);
 
-SIZE(batching_live_engine_events, 64);
+SIZE(batching_live_engine_events, 72);
 FIELD(batching_live_engine_events, struct_size, 0, uint32_t);
 FIELD(batching_live_engine_events, reserved, 4, uint32_t);
 FIELD(batching_live_engine_events, capacity, 8, int64_t);
@@ -512,10 +515,11 @@ FIELD(batching_live_engine_events, time, 32, double *);
 FIELD(batching_live_engine_events, request, 40, int64_t *);
 FIELD(batching_live_engine_events, event, 48, int32_t *);
 FIELD(batching_live_engine_events, tokens, 56, int32_t *);
+FIELD(batching_live_engine_events, attribution, 64, const batching_attribution *);
 
 VALUE(BATCHING_EVENT_FIRST_TOKEN, 450);
 
-SIZE(batching_live_engine_state, 136);
+SIZE(batching_live_engine_state, 144);
 FIELD(batching_live_engine_state, struct_size, 0, uint32_t);
 FIELD(batching_live_engine_state, reserved, 4, uint32_t);
 FIELD(batching_live_engine_state, clock, 8, double);
@@ -535,6 +539,8 @@ FIELD(batching_live_engine_state, next_iteration_end, 112, double);
 FIELD(batching_live_engine_state, is_stuck, 120, int32_t);
 FIELD(batching_live_engine_state, reserved_2, 124, uint32_t);
 FIELD(batching_live_engine_state, events, 128, int64_t);
+FIELD(batching_live_engine_state, keeps_attribution, 136, int32_t);
+FIELD(batching_live_engine_state, reserved_3, 140, uint32_t);
 
 SIZE(batching_accumulator_config, 72);
 FIELD(batching_accumulator_config, struct_size, 0, uint32_t);

@@ -110,6 +110,32 @@ TEST_CASE("a decision that is not valid is refused with a sentence") {
           }) == "the policy's answer for iteration 0: decode_rest is 3: must be 0 or 1");
 }
 
+TEST_CASE("a request that was preempted finds what it had computed") {
+    // A prompt of five tokens and the token that follows it fill three blocks of two; one token has to be computed.
+    batching::requests requests;
+    requests.prompt_length = {5};
+    requests.output_length = {3};
+    std::vector<std::int64_t> found, unshared;
+    auto config = asking([&](const batching::policy_view &view, batching::policy_decision &decision) {
+        const auto hit = view.look_up(0);
+        found.push_back(hit.cached_tokens);
+        unshared.push_back(hit.unshared_kv_blocks);
+        if (view->iteration == 1) {
+            decision.preempt(0);
+        } else {
+            decision.schedule(0, view.uncomputed_tokens(0) - hit.cached_tokens);
+        }
+        CHECK(refusal([&view] { view.look_up(1); }) ==
+              "rows[0] is 1: must be at least 0 and less than the number of rows of the view, 1");
+    });
+    config.enable_prefix_caching = 1;
+    const auto run = batching::simulate(requests, config);
+    CHECK(found == std::vector<std::int64_t>{0, 0, 4, 0});
+    CHECK(unshared == std::vector<std::int64_t>{0, 3, 2, 3});
+    CHECK(run.summary.prefill_tokens == 5 + 2);
+    CHECK(run.summary.recomputed_tokens == 1);
+}
+
 TEST_CASE("a policy that is missing is named") {
     auto config = four_blocks();
     config.policy = batching::policy::custom;

@@ -117,6 +117,37 @@ TEST_CASE("a live engine tells its logs, call by call") {
     }
 }
 
+TEST_CASE("a live engine tells the parts of the time of each request as it ends") {
+    auto config = two_slots();
+    batching::kept_logs keep;
+    keep.attribution = true;
+    const auto whole = batching::simulate(batching::requests{{10, 10, 10}, {10, 4, 5}, {0.0, 0.0, 0.0}}, config, keep);
+    config.keep_attribution = 1;
+    auto engine = lesson(config);
+    engine.advance(0.6);
+    const auto bytes = engine.save();
+    engine = batching::live_engine::load(bytes);
+    engine.advance();
+    CHECK(engine.observe().keeps_attribution == 1);
+    std::size_t ended = 0;
+    for (const auto &event : engine.poll()) {
+        CHECK(event.attribution.has_value() == (event.event == kind::finished));
+        if (event.attribution) {
+            const auto request = static_cast<std::size_t>(event.request);
+            CHECK(event.attribution->waiting_for_slot == whole.attribution.waiting_for_slot[request]);
+            CHECK(event.attribution->prefill == whole.attribution.prefill[request]);
+            CHECK(event.attribution->decode == whole.attribution.decode[request]);
+            ++ended;
+        }
+    }
+    CHECK(ended == 3);
+    auto plain = lesson();
+    plain.advance();
+    for (const auto &event : plain.poll()) {
+        CHECK_FALSE(event.attribution.has_value());
+    }
+}
+
 TEST_CASE("the logs of a live engine go into columns of the caller, or nowhere") {
     auto engine = lesson();
     std::array<double, 2> time{-1.0, -1.0};

@@ -135,8 +135,8 @@ void fuzz_engine(struct input *input);
 /* Any configuration, without callbacks. */
 batching_engine_config input_engine_config(struct input *input);
 
-/* What a policy is shown adds up, and all of it can be read. */
-void require_view(const batching_policy_view *view);
+/* What a policy is shown adds up, and all of it can be read. ahead: last tokens may be on their way. */
+void require_view(const batching_policy_view *view, int ahead);
 
 /* An answer of a policy: mostly one that is valid, and now and then anything. */
 void input_decision(struct input *input, const batching_policy_view *view, batching_policy_decision *decision);

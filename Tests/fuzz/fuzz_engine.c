@@ -117,7 +117,27 @@ static int32_t take_decisions(int64_t row_count, void *user_data) {
     return go_on_or_not(run);
 }
 
-void require_view(const batching_policy_view *view) {
+static struct found {
+    int64_t cached_tokens, unshared_kv_blocks;
+} look_up(const batching_policy_view *view, int64_t row) {
+    struct found found = {-1, -1};
+    REQUIRE(batching_policy_look_up(view, &row, 1, &found.cached_tokens, &found.unshared_kv_blocks) == BATCHING_OK);
+    return found;
+}
+
+/* A row that runs shares some of its blocks; one that waits finds full ones, which leave a token to compute. */
+static void require_found(const batching_policy_view *view, int64_t row, int64_t known) {
+    const struct found found = look_up(view, row);
+    const int runs = row < view->running_count;
+    REQUIRE(found.cached_tokens >= 0 && found.cached_tokens < known);
+    REQUIRE(found.cached_tokens % view->block_size == 0);
+    REQUIRE(found.cached_tokens == 0 || (!runs && view->prefix_cache != NULL));
+    const int64_t most = runs ? view->kv_blocks[row] : found.cached_tokens / view->block_size;
+    REQUIRE(found.unshared_kv_blocks >= 0 && found.unshared_kv_blocks <= most);
+    REQUIRE(view->prefix_cache != NULL || found.unshared_kv_blocks == most);
+}
+
+void require_view(const batching_policy_view *view, int ahead) {
     REQUIRE(view->struct_size == sizeof *view && view->reserved == 0);
     REQUIRE(view->iteration >= 0 && view->time >= 0.0);
     REQUIRE(view->running_count >= 0 && view->running_count <= view->count && view->count > 0);
@@ -128,8 +148,9 @@ void require_view(const batching_policy_view *view) {
         const int64_t computed = view->computed_tokens[row];
         REQUIRE(view->arrival_time[row] >= 0.0 && view->arrival_time[row] <= view->time);
         REQUIRE(view->prompt_tokens[row] >= 1 && view->generated_tokens[row] >= 0);
-        REQUIRE(view->generated_tokens[row] < view->oracle_output_tokens[row]);
-        REQUIRE(computed >= 0 && computed < known);
+        REQUIRE(view->generated_tokens[row] < view->oracle_output_tokens[row] + ahead);
+        REQUIRE(computed >= 0 && computed < known + ahead);
+        require_found(view, row, known);
         if (row < view->running_count) {
             REQUIRE(view->kv_blocks[row] == (computed + view->block_size - 1) / view->block_size);
         } else {
@@ -137,14 +158,19 @@ void require_view(const batching_policy_view *view) {
         }
         held += view->kv_blocks[row];
     }
-    REQUIRE(view->kv_blocks_usable == INT64_MAX ? view->kv_blocks_free == INT64_MAX
-                                                : view->kv_blocks_free == view->kv_blocks_usable - held);
+    if (view->kv_blocks_usable == INT64_MAX) {
+        REQUIRE(view->kv_blocks_free == INT64_MAX);
+    } else if (view->prefix_cache == NULL) {
+        REQUIRE(view->kv_blocks_free == view->kv_blocks_usable - held);
+    } else {
+        REQUIRE(view->kv_blocks_free >= view->kv_blocks_usable - held && view->kv_blocks_free >= 0);
+    }
 }
 
 /* The columns are those of the run. */
 static void require_view_of(const struct run *run, const batching_policy_view *view) {
     const batching_requests *requests = run->requests;
-    require_view(view);
+    require_view(view, run->config.async_scheduling);
     require_within_limits(run, view->running_count, view->count - view->running_count, 0, 0);
     for (int64_t row = 0; row < view->count; row++) {
         const int64_t request = view->request[row];
@@ -160,18 +186,24 @@ static void decide_sensibly(struct input *input, const batching_policy_view *vie
     int64_t slots = view->max_num_seqs - view->running_count;
     for (int64_t row = 0; row < view->count && budget > 0; row++) {
         const int runs = row < view->running_count;
-        const int64_t left =
-            (int64_t)view->prompt_tokens[row] + view->generated_tokens[row] - view->computed_tokens[row];
+        const struct found found = look_up(view, row);
+        const int64_t computed = view->computed_tokens[row] + found.cached_tokens;
+        const int64_t left = (int64_t)view->prompt_tokens[row] + view->generated_tokens[row] - computed;
         if (runs && input_chance(input, 16)) {
             decision->preempted_row[decision->preempted_count++] = row;
             continue;
         }
         int64_t tokens = left < budget ? left : budget;
+        if (tokens == 0) {
+            continue;
+        }
         if (input_chance(input, 8)) {
             tokens = 1 + input_byte(input) % tokens;
         }
-        const int64_t grown = view->computed_tokens[row] + tokens;
-        const int64_t blocks = grown / view->block_size + (grown % view->block_size > 0) - view->kv_blocks[row];
+        const int64_t grown = computed + tokens;
+        const int64_t held =
+            runs ? view->kv_blocks[row] : found.cached_tokens / view->block_size - found.unshared_kv_blocks;
+        const int64_t blocks = grown / view->block_size + (grown % view->block_size > 0) - held;
         if (blocks > free_blocks || (!runs && slots <= 0) || tokens > INT32_MAX || input_chance(input, 8)) {
             continue;
         }
@@ -299,7 +331,7 @@ batching_engine_config input_engine_config(struct input *input) {
     config.iteration_limit = input_chance(input, 32) ? -1 - input_byte(input) : 1 + 4 * input_byte(input);
     config.progress_interval = input_limit(input, 64);
     if (config.policy == BATCHING_POLICY_CUSTOM && !input_chance(input, 16)) {
-        config.queue_order = config.async_scheduling = config.enable_prefix_caching = 0;
+        config.queue_order = 0;
     }
     return config;
 }

@@ -11,7 +11,7 @@ enum {
     HEAD_SIZE = 24,
     CHECKSUM_SIZE = 8,
     /* The configuration comes first. Damaged, it could ask for any amount of memory. */
-    CONFIG_SIZE = 119,
+    CONFIG_SIZE = 120,
     /* The counters, eight bytes each, come after it. */
     CLOCK = HEAD_SIZE + CONFIG_SIZE,
     NOW = CLOCK + 8,
@@ -126,7 +126,7 @@ static void damage(struct input *input, struct bytes *bytes) {
 
 /* Ids may be any in damaged bytes; all else adds up. */
 static int32_t decide(const batching_policy_view *view, batching_policy_decision *decision, void *user_data) {
-    require_view(view);
+    require_view(view, 1);
     input_decision(user_data, view, decision);
     return 0;
 }

@@ -20,7 +20,7 @@ static int32_t answer_time(const batching_iteration *iteration, double *seconds,
 /* Only requests in flight are shown, each once; the ids are those of input_few, and of estimates. */
 static int32_t decide(const batching_policy_view *view, batching_policy_decision *decision, void *user_data) {
     struct input *input = user_data;
-    require_view(view);
+    require_view(view, 1);
     for (int64_t row = 0; row < view->count; row++) {
         REQUIRE(view->request[row] >= -2 || view->request[row] < INT64_MIN + MOST_IDS);
         for (int64_t other = 0; other < row && other < MOST_IDS; other++) {
@@ -145,6 +145,22 @@ static void require_sense(batching_live_engine *engine, const batching_engine_co
     REQUIRE(isnan(state.next_iteration_end) || state.next_iteration_end >= state.clock);
 }
 
+/* Of a request that has ended there are parts, which add up to no more than the time of the event. */
+static void require_parts(const batching_attribution *parts, const batching_live_engine_events *events, int64_t row) {
+    const double *const columns[] = {parts->waiting_for_slot, parts->waiting_for_memory, parts->prefill,
+                                     parts->decode,           parts->slowed_by_prefill,  parts->preempted,
+                                     parts->held_in_batch};
+    const bool has_parts =
+        events->event[row] == BATCHING_EVENT_FINISHED || events->event[row] == BATCHING_EVENT_ABORTED;
+    double sum = 0.0;
+    for (int part = 0; part < 7; part++) {
+        REQUIRE(has_parts ? columns[part][row] >= 0.0 : isnan(columns[part][row]));
+        sum += columns[part][row];
+    }
+    /* Each is rounded on its own. */
+    REQUIRE(!has_parts || sum <= events->time[row] * (1 + 1e-14) + 1e-12);
+}
+
 static void poll(struct input *input, batching_live_engine *engine, struct seen *seen) {
     const int64_t kept = seen->state.events;
     batching_live_engine_events events;
@@ -157,12 +173,25 @@ static void poll(struct input *input, batching_live_engine *engine, struct seen 
         events.event = output_column(room, sizeof(int32_t));
         events.tokens = output_column(room, sizeof(int32_t));
     }
+    batching_attribution parts;
+    REQUIRE(batching_attribution_init(&parts, sizeof parts) == BATCHING_OK);
+    parts.capacity = room;
+    double **const columns[] = {&parts.waiting_for_slot,  &parts.waiting_for_memory, &parts.prefill,      &parts.decode,
+                                &parts.slowed_by_prefill, &parts.preempted,          &parts.held_in_batch};
+    const bool wants_parts = events.time != NULL && seen->state.keeps_attribution;
+    for (int part = 0; wants_parts && part < 7; part++) {
+        *columns[part] = output_column(room, sizeof(double));
+    }
+    events.attribution = wants_parts ? &parts : NULL;
     if (succeeded(batching_live_engine_poll(engine, &events))) {
         REQUIRE(events.count + events.remaining == kept);
         REQUIRE(events.count == (kept < events.capacity ? kept : events.capacity));
         for (int64_t row = 0; events.time != NULL && row < events.count; row++) {
             REQUIRE(events.time[row] >= seen->last_event && events.time[row] <= seen->clock);
             REQUIRE(events.tokens[row] >= 0 && events.event[row] >= BATCHING_EVENT_REJECTED);
+            if (wants_parts) {
+                require_parts(&parts, &events, row);
+            }
             seen->last_event = events.time[row];
         }
     } else {
@@ -172,6 +201,9 @@ static void poll(struct input *input, batching_live_engine *engine, struct seen 
     free(events.request);
     free(events.event);
     free(events.tokens);
+    for (int part = 0; part < 7; part++) {
+        free(*columns[part]);
+    }
 }
 
 static int32_t take_rows(int64_t row_count, void *user_data) {
@@ -326,6 +358,7 @@ void fuzz_live_engine(struct input *input) {
         config.time_limit = 0.0;
         config.iteration_limit = 0;
     }
+    config.keep_attribution = input_chance(input, 2) + input_chance(input, 64);
     const bool is_long = input_chance(input, 4);
     if (is_long) {
         /* Whole prompts at once, and a clock that may end within a run. */

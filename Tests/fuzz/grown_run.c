@@ -59,7 +59,7 @@ batching_engine_config grown_config(struct input *input, int64_t n) {
         config.enable_prefix_caching = 0;
     }
     if (config.policy == BATCHING_POLICY_CUSTOM) {
-        config.queue_order = config.async_scheduling = 0;
+        config.queue_order = 0;
     }
     return config;
 }

@@ -51,6 +51,9 @@ public struct EngineConfig {
     /// Iterations between two calls of the progress callback; at least 1.
     public var progressInterval: Int64 = 4096
 
+    /// Of a live engine: whether the event that ends a request tells the parts of its time.
+    public var keepsAttribution = false
+
     /// All as by default.
     public init() {}
 }
@@ -123,6 +126,7 @@ extension EngineConfig {
         try coder.code(bits: &watermark)
         try coder.code(&admitsOversized)
         try iterationTime.code(&coder)
+        if coder.has(version: 3) { try coder.code(&keepsAttribution) }
     }
 }
 

@@ -60,9 +60,11 @@ struct PolicyColumns: BitwiseCopyable {
 
     /// Tokens of a row that it has yet to compute before it generates another.
     @inline(__always)
-    func uncomputed(_ row: Int) -> Int64 {
-        Int64(promptTokens[row]) &+ Int64(generatedTokens[row]) &- computedTokens[row]
-    }
+    func uncomputed(_ row: Int) -> Int64 { known(row) &- computedTokens[row] }
+
+    /// Tokens of a row that are known.
+    @inline(__always)
+    func known(_ row: Int) -> Int64 { Int64(promptTokens[row]) &+ Int64(generatedTokens[row]) }
 
     /// The index, in the requests, of a row that never ran.
     @inline(__always)

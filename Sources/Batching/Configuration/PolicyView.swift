@@ -30,6 +30,10 @@ public struct PolicyView {
         @usableFromInline var freeKVBlocks = 0
         @usableFromInline var usableKVBlocks = 0
         @usableFromInline var blockSize: Int64 = 1
+        /// What is handed to `lookUp`; nil: there is no prefix cache.
+        var prefixes: UnsafeMutableRawPointer?
+        /// Tells what a row finds, and how many of its blocks it does not share.
+        var lookUp: PrefixFunction = { (_, _, _, _) in }
 
         init(_ columns: PolicyColumns) {
             request = UnsafePointer(columns.request)
@@ -49,6 +53,16 @@ public struct PolicyView {
     @inline(__always)
     init(_ contents: UnsafePointer<Contents>) {
         self.contents = contents
+    }
+
+    /// What a view is made of again to look something up; nil: there is no prefix cache.
+    package var prefixCache: UnsafeMutableRawPointer? {
+        contents.pointee.prefixes == nil ? nil : UnsafeMutableRawPointer(mutating: contents)
+    }
+
+    package init?(prefixCache: UnsafeMutableRawPointer?) {
+        guard let prefixCache else { return nil }
+        contents = UnsafePointer(prefixCache.assumingMemoryBound(to: Contents.self))
     }
 
     /// The iteration that is being scheduled: 0, 1, 2, …
@@ -95,9 +109,24 @@ public struct PolicyView {
     /// The rows that wait: those preempted, the latest first, then the others in order of arrival.
     @inlinable public var waitingRows: Range<Int> { runningCount..<count }
 
-    /// Tokens of a row that it has yet to compute before it generates another: the most that it can be given.
+    /// Tokens of a row that it has yet to compute before it generates another: the most that it can be given, less what it
+    /// finds in a prefix cache. 0 asynchronously, while its last token is on its way.
     @inlinable public func uncomputedTokens(_ row: Int) -> Int64 {
         Int64(promptTokens[row]) &+ Int64(generatedTokens[row]) &- computedTokens[row]
+    }
+
+    /// What the prefix cache has of a row that waits: the tokens that it need not compute if it is admitted in this iteration,
+    /// in full blocks, at most all but one that it knows. And of those blocks, or of those that a row that runs holds, how
+    /// many no other request holds: they are taken from `freeKVBlocks` with its admission, or given back as it is preempted.
+    ///
+    /// All rows of a decision find what is there now: none finds what another will compute in the same iteration.
+    /// - Complexity: O(blocks found, or held).
+    public func lookUp(_ row: Int) -> (cachedTokens: Int64, unsharedKVBlocks: Int) {
+        guard row >= 0, row < count else { return (0, 0) }
+        guard let prefixes = contents.pointee.prefixes else { return (0, row < runningCount ? Int(kvBlocks[row]) : 0) }
+        var (tokens, unshared): (Int64, Int64) = (0, 0)
+        contents.pointee.lookUp(prefixes, row, &tokens, &unshared)
+        return (tokens, Int(unshared))
     }
 
     /// KV blocks that a row needs, beyond those it holds, to compute so many tokens.
@@ -106,6 +135,11 @@ public struct PolicyView {
         return grown / blockSize &+ (grown % blockSize > 0 ? 1 : 0) &- kvBlocks[row]
     }
 }
+
+/// Tells what the row of a view finds, from what is handed to it.
+typealias PrefixFunction = @convention(c) (
+    UnsafeMutableRawPointer, Int, UnsafeMutablePointer<Int64>, UnsafeMutablePointer<Int64>
+) -> Void
 
 /// What a custom policy decides. It is empty when the policy is asked.
 public struct PolicyDecision {

@@ -12,7 +12,7 @@ extension EngineRun where Memory: ~Copyable {
             if flight.isFollowed {
                 if Observation.isAny, flight.end > goal.time { return .timeLimit }
                 try land()
-                takeOff()
+                try takeOff()
                 isStuck = flight.futileBatches >= 4 || replica.isLivelocked
                 if isWatchOver { return .completed }
             }
@@ -34,7 +34,8 @@ extension EngineRun where Memory: ~Copyable {
                 continue
             }
             if !(limits.isLive && time.mayFail), flight.isFlying, flight.finishingCount == 0,
-                flight.firstTokenCount == 0, leavingCount == 0, replica.canCoast(besideWaiting: Policy.traits.padsBatch)
+                flight.firstTokenCount == 0, leavingCount == 0, Policy.mayCoast(replica),
+                replica.canCoast(besideWaiting: Policy.coastsBesideWaiting)
             {
                 let first = replica.iteration
                 try replica.coast(limits.quiet, time, start: &flight.deviceEnd, isAhead: true)
@@ -47,7 +48,11 @@ extension EngineRun where Memory: ~Copyable {
             }
             if let reason = try limits.reached(replica) { return reason }
             let firstAdmission = replica.admissions
-            _ = try Policy.schedule(&replica)
+            if Policy.traits.asksCaller, Memory.findsPrefixes { replica.memory.noteNewest(areKnown: !flight.isFlying) }
+            if let latest = try Policy.schedule(&replica) {
+                if let reason = try wait(until: latest) { return reason }
+                continue
+            }
             if Observation.isAny { try noteSchedule(firstAdmission: firstAdmission) }
             if Observation.isAny, time.mayFail { suspend(nil) }
             let start = max(replica.now, flight.deviceEnd)
@@ -58,7 +63,24 @@ extension EngineRun where Memory: ~Copyable {
         }
     }
 
-    /// A whole run is over, but for the batch in flight.
+    /// The policy would rather wait than schedule a batch: until the one in flight is over, since none begins before, and
+    /// then until something changes, at the latest until `latest`.
+    /// - Returns: why the run ends, or stops.
+    @inline(never)
+    private mutating func wait(until latest: Nanoseconds) throws(BatchingError) -> EngineSummary.EndReason? {
+        if replica.isAttributed { replica.observer.ledger.isShortOfMemory = false }
+        guard flight.isFlying else {
+            replica.now = min(min(latest, replica.nextArrival), min(replica.aborts.nextTime, goal.time))
+            return nil
+        }
+        if flight.end > goal.time { return .timeLimit }
+        try landLast()
+        if Memory.findsPrefixes { replica.memory.settleDecodes(replica.members.elements) }
+        replica.policyRows.noteChange()
+        return isWatchOver ? .completed : nil
+    }
+
+    /// No batch follows the one in flight.
     mutating func landLast() throws(BatchingError) {
         guard flight.isFlying else { return }
         if replica.isAttributed { replica.attributeAborts(by: flight.end) }
@@ -87,7 +109,7 @@ extension EngineRun where Memory: ~Copyable {
         let isFutile = !work.isAny && work.preemptions == 0
         flight.futileBatches = isFutile ? flight.futileBatches &+ 1 : 0
         try replica.complete(at: end)
-        if flight.isFlying { flight.isFollowed = true } else { takeOff() }
+        if flight.isFlying { flight.isFollowed = true } else { try takeOff() }
     }
 
     /// The output of the batch in flight is there.
@@ -104,6 +126,9 @@ extension EngineRun where Memory: ~Copyable {
                 try tell(flight.firstTokens.elements, flight.firstTokenCount, at: flight.end)
             }
         }
+        if replica.policyRows.isUsed, flight.finishingCount > 0 {
+            replica.removeFinishedRows(flight.finishing.elements, flight.finishingCount)
+        }
         var position = 0
         while position < flight.finishingCount {
             try replica.finish(Int(flight.finishing.elements[position]), at: flight.end, iteration: flight.number)
@@ -119,7 +144,8 @@ extension EngineRun where Memory: ~Copyable {
 
     /// The batch that was scheduled last is the one in flight.
     @inline(__always)
-    private mutating func takeOff() {
+    private mutating func takeOff() throws(BatchingError) {
+        if replica.policyRows.isUsed, replica.finishingCount > 0 { try replica.noteFinishingRows() }
         swap(&flight.finishing, &replica.finishing)
         flight.finishingCount = replica.finishingCount
         replica.finishingCount = 0

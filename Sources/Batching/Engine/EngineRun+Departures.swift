@@ -99,6 +99,7 @@ extension EngineRun where Memory: ~Copyable {
         try replica.observer.makeRoom()
         let request = Int(replica.members.elements[slot].request)
         let tokens = replica.tokens(slot, before: firstLost)
+        if replica.isAttributed { replica.observer.ledger.leave(slot, request, at: time) }
         replica.removePolicyRow(request, slot: slot)
         if isFinished {
             try replica.endOutput(slot)

@@ -21,10 +21,11 @@ public struct LiveEngine: ~Copyable {
         if let limit = configuration.iterationLimit {
             throw .invalid("iteration_limit", limit, "must be 0 for a live engine: advance says how far it runs")
         }
+        let attributes = configuration.keepsAttribution
         if configuration.cachesPrefixes {
-            place = .cached(try allocated(try LiveReplica(configuration, keepsEvents: true)))
+            place = .cached(try allocated(try LiveReplica(configuration, keepsEvents: true, attributes: attributes)))
         } else {
-            place = .counted(try allocated(try LiveReplica(configuration, keepsEvents: true)))
+            place = .counted(try allocated(try LiveReplica(configuration, keepsEvents: true, attributes: attributes)))
         }
     }
 

@@ -32,6 +32,8 @@ public struct LiveEngineState: Equatable, Sendable {
     public var isStuck = false
     /// Events that have not been polled.
     public var events: Int64 = 0
+    /// Whether the event that ends a request tells the parts of its time.
+    public var keepsAttribution = false
 }
 
 extension LiveEngineState {
@@ -54,16 +56,18 @@ extension LiveEngineState {
         usableBlocks = isLimited ? Int64(engine.run.replica.memory.usable) : -1
         iterations = engine.run.replica.iteration + (engine.run.underWay == nil ? 0 : 1)
         preemptions = engine.run.replica.totals.preemptions
-        // A stuck engine leaves its last batch, which was empty, in flight.
-        if engine.run.flight.isFlying, engine.run.flight.end >= engine.run.clock {
+        // Where nothing happens but tokens, an iteration has been run before the clock is at its end; asynchronously another
+        // one is in flight behind it. A stuck engine leaves its last batch, which was empty, in flight.
+        if engine.run.replica.now > engine.run.clock {
+            nextIterationEnd = engine.run.replica.now.seconds
+        } else if engine.run.flight.isFlying, engine.run.flight.end >= engine.run.clock {
             nextIterationEnd = engine.run.flight.end.seconds
         } else if let end = engine.run.underWay?.timing?.end {
             nextIterationEnd = end.seconds
-        } else if engine.run.replica.now > engine.run.clock {
-            nextIterationEnd = engine.run.replica.now.seconds
         }
         isStuck = engine.run.isStuck
         events = Int64(engine.run.replica.observer.events.count)
+        keepsAttribution = engine.configuration.keepsAttribution
     }
 }
 
@@ -74,6 +78,7 @@ public struct LiveEngineEventColumns {
     let request: UnsafeMutablePointer<Int64>?
     let event: UnsafeMutablePointer<Int32>?
     let tokens: UnsafeMutablePointer<Int32>?
+    let attribution: AttributionColumns?
 
     /// - Parameters:
     ///   - time: seconds.
@@ -81,25 +86,34 @@ public struct LiveEngineEventColumns {
     ///   - event: the raw value of a `LiveEngineEvent`.
     ///   - tokens: of one that was admitted or resumed: found in the prefix cache; of one that was rejected: the raw value of
     ///     its `RequestStatus`; otherwise: those that it has.
+    ///   - attribution: of one that has finished or was aborted: the parts of its time; otherwise not-a-number. Only for an
+    ///     engine that keeps them.
     public init(
         capacity: Int, time: UnsafeMutablePointer<Double>? = nil, request: UnsafeMutablePointer<Int64>? = nil,
-        event: UnsafeMutablePointer<Int32>? = nil, tokens: UnsafeMutablePointer<Int32>? = nil
+        event: UnsafeMutablePointer<Int32>? = nil, tokens: UnsafeMutablePointer<Int32>? = nil,
+        attribution: AttributionColumns? = nil
     ) {
         self.capacity = capacity
         self.time = time
         self.request = request
         self.event = event
         self.tokens = tokens
+        self.attribution = attribution
     }
 }
 
 extension RunEvents {
     mutating func take(into columns: LiveEngineEventColumns) throws(BatchingError) -> Int {
-        try take(atMost: columns.capacity) { (position, event) in
+        guard columns.attribution == nil || keepsParts else {
+            throw BatchingError(
+                .invalidArgument, "events.attribution is given: must be NULL for an engine without keep_attribution")
+        }
+        return try take(atMost: columns.capacity) { (position, event, parts) in
             columns.time?[position] = event.time.seconds
             columns.request?[position] = event.id
             columns.event?[position] = event.event
             columns.tokens?[position] = event.tokens
+            columns.attribution?.write(parts ?? RequestParts(), position)
         }
     }
 }

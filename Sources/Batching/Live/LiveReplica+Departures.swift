@@ -32,10 +32,15 @@ extension LiveReplica where Memory: ~Copyable {
         try run.replica.observer.makeRoom()
         try vacated.reserve(vacatedCount &+ 1)
         let id = rows.id.elements[row]
+        if run.replica.isAttributed {
+            let hasWaited = position(of: row).map { $0 < run.replica.arrived } ?? true
+            run.replica.observer.ledger.leave(
+                unserved: row, arrival: rows.arrivalTime(row), hasWaited: hasWaited, at: run.clock)
+        }
         run.replica.removePolicyRow(row, slot: slot)
         try removeUnserved(row)
         run.replica.totals.aborted &+= 1
-        try run.replica.observer.events.append(.aborted, id, at: run.clock)
+        try run.replica.observer.tellEnd(.aborted, row, id: id, at: run.clock)
     }
 
     /// A request that never ran leaves.

@@ -3,7 +3,9 @@ extension LiveReplica where Memory: ~Copyable {
     /// An independent copy, in a place of its own, which has nothing to tell yet.
     func copy() throws(BatchingError) -> UnsafeMutablePointer<LiveReplica> {
         try check()
-        let copy = try allocated(try LiveReplica(configuration, keepsEvents: true, ownsBlocks: false))
+        let attributes = configuration.keepsAttribution
+        let copy = try allocated(
+            try LiveReplica(configuration, keepsEvents: true, attributes: attributes, ownsBlocks: false))
         do throws(BatchingError) {
             try copy.pointee.assign(self)
             try copy.pointee.run.replica.memory.assign(run.replica.memory, slots: run.replica.slotCount)
@@ -59,8 +61,10 @@ extension LiveReplica where Memory: ~Copyable {
         var goal = RunGoal(time: RunGoal.forever)
         let first = twin.pointee.run.replica.iteration
         twin.pointee.run.watched = row
-        // A model of time that asks the caller tells it how many blocks are in use.
-        twin.pointee.run.endsOnceCountable = Memory.findsPrefixes && !configuration.iterationTime.asksCaller
+        // A model of time that asks the caller tells it how many blocks are in use; a policy of the caller's may preempt
+        // though there are enough.
+        twin.pointee.run.endsOnceCountable =
+            Memory.findsPrefixes && !configuration.iterationTime.asksCaller && !twin.pointee.run.replica.settings.asksCaller
         try twin.pointee.proceed(to: goal)
         guard twin.pointee.run.endsOnceCountable, twin.pointee.rows.end.elements[row].isNaN,
             twin.pointee.run.replica.isCountable

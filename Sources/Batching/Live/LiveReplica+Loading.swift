@@ -5,12 +5,19 @@ extension LiveReplica where Memory: ~Copyable {
         var counters = SavedCounters()
         try counters.code(&reader)
         try takeOver(counters)
+        if run.replica.isAttributed { try run.replica.observer.ledger.code(&reader) }
         try readRows(&reader, count: Int(counters.requests))
         connect()
         let members = Int(counters.running + counters.preempted)
         for row in 0..<members {
             try Work.row(row)
             try readMember(&reader, row, isRunning: row < Int(counters.running), isUnderWay: counters.isUnderWay)
+        }
+        if run.replica.isAttributed {
+            for place in 0..<Int(counters.waiting) {
+                try Work.row(place)
+                try run.replica.observer.ledger.code(&reader, waiting: members &+ place)
+            }
         }
         try enqueue(counters)
         if run.replica.policyRows.isUsed { try readPolicyRows(&reader, counters) }
@@ -19,6 +26,8 @@ extension LiveReplica where Memory: ~Copyable {
         try run.firstTokens.reserve(run.firstTokenCount)
         try readFirstTokens(&reader, run.firstTokens.elements, run.firstTokenCount)
         try readFlight(&reader)
+        let latest = run.replica.settings.isAsynchronous ? max(run.replica.now, run.flight.deviceEnd) : run.replica.now
+        guard run.replica.observer.ledger.clock <= latest else { throw .corrupt("time is attributed that is to come") }
         if counters.isUnderWay { run.underWay = try readUnderWay(&reader) }
         try readMemory(&reader, running: Int(counters.running))
         try readEvents(&reader)
@@ -84,8 +93,24 @@ extension LiveReplica where Memory: ~Copyable {
                 saved, prompt: run.replica.prompt(row), output: run.replica.output(row),
                 isUnforeseen: run.replica.settings.isAsynchronous && run.replica.ending(row) == .unforeseen)
         else { throw .corrupt("a request has tokens that it cannot have") }
-        let slot = try run.replica.enlist(saved, row)
+        let slot = try run.replica.takeSlot()
+        if run.replica.isAttributed { try readAttributedTime(&reader, saved, row, slot) }
+        try run.replica.enlist(saved, row, slot)
         rows.set(slot: Int32(truncatingIfNeeded: slot), of: row)
+    }
+
+    private mutating func readAttributedTime(
+        _ reader: inout ByteReader, _ saved: SavedMember, _ row: Int, _ slot: Int
+    ) throws(BatchingError) {
+        try run.replica.observer.ledger.code(&reader, slot: slot, row)
+        let hasAll = Int64(saved.generated) >= run.replica.output(row)
+        let isHeld = hasAll && run.replica.settings.padsBatch
+        guard run.replica.observer.ledger.isPossible(slot, isComplete: hasAll && !isHeld, isHeld: isHeld) else {
+            throw .corrupt("the time of a request is impossible")
+        }
+        if saved.kind == .joining, run.replica.observer.ledger.phase(slot) != .decode {
+            try run.replica.observer.ledger.join(slot, decodesAtOnce: false)
+        }
     }
 
     /// Whether a request can have come, and be served.
@@ -259,7 +284,14 @@ extension LiveReplica where Memory: ~Copyable {
         for position in 0..<count {
             try Work.row(Int(position))
             try event.code(&reader, from: event.time, to: run.clock)
-            try run.replica.observer.events.push(event)
+            var parts: RequestParts?
+            if run.replica.observer.events.keepsParts, event.isEnd {
+                var told = RequestParts()
+                try told.code(&reader)
+                guard told.arePossible else { throw .corrupt("the parts of a request are no times") }
+                parts = told
+            }
+            try run.replica.observer.events.push(event, parts)
         }
     }
 }

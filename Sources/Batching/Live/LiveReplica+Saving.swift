@@ -6,6 +6,7 @@ extension LiveReplica where Memory: ~Copyable {
         let roll = try LiveRoll.of(self)
         var counters = counters(roll)
         try counters.code(&writer)
+        if run.replica.isAttributed { try run.replica.observer.ledger.code(&writer) }
         for place in 0..<roll.count {
             try Work.row(place)
             var row = rows[roll.row(at: place)]
@@ -22,6 +23,16 @@ extension LiveReplica where Memory: ~Copyable {
                 decoding += 1
             }
             try member.code(&writer)
+            if run.replica.isAttributed {
+                try run.replica.observer.ledger.code(&writer, slot: slot(roll, place), roll.row(at: place))
+            }
+        }
+        if run.replica.isAttributed {
+            let first = roll.running &+ roll.preempted
+            for place in first..<first &+ roll.waiting {
+                try Work.row(place)
+                try run.replica.observer.ledger.code(&writer, waiting: roll.row(at: place))
+            }
         }
         if run.replica.policyRows.isUsed {
             var policy = run.replica.savedPolicyState
@@ -37,11 +48,14 @@ extension LiveReplica where Memory: ~Copyable {
         let slots = rows.slot.elements
         try run.replica.memory.write(to: &writer, members: roll.running) { Int(slots[roll.row(at: $0)]) }
         writer.write(Int64(run.replica.observer.events.count))
-        for position in 0..<run.replica.observer.events.count {
-            try Work.row(position)
-            var event = run.replica.observer.events[position]
-            try event.code(&writer, from: .zero, to: run.clock)
+        let latest = run.clock
+        var bytes = writer
+        try run.replica.observer.events.forEachUntaken { (event, parts) throws(BatchingError) in
+            var event = event
+            try event.code(&bytes, from: .zero, to: latest)
+            if var parts { try parts.code(&bytes) }
         }
+        writer = bytes
     }
 
     private func slot(_ roll: borrowing LiveRoll, _ place: Int) -> Int { Int(rows.slot.elements[roll.row(at: place)]) }
@@ -125,6 +139,10 @@ extension ScheduledIteration {
         try coder.code(&known.duration)
         try coder.code(&isTimed)
         try coder.code(&known.end, from: start)
+        if coder.has(version: 3) { try coder.code(&known.slowdown) }
+        guard known.slowdown <= known.duration else {
+            throw .corrupt("an iteration was slowed for longer than it took")
+        }
         timing = isTimed ? known : nil
     }
 }
@@ -133,7 +151,7 @@ extension Replica where Memory: ~Copyable {
     fileprivate var savedPolicyState: SavedPolicyState {
         SavedPolicyState(
             holdsUntilChange: policyRows.holdsUntilChange, waits: Int64(policyRows.waits),
-            waitsUntil: policyRows.waitsUntil, hasFinished: finishingCount > 0)
+            waitsUntil: policyRows.waitsUntil, hasFinished: finishingCount > 0 && !settings.isAsynchronous)
     }
 
     fileprivate func savedMember(_ slot: Int) -> SavedMember {

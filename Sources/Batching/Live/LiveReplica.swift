@@ -26,15 +26,16 @@ struct LiveReplica<Memory: LiveMemory & ~Copyable>: ~Copyable {
 
     /// - Parameters:
     ///   - keepsEvents: whether what happened will be asked for.
+    ///   - attributes: whether the parts of each request's time will be asked for.
     ///   - ownsBlocks: whether it has a cache of its own from the start.
     init(
-        _ configuration: EngineConfig, keepsEvents: Bool, ownsBlocks: Bool = true
+        _ configuration: EngineConfig, keepsEvents: Bool, attributes: Bool = false, ownsBlocks: Bool = true
     ) throws(BatchingError) {
         let policy = configuration.policy.policy
         let memory = try Memory(
             configuration, requests: RequestColumns(count: 0),
             reservesBlocks: policy.traits.reservesBlocks, ownsBlocks: ownsBlocks)
-        let rows = try LiveRows()
+        let rows = try LiveRows(keepsParts: attributes)
         let order = try GrowableBuffer<UInt32>(capacity: 64, repeating: 0)
         let newcomers = try GrowableBuffer<UInt32>(capacity: 0, repeating: 0)
         let vacated = try GrowableBuffer<UInt32>(capacity: 0, repeating: 0)
@@ -45,7 +46,7 @@ struct LiveReplica<Memory: LiveMemory & ~Copyable>: ~Copyable {
             RequestColumns(count: 0), results: ResultColumns(), settings: ReplicaSettings(configuration, policy.traits),
             queueOrder: configuration.queueOrder, queueKey: policy.queueKey(configuration.queueOrder),
             arrivalOrder: nil, survey: survey, memory: memory,
-            observer: RunObserver(keepsEvents: keepsEvents), isLive: true)
+            observer: RunObserver(keepsEvents: keepsEvents, attributes: attributes), isLive: true)
         replica.mayReject = false
         try replica.keepPolicyRows(configuration)
         run = try EngineRun(replica, configuration)
@@ -70,6 +71,7 @@ struct LiveReplica<Memory: LiveMemory & ~Copyable>: ~Copyable {
         run.replica.arrivalOrder = PermutedOrder(indices: UnsafePointer(order.elements))
         run.replica.waiting.replace(columns)
         run.replica.memory.replace(columns)
+        if run.replica.isAttributed { run.replica.observer.ledger.replace(rows.parts.columns) }
         run.replica.noteNextArrival()
         passPending()
     }
@@ -103,6 +105,12 @@ struct LiveReplica<Memory: LiveMemory & ~Copyable>: ~Copyable {
         try vacated.assign(other.vacated, count: other.vacatedCount)
         vacatedCount = other.vacatedCount
         try run.assign(other.run)
+        if run.replica.isAttributed {
+            let slots = other.run.replica.slotCount
+            try run.replica.observer.ledger.assign(other.run.replica.observer.ledger, slots: slots)
+        } else if other.run.replica.isAttributed {
+            run.replica.forgetHolds(other.run.replica)
+        }
         failure = other.failure
         connect()
     }

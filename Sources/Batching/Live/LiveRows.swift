@@ -25,6 +25,7 @@ struct LiveRows: ~Copyable {
     private(set) var firstToken: GrowableBuffer<Double>
     private(set) var end: GrowableBuffer<Double>
     private(set) var cachedTokens: GrowableBuffer<Int32>
+    private(set) var parts: LiveParts
 
     private var free: GrowableBuffer<UInt32>
     private var freeCount = 0
@@ -32,7 +33,7 @@ struct LiveRows: ~Copyable {
 
     private static let firstCapacity = 64
 
-    init() throws(BatchingError) {
+    init(keepsParts: Bool) throws(BatchingError) {
         let rows = LiveRows.firstCapacity
         let id = try GrowableBuffer<Int64>(capacity: rows, repeating: 0)
         let rank = try GrowableBuffer<Int64>(capacity: rows, repeating: 0)
@@ -49,6 +50,7 @@ struct LiveRows: ~Copyable {
         let firstToken = try GrowableBuffer(capacity: rows, repeating: Double.nan)
         let end = try GrowableBuffer(capacity: rows, repeating: Double.nan)
         let cachedTokens = try GrowableBuffer<Int32>(capacity: rows, repeating: 0)
+        let parts = try LiveParts(rows: keepsParts ? rows : 0)
         let free = try GrowableBuffer<UInt32>(capacity: rows, repeating: 0)
         let index = try IdIndex(count: 2 * rows)
         self.id = id
@@ -66,6 +68,7 @@ struct LiveRows: ~Copyable {
         self.firstToken = firstToken
         self.end = end
         self.cachedTokens = cachedTokens
+        self.parts = parts
         self.free = free
         self.index = index
     }
@@ -87,6 +90,7 @@ struct LiveRows: ~Copyable {
         try firstToken.reserve(rows, asks: true)
         try end.reserve(rows, asks: true)
         try cachedTokens.reserve(rows, asks: true)
+        try parts.reserve(rows)
         try free.reserve(rows, asks: true)
         try hashes.reserve(rows: rows, ids: hashIDs, used: used)
         let ids = id.elements
@@ -242,6 +246,7 @@ struct LiveRows: ~Copyable {
         try firstToken.assign(other.firstToken, count: rows)
         try end.assign(other.end, count: rows)
         try cachedTokens.assign(other.cachedTokens, count: rows)
+        try parts.assign(other.parts, count: rows)
         try free.reserve(rows, asks: true)
         try free.elements.copy(other.free.elements, count: other.freeCount)
         freeCount = other.freeCount

@@ -41,7 +41,7 @@ protocol BlockMemory: ~Copyable {
         _ slot: Int, _ member: Member, by blocks: Int, from computed: Int64, to grown: Int64
     ) throws(BatchingError)
 
-    /// What the first of the waiting finds in the cache.
+    /// What the first of the waiting finds in the cache. It is watched until it is admitted, or another is looked up.
     mutating func lookUp(_ candidate: Candidate, tokens: Int64) throws(BatchingError) -> PrefixHit
     /// Gives a new member the blocks found for it, and others, to hold `grown` tokens.
     mutating func admit(_ slot: Int, _ member: Member, _ hit: PrefixHit, to grown: Int64) throws(BatchingError)
@@ -57,6 +57,32 @@ protocol BlockMemory: ~Copyable {
     /// Makes room for this many slots.
     mutating func reserve(slots: Int) throws(BatchingError)
 
+    // Asynchronously, with a custom policy, which may wait: only where prefixes are found
+
+    /// An iteration is scheduled. Unless a batch is on its way, the newest tokens are known.
+    mutating func noteNewest(areKnown: Bool)
+    /// The last batch is there, and no other on its way: what those who decode have completed can be found.
+    mutating func settleDecodes(_ members: UnsafePointer<Member>)
+
+    // For an answer of a custom policy, which is checked before anything of it is done: only where prefixes are found
+
+    /// What a request that waits finds now. Nothing is watched.
+    mutating func found(_ candidate: Candidate, tokens: Int64) -> PrefixHit
+    /// Counts a request among the users of what it finds.
+    /// - Returns: how many of those blocks are free no longer.
+    mutating func countAdmission(_ candidate: Candidate, tokens: Int64) -> Int
+    /// Undoes that.
+    mutating func uncountAdmission(_ candidate: Candidate, tokens: Int64)
+    /// Counts a member among the users of its blocks no longer.
+    /// - Returns: how many of them are free then.
+    mutating func countRelease(_ slot: Int) -> Int
+    /// Undoes that.
+    mutating func uncountRelease(_ slot: Int)
+    /// So many blocks that a request finds stay, whatever is taken before it is admitted.
+    mutating func hold(_ candidate: Candidate, tokens: Int64, blocks: Int)
+    /// It has been admitted, with those blocks first.
+    mutating func letGo(_ slot: Int, blocks: Int)
+
     // For an engine that runs on
 
     /// The columns have moved. What is in `requests` is known from here on if it was not before.
@@ -71,6 +97,17 @@ protocol BlockMemory: ~Copyable {
 }
 
 extension BlockMemory where Self: ~Copyable {
+    // Where no prefixes are found, nothing is published, and blocks need not be looked at to be counted.
+    func noteNewest(areKnown: Bool) {}
+    func settleDecodes(_ members: UnsafePointer<Member>) {}
+    func found(_ candidate: Candidate, tokens: Int64) -> PrefixHit { PrefixHit() }
+    func countAdmission(_ candidate: Candidate, tokens: Int64) -> Int { 0 }
+    func uncountAdmission(_ candidate: Candidate, tokens: Int64) {}
+    func countRelease(_ slot: Int) -> Int { 0 }
+    func uncountRelease(_ slot: Int) {}
+    func hold(_ candidate: Candidate, tokens: Int64, blocks: Int) {}
+    func letGo(_ slot: Int, blocks: Int) {}
+
     @inline(__always)
     mutating func coast(_ members: UnsafePointer<Member>, _ clock: inout some CoastingClock) -> UInt128 {
         var freeTime: UInt128 = 0

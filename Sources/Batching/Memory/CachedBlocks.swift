@@ -30,7 +30,7 @@ struct CachedBlocks: BlockMemory, ~Copyable {
 
     let usable: Int
     let blockSize: BlockSize
-    private var requests: RequestColumns
+    private(set) var requests: RequestColumns
     private let isAsynchronous: Bool
     /// Blocks in what one hash id stands for, and ids in a block: at least one of the two is 1.
     private var blocksPerHash: BlockSize
@@ -44,6 +44,7 @@ struct CachedBlocks: BlockMemory, ~Copyable {
     private var nextToGrow: Int32 = -1
     private var nextToPublish: Int32 = -1
     private var isGrowing = false
+    private var newestAreKnown = false
 
     /// The blocks that the first of the waiting found: for which request, how many tokens, and which.
     private var watchedRequest = -1
@@ -112,7 +113,8 @@ extension CachedBlocks {
         if !isGrowing {
             isGrowing = true
             nextToGrow = firstInOrder(current, members)
-            nextToPublish = isAsynchronous ? -1 : firstInOrder(phase(missing: 1), members)
+            let isKnown = !isAsynchronous || newestAreKnown
+            nextToPublish = isKnown ? firstInOrder(phase(missing: 1), members) : -1
         }
         while nextToGrow >= 0 {
             let slot = Int(nextToGrow)
@@ -133,7 +135,18 @@ extension CachedBlocks {
     @inline(__always)
     mutating func advance() {
         isGrowing = false
+        newestAreKnown = false
         current = current == 0 ? Int(truncatingIfNeeded: blockSize.tokens) &- 1 : current &- 1
+    }
+
+    mutating func noteNewest(areKnown: Bool) { newestAreKnown = areKnown }
+
+    mutating func settleDecodes(_ members: UnsafePointer<Member>) {
+        var slot = firstInOrder(current, members)
+        while slot >= 0 {
+            publish(Int(slot), members[Int(slot)], blocks: Int(tables.elements[Int(slot)].count))
+            slot = tables.elements[Int(slot)].next
+        }
     }
 
     @inline(__always)
@@ -349,16 +362,19 @@ extension CachedBlocks {
         watchedTokens = tokens
     }
 
-    /// The hash ids of the watched request, and how many of its blocks they tell the content of.
     @inline(__always)
-    private var watchedHashes: (ids: UnsafePointer<Int64>?, blocks: Int) {
+    private var watchedHashes: (ids: UnsafePointer<Int64>?, blocks: Int) { hashes(watchedRequest) }
+
+    /// The hash ids of a request, and how many of its blocks they tell the content of.
+    @inline(__always)
+    func hashes(_ request: Int) -> (ids: UnsafePointer<Int64>?, blocks: Int) {
         guard let hashes = requests.prefixHashes else { return (nil, 0) }
-        return (hashes.ids + Int(hashes.begins[watchedRequest]), hashedBlocks(watchedRequest))
+        return (hashes.ids + Int(hashes.begins[request]), hashedBlocks(request))
     }
 
-    /// What the watched request has at a position.
+    /// What a request has at a position.
     @inline(__always)
-    private func watchedContent(
+    func blockContent(
         _ position: Int, _ hashes: (ids: UnsafePointer<Int64>?, blocks: Int), rank: Int64
     ) -> BlockPool.Content {
         if let ids = hashes.ids, position < hashes.blocks { return content(ids, position) }
@@ -374,7 +390,7 @@ extension CachedBlocks {
         var count = watchedCount
         defer { watchedCount = count }
         while count < limit {
-            let content = watchedContent(count, hashes, rank: rank)
+            let content = blockContent(count, hashes, rank: rank)
             let block = pool.find(content)
             if block < 0 {
                 pool.expect(content)
@@ -389,7 +405,7 @@ extension CachedBlocks {
     /// A watched block was evicted: another has the same content, or the chain ends before it.
     @inline(never)
     private mutating func mendWatch(_ position: Int) {
-        let content = watchedContent(position, watchedHashes, rank: requests.rank(watchedRequest))
+        let content = blockContent(position, watchedHashes, rank: requests.rank(watchedRequest))
         let block = pool.find(content)
         if block >= 0 {
             pool.watch(block)

@@ -25,3 +25,35 @@ public struct AttributionColumns {
         self.heldInBatch = heldInBatch
     }
 }
+
+/// The parts of one request's time, in seconds.
+struct RequestParts: BitwiseCopyable {
+    var waitingForSlot = Double.nan
+    var waitingForMemory = Double.nan
+    var prefill = Double.nan
+    var decode = Double.nan
+    var slowedByPrefill = Double.nan
+    var preempted = Double.nan
+    var heldInBatch = Double.nan
+}
+
+extension AttributionColumns {
+    /// What stands there; 0 where a column is not there.
+    func parts(_ request: Int) -> RequestParts {
+        RequestParts(
+            waitingForSlot: waitingForSlot?[request] ?? 0, waitingForMemory: waitingForMemory?[request] ?? 0,
+            prefill: prefill?[request] ?? 0, decode: decode?[request] ?? 0,
+            slowedByPrefill: slowedByPrefill?[request] ?? 0, preempted: preempted?[request] ?? 0,
+            heldInBatch: heldInBatch?[request] ?? 0)
+    }
+
+    func write(_ parts: RequestParts, _ row: Int) {
+        waitingForSlot?[row] = parts.waitingForSlot
+        waitingForMemory?[row] = parts.waitingForMemory
+        prefill?[row] = parts.prefill
+        decode?[row] = parts.decode
+        slowedByPrefill?[row] = parts.slowedByPrefill
+        preempted?[row] = parts.preempted
+        heldInBatch?[row] = parts.heldInBatch
+    }
+}

@@ -21,6 +21,54 @@ struct AttributedTime: BitwiseCopyable {
     var preempted = Nanoseconds.zero
     var held = Nanoseconds.zero
     var phase = Phase.prefill
+    /// What the time right before `since` went into.
+    var former = Phase.prefill
+
+    /// - Parameter slowedTime: the ledger's, at `time`.
+    @inline(__always)
+    mutating func enter(_ phase: Phase, at time: Nanoseconds, _ slowedTime: Nanoseconds) {
+        if self.phase == phase || self.phase == .over { return }
+        add(time - since, slowed: slowedTime - slowedBefore, to: self.phase)
+        if time > since { former = self.phase }
+        since = time
+        slowedBefore = slowedTime
+        self.phase = phase
+    }
+
+    @inline(__always)
+    private mutating func add(_ elapsed: Nanoseconds, slowed: Nanoseconds, to phase: Phase) {
+        switch phase {
+        case .prefill: prefill = prefill + elapsed
+        case .decode:
+            self.slowed = self.slowed + slowed
+            decode = decode + (elapsed - slowed)
+        case .preempted: preempted = preempted + elapsed
+        case .held: held = held + elapsed
+        case .over: break
+        }
+    }
+
+    /// It is over at `time`, which is before the phase began, and since which an iteration has run that took as long as from
+    /// then to there: nothing of that is the member's.
+    /// - Parameter slowdown: of that iteration.
+    mutating func takeBack(to time: Nanoseconds, slowdown: Nanoseconds) {
+        add(time - since, slowed: .zero - slowdown, to: former)
+        since = time
+        phase = .over
+    }
+}
+
+/// Iterations that were counted at once.
+struct CountedStretch: BitwiseCopyable {
+    var start = Nanoseconds.zero
+    var end = Nanoseconds.zero
+    var slowdown = Nanoseconds.zero
+    var isShortOfMemory = false
+
+    /// How much of the time after `time` was one of want of KV blocks.
+    func shortTime(after time: Nanoseconds) -> Nanoseconds {
+        isShortOfMemory && end > time ? end - max(start, time) : .zero
+    }
 }
 
 /// Where the time of the requests goes, counted and not walked: two sums that run through the whole run, so that their
@@ -28,27 +76,31 @@ struct AttributedTime: BitwiseCopyable {
 ///
 /// All of it is on the clock of the device: an iteration is the time in which it runs, not that in which it is scheduled.
 struct AttributionLedger: ~Copyable {
-    private let columns: AttributionColumns
+    private(set) var columns: AttributionColumns
     /// By slot.
-    private var times: GrowableBuffer<AttributedTime>
+    var times: GrowableBuffer<AttributedTime>
     /// By request, while it waits for its first admission: `memoryTime` when it began to.
-    private let memoryTimeBefore: UnsafeMutableRawPointer
+    private(set) var memoryTimeBefore: UnsafeMutableRawPointer
     /// Where that is kept if the column in which the difference will be written is not there.
     private let scratch: ScratchBuffer<Int64>
     /// Those admitted in this iteration who will decode from the next one on.
-    private var joined: GrowableBuffer<Int32>
-    private var joinedCount = 0
+    var joined: GrowableBuffer<Int32>
+    var joinedCount = 0
 
     /// Up to here the sums are known.
-    private(set) var clock = Nanoseconds.zero
+    var clock = Nanoseconds.zero
     /// How much longer the iterations were than they would have been without prefill.
-    private var slowedTime = Nanoseconds.zero
+    var slowedTime = Nanoseconds.zero
     /// How long the waiting could not be admitted for want of KV blocks.
-    private var memoryTime = Nanoseconds.zero
+    var memoryTime = Nanoseconds.zero
     /// The same up to the end of the run as far as it is known.
     private var memoryTimeAtEnd = Nanoseconds.zero
     /// Whether they cannot be now.
     var isShortOfMemory = false
+    /// What was counted last, and before that: with asynchronous scheduling two iterations may be counted that are not over
+    /// yet.
+    var last = CountedStretch()
+    var secondToLast = CountedStretch()
 
     /// - Parameter columns: nil: nothing is wanted, and nothing kept.
     init(_ columns: AttributionColumns?, count: Int) throws(BatchingError) {
@@ -61,6 +113,12 @@ struct AttributionLedger: ~Copyable {
         memoryTimeBefore = place.map { UnsafeMutableRawPointer($0) } ?? UnsafeMutableRawPointer(scratch.elements)
         self.scratch = scratch
         self.times = times
+    }
+
+    /// The columns have moved, all of which are there.
+    mutating func replace(_ columns: AttributionColumns) {
+        self.columns = columns
+        if let place = columns.waitingForMemory { memoryTimeBefore = UnsafeMutableRawPointer(place) }
     }
 
     /// Makes room for so many members.
@@ -77,6 +135,8 @@ struct AttributionLedger: ~Copyable {
     /// - Parameter slowdown: by how much prefill made them longer.
     @inline(__always)
     mutating func count(slowdown: Nanoseconds, end: Nanoseconds) {
+        secondToLast = last
+        last = CountedStretch(start: clock, end: end, slowdown: slowdown, isShortOfMemory: isShortOfMemory)
         slowedTime = slowedTime + slowdown
         advance(to: end)
         memoryTimeAtEnd = memoryTime
@@ -94,12 +154,13 @@ struct AttributionLedger: ~Copyable {
     }
 
     /// A request has waited since it arrived, until `end`.
-    private func writeWaiting(_ request: Int, arrival: Nanoseconds, until end: Nanoseconds, _ memoryTime: Nanoseconds) {
+    func writeWaiting(_ request: Int, arrival: Nanoseconds, until end: Nanoseconds, _ memoryTime: Nanoseconds) {
         let before = memoryTimeBefore.load(fromByteOffset: request &* 8, as: Int64.self)
         // It may have arrived after the end of the run.
-        let forMemory = max(.zero, memoryTime - Nanoseconds(before))
+        let elapsed = max(.zero, end - arrival)
+        let forMemory = min(max(.zero, memoryTime - Nanoseconds(before)), elapsed)
         columns.waitingForMemory?[request] = forMemory.seconds
-        columns.waitingForSlot?[request] = (max(.zero, end - arrival) - forMemory).seconds
+        columns.waitingForSlot?[request] = (elapsed - forMemory).seconds
     }
 
     /// Writes the parts of a request that never ran, and waited to the end of the run, if it arrived before.
@@ -169,22 +230,7 @@ struct AttributionLedger: ~Copyable {
     /// or the beginning of the one that is being scheduled.
     @inline(__always)
     func enter(_ phase: AttributedTime.Phase, _ slot: Int, at time: Nanoseconds) {
-        let entry = times.elements + slot
-        if entry.pointee.phase == phase || entry.pointee.phase == .over { return }
-        let elapsed = time - entry.pointee.since
-        switch entry.pointee.phase {
-        case .prefill: entry.pointee.prefill = entry.pointee.prefill + elapsed
-        case .decode:
-            let slowed = slowedTime - entry.pointee.slowedBefore
-            entry.pointee.slowed = entry.pointee.slowed + slowed
-            entry.pointee.decode = entry.pointee.decode + (elapsed - slowed)
-        case .preempted: entry.pointee.preempted = entry.pointee.preempted + elapsed
-        case .held: entry.pointee.held = entry.pointee.held + elapsed
-        case .over: break
-        }
-        entry.pointee.since = time
-        entry.pointee.slowedBefore = slowedTime
-        entry.pointee.phase = phase
+        times.elements[slot].enter(phase, at: time, slowedTime)
     }
 
     /// The member has its last token, and will leave; or the run ends.
@@ -195,7 +241,7 @@ struct AttributionLedger: ~Copyable {
         writeRan(request, times.elements[slot])
     }
 
-    private func writeRan(_ request: Int, _ time: AttributedTime) {
+    func writeRan(_ request: Int, _ time: AttributedTime) {
         columns.prefill?[request] = time.prefill.seconds
         columns.decode?[request] = time.decode.seconds
         columns.slowedByPrefill?[request] = time.slowed.seconds

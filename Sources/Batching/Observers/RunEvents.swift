@@ -4,21 +4,32 @@ struct RunEvent: BitwiseCopyable {
     var id: Int64 = 0
     var event: Int32 = 0
     var tokens: Int32 = 0
+
+    /// Whether there is no more to be told of the request.
+    var isEnd: Bool {
+        event == LiveEngineEvent.finished.rawValue || event == LiveEngineEvent.aborted.rawValue
+            || event == LiveEngineEvent.rejected.rawValue
+    }
 }
 
 /// What happened since it was last asked, in order of time.
 struct RunEvents: ~Copyable {
-    private var events: GrowableBuffer<RunEvent>
-    private var first = 0
-    private var end = 0
+    private var events: PendingRows<RunEvent>
+    /// Of each event that ends a request; only if that is wanted.
+    private var parts: PendingRows<RequestParts>
     /// Whether anything is kept.
     let isWanted: Bool
+    let keepsParts: Bool
 
-    var count: Int { end - first }
+    var count: Int { events.count }
 
-    init(isWanted: Bool) throws(BatchingError) {
-        events = try GrowableBuffer(capacity: isWanted ? 64 : 0, repeating: RunEvent())
+    init(isWanted: Bool, keepsParts: Bool) throws(BatchingError) {
+        let events = try PendingRows(capacity: isWanted ? 64 : 0, repeating: RunEvent())
+        let parts = try PendingRows(capacity: keepsParts ? 64 : 0, repeating: RequestParts())
+        self.events = events
+        self.parts = parts
         self.isWanted = isWanted
+        self.keepsParts = keepsParts
     }
 
     @inline(__always)
@@ -26,48 +37,109 @@ struct RunEvents: ~Copyable {
         _ event: LiveEngineEvent, _ id: Int64, at time: Nanoseconds, tokens: Int32 = 0
     ) throws(BatchingError) {
         if isWanted {
-            try push(RunEvent(time: time, id: id, event: event.rawValue, tokens: tokens))
+            try events.append(RunEvent(time: time, id: id, event: event.rawValue, tokens: tokens))
         }
     }
 
-    mutating func push(_ event: RunEvent) throws(BatchingError) {
+    /// Of the request that the last event ended.
+    mutating func append(_ parts: RequestParts) throws(BatchingError) { try self.parts.append(parts) }
+
+    /// - Parameter parts: of one that ends a request, if they are kept.
+    mutating func push(_ event: RunEvent, _ parts: RequestParts?) throws(BatchingError) {
         try makeRoom()
-        events.elements[end] = event
-        end += 1
+        try events.append(event)
+        if let parts { try self.parts.append(parts) }
     }
 
     /// For one event, which then takes no memory any more.
     mutating func makeRoom() throws(BatchingError) {
-        if isWanted, end == events.capacity {
-            // Those that were told are gone: if they are many, there is room.
-            if first > end / 2 {
-                events.elements.update(from: events.elements + first, count: count)
-                end -= first
-                first = 0
+        if isWanted { try events.makeRoom() }
+        if keepsParts { try parts.makeRoom() }
+    }
+
+    /// Calls `body` with those that have not been taken, each with the parts of the request that it ends.
+    func forEachUntaken(_ body: (RunEvent, RequestParts?) throws(BatchingError) -> Void) throws(BatchingError) {
+        _ = try forEach(of: count) { (_, event, parts) throws(BatchingError) in try body(event, parts) }
+    }
+
+    /// - Returns: of how many there were parts.
+    private func forEach(
+        of count: Int, _ body: (Int, RunEvent, RequestParts?) throws(BatchingError) -> Void
+    ) throws(BatchingError) -> Int {
+        var ends = 0
+        for position in 0..<count {
+            try Work.row(position)
+            let event = events[position]
+            if keepsParts, event.isEnd {
+                try body(position, event, parts[ends])
+                ends &+= 1
             } else {
-                try events.reserve(end + 1)
+                try body(position, event, nil)
             }
+        }
+        return ends
+    }
+
+    /// Hands over the first, and forgets them.
+    mutating func take(
+        atMost capacity: Int, _ body: (Int, RunEvent, RequestParts?) -> Void
+    ) throws(BatchingError) -> Int {
+        let taken = min(capacity, count)
+        let ends = try forEach(of: taken) { (position, event, parts) throws(BatchingError) in
+            body(position, event, parts)
+        }
+        events.removeFirst(taken)
+        parts.removeFirst(ends)
+        return taken
+    }
+}
+
+/// Rows that come at the end, and are taken from the front.
+struct PendingRows<Row: BitwiseCopyable>: ~Copyable {
+    private var rows: GrowableBuffer<Row>
+    private var first = 0
+    private var end = 0
+
+    var count: Int { end &- first }
+
+    init(capacity: Int, repeating filler: Row) throws(BatchingError) {
+        rows = try GrowableBuffer(capacity: capacity, repeating: filler)
+    }
+
+    @inline(__always)
+    mutating func append(_ row: Row) throws(BatchingError) {
+        try makeRoom()
+        rows.elements[end] = row
+        end &+= 1
+    }
+
+    /// For one row, which then takes no memory any more.
+    @inline(__always)
+    mutating func makeRoom() throws(BatchingError) {
+        if end == rows.capacity { try grow() }
+    }
+
+    @inline(never)
+    private mutating func grow() throws(BatchingError) {
+        // Those that were taken are gone: if they are many, there is room.
+        if first > end / 2 {
+            rows.elements.update(from: rows.elements + first, count: count)
+            end &-= first
+            first = 0
+        } else {
+            try rows.reserve(end &+ 1)
         }
     }
 
     /// One of those that have not been taken.
-    subscript(position: Int) -> RunEvent { events.elements[first + position] }
+    subscript(position: Int) -> Row { rows.elements[first &+ position] }
 
-    /// Hands over the first, and forgets them.
-    mutating func take(
-        atMost capacity: Int, _ body: (Int, RunEvent) -> Void
-    ) throws(BatchingError) -> Int {
-        let taken = min(capacity, count)
-        for position in 0..<taken {
-            try Work.row(position)
-            body(position, events.elements[first + position])
-        }
-        first += taken
+    mutating func removeFirst(_ count: Int) {
+        first &+= count
         if first == end {
             first = 0
             end = 0
         }
-        return taken
     }
 }
 

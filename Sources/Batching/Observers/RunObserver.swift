@@ -40,15 +40,17 @@ struct RunObserver: ~Copyable {
     }
 
     /// For an engine that runs on.
-    init(keepsEvents: Bool) throws(BatchingError) {
-        try self.init(attribution: nil, count: 0, keepsEvents: keepsEvents, keepsEnded: true)
+    init(keepsEvents: Bool, attributes: Bool) throws(BatchingError) {
+        // Where the columns are is told later, and again whenever they move.
+        try self.init(
+            attribution: attributes ? AttributionColumns() : nil, count: 0, keepsEvents: keepsEvents, keepsEnded: true)
     }
 
     private init(
         attribution: AttributionColumns?, count: Int, keepsEvents: Bool, keepsEnded: Bool
     ) throws(BatchingError) {
         let ledger = try AttributionLedger(attribution, count: count)
-        let events = try RunEvents(isWanted: keepsEvents)
+        let events = try RunEvents(isWanted: keepsEvents, keepsParts: keepsEvents && attribution != nil)
         let ended = try GrowableBuffer<UInt32>(capacity: 0, repeating: 0)
         self.ledger = ledger
         attributes = attribution != nil
@@ -80,6 +82,15 @@ struct RunObserver: ~Copyable {
     mutating func makeRoom() throws(BatchingError) {
         try events.makeRoom()
         if keepsEnded { try ended.reserve(endedCount &+ 1) }
+    }
+
+    /// Tells that a request has ended, whose parts are known.
+    @inline(__always)
+    mutating func tellEnd(
+        _ event: LiveEngineEvent, _ request: Int, id: Int64, at time: Nanoseconds, tokens: Int32 = 0
+    ) throws(BatchingError) {
+        try events.append(event, id, at: time, tokens: tokens)
+        if events.keepsParts { try events.append(ledger.parts(request)) }
     }
 
     /// A request has finished, was rejected, or has left.

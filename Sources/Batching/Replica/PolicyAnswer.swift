@@ -190,10 +190,15 @@ extension PolicyAnswer {
     @inline(never)
     private func badTokens(_ position: Int, _ columns: PolicyColumns, _ limits: PolicyLimits) -> BatchingError {
         let row = Int(scheduledRow[position])
+        let uncomputed = columns.uncomputed(row)
+        if uncomputed == 0 {
+            return PolicyAnswer.invalid(
+                limits.iteration, "scheduled_row[\(position)]", scheduledRow[position],
+                "the last token of request \(columns.request[row]) is on its way, and nothing is left to compute")
+        }
         return PolicyAnswer.invalid(
             limits.iteration, "scheduled_tokens[\(position)]", scheduledTokens[position],
-            "must be between 1 and the \(columns.uncomputed(row)) that request \(columns.request[row]) has yet to "
-                + "compute")
+            "must be between 1 and the \(uncomputed) that request \(columns.request[row]) has yet to compute")
     }
 
     @inline(never)

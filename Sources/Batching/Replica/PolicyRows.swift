@@ -82,6 +82,7 @@ struct PolicyRows: ~Copyable {
         contents.maxNumBatchedTokens = view.pointee.maxNumBatchedTokens
         contents.usableKVBlocks = view.pointee.usableKVBlocks
         contents.blockSize = view.pointee.blockSize
+        contents.lookUp = view.pointee.lookUp
         view.pointee = contents
     }
 
@@ -101,13 +102,17 @@ struct PolicyRows: ~Copyable {
     }
 
     /// Asks the policy.
+    /// - Parameter prefixes: where it can look up what rows that wait find in the prefix cache; nil: there is none.
     @inline(__always)
-    func decide(now: Nanoseconds, freeBlocks: Int, _ decision: inout PolicyDecision) throws(BatchingError) {
+    func decide(
+        now: Nanoseconds, freeBlocks: Int, prefixes: UnsafeMutablePointer<PrefixLookup>?, _ decision: inout PolicyDecision
+    ) throws(BatchingError) {
         view.pointee.iteration = iteration
         view.pointee.time = now
         view.pointee.count = count
         view.pointee.runningCount = runningCount
         view.pointee.freeKVBlocks = freeBlocks
+        view.pointee.prefixes = UnsafeMutableRawPointer(prefixes)
         try policy?(PolicyView(view), &decision)
     }
 
@@ -151,7 +156,7 @@ struct PolicyRows: ~Copyable {
         let (columns, row) = (columns, count &- 1)
         columns.computedTokens[row] = computed
         columns.kvBlocks[row] = isRunning ? Int64(truncatingIfNeeded: blockSize.holding(computed)) : 0
-        columns.generatedTokens[row] = member.generated
+        columns.generatedTokens[row] = member.generated &- (isRunning && member.state == .finishing ? 1 : 0)
         columns.slot[row] = Int32(truncatingIfNeeded: slot)
         columns.catchesUp[row] = catchesUp ? 1 : 0
         if isRunning { runningCount &+= 1 }
@@ -208,6 +213,25 @@ struct PolicyRows: ~Copyable {
         moveWindow(to: start &+ found)
         count &-= found
         runningCount &-= found
+    }
+
+    /// The last tokens of those of the running are on their way: they are looked at one by one until they leave.
+    /// - Parameter slots: theirs, in order of admission; and of others, whose ends are not known.
+    mutating func markFinishing(
+        _ slots: UnsafePointer<Int32>, _ count: Int, _ members: UnsafePointer<Member>
+    ) {
+        var found = 0
+        var row = 0
+        while found < count, row < runningCount {
+            if columns.slot[row] == slots[found] {
+                if members[Int(slots[found])].state == .finishing, columns.catchesUp[row] == 0 {
+                    columns.catchesUp[row] = 1
+                    catchingUp &+= 1
+                }
+                found &+= 1
+            }
+            row &+= 1
+        }
     }
 
     /// Of the rows of an answer, those that wait have been admitted, and those preempted wait again.

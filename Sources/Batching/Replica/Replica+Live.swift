@@ -61,6 +61,23 @@ extension Replica where Memory: ~Copyable {
         return true
     }
 
+    /// The replica that it has become equal to is told where the time of the requests goes, and this one is not: members of a
+    /// padded batch are due when that is done, and not also at their own last tokens.
+    mutating func forgetHolds<Other: BlockMemory & ~Copyable>(_ other: borrowing Replica<Other, Observation>) {
+        guard settings.padsBatch else { return }
+        let members = members.elements
+        var slot = firstRunning
+        while slot >= 0 {
+            let later = target(slot) &- other.goal(slot)
+            if members[slot].state == .decoding, later > 0 {
+                dueLists.remove(slot, members)
+                members[slot].due &+= Int64(later)
+                dueLists.insert(slot, members)
+            }
+            slot = Int(members[slot].next)
+        }
+    }
+
     /// Becomes equal to another replica of the same configuration, but for the columns and the KV blocks.
     mutating func assign<Other: BlockMemory & ~Copyable>(
         _ other: borrowing Replica<Other, Observation>

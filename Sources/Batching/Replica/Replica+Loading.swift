@@ -23,9 +23,8 @@ extension Replica where Memory: ~Copyable {
         }
     }
 
-    /// A member takes a slot, and its place among those who run, or will wait.
-    mutating func enlist(_ saved: SavedMember, _ row: Int) throws(BatchingError) -> Int {
-        let slot = try takeSlot()
+    /// A member, which has a slot, takes its place among those who run, or will wait.
+    mutating func enlist(_ saved: SavedMember, _ row: Int, _ slot: Int) throws(BatchingError) {
         var member = Member()
         member.request = UInt32(truncatingIfNeeded: row)
         member.prompt = Int32(truncatingIfNeeded: prompt(row))
@@ -43,7 +42,7 @@ extension Replica where Memory: ~Copyable {
         guard saved.kind != .preempted else {
             members.elements[slot].computed = 0
             members.elements[slot].state = .waiting
-            return slot
+            return
         }
         admissions += 1
         appendRunning(slot)
@@ -55,7 +54,6 @@ extension Replica where Memory: ~Copyable {
         case .joining: try joinAfterwards(slot)
         case .finishing, .preempted: members.elements[slot].state = .finishing
         }
-        return slot
     }
 
     private func tokenRun(_ saved: SavedMember) -> TokenRun {

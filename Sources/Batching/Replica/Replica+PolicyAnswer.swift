@@ -26,11 +26,17 @@ extension Replica where Memory: ~Copyable {
         if answer.preemptedCount > 0 { giveBack(answer, columns, needed: &needed, free: &free) }
         if leavesOut { needed &-= blocksOfLeftOut(columns) }
         if sums.hasOthers { needed &+= blocksBesideDecodes(answer, columns) }
+        if Memory.findsPrefixes { free &+= countNamed(answer, columns) }
         if needed > free { throw PolicyAnswer.shortOfBlocks(iteration, needed: needed, free: free) }
         if answer.preemptedCount > 0 { try preempt(answer, columns) }
+        if Memory.findsPrefixes, sums.admitted > 0 { holdFound(answer, columns) }
         if leavesOut { leaveOut(columns) }
-        if sums.hasOthers, policyRows.catchingUp > 0 { try growCatchingUp(answer, columns) }
-        memory.growDecodes(members.elements, admittedBefore: .max)
+        if sums.hasOthers, policyRows.catchingUp > 0 {
+            setChunks(answer, columns)
+            try growRunning()
+        } else {
+            memory.growDecodes(members.elements, admittedBefore: .max)
+        }
         if sums.admitted > 0 { try admit(answer, columns) }
         answer.clearMarks(columns)
         if sums.admitted &+ answer.preemptedCount > 0 { try policyRows.move(answer, admitted: sums.admitted) }
@@ -43,7 +49,7 @@ extension Replica where Memory: ~Copyable {
         for position in 0..<answer.preemptedCount {
             let row = Int(answer.preemptedRow[position])
             let computed = columns.computedTokens[row]
-            free &+= memory.blockSize.holding(computed)
+            if !Memory.findsPrefixes { free &+= memory.blockSize.holding(computed) }
             if columns.catchesUp[row] == 0 { needed &-= memory.needed(from: computed, to: computed &+ 1) }
         }
     }
@@ -79,8 +85,9 @@ extension Replica where Memory: ~Copyable {
         catchingUp = 0
         for row in 0..<policyRows.runningCount {
             let slot = Int(columns.slot[row])
-            // Those preempted have their rows yet, but run no longer.
-            if members.elements[slot].state == .waiting { continue }
+            // Those preempted have their rows yet, but run no longer; others have nothing left to compute.
+            let state = members.elements[slot].state
+            if state == .waiting || state == .finishing { continue }
             if columns.catchesUp[row] == 0, columns.mark[row] == 0 {
                 leaveDecoding(slot)
                 columns.catchesUp[row] = 1
@@ -97,7 +104,8 @@ extension Replica where Memory: ~Copyable {
             let row = Int(answer.scheduledRow[position])
             let grown = columns.computedTokens[row] &+ Int64(answer.scheduledTokens[position])
             if row >= policyRows.runningCount {
-                needed &+= memory.blockSize.holding(grown)
+                let found = Memory.findsPrefixes ? memory.blockSize.holding(columns.computedTokens[row]) : 0
+                needed &+= memory.blockSize.holding(grown) &- found
             } else if columns.catchesUp[row] == 1 {
                 needed &+= memory.needed(from: columns.computedTokens[row], to: grown)
             }
@@ -105,18 +113,12 @@ extension Replica where Memory: ~Copyable {
         return needed
     }
 
-    /// Those scheduled who catch up get their KV blocks.
-    private mutating func growCatchingUp(_ answer: PolicyAnswer, _ columns: PolicyColumns) throws(BatchingError) {
+    /// Those scheduled who catch up compute so many tokens.
+    private mutating func setChunks(_ answer: PolicyAnswer, _ columns: PolicyColumns) {
         for position in 0..<answer.scheduledCount {
             let row = Int(answer.scheduledRow[position])
             guard row < policyRows.runningCount, columns.catchesUp[row] == 1 else { continue }
-            let slot = Int(columns.slot[row])
-            let member = members.elements[slot]
-            let tokens = answer.scheduledTokens[position]
-            let grown = member.computed &+ Int64(tokens)
-            let needed = memory.needed(from: member.computed, to: grown)
-            try memory.grow(slot, member, by: needed, from: member.computed, to: grown)
-            members.elements[slot].chunk = tokens
+            members.elements[Int(columns.slot[row])].chunk = answer.scheduledTokens[position]
         }
     }
 
@@ -127,18 +129,78 @@ extension Replica where Memory: ~Copyable {
             if row < policyRows.runningCount { continue }
             let tokens = Int64(answer.scheduledTokens[position])
             let computed = columns.computedTokens[row]
-            let before = Int(columns.slot[row])
-            let candidate =
-                before >= 0
-                ? Candidate(request: Int(members.elements[before].request), slot: before)
-                : Candidate(request: columns.unserved(row), slot: -1)
+            let candidate = columns.candidate(row, members.elements)
             waiting.removeOne()
-            let slot = try join(
-                candidate, PrefixHit(), computed: computed, tokens: tokens, room: computed &+ tokens)
+            var hit = PrefixHit()
+            if Memory.findsPrefixes {
+                // It may find more now, which others will compute in this iteration: that is left alone.
+                _ = try memory.lookUp(candidate, tokens: columns.known(row))
+                hit.blocks = memory.blockSize.holding(computed)
+            }
+            let slot = try join(candidate, hit, computed: computed, tokens: tokens, room: computed &+ tokens)
+            if Memory.findsPrefixes { memory.letGo(slot, blocks: hit.blocks) }
             columns.slot[row] = Int32(truncatingIfNeeded: slot)
             // Even one that decodes from the next iteration on: it is looked at then.
             columns.catchesUp[row] = 1
             policyRows.catchingUp &+= 1
+        }
+    }
+
+    // With a prefix cache
+
+    /// The rows of those that are to be admitted tell the tokens that they find: of so many fewer they are in need.
+    @inline(never)
+    mutating func lookUpNamed(_ answer: PolicyAnswer) {
+        let columns = policyRows.columns
+        forEachWaiting(answer) { (memory, candidate, row) in
+            let hit = memory.found(candidate, tokens: columns.known(row))
+            columns.computedTokens[row] = Int64(hit.blocks) &* memory.blockSize.tokens
+        }
+    }
+
+    /// An answer that is not valid changes nothing.
+    @inline(never)
+    mutating func forgetNamed(_ answer: PolicyAnswer) {
+        let columns = policyRows.columns
+        forEachWaiting(answer) { (_, _, row) in columns.computedTokens[row] = 0 }
+    }
+
+    /// How many more blocks are free once the answer's preempted have given back theirs, but for those that others hold, or
+    /// that are found.
+    private mutating func countNamed(_ answer: PolicyAnswer, _ columns: PolicyColumns) -> Int {
+        var free = 0
+        for position in 0..<answer.preemptedCount {
+            free &+= memory.countRelease(Int(columns.slot[Int(answer.preemptedRow[position])]))
+        }
+        forEachWaiting(answer) { (memory, candidate, row) in
+            free &-= memory.countAdmission(candidate, tokens: columns.known(row))
+        }
+        forEachWaiting(answer) { (memory, candidate, row) in
+            memory.uncountAdmission(candidate, tokens: columns.known(row))
+        }
+        for position in 0..<answer.preemptedCount {
+            memory.uncountRelease(Int(columns.slot[Int(answer.preemptedRow[position])]))
+        }
+        return free
+    }
+
+    /// What the answer's admitted find stays until they are.
+    private mutating func holdFound(_ answer: PolicyAnswer, _ columns: PolicyColumns) {
+        forEachWaiting(answer) { (memory, candidate, row) in
+            let blocks = memory.blockSize.holding(columns.computedTokens[row])
+            memory.hold(candidate, tokens: columns.known(row), blocks: blocks)
+        }
+    }
+
+    /// The rows of an answer that wait, as far as there are such rows.
+    @inline(__always)
+    private mutating func forEachWaiting(_ answer: PolicyAnswer, _ body: (inout Memory, Candidate, Int) -> Void) {
+        let columns = policyRows.columns
+        guard answer.scheduledCount <= policyRows.count else { return }
+        for position in 0..<max(0, answer.scheduledCount) {
+            let row = answer.scheduledRow[position]
+            guard row >= Int64(policyRows.runningCount), row < Int64(policyRows.count) else { continue }
+            body(&memory, columns.candidate(Int(row), members.elements), Int(row))
         }
     }
 }

@@ -8,7 +8,24 @@ extension Replica where Memory: ~Copyable {
         limits.maxNumBatchedTokens = settings.maxNumBatchedTokens
         limits.usableKVBlocks = memory.usable
         limits.blockSize = configuration.blockSize
+        limits.lookUp = PrefixLookup.function
         policyRows = try PolicyRows(policy, blockSize: memory.blockSize, limits: limits)
+    }
+
+    /// Asks the policy, whose rows are up to date.
+    mutating func showPolicy(_ decision: inout PolicyDecision) throws(BatchingError) {
+        let freeBlocks = memory.isLimited ? memory.free : Int.max
+        guard Memory.findsPrefixes else {
+            return try policyRows.decide(now: now, freeBlocks: freeBlocks, prefixes: nil, &decision)
+        }
+        // The only memory that finds prefixes. It stays where it is, and nothing else is done with it meanwhile.
+        let place = withUnsafeMutablePointer(to: &memory) { UnsafeMutableRawPointer($0) }
+        var lookup = PrefixLookup(
+            memory: place.assumingMemoryBound(to: CachedBlocks.self), columns: policyRows.columns,
+            members: members.elements, runningCount: policyRows.runningCount)
+        try withUnsafeMutablePointer(to: &lookup) { (lookup) throws(BatchingError) in
+            try policyRows.decide(now: now, freeBlocks: freeBlocks, prefixes: lookup, &decision)
+        }
     }
 
     /// Brings the rows to where the requests are now.
@@ -18,7 +35,10 @@ extension Replica where Memory: ~Copyable {
         if elapsed > 0 {
             policyRows.advance(elapsed)
             if policyRows.catchingUp > 0 { updateCatchingUp() }
-            if finishingCount > 0 { policyRows.removeFinished(finishing.elements, finishingCount) }
+            // Asynchronously they leave once their last tokens are there.
+            if finishingCount > 0, !settings.isAsynchronous {
+                policyRows.removeFinished(finishing.elements, finishingCount)
+            }
             policyRows.iteration = iteration
         }
         if policyRows.taken < arrived { try takeIntoPolicyRows() }
@@ -41,12 +61,39 @@ extension Replica where Memory: ~Copyable {
                 let computed = decodes ? member.computed &+ iteration : member.computed
                 columns.computedTokens[row] = computed
                 columns.kvBlocks[row] = Int64(truncatingIfNeeded: memory.blockSize.holding(computed))
-                // Those who have finished are taken out right after this.
-                columns.generatedTokens[row] = generated(slot)
+                // Those who have finished are taken out right after this; asynchronously they have nothing to compute.
+                columns.generatedTokens[row] = generated(slot) &- (member.state == .finishing ? 1 : 0)
                 if decodes {
                     columns.catchesUp[row] = 0
                     policyRows.catchingUp &-= 1
                 }
+            }
+        }
+    }
+
+    // Asynchronously
+
+    /// The batch that gives the last tokens of those in `finishing` is on its way.
+    @inline(never)
+    mutating func noteFinishingRows() throws(BatchingError) {
+        try updatePolicyRows()
+        policyRows.markFinishing(finishing.elements, finishingCount, members.elements)
+        updateCatchingUp()
+    }
+
+    /// The last tokens of members are there, in order of admission: they are about to finish.
+    @inline(never)
+    mutating func removeFinishedRows(_ slots: UnsafePointer<Int32>, _ count: Int) {
+        let members = members.elements
+        var allRun = true
+        for position in 0..<count where members[Int(slots[position])].state == .waiting { allRun = false }
+        if allRun {
+            policyRows.removeFinished(slots, count)
+            policyRows.noteChange()
+        } else {
+            // Some were preempted while their last tokens were on their way.
+            for position in 0..<count {
+                removePolicyRow(Int(members[Int(slots[position])].request), slot: Int(slots[position]))
             }
         }
     }

@@ -52,8 +52,17 @@ extension Replica where Memory: ~Copyable {
             }
             return false
         }
-        // With a prefix cache the order decides who publishes the same content first.
-        slot = firstCatchingUp
+        try growRunning()
+        budget = left
+        return true
+    }
+
+    /// The running get KV blocks for their chunks, and who decodes for its token: as many as they need are free.
+    @inline(__always)
+    mutating func growRunning() throws(BatchingError) {
+        let members = members.elements
+        // With a prefix cache the order decides who publishes the same content first: that of admission.
+        var slot = firstCatchingUp
         while slot >= 0 {
             let member = members[slot]
             if member.chunk > 0 {
@@ -65,8 +74,6 @@ extension Replica where Memory: ~Copyable {
             slot = Int(member.nextOfKind)
         }
         memory.growDecodes(members, admittedBefore: .max)
-        budget = left
-        return true
     }
 
     /// Whether anyone who decodes was admitted after a member.

@@ -242,7 +242,7 @@ extension Replica where Memory: ~Copyable {
         _ event: LiveEngineEvent, _ request: Int, at time: Nanoseconds, tokens: Int32
     ) throws(BatchingError) {
         try observer.noteEnd(request)
-        try tell(event, request, at: time, tokens: tokens)
+        try observer.tellEnd(event, request, id: requests.id(request), at: time, tokens: tokens)
     }
 
     /// Whether, unless blocks run out, no request looks into the cache any more: none waits, or will come.

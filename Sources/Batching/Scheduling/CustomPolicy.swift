@@ -1,7 +1,7 @@
 /// A policy of the caller's: it is shown a row for each request in the system, and its answer is checked before anything
 /// of it is done.
 enum CustomPolicy: SchedulingPolicy {
-    static var traits: PolicyTraits { PolicyTraits(asksCaller: true) }
+    static var traits: PolicyTraits { PolicyTraits(schedulesAhead: true, findsPrefixes: true, asksCaller: true) }
     static var coastsBesideWaiting: Bool { true }
 
     static func check(_ configuration: EngineConfig) throws(BatchingError) {
@@ -11,9 +11,6 @@ enum CustomPolicy: SchedulingPolicy {
         guard configuration.queueOrder == .arrival else {
             let order = configuration.queueOrder.rawValue
             throw .invalid("queue_order", order, "must be 0 with policy custom, which orders the waiting requests")
-        }
-        guard !configuration.isAsynchronous else {
-            throw .invalid("async_scheduling", 1, "must be 0 with policy custom")
         }
     }
 
@@ -47,8 +44,7 @@ enum CustomPolicy: SchedulingPolicy {
         // An engine that runs on may have stopped on the way there.
         if replica.now < replica.policyRows.waitsUntil { return replica.policyRows.waitsUntil }
         var decision = replica.policyRows.emptyDecision
-        let freeBlocks = replica.memory.isLimited ? replica.memory.free : Int.max
-        try replica.policyRows.decide(now: replica.now, freeBlocks: freeBlocks, &decision)
+        try replica.showPolicy(&decision)
         // From here on nothing is changed before all of the answer has been checked.
         var answer = PolicyAnswer(decision)
         if let wait = decision.waitUntil {
@@ -66,11 +62,13 @@ enum CustomPolicy: SchedulingPolicy {
             decoding: replica.decoding, catchingUp: replica.policyRows.catchingUp,
             maxNumSeqs: replica.settings.maxNumSeqs, maxNumBatchedTokens: replica.settings.maxNumBatchedTokens)
         let sums: PolicySums
+        if Memory.findsPrefixes { replica.lookUpNamed(answer) }
         do throws(BatchingError) {
             sums = try answer.check(replica.policyRows.columns, limits, decodesRest: decision.decodesRest)
             try replica.carryOut(answer, sums, decodesRest: decision.decodesRest)
         } catch {
             replica.policyRows.clearMarks()
+            if Memory.findsPrefixes { replica.forgetNamed(answer) }
             throw error
         }
         replica.policyRows.holdsUntilChange = decision.holdsUntilChange

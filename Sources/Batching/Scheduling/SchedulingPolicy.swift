@@ -87,7 +87,7 @@ extension EngineConfig {
         try policy.policy.check(self)
         guard cachesPrefixes else { return }
         guard policy.policy.traits.findsPrefixes else {
-            throw .invalid("enable_prefix_caching", 1, "must be 0 for every policy but vllm")
+            throw .invalid("enable_prefix_caching", 1, "must be 0 for every policy but vllm and custom")
         }
         guard numGPUBlocks != nil else {
             throw .invalid("enable_prefix_caching", 1, "must be 0 without num_gpu_blocks")

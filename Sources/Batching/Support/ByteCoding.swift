@@ -4,6 +4,9 @@ protocol ByteCoder {
     mutating func code<Value: FixedWidthInteger>(
         _ value: inout Value, from least: Value, to most: Value
     ) throws(BatchingError)
+
+    /// Whether what came with a version is there.
+    func has(version: UInt32) -> Bool
 }
 
 extension ByteCoder {
@@ -72,6 +75,9 @@ struct ByteWriter: ByteCoder {
         write(value)
     }
 
+    /// The newest is written.
+    func has(version: UInt32) -> Bool { true }
+
     mutating func write(_ value: Double) { write(value.bitPattern) }
 
     /// One after the other. Not an `Array`, whose memory nothing checks.
@@ -98,6 +104,8 @@ struct ByteReader: ByteCoder {
         self.bytes = bytes
         self.count = count
     }
+
+    func has(version: UInt32) -> Bool { self.version >= version }
 
     var isAtEnd: Bool { position == count }
 

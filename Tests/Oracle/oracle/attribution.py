@@ -80,7 +80,8 @@ class SlowAttribution:
             account = self.accounts[request.index]
             # Since the last iteration the clock may have gone on to an arrival, or to the end of another request.
             account.go_on(now)
-            account.part = "waiting_for_slot"
+            if not request.was_admitted:
+                account.part = "waiting_for_slot"
             account.go_on(until)
 
     def note_iteration(
@@ -103,7 +104,16 @@ class SlowAttribution:
             account.go_on(start)
             account.part = self._part(request, batch, instant_prefill=instant_prefill)
             account.go_on(end, slowdown if account.part == "decode" else 0)
+            if account.part in {"prefill", "preempted"} and self._decodes_next(request, batch.tokens.get(request, 0)):
+                account.part = "decode"
             account.settle()
+
+    @staticmethod
+    def _decodes_next(request: SlowRequest, tokens: int) -> bool:
+        """Whether it decodes from the end of the iteration on in which it computes so many tokens: if it is running."""
+        missing = request.known + request.promised - request.computed - tokens
+        has_generated = request.generated + request.promised > 0
+        return request.is_running and (missing == 0 or (missing == 1 and has_generated))
 
     @staticmethod
     def _part(request: SlowRequest, batch: SlowBatch, *, instant_prefill: bool) -> str:

@@ -45,7 +45,11 @@ class SlowBlocks:
 
     def idle_count(self, blocks: Sequence[int]) -> int:
         """How many of these blocks no request uses, so that they are among the free ones."""
-        return sum(1 for block in blocks if self._users.get(block, 0) == 0)
+        return self.unshared_count(blocks, users=0)
+
+    def unshared_count(self, blocks: Sequence[int], users: int) -> int:
+        """How many of these blocks have just so many users."""
+        return sum(1 for block in blocks if self._users.get(block, 0) == users)
 
     def share(self, blocks: Sequence[int]) -> None:
         """One user more for each of these blocks, which were found."""

@@ -46,7 +46,9 @@ def request_columns(workload: SlowWorkload) -> RequestColumns:
 
 
 def library_arguments(options: SlowOptions) -> dict[str, Any]:
-    arguments = {name: getattr(options, name) for name in vars(options)}
+    arguments = {name: getattr(options, name) for name in vars(options) if name != "custom"}
+    if options.custom is not None:
+        arguments["policy"] = options.custom
     if isinstance(options.iteration_time, SlowAffineTime):
         arguments["iteration_time"] = AffineTime(**asdict(options.iteration_time))
     return arguments

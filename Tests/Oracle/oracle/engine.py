@@ -10,9 +10,11 @@ import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from oracle.attribution import SlowAttribution
 from oracle.blocks import UNLIMITED, SlowBlocks, blocks_for
+from oracle.custom import CustomScheduler
 from oracle.records import (
     ABORTED,
     END_COMPLETED,
@@ -111,6 +113,8 @@ class SlowOptions:
     time_limit: float | None = None
     iteration_limit: int | None = None
     log_queues: bool = False
+    custom: Callable[[Any, Any], object] | None = None
+    """A policy of the caller's, in place of that of vllm."""
 
     @property
     def usable_blocks(self) -> int | None:
@@ -167,7 +171,9 @@ class _Run:
         self.count = len(workload.output_length)
         self.blocks = SlowBlocks(options.usable_blocks)
         self.scheduler: SlowScheduler
-        if options.policy in {"static", "dynamic"}:
+        if options.custom is not None:
+            self.scheduler = CustomScheduler(self.rules, self.blocks, options.custom)
+        elif options.policy in {"static", "dynamic"}:
             self.scheduler = BatchLevelScheduler(self.rules, self.blocks)
         else:
             self.scheduler = IterationLevelScheduler(self.rules, self.blocks)
@@ -216,6 +222,7 @@ class _Run:
             output=output,
             max_tokens=max_tokens,
             queue_key=(key, arrival, tie_break, index),
+            tie_break=tie_break,
             urgency=(priority, arrival),
             hash_ids=list(workload.hash_ids[index]) if workload.hash_ids else [],
             tokens_per_hash=workload.hash_block_size or options.block_size,
@@ -242,6 +249,7 @@ class _Run:
     def _receive_arrivals(self) -> None:
         while self.to_come and self.to_come[0].arrival <= self.now:
             request = self.to_come.pop(0)
+            self.scheduler.note_change()
             rejection = self._rejection(request)
             if rejection is None:
                 self.scheduler.enqueue(request)
@@ -273,6 +281,7 @@ class _Run:
         self.seen["aborted in flight"] += request.in_flight > 0
         self.blocks.release(request.blocks)
         request.blocks = []
+        self.scheduler.note_change()
         self.end[request.index] = self.now
         self.status[request.index] = ABORTED
         self.decisions.add(iteration, request.index, EVENT_ABORTED, request.generated)
@@ -354,6 +363,17 @@ class _Run:
                 reason = self._limit_reached()
                 if reason is not None:
                     break
+                next_time = self.scheduler.next_batch_time(self.now, self._next_change())
+                if next_time > self.now:
+                    if flights:
+                        next_time = flights[0].end
+                        self.attribution.note_pause(next_time, next_time, self.scheduler.waiting)
+                        self._process(flights.pop(0))
+                        self.scheduler.note_change()
+                    else:
+                        self.attribution.note_pause(self.now, next_time, self.scheduler.waiting)
+                        self.now = next_time
+                    continue
                 flight = self._schedule()
                 flights.append(flight)
                 is_empty = not flight.batch.tokens and not flight.batch.preempted

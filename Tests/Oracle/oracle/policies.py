@@ -2,6 +2,7 @@
 request, and so must be that of the engine's own policy.
 """
 
+import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
@@ -27,6 +28,8 @@ class Rows:
     running: list[int] = field(init=False)
     waiting: list[int] = field(init=False)
     free: int = field(init=False)
+    unshared: list[int] = field(init=False)
+    """KV blocks that no other request holds: of those that a row holds, or, if it waits, finds."""
     tokens: dict[int, int] = field(default_factory=dict)
     preempted: list[int] = field(default_factory=list)
     admitted: list[int] = field(default_factory=list)
@@ -40,21 +43,32 @@ class Rows:
         self.running = list(range(view.running_count))
         self.waiting = list(range(view.running_count, view.count))
         self.free = view.kv_blocks_free
+        hits = view.look_up(range(view.count))
+        self.unshared = hits.unshared_kv_blocks.tolist()
+        for row in self.waiting:
+            cached = int(hits.cached_tokens[row])
+            self.computed[row] += cached
+            self.blocks[row] = cached // view.block_size
 
     def blocks_for(self, tokens: int) -> int:
         return -(-tokens // self.view.block_size)
 
+    def missing(self, row: int, tokens: int) -> int:
+        """KV blocks that are free, and will not be once a row has computed so many tokens."""
+        found = self.unshared[row] if row in self.waiting else 0
+        return self.blocks_for(self.computed[row] + tokens) - self.blocks[row] + found
+
     def grow(self, row: int, tokens: int) -> bool:
-        missing = self.blocks_for(self.computed[row] + tokens) - self.blocks[row]
+        missing = self.missing(row, tokens)
         if missing > self.free:
             return False
         self.free -= missing
-        self.blocks[row] += missing
         return True
 
 
 def vllm_policy(options: SlowOptions, style: Style) -> CustomPolicy:
-    """The policy vllm without prefix caching, synchronous, in any order of the queue."""
+    """The policy vllm in any order of the queue. With prefix caching it does not see what is found within an iteration,
+    or which blocks two share that are preempted."""
     admission_key = _admission_key(options.queue_order)
 
     def decide(view: PolicyView, decision: PolicyDecision) -> None:
@@ -87,20 +101,28 @@ def _admission_key(order: str) -> Callable[[PolicyView, int], tuple[int, ...]] |
 
 def _continue_running(rows: Rows, options: SlowOptions, threshold: int) -> int:
     budget = options.max_num_batched_tokens
+    grown: dict[int, int] = {}
     position = 0
     while position < len(rows.running) and budget > 0:
         row = rows.running[position]
-        tokens = min(rows.known[row] - rows.computed[row], threshold, budget)
+        left = rows.known[row] - rows.computed[row]
+        if left == 0:
+            # Its last token is on its way.
+            position += 1
+            continue
+        tokens = min(left, threshold, budget)
+        grown_by = rows.missing(row, tokens)
         while row in rows.running and not rows.grow(row, tokens):
             victim = _victim(rows, options)
             if rows.running.index(victim) < position:
                 position -= 1
             budget += rows.tokens.pop(victim, 0)
             rows.running.remove(victim)
-            rows.free += rows.blocks[victim]
+            rows.free += rows.unshared[victim] + grown.pop(victim, 0)
             rows.preempted.append(victim)
         if row in rows.running:
             rows.tokens[row] = tokens
+            grown[row] = grown_by
             budget -= tokens
             position += 1
     return budget
@@ -122,8 +144,8 @@ def _admit_waiting(rows: Rows, options: SlowOptions, threshold: int, budget: int
         if tokens > budget and not options.enable_chunked_prefill:
             break
         tokens = min(tokens, budget)
-        must_fit = rows.known[row] if options.scheduler_reserve_full_isl else rows.computed[row] + tokens
-        if rows.blocks_for(must_fit) + (watermark if rows.running else 0) > rows.free:
+        must_fit = rows.known[row] - rows.computed[row] if options.scheduler_reserve_full_isl else tokens
+        if rows.missing(row, must_fit) + (watermark if rows.running else 0) > rows.free:
             rows.is_short_of_memory = True
             break
         rows.grow(row, tokens)
@@ -149,3 +171,68 @@ def _tell(rows: Rows, decision: PolicyDecision, style: Style) -> None:
     decision.short_of_memory = rows.is_short_of_memory
     decides_nothing = not rows.preempted and not rows.admitted
     decision.until_change = style == "until change" and rests and not named and decides_nothing
+
+
+def moody_policy(seed: int, *, holds: bool = True) -> CustomPolicy:
+    """Does anything that is valid: what it does depends on nothing but the view, so that it can be asked twice.
+
+    Args:
+        holds: whether it sometimes says that it need not be asked.
+    """
+
+    def decide(view: PolicyView, decision: PolicyDecision) -> None:
+        mood = random.Random(f"{seed} {view.iteration} {view.time} {view.count}")  # noqa: S311
+        if mood.random() < 0.15:
+            if mood.random() < 0.8:
+                decision.wait_until = view.time + mood.choice([1e-9, 0.004, 0.01, 0.0375, 0.2])
+                decision.until_change = mood.random() < 0.5 and holds
+            return
+        decision.decode_rest = mood.random() < 0.6
+        decision.until_change = decision.decode_rest and mood.random() < 0.7 and holds
+        free, budget = view.kv_blocks_free, view.max_num_batched_tokens
+        hits = view.look_up(range(view.count))
+        left = (view.uncomputed_tokens - hits.cached_tokens).tolist()
+        running = list(range(view.running_count))
+        for row in running[:]:
+            if mood.random() < 0.04:
+                decision.preempt(row)
+                running.remove(row)
+                free += int(hits.unshared_kv_blocks[row])
+        named = [row for row in running if mood.random() < 0.7 or left[row] > 1]
+        if decision.decode_rest:
+            # Room for the requests that are not named.
+            budget -= len(running)
+            free -= len(running)
+        slots = view.max_num_seqs - len(running)
+        waiting = mood.sample(range(view.running_count, view.count), view.count - view.running_count)
+        for row in named + [row for row in waiting if mood.random() < 0.7]:
+            if left[row] == 0:
+                # Its last token is on its way.
+                continue
+            tokens = left[row] if mood.random() < 0.7 else mood.randint(1, left[row])
+            found = int(hits.cached_tokens[row])
+            if found > 0 and len(running) < view.running_count:
+                # It may find what those preempted would give back.
+                continue
+            blocks = -(-(int(view.computed_tokens[row]) + found + tokens) // view.block_size) - int(view.kv_blocks[row])
+            if row >= view.running_count:
+                blocks += int(hits.unshared_kv_blocks[row]) - found // view.block_size
+            if tokens > budget or blocks > free or (row >= view.running_count and slots == 0):
+                continue
+            budget, free, slots = budget - tokens, free - blocks, slots - (row >= view.running_count)
+            decision.schedule(row, tokens)
+
+    def decide_within_limits(view: PolicyView, decision: PolicyDecision) -> None:
+        if view.max_num_batched_tokens < view.running_count or view.kv_blocks_free < view.running_count:
+            # Short of everything: the first of the running goes on alone, if it can.
+            unshared = view.look_up(range(1, view.running_count)).unshared_kv_blocks
+            free = view.kv_blocks_free + int(unshared.sum())
+            is_full = view.computed_tokens[0] == view.kv_blocks[0] * view.block_size
+            goes_on = free > 0 or not is_full
+            decision.preempt(range(int(goes_on), view.running_count))
+            if goes_on and view.uncomputed_tokens[0] > 0:
+                decision.schedule(0, 1)
+            return
+        decide(view, decision)
+
+    return decide_within_limits

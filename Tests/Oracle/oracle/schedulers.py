@@ -23,6 +23,7 @@ class SlowRequest:
     """Tokens that were asked for: output, or more if the answer ends by itself."""
     queue_key: tuple[int, ...]
     """Where it stands in a queue that is ordered; least first."""
+    tie_break: int
     urgency: tuple[int, int]
     """Priority and arrival: the greatest is preempted first."""
     hash_ids: list[int]
@@ -123,12 +124,15 @@ class SlowScheduler(Protocol):
 
     def enqueue(self, request: SlowRequest) -> None: ...
     def next_batch_time(self, now: int, next_arrival: int | None, /) -> int: ...
+    def note_change(self) -> None: ...
     def schedule(self) -> SlowBatch: ...
     def publish(self, request: SlowRequest, end: int) -> None: ...
     def complete(self, batch: SlowBatch) -> list[SlowRequest]: ...
 
 
-class _Queues:
+class Queues:
+    """Who runs, and who waits."""
+
     def __init__(self, rules: SlowRules, blocks: SlowBlocks) -> None:
         self.rules = rules
         self.blocks = blocks
@@ -139,6 +143,9 @@ class _Queues:
         self.waiting.append(request)
         self._order_waiting()
 
+    def note_change(self) -> None:
+        """Something has happened; only a policy of the caller's may have waited for it."""
+
     def _order_waiting(self) -> None:
         if self.rules.ordered_queue:
             self.waiting.sort(key=lambda request: request.queue_key)
@@ -148,6 +155,20 @@ class _Queues:
         self.running.append(request)
         request.is_running = True
         request.was_admitted = True
+
+    def preempt(self, request: SlowRequest) -> None:
+        self.running.remove(request)
+        self.blocks.release(request.blocks)
+        request.blocks = []
+        request.published = 0
+        request.leave_running()
+        request.computed = 0
+        request.preemptions += 1
+        request.promised = 0
+        request.lost_in_flight = request.in_flight
+        # Before all that never ran, unless the queue has an order of its own.
+        self.waiting.insert(0, request)
+        self._order_waiting()
 
     def publish(self, request: SlowRequest, end: int) -> None:
         """Let the blocks be found that are full of known tokens before this one."""
@@ -160,7 +181,7 @@ class _Queues:
             request.published += 1
 
 
-class IterationLevelScheduler(_Queues):
+class IterationLevelScheduler(Queues):
     """vllm, and with fewer rules continuous and orca."""
 
     def next_batch_time(self, now: int, _next_arrival: int | None, /) -> int:
@@ -201,7 +222,7 @@ class IterationLevelScheduler(_Queues):
                     position -= 1
                 self._note_preemption(batch, victim, request)
                 budget += batch.tokens.pop(victim, 0)
-                self._preempt(victim)
+                self.preempt(victim)
                 batch.preempted.append(victim)
             if request.is_running:
                 batch.tokens[request] = tokens
@@ -230,20 +251,6 @@ class IterationLevelScheduler(_Queues):
         request.blocks += self.blocks.take(max(missing, 0))
         self.publish(request, request.computed + tokens)
         return True
-
-    def _preempt(self, request: SlowRequest) -> None:
-        self.running.remove(request)
-        self.blocks.release(request.blocks)
-        request.blocks = []
-        request.published = 0
-        request.leave_running()
-        request.computed = 0
-        request.preemptions += 1
-        request.promised = 0
-        request.lost_in_flight = request.in_flight
-        # Before all that never ran, unless the queue has an order of its own.
-        self.waiting.insert(0, request)
-        self._order_waiting()
 
     def _admit_waiting(self, batch: SlowBatch, threshold: int, budget: int) -> None:
         rules = self.rules
@@ -292,7 +299,7 @@ class IterationLevelScheduler(_Queues):
             budget -= tokens
 
 
-class BatchLevelScheduler(_Queues):
+class BatchLevelScheduler(Queues):
     """static and dynamic: a batch forms when no request runs, and ends as one."""
 
     is_short_of_memory = False

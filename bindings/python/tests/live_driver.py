@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from batching import BatchingValueError, Event, LiveEngine, RequestColumns, RequestStatus
+from batching import AttributionParts, BatchingValueError, Event, LiveEngine, RequestColumns, RequestStatus
 from oracle.cases import STEP, Case, SeededSource
 from oracle.comparison import library_arguments
 from oracle.simulators import nanoseconds, seconds
@@ -27,6 +27,8 @@ class Told:
     completion_order: list[int]
     times: list[float]
     """Of all events, in the order in which they were told."""
+    parts: list[AttributionParts | None]
+    """Of each request, if the engine keeps them."""
 
 
 def live_arguments(case: Case) -> dict[str, Any]:
@@ -77,6 +79,7 @@ class Drive:
             status=[RequestStatus.STUCK] * count,
             completion_order=[],
             times=[],
+            parts=[None] * count,
         )
         # By arrival; ties as given, since there the one that was there first goes first.
         arrival = [nanoseconds(time) for time in case.workload.arrival_time]
@@ -173,6 +176,7 @@ class Drive:
         for event in self.engine.poll():
             index = indices[event.request]
             told.times.append(event.time)
+            told.parts[index] = event.attribution or told.parts[index]
             match event.event:
                 case Event.ADMITTED:
                     told.start_time[index] = event.time

@@ -70,6 +70,10 @@ PYTHON = {
     ("docs/guide/policies.md", "shortest_prompt_first"): (
         r"vllm +mean TTFT \d+\.\d\d s\ncustom +mean TTFT \d+\.\d\d s\n"
     ),
+    # Who came first finds fewer of its prefixes than who is sent where most is found.
+    ("docs/guide/policies.md", "longest_prefix_first"): (
+        r"vllm   [2-4]\d% found, mean TTFT \d\.\d s\ncustom [6-8]\d% found, mean TTFT \d\.\d s\n"
+    ),
     # The idle replica: one iteration of 5.5 ms and 800 prompt tokens of 28 us.
     ("docs/guide/live-engines.md", "LiveEngine(num"): (
         r"replica 1: first token after 27\.9 ms, not \d\d\d\.\d\n"
@@ -80,6 +84,13 @@ PYTHON = {
     ("docs/guide/live-engines.md", "advance_logged(now)"): re.escape(
         "to 0.6 s: 2 iterations with 2 decodes; tokens were given to [0, 1]\n"
         "to 1.2 s: 2 iterations with 4 decodes; tokens were given to [0, 1, 2]\n"
+    ),
+    # By hand, the same iterations: request 1 has its four tokens at 1.0 s. Request 2, admitted then, has its first at
+    # 1.25 s and another when it leaves at 1.5 s, before the next iteration. The tenth iteration ends at 2.5 s.
+    ("docs/guide/live-engines.md", "event.attribution"): re.escape(
+        "1 finished at 1.0 s: waited 0.0 s, decoded 0.75 s\n"
+        "2 aborted at 1.5 s: waited 1.0 s, decoded 0.25 s\n"
+        "0 finished at 2.5 s: waited 0.0 s, decoded 2.25 s\n"
     ),
     # By hand: two of three requests in 1.5 s; the 99th percentile of 0.25, 0.5 and 0.75 is 0.745.
     ("docs/guide/metrics.md", "RecordedRequests("): r".*goodput 1\.333 requests/s, TTFT 745 ms at p99\n",

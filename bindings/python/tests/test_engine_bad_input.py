@@ -145,7 +145,7 @@ def test_progress_is_a_function_or_none() -> None:
         ({"enable_prefix_caching": True}, "enable_prefix_caching is True: must be False without num_gpu_blocks"),
         (
             {"enable_prefix_caching": True, "num_gpu_blocks": 9, "policy": "orca"},
-            "enable_prefix_caching is True: must be False for every policy but vllm",
+            "enable_prefix_caching is True: must be False for every policy but vllm and custom",
         ),
         (
             {"enable_prefix_caching": True, "num_gpu_blocks": 9, "instant_prefill": True},

@@ -236,11 +236,7 @@ def test_a_decision_that_is_not_valid_is_refused(
     ("arguments", "sentence"),
     [
         ({"queue_order": "priority"}, "queue_order is 'priority': must be 'arrival' with a policy of your own"),
-        ({"async_scheduling": True}, "async_scheduling is True: must be False with policy custom"),
-        (
-            {"enable_prefix_caching": True, "num_gpu_blocks": 9},
-            "enable_prefix_caching is True: must be False for every policy but vllm",
-        ),
+        ({"enable_prefix_caching": True}, "enable_prefix_caching is True: must be False without num_gpu_blocks"),
     ],
 )
 def test_what_a_policy_of_the_callers_cannot_have_is_named(arguments: dict[str, Any], sentence: str) -> None:

@@ -173,6 +173,17 @@ def told(engine: LiveEngine) -> list[tuple[float, int, str, int]]:
     return [(event.time, event.request, event.event.name, event.tokens) for event in engine.poll()]
 
 
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_the_next_end_is_that_of_the_iteration_under_way(*, asynchronous: bool) -> None:
+    # Asynchronously the iteration after it has been scheduled, and is no concern of the clock's yet.
+    engine = LiveEngine(iteration_time=0.25, async_scheduling=asynchronous)
+    engine.submit(1, prompt_length=10, output_length=12)
+    for quarter in range(12):
+        for part in (0.05, 0.125, 0.24):
+            engine.advance(0.25 * quarter + part)
+            assert engine.state.next_iteration_end == 0.25 * (quarter + 1)
+
+
 def test_a_running_request_is_aborted_at_the_end_of_the_iteration() -> None:
     engine = lesson()
     engine.advance(0.6)

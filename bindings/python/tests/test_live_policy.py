@@ -24,7 +24,7 @@ from batching import (
 from live_driver import Drive, Told
 from oracle.cases import STEP, Case, SeededSource, a_case
 from oracle.comparison import run_library, run_slow
-from oracle.policies import Style, vllm_policy
+from oracle.policies import Style, moody_policy, vllm_policy
 from oracle.simulators import nanoseconds, seconds
 from test_live_engine import COLUMNS, CorrectingDrive, resident_bytes
 
@@ -35,12 +35,18 @@ VIEW_COLUMNS = [
 ]  # fmt: skip
 
 
-def a_custom_case(source: SeededSource) -> Case:
-    """A case for vllm, without what a policy of the caller's, or a live engine, does not have."""
+def a_custom_case(source: SeededSource, *, finds_prefixes: bool = False) -> Case:
+    """A case for vllm, without what a policy of the caller's, or a live engine, does not have.
+
+    Args:
+        finds_prefixes: with a prefix cache, if that is possible. What is found is then not always what vllm finds.
+    """
     case = a_case(source)
     case.options = replace(
-        case.options, policy="vllm", async_scheduling=False, enable_prefix_caching=False, time_limit=None,
+        case.options, policy="vllm", async_scheduling=source.choice([False, True]), time_limit=None,
         iteration_limit=None, admit_oversized=False,
+        enable_prefix_caching=finds_prefixes and case.options.num_gpu_blocks is not None
+        and not case.options.instant_prefill and source.integer(0, 3) > 0,
     )  # fmt: skip
     if case.options.queue_order == "shortest_output":
         # The queue goes by the output_length, the oracle by what max_model_len leaves of it.
@@ -91,11 +97,12 @@ def assert_told_the_same(told: Told, expected: Any) -> None:
 
 def assert_vllm_in_slices(seed: int) -> None:
     source = SeededSource(seed)
-    case = a_custom_case(source)
+    case = a_custom_case(source, finds_prefixes=True)
     policy = vllm_policy(case.options, STYLES[seed % len(STYLES)])
     drive = RecordedDrive(case, source, policy)
     told = drive.run()
-    assert_told_the_same(told, run_slow(case))
+    custom = Case(case.workload, replace(case.options, queue_order="arrival", custom=policy))
+    assert_told_the_same(told, run_slow(custom if case.options.enable_prefix_caching else case))
     whole = Recorder(policy)
     run_library(case, policy=whole, queue_order="arrival")
     assert drive.recorder.calls == whole.calls
@@ -109,57 +116,9 @@ def test_vllm_as_a_policy_of_the_caller_gives_the_bits_of_the_slow_engine_in_sli
             raise AssertionError(f"seed {seed}: {error}") from error
 
 
-def moody_policy(seed: int) -> CustomPolicy:
-    """Does anything that is valid: what it does depends on nothing but the view, so that it can be asked twice."""
-
-    def decide(view: PolicyView, decision: PolicyDecision) -> None:
-        mood = random.Random(f"{seed} {view.iteration} {view.time} {view.count}")  # noqa: S311
-        if mood.random() < 0.15:
-            if mood.random() < 0.8:
-                decision.wait_until = view.time + mood.choice([1e-9, 0.004, 0.01, 0.0375, 0.2])
-                decision.until_change = mood.random() < 0.5
-            return
-        decision.decode_rest = mood.random() < 0.6
-        decision.until_change = decision.decode_rest and mood.random() < 0.7
-        free, budget, left = view.kv_blocks_free, view.max_num_batched_tokens, view.uncomputed_tokens.tolist()
-        running = list(range(view.running_count))
-        for row in running[:]:
-            if mood.random() < 0.04:
-                decision.preempt(row)
-                running.remove(row)
-                free += int(view.kv_blocks[row])
-        named = [row for row in running if mood.random() < 0.7 or left[row] > 1]
-        if decision.decode_rest:
-            # Room for the requests that are not named.
-            budget -= len(running)
-            free -= len(running)
-        slots = view.max_num_seqs - len(running)
-        waiting = mood.sample(range(view.running_count, view.count), view.count - view.running_count)
-        for row in named + [row for row in waiting if mood.random() < 0.7]:
-            tokens = left[row] if mood.random() < 0.7 else mood.randint(1, left[row])
-            blocks = -(-(int(view.computed_tokens[row]) + tokens) // view.block_size) - int(view.kv_blocks[row])
-            if tokens > budget or blocks > free or (row >= view.running_count and slots == 0):
-                continue
-            budget, free, slots = budget - tokens, free - blocks, slots - (row >= view.running_count)
-            decision.schedule(row, tokens)
-
-    def decide_within_limits(view: PolicyView, decision: PolicyDecision) -> None:
-        if view.max_num_batched_tokens < view.running_count or view.kv_blocks_free < view.running_count:
-            # Short of everything: the first of the running goes on alone, if it can.
-            free = view.kv_blocks_free + int(view.kv_blocks[1 : view.running_count].sum())
-            is_full = view.computed_tokens[0] == view.kv_blocks[0] * view.block_size
-            decision.preempt(range(int(free > 0 or not is_full), view.running_count))
-            if free > 0 or not is_full:
-                decision.schedule(0, 1)
-            return
-        decide(view, decision)
-
-    return decide_within_limits
-
-
 def assert_moody_in_slices(seed: int) -> dict[str, int]:
     source = SeededSource(seed)
-    case = a_custom_case(source)
+    case = a_custom_case(source, finds_prefixes=True)
     case.options = replace(case.options, admit_oversized=source.integer(0, 3) == 0)
     policy = moody_policy(seed)
     whole = Recorder(policy)
@@ -190,7 +149,10 @@ def test_corrected_output_lengths_give_the_bits_of_the_right_ones() -> None:
         case = a_custom_case(source)
         if case.options.queue_order == "shortest_output":
             continue
-        case.options = replace(case.options, max_model_len=None, num_gpu_blocks=400, enable_chunked_prefill=True)
+        # Asynchronously a token more is scheduled before a length is corrected.
+        case.options = replace(
+            case.options, max_model_len=None, num_gpu_blocks=400, enable_chunked_prefill=True, async_scheduling=False
+        )
         # The lengths that are corrected are above what is asked for; a client that has left has none to correct.
         case.workload.max_tokens = case.workload.abort_time = None
         expected = run_slow(case)
@@ -218,7 +180,7 @@ class Twins:
             for name in (
                 "max_num_seqs", "max_num_batched_tokens", "long_prefill_token_threshold", "max_model_len",
                 "enable_chunked_prefill", "scheduler_reserve_full_isl", "instant_prefill", "num_gpu_blocks",
-                "block_size", "watermark",
+                "block_size", "watermark", "async_scheduling",
             )
         }  # fmt: skip
         if not isinstance(options.iteration_time, float):
@@ -396,7 +358,7 @@ def test_an_estimate_asks_the_policy_what_would_happen() -> None:
     finished = 0
     for seed in range(160_000, 160_150):
         source = SeededSource(seed)
-        case = a_custom_case(source)
+        case = a_custom_case(source, finds_prefixes=True)
         drive = RecordedDrive(case, source, moody_policy(seed))
         drive.submit(10**12)
         drive.engine.advance(seconds(source.integer(0, 30) * STEP // 2))

@@ -17,7 +17,7 @@ from batching._engine.attribution import Attribution, AttributionBand, Attributi
 from batching._engine.callbacks import Iteration, Progress
 from batching._engine.config import AffineTime, EngineConfig, Policy, QueueOrder
 from batching._engine.logs import DecisionLog, IterationLog
-from batching._engine.policy import CustomPolicy, PolicyDecision, PolicyView
+from batching._engine.policy import CustomPolicy, PolicyDecision, PolicyView, PrefixHits
 from batching._engine.result import Result
 from batching._engine.simulate import simulate
 from batching._ffi.errors import (
@@ -131,6 +131,7 @@ __all__ = [
     "Policy",
     "PolicyDecision",
     "PolicyView",
+    "PrefixHits",
     "Progress",
     "QueueOrder",
     "Ramp",

@@ -3,14 +3,15 @@
 import ctypes
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from batching._ffi.arguments import INT32_MAX, INT32_MIN, number, number_of, shown
-from batching._ffi.calls import Float64Array, Int32Array, Int64Array
+from batching._ffi.calls import Float64Array, Int32Array, Int64Array, check, pointer
 from batching._ffi.errors import BatchingValueError
+from batching._ffi.loader import library
 
 Rows: TypeAlias = int | Sequence[int] | npt.NDArray[Any]
 """One row or token count, or several."""
@@ -25,13 +26,15 @@ _C_TYPES: Final[dict[np.dtype[Any], Any]] = {
 }
 
 
+def _too_late(name: str) -> BatchingValueError:
+    return BatchingValueError(f"{name} is asked for after the call of the policy: what it is shown ends with the call")
+
+
 class _Over:
     """In the place of what the library shows or takes, once the call of the policy is over."""
 
     def __getattr__(self, name: str) -> Any:
-        raise BatchingValueError(
-            f"{name} is asked for after the call of the policy: what it is shown ends with the call"
-        )
+        raise _too_late(name)
 
 
 _OVER: Final[Any] = _Over()
@@ -43,6 +46,17 @@ def _array(pointer: Any, count: int, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
         return np.empty(0, dtype)
     memory = (_C_TYPES[dtype] * count).from_address(ctypes.addressof(pointer.contents))
     return np.frombuffer(memory, dtype)
+
+
+class PrefixHits(NamedTuple):
+    """What the prefix cache has of rows, and what of their KV blocks they share, in their order."""
+
+    cached_tokens: Int64Array
+    """Tokens that a row need not compute if it is admitted in this iteration: they fill KV blocks, and are fewer than
+    it knows. 0 for a row that runs."""
+    unshared_kv_blocks: Int64Array
+    """Of the KV blocks with these tokens, or of those that a running row holds, the ones that no other request holds:
+    they are taken from kv_blocks_free when the row is admitted, and given back when it is preempted."""
 
 
 class PolicyView:
@@ -126,8 +140,27 @@ class PolicyView:
 
     @property
     def uncomputed_tokens(self) -> Int64Array:
-        """Known tokens that each has yet to compute: the most that it can be given. A new array."""
+        """Known tokens that each has yet to compute: the most that it can be given, less what it finds in a prefix
+        cache. 0 with async_scheduling, while its last token is on its way. A new array."""
         return self.prompt_tokens.astype(np.int64) + self.generated_tokens - self.computed_tokens
+
+    def look_up(self, rows: Rows) -> "PrefixHits":
+        """What the prefix cache has of rows that wait, and what of their KV blocks rows share. All rows of a decision
+        find what is there now: none finds what another will compute in the same iteration.
+
+        Raises:
+            TypeError: rows are not integers.
+            ValueError: a row is none of the view's.
+
+        Complexity: O(KV blocks found, or held).
+        """
+        if self._told is _OVER:
+            raise _too_late("look_up")
+        chosen = np.ascontiguousarray(_integers(rows, "rows"))
+        hits = PrefixHits(np.empty(chosen.size, _INT64), np.empty(chosen.size, _INT64))
+        view = ctypes.byref(self._told)
+        check(library.batching_policy_look_up(view, pointer(chosen), chosen.size, *map(pointer, hits)))
+        return hits
 
     @property
     def max_num_seqs(self) -> int:

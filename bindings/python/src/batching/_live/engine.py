@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from batching._columns.columns import RequestColumns, _Columns
 from batching._columns.display import Displayed, Table, count, seconds, share
+from batching._engine.attribution import PARTS, Attribution, AttributionParts, attributed_columns
 from batching._engine.callbacks import Callbacks, Iteration
 from batching._engine.config import NAMES, EngineConfig, EngineSettings, configured, takes_settings
 from batching._engine.kinds import switch
@@ -19,7 +20,7 @@ from batching._ffi.arguments import INT64_MAX, int32, int64_column, integer, num
 from batching._ffi.calls import Float64Array, Int32Array, Int64Array, check, initialised, pointer
 from batching._ffi.errors import BatchingValueError
 from batching._ffi.generated import constants, structs
-from batching._ffi.generated.choices import Event
+from batching._ffi.generated.choices import Event, RequestStatus
 from batching._ffi.handles import Handle
 from batching._ffi.loader import library
 from batching._ffi.signals import interruptible
@@ -39,6 +40,8 @@ class LiveEngineEvent(NamedTuple):
     """ADMITTED, RESUMED, PREEMPTED, FIRST_TOKEN, FINISHED, ABORTED or REJECTED."""
     tokens: int
     """Admitted, resumed: found in the prefix cache; rejected: its RequestStatus; otherwise: generated."""
+    attribution: AttributionParts | None = None
+    """Finished, aborted: the parts of its time. None: another event, or an engine without attribution."""
 
 
 class LiveEngineEventColumns(_Columns):
@@ -48,15 +51,30 @@ class LiveEngineEventColumns(_Columns):
     request: Int64Array
     event: Int32Array
     tokens: Int32Array
+    attribution: Attribution | None
+    """The parts of the time of the request of each event, if that has finished or was aborted, and NaN otherwise. None:
+    an engine without attribution."""
 
-    def __init__(self, columns: dict[str, npt.NDArray[Any]]) -> None:
+    def __init__(
+        self, columns: dict[str, npt.NDArray[Any]], attributed: dict[str, npt.NDArray[Any]] | None = None
+    ) -> None:
         self._keep(**columns)
+        status = None if attributed is None else _statuses(self.event, self.tokens)
+        self.__dict__["attribution"] = None if attributed is None or status is None else Attribution(attributed, status)
 
     def __len__(self) -> int:
         return len(self.time)
 
     def __repr__(self) -> str:
         return f"LiveEngineEventColumns({number_of(len(self), 'event')})"
+
+
+def _statuses(event: Int32Array, tokens: Int32Array) -> Int32Array:
+    """What became of the request of each event."""
+    status = np.full(len(event), RequestStatus.UNFINISHED, np.int32)
+    status[event == Event.FINISHED] = RequestStatus.FINISHED
+    status[event == Event.ABORTED] = RequestStatus.ABORTED
+    return np.where(event == Event.REJECTED, tokens, status)
 
 
 @dataclass(frozen=True)
@@ -95,6 +113,8 @@ class LiveEngineState(Displayed):
     """Whether nothing goes on, though there are requests, until one comes or leaves."""
     events: int
     """Events that were not polled."""
+    keeps_attribution: bool
+    """Whether the event that ends a request tells the parts of its time."""
 
     @property
     def kv_use(self) -> float:
@@ -122,6 +142,8 @@ _STATE_NAMES: Final = tuple(field.name for field in fields(LiveEngineState))
 
 # To look one up takes a tenth of what it takes to call Event.
 _EVENTS: Final = {event.value: event for event in Event}
+# Of those who have run, or waited, to their end.
+_WITH_PARTS: Final = {Event.FINISHED.value, Event.ABORTED.value}
 # Events that are made into objects without a look at signals.
 _PIECE: Final = 1 << 16
 
@@ -129,9 +151,16 @@ _PIECE: Final = 1 << 16
 def _listed(told: LiveEngineEventColumns, start: int) -> list[LiveEngineEvent]:
     """A piece of events, each an object of its own."""
     columns = [column[start : start + _PIECE].tolist() for column in (told.time, told.request, told.event, told.tokens)]
+    if told.attribution is None:
+        return [
+            LiveEngineEvent(time, request, _EVENTS[event], tokens)
+            for time, request, event, tokens in zip(*columns, strict=True)
+        ]
+    parts = [getattr(told.attribution, name)[start : start + _PIECE].tolist() for name in PARTS]
+    attributed = zip(*parts, strict=True)
     return [
-        LiveEngineEvent(time, request, _EVENTS[event], tokens)
-        for time, request, event, tokens in zip(*columns, strict=True)
+        LiveEngineEvent(time, request, _EVENTS[event], tokens, AttributionParts(*own) if event in _WITH_PARTS else None)
+        for time, request, event, tokens, own in zip(*columns, attributed, strict=True)
     ]
 
 
@@ -148,6 +177,8 @@ class LiveEngine(Handle):
 
     Args:
         config: how the engine schedules, what memory it has and how long its iterations take. None: EngineConfig().
+        attribution: whether the event that ends a request tells the parts of its time, as Result.attribution does. A
+            function for iteration_time is then asked a second time for iterations with prefill and decodes.
         settings: fields of EngineConfig, by name; they replace those of config. LiveEngine(max_num_seqs=8) is
             LiveEngine(EngineConfig(max_num_seqs=8)).
 
@@ -174,9 +205,12 @@ class LiveEngine(Handle):
     """
 
     @takes_settings
-    def __init__(self, config: EngineConfig | None = None, **settings: Unpack[EngineSettings]) -> None:
+    def __init__(
+        self, config: EngineConfig | None = None, *, attribution: bool = False, **settings: Unpack[EngineSettings]
+    ) -> None:
         callbacks = Callbacks()
         structure, self._names = configured(config, settings)._structure(callbacks)
+        structure.keep_attribution = switch(attribution, "attribution")
         # The library keeps the functions, not the struct.
         self._callbacks, self._config = callbacks, structure
         handle = self._owned(library.batching_live_engine_destroy)
@@ -329,7 +363,8 @@ class LiveEngine(Handle):
 
     def poll_columns(self) -> LiveEngineEventColumns:
         """The same as columns, without an object an event."""
-        capacity = self._observed().events
+        state = self._observed()
+        capacity = state.events
         columns: dict[str, npt.NDArray[Any]] = {
             "time": np.empty(capacity, np.float64),
             "request": np.empty(capacity, np.int64),
@@ -340,9 +375,20 @@ class LiveEngine(Handle):
         events.capacity = capacity
         for name, column in columns.items():
             setattr(events, name, pointer(column))
+        attributed = attributed_columns(capacity) if state.keeps_attribution else None
+        if attributed is not None:
+            parts = initialised(structs.batching_attribution)
+            parts.capacity = capacity
+            for name, column in attributed.items():
+                setattr(parts, name, pointer(column))
+            events.attribution = ctypes.pointer(parts)
         check(interruptible(library.batching_live_engine_poll, self._handle, ctypes.byref(events)))
         # Another thread may have taken some since they were counted.
-        return LiveEngineEventColumns({name: column[: events.count] for name, column in columns.items()})
+        taken = slice(events.count)
+        return LiveEngineEventColumns(
+            {name: column[taken] for name, column in columns.items()},
+            None if attributed is None else {name: column[taken] for name, column in attributed.items()},
+        )
 
     def abort(self, request: int) -> None:
         """A request leaves: its client is gone. If it runs, it does so at the end of the iteration under way; if that
@@ -363,6 +409,7 @@ class LiveEngine(Handle):
         told = self._observed()
         values = {name: getattr(told, name) for name in _STATE_NAMES}
         values["is_stuck"] = bool(told.is_stuck)
+        values["keeps_attribution"] = bool(told.keeps_attribution)
         values["kv_blocks_usable"] = None if told.kv_blocks_usable < 0 else told.kv_blocks_usable
         values["next_iteration_end"] = None if math.isnan(told.next_iteration_end) else told.next_iteration_end
         return LiveEngineState(**values)

@@ -25,6 +25,7 @@ from batching._ffi.generated.structs import (
     batching_load,
     batching_load_config,
     batching_load_timeline,
+    batching_policy_view,
     batching_recorded,
     batching_requests,
     batching_results,
@@ -184,6 +185,12 @@ FUNCTIONS: Final[dict[str, Signature]] = {
             c_int64,
             POINTER(batching_attribution_bands),
         ],
+    ),
+    # batching_status batching_policy_look_up(const batching_policy_view *view, const int64_t *rows, int64_t count,
+    #     int64_t *cached_tokens, int64_t *unshared_kv_blocks);
+    "batching_policy_look_up": Signature(
+        c_int32,
+        [POINTER(batching_policy_view), POINTER(c_int64), c_int64, POINTER(c_int64), POINTER(c_int64)],
     ),
     # batching_status batching_live_engine_create(const batching_engine_config *config, batching_live_engine **engine);
     "batching_live_engine_create": Signature(c_int32, [POINTER(batching_engine_config), POINTER(c_void_p)]),

@@ -396,6 +396,7 @@ class batching_policy_view(VersionedStructure):
         ("kv_blocks_free", c_int64),
         ("kv_blocks_usable", c_int64),
         ("block_size", c_int64),
+        ("prefix_cache", c_void_p),
     ]
 
 
@@ -532,6 +533,8 @@ class batching_engine_config(VersionedStructure):
         ("attribution", POINTER(batching_attribution)),
         ("policy_callback", batching_policy_callback),
         ("policy_user_data", c_void_p),
+        ("keep_attribution", c_int32),
+        ("reserved_2", c_uint32),
     ]
 
 
@@ -571,6 +574,7 @@ class batching_live_engine_events(VersionedStructure):
         ("request", POINTER(c_int64)),
         ("event", POINTER(c_int32)),
         ("tokens", POINTER(c_int32)),
+        ("attribution", POINTER(batching_attribution)),
     ]
 
 
@@ -597,6 +601,8 @@ class batching_live_engine_state(VersionedStructure):
         ("is_stuck", c_int32),
         ("reserved_2", c_uint32),
         ("events", c_int64),
+        ("keeps_attribution", c_int32),
+        ("reserved_3", c_uint32),
     ]
 
 
