@@ -57,8 +57,8 @@ struct EngineRun<Memory: BlockMemory & ~Copyable, Observation: ObservationChoice
     }
 
     /// Becomes equal to another run of the same configuration, but for the columns, the KV blocks and the observer.
-    mutating func assign<Other: ~Copyable>(_ other: borrowing EngineRun<Other, Observation>) throws(BatchingError) {
-        try replica.assign(other.replica)
+    mutating func assign<Other: ~Copyable>(_ other: inout EngineRun<Other, Observation>) throws(BatchingError) {
+        try replica.assign(&other.replica)
         clock = other.clock
         underWay = other.underWay
         try firstTokens.assign(other.firstTokens, count: other.firstTokenCount)

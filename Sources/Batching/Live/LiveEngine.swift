@@ -166,8 +166,8 @@ public struct LiveEngine: ~Copyable {
     /// What it holds now. O(1), and O(1) for each request that prefills.
     public func observe() -> LiveEngineState {
         switch place {
-        case .counted(let engine): LiveEngineState(engine.pointee)
-        case .cached(let engine): LiveEngineState(engine.pointee)
+        case .counted(let engine): LiveEngineState(&engine.pointee)
+        case .cached(let engine): LiveEngineState(&engine.pointee)
         }
     }
 

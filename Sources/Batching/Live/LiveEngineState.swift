@@ -37,7 +37,7 @@ public struct LiveEngineState: Equatable, Sendable {
 }
 
 extension LiveEngineState {
-    init<Memory: LiveMemory & ~Copyable>(_ engine: borrowing LiveReplica<Memory>) {
+    init<Memory: LiveMemory & ~Copyable>(_ engine: inout LiveReplica<Memory>) {
         clock = engine.run.clock.seconds
         submitted = engine.rows.submitted
         pending = Int64(engine.pending)

@@ -16,7 +16,7 @@ extension LiveReplica where Memory: ~Copyable {
         if run.isStuck, !isToCome { unstick() }
     }
 
-    private func row(_ id: Int64) throws(BatchingError) -> Int {
+    private mutating func row(_ id: Int64) throws(BatchingError) -> Int {
         guard let row = rows.row(of: id) else { throw .invalid("request", id, "must be the id of a request in flight") }
         return row
     }

@@ -1,13 +1,13 @@
 // Copies of an engine that runs on, to see what would happen.
 extension LiveReplica where Memory: ~Copyable {
     /// An independent copy, in a place of its own, which has nothing to tell yet.
-    func copy() throws(BatchingError) -> UnsafeMutablePointer<LiveReplica> {
+    mutating func copy() throws(BatchingError) -> UnsafeMutablePointer<LiveReplica> {
         try check()
         let attributes = configuration.keepsAttribution
         let copy = try allocated(
             try LiveReplica(configuration, keepsEvents: true, attributes: attributes, ownsBlocks: false))
         do throws(BatchingError) {
-            try copy.pointee.assign(self)
+            try copy.pointee.assign(&self)
             try copy.pointee.run.replica.memory.assign(run.replica.memory, slots: run.replica.slotCount)
             try copy.pointee.run.replica.memory.copyCache(run.replica.memory)
         } catch {
@@ -46,7 +46,7 @@ extension LiveReplica where Memory: ~Copyable {
             twin = try allocated(try LiveReplica(configuration, keepsEvents: false, ownsBlocks: false))
             self.twin = twin
         }
-        try twin.pointee.assign(self)
+        try twin.pointee.assign(&self)
         try twin.pointee.run.replica.memory.assign(run.replica.memory, slots: run.replica.slotCount)
         return twin
     }
@@ -99,13 +99,13 @@ extension LiveReplica where Memory: ~Copyable {
             counted = try allocated(try LiveReplica<CountedBlocks>(configuration, keepsEvents: false))
             countedTwin = counted
         }
-        try counted.pointee.assign(twin.pointee)
+        try counted.pointee.assign(&twin.pointee)
         counted.pointee.run.replica.memory.count(
             twin.pointee.run.replica.memory, slots: twin.pointee.run.replica.slotCount)
         return counted
     }
 
-    private func estimate(_ row: Int, _ rejection: RequestStatus? = nil) -> Estimate {
+    private mutating func estimate(_ row: Int, _ rejection: RequestStatus? = nil) -> Estimate {
         let isFinished = !rows.end.elements[row].isNaN
         let slot = Int(rows.slot.elements[row])
         return Estimate(

@@ -114,7 +114,7 @@ extension LiveReplica where Memory: ~Copyable {
     }
 
     /// Whether a request can have come, and be served.
-    private func canBeServed(_ row: Int) -> Bool {
+    private mutating func canBeServed(_ row: Int) -> Bool {
         rows.arrivalTime(row) <= run.replica.now && run.replica.rejection(row) == nil
     }
 
@@ -195,7 +195,7 @@ extension LiveReplica where Memory: ~Copyable {
         Int(try reader.integer(0...Int64(reader.left / 4)))
     }
 
-    private func readFirstTokens(
+    private mutating func readFirstTokens(
         _ reader: inout ByteReader, _ tokens: UnsafeMutablePointer<FirstToken>, _ count: Int
     ) throws(BatchingError) {
         for position in 0..<count {
@@ -238,7 +238,7 @@ extension LiveReplica where Memory: ~Copyable {
             try readFinishing(&reader, run.replica.finishing.elements, run.replica.finishingCount, marks.elements)
             found += run.replica.finishingCount
         }
-        guard found == run.replica.completeMembers else {
+        guard found == run.replica.completeMembers() else {
             throw .corrupt("a request has all its tokens, and is still there")
         }
         guard saved.isFlying, reader.version >= 3 else { return }
@@ -247,7 +247,7 @@ extension LiveReplica where Memory: ~Copyable {
     }
 
     /// The slots of members that have all their tokens, each once.
-    private func readFinishing(
+    private mutating func readFinishing(
         _ reader: inout ByteReader, _ slots: UnsafeMutablePointer<Int32>, _ count: Int,
         _ marks: UnsafeMutablePointer<Bool>
     ) throws(BatchingError) {

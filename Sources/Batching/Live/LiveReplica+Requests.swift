@@ -8,7 +8,7 @@ extension LiveReplica where Memory: ~Copyable {
         try check()
         let requests = prepared(given)
         let (hashIDs, isInOrder) = try checked(requests)
-        let sorted = try arrivalOrder(requests, isInOrder)
+        let sorted = try LiveReplica.arrivalOrder(requests, isInOrder)
         // From here on columns may move, also if this fails on its way.
         defer { connect() }
         try rows.reserve(requests.count, hashIDs: hashIDs)
@@ -45,7 +45,7 @@ extension LiveReplica where Memory: ~Copyable {
     }
 
     /// In which order requests arrive that come at once; nil: in that in which they are given.
-    private func arrivalOrder(_ requests: RequestColumns, _ isInOrder: Bool) throws(BatchingError) -> TimeOrder? {
+    private static func arrivalOrder(_ requests: RequestColumns, _ isInOrder: Bool) throws(BatchingError) -> TimeOrder? {
         guard !isInOrder, let times = requests.arrivalTime else { return nil }
         return try TimeOrder(sorting: times, count: requests.count)
     }
@@ -78,14 +78,14 @@ extension LiveReplica where Memory: ~Copyable {
     }
 
     /// Checks every element, as `submit` does.
-    func check(_ given: RequestColumns) throws(BatchingError) {
+    mutating func check(_ given: RequestColumns) throws(BatchingError) {
         try check()
         _ = try checked(prepared(given))
     }
 
     /// Checks every element.
     /// - Returns: how many hash ids there are, and whether they are in order of arrival.
-    private func checked(_ requests: RequestColumns) throws(BatchingError) -> (hashIDs: Int, isInOrder: Bool) {
+    private mutating func checked(_ requests: RequestColumns) throws(BatchingError) -> (hashIDs: Int, isInOrder: Bool) {
         let isInOrder = try requests.survey().isInOrderOfArrival
         guard rows.count + requests.count <= RequestColumns.maximumCount else {
             throw .invalid(

@@ -3,7 +3,7 @@
 extension LiveReplica where Memory: ~Copyable {
     mutating func write(to writer: inout ByteWriter) throws(BatchingError) {
         if run.replica.policyRows.isUsed { try run.replica.updatePolicyRows() }
-        let roll = try LiveRoll.of(self)
+        let roll = try LiveRoll.of(&self)
         var counters = counters(roll)
         try counters.code(&writer)
         if run.replica.isAttributed { try run.replica.observer.ledger.code(&writer) }
@@ -60,7 +60,7 @@ extension LiveReplica where Memory: ~Copyable {
 
     private func slot(_ roll: borrowing LiveRoll, _ place: Int) -> Int { Int(rows.slot.elements[roll.row(at: place)]) }
 
-    private func counters(_ roll: borrowing LiveRoll) -> SavedCounters {
+    private mutating func counters(_ roll: borrowing LiveRoll) -> SavedCounters {
         SavedCounters(
             clock: run.clock, now: run.replica.now, iteration: run.replica.iteration, submitted: rows.submitted,
             rejected: Int64(run.replica.totals.rejected), aborted: Int64(run.replica.totals.aborted),
@@ -76,7 +76,7 @@ extension LiveReplica where Memory: ~Copyable {
     }
 
     /// Requests that leave; one that is gone already is not among them.
-    private func writeDepartures(to writer: inout ByteWriter, _ roll: borrowing LiveRoll) {
+    private mutating func writeDepartures(to writer: inout ByteWriter, _ roll: borrowing LiveRoll) {
         var count: Int64 = 0
         for position in 0..<run.leavingCount where run.slot(run.leaving.elements[position]) >= 0 { count += 1 }
         writer.write(count)
@@ -89,7 +89,7 @@ extension LiveReplica where Memory: ~Copyable {
     }
 
     /// Requests that are still there.
-    private func writeFirstTokens(
+    private mutating func writeFirstTokens(
         _ firstTokens: UnsafePointer<FirstToken>, _ tokens: Int, to writer: inout ByteWriter,
         _ roll: borrowing LiveRoll
     ) {
@@ -104,7 +104,7 @@ extension LiveReplica where Memory: ~Copyable {
     /// Whether it has not gone since.
     func isThere(_ first: FirstToken) -> Bool { rows.rank.elements[Int(first.request)] == first.rank }
 
-    private func writeFlight(to writer: inout ByteWriter, _ roll: borrowing LiveRoll) throws(BatchingError) {
+    private mutating func writeFlight(to writer: inout ByteWriter, _ roll: borrowing LiveRoll) throws(BatchingError) {
         var saved = SavedFlight(
             isFlying: run.flight.isFlying, isFollowed: run.flight.isFollowed, number: run.flight.number,
             end: run.flight.end,
@@ -154,7 +154,7 @@ extension Replica where Memory: ~Copyable {
             waitsUntil: policyRows.waitsUntil, hasFinished: finishingCount > 0 && !settings.isAsynchronous)
     }
 
-    fileprivate func savedMember(_ slot: Int) -> SavedMember {
+    fileprivate mutating func savedMember(_ slot: Int) -> SavedMember {
         let member = members.elements[slot]
         var saved = SavedMember()
         saved.wasPreempted = member.wasPreempted

@@ -94,7 +94,7 @@ struct LiveReplica<Memory: LiveMemory & ~Copyable>: ~Copyable {
 
     /// Becomes equal to another replica of the same configuration, but for what that has still to tell, and for the KV
     /// blocks.
-    mutating func assign<Other: ~Copyable>(_ other: borrowing LiveReplica<Other>) throws(BatchingError) {
+    mutating func assign<Other: ~Copyable>(_ other: inout LiveReplica<Other>) throws(BatchingError) {
         try rows.assign(other.rows, copiesHashIDs: Memory.findsPrefixes)
         try order.reserve(other.positions)
         let first = other.firstPosition
@@ -104,12 +104,12 @@ struct LiveReplica<Memory: LiveMemory & ~Copyable>: ~Copyable {
         gapsPending = other.gapsPending
         try vacated.assign(other.vacated, count: other.vacatedCount)
         vacatedCount = other.vacatedCount
-        try run.assign(other.run)
+        try run.assign(&other.run)
         if run.replica.isAttributed {
             let slots = other.run.replica.slotCount
             try run.replica.observer.ledger.assign(other.run.replica.observer.ledger, slots: slots)
         } else if other.run.replica.isAttributed {
-            run.replica.forgetHolds(other.run.replica)
+            run.replica.forgetHolds(&other.run.replica)
         }
         failure = other.failure
         connect()

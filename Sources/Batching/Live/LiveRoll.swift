@@ -18,7 +18,7 @@ struct LiveRoll: ~Copyable {
     }
 
     static func of<Memory: LiveMemory & ~Copyable>(
-        _ engine: borrowing LiveReplica<Memory>
+        _ engine: inout LiveReplica<Memory>
     ) throws(BatchingError) -> LiveRoll {
         var roll = try LiveRoll(count: engine.rows.count, rows: engine.rows.used)
         let members = engine.run.replica.members.elements
@@ -29,7 +29,7 @@ struct LiveRoll: ~Copyable {
             slot = Int(members[slot].next)
         }
         roll.running = roll.count
-        try roll.addWaiting(engine)
+        try roll.addWaiting(&engine)
         for position in engine.run.replica.arrived..<max(engine.positions, engine.run.replica.arrived) {
             try Work.row(position)
             if engine.run.replica.requests.isGone(Int(engine.order.elements[position])) { continue }
@@ -40,7 +40,7 @@ struct LiveRoll: ~Copyable {
     }
 
     private mutating func addWaiting<Memory: LiveMemory & ~Copyable>(
-        _ engine: borrowing LiveReplica<Memory>
+        _ engine: inout LiveReplica<Memory>
     ) throws(BatchingError) {
         let members = engine.run.replica.members.elements
         if engine.run.replica.policyRows.isUsed {

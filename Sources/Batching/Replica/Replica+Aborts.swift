@@ -103,6 +103,7 @@ extension Replica where Memory: ~Copyable {
     }
 
     /// How many of the newest tokens of a member an iteration, or those after it, gave it.
+    @inline(__always)
     func recentTokens(_ slot: Int, from first: Int64) -> Int64 {
         let run = tokenRuns.elements[slot]
         let newest = members.elements[slot].state == .decoding ? iteration &- 1 : run.newest
@@ -136,6 +137,7 @@ extension Replica where Memory: ~Copyable {
         }
     }
 
+    @inline(__always)
     private func attributeAborted(_ request: Int, at time: Nanoseconds) {
         let slot = aborts.slot(request)
         if slot >= 0 {

@@ -121,7 +121,7 @@ extension Replica where Memory: ~Copyable {
     }
 
     @inline(never)
-    private func writeUnservedParts(_ request: Int, _ status: RequestStatus, _ hasArrived: Bool) {
+    private mutating func writeUnservedParts(_ request: Int, _ status: RequestStatus, _ hasArrived: Bool) {
         if status != .unfinished, status != .stuck {
             observer.ledger.writeRejected(request)
         } else if hasArrived {

@@ -157,5 +157,5 @@ extension Replica where Memory: ~Copyable {
     }
 
     /// How many of the tokens that it is to generate the member has: a padded batch goes on when it has them all.
-    func outputGenerated(_ slot: Int) -> Int32 { min(generated(slot), members.elements[slot].output) }
+    mutating func outputGenerated(_ slot: Int) -> Int32 { min(generated(slot), members.elements[slot].output) }
 }

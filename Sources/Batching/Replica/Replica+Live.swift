@@ -63,7 +63,7 @@ extension Replica where Memory: ~Copyable {
 
     /// The replica that it has become equal to is told where the time of the requests goes, and this one is not: members of a
     /// padded batch are due when that is done, and not also at their own last tokens.
-    mutating func forgetHolds<Other: BlockMemory & ~Copyable>(_ other: borrowing Replica<Other, Observation>) {
+    mutating func forgetHolds<Other: BlockMemory & ~Copyable>(_ other: inout Replica<Other, Observation>) {
         guard settings.padsBatch else { return }
         let members = members.elements
         var slot = firstRunning
@@ -80,7 +80,7 @@ extension Replica where Memory: ~Copyable {
 
     /// Becomes equal to another replica of the same configuration, but for the columns and the KV blocks.
     mutating func assign<Other: BlockMemory & ~Copyable>(
-        _ other: borrowing Replica<Other, Observation>
+        _ other: inout Replica<Other, Observation>
     ) throws(BatchingError) {
         try members.assign(other.members, count: other.slotCount)
         try histories.reserve(members.capacity)

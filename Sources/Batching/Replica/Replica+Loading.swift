@@ -56,7 +56,7 @@ extension Replica where Memory: ~Copyable {
         }
     }
 
-    private func tokenRun(_ saved: SavedMember) -> TokenRun {
+    private mutating func tokenRun(_ saved: SavedMember) -> TokenRun {
         if saved.kind == .joining { return TokenRun(first: iteration) }
         if saved.recent == 0 { return TokenRun() }
         return TokenRun(
@@ -104,7 +104,7 @@ extension Replica where Memory: ~Copyable {
             || (member.state == .waiting && member.generated == member.output)
     }
 
-    var completeMembers: Int {
+    mutating func completeMembers() -> Int {
         var count = 0
         for slot in 0..<slotCount where isComplete(slot) { count += 1 }
         return count

@@ -55,7 +55,7 @@ extension Replica where Memory: ~Copyable {
     }
 
     /// KV blocks that those who decode, but get no token, do not need.
-    private func blocksOfLeftOut(_ columns: PolicyColumns) -> Int {
+    private mutating func blocksOfLeftOut(_ columns: PolicyColumns) -> Int {
         var needed = 0
         for row in 0..<policyRows.runningCount where columns.catchesUp[row] == 0 && columns.mark[row] == 0 {
             let computed = columns.computedTokens[row]
@@ -98,7 +98,7 @@ extension Replica where Memory: ~Copyable {
     }
 
     /// KV blocks for those scheduled who catch up or are admitted.
-    private func blocksBesideDecodes(_ answer: PolicyAnswer, _ columns: PolicyColumns) -> Int {
+    private mutating func blocksBesideDecodes(_ answer: PolicyAnswer, _ columns: PolicyColumns) -> Int {
         var needed = 0
         for position in 0..<answer.scheduledCount {
             let row = Int(answer.scheduledRow[position])
