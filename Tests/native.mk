@@ -265,6 +265,7 @@ check-exports: $(LIBRARY) | $(STAMPS)/packages-test
 
 check-library: $(LIBRARY) | $(STAMPS)/packages-test
 	Tests/checks/library.sh $(LIBRARY)
+	Tests/checks/copies.py $(BUILD)/swift/release/libbatching.so
 
 check-format-c: | $(STAMPS)/packages-test
 	Tests/checks/format.sh

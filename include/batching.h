@@ -1391,7 +1391,7 @@ batching_status batching_attribution_bands_calculate(const batching_attribution 
  * BATCHING_END_STUCK. A policy that answers with wait_until 1,000 times, and 100 times more for each request running,
  * without a token or an arrival in between, counts as waiting for ever; so does one that preempts so often.
  *
- * max_num_seqs, max_num_batched_tokens, max_model_len, num_gpu_blocks, block_size, admit_oversized and instant_prefill
+ * max_num_seqs, max_num_batched_tokens, max_model_len, num_gpu_blocks, block_size, admit_oversized, instant_prefill,
  * enable_prefix_caching and async_scheduling hold for a policy of your own, too; queue_order must be 0; the other
  * settings of vllm and dynamic are not looked at. The callback is asked in the order of the iterations, at most once
  * for each. A run of the same answers gives the same bytes, with logs or without.
@@ -1400,18 +1400,19 @@ batching_status batching_attribution_bands_calculate(const batching_attribution 
  * tells that. Those tokens are computed with its admission, so that it can be given from 1 to N less them. It shares
  * the KV blocks that it finds, and needs new ones for the rest. A block is free only if no request holds it: one that is
  * found no longer is, and one that a preempted row gives back is unless another row holds it, or finds it. All rows of a
- * decision find what is there when the callback is asked, before any block is taken: none finds what another computes
- * in the same iteration, as it does with policy vllm.
+ * decision find what is there when the callback is asked, before any block is taken. With policy vllm one also finds
+ * what another computes in the same iteration; here it does not.
  *
  * With async_scheduling the view shows what will be when the batch under way is over: generated_tokens counts the token
  * on its way, but for the last of a request. Then N - C is 0: the row computes no more, keeps its slot and its blocks
  * until that token is there, and finishes even if it is preempted. That an answer ends before its max_tokens cannot be
  * seen: the row decodes on until then. A decision without a row is a batch of no duration. With wait_until none follows
- * the batch under way: the callback is asked again when that is over, be it before that time or after it.
+ * the batch under way, and the callback is asked again once that is over, be the time reached or not.
  *
  * Asking costs about 40 ns beside the callback's own time, and, since the columns are kept from one iteration to the
  * next, 0.3 ns for each running request and nothing for those that wait; an answer about 3 ns for each row that it
- * names. Iterations that until_change covers cost what they do with the other policies.
+ * names, and with enable_prefix_caching O(1) for each KV block that an admitted row finds or a preempted one holds.
+ * Iterations that until_change covers cost what they do with the other policies.
  * ================================================================================================================ */
 
 /**

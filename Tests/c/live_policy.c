@@ -283,14 +283,13 @@ static void what_it_cannot_have_is_named(void **state) {
     assert_int_equal(batching_live_engine_create(&config, &engine), BATCHING_ERROR_NULL_POINTER);
     assert_error_names("policy_callback is NULL: it is required");
     config.policy_callback = decide;
-    config.async_scheduling = 1;
+    config.queue_order = BATCHING_QUEUE_PRIORITY;
     assert_int_equal(batching_live_engine_create(&config, &engine), BATCHING_ERROR_INVALID_ARGUMENT);
-    assert_error_names("async_scheduling is 1: must be 0 with policy custom");
-    config.async_scheduling = 0;
+    assert_error_names("queue_order is 100: must be 0 with policy custom");
+    config.queue_order = BATCHING_QUEUE_ARRIVAL;
     config.enable_prefix_caching = 1;
-    config.num_gpu_blocks = 10;
     assert_int_equal(batching_live_engine_create(&config, &engine), BATCHING_ERROR_INVALID_ARGUMENT);
-    assert_error_names("enable_prefix_caching is 1: must be 0");
+    assert_error_names("enable_prefix_caching is 1: must be 0 without num_gpu_blocks");
     assert_null(engine);
 }
 

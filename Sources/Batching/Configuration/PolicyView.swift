@@ -137,9 +137,8 @@ public struct PolicyView {
 }
 
 /// Tells what the row of a view finds, from what is handed to it.
-typealias PrefixFunction = @convention(c) (
-    UnsafeMutableRawPointer, Int, UnsafeMutablePointer<Int64>, UnsafeMutablePointer<Int64>
-) -> Void
+typealias PrefixFunction =
+    @convention(c) (UnsafeMutableRawPointer, Int, UnsafeMutablePointer<Int64>, UnsafeMutablePointer<Int64>) -> Void
 
 /// What a custom policy decides. It is empty when the policy is asked.
 public struct PolicyDecision {

@@ -74,9 +74,11 @@ extension EngineRun where Memory: ~Copyable {
             return nil
         }
         if flight.end > goal.time { return .timeLimit }
+        // A batch in which nothing was done changes nothing.
+        let isFutile = flight.futileBatches > 0
         try landLast()
         if Memory.findsPrefixes { replica.memory.settleDecodes(replica.members.elements) }
-        replica.policyRows.noteChange()
+        if !isFutile { replica.policyRows.noteChange() }
         return isWatchOver ? .completed : nil
     }
 

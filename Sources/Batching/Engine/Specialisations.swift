@@ -2,8 +2,9 @@
 //
 // - twice for each, for whole runs of which only results are wanted, and for all others (see `ObservationChoice`): a loop
 //   that asks in each iteration whether anything is logged or attributed takes 8% to 12% longer;
-// - for vllm once more for a memory that finds prefixes: a run that only counts its blocks takes a quarter of the time;
-// - for vllm once more ahead, which is another loop.
+// - for vllm and custom once more for a memory that finds prefixes: a run that only counts its blocks takes a quarter of the
+//   time;
+// - for vllm and custom once more ahead, which is another loop.
 //
 // A copy costs some 5 kB, 7 kB ahead. A model of iteration time, a log or a limit is asked about as the loop runs.
 extension EngineRun: PolicyVisitor where Memory: ~Copyable {

@@ -63,8 +63,9 @@ extension LiveReplica where Memory: ~Copyable {
         twin.pointee.run.watched = row
         // A model of time that asks the caller tells it how many blocks are in use; a policy of the caller's may preempt
         // though there are enough.
+        let asksPolicy = twin.pointee.run.replica.settings.asksCaller
         twin.pointee.run.endsOnceCountable =
-            Memory.findsPrefixes && !configuration.iterationTime.asksCaller && !twin.pointee.run.replica.settings.asksCaller
+            Memory.findsPrefixes && !configuration.iterationTime.asksCaller && !asksPolicy
         try twin.pointee.proceed(to: goal)
         guard twin.pointee.run.endsOnceCountable, twin.pointee.rows.end.elements[row].isNaN,
             twin.pointee.run.replica.isCountable

@@ -45,7 +45,9 @@ extension LiveReplica where Memory: ~Copyable {
     }
 
     /// In which order requests arrive that come at once; nil: in that in which they are given.
-    private static func arrivalOrder(_ requests: RequestColumns, _ isInOrder: Bool) throws(BatchingError) -> TimeOrder? {
+    private static func arrivalOrder(
+        _ requests: RequestColumns, _ isInOrder: Bool
+    ) throws(BatchingError) -> TimeOrder? {
         guard !isInOrder, let times = requests.arrivalTime else { return nil }
         return try TimeOrder(sorting: times, count: requests.count)
     }

@@ -105,7 +105,8 @@ struct PolicyRows: ~Copyable {
     /// - Parameter prefixes: where it can look up what rows that wait find in the prefix cache; nil: there is none.
     @inline(__always)
     func decide(
-        now: Nanoseconds, freeBlocks: Int, prefixes: UnsafeMutablePointer<PrefixLookup>?, _ decision: inout PolicyDecision
+        now: Nanoseconds, freeBlocks: Int, prefixes: UnsafeMutablePointer<PrefixLookup>?,
+        _ decision: inout PolicyDecision
     ) throws(BatchingError) {
         view.pointee.iteration = iteration
         view.pointee.time = now

@@ -61,7 +61,9 @@ class SlowView:
 
     @property
     def uncomputed_tokens(self) -> npt.NDArray[np.int64]:
-        return self.prompt_tokens.astype(np.int64) + self.generated_tokens - self.computed_tokens
+        uncomputed: npt.NDArray[np.int64] = self.prompt_tokens.astype(np.int64) + self.generated_tokens
+        uncomputed -= self.computed_tokens
+        return uncomputed
 
     def look_up(self, rows: Rows) -> SlowHits:
         cached, unshared = [], []

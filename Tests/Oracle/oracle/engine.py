@@ -365,14 +365,7 @@ class _Run:
                     break
                 next_time = self.scheduler.next_batch_time(self.now, self._next_change())
                 if next_time > self.now:
-                    if flights:
-                        next_time = flights[0].end
-                        self.attribution.note_pause(next_time, next_time, self.scheduler.waiting)
-                        self._process(flights.pop(0))
-                        self.scheduler.note_change()
-                    else:
-                        self.attribution.note_pause(self.now, next_time, self.scheduler.waiting)
-                        self.now = next_time
+                    self._wait(flights, next_time)
                     continue
                 flight = self._schedule()
                 flights.append(flight)
@@ -394,6 +387,18 @@ class _Run:
         for flight in flights:
             self._process(flight)
         return reason
+
+    def _wait(self, flights: list[_InFlight], until: int) -> None:
+        """A policy of the caller's schedules no batch: the one in flight ends, or, if there is none, time goes by."""
+        if not flights:
+            self.attribution.note_pause(self.now, until, self.scheduler.waiting)
+            self.now = until
+            return
+        flight = flights.pop()
+        self.attribution.note_pause(flight.end, flight.end, self.scheduler.waiting)
+        if flight.batch.tokens or flight.batch.preempted:
+            self.scheduler.note_change()
+        self._process(flight)
 
     # One iteration
 

@@ -10,7 +10,7 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 
-from batching import BatchingValueError, EndReason, PolicyDecision, PolicyView, RequestColumns, simulate
+from batching import BatchingValueError, PolicyDecision, PolicyView, RequestColumns, simulate
 from oracle.cases import LARGE, Case, SeededSource, a_case
 from oracle.comparison import (
     assert_same_attribution,
@@ -29,7 +29,7 @@ VIEW = [
     "generated_tokens", "computed_tokens", "kv_blocks", "priority", "tie_break", "oracle_output_tokens",
     "uncomputed_tokens", "kv_blocks_usable", "block_size", "max_num_seqs", "max_num_batched_tokens",
 ]  # fmt: skip
-SMALL_CASES, LARGE_CASES = 1500, 40
+SMALL_CASES, LARGE_CASES = 500, 20
 
 
 class Shown:
@@ -78,7 +78,6 @@ def assert_same(case: Case, policy: Callable[[Any, Any], object], *, until_chang
 @pytest.mark.parametrize("asynchronous", [False, True])
 def test_decisions_of_vllm_are_carried_out_as_in_the_slow_engine(*, asynchronous: bool) -> None:
     seen: Counter[str] = Counter()
-    ends: Counter[EndReason] = Counter()
     for seed in range(400_000, 400_000 + SMALL_CASES + LARGE_CASES):
         style = STYLES[seed % len(STYLES)]
         case = a_policy_case(seed, large=seed >= 400_000 + SMALL_CASES, asynchronous=asynchronous)
@@ -87,10 +86,9 @@ def test_decisions_of_vllm_are_carried_out_as_in_the_slow_engine(*, asynchronous
         except Exception as error:
             raise AssertionError(f"seed {seed}, {style}: {error}\n{case}") from error
         seen.update(event for event, count in expected.seen.items() if count)
-        ends[EndReason(expected.end_reason)] += 1
-    rare = {"found what was released": 100, "evicted": 100, "resumed with a hit": 30, "preempted again": 50}
+    rare = {"found what was released": 30, "evicted": 30, "resumed with a hit": 10, "preempted again": 15}
     if asynchronous:
-        rare |= {"aborted in flight": 20, "finished while waiting": 10, "token of a preempted request": 30}
+        rare |= {"aborted in flight": 5, "finished while waiting": 3, "token of a preempted request": 10}
     assert {event: seen[event] for event, least in rare.items() if seen[event] < least} == {}
 
 
@@ -103,3 +101,25 @@ def test_any_decisions_are_carried_out_as_in_the_slow_engine(*, asynchronous: bo
             assert_same(case, moody_policy(seed, holds=False))
         except Exception as error:
             raise AssertionError(f"seed {seed}: {error}\n{case}") from error
+
+
+def test_what_cannot_be_looked_up() -> None:
+    views: list[PolicyView] = []
+
+    def decide(view: PolicyView, decision: PolicyDecision) -> None:
+        for rows, sentence in (
+            (2, r"rows\[0\] is 2: must be at least 0 and less than the number of rows of the view, 2"),
+            ([0, -1], r"rows\[1\] is -1: must be at least 0"),
+        ):
+            with pytest.raises(BatchingValueError, match=sentence):
+                view.look_up(rows)
+        with pytest.raises(TypeError, match="rows are 'a': must be integers"):
+            view.look_up("a")  # type: ignore[arg-type]
+        assert [column.tolist() for column in view.look_up([])] == [[], []]
+        assert [column.tolist() for column in view.look_up(1)] == [[0], [0]]
+        views.append(view)
+        decision.schedule(range(view.count), view.uncomputed_tokens)
+
+    assert simulate(RequestColumns([1, 1], [3, 3]), policy=decide).finished == 2
+    with pytest.raises(BatchingValueError, match="look_up is asked for after the call of the policy"):
+        views[0].look_up(0)

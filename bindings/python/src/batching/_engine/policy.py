@@ -141,7 +141,8 @@ class PolicyView:
     @property
     def uncomputed_tokens(self) -> Int64Array:
         """Known tokens that each has yet to compute: the most that it can be given, less what it finds in a prefix
-        cache. 0 with async_scheduling, while its last token is on its way. A new array."""
+        cache. 0 with async_scheduling, while its last token is on its way. A new array.
+        """
         return self.prompt_tokens.astype(np.int64) + self.generated_tokens - self.computed_tokens
 
     def look_up(self, rows: Rows) -> "PrefixHits":
