@@ -77,8 +77,8 @@ static const struct row simulations[] = {
      {.policy = BATCHING_POLICY_CONTINUOUS, .short_of_blocks = true}},
     {"batching_simulate", "orca", NULL, simulate, {.policy = BATCHING_POLICY_ORCA, .short_of_blocks = true}},
     {"batching_simulate", "custom", NULL, simulate, {.policy = BATCHING_POLICY_CUSTOM}},
-    {"batching_policy_look_up",
-     "by a policy, ahead",
+    {"batching_simulate",
+     "custom, ahead, which looks up",
      NULL,
      simulate,
      {.policy = BATCHING_POLICY_CUSTOM, .caches_prefixes = 1, .asynchronous = 1}},
@@ -223,6 +223,14 @@ static batching_status arithmetic_intensity(const struct choice *choice) {
     return batching_arithmetic_intensity_calculate(4, 1e9, 2, &outputs.number);
 }
 
+/* As a policy does that is asked, but without a cache. */
+static batching_status look_up(const struct choice *choice) {
+    (void)choice;
+    const batching_policy_view view = {.struct_size = sizeof view, .count = 1};
+    int64_t row = 0, cached_tokens;
+    return batching_policy_look_up(&view, &row, 1, &cached_tokens, NULL);
+}
+
 static batching_status optimal_batch_size(const struct choice *choice) {
     (void)choice;
     return batching_optimal_batch_size_calculate(1e10, 1e9, 1e5, 1000, &outputs.needed);
@@ -308,6 +316,7 @@ static const struct row other_rows[] = {
     {"batching_workload_hashes_generate", "", NULL, workload_hashes, {.kind = BATCHING_ARRIVALS_POISSON}},
     {"batching_arithmetic_intensity_calculate", "", NULL, arithmetic_intensity, {0}},
     {"batching_optimal_batch_size_calculate", "", NULL, optimal_batch_size, {0}},
+    {"batching_policy_look_up", "", NULL, look_up, {0}},
     {"batching_version", "", NULL, texts, {0}},
     {"batching_version_number", "", NULL, texts, {0}},
     {"batching_status_name", "one that is not known", NULL, texts, {.kind = 7}},

@@ -64,6 +64,7 @@ extension Replica where Memory: ~Copyable {
     }
 
     /// What is saved of them.
+    @inline(__always)
     func recentTokens(_ slot: Int) -> UInt8 {
         let newest = recentTokens(slot, from: iteration - 1)
         let both = recentTokens(slot, from: iteration - 2)
