@@ -1407,7 +1407,8 @@ batching_status batching_attribution_bands_calculate(const batching_attribution 
  * on its way, but for the last of a request. Then N - C is 0: the row computes no more, keeps its slot and its blocks
  * until that token is there, and finishes even if it is preempted. That an answer ends before its max_tokens cannot be
  * seen: the row decodes on until then. A decision without a row is a batch of no duration. With wait_until none follows
- * the batch under way, and the callback is asked again once that is over, be the time reached or not.
+ * the batch under way; unless that was such a one, the callback is asked again once it is over, be the time reached or
+ * not.
  *
  * Asking costs about 40 ns beside the callback's own time, and, since the columns are kept from one iteration to the
  * next, 0.3 ns for each running request and nothing for those that wait; an answer about 3 ns for each row that it

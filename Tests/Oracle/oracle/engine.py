@@ -365,7 +365,7 @@ class _Run:
                     break
                 next_time = self.scheduler.next_batch_time(self.now, self._next_change())
                 if next_time > self.now:
-                    self._wait(flights, next_time)
+                    self._wait(flights, next_time, changes=empty_batches == 0)
                     continue
                 flight = self._schedule()
                 flights.append(flight)
@@ -388,15 +388,21 @@ class _Run:
             self._process(flight)
         return reason
 
-    def _wait(self, flights: list[_InFlight], until: int) -> None:
-        """A policy of the caller's schedules no batch: the one in flight ends, or, if there is none, time goes by."""
+    def _wait(self, flights: list[_InFlight], until: int, *, changes: bool) -> None:
+        """A policy of the caller's schedules no batch: the one in flight ends, or, if there is none, time goes by.
+
+        Args:
+            flights: the batch in flight, if there is one.
+            until: until when it waits.
+            changes: whether it is asked again when the batch ends: not if that was empty.
+        """
         if not flights:
             self.attribution.note_pause(self.now, until, self.scheduler.waiting)
             self.now = until
             return
         flight = flights.pop()
         self.attribution.note_pause(flight.end, flight.end, self.scheduler.waiting)
-        if flight.batch.tokens or flight.batch.preempted:
+        if changes:
             self.scheduler.note_change()
         self._process(flight)
 

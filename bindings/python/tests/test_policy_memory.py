@@ -29,7 +29,7 @@ VIEW = [
     "generated_tokens", "computed_tokens", "kv_blocks", "priority", "tie_break", "oracle_output_tokens",
     "uncomputed_tokens", "kv_blocks_usable", "block_size", "max_num_seqs", "max_num_batched_tokens",
 ]  # fmt: skip
-SMALL_CASES, LARGE_CASES = 500, 20
+SMALL_CASES, LARGE_CASES = 800, 2
 
 
 class Shown:
