@@ -221,7 +221,7 @@ def test_a_picture_is_written(tmp_path: Path, command: str) -> None:
         ("compare --trace /nowhere/trace.csv", "/nowhere/trace.csv: No such file or directory"),
         ("compare --trace /", "/: Is a directory"),
         ("trace info /nowhere/trace.csv", "/nowhere/trace.csv: No such file or directory"),
-        ("compare --max-num-seqs 0", "max_num_seqs is 0: must be"),
+        ("compare --max-num-seqs 0", "max_num_seqs is 0: must be at least 1"),
         ("compare --num-requests -1", "num_requests is -1"),
         ("compare --num-requests x", "Invalid value for '--num-requests'"),
         ("compare --seed -1", "seed is -1"),

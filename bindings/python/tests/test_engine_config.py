@@ -112,7 +112,7 @@ def test_what_is_not_in_the_json_is_as_by_default() -> None:
     [
         ('{"max_num_seq": 8}', "'max_num_seq' is not a field of EngineConfig: must be one of policy, queue_order"),
         ('{"iteration_time": {"bas": 1}}', "'bas' is not a term of iteration_time: must be one of base"),
-        ('{"max_num_seqs": 0}', "max_num_seqs is 0: must be between 1 and"),
+        ('{"max_num_seqs": 0}', "max_num_seqs is 0: must be at least 1"),
         ("[]", r"text is '\[\]': must be a JSON object"),
         ("", "Expecting value"),
     ],

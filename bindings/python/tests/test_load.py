@@ -340,14 +340,14 @@ def test_columns_that_are_no_requests(changes: dict[str, Any], sentence: str) ->
 @pytest.mark.parametrize(
     ("arguments", "error", "sentence"),
     [
-        ({"slots": 0}, BatchingError, "slots is 0: must be between 1 and"),
+        ({"slots": 0}, BatchingError, "slots is 0: must be at least 1"),
         ({"slots": 2.0}, TypeError, "slots is 2.0: must be an integer"),
         ({"window": (3.0, 2.0)}, BatchingError, r"window\[1\] is 2.0: must not be before window\[0\], which is 3.0"),
         ({"window": (-1.0, 2.0)}, BatchingError, r"window\[0\] is -1.0: must be between 0 and"),
         ({"window": (0.0, 1e10)}, BatchingError, r"window\[1\] is 10000000000.0: must be between 0 and"),
         ({"window": (0.0, 0.0)}, BatchingError, r"window\[1\] is 0.0: must be above 0"),
         ({"window": 5}, TypeError, "window is 5: must be a tuple of two numbers"),
-        ({"timeline": 0}, BatchingError, "timeline is 0: must be between 1 and"),
+        ({"timeline": 0}, BatchingError, "timeline is 0: must be at least 1"),
         ({"timeline": "all"}, BatchingError, "timeline is 'all': must be 'changes', a number of intervals or None"),
         (
             {"timeline": 7, "window": (1.0, 1.000000006)},

@@ -39,6 +39,9 @@ def integer(value: object, name: str, minimum: int = INT64_MIN, maximum: int = I
         raise TypeError(f"{name} is {shown(value)}: must be an integer")
     number = operator.index(value)
     if not minimum <= number <= maximum:
+        if number < minimum and maximum == INT64_MAX:
+            # That it must fit 64 bits, too, is of no interest.
+            raise BatchingValueError(f"{name} is {shown(number)}: must be at least {minimum}")
         raise BatchingValueError(f"{name} is {shown(number)}: must be between {minimum} and {maximum}")
     return number
 
