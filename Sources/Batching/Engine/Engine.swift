@@ -1,5 +1,5 @@
-/// Simulates an engine, iteration by iteration: a policy decides who computes how many tokens, a model says how long that
-/// takes, and the clock moves on. See "Engine" in the C header for what each policy decides.
+/// Simulates an engine, iteration by iteration: a policy decides which request computes how many tokens, a model says
+/// how long that takes, and the clock moves on. See "Engine" in the C header for what each policy decides.
 public enum Engine {
     /// Simulates an engine on `requests`.
     /// - Parameters:

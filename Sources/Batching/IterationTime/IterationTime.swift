@@ -117,7 +117,7 @@ struct IterationTimeModel {
         }
     }
 
-    /// Whether it asks the caller, who may not answer.
+    /// Whether it asks the caller, which may not answer.
     var mayFail: Bool {
         @inline(__always) get { kind == .callback }
     }

@@ -166,7 +166,7 @@ extension LiveReplica where Memory: ~Copyable {
         run.replica.policyRows.holdsUntilChange = saved.holdsUntilChange
         run.replica.policyRows.waits = Int(saved.waits)
         run.replica.policyRows.waitsUntil = saved.waitsUntil
-        // Who it was does not matter: their rows are gone.
+        // Which it was does not matter: their rows are gone.
         try run.replica.finishing.reserve(1)
         run.replica.finishingCount = saved.hasFinished ? 1 : 0
     }

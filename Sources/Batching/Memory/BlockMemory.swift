@@ -2,7 +2,7 @@
 /// is in each block.
 ///
 /// A member's blocks hold its computed tokens and those of the chunk that it is scheduled: `computed` below. Members
-/// that decode are known as a group, in which each takes one token in every iteration: so who needs a new block is a
+/// that decode are known as a group, in which each takes one token in every iteration: so which member needs a new block is a
 /// matter of phase, the position modulo the block size, and not of looking at each.
 protocol BlockMemory: ~Copyable {
     /// Whether there is a prefix cache.
@@ -14,12 +14,12 @@ protocol BlockMemory: ~Copyable {
     /// Blocks that can be used in all.
     var usable: Int { get }
 
-    /// Blocks that those who decode need in this iteration.
+    /// Blocks that those that decode need in this iteration.
     var neededByDecodes: Int { get }
-    /// Gives those who decode their blocks, up to a place in the order of admission; `.max`, the last call of an
+    /// Gives those that decode their blocks, up to a place in the order of admission; `.max`, the last call of an
     /// iteration: all that are left. As many as they need are free.
     mutating func growDecodes(_ members: UnsafePointer<Member>, admittedBefore bound: Int64)
-    /// Every one of those who decode has its token: the next iteration.
+    /// Each of those that decode has its token: the next iteration.
     mutating func advance()
     /// Both, for the next iterations, as long as there are blocks and the clock goes on, while no request joins or leaves.
     /// - Returns: the sum over them of their durations x the blocks that are free.
@@ -29,7 +29,7 @@ protocol BlockMemory: ~Copyable {
     mutating func coast(
         _ members: UnsafePointer<Member>, iterations limit: Int64
     ) -> (iterations: Int64, usedBlocks: UInt128)
-    /// A member is among those who decode, from this iteration on.
+    /// A member is among those that decode, from this iteration on.
     mutating func join(_ slot: Int, _ members: UnsafePointer<Member>, computed: Int64)
     /// A member no longer is.
     mutating func leave(_ slot: Int, computed: Int64)
@@ -61,7 +61,7 @@ protocol BlockMemory: ~Copyable {
 
     /// An iteration is scheduled. Unless a batch is on its way, the newest tokens are known.
     mutating func noteNewest(areKnown: Bool)
-    /// The last batch is there, and no other on its way: what those who decode have completed can be found.
+    /// The last batch is there, and no other on its way: what those that decode have completed can be found.
     mutating func settleDecodes(_ members: UnsafePointer<Member>)
 
     // For an answer of a custom policy, which is checked before anything of it is done: only where prefixes are found
@@ -141,7 +141,7 @@ extension BlockMemory where Self: ~Copyable {
 protocol CoastingClock {
     /// Whether there may be another one.
     var goesOn: Bool { get }
-    /// Runs the next one. nil: it is left to whoever runs iterations in full.
+    /// Runs the next one. nil: it is left to what runs iterations in full.
     mutating func next() -> Nanoseconds?
 }
 
@@ -171,6 +171,6 @@ struct Candidate {
 /// What a request finds in the prefix cache.
 struct PrefixHit {
     var blocks = 0
-    /// Those of them that nobody uses: they count as free until the request is admitted.
+    /// Those of them that no member uses: they count as free until the request is admitted.
     var idle = 0
 }

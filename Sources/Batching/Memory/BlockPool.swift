@@ -1,4 +1,4 @@
-/// The KV blocks of a replica by name: who uses them, what is in them, and in which order the free ones are taken.
+/// The KV blocks of a replica by name: which members use them, what is in them, and in which order the free ones are taken.
 ///
 /// The free ones are a list. They are taken from its front; those without content go back to its front, those with
 /// content to its end, where they stay until they are needed: so the least recently released content goes first. The
@@ -33,7 +33,7 @@ struct BlockPool: ~Copyable {
     struct Block: BitwiseCopyable {
         var id: Int64 = 0
         var place: UInt32 = .max
-        /// Who uses it, and above that whether the first of the waiting would.
+        /// How many members use it, and above that whether the first of the waiting would.
         var users: UInt32 = 0
         /// Neighbours in the list of free blocks.
         var previousFree: Int32 = 0
@@ -71,7 +71,7 @@ struct BlockPool: ~Copyable {
     private var key = HashKey()
     private(set) var free: Int
 
-    /// Of the blocks that are watched, how many nobody uses.
+    /// Of the blocks that are watched, how many no member uses.
     private(set) var idleWatched = 0
     /// Where the watched block was that `take` evicted last; -1 once that has been dealt with.
     private(set) var evictedWatch = -1
@@ -226,7 +226,7 @@ struct BlockPool: ~Copyable {
         addToFree(block, after: blocks.elements[Int(end)].previousFree, before: end)
     }
 
-    /// Nobody uses any more a block without content: it is the first to be taken.
+    /// A block without content is used no more: it is the first to be taken.
     @inline(__always)
     mutating func releaseEmpty(_ block: Int32) {
         if isOnTrial { noteReleasing(block) }
@@ -369,7 +369,7 @@ struct BlockPool: ~Copyable {
         }
     }
 
-    /// From now on `idleWatched` counts this block while nobody uses it.
+    /// From now on `idleWatched` counts this block while no member uses it.
     @inline(__always)
     mutating func watch(_ block: Int32) {
         let element = blocks.elements + Int(block)

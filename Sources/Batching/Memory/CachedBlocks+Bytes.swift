@@ -85,7 +85,7 @@ struct BlockNumbering: ~Copyable {
 }
 
 extension BlockPool {
-    /// Blocks that somebody uses.
+    /// Blocks that are in use.
     var used: Int { Int(end) - free }
 
     /// The content of all blocks that have any, and in which order they can be found.

@@ -4,7 +4,7 @@
 /// What is in a block is published when it is given out, before it has been computed, as in vLLM; asynchronously, once
 /// its last token is known.
 struct CachedBlocks: BlockMemory, ~Copyable {
-    /// The blocks of a member, in order, and its neighbours among those who decode in the same phase.
+    /// The blocks of a member, in order, and its neighbours among those that decode in the same phase.
     struct Table: BitwiseCopyable {
         var blocks: UnsafeMutablePointer<Int32>?
         var capacity: Int32 = 0
@@ -16,12 +16,12 @@ struct CachedBlocks: BlockMemory, ~Copyable {
         var next: Int32 = -1
     }
 
-    /// Those who decode in one phase, in order of admission.
+    /// Those that decode in one phase, in order of admission.
     struct Phase: BitwiseCopyable {
         var first: Int32 = -1
         var last: Int32 = -1
         var count: Int32 = 0
-        /// Whether somebody joined behind one that was admitted later: they are put in order when their turn comes, and
+        /// Whether a member joined behind one that was admitted later: they are put in order when their turn comes, and
         /// not one by one.
         var isOutOfOrder = false
     }
@@ -40,7 +40,7 @@ struct CachedBlocks: BlockMemory, ~Copyable {
     private let phases: ScratchBuffer<Phase>
     /// The phase of those whose blocks are all full.
     private var current = 0
-    /// Of those who get a block, and of those who publish one, the next in this iteration; -1: none.
+    /// Of those that get a block, and of those that publish one, the next in this iteration; -1: none.
     private var nextToGrow: Int32 = -1
     private var nextToPublish: Int32 = -1
     private var isGrowing = false
@@ -94,7 +94,7 @@ struct CachedBlocks: BlockMemory, ~Copyable {
     }
 }
 
-// MARK: - Those who decode
+// MARK: - Those that decode
 
 extension CachedBlocks {
     @inline(__always)
@@ -171,7 +171,7 @@ extension CachedBlocks {
         phase.pointee.count &+= 1
     }
 
-    /// The first of those in a phase, who are then in order of admission.
+    /// The first of those in a phase, which are then in order of admission.
     @inline(__always)
     private func firstInOrder(_ number: Int, _ members: UnsafePointer<Member>) -> Int32 {
         if phases.elements[number].isOutOfOrder {
@@ -334,7 +334,7 @@ extension CachedBlocks {
     }
 }
 
-// MARK: - Who waits
+// MARK: - Those that wait
 
 extension CachedBlocks {
     /// The longest chain of cached blocks at the start of the request, which leaves at least one token to compute.
@@ -536,7 +536,7 @@ extension CachedBlocks {
         return held
     }
 
-    /// How many of those who decode have so many tokens in their last block, if it is not full.
+    /// How many of those that decode have so many tokens in their last block, if it is not full.
     func decoding(withRest rest: Int) -> Int32 {
         let phase = rest &+ current
         let size = Int(truncatingIfNeeded: blockSize.tokens)

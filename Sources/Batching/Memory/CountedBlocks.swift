@@ -10,7 +10,7 @@ struct CountedBlocks: BlockMemory, ~Copyable {
     /// For how many a member counts in its phase: for none if it needs no more blocks.
     private let countInPhase: Int32
     private(set) var free: Int
-    /// How many of those who decode are in each phase. One in phase `current` has only full blocks.
+    /// How many of those that decode are in each phase. One in phase `current` has only full blocks.
     private let phases: ScratchBuffer<Int32>
     private var current = 0
     /// Whether more blocks are counted than there may be, so that nothing can be decided once they seem too few; and
@@ -62,7 +62,7 @@ struct CountedBlocks: BlockMemory, ~Copyable {
         return freeTime
     }
 
-    /// In as many iterations as a block has tokens each of those who decode needs one block: so whole periods of them are
+    /// In as many iterations as a block has tokens each of those that decode needs one block: so whole periods of them are
     /// one multiplication.
     mutating func coast(
         _ members: UnsafePointer<Member>, iterations limit: Int64

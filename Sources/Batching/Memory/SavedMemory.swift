@@ -20,7 +20,7 @@ protocol SavedMemory: BlockMemory, ~Copyable {
 
     /// Blocks that members hold: those that several do, for each.
     func held(slots: Int) -> Int
-    /// How many of those who decode have so many tokens in their last block, if it is not full.
+    /// How many of those that decode have so many tokens in their last block, if it is not full.
     func decoding(withRest rest: Int) -> Int32
 }
 

@@ -22,7 +22,7 @@ public struct Load: Equatable, Sendable {
     public var utilization = 0.0
     /// Mean running over slots. Not-a-number without a number of slots, as the next two.
     public var slotUtilization = Double.nan
-    /// Slots x seconds that were free while somebody waited.
+    /// Slots x seconds that were free while a request waited.
     public var unfilledSlotTime = Double.nan
     /// Share of slots x window that was held, or unfilled.
     public var wastedSlotShare = Double.nan
@@ -61,7 +61,7 @@ extension Load {
         case .some(let wanted) where wanted.bins > 0:
             let bins = try BinnedTimeline(wanted, window)
             timeline?.count = bins.allRows
-            // Of rows that nobody keeps there may be any number.
+            // Of rows that are not kept there may be any number.
             load =
                 wanted.keepsRows
                 ? try Load.sweep(columns, survey, window, configuration.slots, into: bins).load

@@ -4,7 +4,7 @@ struct LoadState: Equatable {
     var waiting: Int64 = 0
     /// Prompt and output tokens of those running.
     var tokens: Int64 = 0
-    /// Of those running: who have their last token.
+    /// Of those running: those that have their last token.
     var held: Int64 = 0
 }
 
@@ -57,7 +57,7 @@ enum EndEvents: LoadEvents {
 }
 
 /// A walk over one column in order of time. Each column is put in order by itself: how many run is how many have started
-/// less how many have ended, and nobody needs to know which.
+/// less how many have ended, and which is of no interest.
 struct EventCursor<Events: LoadEvents>: ~Copyable {
     private let columns: ServedColumns
     /// nil: the rows are given in order.

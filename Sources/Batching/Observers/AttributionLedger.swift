@@ -83,7 +83,7 @@ struct AttributionLedger: ~Copyable {
     private(set) var memoryTimeBefore: UnsafeMutableRawPointer
     /// Where that is kept if the column in which the difference will be written is not there.
     private let scratch: ScratchBuffer<Int64>
-    /// Those admitted in this iteration who will decode from the next one on.
+    /// Those admitted in this iteration that will decode from the next one on.
     var joined: GrowableBuffer<Int32>
     var joinedCount = 0
 
@@ -214,7 +214,7 @@ struct AttributionLedger: ~Copyable {
         joinedCount &+= 1
     }
 
-    /// Those who joined decode from now on.
+    /// Those that joined decode from now on.
     @inline(__always)
     mutating func settleJoined(at end: Nanoseconds) {
         while joinedCount > 0 {

@@ -127,7 +127,7 @@ public enum DecisionEvent: Int32, CaseIterable, Sendable {
     case aborted = 610
 }
 
-/// Who got what: one row an event, in the order in which things happen. nil columns are not wanted.
+/// Which request got what: one row an event, in the order in which things happen. nil columns are not wanted.
 public struct DecisionLog {
     /// How many rows there are, and room for.
     public var rows: LogRows

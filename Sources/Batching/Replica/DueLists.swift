@@ -1,4 +1,4 @@
-/// Who of the decoding members is due in which iteration: a timing wheel (Varghese and Lauck, SOSP 1987) of lists that
+/// Which of the decoding members is due in which iteration: a timing wheel (Varghese and Lauck, SOSP 1987) of lists that
 /// run through the members themselves, so that one can be taken out in between.
 ///
 /// What is due beyond the reach of the wheel is passed over when its list comes up before its time.

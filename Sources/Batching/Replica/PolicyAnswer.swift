@@ -4,7 +4,7 @@ struct PolicyLimits {
     /// Rows, and those of them that run.
     let count: Int
     let runningCount: Int
-    /// Those who run and decode, as they are counted, and the others.
+    /// Those that run and decode, as they are counted, and the others.
     let decoding: Int
     let catchingUp: Int
     let maxNumSeqs: Int
@@ -21,7 +21,7 @@ struct PolicySums {
     var hasOthers = false
 }
 
-/// Who is named in the answer of a custom policy.
+/// The rows that the answer of a custom policy names.
 struct PolicyAnswer: BitwiseCopyable {
     private static var scheduled: UInt8 { 1 }
     private static var preempted: UInt8 { 2 }
@@ -102,7 +102,7 @@ struct PolicyAnswer: BitwiseCopyable {
         if admitted > 0, running > limits.maxNumSeqs { throw aboveSlots(limits, running) }
     }
 
-    /// Schedules those who decode, but are not counted as such, since they were left out before or have just caught up.
+    /// Schedules those that decode, but are not counted as such, since they were left out before or have just caught up.
     /// There is an element for each: every row has one.
     private mutating func scheduleRest(_ columns: PolicyColumns, _ limits: PolicyLimits, _ sums: inout PolicySums) {
         var left = limits.catchingUp

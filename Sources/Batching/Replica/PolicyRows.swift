@@ -7,8 +7,8 @@
 #endif
 
 /// The requests in the system as a custom policy sees them: a window of rows, first the running, in order of admission,
-/// then the waiting. It is kept up to date by what changes: who is admitted first come first served, or preempted last in
-/// first out, only moves the boundary between the two, and a row that leaves lets those before it move up by one.
+/// then the waiting. It is kept up to date by what changes: admissions in order, and preemptions of the last, only move
+/// the boundary between the two, and a row that leaves lets those before it move up by one.
 ///
 /// Without a custom policy it is empty and holds no memory.
 struct PolicyRows: ~Copyable {
@@ -195,7 +195,7 @@ struct PolicyRows: ~Copyable {
         for row in 0..<running { columns.generatedTokens[row] &+= tokens }
     }
 
-    /// Those of the running who have finished leave.
+    /// Those of the running that have finished leave.
     /// - Parameter slots: theirs, in order of admission.
     @inline(never)
     mutating func removeFinished(_ slots: UnsafePointer<Int32>, _ finished: Int) {
@@ -263,7 +263,7 @@ struct PolicyRows: ~Copyable {
         let moved = admitted &+ preempted
         try reserveAside(moved)
         let aside = PolicyColumns(asideBlock.unsafelyUnwrapped, capacity: asideCapacity, first: 0)
-        // They come between those who go on running and those who go on waiting: the admitted in their order, the
+        // They come between those that go on running and those that go on waiting: the admitted in their order, the
         // preempted as they were put before each other.
         var next = 0
         for position in 0..<answer.scheduledCount where answer.scheduledRow[position] >= Int64(runningCount) {

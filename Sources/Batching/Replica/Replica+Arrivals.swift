@@ -153,7 +153,7 @@ extension Replica where Memory: ~Copyable {
             && !(aborts.isUsed && aborts.hasEnded(request))
     }
 
-    /// The first of the waiting, who are not none.
+    /// The first of the waiting, of which there is one at least.
     @inline(__always)
     mutating func firstWaiting() -> Candidate {
         if !waiting.isByArrival { return waiting.top }
@@ -166,7 +166,7 @@ extension Replica where Memory: ~Copyable {
         }
     }
 
-    /// When the earliest of the waiting, who are not none and of whom none was preempted, arrived.
+    /// When the earliest of the waiting arrived: there is one at least, and none was preempted.
     var earliestWaiting: Nanoseconds {
         mutating get {
             waiting.isByArrival ? requests.arrival(firstWaiting().request) : waiting.earliestInHeap

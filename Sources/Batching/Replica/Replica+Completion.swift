@@ -46,7 +46,7 @@ extension Replica where Memory: ~Copyable {
         totals.blockTime &+= duration.times(work.usedBlocks)
     }
 
-    /// Everyone who was scheduled has computed its tokens, and whoever caught up has one more, at `end`. Those who now
+    /// Each member that was scheduled has computed its tokens, and one that caught up has one more, at `end`. Those that now
     /// have all are in `finishing`; they keep their slots and blocks until they are released. From here on `iteration`
     /// is the next one.
     @inline(__always)
@@ -80,7 +80,7 @@ extension Replica where Memory: ~Copyable {
         if finishingCount > 1 { try orderFinishing() }
     }
 
-    /// Those who decode and whose last token this iteration gives.
+    /// Those that decode and whose last token this iteration gives.
     @inline(__always)
     private mutating func takeDue(_ end: Nanoseconds) throws(BatchingError) {
         var slot = dueLists.takeAll(iteration)

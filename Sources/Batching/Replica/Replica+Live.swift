@@ -1,6 +1,6 @@
 // What happens to members only in an engine that runs on.
 extension Replica where Memory: ~Copyable {
-    /// Those who catch up, in order of admission.
+    /// Those that catch up, in order of admission.
     func forEachCatchingUp(_ body: (Member) -> Void) {
         var slot = firstCatchingUp
         while slot >= 0 {
@@ -42,7 +42,7 @@ extension Replica where Memory: ~Copyable {
         return true
     }
 
-    /// Whether those who wait are found by their positions in order of arrival. A custom policy has rows for them.
+    /// Whether those that wait are found by their positions in order of arrival. A custom policy has rows for them.
     var keepsPositions: Bool { waiting.isByArrival && !policyRows.isUsed }
 
     /// A request is in the rows of a custom policy no longer.

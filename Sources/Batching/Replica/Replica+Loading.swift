@@ -23,7 +23,7 @@ extension Replica where Memory: ~Copyable {
         }
     }
 
-    /// A member, which has a slot, takes its place among those who run, or will wait.
+    /// A member, which has a slot, takes its place among those that run, or will wait.
     mutating func enlist(_ saved: SavedMember, _ row: Int, _ slot: Int) throws(BatchingError) {
         var member = Member()
         member.request = UInt32(truncatingIfNeeded: row)

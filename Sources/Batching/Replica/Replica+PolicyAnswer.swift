@@ -54,7 +54,7 @@ extension Replica where Memory: ~Copyable {
         }
     }
 
-    /// KV blocks that those who decode, but get no token, do not need.
+    /// KV blocks that those that decode, but get no token, do not need.
     private mutating func blocksOfLeftOut(_ columns: PolicyColumns) -> Int {
         var needed = 0
         for row in 0..<policyRows.runningCount where columns.catchesUp[row] == 0 && columns.mark[row] == 0 {
@@ -78,7 +78,7 @@ extension Replica where Memory: ~Copyable {
         totals.futilePreemptions &+= preempted
     }
 
-    /// Those who decode, but get no token, catch up from now on. Who catches up is linked in order of admission.
+    /// Those that decode, but get no token, catch up from now on. Members that catch up are linked in order of admission.
     private mutating func leaveOut(_ columns: PolicyColumns) {
         firstCatchingUp = -1
         lastCatchingUp = -1
@@ -97,7 +97,7 @@ extension Replica where Memory: ~Copyable {
         }
     }
 
-    /// KV blocks for those scheduled who catch up or are admitted.
+    /// KV blocks for those scheduled that catch up or are admitted.
     private mutating func blocksBesideDecodes(_ answer: PolicyAnswer, _ columns: PolicyColumns) -> Int {
         var needed = 0
         for position in 0..<answer.scheduledCount {
@@ -113,7 +113,7 @@ extension Replica where Memory: ~Copyable {
         return needed
     }
 
-    /// Those scheduled who catch up compute so many tokens.
+    /// Those scheduled that catch up compute so many tokens.
     private mutating func setChunks(_ answer: PolicyAnswer, _ columns: PolicyColumns) {
         for position in 0..<answer.scheduledCount {
             let row = Int(answer.scheduledRow[position])
@@ -122,7 +122,7 @@ extension Replica where Memory: ~Copyable {
         }
     }
 
-    /// Those scheduled who wait join the running.
+    /// Those scheduled that wait join the running.
     private mutating func admit(_ answer: PolicyAnswer, _ columns: PolicyColumns) throws(BatchingError) {
         for position in 0..<answer.scheduledCount {
             let row = Int(answer.scheduledRow[position])

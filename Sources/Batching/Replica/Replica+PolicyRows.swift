@@ -44,7 +44,7 @@ extension Replica where Memory: ~Copyable {
         if policyRows.taken < arrived { try takeIntoPolicyRows() }
     }
 
-    /// Those who caught up in the last iteration: what they have is told by their members.
+    /// Those that caught up in the last iteration: what they have is told by their members.
     @inline(never)
     private mutating func updateCatchingUp() {
         let columns = policyRows.columns
@@ -61,7 +61,7 @@ extension Replica where Memory: ~Copyable {
                 let computed = decodes ? member.computed &+ iteration : member.computed
                 columns.computedTokens[row] = computed
                 columns.kvBlocks[row] = Int64(truncatingIfNeeded: memory.blockSize.holding(computed))
-                // Those who have finished are taken out right after this; asynchronously they have nothing to compute.
+                // Those that have finished are taken out right after this; asynchronously they have nothing to compute.
                 columns.generatedTokens[row] = generated(slot) &- (member.state == .finishing ? 1 : 0)
                 if decodes {
                     columns.catchesUp[row] = 0
@@ -135,7 +135,7 @@ extension Replica where Memory: ~Copyable {
         }
     }
 
-    /// Those who wait, after the scheduling, in the order of the rows.
+    /// Those that wait, after the scheduling, in the order of the rows.
     mutating func logWaitingRows() throws(BatchingError) {
         let columns = policyRows.columns
         for row in policyRows.runningCount..<policyRows.count {

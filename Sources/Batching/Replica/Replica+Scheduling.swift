@@ -17,16 +17,16 @@ extension Replica where Memory: ~Copyable {
         try walkRunning(&budget, threshold)
     }
 
-    /// The same where a request catches up, if neither the budget cuts into those who decode nor blocks run out. Otherwise
+    /// The same where a request catches up, if neither the budget cuts into those that decode nor blocks run out. Otherwise
     /// nothing is changed.
-    /// - Complexity: O(those who catch up).
+    /// - Complexity: O(those that catch up).
     private mutating func scheduleWithoutShortage(
         _ budget: inout Int64, _ threshold: Int64
     ) throws(BatchingError) -> Bool {
         let members = members.elements
         walked &+= Int64(2 &* catchingUp)
-        // Each who decodes gets its token, wherever it stands. So what is left is for those who catch up, in order; and who
-        // gets less of it than it would take must have nobody who decodes behind it.
+        // Each that decodes gets its token, wherever it stands. So what is left is for those that catch up, in order; and
+        // behind one that gets less of it than it would take there must be none that decodes.
         var left = budget &- Int64(decoding)
         var needed = memory.neededByDecodes
         var (isCut, isShort) = (false, false)
@@ -57,11 +57,11 @@ extension Replica where Memory: ~Copyable {
         return true
     }
 
-    /// The running get KV blocks for their chunks, and who decodes for its token: as many as they need are free.
+    /// The running get KV blocks for their chunks, and those that decode for their tokens: as many as they need are free.
     @inline(__always)
     mutating func growRunning() throws(BatchingError) {
         let members = members.elements
-        // With a prefix cache the order decides who publishes the same content first: that of admission.
+        // With a prefix cache the order decides which publishes the same content first: that of admission.
         var slot = firstCatchingUp
         while slot >= 0 {
             let member = members[slot]
@@ -76,8 +76,8 @@ extension Replica where Memory: ~Copyable {
         memory.growDecodes(members, admittedBefore: .max)
     }
 
-    /// Whether anyone who decodes was admitted after a member.
-    /// - Complexity: O(those behind the last who decodes), who catch up, or have their last token on its way.
+    /// Whether any that decodes was admitted after a member.
+    /// - Complexity: O(members behind the last that decodes), which catch up, or have their last token on its way.
     private static func decodesBehind(_ slot: Int, last: Int, _ members: UnsafePointer<Member>) -> Bool {
         var last = last
         while last >= 0, members[last].state != .decoding { last = Int(members[last].previous) }
@@ -123,7 +123,7 @@ extension Replica where Memory: ~Copyable {
         totals.futilePreemptions &+= preempted
     }
 
-    /// After a walk: those who decode and got their token are counted again, those who did not catch up.
+    /// After a walk: those that decode and got their token are counted again, those that did not catch up.
     private mutating func countAgain() {
         firstCatchingUp = -1
         lastCatchingUp = -1
@@ -151,7 +151,7 @@ extension Replica where Memory: ~Copyable {
         }
     }
 
-    /// Who of the running is preempted next: the last that was admitted; by priority the one with the greatest (priority,
+    /// Which of the running is preempted next: the last that was admitted; by priority the one with the greatest (priority,
     /// arrival), the first of the running among equals.
     private mutating func leastUrgent() -> Int {
         guard waiting.order == .priority else { return lastRunning }
@@ -214,7 +214,7 @@ extension Replica where Memory: ~Copyable {
         totals.recomputedTokens &+= max(0, recomputed)
     }
 
-    /// The candidate, who is the first of the waiting, joins the running.
+    /// The candidate, which is the first of the waiting, joins the running.
     /// - Parameters:
     ///   - computed: tokens whose KV is there already.
     ///   - tokens: tokens that it computes in this iteration.
@@ -227,7 +227,7 @@ extension Replica where Memory: ~Copyable {
         _ = try join(candidate, hit, computed: computed, tokens: tokens, room: room)
     }
 
-    /// The same for anyone who no longer waits.
+    /// The same for any that no longer waits.
     /// - Returns: its slot.
     @inline(__always)
     mutating func join(

@@ -1,4 +1,4 @@
-/// One engine with its requests: who is running, who is waiting, and the aggregates that say what the next iteration
+/// One engine with its requests: those that run, those that wait, and the aggregates that say what the next iteration
 /// computes without looking at each of them.
 ///
 /// Of the running, those that decode are counted: each takes one token in every iteration, so that their number, the sum
@@ -44,7 +44,7 @@ struct Replica<Memory: BlockMemory & ~Copyable, Observation: ObservationChoice>:
     var admissions: Int64 = 0
 
     var decoding = 0
-    /// The sum of the computed tokens of those who decode, before this iteration.
+    /// The sum of the computed tokens of those that decode, before this iteration.
     var decodingContext: Int64 = 0
     var firstCatchingUp = -1
     var lastCatchingUp = -1
@@ -52,8 +52,8 @@ struct Replica<Memory: BlockMemory & ~Copyable, Observation: ObservationChoice>:
     /// The output to which a padded batch computes.
     var batchOutput: Int32 = 0
 
-    /// What those compute who were admitted in this iteration and complete their known tokens in it. They are among those
-    /// who decode, but are counted there only from the next iteration on.
+    /// What members compute that were admitted in this iteration and complete their known tokens in it. They are among those
+    /// that decode, but are counted there only from the next iteration on.
     var joining = Joining()
     /// Those of them whose first token this iteration gives.
     var firstTokens: GrowableBuffer<UInt32>
@@ -73,8 +73,8 @@ struct Replica<Memory: BlockMemory & ~Copyable, Observation: ObservationChoice>:
     /// By slot; only where a request may leave before its end.
     var tokenRuns: GrowableBuffer<TokenRun>
     let keepsTokenRuns: Bool
-    /// Whether anything is to be noted of who joins the running for the first time, because it may end otherwise than after
-    /// the tokens that were asked for.
+    /// Whether anything is to be noted of a member that joins the running for the first time, because it may end otherwise
+    /// than after the tokens that were asked for.
     let notesAdmissions: Bool
 
     /// What a custom policy is shown; empty for any other.
@@ -160,7 +160,7 @@ struct Replica<Memory: BlockMemory & ~Copyable, Observation: ObservationChoice>:
     }
 }
 
-/// What those compute, in one iteration, who were admitted in it and complete their known tokens.
+/// What members compute, in one iteration, that were admitted in it and complete their known tokens.
 struct Joining {
     /// How many they are.
     var count = 0
@@ -170,7 +170,7 @@ struct Joining {
     var prefillTokens: Int64 = 0
     /// Tokens x context of their prefill chunks.
     var prefillContext = 0.0
-    /// Those who do not prefill, but decode, and the sum of the tokens that they attend to.
+    /// Those that do not prefill, but decode, and the sum of the tokens that they attend to.
     var decodes: Int64 = 0
     var decodeContext: Int64 = 0
 }

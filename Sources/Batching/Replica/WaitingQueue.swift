@@ -1,5 +1,5 @@
 /// The requests that wait. By arrival it needs no memory: those that never ran are a stretch of the caller's columns, and
-/// those preempted, who come before them, are linked through their slots. In any other order it is a heap.
+/// those preempted, which come before them, are linked through their slots. In any other order it is a heap.
 struct WaitingQueue: ~Copyable {
     struct Entry: BitwiseCopyable {
         var key: Int64 = 0
@@ -32,7 +32,7 @@ struct WaitingQueue: ~Copyable {
     /// Where in it each request is; kept only where any may leave: in an engine that runs on, or with times of aborts.
     private var places: GrowableBuffer<UInt32>
     private var keepsPlaces: Bool
-    /// In any other order: the earliest arrival among those who wait; negative if it has to be looked for.
+    /// In any other order: the earliest arrival among those that wait; negative if it has to be looked for.
     private var earliest: Int64 = -1
     private(set) var count = 0
 
@@ -221,7 +221,7 @@ struct WaitingQueue: ~Copyable {
         keepsPlaces = true
     }
 
-    /// By arrival: a request that never ran was taken out of the caller's columns, from among those who wait.
+    /// By arrival: a request that never ran was taken out of the caller's columns, from among those that wait.
     mutating func removeFresh() { count &-= 1 }
 
     /// By arrival: so many positions before the first that never ran are gone.

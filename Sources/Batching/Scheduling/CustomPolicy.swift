@@ -18,7 +18,7 @@ enum CustomPolicy: SchedulingPolicy {
     static func mayCoast<Memory: BlockMemory & ~Copyable, Observation: ObservationChoice>(
         _ replica: borrowing Replica<Memory, Observation>
     ) -> Bool {
-        // Coasting takes it that who waits does not wait for memory.
+        // Coasting takes it that the waiting do not wait for memory.
         if replica.isAttributed, replica.observer.ledger.isShortOfMemory { return false }
         return replica.goesOnUnasked()
     }
@@ -51,7 +51,7 @@ enum CustomPolicy: SchedulingPolicy {
             let time = try answer.checkedWait(until: wait, decision, now: replica.now, replica.iteration)
             replica.policyRows.holdsUntilChange = decision.holdsUntilChange
             replica.policyRows.waits &+= 1
-            // Whoever waits so often, and for nothing, is taken to do so for ever: as with an empty answer.
+            // A policy that waits so often, and for nothing, is taken to do so for ever: as with an empty answer.
             if replica.policyRows.waits <= 1000 &+ 100 &* replica.runningCount {
                 replica.policyRows.waitsUntil = time
                 return time

@@ -27,7 +27,7 @@ enum VLLMPolicy: SchedulingPolicy {
         return nil
     }
 
-    /// Admits the first of the waiting if it fits. Nobody overtakes it.
+    /// Admits the first of the waiting if it fits. No other overtakes it.
     @inline(never)
     private static func admitFirst<Memory: BlockMemory & ~Copyable, Observation: ObservationChoice>(
         _ replica: inout Replica<Memory, Observation>, _ budget: inout Int64, _ threshold: Int64

@@ -1,4 +1,4 @@
-/// Numbers by id: open addressing with linear probing, at most half full. The ids belong to the caller, who has one for
+/// Numbers by id: open addressing with linear probing, at most half full. The ids belong to the caller, which has one for
 /// each number.
 ///
 /// - Complexity: O(1), whatever the ids: see `HashKey`.

@@ -1,5 +1,5 @@
-/// SipHash-1-3 (Aumasson and Bernstein, INDOCRYPT 2012) of whole words: for one who does not know the key, where a word
-/// goes is as good as random.
+/// SipHash-1-3 (Aumasson and Bernstein, INDOCRYPT 2012) of whole words: without the key, where a word goes is as good as
+/// random.
 struct SipHash: BitwiseCopyable {
     private var v0: UInt64
     private var v1: UInt64

@@ -1,6 +1,6 @@
 import CBatchingThread
 
-/// Work that has been done, so that whoever called may stop it. There is no clock: rows are counted, and after every so
+/// Work that has been done, so that the caller may stop it. There is no clock: rows are counted, and after every so
 /// many the callback of the thread is asked.
 enum Work {
     /// Rows after which a loop counts them.

@@ -22,8 +22,8 @@ public enum ContinuousBatching: TextbookSimulator {
         return summary
     }
 
-    /// Requests are admitted one by one; iterations in which nobody joins or leaves are never visited. Every end is known
-    /// on admission, so a wheel over iteration numbers yields who leaves next; and whoever has left is taken out of it
+    /// Requests are admitted one by one; iterations in which none joins or leaves are never visited. Every end is known
+    /// on admission, so a wheel over iteration numbers yields which leaves next; and one that has left is taken out of it
     /// only when the slots seem to be all taken.
     static func simulate(
         _ run: borrowing TextbookRun, order: some RowOrder, into sink: inout some SimulationSink
@@ -31,7 +31,7 @@ public enum ContinuousBatching: TextbookSimulator {
         let requests = run.requests
         let step = run.step
         var wheel = try TimingWheel(capacity: run.batchSize, longestDelay: run.survey.longestOutput)
-        /// The end of the last completion so far, and its iteration. Then the engine is idle, unless somebody joins.
+        /// The end of the last completion so far, and its iteration. Then the engine is idle, unless a request joins.
         var end = Nanoseconds(-1)
         var lastFinish: Int64 = 0
         /// The iteration at whose boundary the next request joins. Idle time has no iterations.

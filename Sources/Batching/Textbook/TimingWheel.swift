@@ -1,4 +1,4 @@
-/// Who is due at which iteration: a timing wheel (Varghese and Lauck, SOSP 1987) with one bucket an iteration.
+/// Which request is due at which iteration: a timing wheel (Varghese and Lauck, SOSP 1987) with one bucket an iteration.
 ///
 /// Entries come out by iteration, and within one iteration in the order in which they went in. A bucket is a list of
 /// nodes that begins at a node of its own, so that adding to it takes no branch; a bit for each bucket says whether it
