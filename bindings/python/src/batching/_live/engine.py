@@ -142,7 +142,7 @@ _STATE_NAMES: Final = tuple(field.name for field in fields(LiveEngineState))
 
 # To look one up takes a tenth of what it takes to call Event.
 _EVENTS: Final = {event.value: event for event in Event}
-# Of those who have run, or waited, to their end.
+# Of requests that have run, or waited, to their end.
 _WITH_PARTS: Final = {Event.FINISHED.value, Event.ABORTED.value}
 # Events that are made into objects without a look at signals.
 _PIECE: Final = 1 << 16
