@@ -230,7 +230,8 @@ struct AttributionLedger: ~Copyable {
     /// or the beginning of the one that is being scheduled.
     @inline(__always)
     func enter(_ phase: AttributedTime.Phase, _ slot: Int, at time: Nanoseconds) {
-        times.elements[slot].enter(phase, at: time, slowedTime)
+        let entry = times.elements + slot
+        entry.pointee.enter(phase, at: time, slowedTime)
     }
 
     /// The member has its last token, and will leave; or the run ends.
