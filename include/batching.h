@@ -1384,12 +1384,13 @@ batching_status batching_attribution_bands_calculate(const batching_attribution 
  *   - all tokens together exceed max_num_batched_tokens, those of decode_rest included;
  *   - more requests would run than max_num_seqs;
  *   - more KV blocks are needed than are free once the preempted rows have given theirs back;
- *   - a switch is neither 0 nor 1; or wait_until is no time after now, or stands beside anything else.
+ *   - a switch is neither 0 nor 1; or wait_until is no time after now, or stands beside a row or decode_rest.
  * A callback that returns anything but 0 stops the run: BATCHING_ERROR_CANCELLED.
  *
- * Where no row is scheduled or preempted, nothing happens before the next arrival; if none is left, the run ends with
- * BATCHING_END_STUCK. A policy that answers with wait_until 1,000 times, and 100 times more for each request running,
- * without a token or an arrival in between, counts as waiting for ever; so does one that preempts so often.
+ * Where no row is scheduled or preempted, nothing happens before the next arrival or abort_time; if none is left, the
+ * run ends with BATCHING_END_STUCK. A policy that answers with wait_until 1,000 times, and 100 times more for each
+ * request running, without a token or an arrival in between, counts as waiting for ever; so does one that preempts so
+ * often.
  *
  * max_num_seqs, max_num_batched_tokens, max_model_len, num_gpu_blocks, block_size, admit_oversized, instant_prefill,
  * enable_prefix_caching and async_scheduling hold for a policy of your own, too; queue_order must be 0; the other

@@ -16,6 +16,11 @@ extension EngineRun where Memory: ~Copyable {
                 isStuck = flight.futileBatches >= 4 || replica.isLivelocked
                 if isWatchOver { return .completed }
             }
+            if Policy.traits.asksCaller, flight.isAwaited {
+                if Observation.isAny, flight.end > goal.time { return .timeLimit }
+                try landAwaited()
+                if isWatchOver { return .completed }
+            }
             if Observation.isAny, replica.now > goal.time { return .timeLimit }
             if Observation.isAny, leavingCount > 0 { try settleLeaving(at: replica.now) }
             if isStuck, !awaitChange() { return .stuck }
@@ -50,7 +55,7 @@ extension EngineRun where Memory: ~Copyable {
             let firstAdmission = replica.admissions
             if Policy.traits.asksCaller, Memory.findsPrefixes { replica.memory.noteNewest(areKnown: !flight.isFlying) }
             if let latest = try Policy.schedule(&replica) {
-                if let reason = try wait(until: latest) { return reason }
+                wait(until: latest)
                 continue
             }
             if Observation.isAny { try noteSchedule(firstAdmission: firstAdmission) }
@@ -63,23 +68,27 @@ extension EngineRun where Memory: ~Copyable {
         }
     }
 
-    /// The policy would rather wait than schedule a batch: until the one in flight is over, since none begins before, and
-    /// then until something changes, at the latest until `latest`.
-    /// - Returns: why the run ends, or stops.
+    /// The policy would rather wait than schedule a batch: until the one in flight is over, since none begins before, or, if
+    /// there is none, until something changes, at the latest until `latest`.
     @inline(never)
-    private mutating func wait(until latest: Nanoseconds) throws(BatchingError) -> EngineSummary.EndReason? {
+    private mutating func wait(until latest: Nanoseconds) {
         if replica.isAttributed { replica.observer.ledger.isShortOfMemory = false }
-        guard flight.isFlying else {
+        if flight.isFlying {
+            flight.isAwaited = true
+        } else {
             replica.now = min(min(latest, replica.nextArrival), min(replica.aborts.nextTime, goal.time))
-            return nil
         }
-        if flight.end > goal.time { return .timeLimit }
-        // A batch in which nothing was done changes nothing.
+    }
+
+    /// The batch is over for which the policy waited.
+    @inline(never)
+    private mutating func landAwaited() throws(BatchingError) {
+        flight.isAwaited = false
+        // One in which nothing was done changes nothing.
         let isFutile = flight.futileBatches > 0
         try landLast()
         if Memory.findsPrefixes { replica.memory.settleDecodes(replica.members.elements) }
         if !isFutile { replica.policyRows.noteChange() }
-        return isWatchOver ? .completed : nil
     }
 
     /// No batch follows the one in flight.

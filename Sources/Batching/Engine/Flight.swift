@@ -9,6 +9,8 @@ struct Flight: ~Copyable {
     var isFlying = false
     /// Whether the batch after it has been scheduled: then this one lands before anything else happens.
     var isFollowed = false
+    /// Whether none is to be scheduled behind it, since a custom policy waits: it lands before anything else happens, too.
+    var isAwaited = false
     var number: Int64 = 0
     var end = Nanoseconds.zero
     /// When the device is done with all that has been scheduled.
@@ -36,6 +38,7 @@ struct Flight: ~Copyable {
     mutating func assign(_ other: borrowing Flight) throws(BatchingError) {
         isFlying = other.isFlying
         isFollowed = other.isFollowed
+        isAwaited = other.isAwaited
         number = other.number
         end = other.end
         deviceEnd = other.deviceEnd

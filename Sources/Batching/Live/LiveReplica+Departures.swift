@@ -38,6 +38,8 @@ extension LiveReplica where Memory: ~Copyable {
                 unserved: row, arrival: rows.arrivalTime(row), hasWaited: hasWaited, at: run.clock)
         }
         run.replica.removePolicyRow(row, slot: slot)
+        // It may have arrived and have no row yet.
+        if rows.arrivalTime(row) <= run.clock { run.replica.policyRows.noteChange() }
         try removeUnserved(row)
         run.replica.totals.aborted &+= 1
         try run.replica.observer.tellEnd(.aborted, row, id: id, at: run.clock)

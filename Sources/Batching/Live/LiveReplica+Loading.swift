@@ -215,7 +215,11 @@ extension LiveReplica where Memory: ~Copyable {
         guard !saved.isFlying || saved.number == run.replica.iteration &- (saved.isFollowed ? 2 : 1) else {
             throw .corrupt("an impossible batch is in flight")
         }
+        guard !saved.isAwaited || (saved.isFlying && !saved.isFollowed && run.replica.settings.asksCaller) else {
+            throw .corrupt("an impossible batch is awaited")
+        }
         run.flight.isFlying = saved.isFlying
+        run.flight.isAwaited = saved.isAwaited
         run.flight.isFollowed = saved.isFollowed
         run.flight.number = saved.number
         run.flight.end = saved.end
@@ -226,7 +230,9 @@ extension LiveReplica where Memory: ~Copyable {
         if saved.isFlying {
             run.flight.finishingCount = try readCount(&reader)
             try run.flight.finishing.reserve(run.flight.finishingCount)
-            try readFinishing(&reader, run.flight.finishing.elements, run.flight.finishingCount, marks.elements)
+            try readFinishing(
+                &reader, run.flight.finishing.elements, run.flight.finishingCount, marks.elements,
+                isNewest: !saved.isFollowed)
             found += run.flight.finishingCount
             run.flight.firstTokenCount = try readCount(&reader)
             try run.flight.firstTokens.reserve(run.flight.firstTokenCount)
@@ -235,7 +241,8 @@ extension LiveReplica where Memory: ~Copyable {
         if saved.isFollowed {
             run.replica.finishingCount = try readCount(&reader)
             try run.replica.finishing.reserve(run.replica.finishingCount)
-            try readFinishing(&reader, run.replica.finishing.elements, run.replica.finishingCount, marks.elements)
+            try readFinishing(
+                &reader, run.replica.finishing.elements, run.replica.finishingCount, marks.elements, isNewest: true)
             found += run.replica.finishingCount
         }
         guard found == run.replica.completeMembers() else {
@@ -247,13 +254,16 @@ extension LiveReplica where Memory: ~Copyable {
     }
 
     /// The slots of members that have all their tokens, each once.
+    /// - Parameter isNewest: whether theirs is the batch that was scheduled last: none gave them a token beyond their last.
     private mutating func readFinishing(
         _ reader: inout ByteReader, _ slots: UnsafeMutablePointer<Int32>, _ count: Int,
-        _ marks: UnsafeMutablePointer<Bool>
+        _ marks: UnsafeMutablePointer<Bool>, isNewest: Bool
     ) throws(BatchingError) {
         for position in 0..<count {
             let slot = Int(rows.slot.elements[try readRow(&reader)])
-            guard slot >= 0, run.replica.isComplete(slot), !marks[slot] else {
+            guard slot >= 0, run.replica.isComplete(slot), !marks[slot],
+                !isNewest || run.replica.generated(slot) <= run.replica.members.elements[slot].output
+            else {
                 throw .corrupt("a request that cannot finish yet finishes")
             }
             marks[slot] = true

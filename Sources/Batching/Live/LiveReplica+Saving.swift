@@ -106,9 +106,9 @@ extension LiveReplica where Memory: ~Copyable {
 
     private mutating func writeFlight(to writer: inout ByteWriter, _ roll: borrowing LiveRoll) throws(BatchingError) {
         var saved = SavedFlight(
-            isFlying: run.flight.isFlying, isFollowed: run.flight.isFollowed, number: run.flight.number,
-            end: run.flight.end,
-            deviceEnd: run.flight.deviceEnd, futileBatches: Int64(run.flight.futileBatches))
+            isFlying: run.flight.isFlying, isFollowed: run.flight.isFollowed, isAwaited: run.flight.isAwaited,
+            number: run.flight.number, end: run.flight.end, deviceEnd: run.flight.deviceEnd,
+            futileBatches: Int64(run.flight.futileBatches))
         try saved.code(&writer)
         guard run.flight.isFlying else { return }
         writeFinishing(run.flight.finishing.elements, run.flight.finishingCount, to: &writer, roll)

@@ -79,6 +79,7 @@ struct SavedPolicyState {
 struct SavedFlight {
     var isFlying = false
     var isFollowed = false
+    var isAwaited = false
     var number: Int64 = 0
     var end = Nanoseconds.zero
     var deviceEnd = Nanoseconds.zero
@@ -87,6 +88,7 @@ struct SavedFlight {
     mutating func code(_ coder: inout some ByteCoder) throws(BatchingError) {
         try coder.code(&isFlying)
         try coder.code(&isFollowed)
+        if coder.has(version: 3) { try coder.code(&isAwaited) }
         // That of an iteration, or the one before the first.
         try coder.code(&number, from: -1, to: Int64(1) << 62)
         try coder.code(&end)

@@ -143,7 +143,7 @@ extension PolicyAnswer {
         } else if Nanoseconds(validSeconds: seconds) <= now {
             requirement = "must be after now, which is \(now.seconds)"
         } else if scheduledCount != 0 || preemptedCount != 0 || decision.decodesRest {
-            requirement = "must be 0 if a row is scheduled or preempted"
+            requirement = "must be 0 if a row is scheduled or preempted, or with decode_rest"
         } else {
             return Nanoseconds(validSeconds: seconds)
         }

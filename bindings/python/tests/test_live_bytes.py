@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from batching import Event, Iteration, LiveEngine, RequestColumns
+from batching import BatchingError, Event, Iteration, LiveEngine, RequestColumns
 
 
 def test_bytes_go_on_in_another_process() -> None:
@@ -151,3 +151,26 @@ def test_no_number_in_the_bytes_stops_the_process(requests: int, time: float) ->
         timeout=300,
     )
     assert (done.returncode, done.stdout) == (0, b"went on\n"), done.stderr
+
+
+def test_a_request_ends_once_whatever_the_bytes_say() -> None:
+    # At 15 ms a batch is in flight and another is scheduled, which gives two requests their last tokens, unforeseen.
+    engine = LiveEngine(async_scheduling=True, iteration_time=0.01, num_gpu_blocks=50, block_size=4)
+    engine.submit_columns(RequestColumns([3, 3, 20], [2, 2, 2], max_tokens=[9, 9, 20]), [1, 2, 3])
+    engine.advance(0.015)
+    engine.poll()
+    data = engine.save()
+    loaded = 0
+    for place in range(len(data) - 8):
+        for difference in (1, 255):
+            changed = bytearray(data)
+            changed[place] = (changed[place] + difference) % 256
+            try:
+                other = LiveEngine.load(sealed(bytes(changed)))
+                other.advance(3.0)
+            except BatchingError:
+                continue
+            loaded += 1
+            ended = [event.request for event in other.poll() if event.event == Event.FINISHED]
+            assert len(ended) == len(set(ended)), place
+    assert loaded > 100

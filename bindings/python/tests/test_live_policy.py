@@ -20,6 +20,7 @@ from batching import (
     PolicyView,
     RequestColumns,
     RequestStatus,
+    simulate,
 )
 from live_driver import Drive, Told
 from oracle.cases import STEP, Case, SeededSource, a_case
@@ -382,6 +383,93 @@ def test_an_estimate_asks_the_policy_what_would_happen() -> None:
             np.testing.assert_equal(times.get(event, math.nan), time, err_msg=f"seed {seed}: {event.name}")
         finished += estimate.status == RequestStatus.FINISHED
     assert finished > 30
+
+
+def schedule_what_is_left(view: PolicyView, decision: PolicyDecision) -> None:
+    rows = np.flatnonzero(view.uncomputed_tokens)
+    decision.schedule(rows, view.uncomputed_tokens[rows])
+
+
+def waits_for_the_second(view: PolicyView, decision: PolicyDecision) -> None:
+    """Schedules the second batch only once the first is over."""
+    if view.iteration == 1 and view.time < 1.0:
+        decision.wait_until = 100.0
+    else:
+        schedule_what_is_left(view, decision)
+
+
+@pytest.mark.parametrize("what", ["abort", "set_output_length", "nothing"])
+def test_a_policy_that_waits_is_asked_again_when_the_batch_in_flight_is_over(what: str) -> None:
+    asked: list[tuple[int, float]] = []
+
+    def decide(view: PolicyView, decision: PolicyDecision) -> None:
+        asked.append((view.iteration, view.time))
+        if view.iteration == 0:
+            decision.schedule(0, 2)
+        else:
+            waits_for_the_second(view, decision)
+
+    engine = LiveEngine(policy=decide, async_scheduling=True, iteration_time=1.0)
+    engine.submit_columns(RequestColumns([3, 3, 3], [2, 2, 2]), [1, 2, 3])
+    engine.advance(0.5)
+    # The third waits. That it leaves, or has another length, is no reason to ask before the batch in flight is over.
+    if what == "abort":
+        engine.abort(3)
+    elif what == "set_output_length":
+        engine.set_output_length(3, 5)
+    engine.advance(0.7)
+    assert asked == [(0, 0.0), (1, 0.0)]
+    loaded = LiveEngine.load(engine.save(), policy=decide)
+    copy = engine.fork()
+    events = []
+    for other in (engine, loaded, copy):
+        del asked[:]
+        other.advance()
+        assert asked[:2] == [(1, 1.0), (2, 1.0)]
+        events.append(told(other))
+    assert [time for time, *_ in events[0]] == sorted(time for time, *_ in events[0])
+    assert events[0] == events[1]
+    assert events[0][-len(events[2]) :] == events[2]
+
+
+@pytest.mark.parametrize("what", ["abort", "set_output_length"])
+def test_a_running_request_leaves_with_the_batch_in_flight_also_if_the_policy_waits(what: str) -> None:
+    engine = LiveEngine(policy=waits_for_the_second, async_scheduling=True, iteration_time=1.0)
+    engine.submit_columns(RequestColumns([5, 5], [2, 2]), [1, 2])
+    engine.advance(0.5)
+    if what == "abort":
+        engine.abort(2)
+    else:
+        engine.set_output_length(2, 1)
+    engine.advance(1.5)
+    assert [(time, event) for time, request, event, _ in told(engine) if request == 2] == [
+        (0.0, "ADMITTED"),
+        *([(1.0, "ABORTED")] if what == "abort" else [(1.0, "FIRST_TOKEN"), (1.0, "FINISHED")]),
+    ]
+
+
+def test_a_request_that_arrived_and_left_is_a_change() -> None:
+    def record(asked: list[tuple[int, float]]) -> CustomPolicy:
+        def decide(view: PolicyView, decision: PolicyDecision) -> None:
+            asked.append((view.iteration, view.time))
+            if view.running_count == 0:
+                decision.schedule(0, 1)
+            decision.decode_rest = decision.until_change = view.running_count > 0
+
+        return decide
+
+    whole: list[tuple[int, float]] = []
+    abort_time = [math.nan, 2.4]
+    simulate(
+        RequestColumns([6, 1], [1, 1], [0.0, 2.2], abort_time=abort_time), policy=record(whole), iteration_time=1.0
+    )
+    live: list[tuple[int, float]] = []
+    engine = LiveEngine(policy=record(live), iteration_time=1.0)
+    engine.submit_columns(RequestColumns([6, 1], [1, 1], [0.0, 2.2]))
+    engine.advance(2.4)
+    engine.abort(1)
+    engine.advance()
+    assert live == whole == [(0, 0.0), (1, 1.0), (3, 3.0), (5, 5.0)]
 
 
 def test_what_a_policy_raises_comes_out_and_the_engine_goes_on() -> None:
