@@ -300,13 +300,15 @@ static struct bytes half_way(batching_engine_config config) {
     return bytes;
 }
 
-/* Where, asynchronously, the number of the batch in flight stands: behind two flags, that one is, and is followed. */
+/* Where, asynchronously, the number of the batch in flight stands: behind three flags, that one is, is followed, and is
+ * awaited. */
 static int64_t flight_number(struct bytes bytes) {
     int64_t found = 0;
-    for (int64_t place = TOKENS_BEFORE_THEM; place + 10 <= bytes.size; place++) {
-        if (bytes.bytes[place] == 1 && bytes.bytes[place + 1] == 1 && at(bytes, place + 2) == 2) {
+    for (int64_t place = TOKENS_BEFORE_THEM; place + 11 <= bytes.size; place++) {
+        const uint8_t *flags = bytes.bytes + place;
+        if (flags[0] == 1 && flags[1] == 1 && flags[2] == 0 && at(bytes, place + 3) == 2) {
             assert_int_equal(found, 0);
-            found = place + 2;
+            found = place + 3;
         }
     }
     assert_true(found > 0);
@@ -479,6 +481,11 @@ static void a_batch_in_flight_is_the_one_before_the_next(void **state) {
             assert_refused(bytes, "an impossible batch is in flight");
         }
     }
+    put(bytes, place, 2);
+    /* Only a policy of the caller's awaits one, and none that another follows. */
+    bytes.bytes[place - 1] = 1;
+    put_checksum(bytes);
+    assert_refused(bytes, "an impossible batch is awaited");
     free(bytes.bytes);
 }
 
