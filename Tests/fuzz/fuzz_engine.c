@@ -148,7 +148,7 @@ void require_view(const batching_policy_view *view, int ahead) {
         const int64_t computed = view->computed_tokens[row];
         REQUIRE(view->arrival_time[row] >= 0.0 && view->arrival_time[row] <= view->time);
         REQUIRE(view->prompt_tokens[row] >= 1 && view->generated_tokens[row] >= 0);
-        REQUIRE(view->generated_tokens[row] < view->oracle_output_tokens[row] + ahead);
+        REQUIRE(view->generated_tokens[row] < (int64_t)view->oracle_output_tokens[row] + ahead);
         REQUIRE(computed >= 0 && computed < known + ahead);
         require_found(view, row, known);
         if (row < view->running_count) {
