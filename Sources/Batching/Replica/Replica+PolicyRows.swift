@@ -139,7 +139,9 @@ extension Replica where Memory: ~Copyable {
     mutating func logWaitingRows() throws(BatchingError) {
         let columns = policyRows.columns
         for row in policyRows.runningCount..<policyRows.count {
-            try observer.decisionLog?.append(.waiting, Int(columns.request[row]), iteration: iteration)
+            // Its index, and not what the caller calls it, as the policy is shown.
+            let request = columns.candidate(row, members.elements).request
+            try observer.decisionLog?.append(.waiting, request, iteration: iteration)
         }
     }
 }

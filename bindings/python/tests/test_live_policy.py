@@ -448,6 +448,22 @@ def test_a_running_request_leaves_with_the_batch_in_flight_also_if_the_policy_wa
     ]
 
 
+def test_the_log_of_queues_tells_the_callers_ids_with_a_policy_too() -> None:
+    def one_at_a_time(view: PolicyView, decision: PolicyDecision) -> None:
+        decision.decode_rest = True
+        if view.running_count == 0:
+            decision.schedule(0, view.uncomputed_tokens[0])
+
+    engine = LiveEngine(policy=one_at_a_time, iteration_time=0.25)
+    names = [10**15, -(10**15), 7]
+    engine.submit_columns(RequestColumns([2, 1, 1], [2, 2, 2]), names)
+    _, decisions = engine.advance_logged(log_queues=True)
+    assert decisions is not None
+    waiting = decisions.event == Event.WAITING
+    # Two iterations with two behind the first, and one with one behind the second.
+    assert decisions.request[waiting].tolist() == [names[1], names[2], names[1], names[2], names[2]]
+
+
 def test_a_request_that_arrived_and_left_is_a_change() -> None:
     def record(asked: list[tuple[int, float]]) -> CustomPolicy:
         def decide(view: PolicyView, decision: PolicyDecision) -> None:
