@@ -108,11 +108,12 @@ extension RunEvents {
             throw BatchingError(
                 .invalidArgument, "events.attribution is given: must be NULL for an engine without keep_attribution")
         }
-        return try take(atMost: columns.capacity) { (position, event, parts) in
+        return try take(atMost: columns.capacity) { (position, event) in
             columns.time?[position] = event.time.seconds
             columns.request?[position] = event.id
             columns.event?[position] = event.event
             columns.tokens?[position] = event.tokens
+        } tellParts: { (position, parts) in
             columns.attribution?.write(parts ?? RequestParts(), position)
         }
     }

@@ -50,7 +50,8 @@ extension LiveReplica where Memory: ~Copyable {
         writer.write(Int64(run.replica.observer.events.count))
         let latest = run.clock
         var bytes = writer
-        try run.replica.observer.events.forEachUntaken { (event, parts) throws(BatchingError) in
+        let events = run.replica.observer.events.count
+        try run.replica.observer.events.forEach(of: events) { (_, event, parts) throws(BatchingError) in
             var event = event
             try event.code(&bytes, from: .zero, to: latest)
             if var parts { try parts.code(&bytes) }

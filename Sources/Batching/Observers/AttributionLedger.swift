@@ -98,12 +98,13 @@ struct AttributionLedger: ~Copyable {
     /// Whether they cannot be now.
     var isShortOfMemory = false
     /// What was counted last, and before that: with asynchronous scheduling two iterations may be counted that are not over
-    /// yet.
+    /// yet. Only for an engine that runs on, which requests leave at any time.
+    private let keepsStretches: Bool
     var last = CountedStretch()
     var secondToLast = CountedStretch()
 
     /// - Parameter columns: nil: nothing is wanted, and nothing kept.
-    init(_ columns: AttributionColumns?, count: Int) throws(BatchingError) {
+    init(_ columns: AttributionColumns?, count: Int, isLive: Bool) throws(BatchingError) {
         let isWanted = columns != nil
         let place = columns?.waitingForMemory
         let scratch = try ScratchBuffer<Int64>(count: isWanted && place == nil ? count : 0, repeating: 0)
@@ -113,6 +114,7 @@ struct AttributionLedger: ~Copyable {
         memoryTimeBefore = place.map { UnsafeMutableRawPointer($0) } ?? UnsafeMutableRawPointer(scratch.elements)
         self.scratch = scratch
         self.times = times
+        keepsStretches = isLive
     }
 
     /// The columns have moved, all of which are there.
@@ -135,8 +137,10 @@ struct AttributionLedger: ~Copyable {
     /// - Parameter slowdown: by how much prefill made them longer.
     @inline(__always)
     mutating func count(slowdown: Nanoseconds, end: Nanoseconds) {
-        secondToLast = last
-        last = CountedStretch(start: clock, end: end, slowdown: slowdown, isShortOfMemory: isShortOfMemory)
+        if keepsStretches {
+            secondToLast = last
+            last = CountedStretch(start: clock, end: end, slowdown: slowdown, isShortOfMemory: isShortOfMemory)
+        }
         slowedTime = slowedTime + slowdown
         advance(to: end)
         memoryTimeAtEnd = memoryTime

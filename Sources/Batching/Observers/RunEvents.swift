@@ -57,13 +57,10 @@ struct RunEvents: ~Copyable {
         if keepsParts { try parts.makeRoom() }
     }
 
-    /// Calls `body` with those that have not been taken, each with the parts of the request that it ends.
-    func forEachUntaken(_ body: (RunEvent, RequestParts?) throws(BatchingError) -> Void) throws(BatchingError) {
-        _ = try forEach(of: count) { (_, event, parts) throws(BatchingError) in try body(event, parts) }
-    }
-
+    /// Calls `body` with the first of those that have not been taken, each with the parts of the request that it ends.
     /// - Returns: of how many there were parts.
-    private func forEach(
+    @discardableResult
+    func forEach(
         of count: Int, _ body: (Int, RunEvent, RequestParts?) throws(BatchingError) -> Void
     ) throws(BatchingError) -> Int {
         var ends = 0
@@ -81,12 +78,18 @@ struct RunEvents: ~Copyable {
     }
 
     /// Hands over the first, and forgets them.
+    /// - Parameter tellParts: is handed the parts of the request of each, if they are kept.
     mutating func take(
-        atMost capacity: Int, _ body: (Int, RunEvent, RequestParts?) -> Void
+        atMost capacity: Int, _ tell: (Int, RunEvent) -> Void, tellParts: (Int, RequestParts?) -> Void
     ) throws(BatchingError) -> Int {
         let taken = min(capacity, count)
-        let ends = try forEach(of: taken) { (position, event, parts) throws(BatchingError) in
-            body(position, event, parts)
+        for position in 0..<taken {
+            try Work.row(position)
+            tell(position, events[position])
+        }
+        var ends = 0
+        if keepsParts {
+            ends = try forEach(of: taken) { (position, _, parts) throws(BatchingError) in tellParts(position, parts) }
         }
         events.removeFirst(taken)
         parts.removeFirst(ends)

@@ -49,7 +49,7 @@ struct RunObserver: ~Copyable {
     private init(
         attribution: AttributionColumns?, count: Int, keepsEvents: Bool, keepsEnded: Bool
     ) throws(BatchingError) {
-        let ledger = try AttributionLedger(attribution, count: count)
+        let ledger = try AttributionLedger(attribution, count: count, isLive: keepsEnded)
         let events = try RunEvents(isWanted: keepsEvents, keepsParts: keepsEvents && attribution != nil)
         let ended = try GrowableBuffer<UInt32>(capacity: 0, repeating: 0)
         self.ledger = ledger
