@@ -98,14 +98,14 @@ extern "C" {
  */
 int32_t batching_version_number(void);
 
-/** The version of the library that is loaded, as text: "0.2.0". Never NULL; valid for ever. */
+/** The version of the library that is loaded, as text: "0.2.0". Never NULL; always valid. */
 const char *batching_version(void);
 
 /* ================================================================================================================
  * Status
  * ================================================================================================================ */
 
-/** What a function returns. The values are fixed for ever; new ones may be added between them. */
+/** What a function returns. The values never change; new ones may be added between them. */
 typedef int32_t batching_status;
 
 /** The call worked; the outputs are written. */
@@ -127,7 +127,7 @@ typedef int32_t batching_status;
 /** The handle is in use by another call. */
 #define BATCHING_ERROR_BUSY 800
 
-/** The name of a status: "BATCHING_OK", or "unknown status" for other values. Never NULL; valid for ever. */
+/** The name of a status: "BATCHING_OK", or "unknown status" for other values. Never NULL; always valid. */
 const char *batching_status_name(batching_status status);
 
 /**
@@ -942,7 +942,7 @@ batching_status batching_load_calculate(const batching_recorded *recorded, const
  * Where no more progress is possible
  *
  *   With admit_oversized a request may wait for what will never be free; and requests may preempt each other, or
- *   themselves, for ever. As for ever count 1,000 preemptions, and 100 more for each request running, without a
+ *   themselves, without end. As such count 1,000 preemptions, and 100 more for each request running, without a
  *   token in between. Then the clock goes on to the next arrival, which may change something; if none is left, the
  *   run ends with BATCHING_END_STUCK, and the requests that are left are marked BATCHING_REQUEST_STUCK. So every
  *   run ends.
@@ -959,7 +959,7 @@ batching_status batching_load_calculate(const batching_recorded *recorded, const
  *   ties              vLLM breaks them by the request's id as a string ("r10" before "r2"). Here ids are indices, which
  *                     go in order of their number; tie_break gives any other order.
  *   empty prompts     vLLM rejects them. Here they count as one token, so that a trace without prompts can be run.
- *   livelock          vLLM goes on for ever. Here a run always ends: see above.
+ *   livelock          vLLM goes on without end. Here a run always ends: see above.
  * ================================================================================================================ */
 
 /** Its status: it has all its tokens. */
@@ -1068,7 +1068,7 @@ typedef struct batching_engine_config {
     double watermark;          /**< vllm: the share of num_gpu_blocks that must stay free when a request is admitted
                                         beside others, in [0, 1). */
     int32_t admit_oversized;   /**< 1: a request that can never fit is not rejected; it waits, or preempts itself,
-                                        for ever, as in a vLLM forced past its own start-up check. */
+                                        without end, as in a vLLM forced past its own start-up check. */
 
     /* Iteration time */
 
@@ -1389,8 +1389,8 @@ batching_status batching_attribution_bands_calculate(const batching_attribution 
  *
  * Where no row is scheduled or preempted, nothing happens before the next arrival or abort_time; if none is left, the
  * run ends with BATCHING_END_STUCK. A policy that answers with wait_until 1,000 times, and 100 times more for each
- * request running, without a token or an arrival in between, counts as waiting for ever; so does one that preempts so
- * often.
+ * request running, without a token or an arrival in between, counts as waiting without end; so does one that preempts
+ * so often.
  *
  * max_num_seqs, max_num_batched_tokens, max_model_len, num_gpu_blocks, block_size, admit_oversized, instant_prefill,
  * enable_prefix_caching and async_scheduling hold for a policy of your own, too; queue_order must be 0; the other
@@ -1399,10 +1399,10 @@ batching_status batching_attribution_bands_calculate(const batching_attribution 
  *
  * With enable_prefix_caching a waiting row that is admitted finds what the cache has of it: batching_policy_look_up
  * tells that. Those tokens are computed with its admission, so that it can be given from 1 to N less them. It shares
- * the KV blocks that it finds, and needs new ones for the rest. A block is free only if no request holds it: one that is
- * found no longer is, and one that a preempted row gives back is unless another row holds it, or finds it. All rows of a
- * decision find what is there when the callback is asked, before any block is taken. With policy vllm one also finds
- * what another computes in the same iteration; here it does not.
+ * the KV blocks that it finds, and needs new ones for the rest. A block is free only if no request holds it: one that
+ * is found no longer is, and one that a preempted row gives back is unless another row holds it, or finds it. All rows
+ * of a decision find what is there when the callback is asked, before any block is taken. With policy vllm one also
+ * finds what another computes in the same iteration; here it does not.
  *
  * With async_scheduling the view shows what will be when the batch under way is over: generated_tokens counts the token
  * on its way, but for the last of a request. Then N - C is 0: the row computes no more, keeps its slot and its blocks

@@ -55,7 +55,7 @@ extension EngineRun where Memory: ~Copyable {
             let firstAdmission = replica.admissions
             if Policy.traits.asksCaller, Memory.findsPrefixes { replica.memory.noteNewest(areKnown: !flight.isFlying) }
             if let latest = try Policy.schedule(&replica) {
-                wait(until: latest)
+                if flight.isFlying { awaitFlight() } else { pause(until: latest) }
                 continue
             }
             if Observation.isAny { try noteSchedule(firstAdmission: firstAdmission) }
@@ -68,16 +68,10 @@ extension EngineRun where Memory: ~Copyable {
         }
     }
 
-    /// The policy would rather wait than schedule a batch: until the one in flight is over, since none begins before, or, if
-    /// there is none, until something changes, at the latest until `latest`.
-    @inline(never)
-    private mutating func wait(until latest: Nanoseconds) {
+    /// The policy would rather wait than schedule a batch. None begins before the one in flight is over: it is asked again then.
+    private mutating func awaitFlight() {
         if replica.isAttributed { replica.observer.ledger.isShortOfMemory = false }
-        if flight.isFlying {
-            flight.isAwaited = true
-        } else {
-            replica.now = min(min(latest, replica.nextArrival), min(replica.aborts.nextTime, goal.time))
-        }
+        flight.isAwaited = true
     }
 
     /// The batch is over for which the policy waited.

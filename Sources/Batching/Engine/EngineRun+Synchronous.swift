@@ -33,8 +33,7 @@ extension EngineRun where Memory: ~Copyable {
             if let reason = try limits.reached(replica) { return reason }
             let firstAdmission = replica.admissions
             if let latest = try Policy.schedule(&replica) {
-                if replica.isAttributed { replica.observer.ledger.isShortOfMemory = false }
-                replica.now = min(min(latest, replica.nextArrival), min(replica.aborts.nextTime, goal.time))
+                pause(until: latest)
                 continue
             }
             if Observation.isAny { try noteSchedule(firstAdmission: firstAdmission) }
@@ -53,6 +52,13 @@ extension EngineRun where Memory: ~Copyable {
             try end(work, timing)
             if isWatchOver { return .completed }
         }
+    }
+
+    /// The policy would rather wait than schedule an iteration: until something changes, at the latest until `latest`.
+    @inline(__always)
+    mutating func pause(until latest: Nanoseconds) {
+        if replica.isAttributed { replica.observer.ledger.isShortOfMemory = false }
+        replica.now = min(min(latest, replica.nextArrival), min(replica.aborts.nextTime, goal.time))
     }
 
     /// The iteration that has been scheduled is under way. Its caller may not answer how long it takes, and be asked again.

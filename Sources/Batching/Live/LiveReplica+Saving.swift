@@ -49,14 +49,12 @@ extension LiveReplica where Memory: ~Copyable {
         try run.replica.memory.write(to: &writer, members: roll.running) { Int(slots[roll.row(at: $0)]) }
         writer.write(Int64(run.replica.observer.events.count))
         let latest = run.clock
-        var bytes = writer
         let events = run.replica.observer.events.count
         try run.replica.observer.events.forEach(of: events) { (_, event, parts) throws(BatchingError) in
             var event = event
-            try event.code(&bytes, from: .zero, to: latest)
-            if var parts { try parts.code(&bytes) }
+            try event.code(&writer, from: .zero, to: latest)
+            if var parts { try parts.code(&writer) }
         }
-        writer = bytes
     }
 
     private func slot(_ roll: borrowing LiveRoll, _ place: Int) -> Int { Int(rows.slot.elements[roll.row(at: place)]) }

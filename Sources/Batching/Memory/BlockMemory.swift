@@ -68,16 +68,12 @@ protocol BlockMemory: ~Copyable {
 
     /// What a request that waits finds now. Nothing is watched.
     mutating func found(_ candidate: Candidate, tokens: Int64) -> PrefixHit
-    /// Counts a request among the users of what it finds.
-    /// - Returns: how many of those blocks are free no longer.
-    mutating func countAdmission(_ candidate: Candidate, tokens: Int64) -> Int
-    /// Undoes that.
-    mutating func uncountAdmission(_ candidate: Candidate, tokens: Int64)
-    /// Counts a member among the users of its blocks no longer.
-    /// - Returns: how many of them are free then.
-    mutating func countRelease(_ slot: Int) -> Int
-    /// Undoes that.
-    mutating func uncountRelease(_ slot: Int)
+    /// Counts a request among the users of the blocks that it finds, by 1, or undoes that, by -1.
+    /// - Returns: how many of them have one user then: they were free.
+    mutating func countUser(_ candidate: Candidate, tokens: Int64, by difference: Int32) -> Int
+    /// Counts a member among the users of its blocks no longer, by -1, or undoes that, by 1.
+    /// - Returns: how many of them have none then: they are free.
+    mutating func countUser(_ slot: Int, by difference: Int32) -> Int
     /// So many blocks that a request finds stay, whatever is taken before it is admitted.
     mutating func hold(_ candidate: Candidate, tokens: Int64, blocks: Int)
     /// It has been admitted, with those blocks first.
@@ -101,10 +97,8 @@ extension BlockMemory where Self: ~Copyable {
     func noteNewest(areKnown: Bool) {}
     func settleDecodes(_ members: UnsafePointer<Member>) {}
     func found(_ candidate: Candidate, tokens: Int64) -> PrefixHit { PrefixHit() }
-    func countAdmission(_ candidate: Candidate, tokens: Int64) -> Int { 0 }
-    func uncountAdmission(_ candidate: Candidate, tokens: Int64) {}
-    func countRelease(_ slot: Int) -> Int { 0 }
-    func uncountRelease(_ slot: Int) {}
+    func countUser(_ candidate: Candidate, tokens: Int64, by difference: Int32) -> Int { 0 }
+    func countUser(_ slot: Int, by difference: Int32) -> Int { 0 }
     func hold(_ candidate: Candidate, tokens: Int64, blocks: Int) {}
     func letGo(_ slot: Int, blocks: Int) {}
 

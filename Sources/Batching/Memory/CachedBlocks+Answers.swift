@@ -17,30 +17,20 @@ extension CachedBlocks {
         return unshared
     }
 
-    mutating func countAdmission(_ candidate: Candidate, tokens: Int64) -> Int {
+    mutating func countUser(_ candidate: Candidate, tokens: Int64, by difference: Int32) -> Int {
         var taken = 0
         _ = forEachFound(candidate, tokens: tokens) { (pool, block) in
-            if !pool.isUsed(block) { taken &+= 1 }
-            pool.countUser(block, by: 1)
+            if pool.countUser(block, by: difference) == 1 { taken &+= 1 }
         }
         return taken
     }
 
-    mutating func uncountAdmission(_ candidate: Candidate, tokens: Int64) {
-        _ = forEachFound(candidate, tokens: tokens) { (pool, block) in pool.countUser(block, by: -1) }
-    }
-
-    mutating func countRelease(_ slot: Int) -> Int {
+    mutating func countUser(_ slot: Int, by difference: Int32) -> Int {
+        let table = tables.elements[slot]
+        guard let blocks = table.blocks else { return 0 }
         var freed = 0
-        forEachHeld(slot) { (pool, block) in
-            pool.countUser(block, by: -1)
-            if !pool.isUsed(block) { freed &+= 1 }
-        }
+        for position in 0..<Int(table.count) where pool.countUser(blocks[position], by: difference) == 0 { freed &+= 1 }
         return freed
-    }
-
-    mutating func uncountRelease(_ slot: Int) {
-        forEachHeld(slot) { (pool, block) in pool.countUser(block, by: 1) }
     }
 
     mutating func hold(_ candidate: Candidate, tokens: Int64, blocks: Int) {
@@ -72,12 +62,6 @@ extension CachedBlocks {
         }
         return count
     }
-
-    private mutating func forEachHeld(_ slot: Int, _ body: (inout BlockPool, Int32) -> Void) {
-        let table = tables.elements[slot]
-        guard let blocks = table.blocks else { return }
-        for position in 0..<Int(table.count) { body(&pool, blocks[position]) }
-    }
 }
 
 extension BlockPool {
@@ -86,8 +70,10 @@ extension BlockPool {
     func users(_ block: Int32) -> UInt32 { blocks.elements[Int(block)].users & ~Block.watched }
 
     /// As many users more, which are taken back before anything else is done with the pool.
-    func countUser(_ block: Int32, by difference: Int32) {
+    /// - Returns: how many there are then.
+    func countUser(_ block: Int32, by difference: Int32) -> UInt32 {
         let users = blocks.elements[Int(block)].users
         blocks.elements[Int(block)].users = users &+ UInt32(bitPattern: difference)
+        return self.users(block)
     }
 }

@@ -200,17 +200,13 @@ struct PolicyRows: ~Copyable {
     @inline(never)
     mutating func removeFinished(_ slots: UnsafePointer<Int32>, _ finished: Int) {
         let (columns, places) = (columns, places)
-        var found = 0
-        var row = 0
-        while found < finished, row < runningCount {
-            if columns.slot[row] == slots[found] {
-                catchingUp &-= Int(columns.catchesUp[row])
-                places[found] = Int64(row)
-                found &+= 1
-            }
-            row &+= 1
+        var fewer = 0
+        let (found, end) = forEachRow(of: slots, finished) { (row, found) in
+            fewer &+= Int(columns.catchesUp[row])
+            places[found] = Int64(row)
         }
-        columns.closeUpwards(0..<row, without: places, found)
+        catchingUp &-= fewer
+        columns.closeUpwards(0..<end, without: places, found)
         moveWindow(to: start &+ found)
         count &-= found
         runningCount &-= found
@@ -221,18 +217,33 @@ struct PolicyRows: ~Copyable {
     mutating func markFinishing(
         _ slots: UnsafePointer<Int32>, _ count: Int, _ members: UnsafePointer<Member>
     ) {
-        var found = 0
-        var row = 0
+        let columns = columns
+        var more = 0
+        _ = forEachRow(of: slots, count) { (row, found) in
+            if members[Int(slots[found])].state == .finishing, columns.catchesUp[row] == 0 {
+                columns.catchesUp[row] = 1
+                more &+= 1
+            }
+        }
+        catchingUp &+= more
+    }
+
+    /// Calls `body` with the rows of some of the running, and which of them each is.
+    /// - Parameter slots: theirs, in order of admission.
+    /// - Returns: how many were found, and up to which row.
+    @inline(__always)
+    private func forEachRow(
+        of slots: UnsafePointer<Int32>, _ count: Int, _ body: (Int, Int) -> Void
+    ) -> (found: Int, end: Int) {
+        var (found, row) = (0, 0)
         while found < count, row < runningCount {
             if columns.slot[row] == slots[found] {
-                if members[Int(slots[found])].state == .finishing, columns.catchesUp[row] == 0 {
-                    columns.catchesUp[row] = 1
-                    catchingUp &+= 1
-                }
+                body(row, found)
                 found &+= 1
             }
             row &+= 1
         }
+        return (found, row)
     }
 
     /// Of the rows of an answer, those that wait have been admitted, and those preempted wait again.

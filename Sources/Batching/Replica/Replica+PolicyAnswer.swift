@@ -168,20 +168,31 @@ extension Replica where Memory: ~Copyable {
     /// How many more blocks are free once the answer's preempted have given back theirs, but for those that others hold, or
     /// that are found.
     private mutating func countNamed(_ answer: PolicyAnswer, _ columns: PolicyColumns) -> Int {
-        var free = 0
+        let freed = countPreempted(answer, columns, by: -1)
+        let taken = countAdmitted(answer, columns, by: 1)
+        _ = countAdmitted(answer, columns, by: -1)
+        _ = countPreempted(answer, columns, by: 1)
+        return freed &- taken
+    }
+
+    private mutating func countPreempted(
+        _ answer: PolicyAnswer, _ columns: PolicyColumns, by difference: Int32
+    ) -> Int {
+        var count = 0
         for position in 0..<answer.preemptedCount {
-            free &+= memory.countRelease(Int(columns.slot[Int(answer.preemptedRow[position])]))
+            count &+= memory.countUser(Int(columns.slot[Int(answer.preemptedRow[position])]), by: difference)
         }
+        return count
+    }
+
+    private mutating func countAdmitted(
+        _ answer: PolicyAnswer, _ columns: PolicyColumns, by difference: Int32
+    ) -> Int {
+        var count = 0
         forEachWaiting(answer) { (memory, candidate, row) in
-            free &-= memory.countAdmission(candidate, tokens: columns.known(row))
+            count &+= memory.countUser(candidate, tokens: columns.known(row), by: difference)
         }
-        forEachWaiting(answer) { (memory, candidate, row) in
-            memory.uncountAdmission(candidate, tokens: columns.known(row))
-        }
-        for position in 0..<answer.preemptedCount {
-            memory.uncountRelease(Int(columns.slot[Int(answer.preemptedRow[position])]))
-        }
-        return free
+        return count
     }
 
     /// What the answer's admitted find stays until they are.

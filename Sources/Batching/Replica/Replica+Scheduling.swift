@@ -144,7 +144,7 @@ extension Replica where Memory: ~Copyable {
     }
 
     /// Whether requests have preempted each other, or themselves, so often without a token in between that they can be
-    /// taken to do so for ever.
+    /// taken to do so without end.
     var isLivelocked: Bool {
         @inline(__always) get {
             totals.futilePreemptions >= 1000 &+ 100 &* runningCount && totals.progress == totals.tokensBeforeThem

@@ -109,7 +109,7 @@ struct WaitingQueue: ~Copyable {
         }
     }
 
-    /// Somebody no longer waits: only for a policy that keeps the queue by itself, and has this count it.
+    /// A request waits no longer: only for a policy that keeps the queue by itself, and has this count it.
     @inline(__always)
     mutating func removeOne() { count &-= 1 }
 

@@ -51,7 +51,7 @@ enum CustomPolicy: SchedulingPolicy {
             let time = try answer.checkedWait(until: wait, decision, now: replica.now, replica.iteration)
             replica.policyRows.holdsUntilChange = decision.holdsUntilChange
             replica.policyRows.waits &+= 1
-            // A policy that waits so often, and for nothing, is taken to do so for ever: as with an empty answer.
+            // A policy that waits so often, and for nothing, is taken to do so without end: as with an empty answer.
             if replica.policyRows.waits <= 1000 &+ 100 &* replica.runningCount {
                 replica.policyRows.waitsUntil = time
                 return time

@@ -20,7 +20,7 @@ public struct Workload {
     /// All as by default.
     public init() {}
 
-    /// The random streams. Fixed for ever: a workload is its seed.
+    /// The random streams. They never change: a workload is its seed.
     enum Purpose: UInt64 {
         case arrivals = 1
         case promptLengths = 2

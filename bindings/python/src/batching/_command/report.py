@@ -1,4 +1,4 @@
-"""The report: one page that carries everything it needs, so that it opens anywhere, for ever, without a network."""
+"""The report: one page that carries everything it needs, so that it opens anywhere without a network."""
 
 import json
 from collections.abc import Sequence

@@ -155,7 +155,7 @@ class EngineConfig:
         block_size: tokens in a KV block.
         enable_prefix_caching: vllm: whether blocks are found again by their content, the hash_ids of the requests.
         watermark: vllm: share of the blocks that must stay free when a request is admitted beside others.
-        admit_oversized: whether a request that can never fit waits for ever, instead of being rejected.
+        admit_oversized: whether a request that can never fit waits without end, instead of being rejected.
         iteration_time: seconds; or an AffineTime; or a function that is asked for each iteration.
 
     Raises:

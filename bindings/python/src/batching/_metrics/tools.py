@@ -342,7 +342,7 @@ def _aiperf_row(sample: Distribution) -> dict[str, float | None]:
 
 
 def _adjusted(values: Float64Array, metrics: ServingMetrics) -> dict[str, float | None]:
-    """A sample in which every failure took for ever, with percentiles that are values of it."""
+    """A sample in which every failure took infinitely long, with percentiles that are values of it."""
     method: PercentileMethod = "nearest"
     row = _aiperf_row(distribution(np.append(values, [np.inf] * metrics.failed), _AIPERF_PERCENTILES, method))
     del row["std"]
