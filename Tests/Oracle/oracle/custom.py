@@ -118,14 +118,6 @@ class CustomScheduler(Queues):
         """Something happened that a policy which waits is asked about."""
         self.waits_until = 0
 
-    def hits(self, request: SlowRequest) -> list[int]:
-        """What a request that waits finds."""
-        if not self.rules.caching:
-            return []
-        size = self.rules.block_size
-        full_blocks = (request.known + request.promised - 1) // size
-        return self.blocks.find([request.content(block, size) for block in range(full_blocks)])
-
     def next_batch_time(self, now: int, next_arrival: int | None, /) -> int:
         if now >= self.waits_until:
             self._decision = SlowDecision()
@@ -157,31 +149,14 @@ class CustomScheduler(Queues):
             batch.seen["found what was released"] += self.blocks.unshared_count(found, users=0) > 0
             self.blocks.share(found)
         for request in [request for request in self.running if request in tokens]:
-            missing = blocks_for(request.computed + tokens[request], self.rules.block_size) - len(request.blocks)
-            request.blocks += self.blocks.take(max(missing, 0))
-            self.publish(request, request.computed + tokens[request])
+            assert self.grow(request, tokens[request])
             batch.tokens[request] = tokens[request]
         for request, found in hits.items():
-            self._join(batch, request, found, tokens[request])
+            computed = request.known - 1 if self.rules.instant_prefill else len(found) * self.rules.block_size
+            table = blocks_for(computed + tokens[request], self.rules.block_size)
+            self.join(batch, request, found, computed, tokens[request], table)
         batch.is_short_of_memory = bool(preempted) or decision.short_of_memory
         return batch
-
-    def _join(self, batch: SlowBatch, request: SlowRequest, hits: list[int], tokens: int) -> None:
-        computed = (
-            request.known + request.promised - 1 if self.rules.instant_prefill else len(hits) * self.rules.block_size
-        )
-        if request.was_admitted:
-            batch.resumed.add(request)
-        else:
-            request.prefix_cached_tokens = len(hits) * self.rules.block_size
-        self._admit(request)
-        table = blocks_for(computed + tokens, self.rules.block_size)
-        request.blocks = hits + self.blocks.take(table - len(hits))
-        request.computed = request.joined_with = computed
-        request.published = len(hits)
-        self.publish(request, computed + tokens)
-        batch.admitted[request] = len(hits) * self.rules.block_size
-        batch.tokens[request] = tokens
 
     def complete(self, batch: SlowBatch) -> list[SlowRequest]:
         """Those of a batch that have all their tokens."""

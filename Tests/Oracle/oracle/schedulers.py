@@ -131,7 +131,7 @@ class SlowScheduler(Protocol):
 
 
 class Queues:
-    """Who runs, and who waits."""
+    """The requests that run, those that wait, and what any scheduler does with them."""
 
     def __init__(self, rules: SlowRules, blocks: SlowBlocks) -> None:
         self.rules = rules
@@ -155,6 +155,39 @@ class Queues:
         self.running.append(request)
         request.is_running = True
         request.was_admitted = True
+
+    def hits(self, request: SlowRequest) -> list[int]:
+        """The cached blocks that a waiting request finds."""
+        if not self.rules.caching:
+            return []
+        # At least one token must be computed, to generate the next.
+        size, full_blocks = self.rules.block_size, (request.known - 1) // self.rules.block_size
+        return self.blocks.find([request.content(block, size) for block in range(full_blocks)])
+
+    def join(
+        self, batch: SlowBatch, request: SlowRequest, hits: list[int], computed: int, tokens: int, table: int
+    ) -> None:
+        """A waiting request joins the running, with the blocks that it found, and which are its own already, first."""
+        cached = len(hits) * self.rules.block_size
+        if request.was_admitted:
+            batch.resumed.add(request)
+        else:
+            request.prefix_cached_tokens = cached
+        self._admit(request)
+        request.blocks = hits + self.blocks.take(table - len(hits))
+        request.computed = request.joined_with = computed
+        request.published = len(hits)
+        self.publish(request, computed + tokens)
+        batch.admitted[request] = cached
+        batch.tokens[request] = tokens
+
+    def grow(self, request: SlowRequest, tokens: int) -> bool:
+        missing = blocks_for(request.computed + tokens, self.rules.block_size) - len(request.blocks)
+        if missing > self.blocks.free_count():
+            return False
+        request.blocks += self.blocks.take(max(missing, 0))
+        self.publish(request, request.computed + tokens)
+        return True
 
     def preempt(self, request: SlowRequest) -> None:
         self.running.remove(request)
@@ -216,7 +249,7 @@ class IterationLevelScheduler(Queues):
             wanted = min(request.known + request.promised - request.computed, threshold)
             tokens = min(wanted, budget)
             batch.seen["cut by the budget"] += tokens < wanted
-            while request.is_running and not self._grow(request, tokens):
+            while request.is_running and not self.grow(request, tokens):
                 victim = self._victim()
                 if self.running.index(victim) < position:
                     position -= 1
@@ -244,14 +277,6 @@ class IterationLevelScheduler(Queues):
         batch.seen["preempts itself before others"] += victim is request and victim is not self.running[-1]
         batch.seen["several preempted at once"] += bool(batch.preempted)
 
-    def _grow(self, request: SlowRequest, tokens: int) -> bool:
-        missing = blocks_for(request.computed + tokens, self.rules.block_size) - len(request.blocks)
-        if missing > self.blocks.free_count():
-            return False
-        request.blocks += self.blocks.take(max(missing, 0))
-        self.publish(request, request.computed + tokens)
-        return True
-
     def _admit_waiting(self, batch: SlowBatch, threshold: int, budget: int) -> None:
         rules = self.rules
         # One whose token is still in flight cannot be resumed, and does not stand in the way.
@@ -261,11 +286,7 @@ class IterationLevelScheduler(Queues):
             if budget == 0:
                 batch.seen["starved behind a chunk"] += 1
                 break
-            hits: list[int] = []
-            if rules.caching:
-                # At least one token must be computed, to generate the next.
-                full_blocks = (request.known - 1) // rules.block_size
-                hits = self.blocks.find([request.content(block, rules.block_size) for block in range(full_blocks)])
+            hits = self.hits(request)
             computed = request.known - 1 if rules.instant_prefill else len(hits) * rules.block_size
             tokens = min(request.known - computed, threshold)
             if tokens > budget and not rules.chunked_prefill:
@@ -284,18 +305,8 @@ class IterationLevelScheduler(Queues):
                 batch.is_short_of_memory = True
                 break
 
-            if request.was_admitted:
-                batch.resumed.add(request)
-            else:
-                request.prefix_cached_tokens = len(hits) * rules.block_size
-            self._admit(request)
             self.blocks.share(hits)
-            request.blocks = hits + self.blocks.take(table - len(hits))
-            request.computed = request.joined_with = computed
-            request.published = len(hits)
-            self.publish(request, computed + tokens)
-            batch.admitted[request] = len(hits) * rules.block_size
-            batch.tokens[request] = tokens
+            self.join(batch, request, hits, computed, tokens, table)
             budget -= tokens
 
 
