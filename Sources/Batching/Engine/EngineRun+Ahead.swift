@@ -7,38 +7,41 @@ extension EngineRun where Memory: ~Copyable {
     mutating func runAhead<Policy: SchedulingPolicy>(
         _ policy: Policy.Type
     ) throws(BatchingError) -> EngineSummary.EndReason {
-        if Observation.isAny, let resumed = underWay { try dispatchAgain(resumed.work) }
+        let isLive = Observation.isAny && limits.isLive
+        if isLive, let resumed = underWay { try dispatchAgain(resumed.work) }
         while true {
             if flight.isFollowed {
-                if Observation.isAny, flight.end > goal.time { return .timeLimit }
+                if isLive, flight.end > goal.time { return .timeLimit }
                 try land()
                 try takeOff()
                 isStuck = flight.futileBatches >= 4 || replica.isLivelocked
-                if isWatchOver { return .completed }
+                if isLive, isWatchOver { return .completed }
             }
             if Policy.traits.asksCaller, flight.isAwaited {
-                if Observation.isAny, flight.end > goal.time { return .timeLimit }
+                if isLive, flight.end > goal.time { return .timeLimit }
                 try landAwaited()
-                if isWatchOver { return .completed }
+                if isLive, isWatchOver { return .completed }
             }
-            if Observation.isAny, replica.now > goal.time { return .timeLimit }
-            if Observation.isAny, leavingCount > 0 { try settleLeaving(at: replica.now) }
+            if isLive {
+                if replica.now > goal.time { return .timeLimit }
+                if leavingCount > 0 { try settleLeaving(at: replica.now) }
+            }
             if isStuck, !awaitChange() { return .stuck }
             if replica.isAttributed { replica.observer.ledger.advance(to: max(replica.now, flight.deviceEnd)) }
             try replica.takeArrivals()
             try replica.takeAborts()
             if replica.isEmpty {
                 if flight.isFlying {
-                    if Observation.isAny, flight.end > goal.time { return .timeLimit }
+                    if isLive, flight.end > goal.time { return .timeLimit }
                     try land()
-                    if isWatchOver { return .completed }
+                    if isLive, isWatchOver { return .completed }
                     continue
                 }
                 if let reason = limits.endOfIdleness(replica) { return reason }
                 replica.now = replica.nextArrival
                 continue
             }
-            if !(limits.isLive && time.mayFail), flight.isFlying, flight.finishingCount == 0,
+            if !(isLive && time.mayFail), flight.isFlying, flight.finishingCount == 0,
                 flight.firstTokenCount == 0, leavingCount == 0, Policy.mayCoast(replica),
                 replica.canCoast(besideWaiting: Policy.coastsBesideWaiting)
             {
@@ -48,7 +51,7 @@ extension EngineRun where Memory: ~Copyable {
                     flight.end = flight.deviceEnd
                     flight.number = replica.iteration &- 1
                 }
-                if Observation.isAny, replica.now > goal.time { return .timeLimit }
+                if isLive, replica.now > goal.time { return .timeLimit }
                 if replica.nextArrival <= replica.now { continue }
             }
             if let reason = try limits.reached(replica) { return reason }
@@ -58,8 +61,8 @@ extension EngineRun where Memory: ~Copyable {
                 if flight.isFlying { awaitFlight() } else { pause(until: latest) }
                 continue
             }
-            if Observation.isAny { try noteSchedule(firstAdmission: firstAdmission) }
-            if Observation.isAny, time.mayFail { suspend(nil) }
+            if Observation.isAny { try noteSchedule(firstAdmission: firstAdmission, isLive) }
+            if isLive, time.mayFail { suspend(nil) }
             let start = max(replica.now, flight.deviceEnd)
             let work = replica.measure()
             let timing = try timing(of: work, from: start)

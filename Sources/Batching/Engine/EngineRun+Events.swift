@@ -2,8 +2,8 @@
 extension EngineRun where Memory: ~Copyable {
     /// Tells which requests were preempted and admitted, and remembers which will have a first token.
     @inline(__always)
-    mutating func noteSchedule(firstAdmission: Int64) throws(BatchingError) {
-        if replica.observer.events.isWanted,
+    mutating func noteSchedule(firstAdmission: Int64, _ isLive: Bool) throws(BatchingError) {
+        if isLive, replica.observer.events.isWanted,
             replica.admissions > firstAdmission || replica.catchingUp > 0 || replica.preempted > 0
         {
             try tellSchedule(firstAdmission: firstAdmission)

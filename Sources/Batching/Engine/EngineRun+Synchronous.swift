@@ -5,10 +5,13 @@ extension EngineRun where Memory: ~Copyable {
     mutating func runSynchronously<Policy: SchedulingPolicy>(
         _ policy: Policy.Type
     ) throws(BatchingError) -> EngineSummary.EndReason {
-        if Observation.isAny, let scheduled = underWay, let reason = try resume(scheduled) { return reason }
+        let isLive = Observation.isAny && limits.isLive
+        if isLive, let scheduled = underWay, let reason = try resume(scheduled) { return reason }
         while true {
-            if Observation.isAny, replica.now > goal.time { return .timeLimit }
-            if Observation.isAny, leavingCount > 0 { try settleLeaving(at: replica.now) }
+            if isLive {
+                if replica.now > goal.time { return .timeLimit }
+                if leavingCount > 0 { try settleLeaving(at: replica.now) }
+            }
             if isStuck, !awaitChange() { return .stuck }
             if replica.isAttributed { replica.observer.ledger.advance(to: replica.now) }
             try replica.takeArrivals()
@@ -18,12 +21,12 @@ extension EngineRun where Memory: ~Copyable {
                 replica.now = replica.nextArrival
                 continue
             }
-            if !(limits.isLive && time.mayFail), Policy.mayCoast(replica),
+            if !(isLive && time.mayFail), Policy.mayCoast(replica),
                 replica.canCoast(besideWaiting: Policy.coastsBesideWaiting)
             {
                 var start = replica.now
                 try replica.coast(limits.quiet, time, start: &start, isAhead: false)
-                if Observation.isAny, replica.now > goal.time { return .timeLimit }
+                if isLive, replica.now > goal.time { return .timeLimit }
                 if replica.aborts.nextTime <= replica.now {
                     try replica.takeAborts(at: replica.now, landing: replica.iteration &- 1)
                     continue
@@ -36,12 +39,12 @@ extension EngineRun where Memory: ~Copyable {
                 pause(until: latest)
                 continue
             }
-            if Observation.isAny { try noteSchedule(firstAdmission: firstAdmission) }
+            if Observation.isAny { try noteSchedule(firstAdmission: firstAdmission, isLive) }
             // Large values are kept apart from the loop: those handed to a function would always be in memory.
-            if Observation.isAny, time.mayFail { suspend(nil) }
+            if isLive, time.mayFail { suspend(nil) }
             let work = replica.measure()
             let timing = try timing(of: work)
-            if Observation.isAny {
+            if isLive {
                 if timing.end > goal.time {
                     suspend(timing)
                     return .timeLimit
@@ -49,8 +52,8 @@ extension EngineRun where Memory: ~Copyable {
                 if time.mayFail { underWay = nil }
             }
             if replica.logsIterations { keepForLog(replica.measure(), start: replica.now, timing.duration) }
-            try end(work, timing)
-            if isWatchOver { return .completed }
+            try end(work, timing, isLive)
+            if isLive, isWatchOver { return .completed }
         }
     }
 
@@ -81,21 +84,22 @@ extension EngineRun where Memory: ~Copyable {
         }
         underWay = nil
         if replica.logsIterations { keepForLog(work, start: work.time, timing.duration) }
-        try end(work, timing)
+        try end(work, timing, true)
         return isWatchOver ? .completed : nil
     }
 
     /// The iteration has run.
+    /// - Parameter isLive: false: nothing is told, and requests leave only at times that are known.
     // The compiler may ignore `__always` in a loop as large as the one above.
     @inline(always)
-    private mutating func end(_ work: IterationWork, _ timing: Timing) throws(BatchingError) {
+    private mutating func end(_ work: IterationWork, _ timing: Timing, _ isLive: Bool) throws(BatchingError) {
         let end = timing.end
         replica.count(work, timing.duration, end: end)
         if replica.isAttributed { replica.observer.ledger.count(slowdown: timing.slowdown, end: end) }
         let isFutile = !work.isAny && work.preemptions == 0
         try replica.complete(at: end)
         if replica.aborts.nextTime <= end { try replica.takeAborts(at: end, landing: work.number) }
-        if Observation.isAny {
+        if isLive {
             if leavingCount > 0 { try settleAborts(at: end, landing: work.number) }
             if firstTokenCount > 0 {
                 try tell(firstTokens.elements, firstTokenCount, at: end)

@@ -45,9 +45,9 @@ struct EngineRun<Memory: BlockMemory & ~Copyable, Observation: ObservationChoice
     init(
         _ replica: consuming Replica<Memory, Observation>, _ configuration: EngineConfig
     ) throws(BatchingError) {
-        let firstTokens = try GrowableBuffer(capacity: 0, repeating: FirstToken())
+        let firstTokens = try GrowableBuffer<FirstToken>(capacity: 0)
         let flight = try Flight()
-        let leaving = try GrowableBuffer(capacity: 0, repeating: Departure())
+        let leaving = try GrowableBuffer<Departure>(capacity: 0)
         self.replica = replica
         time = IterationTimeModel(configuration.iterationTime)
         limits = RunLimits(configuration)
@@ -72,7 +72,7 @@ struct EngineRun<Memory: BlockMemory & ~Copyable, Observation: ObservationChoice
     /// Whether what is waited for has happened.
     var isWatchOver: Bool {
         @inline(__always) get {
-            Observation.isAny && watched >= 0
+            watched >= 0
                 && (!(replica.results.endTime?[watched].isNaN ?? true) || replica.memory.wasShort
                     || (endsOnceCountable && replica.isCountable))
         }

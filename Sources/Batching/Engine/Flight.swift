@@ -27,8 +27,8 @@ struct Flight: ~Copyable {
     var next = CompletedIteration()
 
     init() throws(BatchingError) {
-        let finishing = try GrowableBuffer<Int32>(capacity: 0, repeating: 0)
-        let firstTokens = try GrowableBuffer(capacity: 0, repeating: FirstToken())
+        let finishing = try GrowableBuffer<Int32>(capacity: 0)
+        let firstTokens = try GrowableBuffer<FirstToken>(capacity: 0)
         self.finishing = finishing
         self.firstTokens = firstTokens
         iteration.work.number = -1

@@ -74,7 +74,7 @@ extension Replica where Memory: ~Copyable {
     ///   its neighbours stays true.
     @inline(never)
     private mutating func endOfAbsence(from first: Int) throws(BatchingError) -> Int {
-        try absentEnds.reserve(requests.count, asks: stopMask != .max)
+        try absentEnds.reserve(requests.count, filler: 0)
         let ends = absentEnds.elements
         var position = first
         repeat {

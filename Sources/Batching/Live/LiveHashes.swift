@@ -1,5 +1,6 @@
-/// The hash ids of the rows, one after the other, with gaps where requests have gone.
+/// The hash ids of the rows, one after the other, with gaps where requests have gone. Empty unless they are wanted.
 struct LiveHashes: ~Copyable {
+    private let isWanted: Bool
     private var ids: GrowableBuffer<Int64>
     private var begins: GrowableBuffer<Int64>
     private var ends: GrowableBuffer<Int64>
@@ -10,10 +11,12 @@ struct LiveHashes: ~Copyable {
     var blockSize: Int?
     var coversOutput = false
 
+    /// - Parameter rows: 0: they are not wanted.
     init(rows: Int) throws(BatchingError) {
-        let ids = try GrowableBuffer<Int64>(capacity: 0, repeating: 0)
-        let begins = try GrowableBuffer<Int64>(capacity: rows, repeating: 0)
-        let ends = try GrowableBuffer<Int64>(capacity: rows, repeating: 0)
+        let ids = try GrowableBuffer<Int64>(capacity: 0)
+        let begins = try GrowableBuffer<Int64>(capacity: rows)
+        let ends = try GrowableBuffer<Int64>(capacity: rows)
+        isWanted = rows > 0
         self.ids = ids
         self.begins = begins
         self.ends = ends
@@ -22,13 +25,14 @@ struct LiveHashes: ~Copyable {
     /// Makes room for so many rows, of which `used` are, and so many more ids: where the gaps are half of all, by closing
     /// them. There is room for as many ids as rows, so that this takes no more steps than ids were added since.
     mutating func reserve(rows: Int, ids more: Int, used: Int) throws(BatchingError) {
-        try begins.reserve(rows, asks: true)
-        try ends.reserve(rows, asks: true)
+        guard isWanted else { return }
+        try begins.reserve(rows)
+        try ends.reserve(rows)
         let (end, overflows) = top.addingReportingOverflow(more)
         guard !overflows else { throw BatchingError(.outOfMemory, "not enough memory for \(more) hash ids") }
         if end <= ids.capacity { return }
         var packed = try GrowableBuffer<Int64>(
-            capacity: max(held + more, used, 2 * held > top ? 2 * ids.capacity : ids.capacity), repeating: 0)
+            capacity: max(held + more, used, 2 * held > top ? 2 * ids.capacity : ids.capacity))
         var place = 0
         for row in 0..<used {
             let (begin, end) = (Int(begins.elements[row]), Int(ends.elements[row]))
@@ -42,6 +46,7 @@ struct LiveHashes: ~Copyable {
     }
 
     mutating func add(_ hashes: PrefixHashes?, _ index: Int, row: Int) {
+        guard isWanted else { return }
         begins.elements[row] = Int64(top)
         if let hashes {
             if blockSize == nil {
@@ -57,12 +62,14 @@ struct LiveHashes: ~Copyable {
     }
 
     func write(row: Int, to writer: inout ByteWriter) {
+        guard isWanted else { return writer.write(Int64(0)) }
         writer.write(ends.elements[row] - begins.elements[row])
         for place in begins.elements[row]..<ends.elements[row] { writer.write(ids.elements[Int(place)]) }
     }
 
     /// Reads the ids of a row, for which there is room.
     mutating func read(_ reader: inout ByteReader, count: Int, row: Int) throws(BatchingError) {
+        guard isWanted else { return }
         begins.elements[row] = Int64(top)
         ends.elements[row] = Int64(top)
         for place in top..<top + count { ids.elements[place] = try reader.read() }
@@ -71,11 +78,15 @@ struct LiveHashes: ~Copyable {
         ends.elements[row] = Int64(top)
     }
 
+    @inline(__always)
     mutating func remove(row: Int) {
+        guard held > 0 else { return }
         held -= Int(ends.elements[row] - begins.elements[row])
         ends.elements[row] = begins.elements[row]
         if held == 0 { top = 0 }
     }
+
+    mutating func removeAll() { (top, held) = (0, 0) }
 
     var columns: PrefixHashes? {
         guard let blockSize else { return nil }
@@ -85,6 +96,7 @@ struct LiveHashes: ~Copyable {
     }
 
     mutating func assign(_ other: borrowing LiveHashes, rows: Int, copiesIDs: Bool) throws(BatchingError) {
+        guard isWanted, other.isWanted else { return }
         if copiesIDs { try ids.assign(other.ids, count: other.top) }
         try begins.assign(other.begins, count: rows)
         try ends.assign(other.ends, count: rows)

@@ -12,13 +12,13 @@ struct LiveParts: ~Copyable {
 
     /// - Parameter rows: 0: they are not wanted.
     init(rows: Int) throws(BatchingError) {
-        let waitingForSlot = try GrowableBuffer(capacity: rows, repeating: 0.0)
-        let waitingForMemory = try GrowableBuffer(capacity: rows, repeating: 0.0)
-        let prefill = try GrowableBuffer(capacity: rows, repeating: 0.0)
-        let decode = try GrowableBuffer(capacity: rows, repeating: 0.0)
-        let slowedByPrefill = try GrowableBuffer(capacity: rows, repeating: 0.0)
-        let preempted = try GrowableBuffer(capacity: rows, repeating: 0.0)
-        let heldInBatch = try GrowableBuffer(capacity: rows, repeating: 0.0)
+        let waitingForSlot = try GrowableBuffer<Double>(capacity: rows)
+        let waitingForMemory = try GrowableBuffer<Double>(capacity: rows)
+        let prefill = try GrowableBuffer<Double>(capacity: rows)
+        let decode = try GrowableBuffer<Double>(capacity: rows)
+        let slowedByPrefill = try GrowableBuffer<Double>(capacity: rows)
+        let preempted = try GrowableBuffer<Double>(capacity: rows)
+        let heldInBatch = try GrowableBuffer<Double>(capacity: rows)
         isWanted = rows > 0
         self.waitingForSlot = waitingForSlot
         self.waitingForMemory = waitingForMemory
@@ -31,13 +31,13 @@ struct LiveParts: ~Copyable {
 
     mutating func reserve(_ rows: Int) throws(BatchingError) {
         guard isWanted else { return }
-        try waitingForSlot.reserve(rows, asks: true)
-        try waitingForMemory.reserve(rows, asks: true)
-        try prefill.reserve(rows, asks: true)
-        try decode.reserve(rows, asks: true)
-        try slowedByPrefill.reserve(rows, asks: true)
-        try preempted.reserve(rows, asks: true)
-        try heldInBatch.reserve(rows, asks: true)
+        try waitingForSlot.reserve(rows)
+        try waitingForMemory.reserve(rows)
+        try prefill.reserve(rows)
+        try decode.reserve(rows)
+        try slowedByPrefill.reserve(rows)
+        try preempted.reserve(rows)
+        try heldInBatch.reserve(rows)
     }
 
     /// Becomes equal to others, if they are wanted in both.

@@ -102,6 +102,7 @@ extension LiveReplica where Memory: ~Copyable {
     private mutating func readAttributedTime(
         _ reader: inout ByteReader, _ saved: SavedMember, _ row: Int, _ slot: Int
     ) throws(BatchingError) {
+        run.replica.observer.ledger.clear(slot, row)
         try run.replica.observer.ledger.code(&reader, slot: slot, row)
         let hasAll = Int64(saved.generated) >= run.replica.output(row)
         let isHeld = hasAll && run.replica.settings.padsBatch

@@ -138,6 +138,13 @@ extension LiveReplica where Memory: ~Copyable {
         try order.reserve(positions + more)
     }
 
+    /// No row is in use.
+    mutating func forgetOrder() {
+        positions = firstPosition
+        vacatedCount = 0
+        packOrder()
+    }
+
     /// Closes the gap in front of those that matter, and those between them.
     /// - Complexity: O(positions).
     private mutating func packOrder() {

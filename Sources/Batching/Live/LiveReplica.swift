@@ -35,10 +35,10 @@ struct LiveReplica<Memory: LiveMemory & ~Copyable>: ~Copyable {
         let memory = try Memory(
             configuration, requests: RequestColumns(count: 0),
             reservesBlocks: policy.traits.reservesBlocks, ownsBlocks: ownsBlocks)
-        let rows = try LiveRows(keepsParts: attributes)
-        let order = try GrowableBuffer<UInt32>(capacity: 64, repeating: 0)
-        let newcomers = try GrowableBuffer<UInt32>(capacity: 0, repeating: 0)
-        let vacated = try GrowableBuffer<UInt32>(capacity: 0, repeating: 0)
+        let rows = try LiveRows(keepsParts: attributes, keepsHashes: Memory.findsPrefixes)
+        let order = try GrowableBuffer<UInt32>(capacity: 64)
+        let newcomers = try GrowableBuffer<UInt32>(capacity: 0)
+        let vacated = try GrowableBuffer<UInt32>(capacity: 0)
         // The wheel is small, so that it is soon copied; a request that is due beyond it is passed over.
         let survey = RequestSurvey(
             totalTokens: 0, longestPrompt: 0, longestOutput: 1000, lastArrival: .zero, isInOrderOfArrival: true)
@@ -145,6 +145,11 @@ extension LiveReplica where Memory: ~Copyable {
     mutating func releaseEnded() throws(BatchingError) {
         let ended = run.replica.observer.endedCount
         if ended == 0 { return }
+        if ended == rows.count, rows.removeAll() {
+            run.replica.observer.endedCount = 0
+            forgetOrder()
+            return connect()
+        }
         var leftQueue = false
         for position in 0..<ended {
             try Work.row(position)

@@ -17,7 +17,7 @@ struct LiveRows: ~Copyable {
     private(set) var tieBreak: GrowableBuffer<Int64>
     /// The slot of a request that runs, or was preempted; otherwise -1.
     private(set) var slot: GrowableBuffer<Int32>
-    /// Where it was put in the order of arrival.
+    /// Where it was put in the order of arrival; -1: nowhere yet.
     private(set) var position: GrowableBuffer<Int32>
     private(set) var hashes: LiveHashes
     // Written by the replica.
@@ -33,25 +33,25 @@ struct LiveRows: ~Copyable {
 
     private static let firstCapacity = 64
 
-    init(keepsParts: Bool) throws(BatchingError) {
+    init(keepsParts: Bool, keepsHashes: Bool) throws(BatchingError) {
         let rows = LiveRows.firstCapacity
-        let id = try GrowableBuffer<Int64>(capacity: rows, repeating: 0)
-        let rank = try GrowableBuffer<Int64>(capacity: rows, repeating: 0)
-        let prompt = try GrowableBuffer<Int32>(capacity: rows, repeating: 0)
-        let output = try GrowableBuffer<Int32>(capacity: rows, repeating: 0)
-        let maxTokens = try GrowableBuffer<Int32>(capacity: rows, repeating: 0)
-        let arrival = try GrowableBuffer(capacity: rows, repeating: 0.0)
-        let priority = try GrowableBuffer<Int32>(capacity: rows, repeating: 0)
-        let tieBreak = try GrowableBuffer<Int64>(capacity: rows, repeating: 0)
-        let slot = try GrowableBuffer<Int32>(capacity: rows, repeating: -1)
-        let position = try GrowableBuffer<Int32>(capacity: rows, repeating: -1)
-        let hashes = try LiveHashes(rows: rows)
-        let start = try GrowableBuffer(capacity: rows, repeating: Double.nan)
-        let firstToken = try GrowableBuffer(capacity: rows, repeating: Double.nan)
-        let end = try GrowableBuffer(capacity: rows, repeating: Double.nan)
-        let cachedTokens = try GrowableBuffer<Int32>(capacity: rows, repeating: 0)
+        let id = try GrowableBuffer<Int64>(capacity: rows)
+        let rank = try GrowableBuffer<Int64>(capacity: rows)
+        let prompt = try GrowableBuffer<Int32>(capacity: rows)
+        let output = try GrowableBuffer<Int32>(capacity: rows)
+        let maxTokens = try GrowableBuffer<Int32>(capacity: rows)
+        let arrival = try GrowableBuffer<Double>(capacity: rows)
+        let priority = try GrowableBuffer<Int32>(capacity: rows)
+        let tieBreak = try GrowableBuffer<Int64>(capacity: rows)
+        let slot = try GrowableBuffer<Int32>(capacity: rows)
+        let position = try GrowableBuffer<Int32>(capacity: rows)
+        let hashes = try LiveHashes(rows: keepsHashes ? rows : 0)
+        let start = try GrowableBuffer<Double>(capacity: rows)
+        let firstToken = try GrowableBuffer<Double>(capacity: rows)
+        let end = try GrowableBuffer<Double>(capacity: rows)
+        let cachedTokens = try GrowableBuffer<Int32>(capacity: rows)
         let parts = try LiveParts(rows: keepsParts ? rows : 0)
-        let free = try GrowableBuffer<UInt32>(capacity: rows, repeating: 0)
+        let free = try GrowableBuffer<UInt32>(capacity: rows)
         let index = try IdIndex(count: 2 * rows)
         self.id = id
         self.rank = rank
@@ -76,22 +76,22 @@ struct LiveRows: ~Copyable {
     /// Makes room for so many more requests, with so many hash ids, so that adding them cannot fail.
     mutating func reserve(_ more: Int, hashIDs: Int) throws(BatchingError) {
         let rows = used + max(0, more - freeCount)
-        try id.reserve(rows, asks: true)
-        try rank.reserve(rows, asks: true)
-        try prompt.reserve(rows, asks: true)
-        try output.reserve(rows, asks: true)
-        try maxTokens.reserve(rows, asks: true)
-        try arrival.reserve(rows, asks: true)
-        try priority.reserve(rows, asks: true)
-        try tieBreak.reserve(rows, asks: true)
-        try slot.reserve(rows, asks: true)
-        try position.reserve(rows, asks: true)
-        try start.reserve(rows, asks: true)
-        try firstToken.reserve(rows, asks: true)
-        try end.reserve(rows, asks: true)
-        try cachedTokens.reserve(rows, asks: true)
+        try id.reserve(rows)
+        try rank.reserve(rows)
+        try prompt.reserve(rows)
+        try output.reserve(rows)
+        try maxTokens.reserve(rows)
+        try arrival.reserve(rows)
+        try priority.reserve(rows)
+        try tieBreak.reserve(rows)
+        try slot.reserve(rows)
+        try position.reserve(rows)
+        try start.reserve(rows)
+        try firstToken.reserve(rows)
+        try end.reserve(rows)
+        try cachedTokens.reserve(rows)
         try parts.reserve(rows)
-        try free.reserve(rows, asks: true)
+        try free.reserve(rows)
         try hashes.reserve(rows: rows, ids: hashIDs, used: used)
         let ids = id.elements
         try index.reserve(count + more) { ids[$0] }
@@ -138,6 +138,7 @@ struct LiveRows: ~Copyable {
         priority.elements[row] = request.priority
         tieBreak.elements[row] = request.tieBreak
         slot.elements[row] = -1
+        position.elements[row] = -1
         start.elements[row] = request.start
         firstToken.elements[row] = request.firstToken
         end.elements[row] = .nan
@@ -173,6 +174,17 @@ struct LiveRows: ~Copyable {
     mutating func release(_ row: Int) {
         free.elements[freeCount] = UInt32(truncatingIfNeeded: row)
         freeCount += 1
+    }
+
+    /// All requests are gone, and every row may be used again.
+    /// - Returns: false: nothing was done, as it is less work to remove one after the other.
+    mutating func removeAll() -> Bool {
+        if index.isSparse(with: count) { return false }
+        index.removeAll()
+        rank.elements.update(repeating: -1, count: used)
+        hashes.removeAll()
+        (used, count, freeCount) = (0, 0, 0)
+        return true
     }
 
     /// The request that was added last, or after this one only others that were taken back, was never there.
@@ -247,7 +259,7 @@ struct LiveRows: ~Copyable {
         try end.assign(other.end, count: rows)
         try cachedTokens.assign(other.cachedTokens, count: rows)
         try parts.assign(other.parts, count: rows)
-        try free.reserve(rows, asks: true)
+        try free.reserve(rows)
         try free.elements.copy(other.free.elements, count: other.freeCount)
         freeCount = other.freeCount
         try hashes.assign(other.hashes, rows: rows, copiesIDs: copiesHashIDs)

@@ -61,9 +61,9 @@ struct CachedBlocks: BlockMemory, ~Copyable {
         let hashBlockSize = Int64(requests.prefixHashes?.blockSize ?? 0)
         try PrefixHashes.check(blockSize: hashBlockSize, kvBlockSize: blockSize)
         let pool = try BlockPool(count: ownsBlocks ? usable : 0)
-        let tables = try GrowableBuffer(capacity: 0, repeating: Table())
+        let tables = try GrowableBuffer<Table>(capacity: 0)
         let phases = try ScratchBuffer(count: Int(blockSize), repeating: Phase())
-        let watched = try GrowableBuffer<Int32>(capacity: 64, repeating: 0)
+        let watched = try GrowableBuffer<Int32>(capacity: 64)
         self.pool = pool
         self.tables = tables
         self.phases = phases
@@ -86,7 +86,7 @@ struct CachedBlocks: BlockMemory, ~Copyable {
     @inline(__always)
     var free: Int { pool.free }
 
-    mutating func reserve(slots: Int) throws(BatchingError) { try tables.reserve(slots) }
+    mutating func reserve(slots: Int) throws(BatchingError) { try tables.reserve(slots, filler: Table()) }
 
     @inline(__always)
     func needed(from computed: Int64, to grown: Int64) -> Int {

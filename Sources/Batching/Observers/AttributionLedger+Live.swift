@@ -59,6 +59,13 @@ extension AttributionLedger {
         else { throw .corrupt("the sums of the attribution are impossible") }
     }
 
+    /// Nothing is known of a member, or of its wait: they are to be read.
+    func clear(_ slot: Int, _ request: Int) {
+        times.elements[slot] = AttributedTime()
+        columns.waitingForSlot?[request] = 0
+        columns.waitingForMemory?[request] = 0
+    }
+
     /// What is known of a member, and of its wait.
     mutating func code(_ coder: inout some ByteCoder, slot: Int, _ request: Int) throws(BatchingError) {
         try times.elements[slot].code(&coder)

@@ -108,8 +108,8 @@ struct AttributionLedger: ~Copyable {
         let isWanted = columns != nil
         let place = columns?.waitingForMemory
         let scratch = try ScratchBuffer<Int64>(count: isWanted && place == nil ? count : 0, repeating: 0)
-        let times = try GrowableBuffer(capacity: isWanted ? 64 : 0, repeating: AttributedTime())
-        joined = try GrowableBuffer(capacity: isWanted ? 64 : 0, repeating: 0)
+        let times = try GrowableBuffer<AttributedTime>(capacity: isWanted ? 64 : 0)
+        joined = try GrowableBuffer(capacity: isWanted ? 64 : 0)
         self.columns = columns ?? AttributionColumns()
         memoryTimeBefore = place.map { UnsafeMutableRawPointer($0) } ?? UnsafeMutableRawPointer(scratch.elements)
         self.scratch = scratch

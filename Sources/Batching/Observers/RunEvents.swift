@@ -24,8 +24,8 @@ struct RunEvents: ~Copyable {
     var count: Int { events.count }
 
     init(isWanted: Bool, keepsParts: Bool) throws(BatchingError) {
-        let events = try PendingRows(capacity: isWanted ? 64 : 0, repeating: RunEvent())
-        let parts = try PendingRows(capacity: keepsParts ? 64 : 0, repeating: RequestParts())
+        let events = try PendingRows<RunEvent>(capacity: isWanted ? 64 : 0)
+        let parts = try PendingRows<RequestParts>(capacity: keepsParts ? 64 : 0)
         self.events = events
         self.parts = parts
         self.isWanted = isWanted
@@ -105,8 +105,8 @@ struct PendingRows<Row: BitwiseCopyable>: ~Copyable {
 
     var count: Int { end &- first }
 
-    init(capacity: Int, repeating filler: Row) throws(BatchingError) {
-        rows = try GrowableBuffer(capacity: capacity, repeating: filler)
+    init(capacity: Int) throws(BatchingError) {
+        rows = try GrowableBuffer<Row>(capacity: capacity)
     }
 
     @inline(__always)

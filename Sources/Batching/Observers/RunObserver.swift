@@ -51,7 +51,7 @@ struct RunObserver: ~Copyable {
     ) throws(BatchingError) {
         let ledger = try AttributionLedger(attribution, count: count, isLive: keepsEnded)
         let events = try RunEvents(isWanted: keepsEvents, keepsParts: keepsEvents && attribution != nil)
-        let ended = try GrowableBuffer<UInt32>(capacity: 0, repeating: 0)
+        let ended = try GrowableBuffer<UInt32>(capacity: 0)
         self.ledger = ledger
         attributes = attribution != nil
         self.events = events

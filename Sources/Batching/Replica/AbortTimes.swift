@@ -39,7 +39,7 @@ struct AbortTimes: ~Copyable {
                 if !times[index].isNaN { count += 1 }
             }
         }
-        let early = try GrowableBuffer<UInt32>(capacity: 0, repeating: 0)
+        let early = try GrowableBuffer<UInt32>(capacity: 0)
         let places = try ScratchBuffer(
             count: count > 0 ? requests.count : 0, repeating: AbortTimes.withoutSlot)
         var order: TimeOrder?

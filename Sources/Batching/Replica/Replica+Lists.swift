@@ -15,13 +15,11 @@ extension Replica where Memory: ~Copyable {
 
     @inline(never)
     private mutating func addSlots() throws(BatchingError) {
-        // As an iteration may: see `stopMask`.
-        let asks = stopMask != .max
-        try histories.reserve(slotCount &+ 1, asks: asks)
-        if keepsTokenRuns { try tokenRuns.reserve(histories.capacity, asks: asks) }
+        try histories.reserve(slotCount &+ 1)
+        if keepsTokenRuns { try tokenRuns.reserve(histories.capacity) }
         try memory.reserve(slots: histories.capacity)
         if isAttributed { try observer.ledger.reserve(slots: histories.capacity) }
-        try members.reserve(slotCount &+ 1, asks: asks)
+        try members.reserve(slotCount &+ 1)
     }
 
     @inline(__always)

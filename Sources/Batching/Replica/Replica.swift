@@ -100,17 +100,17 @@ struct Replica<Memory: BlockMemory & ~Copyable, Observation: ObservationChoice>:
         observer: consuming RunObserver, isLive: Bool = false
     ) throws(BatchingError) {
         let waiting = try WaitingQueue(requests, order: queueOrder, key: queueKey)
-        let members = try GrowableBuffer(capacity: 64, repeating: Member())
-        let histories = try GrowableBuffer(capacity: 64, repeating: MemberHistory())
+        let members = try GrowableBuffer<Member>(capacity: 64)
+        let histories = try GrowableBuffer<MemberHistory>(capacity: 64)
         let dueLists = try DueLists(longestDelay: survey.longestOutput)
-        let finishing = try GrowableBuffer<Int32>(capacity: 0, repeating: 0)
-        let firstTokens = try GrowableBuffer<UInt32>(capacity: 0, repeating: 0)
-        let victims = try GrowableBuffer<UInt32>(capacity: 0, repeating: 0)
-        let absentEnds = try GrowableBuffer<UInt32>(capacity: 0, repeating: 0)
+        let finishing = try GrowableBuffer<Int32>(capacity: 0)
+        let firstTokens = try GrowableBuffer<UInt32>(capacity: 0)
+        let victims = try GrowableBuffer<UInt32>(capacity: 0)
+        let absentEnds = try GrowableBuffer<UInt32>(capacity: 0)
         try memory.reserve(slots: 64)
         let aborts = try AbortTimes(requests)
         let keepsTokenRuns = isLive || aborts.isUsed
-        let tokenRuns = try GrowableBuffer(capacity: keepsTokenRuns ? 64 : 0, repeating: TokenRun())
+        let tokenRuns = try GrowableBuffer<TokenRun>(capacity: keepsTokenRuns ? 64 : 0)
         self.aborts = aborts
         mayBeAbsent = keepsTokenRuns
         self.keepsTokenRuns = keepsTokenRuns

@@ -37,8 +37,8 @@ struct WaitingQueue: ~Copyable {
     private(set) var count = 0
 
     init(_ requests: RequestColumns, order: QueueOrder, key: QueueKey?) throws(BatchingError) {
-        let heap = try GrowableBuffer(capacity: key == nil ? 0 : 64, repeating: Entry())
-        let places = try GrowableBuffer<UInt32>(capacity: 0, repeating: 0)
+        let heap = try GrowableBuffer<Entry>(capacity: key == nil ? 0 : 64)
+        let places = try GrowableBuffer<UInt32>(capacity: 0)
         self.heap = heap
         self.places = places
         keepsPlaces = requests.abortTime != nil

@@ -115,6 +115,13 @@ struct IdIndex: ~Copyable {
         for number in 0..<count where isUsed(number) { _ = put(number, ids) }
     }
 
+    /// Removes all ids.
+    /// - Complexity: O(the most there were).
+    mutating func removeAll() { places.elements.update(repeating: 0, count: mask &+ 1) }
+
+    /// Whether that is more work than to remove so many one by one.
+    func isSparse(with count: Int) -> Bool { mask / 8 > count }
+
     /// Makes room for so many ids.
     mutating func reserve(_ count: Int, _ ids: (Int) -> Int64) throws(BatchingError) {
         if 2 * count <= mask { return }

@@ -21,12 +21,12 @@ enum RawMemory {
         return memory
     }
 
-    /// - Parameter asks: whether it may be stopped on the way: see `Work`.
+    /// It may be stopped on the way: see `Work`.
     @inline(never)
     static func copy(
-        _ source: UnsafeRawPointer, to destination: UnsafeMutableRawPointer, count: Int, stride: Int, asks: Bool
+        _ source: UnsafeRawPointer, to destination: UnsafeMutableRawPointer, count: Int, stride: Int
     ) throws(BatchingError) {
-        if !asks || count <= Work.piece {
+        if count <= Work.piece {
             memcpy(destination, source, count &* stride)
             return
         }
@@ -36,16 +36,13 @@ enum RawMemory {
         }
     }
 
-    /// Sets each element to one value.
-    /// - Parameters:
-    ///   - size: bytes of the value; no more than `stride`.
-    ///   - asks: whether it may be stopped on the way: see `Work`.
+    /// Sets each element to one value. It may be stopped on the way: see `Work`.
+    /// - Parameter size: bytes of the value; no more than `stride`.
     @inline(never)
     static func fill(
-        _ destination: UnsafeMutableRawPointer, with value: UnsafeRawPointer, size: Int, count: Int, stride: Int,
-        asks: Bool
+        _ destination: UnsafeMutableRawPointer, with value: UnsafeRawPointer, size: Int, count: Int, stride: Int
     ) throws(BatchingError) {
-        if !asks || count <= Work.piece {
+        if count <= Work.piece {
             return fill(destination, value, size, bytes: count &* stride, stride)
         }
         try Work.inPieces(of: count) { piece in

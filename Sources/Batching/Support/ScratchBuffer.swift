@@ -32,7 +32,7 @@ struct ScratchBuffer<Element: BitwiseCopyable>: ~Copyable {
     }
 
     /// Where nothing is: no memory is taken for no elements.
-    private static var nothing: UnsafeMutablePointer<Element> {
+    static var nothing: UnsafeMutablePointer<Element> {
         UnsafeMutablePointer(bitPattern: 64).unsafelyUnwrapped
     }
 

@@ -154,7 +154,7 @@ extension Workload {
         private var count = 0
 
         init() throws(BatchingError) {
-            heap = try GrowableBuffer(capacity: 64, repeating: Turn())
+            heap = try GrowableBuffer<Turn>(capacity: 64)
         }
 
         fileprivate var first: Turn? { count > 0 ? heap.elements[0] : nil }
