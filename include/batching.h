@@ -170,7 +170,7 @@ typedef struct batching_requests {
 
 batching_status batching_requests_init(batching_requests *requests, uint32_t struct_size);
 
-/** What a simulator tells of each request, in the order of the requests. The struct itself is only read. */
+/** What a simulator writes of each request, in the order of the requests. The struct itself is only read. */
 typedef struct batching_results {
     uint32_t struct_size;      /**< sizeof(batching_results) of the caller; set by the _init function. */
     uint32_t reserved;         /**< Must be 0. */
@@ -191,7 +191,7 @@ typedef struct batching_results {
 
 batching_status batching_results_init(batching_results *results, uint32_t struct_size);
 
-/** What a simulator tells of the whole run. */
+/** What a simulator writes of the whole run. */
 typedef struct batching_summary {
     uint32_t struct_size; /**< sizeof(batching_summary) of the caller; set by the _init function. */
     uint32_t reserved;    /**< Must be 0. */
@@ -922,7 +922,7 @@ batching_status batching_load_calculate(const batching_recorded *recorded, const
  * Prefix caching (vllm, custom)
  *
  *   A full KV block is found again by its content, that is by all tokens from the start of the request to the end of
- *   the block. A request tells its content by hash ids, one for each hash_block_size tokens, chained: two requests have
+ *   the block. Hash ids say what is in a request, one for each hash_block_size tokens, chained: two requests have
  *   the same id at the same place only if all their tokens up to the end of that place are the same (hash_ids in
  *   Mooncake's traces). Where an id stands for several KV blocks, they are shared with it; where a KV block has several
  *   ids, its last one names it, since they are chained. A last id may stand for fewer tokens; ids beyond the request's
@@ -1018,7 +1018,7 @@ typedef struct batching_progress {
     int64_t count;        /**< Requests in all; of a live engine, those submitted so far. */
 } batching_progress;
 
-/** A run that may end near BATCHING_TIME_MAX is tried first without outputs, and so tells its progress twice. */
+/** A run that may end near BATCHING_TIME_MAX is tried first without outputs, and so reports its progress twice. */
 typedef int32_t (*batching_progress_callback)(const batching_progress *progress, void *user_data);
 
 /* What stands in the sections that follow: see "Engine: logs", "Engine: attribution" and "Engine: your policy". */
@@ -1103,7 +1103,7 @@ typedef struct batching_engine_config {
 
     /* What else is wanted of a live engine: see there. For batching_simulate it changes nothing. */
 
-    int32_t keep_attribution; /**< 1: the event that ends a request tells the parts of its time. */
+    int32_t keep_attribution; /**< 1: the event that ends a request has the parts of its time. */
     uint32_t reserved_2;      /**< Must be 0. */
 } batching_engine_config;
 
@@ -1185,7 +1185,7 @@ batching_status batching_simulate(const batching_engine_config *config, const ba
  * capacity are counted, but not kept. A callback is called whenever all capacity rows are filled, and once at the end
  * for the rest; so a log of any length passes through columns of any size.
  *
- * A live engine tells the same with batching_live_engine_advance_logged, call by call.
+ * A live engine writes the same with batching_live_engine_advance_logged, call by call.
  * ================================================================================================================ */
 
 /** The first row_count rows of a log are filled; when it returns, the log is empty again. */
@@ -1289,7 +1289,7 @@ batching_status batching_decision_log_init(batching_decision_log *decision_log, 
  * iteration that has both prefill and decodes, for what it would take without prefill. As doubles, parts below 104
  * days are exact to the nanosecond.
  *
- * A live engine that was made with config->keep_attribution tells the same parts with the event that ends a request:
+ * A live engine that was made with config->keep_attribution has the same parts with the event that ends a request:
  * see batching_live_engine_events. One that is aborted before it arrives has 0 in all parts. The parts so far of a
  * request in flight are told by a copy, in which it is aborted: see batching_live_engine_fork.
  * ================================================================================================================ */
@@ -1398,7 +1398,7 @@ batching_status batching_attribution_bands_calculate(const batching_attribution 
  * for each. A run of the same answers gives the same bytes, with logs or without.
  *
  * With enable_prefix_caching a waiting row that is admitted finds what the cache has of it: batching_policy_look_up
- * tells that. Those tokens are computed with its admission, so that it can be given from 1 to N less them. It shares
+ * says what. Those tokens are computed with its admission, so that it can be given from 1 to N less them. It shares
  * the KV blocks that it finds, and needs new ones for the rest. A block is free only if no request holds it: one that
  * is found no longer is, and one that a preempted row gives back is unless another row holds it, or finds it. All rows
  * of a decision find what is there when the callback is asked, before any block is taken. With policy vllm one also
@@ -1500,7 +1500,7 @@ typedef struct batching_policy_decision {
  * Live engine
  *
  * An engine that runs as its host's time goes by, as a twin of a real server: a router has one for each of its
- * replicas. Requests are submitted while it runs, are aborted, or get another length. It tells what has happened, and,
+ * replicas. Requests are submitted while it runs, are aborted, or get another length. It says what has happened, and,
  * for a request that was not sent yet, what would happen.
  *
  *     batching_live_engine_submit(engine, &requests, NULL);         as requests arrive
@@ -1508,7 +1508,7 @@ typedef struct batching_policy_decision {
  *     batching_live_engine_poll(engine, &events);                   which started, had a first token, finished
  *     batching_live_engine_estimate(engine, &requests, &results);   and if I sent this one?
  *
- * batching_live_engine_advance_logged tells, besides, each iteration and each decision: see "Engine: logs".
+ * batching_live_engine_advance_logged writes, besides, each iteration and each decision: see "Engine: logs".
  *
  * The clock begins at 0, and is where batching_live_engine_advance has moved it. All that happens before it has been
  * decided: an iteration that starts before the clock and ends after it is under way. What its end brings is told once
@@ -1622,7 +1622,7 @@ batching_status batching_live_engine_advance(batching_live_engine *engine, doubl
  * The rows of all calls, one call after the other, are those of batching_simulate with all requests, to the last bit,
  * also where a copy goes on, or an engine from bytes. Two things have no row. What happens in a call without the log
  * has none, nor may an iteration that is under way as the log begins. And what another call does at once has none: a
- * request that waits is aborted, or one gets the length that it has. Its event tells it.
+ * request that waits is aborted, or one gets the length that it has. Its event says so.
  *
  * No row is told twice. So a call that fails on its way has told what happened up to there: its rows are in the
  * columns, or with the callback, and count says how many they are. A call that fails for its arguments has written 0
@@ -1651,10 +1651,10 @@ typedef struct batching_live_engine_events {
                                _ABORTED or _REJECTED. */
     int32_t *tokens;      /**< [capacity] admitted, resumed: found in the prefix cache; rejected: its
                                BATCHING_REQUEST_... status; otherwise: tokens that it has generated. */
-    const batching_attribution *attribution; /**< Its columns, each at least as long, are written: of a row that tells
-                               that a request has finished or was aborted, the parts of its time, as batching_simulate
-                               writes them; NaN in any other row. NULL: not wanted, as it must be unless the engine was
-                               made with keep_attribution. */
+    const batching_attribution *attribution; /**< Its columns, each at least as long, are written: in the row of an
+                               event that a request has finished or was aborted, the parts of its time, as
+                               batching_simulate writes them; NaN in any other row. NULL: not wanted, as it must be
+                               unless the engine was made with keep_attribution. */
 } batching_live_engine_events;
 
 batching_status batching_live_engine_events_init(batching_live_engine_events *events, uint32_t struct_size);
@@ -1748,7 +1748,7 @@ batching_status batching_live_engine_estimate(batching_live_engine *engine, cons
                                               const batching_results *results);
 
 /**
- * Makes an independent copy, for a what-if. It has no events to tell yet. Its callbacks are the same.
+ * Makes an independent copy, for a what-if. It has no events yet. Its callbacks are the same.
  *
  *   copy  written: the new handle, for batching_live_engine_destroy. Must not be NULL.
  *

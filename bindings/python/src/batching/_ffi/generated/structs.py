@@ -31,7 +31,7 @@ class batching_requests(VersionedStructure):
 
 
 class batching_results(VersionedStructure):
-    """What a simulator tells of each request, in the order of the requests. The struct itself is only read."""
+    """What a simulator writes of each request, in the order of the requests. The struct itself is only read."""
 
     _fields_ = [
         ("struct_size", c_uint32),
@@ -49,7 +49,7 @@ class batching_results(VersionedStructure):
 
 
 class batching_summary(VersionedStructure):
-    """What a simulator tells of the whole run."""
+    """What a simulator writes of the whole run."""
 
     _fields_ = [
         ("struct_size", c_uint32),
