@@ -64,11 +64,8 @@ $(TESTS)/differential: $(TESTS)/Tests/differential/differential.o | $(LIBRARY)
 
 test-c: $(CMOCKA_TESTS) $(SOAK) $(HOSTILE_INPUTS) $(PROCESSES) $(FLOAT_MODES) $(FAILING_ALLOCATIONS) $(FUNCTIONS) \
         $(LIBRARY)
-	@for test in $(CMOCKA_TESTS) $(SOAK) $(HOSTILE_INPUTS) $(PROCESSES) $(FLOAT_MODES) \
-	    "$(FAILING_ALLOCATIONS) $(FUNCTIONS)"; do \
-	    $$test >$(TESTS)/c/log 2>&1 && tail -n 1 $(TESTS)/c/log | sed "s|^|$$test: |" || \
-	    { cat $(TESTS)/c/log; echo "$$test: failed"; exit 1; }; \
-	done
+	@Tests/checks/run_each.sh $(TEST_PROCESSES) '' $(SOAK) $(CMOCKA_TESTS) $(HOSTILE_INPUTS) $(PROCESSES) \
+	    $(FLOAT_MODES) '$(FAILING_ALLOCATIONS) $(FUNCTIONS)'
 
 # Hours of simulated traffic for each configuration of a live engine; `make test` has one.
 HOURS ?= 24
@@ -282,11 +279,10 @@ VALGRIND := valgrind --quiet --vex-iropt-register-updates=allregs-at-mem-access 
             --leak-check=full --show-leak-kinds=definite \
             --errors-for-leak-kinds=definite
 
+# The longest goes first.
 check-valgrind: $(CMOCKA_TESTS) $(SOAK) $(HOSTILE_INPUTS) $(LIBRARY)
-	@for test in $(CMOCKA_TESTS) "$(SOAK) 0.05" "$(HOSTILE_INPUTS) --no-fork"; do \
-	    $(VALGRIND) $$test >$(TESTS)/c/valgrind.log 2>&1 && echo "valgrind $$test: no errors" || \
-	    { cat $(TESTS)/c/valgrind.log; echo "valgrind $$test: failed"; exit 1; }; \
-	done
+	@Tests/checks/run_each.sh $(TEST_PROCESSES) '$(VALGRIND)' '$(HOSTILE_INPUTS) --no-fork' '$(SOAK) 0.05' \
+	    $(CMOCKA_TESTS)
 
 check-install: $(LIBRARY) $(STAMPS)/venv-run | $(STAMPS)/packages-test
 	Tests/checks/install.sh
