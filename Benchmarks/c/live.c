@@ -28,6 +28,7 @@ enum {
 };
 
 #define TARGET_ESTIMATE_MICROSECONDS 20.0
+#define TARGET_DRAIN_RATIO           1.1
 #define ARRIVAL_RATE                 20.0
 
 static batching_engine_config live_config(int caches) {
@@ -272,6 +273,64 @@ static void steady_print(int64_t count, int caches) {
     engine_requests_free(&requests);
 }
 
+/** A live engine that is given all requests at once, and advanced, or not, until none is left. */
+typedef struct drain_work {
+    const batching_engine_config *config;
+    const batching_requests *requests;
+    int advances;
+} drain_work;
+
+static batching_live_engine *drained_engine_make(const drain_work *work) {
+    batching_live_engine *engine = engine_make(work->config);
+    require_ok(batching_live_engine_submit(engine, work->requests, NULL), "batching_live_engine_submit");
+    if (work->advances) {
+        require_ok(batching_live_engine_advance(engine, INFINITY, 0), "batching_live_engine_advance");
+    }
+    return engine;
+}
+
+static void drain_run(void *context) {
+    require_ok(batching_live_engine_destroy(drained_engine_make(context)), "batching_live_engine_destroy");
+}
+
+static void drain_print(int64_t count, int caches) {
+    batching_requests requests;
+    fixed_requests_generate(&requests, count, ARRIVAL_RATE);
+    if (caches) {
+        distinct_hashes_add(&requests);
+    }
+    batching_engine_config config = server_config();
+    config.enable_prefix_caching = caches;
+    batching_results results;
+    results_allocate(&results, count);
+    engine_work at_once = engine_work_make(&config, &requests, &results);
+    drain_work drained = {&config, &requests, 1};
+    drain_work submitted = {&config, &requests, 0};
+    const measurement_pair whole =
+        measure_in_turn(engine_work_run, &at_once, drain_run, &drained, steady_repetitions, count);
+    const measurement_pair parts =
+        measure_in_turn(drain_run, &submitted, drain_run, &drained, steady_repetitions, count);
+
+    double *end_time = touched_memory((size_t)count * sizeof(double));
+    batching_live_engine *engine = drained_engine_make(&drained);
+    events_take(engine, end_time);
+    require_ok(batching_live_engine_destroy(engine), "batching_live_engine_destroy");
+    if (memcmp(end_time, results.end_time, (size_t)count * sizeof(double)) != 0) {
+        fprintf(stderr, "bench: WRONG: a live engine ends requests at other times than batching_simulate\n");
+        exit(1);
+    }
+    const double advance = parts.second.median - parts.first.median;
+    const double ratio = advance / whole.first.median;
+    printf("%-14s %10.1f /%7.1f %10.1f /%7.1f %10.1f /%7.1f %8.2f\n", caches ? "prefix caching" : "none",
+           parts.first.best, parts.first.median, parts.second.best - parts.first.best, advance, whole.first.best,
+           whole.first.median, ratio);
+    report_target(ratio <= TARGET_DRAIN_RATIO, "advanced to infinity%s: %.2f times batching_simulate, at most %.1f",
+                  caches ? ", prefix caching" : "", ratio, TARGET_DRAIN_RATIO);
+    free(end_time);
+    results_free(&results);
+    engine_requests_free(&requests);
+}
+
 /** A router: each request is submitted, the clock moved to its arrival, and the events taken; then, or not, it is asked
  *  what the next one would meet here. */
 typedef struct router_work {
@@ -363,6 +422,11 @@ void live_section(int64_t count) {
     printf("caching        submit, advance, poll  batching_simulate    ratio\n");
     steady_print(count / 10, 0);
     steady_print(count / 10, 1);
+    report_heading("Live engine, %s requests at once, advanced to infinity: nanoseconds a request, best / median of %d",
+                   grouped(count / 10), steady_repetitions);
+    printf("caching          create and submit             advance  batching_simulate    ratio\n");
+    drain_print(count / 10, 0);
+    drain_print(count / 10, 1);
     printf("\n");
     memory_print("live engine", live_config(0), 10 * count);
     batching_engine_config asynchronous = live_config(0);
