@@ -19,6 +19,7 @@ from batching import (
     LiveEngine,
     RequestColumns,
     RequestStatus,
+    simulate,
 )
 from live_driver import Drive, Told
 from oracle.cases import STEP, Case, SeededSource, a_case
@@ -468,6 +469,69 @@ def test_memory_is_that_of_those_in_flight() -> None:
     # A hundred thousand requests; a byte for each would show.
     assert resident_bytes() - before < 2**20
     assert engine.state.finished == 2_550 * 40
+
+
+@pytest.mark.parametrize("async_scheduling", [False, True])
+@pytest.mark.parametrize("enable_prefix_caching", [False, True])
+@pytest.mark.parametrize("queue_order", ["arrival", "priority"])
+def test_an_engine_that_has_been_emptied_goes_on(
+    async_scheduling: bool, enable_prefix_caching: bool, queue_order: Any
+) -> None:
+    """Rounds of requests, each submitted at once and advanced to its end, are one run: some of them are rejected, and
+    some preempted. In between the engine is forked, and saved and loaded."""
+    draw = np.random.default_rng(7)
+    settings: dict[str, Any] = {
+        "max_num_seqs": 16, "iteration_time": 0.01, "num_gpu_blocks": 60, "max_model_len": 240,
+        "async_scheduling": async_scheduling, "enable_prefix_caching": enable_prefix_caching,
+        "queue_order": queue_order,
+    }  # fmt: skip
+    engine = LiveEngine(**settings, attribution=True)
+    rounds, told = [], []
+    for number, count in enumerate([150, 200, 10, 90, 40, 120, 150, 300]):
+        offsets = np.zeros(count + 1, np.int64)
+        np.cumsum(draw.integers(0, 12, count), out=offsets[1:])
+        prompts = draw.integers(0, 260, count)
+        # The last are rejected, and stay in the order of arrival for a while.
+        prompts[-5:] = 250
+        requests = RequestColumns(
+            draw.integers(1, 80, count), prompts,
+            np.sort(engine.state.clock + draw.uniform(0, 3, count)), priority=draw.integers(0, 3, count),
+            hash_ids=number // 4 * 100 + draw.integers(0, 2, offsets[-1]), hash_offsets=offsets, hash_block_size=16,
+        )  # fmt: skip
+        engine.submit_columns(requests)
+        engine.advance()
+        rounds.append(requests)
+        told.append(engine.poll_columns())
+        assert (engine.state.waiting, engine.state.running) == (0, 0)
+        if number == 4:
+            engine = engine.fork()
+        if number == 6:
+            engine = LiveEngine.load(engine.save())
+
+    together = {
+        name: np.concatenate([getattr(requests, name) for requests in rounds])
+        for name in ("output_length", "prompt_length", "arrival_time", "priority", "hash_ids")
+    }
+    lengths = np.concatenate([np.diff(requests.hash_offsets) for requests in rounds])
+    expected = simulate(
+        RequestColumns(**together, hash_offsets=np.cumsum([0, *lengths]), hash_block_size=16), **settings,
+        attribution=True,
+    )  # fmt: skip
+    assert np.count_nonzero(expected.status == RequestStatus.REJECTED_MODEL_LENGTH) > 20
+    assert expected.preemptions.sum() > 20
+    for event, column in [(Event.FINISHED, expected.end_time), (Event.FIRST_TOKEN, expected.first_token_time)]:
+        times = np.full(len(expected.status), np.nan)
+        for events in told:
+            rows = events.event == event
+            times[events.request[rows]] = events.time[rows]
+        np.testing.assert_array_equal(times, column)
+    for part in ("prefill", "decode", "waiting_for_slot", "waiting_for_memory", "preempted"):
+        times = np.full(len(expected.status), np.nan)
+        for events in told:
+            rows = events.event == Event.FINISHED
+            times[events.request[rows]] = getattr(events.attribution, part)[rows]
+        served = expected.status == RequestStatus.FINISHED
+        np.testing.assert_array_equal(times[served], getattr(expected.attribution, part)[served])
 
 
 def resident_bytes() -> int:
