@@ -486,21 +486,24 @@ def test_an_engine_that_has_been_emptied_goes_on(
         "queue_order": queue_order,
     }  # fmt: skip
     engine = LiveEngine(**settings, attribution=True)
-    rounds, told = [], []
+    rounds: list[dict[str, Any]] = []
+    told = []
     for number, count in enumerate([150, 200, 10, 90, 40, 120, 150, 300]):
         offsets = np.zeros(count + 1, np.int64)
         np.cumsum(draw.integers(0, 12, count), out=offsets[1:])
         prompts = draw.integers(0, 260, count)
         # The last are rejected, and stay in the order of arrival for a while.
         prompts[-5:] = 250
-        requests = RequestColumns(
-            draw.integers(1, 80, count), prompts,
-            np.sort(engine.state.clock + draw.uniform(0, 3, count)), priority=draw.integers(0, 3, count),
-            hash_ids=number // 4 * 100 + draw.integers(0, 2, offsets[-1]), hash_offsets=offsets, hash_block_size=16,
-        )  # fmt: skip
-        engine.submit_columns(requests)
+        columns = {
+            "output_length": draw.integers(1, 80, count),
+            "prompt_length": prompts,
+            "arrival_time": np.sort(engine.state.clock + draw.uniform(0, 3, count)),
+            "priority": draw.integers(0, 3, count),
+            "hash_ids": number // 4 * 100 + draw.integers(0, 2, offsets[-1]),
+        }
+        engine.submit_columns(RequestColumns(**columns, hash_offsets=offsets, hash_block_size=16))
         engine.advance()
-        rounds.append(requests)
+        rounds.append({**columns, "hashes": np.diff(offsets)})
         told.append(engine.poll_columns())
         assert (engine.state.waiting, engine.state.running) == (0, 0)
         if number == 4:
@@ -508,15 +511,11 @@ def test_an_engine_that_has_been_emptied_goes_on(
         if number == 6:
             engine = LiveEngine.load(engine.save())
 
-    together = {
-        name: np.concatenate([getattr(requests, name) for requests in rounds])
-        for name in ("output_length", "prompt_length", "arrival_time", "priority", "hash_ids")
-    }
-    lengths = np.concatenate([np.diff(requests.hash_offsets) for requests in rounds])
+    together: dict[str, Any] = {name: np.concatenate([columns[name] for columns in rounds]) for name in rounds[0]}
+    offsets = np.cumsum([0, *together.pop("hashes")])
     expected = simulate(
-        RequestColumns(**together, hash_offsets=np.cumsum([0, *lengths]), hash_block_size=16), **settings,
-        attribution=True,
-    )  # fmt: skip
+        RequestColumns(**together, hash_offsets=offsets, hash_block_size=16), **settings, attribution=True
+    )
     assert np.count_nonzero(expected.status == RequestStatus.REJECTED_MODEL_LENGTH) > 20
     assert expected.preemptions.sum() > 20
     for event, column in [(Event.FINISHED, expected.end_time), (Event.FIRST_TOKEN, expected.first_token_time)]:
