@@ -9,6 +9,9 @@ NATIVE_CFLAGS := -std=c11 -D_GNU_SOURCE -O1 -g $(NATIVE_WARNINGS) $(NATIVE_INCLU
 NATIVE_CXXFLAGS := -O1 -g $(NATIVE_WARNINGS) -Wshadow -Wconversion $(NATIVE_INCLUDES) -MMD -MP
 NATIVE_LIBS := -L$(dir $(LIBRARY)) -lbatching -Wl,-rpath,$(abspath $(dir $(LIBRARY)))
 
+# Makes programs, which depend on nothing but the library, so many at once. It is there by then.
+compile = @$(MAKE) --no-print-directory --jobs $(TEST_PROCESSES) --assume-old $(LIBRARY) COMPILES=1
+
 .PHONY: test-c test-complexity soak test-cpp test-examples-native test-fuzz fuzz check-header check-layout check-exports check-library \
         check-format-c check-traps check-valgrind check-install
 
@@ -62,8 +65,8 @@ $(HOSTILE_INPUTS): $(addprefix $(TESTS)/Tests/c/,hostile_inputs.o hostile_engine
 $(TESTS)/differential: $(TESTS)/Tests/differential/differential.o | $(LIBRARY)
 	$(CC) $^ -o $@ $(NATIVE_LIBS)
 
-test-c: $(CMOCKA_TESTS) $(SOAK) $(HOSTILE_INPUTS) $(PROCESSES) $(FLOAT_MODES) $(FAILING_ALLOCATIONS) $(FUNCTIONS) \
-        $(LIBRARY)
+test-c: $(FUNCTIONS) $(LIBRARY)
+	$(compile) $(CMOCKA_TESTS) $(SOAK) $(HOSTILE_INPUTS) $(PROCESSES) $(FLOAT_MODES) $(FAILING_ALLOCATIONS)
 	@Tests/checks/run_each.sh $(TEST_PROCESSES) '' $(SOAK) $(CMOCKA_TESTS) $(HOSTILE_INPUTS) $(PROCESSES) \
 	    $(FLOAT_MODES) '$(FAILING_ALLOCATIONS) $(FUNCTIONS)'
 
@@ -83,7 +86,8 @@ $(TESTS)/cpp17/tests: $(DOCTEST_SOURCES:%.cpp=$(TESTS)/cpp17/%.o) | $(LIBRARY)
 $(TESTS)/cpp20/tests: $(DOCTEST_SOURCES:%.cpp=$(TESTS)/cpp20/%.o) | $(LIBRARY)
 	$(CXX) $^ -o $@ $(NATIVE_LIBS)
 
-test-cpp: $(TESTS)/cpp17/tests $(TESTS)/cpp20/tests $(LIBRARY)
+test-cpp: $(LIBRARY) | $(STAMPS)/packages-test
+	$(compile) $(TESTS)/cpp17/tests $(TESTS)/cpp20/tests
 	$(TESTS)/cpp17/tests
 	$(TESTS)/cpp20/tests
 
@@ -143,7 +147,8 @@ $(TESTS)/examples/c/embed_python.o: examples/c/embed_python.c | $(STAMPS)/packag
 $(TESTS)/examples/embed_python: $(TESTS)/examples/c/embed_python.o | $(LIBRARY)
 	$(CC) $^ -o $@ $(NATIVE_LIBS) $$(pkg-config --libs python3-embed)
 
-test-examples-native: $(EXAMPLES) $(LIBRARY) $(STAMPS)/venv-run
+test-examples-native: $(LIBRARY) $(STAMPS)/venv-run | $(STAMPS)/packages-test
+	$(compile) $(EXAMPLES)
 	examples/compare_output.sh examples/c/quickstart.expected $(TESTS)/examples/quickstart
 	examples/compare_output.sh examples/cpp/compare.expected $(TESTS)/examples/compare
 	examples/compare_output.sh examples/c/engine.expected $(TESTS)/examples/engine_c
@@ -280,7 +285,8 @@ VALGRIND := valgrind --quiet --vex-iropt-register-updates=allregs-at-mem-access 
             --errors-for-leak-kinds=definite
 
 # The longest goes first.
-check-valgrind: $(CMOCKA_TESTS) $(SOAK) $(HOSTILE_INPUTS) $(LIBRARY)
+check-valgrind: $(LIBRARY) | $(STAMPS)/packages-test
+	$(compile) $(CMOCKA_TESTS) $(SOAK) $(HOSTILE_INPUTS)
 	@Tests/checks/run_each.sh $(TEST_PROCESSES) '$(VALGRIND)' '$(HOSTILE_INPUTS) --no-fork' '$(SOAK) 0.05' \
 	    $(CMOCKA_TESTS)
 
