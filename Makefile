@@ -20,8 +20,11 @@ SWIFT_SOURCES := $(shell find Sources include Package.swift -type f)
 SWIFT_FORMATTED := Package.swift Sources Tests/BatchingTests Tests/ABITests Tests/differential/swift examples/swift \
                    bindings/python/tests/other_runtime.swift
 
-# Two builds at once would share a folder, and a test that is timed out is no test.
+# Two builds at once would share a folder, and a test that is timed out is no test. Programs in C and C++ are compiled so
+# many at once: `compile` in Tests/native.mk.
+ifndef COMPILES
 .NOTPARALLEL:
+endif
 
 .PHONY: help run build test check conformance bench clean setup-run setup-test \
         generate check-generated check-readiness check-format-swift check-python check-arrows-python check-arrows-swift \
