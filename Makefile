@@ -131,7 +131,7 @@ run: build
 # The tests are those of Swift Testing; the runner of XCTest would have none, and leaks what the sanitizers then report.
 SWIFT_TEST := $(SWIFT) test --quiet --disable-xctest --scratch-path
 
-test: setup-test $(LIBRARY) check test-conformance test-swift test-c test-cpp test-complexity test-python \
+test: setup-test programs check test-conformance test-swift test-c test-cpp test-complexity test-python \
       test-examples test-differential test-fuzz test-wheel
 	@echo 'make test: everything passed'
 

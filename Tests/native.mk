@@ -9,11 +9,12 @@ NATIVE_CFLAGS := -std=c11 -D_GNU_SOURCE -O1 -g $(NATIVE_WARNINGS) $(NATIVE_INCLU
 NATIVE_CXXFLAGS := -O1 -g $(NATIVE_WARNINGS) -Wshadow -Wconversion $(NATIVE_INCLUDES) -MMD -MP
 NATIVE_LIBS := -L$(dir $(LIBRARY)) -lbatching -Wl,-rpath,$(abspath $(dir $(LIBRARY)))
 
-# Makes programs, which depend on nothing but the library, so many at once. It is there by then.
-compile = @$(MAKE) --no-print-directory --jobs $(TEST_PROCESSES) --assume-old $(LIBRARY) COMPILES=1
+# Makes programs, so many at once; and those that depend on nothing but the library, which is there by then.
+compile-all = @$(MAKE) --no-print-directory --jobs $(TEST_PROCESSES) COMPILES=1
+compile = $(compile-all) --assume-old $(LIBRARY)
 
-.PHONY: test-c test-complexity soak test-cpp test-examples-native test-fuzz fuzz check-header check-layout check-exports check-library \
-        check-format-c check-traps check-valgrind check-install
+.PHONY: programs test-c test-complexity soak test-cpp test-examples-native test-fuzz fuzz check-header check-layout \
+        check-exports check-library check-format-c check-traps check-valgrind check-install
 
 # A program needs the library to be there, and loads whatever version of it is there: no need to link it again.
 $(TESTS)/%.o: %.c | $(STAMPS)/packages-test
@@ -27,6 +28,10 @@ $(TESTS)/cpp17/%.o: %.cpp | $(STAMPS)/packages-test
 $(TESTS)/cpp20/%.o: %.cpp | $(STAMPS)/packages-test
 	@mkdir -p $(@D)
 	$(CXX) -std=c++20 $(NATIVE_CXXFLAGS) -c $< -o $@
+
+# What takes one core a long time to compile, side by side: the library, once more for the fuzzer, and C++.
+programs: setup-test
+	$(compile-all) $(LIBRARY) $(FUZZ)/fuzz_functions $(TESTS)/cpp17/tests $(TESTS)/cpp20/tests
 
 # --- C ----------------------------------------------------------------------------------------------------------------
 
