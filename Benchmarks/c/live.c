@@ -247,30 +247,51 @@ static void steady_run(void *context) {
     require_ok(batching_live_engine_destroy(engine), "batching_live_engine_destroy");
 }
 
-static void steady_print(int64_t count, int caches) {
+/** The requests of a section, and what batching_simulate makes of them: what a live engine is compared with. */
+typedef struct compared_run {
     batching_requests requests;
-    fixed_requests_generate(&requests, count, ARRIVAL_RATE);
-    if (caches) {
-        distinct_hashes_add(&requests);
-    }
-    batching_engine_config config = server_config();
-    config.enable_prefix_caching = caches;
+    batching_engine_config config;
     batching_results results;
-    results_allocate(&results, count);
-    engine_work at_once = engine_work_make(&config, &requests, &results);
-    steady_work live = {&config, &requests, touched_memory((size_t)count * sizeof(double))};
-    const measurement_pair measured =
-        measure_in_turn(engine_work_run, &at_once, steady_run, &live, steady_repetitions, count);
-    if (memcmp(live.end_time, results.end_time, (size_t)count * sizeof(double)) != 0) {
+    engine_work at_once;
+} compared_run;
+
+/** Sets one up, where it stays: it points into itself. */
+static void compared_run_set(compared_run *run, int64_t count, int caches) {
+    fixed_requests_generate(&run->requests, count, ARRIVAL_RATE);
+    if (caches) {
+        distinct_hashes_add(&run->requests);
+    }
+    run->config = server_config();
+    run->config.enable_prefix_caching = caches;
+    results_allocate(&run->results, count);
+    run->at_once = engine_work_make(&run->config, &run->requests, &run->results);
+}
+
+static void compared_run_free(compared_run *run) {
+    results_free(&run->results);
+    engine_requests_free(&run->requests);
+}
+
+/** Requires that batching_simulate, which has run, ended the requests at these times. */
+static void ends_require(const compared_run *run, const double *end_time) {
+    if (memcmp(end_time, run->results.end_time, (size_t)run->requests.count * sizeof(double)) != 0) {
         fprintf(stderr, "bench: WRONG: a live engine ends requests at other times than batching_simulate\n");
         exit(1);
     }
+}
+
+static void steady_print(int64_t count, int caches) {
+    compared_run run;
+    compared_run_set(&run, count, caches);
+    steady_work live = {&run.config, &run.requests, touched_memory((size_t)count * sizeof(double))};
+    const measurement_pair measured =
+        measure_in_turn(engine_work_run, &run.at_once, steady_run, &live, steady_repetitions, count);
+    ends_require(&run, live.end_time);
     printf("%-14s %10.1f /%7.1f %10.1f /%7.1f %8.2f\n", caches ? "prefix caching" : "none", measured.second.best,
            measured.second.median, measured.first.best, measured.first.median,
            measured.second.median / measured.first.median);
     free(live.end_time);
-    results_free(&results);
-    engine_requests_free(&requests);
+    compared_run_free(&run);
 }
 
 /** A live engine that is given all requests at once, and advanced, or not, until none is left. */
@@ -294,41 +315,27 @@ static void drain_run(void *context) {
 }
 
 static void drain_print(int64_t count, int caches) {
-    batching_requests requests;
-    fixed_requests_generate(&requests, count, ARRIVAL_RATE);
-    if (caches) {
-        distinct_hashes_add(&requests);
-    }
-    batching_engine_config config = server_config();
-    config.enable_prefix_caching = caches;
-    batching_results results;
-    results_allocate(&results, count);
-    engine_work at_once = engine_work_make(&config, &requests, &results);
-    drain_work drained = {&config, &requests, 1};
-    drain_work submitted = {&config, &requests, 0};
+    compared_run run;
+    compared_run_set(&run, count, caches);
+    drain_work drained = {&run.config, &run.requests, 1};
+    drain_work submitted = {&run.config, &run.requests, 0};
     const measurement_pair whole =
-        measure_in_turn(engine_work_run, &at_once, drain_run, &drained, steady_repetitions, count);
-    const measurement_pair parts =
-        measure_in_turn(drain_run, &submitted, drain_run, &drained, steady_repetitions, count);
+        measure_in_turn(engine_work_run, &run.at_once, drain_run, &drained, steady_repetitions, count);
+    const measurement submit = measure(drain_run, &submitted, steady_repetitions, count);
 
     double *end_time = touched_memory((size_t)count * sizeof(double));
     batching_live_engine *engine = drained_engine_make(&drained);
     events_take(engine, end_time);
     require_ok(batching_live_engine_destroy(engine), "batching_live_engine_destroy");
-    if (memcmp(end_time, results.end_time, (size_t)count * sizeof(double)) != 0) {
-        fprintf(stderr, "bench: WRONG: a live engine ends requests at other times than batching_simulate\n");
-        exit(1);
-    }
-    const double advance = parts.second.median - parts.first.median;
+    ends_require(&run, end_time);
+    const double advance = whole.second.median - submit.median;
     const double ratio = advance / whole.first.median;
-    printf("%-14s %10.1f /%7.1f %10.1f /%7.1f %10.1f /%7.1f %8.2f\n", caches ? "prefix caching" : "none",
-           parts.first.best, parts.first.median, parts.second.best - parts.first.best, advance, whole.first.best,
-           whole.first.median, ratio);
+    printf("%-14s %10.1f /%7.1f %10.1f /%7.1f %10.1f /%7.1f %8.2f\n", caches ? "prefix caching" : "none", submit.best,
+           submit.median, whole.second.best - submit.best, advance, whole.first.best, whole.first.median, ratio);
     report_target(ratio <= TARGET_DRAIN_RATIO, "advanced to infinity%s: %.2f times batching_simulate, at most %.1f",
                   caches ? ", prefix caching" : "", ratio, TARGET_DRAIN_RATIO);
     free(end_time);
-    results_free(&results);
-    engine_requests_free(&requests);
+    compared_run_free(&run);
 }
 
 /** A router: each request is submitted, the clock moved to its arrival, and the events taken; then, or not, it is asked
