@@ -71,7 +71,8 @@ extension EngineRun where Memory: ~Copyable {
         }
     }
 
-    /// The policy would rather wait than schedule a batch. None begins before the one in flight is over: it is asked again then.
+    /// The policy would rather wait than schedule a batch. None begins before the one in flight is over: it is asked again
+    /// then.
     private mutating func awaitFlight() {
         if replica.isAttributed { replica.observer.ledger.isShortOfMemory = false }
         flight.isAwaited = true

@@ -97,9 +97,10 @@ struct AttributionLedger: ~Copyable {
     private var memoryTimeAtEnd = Nanoseconds.zero
     /// Whether they cannot be now.
     var isShortOfMemory = false
-    /// What was counted last, and before that: with asynchronous scheduling two iterations may be counted that are not over
-    /// yet. Only for an engine that runs on, which requests leave at any time.
+    /// Whether what was counted last is kept: only for an engine that runs on, which requests leave at any time.
     private let keepsStretches: Bool
+    /// What was counted last, and before that: with asynchronous scheduling two iterations may be counted that are not over
+    /// yet.
     var last = CountedStretch()
     var secondToLast = CountedStretch()
 
