@@ -36,7 +36,7 @@ programs: setup-test
 # --- C ----------------------------------------------------------------------------------------------------------------
 
 CMOCKA_TESTS := $(addprefix $(TESTS)/c/,textbook structs columns errors interrupt simulators capacity workload serving_metrics \
-                load engine engine_ends engine_logs engine_callbacks engine_errors engine_policy engine_textbook \
+                load clients engine engine_ends engine_logs engine_callbacks engine_errors engine_policy engine_textbook \
                 attribution accumulator live_engine live_policy live_order live_slices live_logs live_bytes accumulator_limits)
 SOAK := $(TESTS)/c/soak
 HOSTILE_INPUTS := $(TESTS)/c/hostile_inputs
@@ -112,7 +112,7 @@ test-complexity: $(COMPLEXITY)/complexity $(LIBRARY)
 
 # --- Examples ---------------------------------------------------------------------------------------------------------
 
-EXAMPLES := $(addprefix $(TESTS)/examples/,quickstart compare engine_c engine_cpp policy_c policy_cpp gateway router \
+EXAMPLES := $(addprefix $(TESTS)/examples/,quickstart compare engine_c engine_cpp policy_c policy_cpp gateway router closed_loop \
             embed_python)
 
 $(TESTS)/examples/quickstart: $(TESTS)/examples/c/quickstart.o | $(LIBRARY)
@@ -139,8 +139,8 @@ $(TESTS)/examples/policy_cpp: $(TESTS)/cpp17/examples/cpp/policy.o | $(LIBRARY)
 $(TESTS)/examples/gateway: $(TESTS)/examples/c/gateway.o | $(LIBRARY)
 	$(CC) $^ -o $@ $(NATIVE_LIBS)
 
-$(TESTS)/examples/router: $(TESTS)/examples/c/router.o | $(LIBRARY)
-	$(CC) $^ -o $@ $(NATIVE_LIBS)
+$(TESTS)/examples/router $(TESTS)/examples/closed_loop: $(TESTS)/examples/%: $(TESTS)/examples/c/%.o | $(LIBRARY)
+	$(CC) $^ -o $@ $(NATIVE_LIBS) -lm
 
 # Python's own header is not pedantic, and POSIX lets a function be an object pointer, which -pedantic does not.
 $(TESTS)/examples/c/embed_python.o: NATIVE_CFLAGS := $(filter-out -pedantic,$(NATIVE_CFLAGS))
@@ -162,6 +162,7 @@ test-examples-native: $(LIBRARY) $(STAMPS)/venv-run | $(STAMPS)/packages-test
 	examples/compare_output.sh examples/cpp/policy.expected $(TESTS)/examples/policy_cpp
 	examples/compare_output.sh examples/c/gateway.expected $(TESTS)/examples/gateway
 	examples/compare_output.sh examples/c/router.expected $(TESTS)/examples/router
+	examples/compare_output.sh examples/c/closed_loop.expected $(TESTS)/examples/closed_loop
 	VIRTUAL_ENV=$(abspath $(VENV)) BATCHING_LIBRARY=$(abspath $(LIBRARY)) \
 	    examples/compare_output.sh examples/c/embed_python.expected $(TESTS)/examples/embed_python
 

@@ -19,6 +19,7 @@
  *   Serving metrics      TTFT, TPOT, ITL, E2E, goodput, as the benchmark tools define them
  *   Load                 how busy a server was, as a function of time
  *   Engine               a modern scheduler: chunked prefill, paged KV cache, preemption, prefix caching
+ *   Engine: clients      closed loops: what is sent depends on what was answered
  *   Engine: logs         what the engine decided in each iteration
  *   Engine: attribution  where the time of each request goes
  *   Engine: your policy  a scheduler of your own, as a callback
@@ -144,6 +145,8 @@ const char *batching_last_error(void);
  * token for every running request. Requests are taken in order of arrival, ties in the given order.
  * ================================================================================================================ */
 
+struct batching_client;
+
 /** Requests to simulate. */
 typedef struct batching_requests {
     uint32_t struct_size;         /**< sizeof(batching_requests) of the caller; set by the _init function. */
@@ -166,6 +169,11 @@ typedef struct batching_requests {
                                       answers". NULL: output_length. */
     const double *abort_time;    /**< [count] seconds at which the client leaves, each not before its arrival_time; NaN:
                                       never. NULL: all NaN. */
+    const int64_t *session;      /**< [count] requests of one value are the turns of a conversation, in the given order:
+                                      see "Engine: clients". NULL: each request is its own. */
+    const double *delay; /**< [count] seconds from the end of the turn before to the arrival of this one, each at
+                                      least 0; of a first turn 0, unless there are clients. NULL: all 0.0. */
+    const struct batching_client *client; /**< How they are sent: see "Engine: clients". NULL: as they arrive. */
 } batching_requests;
 
 batching_status batching_requests_init(batching_requests *requests, uint32_t struct_size);
@@ -182,11 +190,14 @@ typedef struct batching_results {
     int64_t *completion_order; /**< [capacity] indices of the requests in order of completion; ties: of admission. -1
                                     at the end for those that do not complete. */
 
-    /* The rest is for engines. The textbook simulators write 0. */
+    /* The rest is for engines. The textbook simulators write 0, and the arrival times into the last two. */
 
     int32_t *preemptions;          /**< [capacity] how often the request was preempted. */
     int32_t *prefix_cached_tokens; /**< [capacity] tokens found in the prefix cache at its first admission. */
     int32_t *status;               /**< [capacity] what became of the request: BATCHING_REQUEST_... See "Engine". */
+    double *arrival_time; /**< [capacity] seconds at which the request arrived at its client: as given, but for later
+                               turns and with clients. NaN: it never did. */
+    double *sent_time;    /**< [capacity] seconds at which it was sent: see "Engine: clients". NaN: it never was. */
 } batching_results;
 
 batching_status batching_results_init(batching_results *results, uint32_t struct_size);
@@ -208,7 +219,7 @@ typedef struct batching_summary {
     uint32_t reserved_2;          /**< 0. */
     int64_t finished;             /**< Requests that have all their tokens. */
     int64_t rejected;             /**< Requests that were rejected on arrival. */
-    int64_t unfinished;           /**< Requests left at a limit, or stuck. */
+    int64_t unfinished;           /**< Requests left at a limit, or stuck, that were sent. */
     int64_t prefill_tokens;       /**< Tokens computed in prefills, recomputed ones included. */
     int64_t decode_tokens;        /**< Sequences decoded, summed over the iterations. */
     int64_t preemptions;          /**< How often a request was preempted. */
@@ -221,6 +232,7 @@ typedef struct batching_summary {
     int64_t prefix_cache_queries; /**< Tokens looked up in the prefix cache: N of each first admission. */
     int64_t prefix_cache_hits;    /**< Tokens found there. */
     int64_t aborted;              /**< Requests whose clients left before they had all their tokens. */
+    int64_t not_sent;             /**< Requests that were not sent: see "Engine: clients". */
 } batching_summary;
 
 batching_status batching_summary_init(batching_summary *summary, uint32_t struct_size);
@@ -454,8 +466,10 @@ batching_status batching_optimal_batch_size_calculate(double memory_budget, doub
  *
  *   sessions  The arrivals at arrival_rate are those of sessions. Each turn of a session is a request: its prompt is
  *             all of the turn before, prompt and output, and as many more tokens as are drawn. The prefix is that of
- *             the first turn. The generator does not know when the output of a turn is there: think_time counts from
- *             the turn's arrival.
+ *             the first turn. The generator does not know when the output of a turn is there. So either think times
+ *             count from the turn's arrival, and the requests are in order of arrival, sessions mixed. Or, with
+ *             sessions_closed, they are delays that the engine counts from the turn's end ("Engine: clients"): then the
+ *             turns of a session follow each other, and arrival_time is that of its first turn for all.
  * ================================================================================================================ */
 
 /**
@@ -513,7 +527,12 @@ typedef struct batching_workload {
 
     int32_t turns_min; /**< Turns of a session; at least 1. 0: 1. */
     int32_t turns_max; /**< Turns of a session, included; at least turns_min. 0: turns_min. */
-    double think_time; /**< Mean seconds from one turn's arrival to the next one's, exponential. 0: none. */
+    double think_time; /**< Mean seconds between turns: see sessions_closed. 0: none. */
+
+    int32_t think_times;     /**< BATCHING_THINK_TIMES_...: how think times are distributed. 0: exponential. */
+    int32_t sessions_closed; /**< 0: think times go from one turn's arrival to the next one's. 1: from a turn's end to
+                                  the next one's arrival: they are the delays of batching_workload_sessions_generate. */
+    double think_time_sigma; /**< lognormal: standard deviation of the think time's logarithm, in [0, 64]. */
 } batching_workload;
 
 batching_status batching_workload_init(batching_workload *workload, uint32_t struct_size);
@@ -579,6 +598,34 @@ batching_status batching_workload_hashes_generate(const batching_workload *workl
                                                   int64_t *hash_offsets, int64_t capacity, int64_t *hash_ids,
                                                   int64_t *needed);
 
+/**
+ * The sessions of the same requests, for batching_requests: which turns belong together, and, with sessions_closed, how
+ * long after the end of the turn before each arrives.
+ *
+ *   workload  what to generate. NULL: the initial values, of which every request is a session of one turn.
+ *   count     requests, in 0..BATCHING_COUNT_MAX. Elements in each column.
+ *   session   [count] 0, 1, 2, ... in order of the sessions' arrivals; written, or NULL.
+ *   delay     [count] seconds; 0 for first turns and without sessions_closed; written, or NULL.
+ *
+ * Errors, time and memory: those of batching_workload_generate.
+ */
+batching_status batching_workload_sessions_generate(const batching_workload *workload, int64_t count, int64_t *session,
+                                                    double *delay);
+
+/**
+ * A sample of requests, without replacement: which n of `count`.
+ *
+ *   seed     same seed, same sample.
+ *   count    requests to choose from, in 0..BATCHING_COUNT_MAX.
+ *   n        requests to choose, in 0..count.
+ *   indices  [n] written: indices in 0..count - 1, rising.
+ *
+ * Every set of n requests is equally likely (selection sampling: Knuth, The Art of Computer Programming 2, 3.4.2,
+ * algorithm S). Errors: BATCHING_ERROR_INVALID_ARGUMENT; BATCHING_ERROR_NULL_POINTER if indices is NULL and n is not 0.
+ * Time: O(count). Allocates nothing.
+ */
+batching_status batching_sample_generate(uint64_t seed, int64_t count, int64_t n, int64_t *indices);
+
 /* ================================================================================================================
  * Serving metrics
  *
@@ -604,8 +651,9 @@ batching_status batching_workload_hashes_generate(const batching_workload *workl
  *
  * A request that was sent and has no answer has failed, and meets no objective; that holds for a run cut short, too. Of
  * a simulated run take every request, with success 1 where its status is BATCHING_REQUEST_FINISHED and 0 elsewhere, but
- * leave out those that had not been sent: the status is BATCHING_REQUEST_UNFINISHED, and arrival_time after the end of
- * the run, which is its duration, or its time_limit where that is later and ended the run.
+ * leave out those that had not been sent: the status is BATCHING_REQUEST_NOT_SENT; or BATCHING_REQUEST_UNFINISHED, and
+ * arrival_time after the end of the run, which is its duration, or its time_limit where that is later and ended the run.
+ * Their arrival_time is the sent_time of the results, and client_arrival_time the arrival_time there.
  *
  * With slo_due_by, requests that were sent too late to be judged at that time do not count as judged or good: those
  * whose arrival plus the longer of the objectives on TTFT and E2E is after it. How they ended does not matter, since to
@@ -634,6 +682,8 @@ typedef struct batching_recorded {
                                          first included, never falling within a request. NULL: unknown. */
     const int64_t *token_offsets;   /**< [count + 1] from 0, never falling: request i has token_times[token_offsets[i]]
                                          to token_times[token_offsets[i + 1] - 1]. Required with token_times. */
+    const double *client_arrival_time; /**< [count] seconds, none after its arrival_time: when it arrived at its client,
+                                            which sent it later; NaN: unknown. NULL: all unknown. */
 } batching_recorded;
 
 batching_status batching_recorded_init(batching_recorded *recorded, uint32_t struct_size);
@@ -719,6 +769,8 @@ typedef struct batching_serving_metrics {
     batching_distribution *normalized_latency; /**< Seconds: (end - arrival) / output_length where that is above 0. */
     int64_t judged; /**< Requests held against the objectives: completed + failed, less what slo_due_by leaves out. 0
                          without objectives. */
+    batching_distribution *client_queue_time;          /**< Seconds: arrival - client arrival, where that is known. */
+    batching_distribution *e2e_including_client_queue; /**< Seconds: end - client arrival, where that is known. */
 } batching_serving_metrics;
 
 batching_status batching_serving_metrics_init(batching_serving_metrics *metrics, uint32_t struct_size);
@@ -970,6 +1022,12 @@ batching_status batching_load_calculate(const batching_recorded *recorded, const
 #define BATCHING_REQUEST_STUCK 110
 /** Its client left, at abort_time, before it had all its tokens: end_time says when that took effect. */
 #define BATCHING_REQUEST_ABORTED 120
+/**
+ * It was not sent: a turn before it failed, or the run ended before the engine looked at it. Its times are NaN, but for
+ * an arrival_time before the end of the run. Only where there are sessions, clients or a max_concurrency: see "Engine:
+ * clients".
+ */
+#define BATCHING_REQUEST_NOT_SENT 130
 /** Rejected on arrival: prompt_length is not below max_model_len. Its times are NaN. */
 #define BATCHING_REQUEST_REJECTED_MODEL_LENGTH 200
 /** Rejected on arrival: it needs more KV blocks than there are. Its times are NaN. */
@@ -977,7 +1035,7 @@ batching_status batching_load_calculate(const batching_recorded *recorded, const
 /** Rejected on arrival: chunked prefill is disabled and it is longer than max_num_batched_tokens. Its times are NaN. */
 #define BATCHING_REQUEST_REJECTED_TOKEN_BUDGET 220
 
-/** Why the run ended: every request has finished, was rejected or was aborted. */
+/** Why the run ended: every request has finished, was rejected or was aborted, or is one that will never be sent. */
 #define BATCHING_END_COMPLETED 0
 /** The next iteration would have started at or after time_limit. */
 #define BATCHING_END_TIME_LIMIT 100
@@ -1164,16 +1222,86 @@ batching_status batching_engine_config_init(batching_engine_config *config, uint
  * KV block that is taken, published or given back, and for each that a request finds in the cache whenever it becomes
  * the first of the waiting. A queue other than by arrival costs O(log(waiting)) a request, and again for each that is
  * logged in it; O(waiting) for one that is preempted with its last token on its way, as happens with async_scheduling.
- * None of this depends on what the hash ids are: an index in which they collide takes another hash.
+ * None of this depends on what the hash ids are: an index in which they collide takes another hash. In a closed loop a
+ * request costs O(log(n)) more, n being the open sessions, clients, and places that are free.
  *
  * Memory: about 100 bytes for each request that is running or preempted, and with prefix caching 48 for each KV block
  * that was ever in use, and 4 for each block of those running; 48 for each one waiting in a queue that is not by
  * arrival. Requests that are not given in order of arrival cost 24 bytes a request more, and a sort; so does
  * abort_time, and then 8 bytes a request until the end. include_queues costs 4 bytes a request once one has been
- * rejected or has left.
+ * rejected or has left. Sessions and clients cost 4 bytes a request, sessions 4 more, and 16 for each open session and
+ * client; while sessions are read whose values are not all in 0..count - 1, up to 16 for each session. Without the column
+ * sent_time a closed loop costs 8 bytes a request where attribution, policies other than vllm, continuous and orca, or a
+ * queue other than by arrival look at it.
  */
 batching_status batching_simulate(const batching_engine_config *config, const batching_requests *requests,
                                   const batching_results *results, batching_summary *summary);
+
+/* ================================================================================================================
+ * Engine: clients
+ *
+ * In an open loop requests are sent at their arrival times, whatever the engine does. Most benchmarks are closed loops,
+ * and so is the traffic of conversations and agents: what is sent depends on what was answered. batching_simulate does
+ * both. A request arrives at its client, which sends it, then or later. TTFT and E2E are taken from the time at which it
+ * is sent; the time between the two is the queue time of the client.
+ *
+ *   max_concurrency  At most so many requests are in flight: sent, and neither finished, rejected nor aborted. A request
+ *                    that arrives while that many are waits at the client, and is sent at the end of one of them.
+ *                    Requests without arrival times are sent as fast as that allows.
+ *   sessions         Rows with the same value in requests->session are the turns of one conversation, in that order. The
+ *                    first arrives at its arrival_time. Each later one arrives when the turn before has ended and its
+ *                    delay is over (the time to think, or that of a tool), but not before its own arrival_time. That
+ *                    must not be before the arrival_time of the turn before.
+ *   clients          So many users, each with one request in flight. A client takes the next session, or the next
+ *                    request that is its own, in order of arrival; when its last turn has ended, it takes the one after.
+ *                    Client k starts at ramp_up x k / clients, and its first request arrives then. The first turn of
+ *                    each later session arrives when the client has thought, for think_time and the turn's delay. None
+ *                    arrives before its arrival_time.
+ *
+ * Together: clients and sessions make requests arrive, max_concurrency holds them back.
+ *
+ * Order. Requests are sent in order of arrival at the client; those that arrive at one time in the given order. Those
+ * that are sent at one time come to the engine in the order in which they are sent. A request that is sent as an
+ * iteration ends joins the next one at the earliest, as any that arrives then.
+ *
+ * Ends. A request ends for its client when it finishes, when its abort takes effect, and, if it is rejected, when the
+ * engine looks at it: at the first iteration that begins after it was sent. A turn that was rejected or aborted has
+ * failed: it ends its session, of which no more is sent (BATCHING_REQUEST_NOT_SENT); with sessions_go_on the session goes
+ * on as if the turn had been answered. A request whose abort_time has come when it is sent leaves as soon as the engine
+ * looks at it.
+ *
+ * Other tools. `vllm bench serve` and SGLang's bench_serving hold requests back by an asyncio.Semaphore of
+ * max_concurrency, which is granted in order of arrival, and take TTFT and E2E from the time after it was granted, as
+ * here. docs/guide says how each tool's options are written here, and where they differ.
+ *
+ * A live engine is told of each request by its host, which decides when to send it: it refuses session, delay and client.
+ * Its host can send by the same rules: what then happens is what batching_simulate says (examples/c/closed_loop.c). Only
+ * of a rejection its event tells too late; batching_live_engine_estimate tells before.
+ * ================================================================================================================ */
+
+/** How requests are sent. 0 is the default given here; all 0: as they arrive. */
+typedef struct batching_client {
+    uint32_t struct_size;    /**< sizeof(batching_client) of the caller; set by the _init function. */
+    uint32_t reserved;       /**< Must be 0. */
+    int64_t max_concurrency; /**< The most requests in flight; at most BATCHING_COUNT_MAX. 0: no limit. */
+    int64_t clients;         /**< Users with one request in flight each; at most BATCHING_COUNT_MAX. 0: none, and
+                                  sessions begin at their arrival times. */
+    double ramp_up;          /**< clients: seconds over which they start, one after the other. 0: all start at 0.0. */
+    double think_time;       /**< clients: mean seconds from the end of one session to the start of the next. */
+    double think_time_sigma; /**< lognormal: standard deviation of the think time's logarithm, in [0, 64]. */
+    int32_t think_times;     /**< BATCHING_THINK_TIMES_...: how think times are distributed. 0: exponential. */
+    int32_t sessions_go_on;  /**< 1: a session goes on after a turn that failed. 0: it ends. */
+    uint64_t seed;           /**< Of the think times: same seed, same times. 0 is a seed like any other. */
+} batching_client;
+
+batching_status batching_client_init(batching_client *client, uint32_t struct_size);
+
+/** Exponentially distributed: memoryless. */
+#define BATCHING_THINK_TIMES_EXPONENTIAL 0
+/** All equal to their mean. */
+#define BATCHING_THINK_TIMES_CONSTANT 100
+/** mean x exp(sigma x standard normal - sigma^2 / 2): many short ones, few long ones. */
+#define BATCHING_THINK_TIMES_LOGNORMAL 200
 
 /* ================================================================================================================
  * Engine: logs
@@ -1266,6 +1394,8 @@ batching_status batching_decision_log_init(batching_decision_log *decision_log, 
  * iteration begins to run, or ends; with asynchronous scheduling, too, it is the running that counts, not the
  * scheduling.
  *
+ *   waiting_for_client   From its arrival to the time at which it is sent: see "Engine: clients". All that follows is
+ *       counted from there. 0 in an open loop.
  *   waiting_for_slot and waiting_for_memory   From its arrival to the beginning of the iteration that first admits it.
  *       Every request in the queue waits for memory from the beginning of an iteration whose scheduling preempted a
  *       request, or refused the first of the waiting for want of free KV blocks though slots and budget were there. It
@@ -1285,7 +1415,7 @@ batching_status batching_decision_log_init(batching_decision_log *decision_log, 
  *   held_in_batch   From its own last token to the end of its batch. 0 but for static and dynamic.
  *
  * A request that never ends is split up to the end of the run, summary.duration; one that arrives after that has 0 in
- * all parts, and one that was rejected NaN. A time callback is asked a second time, right after the first, for each
+ * all parts, and one that was rejected or not sent NaN. A time callback is asked a second time, right after the first, for each
  * iteration that has both prefill and decodes, for what it would take without prefill. As doubles, parts below 104
  * days are exact to the nanosecond.
  *
@@ -1310,6 +1440,7 @@ typedef struct batching_attribution {
     double *slowed_by_prefill; /**< [capacity] seconds that the prefill of others added to those. */
     double *preempted;         /**< [capacity] seconds from being preempted until it decoded again. */
     double *held_in_batch;     /**< [capacity] seconds after its last token, in a batch that was not done. */
+    double *waiting_for_client; /**< [capacity] seconds that it waited at its client. */
 } batching_attribution;
 
 batching_status batching_attribution_init(batching_attribution *attribution, uint32_t struct_size);
@@ -1333,6 +1464,7 @@ typedef struct batching_attribution_bands {
     double *slowed_by_prefill;  /**< [capacity] */
     double *preempted;          /**< [capacity] */
     double *held_in_batch;      /**< [capacity] */
+    double *waiting_for_client; /**< [capacity] */
 } batching_attribution_bands;
 
 batching_status batching_attribution_bands_init(batching_attribution_bands *bands, uint32_t struct_size);
@@ -1346,8 +1478,8 @@ batching_status batching_attribution_bands_init(batching_attribution_bands *band
  * requests above the edge at percentiles[i], and not above that at percentiles[i + 1]. So requests that took equally
  * long are in the same band, and with 0 and 100 at the ends every request is in just one.
  *
- *   attribution  as batching_simulate has filled it; all columns are required where count is above 0. Requests with a
- *                NaN are left out.
+ *   attribution  as batching_simulate has filled it; all columns are required where count is above 0, but for
+ *                waiting_for_client, of which NULL is all 0.0. Requests with a NaN are left out.
  *   count        requests, in 0..BATCHING_COUNT_MAX.
  *   status       [count] of the results: those that are not BATCHING_REQUEST_FINISHED are left out. NULL: none is.
  *   percentiles  [band_count + 1] rising, each in [0, 100]: 0, 50, 90, 99, 100 are four bands.

@@ -454,19 +454,20 @@ template <auto init> class output_columns : public initialized<init> {
 // clang-format off
 #define BATCHING_HPP_REQUESTS(column) \
     column(prompt_length) column(output_length) column(arrival_time) column(priority) column(tie_break) \
-    column(max_tokens) column(abort_time)
+    column(max_tokens) column(abort_time) column(session) column(delay)
 #define BATCHING_HPP_RESULTS(column) \
     column(start_time) column(first_token_time) column(end_time) column(tokens_generated) column(completion_order) \
-    column(preemptions) column(prefix_cached_tokens) column(status)
+    column(preemptions) column(prefix_cached_tokens) column(status) column(arrival_time) column(sent_time)
 #define BATCHING_HPP_COMPLETED(column) \
     column(arrival_time) column(start_time) column(first_token_time) column(end_time) column(tokens_generated)
 #define BATCHING_HPP_LATENCIES(column) \
     column(queue_time) column(processing_time) column(total_latency) column(time_to_first_token)
 #define BATCHING_HPP_RECORDED(column) \
     column(arrival_time) column(start_time) column(first_token_time) column(end_time) column(prompt_length) \
-    column(output_length) column(success)
+    column(output_length) column(success) column(client_arrival_time)
 #define BATCHING_HPP_SERVING_METRICS(column) \
-    column(ttft) column(tpot) column(itl) column(e2e) column(queue_time) column(normalized_latency)
+    column(ttft) column(tpot) column(itl) column(e2e) column(queue_time) column(normalized_latency) \
+    column(client_queue_time) column(e2e_including_client_queue)
 #define BATCHING_HPP_LOAD_CONFIG(column) \
     column(last_token_time)
 #define BATCHING_HPP_LOAD_TIMELINE(column) \
@@ -479,11 +480,11 @@ template <auto init> class output_columns : public initialized<init> {
     column(iteration) column(request) column(event) column(tokens)
 #define BATCHING_HPP_ATTRIBUTION(column) \
     column(waiting_for_slot) column(waiting_for_memory) column(prefill) column(decode) column(slowed_by_prefill) \
-    column(preempted) column(held_in_batch)
+    column(preempted) column(held_in_batch) column(waiting_for_client)
 #define BATCHING_HPP_ATTRIBUTION_BANDS(column) \
     column(count) column(shortest) column(longest) column(mean_total) column(waiting_for_slot) \
     column(waiting_for_memory) column(prefill) column(decode) column(slowed_by_prefill) column(preempted) \
-    column(held_in_batch)
+    column(held_in_batch) column(waiting_for_client)
 #define BATCHING_HPP_LIVE_ENGINE_EVENTS(column) \
     column(time) column(request) column(event) column(tokens)
 #define BATCHING_HPP_ACCUMULATOR_EVENTS(column) \
@@ -570,6 +571,7 @@ struct request_status {
         unfinished = BATCHING_REQUEST_UNFINISHED,
         stuck = BATCHING_REQUEST_STUCK,
         aborted = BATCHING_REQUEST_ABORTED,
+        not_sent = BATCHING_REQUEST_NOT_SENT,
         rejected_model_length = BATCHING_REQUEST_REJECTED_MODEL_LENGTH,
         rejected_kv_memory = BATCHING_REQUEST_REJECTED_KV_MEMORY,
         rejected_token_budget = BATCHING_REQUEST_REJECTED_TOKEN_BUDGET,
@@ -614,6 +616,15 @@ struct time_model {
         constant = BATCHING_TIME_CONSTANT,
         affine = BATCHING_TIME_AFFINE,
         callback = BATCHING_TIME_CALLBACK,
+    };
+};
+
+/// How think times are distributed: `think_times` of batching_workload, batching_client.
+struct think_times {
+    enum value : std::int32_t {
+        exponential = BATCHING_THINK_TIMES_EXPONENTIAL,
+        constant = BATCHING_THINK_TIMES_CONSTANT,
+        lognormal = BATCHING_THINK_TIMES_LOGNORMAL,
     };
 };
 
@@ -673,9 +684,18 @@ struct accumulator_scope {
  * Textbook simulators
  * ================================================================================================================ */
 
+/// batching_client: how requests are sent in a closed loop.
+struct client : detail::initialized<batching_client_init> {};
+
 /// batching_requests: as many requests as its columns have elements, all the same number.
 struct requests_view : detail::equal_columns<batching_requests_init, &batching_requests::count> {
     BATCHING_HPP_REQUESTS(BATCHING_HPP_SETTER)
+
+    /// How they are sent; it is borrowed, as the columns are.
+    requests_view &set_client(const batching_client &given) noexcept {
+        batching_requests::client = &given;
+        return *this;
+    }
 
     requests_view() = default;
     requests_view(const optional_column<const std::int32_t> &prompts,
@@ -706,10 +726,15 @@ struct requests : detail::initialized<batching_requests_init> {
     BATCHING_HPP_REQUESTS(BATCHING_HPP_VECTOR)
     BATCHING_HPP_VECTOR(hash_ids)
     BATCHING_HPP_VECTOR(hash_offsets)
+    /// How they are sent; left out: as they arrive.
+    std::optional<batching::client> client = {};
 
     operator requests_view() const {
         requests_view view;
         static_cast<batching_requests &>(view) = *this;
+        if (client) {
+            view.set_client(*client);
+        }
         BATCHING_HPP_REQUESTS(BATCHING_HPP_SET_UNLESS_EMPTY)
         view.set_output_length(output_length);
         if (!hash_ids.empty() || !hash_offsets.empty()) {
@@ -1101,7 +1126,8 @@ inline void workload_generate(const workload &kind, const workload_view &columns
     detail::check(batching_workload_generate(&kind, count, prompt_length, output_length, arrival_time));
 }
 
-/// A workload with columns of its own, and the hash ids of what its requests share, if they share anything.
+/// A workload with columns of its own, the hash ids of what its requests share, if they share anything, and, of closed
+/// sessions, their sessions and delays.
 inline requests generate_workload(std::int64_t num_requests, const workload &kind = {}) {
     requests generated;
     const auto count = static_cast<std::size_t>(num_requests);
@@ -1127,7 +1153,20 @@ inline requests generate_workload(std::int64_t num_requests, const workload &kin
         generated.hash_block_size = kind.hash_block_size == 0 ? 16 : kind.hash_block_size;
         generated.hash_covers_output = kind.turns_min > 1 || kind.turns_max > 1;
     }
+    if (kind.sessions_closed != 0) {
+        generated.session.resize(count);
+        generated.delay.resize(count);
+        detail::check(
+            batching_workload_sessions_generate(&kind, num_requests, generated.session.data(), generated.delay.data()));
+    }
     return generated;
+}
+
+/// batching_sample_generate: n of the indices 0..count - 1, rising, without replacement.
+inline std::vector<std::int64_t> sample(std::int64_t n, std::int64_t count, std::uint64_t seed = 42) {
+    std::vector<std::int64_t> indices(n > 0 && n <= count ? static_cast<std::size_t>(n) : 0);
+    detail::check(batching_sample_generate(seed, count, n, indices.data()));
+    return indices;
 }
 
 /// The ends of a range of lengths, both included.
@@ -1934,7 +1973,7 @@ inline completed engine_result::completed(const requests_view &requests) const {
     batching::completed finished;
     for (std::size_t index = 0; index < results.status.size(); ++index) {
         if (results.status[index] == request_status::finished) {
-            finished.arrival_time.push_back(arrival_time ? (*arrival_time)[index] : 0.0);
+            finished.arrival_time.push_back(results.sent_time[index]);
             finished.start_time.push_back(results.start_time[index]);
             finished.first_token_time.push_back(results.first_token_time[index]);
             finished.end_time.push_back(results.end_time[index]);

@@ -30,7 +30,8 @@ extension batching_attribution {
         try checkCapacity(capacity, batching_attribution.argument, holding: count, needed)
         return AttributionColumns(
             waitingForSlot: waiting_for_slot, waitingForMemory: waiting_for_memory, prefill: prefill, decode: decode,
-            slowedByPrefill: slowed_by_prefill, preempted: preempted, heldInBatch: held_in_batch)
+            slowedByPrefill: slowed_by_prefill, preempted: preempted, heldInBatch: held_in_batch,
+            waitingForClient: waiting_for_client)
     }
 
     /// The columns that a run has filled.
@@ -56,7 +57,8 @@ extension batching_attribution {
                 prefill: try column(prefill, "prefill"), decode: try column(decode, "decode"),
                 slowedByPrefill: try column(slowed_by_prefill, "slowed_by_prefill"),
                 preempted: try column(preempted, "preempted"),
-                heldInBatch: try column(held_in_batch, "held_in_batch")),
+                heldInBatch: try column(held_in_batch, "held_in_batch"),
+                waitingForClient: waiting_for_client.map { UnsafePointer($0) }),
             status: status)
     }
 }
@@ -76,6 +78,7 @@ extension batching_attribution_bands {
         slowed_by_prefill?[index] = band.mean.slowedByPrefill
         preempted?[index] = band.mean.preempted
         held_in_batch?[index] = band.mean.heldInBatch
+        waiting_for_client?[index] = band.mean.waitingForClient
     }
 }
 

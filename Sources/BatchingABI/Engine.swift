@@ -20,7 +20,8 @@ public func batching_simulate(
             attribution = try batching_attribution.read(wanted).columns(holding: requests.count)
         }
         let run = try Engine.simulate(
-            requests.engineColumns(), configuration: config.configuration(), results: results,
+            requests.engineColumns(), client: requests.clientConfig(), configuration: config.configuration(),
+            results: results,
             attribution: attribution, iterationLog: &iterationLog, decisionLog: &decisionLog)
         if let iterationLog { config.iteration_log.pointee.count = iterationLog.rows.count }
         if let decisionLog { config.decision_log.pointee.count = decisionLog.rows.count }

@@ -33,7 +33,7 @@ public func batching_live_engine_submit(
     _ engine: OpaquePointer!, _ requests: UnsafePointer<batching_requests>!, _ ids: UnsafePointer<Int64>!
 ) -> batching_status {
     status(of: engine) { (engine: inout LiveEngine) throws(BatchingError) in
-        try engine.submit(try batching_requests.read(requests).engineColumns(), ids: ids)
+        try engine.submit(try batching_requests.read(requests).liveColumns(), ids: ids)
     }
 }
 
@@ -122,7 +122,7 @@ public func batching_live_engine_estimate(
     status(of: engine) { (engine: inout LiveEngine) throws(BatchingError) in
         let requests = try batching_requests.read(requests)
         let results = try batching_results.columns(results, holding: requests.count)
-        try engine.estimate(requests.engineColumns(), results: results)
+        try engine.estimate(requests.liveColumns(), results: results)
     }
 }
 

@@ -96,6 +96,7 @@ private struct Few {
         _ = batching_recorded_init(&recorded, size(batching_recorded.self))
         recorded.count = Int64(count)
         recorded.arrival_time = UnsafePointer(arrival)
+        recorded.client_arrival_time = UnsafePointer(arrival)
         recorded.start_time = UnsafePointer(start)
         recorded.first_token_time = UnsafePointer(first)
         recorded.end_time = UnsafePointer(end)
@@ -118,7 +119,7 @@ private func useWorkloads(_ few: Few, _ scratch: inout Scratch) throws(BatchingE
     let arrival = try scratch.column(count) { _ in 0.0 }
     let offsets = try scratch.column(count + 1) { _ in Int64(0) }
     let ids = try scratch.column(8 * count) { _ in Int64(0) }
-    func generate(_ arrivals: Int32, _ ramp: Int32, _ lengths: Int32, shared: Bool) {
+    func generate(_ arrivals: Int32, _ ramp: Int32, _ lengths: Int32, _ thinkTimes: Int32, shared: Bool, closed: Bool) {
         var workload = batching_workload()
         _ = batching_workload_init(&workload, size(batching_workload.self))
         (workload.arrivals, workload.ramp) = (arrivals, ramp)
@@ -136,6 +137,8 @@ private func useWorkloads(_ few: Few, _ scratch: inout Scratch) throws(BatchingE
         if shared {
             (workload.prefix_groups, workload.prefix_length, workload.prefix_exponent) = (2, 8, 1)
             (workload.turns_min, workload.turns_max, workload.think_time) = (1, 2, 1)
+            (workload.think_times, workload.think_time_sigma) = (thinkTimes, 0.5)
+            workload.sessions_closed = closed ? 1 : 0
             workload.hash_block_size = Int32(Few.blockSize)
         } else if ramp == BATCHING_RAMP_NONE {
             (workload.burst_size, workload.on_time, workload.off_time) = (2, 1, 1)
@@ -143,14 +146,18 @@ private func useWorkloads(_ few: Few, _ scratch: inout Scratch) throws(BatchingE
         _ = batching_workload_generate(&workload, Int64(count), prompt, output, arrival)
         var needed: Int64 = 0
         _ = batching_workload_hashes_generate(&workload, Int64(count), offsets, Int64(8 * count), ids, &needed)
+        _ = batching_workload_sessions_generate(&workload, Int64(count), ids, arrival)
     }
-    let (arrivals, ramps, lengths) = (Choices.arrivals, Choices.ramp, Choices.lengths)
-    for shared in 0..<2 {
-        for i in 0..<max(arrivals.count, ramps.count, lengths.count) {
+    let (arrivals, ramps, lengths, thinkTimes) =
+        (Choices.arrivals, Choices.ramp, Choices.lengths, Choices.thinkTimes)
+    for kind in 0..<3 {
+        for i in 0..<max(arrivals.count, ramps.count, lengths.count, thinkTimes.count) {
             generate(
-                arrivals[i % arrivals.count], ramps[i % ramps.count], lengths[i % lengths.count], shared: shared == 1)
+                arrivals[i % arrivals.count], ramps[i % ramps.count], lengths[i % lengths.count],
+                thinkTimes[i % thinkTimes.count], shared: kind > 0, closed: kind > 1)
         }
     }
+    _ = batching_sample_generate(42, Int64(count), Int64(count / 2), ids)
 }
 
 private func useTextbook(_ few: Few) {
@@ -283,6 +290,7 @@ private func attribution(_ scratch: inout Scratch) throws(BatchingError) -> batc
     attribution.capacity = Int64(Few.count)
     attribution.waiting_for_slot = try scratch.column(Few.count) { _ in 0 }
     attribution.decode = try scratch.column(Few.count) { _ in 0 }
+    attribution.waiting_for_client = try scratch.column(Few.count) { _ in 0 }
     return attribution
 }
 
@@ -330,10 +338,31 @@ private func useEngine(_ few: Few, _ scratch: inout Scratch) throws(BatchingErro
             }
         }
     }
+    try useClients(&few, &scratch)
     var bands = batching_attribution_bands()
     _ = batching_attribution_bands_init(&bands, size(batching_attribution_bands.self))
     let edges = try scratch.column(3) { Double($0 * 50) }
     _ = batching_attribution_bands_calculate(&attribution, Int64(Few.count), few.status, edges, 2, &bands)
+}
+
+/// Sessions of two turns, sent by few clients.
+private func useClients(_ few: inout Few, _ scratch: inout Scratch) throws(BatchingError) {
+    var client = batching_client()
+    var requests = few.requests
+    requests.arrival_time = nil
+    requests.delay = UnsafePointer(try scratch.column(Few.count) { _ in 0.01 })
+    for areAny in [false, true] {
+        requests.session = UnsafePointer(try scratch.column(Few.count) { Int64($0 / 2) * (areAny ? -1 << 40 : 1) })
+        for thinkTimes in Choices.thinkTimes {
+            _ = batching_client_init(&client, size(batching_client.self))
+            (client.max_concurrency, client.clients, client.ramp_up) = (2, 3, 0.1)
+            (client.think_time, client.think_time_sigma, client.think_times) = (0.01, 0.5, thinkTimes)
+            withUnsafePointer(to: client) { client in
+                requests.client = client
+                _ = batching_simulate(nil, &requests, &few.results, &few.summary)
+            }
+        }
+    }
 }
 
 private func useMetrics(_ few: Few, _ scratch: inout Scratch) throws(BatchingError) {
@@ -399,13 +428,14 @@ private func measure(
     (config.slo_ttft, config.slo_tpot, config.slo_itl, config.slo_e2e) = (1, 1, 1, 1)
     var distribution = batching_distribution()
     _ = batching_distribution_init(&distribution, size(batching_distribution.self))
-    let distributions = try scratch.column(6) { _ in distribution }
-    for i in 0..<6 { distributions[i].percentiles = try scratch.column(2) { _ in 0.0 } }
+    let distributions = try scratch.column(8) { _ in distribution }
+    for i in 0..<8 { distributions[i].percentiles = try scratch.column(2) { _ in 0.0 } }
     var metrics = batching_serving_metrics()
     _ = batching_serving_metrics_init(&metrics, size(batching_serving_metrics.self))
     (metrics.ttft, metrics.tpot, metrics.itl) = (distributions, distributions + 1, distributions + 2)
     (metrics.e2e, metrics.queue_time, metrics.normalized_latency) =
         (distributions + 3, distributions + 4, distributions + 5)
+    (metrics.client_queue_time, metrics.e2e_including_client_queue) = (distributions + 6, distributions + 7)
     body(&config, &metrics)
     let values = try scratch.column(5) { Double($0) }
     _ = batching_distribution_calculate(5, values, &config, distributions)

@@ -18,6 +18,7 @@ extension batching_recorded {
         columns.success = recorded.success
         columns.tokenTimes = recorded.token_times
         columns.tokenOffsets = recorded.token_offsets
+        columns.clientArrivalTime = recorded.client_arrival_time
         return columns
     }
 }
@@ -85,6 +86,8 @@ extension batching_serving_metrics {
         wanted.e2e = try batching_distribution.wanted(e2e)
         wanted.queueTime = try batching_distribution.wanted(queue_time)
         wanted.normalizedLatency = try batching_distribution.wanted(normalized_latency)
+        wanted.clientQueueTime = try batching_distribution.wanted(client_queue_time)
+        wanted.e2eIncludingClientQueue = try batching_distribution.wanted(e2e_including_client_queue)
         return wanted
     }
 

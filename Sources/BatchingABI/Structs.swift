@@ -14,7 +14,23 @@ extension batching_requests {
         RequestColumns(
             count: Int(count), promptLength: prompt_length, outputLength: output_length, arrivalTime: arrival_time,
             priority: priority, tieBreak: tie_break, prefixHashes: try prefixHashes(), maxTokens: max_tokens,
-            abortTime: abort_time)
+            abortTime: abort_time, session: session, delay: delay)
+    }
+
+    /// How they are sent; nil: it is not said.
+    func clientConfig() throws(BatchingError) -> ClientConfig? {
+        guard let client else { return nil }
+        return try batching_client.read(client).configuration()
+    }
+
+    /// The same for an engine that runs on, whose host is the client.
+    func liveColumns() throws(BatchingError) -> RequestColumns {
+        if client != nil {
+            throw BatchingError(
+                .invalidArgument,
+                "requests.client is given: must be NULL for a live engine, whose host sends each request")
+        }
+        return try engineColumns()
     }
 
     private func prefixHashes() throws(BatchingError) -> PrefixHashes? {
@@ -42,7 +58,8 @@ extension batching_results {
         return ResultColumns(
             startTime: results.start_time, firstTokenTime: results.first_token_time, endTime: results.end_time,
             tokensGenerated: results.tokens_generated, completionOrder: results.completion_order,
-            preemptions: results.preemptions, prefixCachedTokens: results.prefix_cached_tokens, status: results.status)
+            preemptions: results.preemptions, prefixCachedTokens: results.prefix_cached_tokens, status: results.status,
+            arrivalTime: results.arrival_time, sentTime: results.sent_time)
     }
 }
 
@@ -82,6 +99,7 @@ extension batching_summary {
         prefix_cache_queries = summary.prefixCacheQueries
         prefix_cache_hits = summary.prefixCacheHits
         aborted = summary.aborted
+        not_sent = summary.notSent
     }
 }
 

@@ -42,7 +42,10 @@ extension batching_workload {
         workload.hashBlockSize = hash_block_size == 0 ? workload.hashBlockSize : hash_block_size
         workload.sessions.turnsMinimum = turns_min == 0 ? 1 : turns_min
         workload.sessions.turnsMaximum = turns_max == 0 ? workload.sessions.turnsMinimum : turns_max
-        workload.sessions.thinkTime = think_time
+        workload.sessions.thinkTimes.kind = try choice(think_times, "think_times")
+        workload.sessions.thinkTimes.mean = think_time
+        workload.sessions.thinkTimes.sigma = think_time_sigma
+        workload.sessions.areClosed = try flag(sessions_closed, "sessions_closed")
         return workload
     }
 
@@ -99,5 +102,26 @@ public func batching_workload_hashes_generate(
         }
         needed.pointee = try batching_workload.workload(workload).generateHashes(
             count: Int(count), offsets: hash_offsets, ids: hash_ids, capacity: Int(capacity))
+    }
+}
+
+@implementation @_cdecl("batching_workload_sessions_generate")
+public func batching_workload_sessions_generate(
+    _ workload: UnsafePointer<batching_workload>!, _ count: Int64, _ session: UnsafeMutablePointer<Int64>!,
+    _ delay: UnsafeMutablePointer<Double>!
+) -> batching_status {
+    status { () throws(BatchingError) in
+        try batching_workload.workload(workload).generateSessions(count: Int(count), session: session, delay: delay)
+    }
+}
+
+@implementation @_cdecl("batching_sample_generate")
+public func batching_sample_generate(
+    _ seed: UInt64, _ count: Int64, _ n: Int64, _ indices: UnsafeMutablePointer<Int64>!
+) -> batching_status {
+    status { () throws(BatchingError) in
+        let column = try requiredColumn(indices.map { UnsafePointer($0) }, "indices", count: n)
+        try SelectionSampling.choose(
+            Int(n), of: Int(count), seed: seed, into: UnsafeMutablePointer(mutating: column))
     }
 }

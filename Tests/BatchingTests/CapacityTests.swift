@@ -9,7 +9,7 @@ import Testing
     }
 
     @Test func `whole numbers of bytes are decided as integers`() throws {
-        var stream = RandomStream(seed: 11, purpose: 1)
+        var stream = RandomStream(seed: 11, purpose: .arrivals)
         for _ in 0..<500 {
             let model = Int(stream.integer(in: 0...1_000_000))
             let perToken = Int(stream.integer(in: 1...1000))

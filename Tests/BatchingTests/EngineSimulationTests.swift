@@ -60,7 +60,8 @@ import Testing
         #expect(
             run
                 == EngineResult(
-                    requests: [], statuses: [], preemptions: [], completionOrder: [], summary: EngineSummary()))
+                    requests: [], statuses: [], sentTimes: [], preemptions: [], completionOrder: [],
+                    summary: EngineSummary()))
     }
 
     @Test func `errors name the index in the list`() throws {

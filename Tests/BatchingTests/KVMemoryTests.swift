@@ -108,7 +108,7 @@ import Testing
     }
 
     @Test func `random use agrees with a list and a dictionary`() throws {
-        var stream = RandomStream(seed: 11, purpose: 3)
+        var stream = RandomStream(seed: 11, purpose: .outputLengths)
         var pool = try BlockPool(count: 12)
         /// From the front to the end; and what is in each block, in order of publication.
         var free: [Int32] = Array(0..<12)
@@ -153,7 +153,7 @@ import Testing
     @Test(arguments: [nil, 60, 5000]) func `whole periods take the blocks of as many single iterations`(
         usable: Int?
     ) throws {
-        var stream = RandomStream(seed: 11, purpose: 6)
+        var stream = RandomStream(seed: 11, purpose: .turns)
         let members = UnsafeMutablePointer<Member>.allocate(capacity: 20)
         members.initialize(repeating: Member(), count: 20)
         defer { members.deallocate() }
@@ -192,7 +192,7 @@ import Testing
 
 @Suite struct DueListTests {
     @Test func `those due come up in their iteration, unless they were taken out`() throws {
-        var stream = RandomStream(seed: 5, purpose: 4)
+        var stream = RandomStream(seed: 5, purpose: .samples)
         let lists = try DueLists(longestDelay: 40_000)
         let members = UnsafeMutablePointer<Member>.allocate(capacity: 200)
         members.initialize(repeating: Member(), count: 200)
@@ -225,7 +225,7 @@ import Testing
 
 @Suite struct WaitingQueueTests {
     @Test func `a queue by priority gives them by priority, arrival, tie break and index`() throws {
-        var stream = RandomStream(seed: 8, purpose: 5)
+        var stream = RandomStream(seed: 8, purpose: .groups)
         let count = 300
         let priority = (0..<count).map { _ in stream.integer(in: -2...2) }
         let tieBreak = (0..<count).map { _ in Int64(stream.integer(in: 0...3)) }

@@ -10,7 +10,7 @@ import Testing
 
     @Test(arguments: [Int64(0), 1, 8191, 8192, 1 << 20, 1 << 45, .max])
     func `order statistics are those of the sorted values`(range: Int64) throws {
-        var stream = RandomStream(seed: UInt64(range), purpose: 1)
+        var stream = RandomStream(seed: UInt64(range), purpose: .arrivals)
         for count in [1, 2, 3, 100, 5000] {
             let values = (0..<count).map { _ in
                 range == .max ? Int64(stream.next() >> 1) : Int64(stream.next() % UInt64(range + 1))
@@ -74,7 +74,7 @@ import Testing
 
     @Test(arguments: ["by start", "by end", "in no order"])
     func `utilization is the union of the intervals in any order`(order: String) throws {
-        var stream = RandomStream(seed: 5, purpose: 1)
+        var stream = RandomStream(seed: 5, purpose: .arrivals)
         for _ in 0..<300 {
             var intervals = (0..<Int(stream.integer(in: 1...30))).map { _ in
                 let start = Int64(stream.integer(in: 0...1000))

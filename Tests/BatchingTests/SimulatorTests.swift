@@ -10,7 +10,7 @@ private struct RandomCase: CustomStringConvertible {
     var step: Int64
 
     init(number: UInt64, longestOutput: Int32) {
-        var stream = RandomStream(seed: number, purpose: 99)
+        var stream = RandomStream(seed: number, purpose: .arrivals)
         func draw(_ range: ClosedRange<Int32>) -> Int64 { Int64(stream.integer(in: range)) }
         let count = Int(draw(0...40))
         step = [1, 3, 10, 1000][Int(draw(0...3))]

@@ -22,7 +22,7 @@ import Testing
     }
 
     @Test func `nanoseconds come back from seconds while doubles can tell them apart`() {
-        var stream = RandomStream(seed: 1, purpose: 1)
+        var stream = RandomStream(seed: 1, purpose: .arrivals)
         // Up to 2^52 ns neighbouring doubles are less than a nanosecond apart.
         for bits in 0...52 as ClosedRange<UInt64> {
             for _ in 0..<200 {
@@ -33,7 +33,7 @@ import Testing
     }
 
     @Test func `epoch timestamps come back as the same double`() {
-        var stream = RandomStream(seed: 2, purpose: 1)
+        var stream = RandomStream(seed: 2, purpose: .arrivals)
         for _ in 0..<10_000 {
             let timestamp = 1.7e9 + Double(stream.next() >> 11) * 0x1p-53 * 1e8
             #expect(Nanoseconds(validSeconds: timestamp).seconds == timestamp)
@@ -41,7 +41,7 @@ import Testing
     }
 
     @Test func `seconds are the double nearest to the nanoseconds`() {
-        var stream = RandomStream(seed: 3, purpose: 1)
+        var stream = RandomStream(seed: 3, purpose: .arrivals)
         for _ in 0..<10_000 {
             let count = Int64(stream.next() % 9_223_372_036_000_000_000)
             let seconds = Nanoseconds(count).seconds

@@ -5,7 +5,7 @@ import Testing
 @Suite struct TimingWheelTests {
     @Test(arguments: [UInt64(1), 2, 3, 4, 5, 6])
     func `entries come out by iteration, then in the order in which they went in`(seed: UInt64) throws {
-        var stream = RandomStream(seed: seed, purpose: 1)
+        var stream = RandomStream(seed: seed, purpose: .arrivals)
         let longest: Int32 = [10, 63, 64, 1000, 16_384, 200_000][Int(seed) - 1]
         let capacity = 50
         var wheel = try TimingWheel(capacity: capacity, longestDelay: Int64(longest))

@@ -172,7 +172,9 @@ INCOMPATIBLE = [
         "batching_results.preemptions is long int *",
     ),
     Mutation(
-        "a field is renamed", Change(r"double think_time;", "double pause;"), "batching_workload.think_time is gone"
+        "a field is renamed",
+        Change(r"double ramp_end_rate;", "double last_rate;"),
+        "batching_workload.ramp_end_rate is gone",
     ),
     Mutation(
         "two fields of one type change places",

@@ -18,6 +18,7 @@ struct scene {
     /* What comes in. */
     batching_requests requests;
     batching_engine_config engine_config;
+    batching_client client;
     batching_completed completed;
     batching_recorded recorded;
     batching_serving_metrics_config serving_metrics_config;
@@ -95,6 +96,7 @@ static void set_the_scene(void) {
     scene.requests.count = scene.completed.count = scene.recorded.count = scene.accumulator_events.count = COUNT;
     scene.requests.output_length = scene.recorded.output_length = scene.completed.tokens_generated =
         scene.output_length;
+    scene.requests.client = &scene.client;
     scene.requests.arrival_time = scene.completed.arrival_time = scene.recorded.arrival_time = scene.arrival_time;
     scene.completed.start_time = scene.recorded.start_time = scene.start_time;
     scene.completed.end_time = scene.recorded.end_time = scene.end_time;
@@ -253,8 +255,10 @@ static batching_status observe_of(batching_live_engine *engine) {
 /* The first of the requests would arrive before the clock, which is at 0.02 s: so all arrive now. */
 static batching_status estimate_of(batching_live_engine *engine) {
     scene.requests.arrival_time = NULL;
+    scene.requests.client = NULL;
     batching_status status = batching_live_engine_estimate(engine, &scene.requests, &scene.results);
     scene.requests.arrival_time = scene.arrival_time;
+    scene.requests.client = &scene.client;
     return status;
 }
 
@@ -286,6 +290,7 @@ static const struct use {
     size_t known; /* The bytes that the library has heard of. */
 } USES[] = {
     STRUCT(requests, "requests", simulate),
+    STRUCT(client, "client", simulate),
     STRUCT(requests, "requests", simulate_static),
     STRUCT(requests, "requests", simulate_continuous),
     STRUCT(requests, "requests", compare),

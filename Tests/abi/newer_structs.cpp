@@ -19,7 +19,7 @@ using structs =
                batching::engine_summary, batching::comparison, batching::completed_view, batching::latencies_view,
                batching::batch_metrics, batching::workload, batching::recorded_view, batching::serving_metrics_config,
                batching::serving_metrics, batching::distribution, batching::load_config, batching::load,
-               batching::load_timeline_view, batching::engine_config, batching::iteration_log_view,
+               batching::load_timeline_view, batching::engine_config, batching::client, batching::iteration_log_view,
                batching::decision_log_view, batching::attribution_view, batching::live_engine_state,
                batching::accumulator_config, batching::accumulator_events_view, batching::accumulator_state>;
 
@@ -101,6 +101,8 @@ TEST_CASE("what is set in a later field of an input gets to the library") {
     gets_to_the_library("requests", batching::requests({}, {2, 3}, {}), run);
     gets_to_the_library("requests", two_requests(),
                         [](const auto &requests) { batching::continuous_simulate(requests, 1); });
+    gets_to_the_library("client", batching::client(),
+                        [](const auto &client) { batching::simulate(two_requests().set_client(client)); });
     gets_to_the_library("config", batching::engine_config(),
                         [](const auto &config) { batching::simulate(two_requests(), config); });
     gets_to_the_library("config", batching::engine_config(), [](const auto &config) { batching::live_engine{config}; });

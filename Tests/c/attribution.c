@@ -119,7 +119,8 @@ struct bands {
     batching_attribution_bands bands;
     int64_t count[BANDS];
     double shortest[BANDS], longest[BANDS], mean_total[BANDS], waiting_for_slot[BANDS], waiting_for_memory[BANDS],
-        prefill[BANDS], decode[BANDS], slowed_by_prefill[BANDS], preempted[BANDS], held_in_batch[BANDS];
+        prefill[BANDS], decode[BANDS], slowed_by_prefill[BANDS], preempted[BANDS], held_in_batch[BANDS],
+        waiting_for_client[BANDS];
 };
 
 static void bands_init(struct bands *bands) {
@@ -137,6 +138,7 @@ static void bands_init(struct bands *bands) {
     bands->bands.slowed_by_prefill = bands->slowed_by_prefill;
     bands->bands.preempted = bands->preempted;
     bands->bands.held_in_batch = bands->held_in_batch;
+    bands->bands.waiting_for_client = bands->waiting_for_client;
 }
 
 /* Five requests that took 1, 2, 2, 5 and 7 s: the last is not finished, and of one nothing is known. */
@@ -178,11 +180,45 @@ static void bands_tell_the_means_of_the_parts(void **state) {
     assert_times(bands.slowed_by_prefill, 0.0, 0.0, 0.0);
     assert_times(bands.preempted, 0.0, 0.0, 0.0);
     assert_times(bands.held_in_batch, 0.0, 0.0, 0.0);
+    assert_times(bands.waiting_for_client, 0.0, 0.0, 0.0);
     /* Without a status the last counts, too: the edges are at places 3, 4 and 5. */
     assert_succeeds(
         batching_attribution_bands_calculate(&five.attribution, count, NULL, percentiles, BANDS, &bands.bands));
     assert_integers(bands.count, 3, 1, 1);
     assert_times(bands.longest, 2.0, 5.0, 7.0);
+}
+
+/* The requests of before wait 6, 0, 0, 0 and 0 s at their clients: then they took 7, 2, 2, 5 and 7 s. */
+static void bands_include_the_wait_at_the_client(void **state) {
+    (void)state;
+    struct attributed five;
+    struct bands bands;
+    int64_t count = five_requests_init(&five);
+    bands_init(&bands);
+    static const double percentiles[BANDS + 1] = {0.0, 40.0, 60.0, 100.0};
+    double waiting_for_client[6] = {6.0, 0.0, 0.0, 0.0, 0.0, 0.0};
+    five.attribution.waiting_for_client = waiting_for_client;
+    /* The edges are at places 2, 3 and 5: 2, 5 and 7 s. */
+    assert_succeeds(
+        batching_attribution_bands_calculate(&five.attribution, count, NULL, percentiles, BANDS, &bands.bands));
+    assert_integers(bands.count, 2, 1, 2);
+    assert_times(bands.shortest, 2.0, 5.0, 7.0);
+    assert_times(bands.longest, 2.0, 5.0, 7.0);
+    assert_times(bands.mean_total, 2.0, 5.0, 7.0);
+    assert_times(bands.decode, 1.75, 3.0, 4.0);
+    assert_times(bands.waiting_for_client, 0.0, 0.0, 3.0);
+    /* One that was not sent is left out, whatever else is known of it. */
+    waiting_for_client[5] = NAN;
+    assert_succeeds(
+        batching_attribution_bands_calculate(&five.attribution, count, NULL, percentiles, BANDS, &bands.bands));
+    assert_integers(bands.count, 2, 1, 1);
+    waiting_for_client[1] = -1.0;
+    assert_fails(batching_attribution_bands_calculate(&five.attribution, count, NULL, percentiles, BANDS, &bands.bands),
+                 BATCHING_ERROR_INVALID_ARGUMENT,
+                 "waiting_for_client[1] is -1.0: must be between 0 and 9223372036 seconds");
+    waiting_for_client[1] = BATCHING_TIME_MAX;
+    assert_fails(batching_attribution_bands_calculate(&five.attribution, count, NULL, percentiles, BANDS, &bands.bands),
+                 BATCHING_ERROR_INVALID_ARGUMENT, "the parts of request 1 add up to");
 }
 
 static void bands_are_refused(void **state) {
@@ -357,6 +393,7 @@ int main(void) {
         cmocka_unit_test(columns_that_are_not_wanted_change_nothing),
         cmocka_unit_test(a_run_has_columns_for_all_requests),
         cmocka_unit_test(bands_tell_the_means_of_the_parts),
+        cmocka_unit_test(bands_include_the_wait_at_the_client),
         cmocka_unit_test(bands_are_refused),
         cmocka_unit_test(a_live_engine_tells_the_parts_as_a_request_ends),
         cmocka_unit_test(one_that_leaves_is_split_up_to_then),

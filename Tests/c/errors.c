@@ -261,6 +261,12 @@ static void workloads_name_the_bad_value_and_write_nothing(void **state) {
     assert_invalid(run_workload, call->workload.turns_min = -1, "turns_min is -1");
     assert_invalid(run_workload, (call->workload.turns_min = 3, call->workload.turns_max = 2), "turns_max is 2");
     assert_invalid(run_workload, call->workload.think_time = INFINITY, "think_time is inf");
+    assert_invalid(run_workload, call->workload.think_times = 1, "think_times is 1: must be one of 0, 100, 200");
+    assert_invalid(run_workload, call->workload.sessions_closed = 2, "sessions_closed is 2: must be 0 or 1");
+    assert_invalid(
+        run_workload,
+        (call->workload.think_times = BATCHING_THINK_TIMES_LOGNORMAL, call->workload.think_time_sigma = 65.0),
+        "think_time_sigma is 65.0: must be between 0 and 64");
     /* One request in 1e300 s: the clock is long over. */
     assert_breaks(run_workload, call->workload.arrival_rate = 1e-300, BATCHING_ERROR_OVERFLOW, "arrival");
 }

@@ -79,7 +79,7 @@ void must(batching_status status) {
 
 static void reset_outputs(const struct choice *choice) {
     memset(&outputs, UNTOUCHED, sizeof outputs);
-    for (int i = 0; i < 6; i++) {
+    for (int i = 0; i < 8; i++) {
         must(batching_distribution_init(&outputs.distributions[i], sizeof outputs.distributions[i]));
         outputs.distributions[i].percentiles = outputs.percentiles[i];
         outputs.distributions[i].mean = -7;
@@ -106,6 +106,8 @@ static void reset_outputs(const struct choice *choice) {
     outputs.metrics.e2e = &outputs.distributions[3];
     outputs.metrics.queue_time = &outputs.distributions[4];
     outputs.metrics.normalized_latency = &outputs.distributions[5];
+    outputs.metrics.client_queue_time = &outputs.distributions[6];
+    outputs.metrics.e2e_including_client_queue = &outputs.distributions[7];
     outputs.timeline.capacity = outputs.iteration_log.capacity = outputs.events.capacity = ROWS;
     outputs.timeline.time = outputs.iteration_log.time = outputs.events.time = outputs.seconds[12];
     outputs.timeline.running = outputs.iteration_log.duration = outputs.seconds[13];

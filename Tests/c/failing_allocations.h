@@ -27,6 +27,8 @@ struct choice {
     /* max_tokens and abort_time. */
     bool ends_early;
     bool unordered;
+    /* Sessions, sent by clients. */
+    bool is_closed;
     /* A convention, a scope, a kind of arrivals, whatever the function takes. */
     int32_t kind;
 };
@@ -51,8 +53,8 @@ struct outputs {
     int64_t numbers[12][ROWS];
     int32_t small[8][ROWS];
     uint8_t bytes[1 << 18];
-    double percentiles[6][PERCENTILES];
-    batching_distribution distributions[6];
+    double percentiles[8][PERCENTILES];
+    batching_distribution distributions[8];
     batching_summary summary;
     batching_serving_metrics metrics;
     batching_batch_metrics batch_metrics;

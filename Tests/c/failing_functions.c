@@ -62,6 +62,12 @@ static const struct row simulations[] = {
      simulate,
      {.asks_for_time = true, .tells_progress = true, .logs = true}},
     {"batching_simulate", "aborts and max_tokens", NULL, simulate, {.ends_early = true}},
+    {"batching_simulate", "clients and sessions", NULL, simulate, {.is_closed = true, .ends_early = true}},
+    {"batching_simulate",
+     "clients and sessions of any ids, by priority",
+     NULL,
+     simulate,
+     {.is_closed = true, .unordered = true, .queue_order = BATCHING_QUEUE_PRIORITY, .attributes = true}},
     {"batching_simulate",
      "aborts and max_tokens, asynchronous, unordered",
      NULL,
@@ -218,6 +224,18 @@ static batching_status workload_hashes(const struct choice *choice) {
                                              (int64_t *)(void *)outputs.bytes, &outputs.needed);
 }
 
+static batching_status workload_sessions(const struct choice *choice) {
+    batching_workload workload = some_workload(choice);
+    workload.sessions_closed = 1;
+    workload.think_times = BATCHING_THINK_TIMES_LOGNORMAL;
+    return batching_workload_sessions_generate(&workload, REQUESTS, outputs.numbers[0], outputs.seconds[0]);
+}
+
+static batching_status sample(const struct choice *choice) {
+    (void)choice;
+    return batching_sample_generate(42, REQUESTS, REQUESTS / 2, outputs.numbers[0]);
+}
+
 static batching_status arithmetic_intensity(const struct choice *choice) {
     (void)choice;
     return batching_arithmetic_intensity_calculate(4, 1e9, 2, &outputs.number);
@@ -304,6 +322,7 @@ INIT(batching_decision_log)
 INIT(batching_attribution)
 INIT(batching_attribution_bands)
 INIT(batching_engine_config)
+INIT(batching_client)
 INIT(batching_accumulator_config)
 INIT(batching_accumulator_events)
 INIT(batching_accumulator_state)
@@ -314,6 +333,8 @@ static const struct row other_rows[] = {
     {"batching_workload_generate", "poisson", NULL, workload, {.kind = BATCHING_ARRIVALS_POISSON}},
     {"batching_workload_generate", "gamma", NULL, workload, {.kind = BATCHING_ARRIVALS_GAMMA}},
     {"batching_workload_hashes_generate", "", NULL, workload_hashes, {.kind = BATCHING_ARRIVALS_POISSON}},
+    {"batching_workload_sessions_generate", "", NULL, workload_sessions, {.kind = BATCHING_ARRIVALS_POISSON}},
+    {"batching_sample_generate", "", NULL, sample, {0}},
     {"batching_arithmetic_intensity_calculate", "", NULL, arithmetic_intensity, {0}},
     {"batching_optimal_batch_size_calculate", "", NULL, optimal_batch_size, {0}},
     {"batching_policy_look_up", "", NULL, look_up, {0}},
@@ -343,6 +364,7 @@ static const struct row other_rows[] = {
     INIT_ROW(batching_attribution),
     INIT_ROW(batching_attribution_bands),
     INIT_ROW(batching_engine_config),
+    INIT_ROW(batching_client),
     INIT_ROW(batching_accumulator_config),
     INIT_ROW(batching_accumulator_events),
     INIT_ROW(batching_accumulator_state),

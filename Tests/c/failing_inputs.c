@@ -5,6 +5,8 @@
 
 static int32_t prompt_length[REQUESTS], output_length[REQUESTS], max_tokens[REQUESTS], priority[REQUESTS];
 static int64_t tie_break[REQUESTS], hash_offsets[REQUESTS + 1], hash_ids[REQUESTS * HASH_IDS];
+static int64_t session[2][REQUESTS];
+static double delay[REQUESTS];
 static double arrival[2][REQUESTS], abort_time[2][REQUESTS];
 
 static void fill_requests(void) {
@@ -14,6 +16,10 @@ static void fill_requests(void) {
         max_tokens[i] = output_length[i] + i % 3;
         priority[i] = i % 4;
         tie_break[i] = -i;
+        /* The ids of the sessions are their numbers, or any. */
+        session[0][i] = i % 97;
+        session[1][i] = -(int64_t)i % 97 * 1000003;
+        delay[i] = 0.001 * (i % 13);
         hash_offsets[i + 1] = (int64_t)(i + 1) * HASH_IDS;
         for (int j = 0; j < HASH_IDS; j++) {
             hash_ids[i * HASH_IDS + j] = j < 3 ? i % 5 * 10 + j : i * 10 + j + 1000;
@@ -46,6 +52,18 @@ batching_requests some_requests(const struct choice *choice) {
     if (choice->ends_early) {
         requests.max_tokens = max_tokens;
         requests.abort_time = abort_time[choice->unordered];
+    }
+    if (choice->is_closed) {
+        static batching_client client;
+        must(batching_client_init(&client, sizeof client));
+        client.max_concurrency = 70;
+        client.clients = 80;
+        client.think_time = 0.002;
+        requests.client = &client;
+        requests.session = session[choice->unordered];
+        requests.delay = delay;
+        /* The turns of a session arrive in their order. */
+        requests.arrival_time = NULL;
     }
     return requests;
 }
@@ -142,6 +160,7 @@ batching_engine_config some_config(const struct choice *choice) {
         attribution.slowed_by_prefill = outputs.seconds[7];
         attribution.preempted = outputs.seconds[8];
         attribution.held_in_batch = outputs.seconds[9];
+        attribution.waiting_for_client = outputs.seconds[10];
         config.attribution = &attribution;
     }
     return config;

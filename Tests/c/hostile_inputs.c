@@ -124,6 +124,33 @@ static batching_status run_workload(const struct input *given) {
     return unless_written(status, arrival_time[0]);
 }
 
+/* Turns, think times, and closed sessions, which begin where those of `run_workload` do. */
+static batching_status run_sessions(const struct input *given) {
+    batching_workload workload;
+    batching_workload_init(&workload, sizeof workload);
+    workload.turns_min = given->length_min;
+    workload.turns_max = given->length_max;
+    workload.arrival_rate = given->arrival_rate;
+    workload.think_time = given->total_time;
+    workload.think_time_sigma = given->time_per_token;
+    workload.think_times = given->capacity == 0 ? BATCHING_THINK_TIMES_LOGNORMAL : (int32_t)given->capacity;
+    workload.sessions_closed = (int32_t)given->batch_size;
+    int64_t session[4];
+    double delay[4] = {UNTOUCHED};
+    bool wants = given->wants_columns;
+    batching_status status =
+        batching_workload_sessions_generate(&workload, given->count, wants ? session : NULL, wants ? delay : NULL);
+    return unless_written(status, delay[0]);
+}
+
+/* `capacity` of `count`. */
+static batching_status run_sample(const struct input *given) {
+    int64_t indices[4] = {(int64_t)UNTOUCHED};
+    batching_status status =
+        batching_sample_generate(UINT64_MAX, given->count, given->capacity, given->wants_columns ? indices : NULL);
+    return unless_written(status, (double)indices[0]);
+}
+
 /* Row of a table: the expected status, and what is out of order. */
 #define SIMULATION(status, ...)                                                                                        \
     {                                                                                                                  \
@@ -343,6 +370,69 @@ static const struct row GENERATIONS[] = {
     GENERATION(ERROR_OVERFLOW, .arrival_rate = 1e-300),
 };
 
+#define SESSIONS(status, ...)                                                                                          \
+    {                                                                                                                  \
+#__VA_ARGS__, BATCHING_##status, {                                                                             \
+            .count = 4, .length_min = 2, .length_max = 3, .arrival_rate = 1, .total_time = 1, .time_per_token = 1,     \
+            .batch_size = 1, .wants_columns = true, __VA_ARGS__                                                        \
+        }                                                                                                              \
+    }
+
+static const struct row CONVERSATIONS[] = {
+    SESSIONS(ERROR_INVALID_ARGUMENT, .count = -1),
+    SESSIONS(ERROR_INVALID_ARGUMENT, .count = INT64_MIN),
+    SESSIONS(ERROR_INVALID_ARGUMENT, .count = INT64_MAX),
+    SESSIONS(ERROR_INVALID_ARGUMENT, .count = INT64_MAX, .wants_columns = false),
+    SESSIONS(OK, .count = 1 << 16, .wants_columns = false),
+    SESSIONS(OK, .count = 0),
+    SESSIONS(ERROR_INVALID_ARGUMENT, .length_min = INT32_MIN),
+    SESSIONS(ERROR_INVALID_ARGUMENT, .length_min = INT32_MAX),
+    SESSIONS(OK, .length_min = INT32_MAX, .length_max = INT32_MAX),
+    SESSIONS(ERROR_INVALID_ARGUMENT, .batch_size = 2),
+    SESSIONS(ERROR_INVALID_ARGUMENT, .batch_size = -1),
+    SESSIONS(ERROR_INVALID_ARGUMENT, .capacity = 1),
+    SESSIONS(ERROR_INVALID_ARGUMENT, .capacity = INT32_MIN),
+    SESSIONS(OK, .capacity = BATCHING_THINK_TIMES_CONSTANT, .time_per_token = NAN),
+    SESSIONS(OK, .time_per_token = 0.0),
+    SESSIONS(OK, .time_per_token = -0.0),
+    SESSIONS(OK, .time_per_token = 64.0),
+    SESSIONS(ERROR_INVALID_ARGUMENT, .time_per_token = 64.00000000000002),
+    SESSIONS(ERROR_INVALID_ARGUMENT, .time_per_token = -DBL_TRUE_MIN),
+    SESSIONS(ERROR_INVALID_ARGUMENT, .time_per_token = NAN),
+    SESSIONS(ERROR_INVALID_ARGUMENT, .time_per_token = INFINITY),
+    SESSIONS(ERROR_INVALID_ARGUMENT, .total_time = -1.0),
+    SESSIONS(ERROR_INVALID_ARGUMENT, .total_time = NAN),
+    SESSIONS(ERROR_INVALID_ARGUMENT, .total_time = INFINITY),
+    SESSIONS(OK, .total_time = DBL_TRUE_MIN),
+    SESSIONS(OK, .total_time = BATCHING_TIME_MAX, .capacity = BATCHING_THINK_TIMES_CONSTANT),
+    SESSIONS(OK, .total_time = BATCHING_TIME_MAX, .batch_size = 0, .count = 1),
+    SESSIONS(ERROR_OVERFLOW, .arrival_rate = 1e-300),
+    /* A third of such times is beyond the clock. */
+    SESSIONS(ERROR_OVERFLOW, .total_time = BATCHING_TIME_MAX, .count = 64, .wants_columns = false),
+};
+
+#define SAMPLE(status, ...)                                                                                            \
+    {                                                                                                                  \
+#__VA_ARGS__, BATCHING_##status, {                                                                             \
+            .count = 5, .capacity = 4, .wants_columns = true, __VA_ARGS__                                              \
+        }                                                                                                              \
+    }
+
+static const struct row SAMPLES[] = {
+    SAMPLE(ERROR_INVALID_ARGUMENT, .count = -1),
+    SAMPLE(ERROR_INVALID_ARGUMENT, .count = INT64_MIN),
+    SAMPLE(ERROR_INVALID_ARGUMENT, .count = INT64_MAX),
+    SAMPLE(ERROR_INVALID_ARGUMENT, .count = BATCHING_COUNT_MAX + INT64_C(1)),
+    SAMPLE(ERROR_INVALID_ARGUMENT, .count = 3),
+    SAMPLE(ERROR_INVALID_ARGUMENT, .capacity = -1),
+    SAMPLE(ERROR_INVALID_ARGUMENT, .capacity = INT64_MIN),
+    SAMPLE(ERROR_INVALID_ARGUMENT, .capacity = INT64_MAX),
+    SAMPLE(ERROR_NULL_POINTER, .wants_columns = false),
+    SAMPLE(OK, .capacity = 0, .wants_columns = false),
+    SAMPLE(OK, .count = 0, .capacity = 0),
+    SAMPLE(OK, .count = 4),
+};
+
 #define NOTHING(status)                                                                                                \
     {                                                                                                                  \
         "NULL for every pointer", BATCHING_##status, {                                                                 \
@@ -469,6 +559,8 @@ static const struct table TABLES[] = {
     {"arithmetic_intensity_calculate", run_intensity, ROWS(INTENSITIES), false},
     {"optimal_batch_size_calculate", run_optimal, ROWS(OPTIMA), false},
     {"workload_generate", run_workload, ROWS(GENERATIONS), false},
+    {"workload_sessions_generate", run_sessions, ROWS(CONVERSATIONS), false},
+    {"sample_generate", run_sample, ROWS(SAMPLES), false},
     {"every function", run_inits_of_null, ROWS(NULL_POINTERS), false},
     {"static_simulate", run_static_in_order, ROWS(MEMORY_SUFFICES), true},
     {"continuous_simulate", run_continuous_in_order, ROWS(MEMORY_SUFFICES), true},

@@ -189,12 +189,109 @@ static void mistakes_are_named_and_nothing_is_written(void **state) {
     assert_true(of_ttft[0] == -7.0 && ttft.count == 0 && metrics.completed == 0);
 }
 
+/*
+ * The first of the three waited 0.25 s at its client before it came at 0.5, the second is not known, the third was sent
+ * as it arrived. Of one that has failed the wait is known, but is in no sample.
+ */
+static void the_wait_at_the_client_comes_before_the_arrival(void **state) {
+    (void)state;
+    batching_recorded recorded = three();
+    static const double arrivals[] = {0.5, 0.75, 1.0};
+    double clients[] = {0.25, NAN, 1.0};
+    recorded.arrival_time = arrivals;
+    recorded.client_arrival_time = clients;
+    static const double percentiles[] = {100.0, 25.0};
+    INITIALIZED(batching_serving_metrics_config, options);
+    options.percentiles = percentiles;
+    options.percentile_count = 2;
+    double of_queue[2], of_e2e[2];
+    INITIALIZED(batching_distribution, queue);
+    INITIALIZED(batching_distribution, with_queue);
+    INITIALIZED(batching_distribution, e2e);
+    queue.percentiles = of_queue;
+    with_queue.percentiles = of_e2e;
+    INITIALIZED(batching_serving_metrics, metrics);
+    metrics.client_queue_time = &queue;
+    metrics.e2e_including_client_queue = &with_queue;
+    metrics.e2e = &e2e;
+    assert_succeeds(batching_serving_metrics_calculate(&recorded, &options, &metrics));
+    assert_int_equal(queue.count, 2);
+    assert_true(queue.max == 0.25 && queue.min == 0.0 && queue.sum == 0.25 && queue.median == 0.125);
+    assert_true(of_queue[0] == 0.25 && of_queue[1] == 0.0625);
+    /* 1.0 - 0.25 and 1.25 - 1.0. */
+    assert_int_equal(with_queue.count, 2);
+    assert_true(with_queue.max == 0.75 && with_queue.min == 0.25 && with_queue.mean == 0.5);
+    assert_true(of_e2e[0] == 0.75 && of_e2e[1] == 0.375);
+    /* The other metrics begin where the request was sent. */
+    assert_true(e2e.count == 3 && e2e.max == 0.75 && e2e.min == 0.25 && e2e.sum == 1.5);
+    assert_true(metrics.duration == 1.0);
+
+    static const uint8_t success[] = {0, 1, 1};
+    recorded.success = success;
+    assert_succeeds(batching_serving_metrics_calculate(&recorded, &options, &metrics));
+    assert_true(queue.count == 1 && queue.max == 0.0 && with_queue.max == 0.25);
+    /* Nor are they known at all. */
+    recorded.client_arrival_time = NULL;
+    assert_succeeds(batching_serving_metrics_calculate(&recorded, &options, &metrics));
+    assert_true(queue.count == 0 && with_queue.count == 0 && queue.max == 0.0 && of_e2e[0] == 0.0);
+
+    recorded.client_arrival_time = clients;
+    /* Also of a request that has failed. Less than half a nanosecond later is the same time. */
+    clients[0] = 0.5 + 0.4e-9;
+    assert_succeeds(batching_serving_metrics_calculate(&recorded, &options, &metrics));
+    clients[0] = 0.5 + 0.6e-9;
+    assert_fails(batching_serving_metrics_calculate(&recorded, &options, &metrics), BATCHING_ERROR_INVALID_ARGUMENT,
+                 "client_arrival_time[0] is 0.5000000006: must not be after arrival_time[0], which is 0.5");
+    clients[0] = -1.0;
+    assert_fails(batching_serving_metrics_calculate(&recorded, &options, &metrics), BATCHING_ERROR_INVALID_ARGUMENT,
+                 "client_arrival_time[0] is -1.0: must be between 0 and 9223372036 seconds");
+    clients[0] = 0.0;
+    clients[2] = INFINITY;
+    assert_fails(batching_serving_metrics_calculate(&recorded, &options, &metrics), BATCHING_ERROR_INVALID_ARGUMENT,
+                 "client_arrival_time[2] is inf");
+}
+
+/* An accumulator is told of no clients: their distributions are empty, and all of their fields are written. */
+static void an_accumulator_knows_no_clients(void **state) {
+    (void)state;
+    batching_accumulator *live;
+    assert_succeeds(batching_accumulator_create(NULL, &live));
+    assert_succeeds(batching_accumulator_arrived(live, 1, 0.0, 5));
+    assert_succeeds(batching_accumulator_tokens(live, 1, 1.0, 1));
+    assert_succeeds(batching_accumulator_finished(live, 1, 2.0, BATCHING_FINISHED_STOP));
+    static const double percentiles[] = {50.0};
+    INITIALIZED(batching_serving_metrics_config, options);
+    options.percentiles = percentiles;
+    options.percentile_count = 1;
+    INITIALIZED(batching_serving_metrics, metrics);
+    double of_queue[1] = {-7.0};
+    INITIALIZED(batching_distribution, queue);
+    INITIALIZED(batching_distribution, with_queue);
+    INITIALIZED(batching_distribution, e2e);
+    queue.percentiles = of_queue;
+    queue.count = with_queue.count = -7;
+    queue.mean = with_queue.max = -7.0;
+    metrics.client_queue_time = &queue;
+    metrics.e2e_including_client_queue = &with_queue;
+    metrics.e2e = &e2e;
+    for (int32_t scope = BATCHING_ACCUMULATOR_START; scope <= BATCHING_ACCUMULATOR_WINDOW;
+         scope += BATCHING_ACCUMULATOR_WINDOW - BATCHING_ACCUMULATOR_START) {
+        assert_succeeds(batching_accumulator_measure(live, scope, &options, &metrics));
+        assert_true(e2e.count == 1 && e2e.max == 2.0);
+        assert_true(queue.count == 0 && queue.mean == 0.0 && of_queue[0] == 0.0);
+        assert_true(with_queue.count == 0 && with_queue.max == 0.0);
+    }
+    assert_succeeds(batching_accumulator_destroy(live));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(distributions_and_throughputs),
         cmocka_unit_test(objectives_are_met_with_equality),
         cmocka_unit_test(requests_without_an_answer_have_failed),
         cmocka_unit_test(mistakes_are_named_and_nothing_is_written),
+        cmocka_unit_test(the_wait_at_the_client_comes_before_the_arrival),
+        cmocka_unit_test(an_accumulator_knows_no_clients),
     };
     return cmocka_run_group_tests_name("serving_metrics", tests, NULL, NULL);
 }

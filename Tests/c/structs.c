@@ -8,33 +8,37 @@
  * program compiled with either passes its own for ever.
  */
 enum {
-    REQUESTS_SIZE = 96,
+    REQUESTS_SIZE = 120,
     REQUESTS_FIRST_SIZE = 40,
-    RESULTS_SIZE = 80,
+    RESULTS_SIZE = 96,
     RESULTS_FIRST_SIZE = 56,
-    SUMMARY_SIZE = 184,
+    SUMMARY_SIZE = 192,
     SUMMARY_FIRST_SIZE = 48,
     COMPLETED_SIZE = 56,
     LATENCIES_SIZE = 48,
     BATCH_METRICS_SIZE = 80,
-    RECORDED_SIZE = 88,
+    RECORDED_SIZE = 96,
+    RECORDED_FIRST_SIZE = 88,
     DISTRIBUTION_SIZE = 72,
     SERVING_METRICS_CONFIG_SIZE = 80,
     SERVING_METRICS_CONFIG_FIRST_SIZE = 72,
-    SERVING_METRICS_SIZE = 200,
+    SERVING_METRICS_SIZE = 216,
     SERVING_METRICS_FIRST_SIZE = 192,
     COMPARISON_SIZE = 56,
-    WORKLOAD_SIZE = 216,
+    WORKLOAD_SIZE = 232,
     WORKLOAD_FIRST_SIZE = 40,
     ENGINE_CONFIG_SIZE = 248,
     ENGINE_CONFIG_FIRST_SIZE = 216,
+    CLIENT_SIZE = 64,
     ITERATION_LOG_SIZE = 128,
     DECISION_LOG_SIZE = 80,
-    ATTRIBUTION_SIZE = 72,
+    ATTRIBUTION_SIZE = 80,
+    ATTRIBUTION_FIRST_SIZE = 72,
     LOAD_CONFIG_SIZE = 40,
     LOAD_SIZE = 120,
     LOAD_TIMELINE_SIZE = 88,
-    ATTRIBUTION_BANDS_SIZE = 104,
+    ATTRIBUTION_BANDS_SIZE = 112,
+    ATTRIBUTION_BANDS_FIRST_SIZE = 104,
     ACCUMULATOR_CONFIG_SIZE = 72,
     ACCUMULATOR_EVENTS_SIZE = 48,
     ACCUMULATOR_STATE_SIZE = 64,
@@ -67,6 +71,7 @@ union any_struct {
     batching_comparison comparison;
     batching_workload workload;
     batching_engine_config config;
+    batching_client client;
     batching_iteration_log iteration_log;
     batching_decision_log decision_log;
     batching_attribution attribution;
@@ -101,6 +106,7 @@ INIT_OF(serving_metrics)
 INIT_OF(comparison)
 INIT_OF(workload)
 INIT_OF(engine_config)
+INIT_OF(client)
 INIT_OF(iteration_log)
 INIT_OF(decision_log)
 INIT_OF(attribution)
@@ -196,9 +202,20 @@ static batching_status use_workload_for_hashes(const union any_struct *any) {
     return batching_workload_hashes_generate(&any->workload, 1, NULL, 0, NULL, &needed);
 }
 
+static batching_status use_workload_for_sessions(const union any_struct *any) {
+    int64_t session;
+    return batching_workload_sessions_generate(&any->workload, 1, &session, NULL);
+}
+
 static batching_status use_engine_config(const union any_struct *any) {
     batching_requests requests = lesson_requests();
     return batching_simulate(&any->config, &requests, NULL, NULL);
+}
+
+static batching_status use_client(const union any_struct *any) {
+    batching_requests requests = lesson_requests();
+    requests.client = &any->client;
+    return batching_simulate(NULL, &requests, NULL, NULL);
 }
 
 static batching_status use_iteration_log(const union any_struct *any) {
@@ -335,7 +352,7 @@ static const struct kind {
     {"completed", COMPLETED_SIZE, COMPLETED_SIZE, completed_of_any, use_completed},
     {"latencies", LATENCIES_SIZE, LATENCIES_SIZE, latencies_of_any, use_latencies},
     {"metrics", BATCH_METRICS_SIZE, BATCH_METRICS_SIZE, batch_metrics_of_any, use_metrics},
-    {"recorded", RECORDED_SIZE, RECORDED_SIZE, recorded_of_any, use_recorded},
+    {"recorded", RECORDED_SIZE, RECORDED_FIRST_SIZE, recorded_of_any, use_recorded},
     {"distribution", DISTRIBUTION_SIZE, DISTRIBUTION_SIZE, distribution_of_any, use_distribution},
     {"distribution", DISTRIBUTION_SIZE, DISTRIBUTION_SIZE, distribution_of_any, use_wanted_distribution},
     {"config", SERVING_METRICS_CONFIG_SIZE, SERVING_METRICS_CONFIG_FIRST_SIZE, serving_metrics_config_of_any,
@@ -344,22 +361,24 @@ static const struct kind {
     {"comparison", COMPARISON_SIZE, COMPARISON_SIZE, comparison_of_any, use_comparison},
     {"workload", WORKLOAD_SIZE, WORKLOAD_FIRST_SIZE, workload_of_any, use_workload},
     {"workload", WORKLOAD_SIZE, WORKLOAD_FIRST_SIZE, workload_of_any, use_workload_for_hashes},
+    {"workload", WORKLOAD_SIZE, WORKLOAD_FIRST_SIZE, workload_of_any, use_workload_for_sessions},
     {"config", ENGINE_CONFIG_SIZE, ENGINE_CONFIG_FIRST_SIZE, engine_config_of_any, use_engine_config},
+    {"client", CLIENT_SIZE, CLIENT_SIZE, client_of_any, use_client},
     {"iteration_log", ITERATION_LOG_SIZE, ITERATION_LOG_SIZE, iteration_log_of_any, use_iteration_log},
     {"decision_log", DECISION_LOG_SIZE, DECISION_LOG_SIZE, decision_log_of_any, use_decision_log},
-    {"attribution", ATTRIBUTION_SIZE, ATTRIBUTION_SIZE, attribution_of_any, use_attribution},
-    {"recorded", RECORDED_SIZE, RECORDED_SIZE, recorded_of_any, sweep_recorded},
+    {"attribution", ATTRIBUTION_SIZE, ATTRIBUTION_FIRST_SIZE, attribution_of_any, use_attribution},
+    {"recorded", RECORDED_SIZE, RECORDED_FIRST_SIZE, recorded_of_any, sweep_recorded},
     {"config", LOAD_CONFIG_SIZE, LOAD_CONFIG_SIZE, load_config_of_any, use_load_config},
     {"load", LOAD_SIZE, LOAD_SIZE, load_of_any, use_load},
     {"timeline", LOAD_TIMELINE_SIZE, LOAD_TIMELINE_SIZE, load_timeline_of_any, use_load_timeline},
-    {"attribution", ATTRIBUTION_SIZE, ATTRIBUTION_SIZE, attribution_of_any, divide_attribution},
+    {"attribution", ATTRIBUTION_SIZE, ATTRIBUTION_FIRST_SIZE, attribution_of_any, divide_attribution},
     {"config", ACCUMULATOR_CONFIG_SIZE, ACCUMULATOR_CONFIG_SIZE, accumulator_config_of_any, use_accumulator_config},
     {"events", ACCUMULATOR_EVENTS_SIZE, ACCUMULATOR_EVENTS_SIZE, accumulator_events_of_any, use_accumulator_events},
     {"state", ACCUMULATOR_STATE_SIZE, ACCUMULATOR_STATE_SIZE, accumulator_state_of_any, use_accumulator_state},
     {"events", LIVE_ENGINE_EVENTS_SIZE, LIVE_ENGINE_EVENTS_FIRST_SIZE, live_engine_events_of_any,
      use_live_engine_events},
     {"state", LIVE_ENGINE_STATE_SIZE, LIVE_ENGINE_STATE_FIRST_SIZE, live_engine_state_of_any, use_live_engine_state},
-    {"bands", ATTRIBUTION_BANDS_SIZE, ATTRIBUTION_BANDS_SIZE, attribution_bands_of_any, use_attribution_bands},
+    {"bands", ATTRIBUTION_BANDS_SIZE, ATTRIBUTION_BANDS_FIRST_SIZE, attribution_bands_of_any, use_attribution_bands},
 };
 
 #define FOR_EACH_KIND(kind) for (const struct kind *kind = KINDS; kind < KINDS + sizeof KINDS / sizeof *KINDS; kind++)

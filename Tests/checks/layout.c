@@ -38,7 +38,7 @@ VALUE(BATCHING_ERROR_OUT_OF_MEMORY, 600);
 VALUE(BATCHING_ERROR_CANCELLED, 700);
 VALUE(BATCHING_ERROR_BUSY, 800);
 
-SIZE(batching_requests, 96);
+SIZE(batching_requests, 120);
 FIELD(batching_requests, struct_size, 0, uint32_t);
 FIELD(batching_requests, reserved, 4, uint32_t);
 FIELD(batching_requests, count, 8, int64_t);
@@ -53,8 +53,11 @@ FIELD(batching_requests, hash_block_size, 72, int32_t);
 FIELD(batching_requests, hash_covers_output, 76, int32_t);
 FIELD(batching_requests, max_tokens, 80, const int32_t *);
 FIELD(batching_requests, abort_time, 88, const double *);
+FIELD(batching_requests, session, 96, const int64_t *);
+FIELD(batching_requests, delay, 104, const double *);
+FIELD(batching_requests, client, 112, const batching_client *);
 
-SIZE(batching_results, 80);
+SIZE(batching_results, 96);
 FIELD(batching_results, struct_size, 0, uint32_t);
 FIELD(batching_results, reserved, 4, uint32_t);
 FIELD(batching_results, capacity, 8, int64_t);
@@ -66,8 +69,10 @@ FIELD(batching_results, completion_order, 48, int64_t *);
 FIELD(batching_results, preemptions, 56, int32_t *);
 FIELD(batching_results, prefix_cached_tokens, 64, int32_t *);
 FIELD(batching_results, status, 72, int32_t *);
+FIELD(batching_results, arrival_time, 80, double *);
+FIELD(batching_results, sent_time, 88, double *);
 
-SIZE(batching_summary, 184);
+SIZE(batching_summary, 192);
 FIELD(batching_summary, struct_size, 0, uint32_t);
 FIELD(batching_summary, reserved, 4, uint32_t);
 FIELD(batching_summary, total_time, 8, double);
@@ -93,6 +98,7 @@ FIELD(batching_summary, peak_kv_use, 152, double);
 FIELD(batching_summary, prefix_cache_queries, 160, int64_t);
 FIELD(batching_summary, prefix_cache_hits, 168, int64_t);
 FIELD(batching_summary, aborted, 176, int64_t);
+FIELD(batching_summary, not_sent, 184, int64_t);
 
 SIZE(batching_comparison, 56);
 FIELD(batching_comparison, struct_size, 0, uint32_t);
@@ -136,7 +142,7 @@ FIELD(batching_batch_metrics, avg_queue_time, 56, double);
 FIELD(batching_batch_metrics, avg_time_to_first_token, 64, double);
 FIELD(batching_batch_metrics, gpu_utilization, 72, double);
 
-SIZE(batching_workload, 216);
+SIZE(batching_workload, 232);
 FIELD(batching_workload, struct_size, 0, uint32_t);
 FIELD(batching_workload, reserved, 4, uint32_t);
 FIELD(batching_workload, seed, 8, uint64_t);
@@ -172,6 +178,9 @@ FIELD(batching_workload, prefix_exponent, 192, double);
 FIELD(batching_workload, turns_min, 200, int32_t);
 FIELD(batching_workload, turns_max, 204, int32_t);
 FIELD(batching_workload, think_time, 208, double);
+FIELD(batching_workload, think_times, 216, int32_t);
+FIELD(batching_workload, sessions_closed, 220, int32_t);
+FIELD(batching_workload, think_time_sigma, 224, double);
 
 VALUE(BATCHING_ARRIVALS_POISSON, 0);
 VALUE(BATCHING_ARRIVALS_GAMMA, 100);
@@ -184,7 +193,7 @@ VALUE(BATCHING_LENGTHS_LOGNORMAL, 100);
 VALUE(BATCHING_LENGTHS_ZIPF, 200);
 VALUE(BATCHING_LENGTHS_EMPIRICAL, 300);
 
-SIZE(batching_recorded, 88);
+SIZE(batching_recorded, 96);
 FIELD(batching_recorded, struct_size, 0, uint32_t);
 FIELD(batching_recorded, reserved, 4, uint32_t);
 FIELD(batching_recorded, count, 8, int64_t);
@@ -197,6 +206,7 @@ FIELD(batching_recorded, output_length, 56, const int32_t *);
 FIELD(batching_recorded, success, 64, const uint8_t *);
 FIELD(batching_recorded, token_times, 72, const double *);
 FIELD(batching_recorded, token_offsets, 80, const int64_t *);
+FIELD(batching_recorded, client_arrival_time, 88, const double *);
 
 SIZE(batching_distribution, 72);
 FIELD(batching_distribution, struct_size, 0, uint32_t);
@@ -231,7 +241,7 @@ VALUE(BATCHING_PERCENTILE_LINEAR, 0);
 VALUE(BATCHING_PERCENTILE_INVERSE_CDF, 100);
 VALUE(BATCHING_PERCENTILE_NEAREST, 110);
 
-SIZE(batching_serving_metrics, 200);
+SIZE(batching_serving_metrics, 216);
 FIELD(batching_serving_metrics, struct_size, 0, uint32_t);
 FIELD(batching_serving_metrics, reserved, 4, uint32_t);
 FIELD(batching_serving_metrics, duration, 8, double);
@@ -258,6 +268,8 @@ FIELD(batching_serving_metrics, e2e, 168, batching_distribution *);
 FIELD(batching_serving_metrics, queue_time, 176, batching_distribution *);
 FIELD(batching_serving_metrics, normalized_latency, 184, batching_distribution *);
 FIELD(batching_serving_metrics, judged, 192, int64_t);
+FIELD(batching_serving_metrics, client_queue_time, 200, batching_distribution *);
+FIELD(batching_serving_metrics, e2e_including_client_queue, 208, batching_distribution *);
 
 SIZE(batching_load_config, 40);
 FIELD(batching_load_config, struct_size, 0, uint32_t);
@@ -303,6 +315,7 @@ VALUE(BATCHING_REQUEST_FINISHED, 0);
 VALUE(BATCHING_REQUEST_UNFINISHED, 100);
 VALUE(BATCHING_REQUEST_STUCK, 110);
 VALUE(BATCHING_REQUEST_ABORTED, 120);
+VALUE(BATCHING_REQUEST_NOT_SENT, 130);
 VALUE(BATCHING_REQUEST_REJECTED_MODEL_LENGTH, 200);
 VALUE(BATCHING_REQUEST_REJECTED_KV_MEMORY, 210);
 VALUE(BATCHING_REQUEST_REJECTED_TOKEN_BUDGET, 220);
@@ -394,6 +407,22 @@ VALUE(BATCHING_TIME_CONSTANT, 50);
 VALUE(BATCHING_TIME_AFFINE, 100);
 VALUE(BATCHING_TIME_CALLBACK, 200);
 
+SIZE(batching_client, 64);
+FIELD(batching_client, struct_size, 0, uint32_t);
+FIELD(batching_client, reserved, 4, uint32_t);
+FIELD(batching_client, max_concurrency, 8, int64_t);
+FIELD(batching_client, clients, 16, int64_t);
+FIELD(batching_client, ramp_up, 24, double);
+FIELD(batching_client, think_time, 32, double);
+FIELD(batching_client, think_time_sigma, 40, double);
+FIELD(batching_client, think_times, 48, int32_t);
+FIELD(batching_client, sessions_go_on, 52, int32_t);
+FIELD(batching_client, seed, 56, uint64_t);
+
+VALUE(BATCHING_THINK_TIMES_EXPONENTIAL, 0);
+VALUE(BATCHING_THINK_TIMES_CONSTANT, 100);
+VALUE(BATCHING_THINK_TIMES_LOGNORMAL, 200);
+
 CALLBACK(batching_log_callback, int32_t, int64_t, void *);
 
 SIZE(batching_iteration_log, 128);
@@ -439,7 +468,7 @@ VALUE(BATCHING_EVENT_WAITING, 510);
 VALUE(BATCHING_EVENT_FINISHED, 600);
 VALUE(BATCHING_EVENT_ABORTED, 610);
 
-SIZE(batching_attribution, 72);
+SIZE(batching_attribution, 80);
 FIELD(batching_attribution, struct_size, 0, uint32_t);
 FIELD(batching_attribution, reserved, 4, uint32_t);
 FIELD(batching_attribution, capacity, 8, int64_t);
@@ -450,8 +479,9 @@ FIELD(batching_attribution, decode, 40, double *);
 FIELD(batching_attribution, slowed_by_prefill, 48, double *);
 FIELD(batching_attribution, preempted, 56, double *);
 FIELD(batching_attribution, held_in_batch, 64, double *);
+FIELD(batching_attribution, waiting_for_client, 72, double *);
 
-SIZE(batching_attribution_bands, 104);
+SIZE(batching_attribution_bands, 112);
 FIELD(batching_attribution_bands, struct_size, 0, uint32_t);
 FIELD(batching_attribution_bands, reserved, 4, uint32_t);
 FIELD(batching_attribution_bands, capacity, 8, int64_t);
@@ -466,6 +496,7 @@ FIELD(batching_attribution_bands, decode, 72, double *);
 FIELD(batching_attribution_bands, slowed_by_prefill, 80, double *);
 FIELD(batching_attribution_bands, preempted, 88, double *);
 FIELD(batching_attribution_bands, held_in_batch, 96, double *);
+FIELD(batching_attribution_bands, waiting_for_client, 104, double *);
 
 SIZE(batching_policy_view, 160);
 FIELD(batching_policy_view, struct_size, 0, uint32_t);

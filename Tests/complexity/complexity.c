@@ -295,6 +295,77 @@ static void log_beside_those_rejected(int64_t n) {
     free(outputs);
 }
 
+/* --- Closed loops ------------------------------------------------------------------------------------------------- */
+
+static batching_client client_of(int64_t max_concurrency, int64_t clients) {
+    batching_client client;
+    batching_client_init(&client, sizeof client);
+    client.max_concurrency = max_concurrency;
+    client.clients = clients;
+    return client;
+}
+
+/* Sessions of two turns, by ids that collide, and users for half of them. */
+static void sessions_that_collide(int64_t n) {
+    int64_t *ids = colliding_ids(n, 0), *sessions = allocate(8 * (size_t)n);
+    for (int64_t i = 0; i < n; i++)
+        sessions[i] = ids[i % (n / 2)];
+    batching_requests requests = requests_of(n, NULL, NULL);
+    const batching_client client = client_of(0, n / 4);
+    requests.session = sessions;
+    requests.client = &client;
+    batching_engine_config config;
+    batching_engine_config_init(&config, sizeof config);
+    simulate(&config, &requests);
+    free(ids);
+    free(sessions);
+}
+
+/* One after the other is sent, whose client has left long before. */
+static void sent_after_their_clients_left(int64_t n) {
+    int32_t *outputs = allocate(4 * (size_t)n);
+    double *aborts = allocate(8 * (size_t)n);
+    for (int64_t i = 0; i < n; i++) {
+        outputs[i] = i % 2 == 0 ? 1 : 100;
+        aborts[i] = i % 2 == 0 ? NAN : 0.005;
+    }
+    batching_requests requests = requests_of(n, NULL, outputs);
+    const batching_client client = client_of(1, 0);
+    requests.abort_time = aborts;
+    requests.client = &client;
+    batching_engine_config config;
+    batching_engine_config_init(&config, sizeof config);
+    simulate(&config, &requests);
+    free(outputs);
+    free(aborts);
+}
+
+/* All are sent at once, by clients that leave one after the other; what becomes of their time is looked at beforehand. */
+static void clients_leave_ahead(int64_t n) {
+    int32_t *outputs = allocate(4 * (size_t)n);
+    double *aborts = allocate(8 * (size_t)n), *parts = allocate(8 * (size_t)n);
+    for (int64_t i = 0; i < n; i++) {
+        outputs[i] = 1000000;
+        aborts[i] = 0.01 * (double)(1 + i * 7919 % n);
+    }
+    batching_requests requests = requests_of(n, NULL, outputs);
+    const batching_client client = client_of(n, 0);
+    requests.abort_time = aborts;
+    requests.client = &client;
+    batching_attribution attribution;
+    batching_attribution_init(&attribution, sizeof attribution);
+    attribution.capacity = n;
+    attribution.decode = parts;
+    batching_engine_config config;
+    batching_engine_config_init(&config, sizeof config);
+    config.attribution = &attribution;
+    config.async_scheduling = 1;
+    simulate(&config, &requests);
+    free(outputs);
+    free(aborts);
+    free(parts);
+}
+
 /* --- Requests that leave a live engine ---------------------------------------------------------------------------- */
 
 /* n requests, of which `running` run at once for a long time; then all that wait leave. */
@@ -517,6 +588,9 @@ static const struct scenario scenarios[] = {
     {"request ids in a row", request_ids_in_a_row, 500, LINEAR},
     {"request ids of an accumulator that collide", colliding_accumulator_ids, 500, LINEAR},
     {"request ids of an accumulator in a row", accumulator_ids_in_a_row, 500, LINEAR},
+    {"sessions whose ids collide", sessions_that_collide, 500, LINEAR},
+    {"requests are sent after their clients left", sent_after_their_clients_left, 1000, LINEAR},
+    {"clients of a closed loop leave one by one", clients_leave_ahead, 1000, LINEAR},
     {"all that wait are aborted", abort_the_waiting, 1000, LINEAR},
     {"all that wait are aborted, the last first", abort_the_waiting_backwards, 1000, LINEAR},
     {"all are aborted before anything happens", abort_before_anything_happens, 1000, LINEAR},

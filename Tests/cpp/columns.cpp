@@ -244,6 +244,29 @@ TEST_CASE("workloads are generated into columns of the caller and of their own")
     CHECK(batching::continuous_simulate(generated, 10).total_time == 0.7);
 }
 
+TEST_CASE("closed sessions bring their turns and delays, and a sample is in order") {
+    batching::workload kind;
+    kind.turns_min = kind.turns_max = 3;
+    kind.think_time = 2.0;
+    kind.think_times = batching::think_times::constant;
+    kind.sessions_closed = 1;
+    const auto generated = batching::generate_workload(7, kind);
+    CHECK(generated.session == std::vector<std::int64_t>{0, 0, 0, 1, 1, 1, 2});
+    CHECK(generated.delay == std::vector<double>{0.0, 2.0, 2.0, 0.0, 2.0, 2.0, 0.0});
+    CHECK(generated.arrival_time[2] == generated.arrival_time[0]);
+    kind.sessions_closed = 0;
+    CHECK(batching::generate_workload(7, kind).session.empty());
+
+    const auto all = batching::sample(3, 3, 1);
+    CHECK(all == std::vector<std::int64_t>{0, 1, 2});
+    const auto some = batching::sample(20, 1000);
+    CHECK(std::is_sorted(some.begin(), some.end()));
+    CHECK(some.size() == 20);
+    CHECK(some != batching::sample(20, 1000, 43));
+    CHECK_THROWS_AS(batching::sample(4, 3), batching::invalid_argument);
+    CHECK_THROWS_AS(batching::sample(-1, 3), batching::invalid_argument);
+}
+
 TEST_CASE("a workload that shares prefixes brings its hash ids") {
     batching::workload kind;
     kind.prefix_groups = 1;

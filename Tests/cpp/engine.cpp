@@ -191,6 +191,37 @@ TEST_CASE("a client that leaves has the tokens of the iterations that were over,
           "abort_time has 1 element, but prompt_length has 2");
 }
 
+TEST_CASE("a client sends requests as those before them end, turn by turn") {
+    // Iterations of a second. Two in flight: the turns 0 and 1; then 2, which waited at its client since 0.5; then 3,
+    // the turn after 0, which arrives 0.25 after its end.
+    batching::requests requests{{1, 1, 1, 1}, {2, 1, 3, 1}, {0.0, 0.0, 0.5, 0.0}};
+    requests.session = {4, 5, 6, 4};
+    requests.delay = {0.0, 0.0, 0.0, 0.25};
+    requests.client.emplace();
+    requests.client->max_concurrency = 2;
+    batching::engine_config config;
+    config.set_iteration_time(1.0);
+    batching::kept_logs keep;
+    keep.attribution = true;
+    const auto run = batching::simulate(requests, config, keep);
+    CHECK(run.results.arrival_time == std::vector<double>{0.0, 0.0, 0.5, 2.25});
+    CHECK(run.results.sent_time == std::vector<double>{0.0, 0.0, 1.0, 2.25});
+    CHECK(run.results.end_time == std::vector<double>{2.0, 1.0, 4.0, 4.0});
+    CHECK(run.attribution.waiting_for_client == std::vector<double>{0.0, 0.0, 0.5, 0.0});
+    CHECK(run.completed(requests).arrival_time == run.results.sent_time);
+    CHECK(run.summary.not_sent == 0);
+
+    // A view borrows the client.
+    batching::client client;
+    client.max_concurrency = 1;
+    const std::vector<std::int32_t> output_length(3, 2);
+    batching::requests_view view;
+    view.set_output_length(output_length).set_client(client);
+    CHECK(batching::simulate(view, config).results.sent_time == std::vector<double>{0.0, 2.0, 4.0});
+    client.think_times = 3;
+    CHECK(refusal([&] { batching::simulate(view, config); }) == "think_times is 3: must be one of 0, 100, 200");
+}
+
 TEST_CASE("priority decides which request goes first, then arrival, then tie_break") {
     batching::engine_config config;
     config.max_num_seqs = 1;

@@ -489,6 +489,66 @@ static void print_ends(int number, const struct differential_case *given, struct
     free_columns(ends);
 }
 
+/* Seven sessions that clients send, of which some think for long, and few may be in flight. */
+static void print_closed(int number, const struct differential_case *given, struct columns columns) {
+    batching_engine_config config = engine_config(given);
+    const int64_t count = given->count;
+    double *told[4];
+    int64_t *session = allocate(count, sizeof(int64_t));
+    int32_t *tokens = allocate(count, sizeof(int32_t)), *request_status = allocate(count, sizeof(int32_t));
+    double *delay = allocate(count, sizeof(double));
+    for (int column = 0; column < 4; column++) {
+        told[column] = allocate(count, sizeof(double));
+    }
+    for (int64_t index = 0; index < count; index++) {
+        session[index] = index % 7;
+        delay[index] = (double)(index % 4) / 8;
+    }
+    batching_client client;
+    check(batching_client_init(&client, sizeof client));
+    client.max_concurrency = 3;
+    client.clients = 5;
+    client.ramp_up = 1.0;
+    client.think_time = 0.5;
+    client.think_times = BATCHING_THINK_TIMES_LOGNORMAL;
+    client.think_time_sigma = 1.0;
+    client.seed = 9;
+    batching_requests requests;
+    batching_results results;
+    batching_summary summary;
+    batching_attribution attribution;
+    check(batching_requests_init(&requests, sizeof requests));
+    check(batching_results_init(&results, sizeof results));
+    check(batching_summary_init(&summary, sizeof summary));
+    check(batching_attribution_init(&attribution, sizeof attribution));
+    requests.count = results.capacity = attribution.capacity = count;
+    requests.prompt_length = columns.prompt_length;
+    requests.output_length = columns.output_length;
+    requests.session = session;
+    requests.delay = delay;
+    requests.client = &client;
+    results.arrival_time = told[0];
+    results.sent_time = told[1];
+    results.end_time = told[2];
+    attribution.waiting_for_client = told[3];
+    results.tokens_generated = tokens;
+    results.status = request_status;
+    config.attribution = &attribution;
+    check(batching_simulate(&config, &requests, &results, &summary));
+    uint64_t hash = FNV_OFFSET_BASIS;
+    for (int column = 0; column < 4; column++) {
+        hash = hash_column(hash, told[column], count, sizeof(double));
+        free(told[column]);
+    }
+    hash = hash_column(hash, tokens, count, sizeof(int32_t));
+    hash = hash_column(hash, request_status, count, sizeof(int32_t));
+    printf("case %d closed hash=%016" PRIx64 " not_sent=%016" PRIx64 "\n", number, hash, (uint64_t)summary.not_sent);
+    free(session);
+    free(delay);
+    free(tokens);
+    free(request_status);
+}
+
 static void run_case(int number, const struct differential_case *given) {
     struct columns columns = allocate_columns(given->count);
     generate(given, columns);
@@ -505,6 +565,7 @@ static void run_case(int number, const struct differential_case *given) {
     print_shaped(number, given);
     print_live(number, given, columns);
     print_ends(number, given, columns);
+    print_closed(number, given, columns);
     for (int part = 0; part < PARTS; part++) {
         free(parts[part]);
     }

@@ -105,6 +105,8 @@ static inline batching_results output_results(int64_t count) {
     results.preemptions = output_column(count, sizeof(int32_t));
     results.prefix_cached_tokens = output_column(count, sizeof(int32_t));
     results.status = output_column(count, sizeof(int32_t));
+    results.arrival_time = output_column(count, sizeof(double));
+    results.sent_time = output_column(count, sizeof(double));
     return results;
 }
 
@@ -117,6 +119,8 @@ static inline void free_results(batching_results results) {
     free(results.preemptions);
     free(results.prefix_cached_tokens);
     free(results.status);
+    free(results.arrival_time);
+    free(results.sent_time);
 }
 
 static inline bool results_are_untouched(batching_results results, int64_t count) {
@@ -127,7 +131,9 @@ static inline bool results_are_untouched(batching_results results, int64_t count
            output_is_untouched(results.completion_order, count, sizeof(int64_t)) &&
            output_is_untouched(results.preemptions, count, sizeof(int32_t)) &&
            output_is_untouched(results.prefix_cached_tokens, count, sizeof(int32_t)) &&
-           output_is_untouched(results.status, count, sizeof(int32_t));
+           output_is_untouched(results.status, count, sizeof(int32_t)) &&
+           output_is_untouched(results.arrival_time, count, sizeof(double)) &&
+           output_is_untouched(results.sent_time, count, sizeof(double));
 }
 
 /* batching_simulate: see fuzz_engine.c. */

@@ -375,6 +375,20 @@ static batching_requests input_engine_requests(struct input *input) {
         }
         requests.abort_time = abort_time;
     }
+    if (input_chance(input, 3)) {
+        int64_t *session = allocate((size_t)count * sizeof *session);
+        for (int64_t index = 0; index < count; index++) {
+            session[index] = input_chance(input, 16) ? (int64_t)input_word(input) : input_byte(input) % 4;
+        }
+        requests.session = session;
+    }
+    if (input_chance(input, 3)) {
+        double *delay = allocate((size_t)count * sizeof *delay);
+        for (int64_t index = 0; index < count; index++) {
+            delay[index] = input_chance(input, 64) ? input_double(input) : 0.001 * (input_byte(input) % 64);
+        }
+        requests.delay = delay;
+    }
     if (!input_chance(input, 4)) {
         int64_t *hash_offsets = allocate(((size_t)count + 1) * sizeof *hash_offsets);
         hash_offsets[0] = 0;
@@ -396,7 +410,28 @@ static batching_requests input_engine_requests(struct input *input) {
     return requests;
 }
 
+/* Now and then beyond what it may be. */
+static batching_client input_client(struct input *input) {
+    static const int32_t THINK_TIMES[] = {BATCHING_THINK_TIMES_EXPONENTIAL, BATCHING_THINK_TIMES_CONSTANT,
+                                          BATCHING_THINK_TIMES_LOGNORMAL};
+    batching_client client;
+    REQUIRE(batching_client_init(&client, sizeof client) == BATCHING_OK);
+    client.max_concurrency = input_limit(input, 12);
+    client.clients = input_chance(input, 2) ? input_limit(input, 12) : 0;
+    if (client.clients != 0) {
+        client.ramp_up = input_chance(input, 2) ? input_seconds(input) : 0.0;
+        client.think_time = input_chance(input, 2) ? 0.001 * input_byte(input) : input_seconds(input);
+    }
+    client.think_times = input_choice(input, THINK_TIMES, 3);
+    client.think_time_sigma = input_chance(input, 8) ? input_double(input) : 0.1 * input_byte(input);
+    client.sessions_go_on = input_switch(input);
+    client.seed = input_word(input);
+    return client;
+}
+
 static void free_engine_requests(batching_requests requests) {
+    free((void *)requests.session);
+    free((void *)requests.delay);
     free((void *)requests.priority);
     free((void *)requests.tie_break);
     free((void *)requests.max_tokens);
@@ -481,6 +516,7 @@ static batching_attribution input_attribution(struct input *input, int64_t count
     attribution.slowed_by_prefill = output_column(count, sizeof(double));
     attribution.preempted = output_column(count, sizeof(double));
     attribution.held_in_batch = output_column(count, sizeof(double));
+    attribution.waiting_for_client = output_column(count, sizeof(double));
     return attribution;
 }
 
@@ -492,6 +528,7 @@ static void free_attribution(batching_attribution attribution) {
     free(attribution.slowed_by_prefill);
     free(attribution.preempted);
     free(attribution.held_in_batch);
+    free(attribution.waiting_for_client);
 }
 
 static bool is_rejected(int32_t status) {
@@ -502,7 +539,7 @@ static bool is_rejected(int32_t status) {
 /* One request, by what became of it. */
 static void require_an_outcome(const struct run *run, const batching_results *results, int64_t index) {
     const batching_requests *requests = run->requests;
-    double arrival = requests->arrival_time != NULL ? requests->arrival_time[index] : 0.0;
+    double arrival = results->arrival_time[index], sent = results->sent_time[index];
     double start = results->start_time[index], first_token = results->first_token_time[index];
     double end = results->end_time[index];
     int32_t status = results->status[index], tokens = results->tokens_generated[index];
@@ -512,7 +549,10 @@ static void require_an_outcome(const struct run *run, const batching_results *re
     int64_t longest = run->config.max_model_len == 0 ? INT64_MAX : run->config.max_model_len;
     REQUIRE(results->preemptions[index] >= 0);
     REQUIRE(results->prefix_cached_tokens[index] >= 0 && results->prefix_cached_tokens[index] < prompt);
-    REQUIRE(isnan(start) || is_not_before(start, arrival));
+    REQUIRE(isnan(sent) == (status == BATCHING_REQUEST_NOT_SENT));
+    REQUIRE(isnan(sent) || sent >= arrival);
+    REQUIRE(isnan(arrival) || requests->arrival_time == NULL || is_not_before(arrival, requests->arrival_time[index]));
+    REQUIRE(isnan(start) || is_not_before(start, sent));
     REQUIRE(isnan(first_token) == (tokens == 0));
     REQUIRE(isnan(first_token) || first_token >= start);
     REQUIRE(tokens >= 0 && tokens <= output && prompt + tokens <= (tokens == 0 ? INT64_MAX : longest));
@@ -521,12 +561,13 @@ static void require_an_outcome(const struct run *run, const batching_results *re
         REQUIRE(start <= first_token && first_token <= end && end <= BATCHING_TIME_MAX);
     } else if (status == BATCHING_REQUEST_ABORTED) {
         REQUIRE(requests->abort_time != NULL && is_not_before(end, requests->abort_time[index]));
-        REQUIRE(is_not_before(end, arrival) && (isnan(start) ? tokens == 0 : start <= end));
+        REQUIRE(is_not_before(end, sent) && (isnan(start) ? tokens == 0 : start <= end));
         REQUIRE(isnan(first_token) || first_token <= end);
     } else {
-        REQUIRE(status == BATCHING_REQUEST_UNFINISHED || status == BATCHING_REQUEST_STUCK || is_rejected(status));
+        const int never_ran = is_rejected(status) || status == BATCHING_REQUEST_NOT_SENT;
+        REQUIRE(never_ran || status == BATCHING_REQUEST_UNFINISHED || status == BATCHING_REQUEST_STUCK);
         REQUIRE(isnan(end));
-        REQUIRE(!is_rejected(status) || (isnan(start) && tokens == 0 && results->preemptions[index] == 0));
+        REQUIRE(!never_ran || (isnan(start) && tokens == 0 && results->preemptions[index] == 0));
         REQUIRE(!isnan(start) || tokens == 0);
     }
 }
@@ -552,17 +593,17 @@ static void require_parts(const batching_attribution *attribution, const batchin
         const double parts[] = {
             attribution->waiting_for_slot[index], attribution->waiting_for_memory[index], attribution->prefill[index],
             attribution->decode[index],           attribution->slowed_by_prefill[index],  attribution->preempted[index],
-            attribution->held_in_batch[index],
+            attribution->held_in_batch[index],    attribution->waiting_for_client[index],
         };
+        const int32_t status = results->status[index];
         int64_t sum = 0;
         for (size_t part = 0; part < sizeof parts / sizeof *parts; part++) {
-            REQUIRE(isnan(parts[part]) == is_rejected(results->status[index]));
+            REQUIRE(isnan(parts[part]) == (is_rejected(status) || status == BATCHING_REQUEST_NOT_SENT));
             REQUIRE(!(parts[part] < 0.0));
             sum += parts[part] < TELLS_NANOSECONDS_APART ? llrint(parts[part] * 1e9) : 0;
         }
         if (results->end_time[index] < TELLS_NANOSECONDS_APART) {
-            double arrival = requests->arrival_time != NULL ? requests->arrival_time[index] : 0.0;
-            REQUIRE(sum == nanoseconds(results->end_time[index]) - nanoseconds(arrival));
+            REQUIRE(sum == nanoseconds(results->end_time[index]) - nanoseconds(results->arrival_time[index]));
         }
     }
 }
@@ -586,7 +627,7 @@ static void require_an_order_of_completion(const batching_requests *requests, co
 
 static void require_outcomes(const struct run *run, const batching_results *results, const batching_summary *summary) {
     const batching_requests *requests = run->requests;
-    int64_t tokens = 0, preemptions = 0, cached = 0, finished = 0, rejected = 0, aborted = 0;
+    int64_t tokens = 0, preemptions = 0, cached = 0, finished = 0, rejected = 0, aborted = 0, not_sent = 0;
     double last_end = 0.0;
     for (int64_t index = 0; index < requests->count; index++) {
         require_an_outcome(run, results, index);
@@ -596,12 +637,14 @@ static void require_outcomes(const struct run *run, const batching_results *resu
         finished += results->status[index] == BATCHING_REQUEST_FINISHED;
         rejected += is_rejected(results->status[index]);
         aborted += results->status[index] == BATCHING_REQUEST_ABORTED;
+        not_sent += results->status[index] == BATCHING_REQUEST_NOT_SENT;
         if (results->status[index] == BATCHING_REQUEST_FINISHED && results->end_time[index] > last_end) {
             last_end = results->end_time[index];
         }
     }
     REQUIRE(summary->total_tokens == tokens && summary->preemptions == preemptions);
     REQUIRE(summary->finished == finished && summary->rejected == rejected && summary->aborted == aborted);
+    REQUIRE(summary->not_sent == not_sent);
     REQUIRE(summary->prefix_cache_hits == cached);
     REQUIRE(summary->total_time == last_end);
     require_an_order_of_completion(requests, results, finished);
@@ -609,7 +652,8 @@ static void require_outcomes(const struct run *run, const batching_results *resu
 
 static void require_a_summary(const struct run *run, const batching_summary *summary) {
     const batching_engine_config *config = &run->config;
-    REQUIRE(summary->finished + summary->rejected + summary->unfinished + summary->aborted == run->requests->count);
+    REQUIRE(summary->finished + summary->rejected + summary->unfinished + summary->aborted + summary->not_sent ==
+            run->requests->count);
     REQUIRE(summary->iterations >= 0 && summary->iterations <= config->iteration_limit);
     REQUIRE(summary->duration >= summary->total_time && summary->duration <= BATCHING_TIME_MAX);
     REQUIRE(is_not_before(summary->duration, summary->busy_time));
@@ -623,7 +667,7 @@ static void require_a_summary(const struct run *run, const batching_summary *sum
     REQUIRE(summary->recomputed_tokens >= 0 && (summary->recomputed_tokens == 0 || summary->preemptions > 0));
     REQUIRE(summary->prefix_cache_hits >= 0 && summary->prefix_cache_hits <= summary->prefix_cache_queries);
     /* Asynchronously the batch that was in flight at a limit may have completed all that was left. */
-    bool is_cut_off = summary->unfinished > 0 || config->async_scheduling;
+    bool is_cut_off = summary->unfinished > 0 || summary->not_sent > 0 || config->async_scheduling;
     switch (summary->end_reason) {
     case BATCHING_END_COMPLETED:
         REQUIRE(summary->unfinished == 0);
@@ -703,6 +747,9 @@ void fuzz_engine(struct input *input) {
     } else {
         requests.hash_block_size = (int32_t)input_word(input);
     }
+    batching_client client = input_client(input);
+    batching_client *given_client = input_struct(input, &client, sizeof client);
+    requests.client = input_chance(input, 3) ? given_client : NULL;
     run.requests = &requests;
     run.config.time_callback = input_chance(input, 32) ? NULL : answer_time;
     run.config.time_user_data = &run;
@@ -762,6 +809,7 @@ void fuzz_engine(struct input *input) {
     free_attribution(attribution);
     free(given_config);
     free(given_requests);
+    free(given_client);
     free(given_results);
     free_output_struct(given_summary);
     free_output_struct(iteration_log);

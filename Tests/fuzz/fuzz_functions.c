@@ -267,6 +267,10 @@ static void fuzz_serving_metrics(struct input *input) {
     recorded.prompt_length = prompt_length;
     recorded.output_length = output_length;
     recorded.success = success;
+    /* Also of clients that should have sent before they were asked. */
+    double *client_arrival_time = input_chance(input, 2) ? NULL : input_times(input, count);
+    recorded.client_arrival_time =
+        client_arrival_time != NULL && input_chance(input, 2) ? arrival_time : client_arrival_time;
     recorded.token_times = token_times;
     recorded.token_offsets = token_offsets;
 
@@ -286,12 +290,18 @@ static void fuzz_serving_metrics(struct input *input) {
     options.slo_itl = input_chance(input, 2) ? 0.0 : input_seconds(input);
     options.slo_e2e = input_chance(input, 2) ? 0.0 : input_seconds(input);
     options.slo_due_by = input_chance(input, 2) ? 0.0 : input_seconds(input);
-    batching_distribution told[6];
+    batching_distribution told[8];
     batching_serving_metrics metrics;
     REQUIRE(batching_serving_metrics_init(&metrics, sizeof metrics) == BATCHING_OK);
-    batching_distribution **wanted[6] = {&metrics.ttft, &metrics.tpot,       &metrics.itl,
-                                         &metrics.e2e,  &metrics.queue_time, &metrics.normalized_latency};
-    for (int sample = 0; sample < 6; sample++) {
+    batching_distribution **wanted[8] = {&metrics.ttft,
+                                         &metrics.tpot,
+                                         &metrics.itl,
+                                         &metrics.e2e,
+                                         &metrics.queue_time,
+                                         &metrics.normalized_latency,
+                                         &metrics.client_queue_time,
+                                         &metrics.e2e_including_client_queue};
+    for (int sample = 0; sample < 8; sample++) {
         REQUIRE(batching_distribution_init(&told[sample], sizeof told[sample]) == BATCHING_OK);
         *wanted[sample] = input_chance(input, 4) ? NULL : &told[sample];
     }
@@ -299,7 +309,7 @@ static void fuzz_serving_metrics(struct input *input) {
     batching_recorded *given = input_struct(input, &recorded, sizeof recorded);
     batching_serving_metrics_config *given_options = input_struct(input, &options, sizeof options);
     if (succeeded(batching_serving_metrics_calculate(given, given_options, &metrics))) {
-        for (int sample = 0; sample < 6; sample++) {
+        for (int sample = 0; sample < 8; sample++) {
             require_distribution(&told[sample], NULL);
         }
         if (metrics.e2e != NULL && percentiles[1] >= percentiles[0]) {
@@ -313,6 +323,7 @@ static void fuzz_serving_metrics(struct input *input) {
     }
     free(given);
     free(given_options);
+    free(client_arrival_time);
     free(arrival_time);
     free(start_time);
     free(first_token_time);
@@ -395,6 +406,51 @@ static void input_workload(struct input *input, batching_workload *workload, int
     workload->turns_min = input_chance(input, 2) ? 0 : (int32_t)input_size(input);
     workload->turns_max = input_chance(input, 2) ? 0 : (int32_t)input_size(input);
     workload->think_time = input_chance(input, 2) ? 0.0 : input_seconds(input);
+    static const int32_t THINK_TIMES[] = {BATCHING_THINK_TIMES_EXPONENTIAL, BATCHING_THINK_TIMES_CONSTANT,
+                                          BATCHING_THINK_TIMES_LOGNORMAL, 1};
+    workload->think_times = THINK_TIMES[input_byte(input) & 3];
+    workload->think_time_sigma = input_chance(input, 2) ? (double)(input_byte(input) % 70) : input_double(input);
+    workload->sessions_closed = input_byte(input) % 5 == 4 ? 2 : input_byte(input) & 1;
+}
+
+/* Sessions are numbered as they begin; closed ones follow each other, and only their later turns have delays. */
+static void fuzz_sessions(struct input *input, const batching_workload *workload, int64_t count) {
+    int64_t *session = input_chance(input, 4) ? NULL : output_column(count, sizeof(int64_t));
+    double *delay = input_chance(input, 4) ? NULL : output_column(count, sizeof(double));
+    if (succeeded(batching_workload_sessions_generate(workload, count, session, delay))) {
+        int64_t sessions = 0;
+        for (int64_t index = 0; index < count; index++) {
+            const int is_first = session != NULL && session[index] == sessions;
+            REQUIRE(session == NULL || (session[index] >= 0 && session[index] <= sessions));
+            REQUIRE(session == NULL || workload->sessions_closed == 0 || session[index] >= sessions - 1);
+            REQUIRE(delay == NULL || (delay[index] >= 0.0 && delay[index] <= BATCHING_TIME_MAX));
+            REQUIRE(delay == NULL || (workload->sessions_closed != 0 && !is_first) || delay[index] == 0.0 ||
+                    session == NULL);
+            sessions += is_first;
+        }
+    } else {
+        REQUIRE(output_is_untouched(session, count, sizeof(int64_t)));
+        REQUIRE(output_is_untouched(delay, count, sizeof(double)));
+    }
+    free(session);
+    free(delay);
+}
+
+/* Indices that rise, and all of them where as many are wanted as there are. */
+static void fuzz_sample(struct input *input) {
+    const int64_t most = input_count(input), count = input_chance(input, 16) ? input_impossible_count(input) : most;
+    const int64_t n = input_chance(input, 16) ? input_impossible_count(input) : most / (1 + (input_byte(input) & 3));
+    int64_t *indices = input_chance(input, 8) ? NULL : output_column(most, sizeof(int64_t));
+    if (succeeded(batching_sample_generate(input_word(input), count, n, indices))) {
+        REQUIRE(n >= 0 && n <= count && (indices != NULL || n == 0));
+        for (int64_t index = 0; index < n; index++) {
+            REQUIRE(indices[index] > (index > 0 ? indices[index - 1] : -1) && indices[index] < count);
+            REQUIRE(n < count || indices[index] == index);
+        }
+    } else {
+        REQUIRE(output_is_untouched(indices, most, sizeof(int64_t)));
+    }
+    free(indices);
 }
 
 /* Hash ids that lie where the offsets say, or nothing at all. */
@@ -451,6 +507,7 @@ static void fuzz_workload(struct input *input) {
                                               (is_shared || prompt_length[index] <= workload.prompt_length_max)));
             REQUIRE(output_length == NULL || (output_length[index] >= workload.output_length_min &&
                                               output_length[index] <= workload.output_length_max));
+            /* Also of closed sessions: the turns of one have the same. */
             REQUIRE(arrival_time == NULL || (arrival_time[index] >= (index > 0 ? arrival_time[index - 1] : 0.0) &&
                                              arrival_time[index] <= BATCHING_TIME_MAX));
         }
@@ -460,6 +517,8 @@ static void fuzz_workload(struct input *input) {
         REQUIRE(output_is_untouched(arrival_time, columns, sizeof(double)));
     }
     fuzz_hashes(input, given, columns);
+    fuzz_sessions(input, given, columns);
+    fuzz_sample(input);
     free(given);
     free(sample_prompt_length);
     free(sample_output_length);

@@ -179,12 +179,19 @@ static double workload(struct input *input, int64_t n) {
     workload.turns_min = (int32_t)ONE_OF(input, 0, 2, 1);
     workload.turns_max = (int32_t)ONE_OF(input, 0, 8, INT32_MAX);
     workload.think_time = (double)ONE_OF(input, 0, 1, 1000000);
+    workload.think_times = (int32_t)ONE_OF(input, BATCHING_THINK_TIMES_EXPONENTIAL, BATCHING_THINK_TIMES_CONSTANT,
+                                           BATCHING_THINK_TIMES_LOGNORMAL);
+    workload.think_time_sigma = (double)ONE_OF(input, 0, 1, 64);
+    workload.sessions_closed = (int32_t)ONE_OF(input, 0, 1);
     int32_t *prompts = allocate((size_t)n * sizeof *prompts), *outputs = allocate((size_t)n * sizeof *outputs);
     double *arrivals = allocate((size_t)n * sizeof *arrivals);
+    int64_t *sample_indices = allocate((size_t)n * sizeof *sample_indices);
     int64_t needed = 0;
     work_begin();
     (void)succeeded(batching_workload_generate(&workload, n, prompts, outputs, arrivals));
     (void)succeeded(batching_workload_hashes_generate(&workload, n, NULL, 0, NULL, &needed));
+    (void)succeeded(batching_workload_sessions_generate(&workload, n, NULL, arrivals));
+    (void)succeeded(batching_sample_generate(workload.seed, n, n / 2, sample_indices));
     work_end();
     double units = (double)n;
     if (needed > 0 && needed < 1 << 20) {
@@ -198,6 +205,7 @@ static double workload(struct input *input, int64_t n) {
     free(prompts);
     free(outputs);
     free(arrivals);
+    free(sample_indices);
     return units;
 }
 

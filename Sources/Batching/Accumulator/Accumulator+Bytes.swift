@@ -59,7 +59,7 @@ extension Accumulator {
             counts.goodTPOT, counts.goodITL, counts.goodE2E,
         ])
         if counts.completed == 0 { return }
-        for metric in ServingSample.allCases {
+        for metric in ServingSample.accumulated {
             let samples = slot[metric]
             let moments = samples.moments.pointee
             writer.write(moments.count)
@@ -184,7 +184,7 @@ extension Accumulator {
         left.outputTokens &-= counts.outputTokens
         slot.counts.pointee = counts
         if counts.completed == 0 { return }
-        for metric in ServingSample.allCases {
+        for metric in ServingSample.accumulated {
             let most = metric == .itl ? min(mostSamples, gaps) : counts.completed
             let least = metric == .e2e ? counts.completed : 0
             let count = try reader.integer(least...max(least, most))

@@ -66,7 +66,7 @@ extension Accumulator {
         // Slots that both have, and keep or not: the counters of one that is kept have 32 bits.
         for number in max(oldestSlot, other.oldestSlot)...max(newestSlot, other.newestSlot)
         where number <= min(newestSlot, other.newestSlot) {
-            for metric in ServingSample.allCases {
+            for metric in ServingSample.accumulated {
                 guard
                     Accumulator.holds(
                         slot(number)[metric].moments.pointee.count, other.slot(number)[metric].moments.pointee.count,

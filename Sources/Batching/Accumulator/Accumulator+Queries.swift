@@ -69,7 +69,11 @@ extension Accumulator {
             counts, duration: options.duration ?? (clock > begin ? Nanoseconds(clock &- begin).seconds : 0),
             latency: SampleUnit.double(moments(.e2e, scope).sum) / 1e9, limits.slo)
         for sample in ServingSample.allCases {
-            if let wanted = wanted[sample] { wanted.write(distribution(sample, scope, options.percentiles, wanted)) }
+            guard let wanted = wanted[sample] else { continue }
+            wanted.write(
+                sample.isAccumulated
+                    ? distribution(sample, scope, options.percentiles, wanted)
+                    : empty(options.percentiles, wanted))
         }
         return metrics
     }
@@ -97,10 +101,7 @@ extension Accumulator {
         _ sample: ServingSample, _ scope: AccumulatorScope, _ columns: PercentileColumns, _ wanted: WantedDistribution
     ) -> Distribution {
         let moments = moments(sample, scope)
-        guard moments.count > 0 else {
-            wanted.percentiles?.update(repeating: 0, count: columns.count)
-            return Distribution()
-        }
+        guard moments.count > 0 else { return empty(columns, wanted) }
         if moments.count <= Int64(SketchBins.exactCount) {
             collectExact(sample, scope)
         } else {
@@ -122,6 +123,12 @@ extension Accumulator {
         distribution.standardDeviation = moments.standardDeviation / unit
         distribution.sum = SampleUnit.double(moments.sum) / unit
         return distribution
+    }
+
+    /// The distribution of a sample without values.
+    private func empty(_ columns: PercentileColumns, _ wanted: WantedDistribution) -> Distribution {
+        wanted.percentiles?.update(repeating: 0, count: columns.count)
+        return Distribution()
     }
 
     private func collectExact(_ sample: ServingSample, _ scope: AccumulatorScope) {

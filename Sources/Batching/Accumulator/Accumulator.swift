@@ -107,18 +107,18 @@ struct Slot<Counter: FixedWidthInteger & UnsignedInteger & BitwiseCopyable>: Bit
 
     func add<Other>(_ other: Slot<Other>) {
         counts.pointee.add(other.counts.pointee)
-        for metric in ServingSample.allCases { self[metric].add(other[metric]) }
+        for metric in ServingSample.accumulated { self[metric].add(other[metric]) }
     }
 
     func clear() {
         counts.pointee = ServingCounts()
-        for metric in ServingSample.allCases { self[metric].clear() }
+        for metric in ServingSample.accumulated { self[metric].clear() }
     }
 }
 
 /// The memory of all slots.
 struct SlotStorage: ~Copyable {
-    private static let metrics = ServingSample.allCases.count
+    private static let metrics = ServingSample.accumulated.count
 
     private let slotCount: Int
     private let counts: ZeroedBuffer<ServingCounts>

@@ -4,6 +4,7 @@ public enum Engine {
     /// Simulates an engine on `requests`.
     /// - Parameters:
     ///   - requests: in any order of arrival.
+    ///   - client: how they are sent. nil: as they arrive, and the turns of sessions one after the other.
     ///   - configuration: how the engine schedules, what it has, and how long an iteration takes.
     ///   - results: columns to fill. A run that fails on its way may have written some.
     ///   - iterationLog: nil: not wanted. Its rows are counted in it.
@@ -12,15 +13,16 @@ public enum Engine {
     /// - Complexity: O(1) an iteration and a request, however many run; O(running) in an iteration in which KV blocks or
     ///   the budget run short, or that is logged.
     public static func simulate(
-        _ requests: RequestColumns, configuration: EngineConfig = EngineConfig(),
+        _ requests: RequestColumns, client: ClientConfig? = nil, configuration: EngineConfig = EngineConfig(),
         results: ResultColumns = ResultColumns(), attribution: AttributionColumns? = nil,
         iterationLog: inout IterationLog?, decisionLog: inout DecisionLog?
     ) throws(BatchingError) -> EngineSummary {
         try configuration.check()
+        try client?.check()
         try iterationLog?.rows.check("iteration_log")
         try decisionLog?.rows.check("decision_log")
-        let run = try WholeRun(requests, configuration)
-        if run.clockMayOverflow {
+        let run = try WholeRun(requests, client, configuration)
+        if try run.clockMayOverflow() {
             // Once without outputs, so that nothing is written if it does.
             var nothing: (IterationLog?, DecisionLog?) = (nil, nil)
             _ = try run.run(RunOutputs(ResultColumns()), &nothing.0, &nothing.1)
@@ -30,12 +32,13 @@ public enum Engine {
 
     /// The same without logs.
     public static func simulate(
-        _ requests: RequestColumns, configuration: EngineConfig = EngineConfig(),
+        _ requests: RequestColumns, client: ClientConfig? = nil, configuration: EngineConfig = EngineConfig(),
         results: ResultColumns = ResultColumns(), attribution: AttributionColumns? = nil
     ) throws(BatchingError) -> EngineSummary {
         var logs: (IterationLog?, DecisionLog?) = (nil, nil)
         return try simulate(
-            requests, configuration: configuration, results: results, attribution: attribution, iterationLog: &logs.0,
+            requests, client: client, configuration: configuration, results: results, attribution: attribution,
+            iterationLog: &logs.0,
             decisionLog: &logs.1)
     }
 }
@@ -54,34 +57,55 @@ private struct RunOutputs {
 /// A run whose input has been checked.
 private struct WholeRun: ~Copyable {
     let requests: RequestColumns
+    let client: ClientConfig?
+    let turns: SessionTurns
     let configuration: EngineConfig
     let survey: RequestSurvey
     /// nil: the requests are given in order of arrival.
     let arrivals: TimeOrder?
 
-    init(_ requests: RequestColumns, _ configuration: EngineConfig) throws(BatchingError) {
+    init(
+        _ requests: RequestColumns, _ client: ClientConfig?, _ configuration: EngineConfig
+    ) throws(BatchingError) {
         let survey = try requests.survey()
         if let hashes = requests.prefixHashes { try hashes.check(count: requests.count) }
         try requests.checkEnds()
+        let hasClients = client?.clients != nil
+        let turns = try SessionTurns(requests, needsScratch: hasClients, firstTurnsWait: hasClients)
         var arrivals: TimeOrder?
         if let arrivalTime = requests.arrivalTime, !survey.isInOrderOfArrival {
             arrivals = try TimeOrder(sorting: arrivalTime, count: requests.count)
         }
         self.arrivals = arrivals
         self.requests = requests
+        self.client = client
+        self.turns = turns
         self.configuration = configuration
         self.survey = survey
     }
 
     /// Whether the end of the run is anywhere near the end of the clock. A guess on the safe side of any sane run, not a
     /// bound: how much is computed again after preemptions cannot be known.
-    var clockMayOverflow: Bool {
+    func clockMayOverflow() throws(BatchingError) -> Bool {
         // A policy of the caller is asked once for each iteration, and not in a trial, too.
         if configuration.policy.policy.traits.asksCaller { return false }
         let tokens = Double(survey.totalTokens) + Double(requests.count)
         let longest = Double(survey.longestPrompt) + Double(survey.longestOutput)
         guard let perIteration = configuration.iterationTime.longest(tokens: longest) else { return false }
-        return survey.lastArrival.seconds + 4 * tokens * perIteration >= Nanoseconds.maximumSeconds
+        return try longestWait() + survey.lastArrival.seconds + 4 * tokens * perIteration >= Nanoseconds.maximumSeconds
+    }
+
+    /// Seconds, about: as if all sessions and clients were one.
+    private func longestWait() throws(BatchingError) -> Double {
+        let count = requests.count
+        var sum = 2 * (client?.thinkTimes.mean ?? 0) * Double(count)
+        if let delay = requests.delay {
+            for index in 0..<count {
+                try Work.row(index)
+                sum += delay[index]
+            }
+        }
+        return sum
     }
 
     borrowing func run(
@@ -115,14 +139,21 @@ private struct WholeRun: ~Copyable {
             case .none: nil
             }
         let policy = configuration.policy.policy
+        let queueKey = policy.queueKey(configuration.queueOrder)
+        let loop = try ClosedLoop.begin(requests, client, turns, arrivalOrder: order)
+        // A queue in order of arrival does not look at the times.
+        let looksAtTimes =
+            queueKey != nil || outputs.attribution != nil || policy.traits.padsBatch || policy.traits.asksCaller
+        let keepsTimes = loop.isUsed && looksAtTimes && outputs.results.sentTime == nil
+        let sentTime = try ScratchBuffer<Double>(uninitialized: keepsTimes ? requests.count : 0)
         let observer = try RunObserver(
             attribution: outputs.attribution, count: requests.count, iterationLog: iterationLog,
             decisionLog: decisionLog)
         var replica = try Replica<Memory, Observation>(
             requests, results: outputs.results, settings: ReplicaSettings(configuration, policy.traits),
-            queueOrder: configuration.queueOrder, queueKey: policy.queueKey(configuration.queueOrder),
+            queueOrder: configuration.queueOrder, queueKey: queueKey,
             arrivalOrder: order, survey: survey, memory: memory,
-            observer: observer)
+            observer: observer, loop: loop, sentTime: keepsTimes ? sentTime.elements : outputs.results.sentTime)
         try replica.keepPolicyRows(configuration)
         var run = try EngineRun(replica, configuration)
         let reason = try run.proceed(configuration.policy)
@@ -150,7 +181,8 @@ extension EngineSummary {
         finished = Int64(totals.finished)
         rejected = Int64(totals.rejected)
         aborted = Int64(totals.aborted)
-        unfinished = Int64(replica.requests.count) - finished - rejected - aborted
+        notSent = replica.loop.isUsed ? Int64(replica.requests.count - replica.arrived) : 0
+        unfinished = Int64(replica.requests.count) - finished - rejected - aborted - notSent
         prefillTokens = totals.prefillTokens
         decodeTokens = totals.decodeTokens
         preemptions = totals.preemptions

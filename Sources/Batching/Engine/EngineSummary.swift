@@ -30,10 +30,12 @@ public struct EngineSummary: Equatable, Sendable {
     public var finished: Int64 = 0
     /// Requests that were rejected on arrival.
     public var rejected: Int64 = 0
-    /// Requests that are left at a limit, or stuck.
+    /// Requests that are left at a limit, or stuck, and were sent.
     public var unfinished: Int64 = 0
     /// Requests whose clients left before they had all their tokens.
     public var aborted: Int64 = 0
+    /// Requests that were not sent.
+    public var notSent: Int64 = 0
     /// Tokens computed in prefills, recomputed ones included.
     public var prefillTokens: Int64 = 0
     /// Sequences decoded, summed over the iterations.

@@ -109,6 +109,14 @@ extension LiveReplica where Memory: ~Copyable {
             }
         }
         try requests.checkEnds()
+        func check(_ isGiven: Bool, _ name: StaticString) throws(BatchingError) {
+            guard isGiven else { return }
+            throw BatchingError(
+                .invalidArgument,
+                "\(name) is given: must be left out for a live engine, whose host sends each turn when it arrives")
+        }
+        try check(requests.session != nil, "session")
+        try check(requests.delay != nil, "delay")
         if let times = requests.abortTime {
             for index in 0..<requests.count where !times[index].isNaN {
                 throw .invalid(

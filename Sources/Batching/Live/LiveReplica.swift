@@ -46,7 +46,7 @@ struct LiveReplica<Memory: LiveMemory & ~Copyable>: ~Copyable {
             RequestColumns(count: 0), results: ResultColumns(), settings: ReplicaSettings(configuration, policy.traits),
             queueOrder: configuration.queueOrder, queueKey: policy.queueKey(configuration.queueOrder),
             arrivalOrder: nil, survey: survey, memory: memory,
-            observer: RunObserver(keepsEvents: keepsEvents, attributes: attributes), isLive: true)
+            observer: RunObserver(keepsEvents: keepsEvents, attributes: attributes), loop: ClosedLoop(), isLive: true)
         replica.mayReject = false
         try replica.keepPolicyRows(configuration)
         run = try EngineRun(replica, configuration)

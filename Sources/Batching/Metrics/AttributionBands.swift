@@ -2,13 +2,13 @@
 public struct AttributedRequests {
     let count: Int
     /// In the order of the struct of the C header.
-    let parts: AttributionParts<UnsafePointer<Double>>
+    let parts: AttributionParts<UnsafePointer<Double>?>
     let status: UnsafePointer<Int32>?
 
     /// - Parameters:
-    ///   - parts: `count` elements each. Requests that have a not-a-number in one of them are left out.
+    ///   - parts: `count` elements each; nil: all 0.0. Requests that have a not-a-number in one of them are left out.
     ///   - status: of those, only the finished are looked at. nil: all.
-    public init(count: Int, parts: AttributionParts<UnsafePointer<Double>>, status: UnsafePointer<Int32>?) {
+    public init(count: Int, parts: AttributionParts<UnsafePointer<Double>?>, status: UnsafePointer<Int32>?) {
         self.count = count
         self.parts = parts
         self.status = status
@@ -32,11 +32,13 @@ public struct AttributionParts<Value> {
     public var preempted: Value
     /// After its last token, in a batch that was not done.
     public var heldInBatch: Value
+    /// At its client, from its arrival to the time at which it was sent.
+    public var waitingForClient: Value
 
     /// One value for each part.
     public init(
         waitingForSlot: Value, waitingForMemory: Value, prefill: Value, decode: Value, slowedByPrefill: Value,
-        preempted: Value, heldInBatch: Value
+        preempted: Value, heldInBatch: Value, waitingForClient: Value
     ) {
         self.waitingForSlot = waitingForSlot
         self.waitingForMemory = waitingForMemory
@@ -45,13 +47,14 @@ public struct AttributionParts<Value> {
         self.slowedByPrefill = slowedByPrefill
         self.preempted = preempted
         self.heldInBatch = heldInBatch
+        self.waitingForClient = waitingForClient
     }
 
     /// All the same.
     init(_ value: Value) {
         self.init(
             waitingForSlot: value, waitingForMemory: value, prefill: value, decode: value, slowedByPrefill: value,
-            preempted: value, heldInBatch: value)
+            preempted: value, heldInBatch: value, waitingForClient: value)
     }
 
     @inline(__always)
@@ -59,7 +62,8 @@ public struct AttributionParts<Value> {
         AttributionParts<Other>(
             waitingForSlot: transform(waitingForSlot), waitingForMemory: transform(waitingForMemory),
             prefill: transform(prefill), decode: transform(decode), slowedByPrefill: transform(slowedByPrefill),
-            preempted: transform(preempted), heldInBatch: transform(heldInBatch))
+            preempted: transform(preempted), heldInBatch: transform(heldInBatch),
+            waitingForClient: transform(waitingForClient))
     }
 }
 
@@ -217,6 +221,7 @@ private struct BandSums: BitwiseCopyable {
         parts.slowedByPrefill &+= UInt128(truncatingIfNeeded: times.slowedByPrefill.count)
         parts.preempted &+= UInt128(truncatingIfNeeded: times.preempted.count)
         parts.heldInBatch &+= UInt128(truncatingIfNeeded: times.heldInBatch.count)
+        parts.waitingForClient &+= UInt128(truncatingIfNeeded: times.waitingForClient.count)
     }
 
     var band: AttributionBands.Band {
@@ -233,20 +238,21 @@ extension AttributedRequests {
     @inline(__always)
     fileprivate func total(_ index: Int) -> Int64? {
         if let status, status[index] != RequestStatus.finished.rawValue { return nil }
-        let seconds = parts.map { $0[index] }
+        let seconds = parts.map { $0?[index] ?? 0 }
         let sum =
             seconds.waitingForSlot + seconds.waitingForMemory + seconds.prefill + seconds.decode
-            + seconds.slowedByPrefill + seconds.preempted + seconds.heldInBatch
+            + seconds.slowedByPrefill + seconds.preempted + seconds.heldInBatch + seconds.waitingForClient
         if sum.isNaN { return nil }
         let times = times(index)
         return times.waitingForSlot.count &+ times.waitingForMemory.count &+ times.prefill.count
             &+ times.decode.count &+ times.slowedByPrefill.count &+ times.preempted.count &+ times.heldInBatch.count
+            &+ times.waitingForClient.count
     }
 
     /// The parts of a request that is not left out, once they have been checked.
     @inline(__always)
     fileprivate func times(_ index: Int) -> AttributionParts<Nanoseconds> {
-        parts.map { Nanoseconds(validSeconds: $0[index]) }
+        parts.map { Nanoseconds(validSeconds: $0?[index] ?? 0) }
     }
 
     /// What is wrong with the parts of a request, if anything.
@@ -256,7 +262,7 @@ extension AttributedRequests {
         var sum = 0.0
         var areValid = true
         _ = parts.map { column in
-            let seconds = column[index]
+            let seconds = column?[index] ?? 0
             areValid = areValid && (seconds.isNaN || Nanoseconds.holds(seconds))
             sum += seconds
         }
@@ -266,9 +272,9 @@ extension AttributedRequests {
 
     @inline(never)
     private func describedDefect(_ index: Int, _ sum: Double) -> BatchingError {
-        func check(_ column: UnsafePointer<Double>, _ name: StaticString) throws(BatchingError) {
-            if !column[index].isNaN, !Nanoseconds.holds(column[index]) {
-                throw .invalid("\(name)", index, column[index], Nanoseconds.requirement)
+        func check(_ column: UnsafePointer<Double>?, _ name: StaticString) throws(BatchingError) {
+            if let time = column?[index], !time.isNaN, !Nanoseconds.holds(time) {
+                throw .invalid("\(name)", index, time, Nanoseconds.requirement)
             }
         }
         do throws(BatchingError) {
@@ -279,6 +285,7 @@ extension AttributedRequests {
             try check(parts.slowedByPrefill, "slowed_by_prefill")
             try check(parts.preempted, "preempted")
             try check(parts.heldInBatch, "held_in_batch")
+            try check(parts.waitingForClient, "waiting_for_client")
         } catch {
             return error
         }

@@ -13,6 +13,10 @@ extension ServingMetrics {
         public var queueTime: WantedDistribution?
         /// End-to-end latency by output token.
         public var normalizedLatency: WantedDistribution?
+        /// Arrival - client arrival, where that is known.
+        public var clientQueueTime: WantedDistribution?
+        /// End - client arrival, where that is known.
+        public var e2eIncludingClientQueue: WantedDistribution?
 
         /// None.
         public init() {}
@@ -25,6 +29,8 @@ extension ServingMetrics {
             case .e2e: e2e
             case .queueTime: queueTime
             case .normalizedLatency: normalizedLatency
+            case .clientQueueTime: clientQueueTime
+            case .e2eIncludingClientQueue: e2eIncludingClientQueue
             }
         }
     }
@@ -170,6 +176,8 @@ extension RecordedColumns {
         case .queueTime: try fill(values, from: .arrival, to: .start) { span, _ in span }
         case .normalizedLatency:
             try fill(values, from: .arrival, to: .end) { span, output in output > 0 ? span / Double(output) : nil }
+        case .clientQueueTime: try fill(values, from: .clientArrival, to: .arrival) { span, _ in span }
+        case .e2eIncludingClientQueue: try fill(values, from: .clientArrival, to: .end) { span, _ in span }
         }
     }
 
@@ -209,6 +217,7 @@ extension RecordedColumns {
     ) -> UnsafePointer<Double> {
         let column =
             switch time {
+            case .clientArrival: clientArrivalTime
             case .arrival: arrivalTime
             case .start: startTime
             case .firstToken: firstTokenTime
@@ -249,5 +258,5 @@ extension RecordedColumns {
 private let blockSize = 512
 
 private enum RequestTime {
-    case arrival, start, firstToken, end
+    case clientArrival, arrival, start, firstToken, end
 }

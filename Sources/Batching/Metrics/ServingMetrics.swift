@@ -52,10 +52,21 @@ enum ServingSample: Int {
     case queueTime
     /// E2E / output tokens, of requests with at least one (Yu et al., "Orca", OSDI 2022).
     case normalizedLatency
+    /// Arrival - client arrival, where that is known.
+    case clientQueueTime
+    /// End - client arrival, where that is known.
+    case e2eIncludingClientQueue
+
+    static var allCases: LazyMapCollection<Range<Int>, ServingSample> { through(.e2eIncludingClientQueue) }
+
+    /// Those that an accumulator has: it is told of no arrivals at clients.
+    static var accumulated: LazyMapCollection<Range<Int>, ServingSample> { through(.normalizedLatency) }
+
+    var isAccumulated: Bool { rawValue <= ServingSample.normalizedLatency.rawValue }
 
     /// Not an array, which takes memory, and ends the process where there is none.
-    static var allCases: LazyMapCollection<Range<Int>, ServingSample> {
-        (0..<normalizedLatency.rawValue + 1).lazy.map { ServingSample(rawValue: $0).unsafelyUnwrapped }
+    private static func through(_ last: ServingSample) -> LazyMapCollection<Range<Int>, ServingSample> {
+        (0..<last.rawValue + 1).lazy.map { ServingSample(rawValue: $0).unsafelyUnwrapped }
     }
 
     /// Quotients are not whole nanoseconds.

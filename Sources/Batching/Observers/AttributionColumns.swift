@@ -8,13 +8,14 @@ public struct AttributionColumns {
     let slowedByPrefill: UnsafeMutablePointer<Double>?
     let preempted: UnsafeMutablePointer<Double>?
     let heldInBatch: UnsafeMutablePointer<Double>?
+    let waitingForClient: UnsafeMutablePointer<Double>?
 
     /// Each column has at least as many elements as there are requests.
     public init(
         waitingForSlot: UnsafeMutablePointer<Double>? = nil, waitingForMemory: UnsafeMutablePointer<Double>? = nil,
         prefill: UnsafeMutablePointer<Double>? = nil, decode: UnsafeMutablePointer<Double>? = nil,
         slowedByPrefill: UnsafeMutablePointer<Double>? = nil, preempted: UnsafeMutablePointer<Double>? = nil,
-        heldInBatch: UnsafeMutablePointer<Double>? = nil
+        heldInBatch: UnsafeMutablePointer<Double>? = nil, waitingForClient: UnsafeMutablePointer<Double>? = nil
     ) {
         self.waitingForSlot = waitingForSlot
         self.waitingForMemory = waitingForMemory
@@ -23,6 +24,7 @@ public struct AttributionColumns {
         self.slowedByPrefill = slowedByPrefill
         self.preempted = preempted
         self.heldInBatch = heldInBatch
+        self.waitingForClient = waitingForClient
     }
 }
 
@@ -55,5 +57,7 @@ extension AttributionColumns {
         slowedByPrefill?[row] = parts.slowedByPrefill
         preempted?[row] = parts.preempted
         heldInBatch?[row] = parts.heldInBatch
+        // An engine that runs on has no clients.
+        waitingForClient?[row] = parts.waitingForSlot.isNaN ? .nan : 0
     }
 }

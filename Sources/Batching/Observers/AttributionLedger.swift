@@ -152,9 +152,10 @@ struct AttributionLedger: ~Copyable {
 
     // The waiting
 
-    /// A request can be admitted from now on.
+    /// A request can be admitted from now on, after it has waited at its client.
     @inline(__always)
-    func beginWaiting(_ request: Int) {
+    func beginWaiting(_ request: Int, atClient: Nanoseconds = .zero) {
+        columns.waitingForClient?[request] = atClient.seconds
         memoryTimeBefore.storeBytes(of: memoryTime.count, toByteOffset: request &* 8, as: Int64.self)
     }
 
@@ -182,14 +183,16 @@ struct AttributionLedger: ~Copyable {
 
     /// Writes the parts of a request that arrived too late to be taken into the queue, or after the end of the run.
     func writeLate(_ request: Int, arrival: Nanoseconds, toEndOfRun end: Nanoseconds) {
+        columns.waitingForClient?[request] = 0
         columns.waitingForSlot?[request] = max(.zero, end - arrival).seconds
         columns.waitingForMemory?[request] = 0
         writeRan(request, AttributedTime())
     }
 
-    /// Writes the parts of a request that was rejected.
+    /// Writes the parts of a request that was rejected, or not sent.
     func writeRejected(_ request: Int) {
-        let parts: InlineArray<7, UnsafeMutablePointer<Double>?> = [
+        let parts: InlineArray<8, UnsafeMutablePointer<Double>?> = [
+            columns.waitingForClient,
             columns.waitingForSlot, columns.waitingForMemory, columns.prefill, columns.decode,
             columns.slowedByPrefill, columns.preempted, columns.heldInBatch,
         ]

@@ -5,8 +5,11 @@ extension Replica where Memory: ~Copyable {
     /// Those that arrived only to leave, and those that have left by now, when no output is there to be processed.
     @inline(__always)
     mutating func takeAborts() throws(BatchingError) {
-        if aborts.nextLook <= now {
+        while aborts.nextLook <= now {
             try takeAborts(at: now, iteration: iteration, firstLost: .max)
+            // In a closed loop others may be sent in their place, and leave at once, too.
+            if nextArrival > now { break }
+            try takeArrivals()
         }
     }
 
@@ -50,7 +53,7 @@ extension Replica where Memory: ~Copyable {
         _ request: Int, at time: Nanoseconds, iteration number: Int64, firstLost: Int64
     ) throws(BatchingError) {
         if aborts.hasEnded(request) { return }
-        guard requests.arrival(request) < nextArrival else {
+        guard hasArrived(request) else {
             try aborts.postpone(request)
             return
         }
@@ -77,9 +80,16 @@ extension Replica where Memory: ~Copyable {
             removeFresh(request)
         }
         results.endTime?[request] = time.seconds
+        try tellClient(request, at: time, hasFailed: true)
         if logsDecisions {
             try observer.decisionLog?.append(.aborted, request, iteration: number, tokens: Int64(tokens))
         }
+    }
+
+    /// Whether a request of which it is known when its client leaves has been taken in.
+    @inline(__always)
+    private func hasArrived(_ request: Int) -> Bool {
+        loop.isUsed || requests.arrival(request) < nextArrival
     }
 
     /// A request that never ran no longer waits.
@@ -133,7 +143,7 @@ extension Replica where Memory: ~Copyable {
     mutating func attributeAborts(by end: Nanoseconds) {
         if aborts.nextTime > end { return }
         aborts.forEach(by: end) { request in
-            if !aborts.hasEnded(request), requests.arrival(request) < nextArrival { attributeAborted(request, at: end) }
+            if !aborts.hasEnded(request), hasArrived(request) { attributeAborted(request, at: end) }
         }
     }
 

@@ -15,6 +15,7 @@ extension Replica where Memory: ~Copyable {
     /// Takes in the next one.
     @inline(__always)
     mutating func takeArrival() throws(BatchingError) {
+        if loop.isUsed { return try takeSent() }
         let request = index(at: arrived)
         arrived &+= 1
         noteNextArrival()
@@ -24,6 +25,28 @@ extension Replica where Memory: ~Copyable {
         } else {
             try takeIn(request)
         }
+    }
+
+    /// The same where it is sent only now.
+    @inline(never)
+    private mutating func takeSent() throws(BatchingError) {
+        let time = nextArrival
+        let (request, arrival) = try loop.send(at: arrived)
+        arrived &+= 1
+        nextArrival = loop.nextTime
+        sentTime?[request] = time.seconds
+        results.arrivalTime?[request] = arrival.seconds
+        if aborts.isUsed { try aborts.noteSent(request) }
+        if isAttributed { observer.ledger.beginWaiting(request, atClient: time - arrival) }
+        try takeIn(request)
+    }
+
+    /// A request has ended: what sends them may send another.
+    @inline(__always)
+    mutating func tellClient(_ request: Int, at time: Nanoseconds, hasFailed: Bool) throws(BatchingError) {
+        guard loop.isUsed else { return }
+        try loop.noteEnd(request, at: time, hasFailed: hasFailed)
+        nextArrival = loop.nextTime
     }
 
     @inline(__always)
@@ -107,6 +130,7 @@ extension Replica where Memory: ~Copyable {
         mayBeAbsent = true
         if aborts.isUsed { aborts.noteEnd(request) }
         writeUnserved(request, reason)
+        try tellClient(request, at: now, hasFailed: true)
         guard Observation.isAny else { return }
         try observer.decisionLog?.append(.rejected, request, iteration: iteration)
         try tellEnd(.rejected, request, at: now, tokens: reason.rawValue)

@@ -235,6 +235,7 @@ extension Replica where Memory: ~Copyable {
         }
         giveBack(slot)
         if aborts.isUsed { aborts.noteEnd(request) }
+        try tellClient(request, at: end, hasFailed: false)
         if logsDecisions {
             try observer.decisionLog?.append(.finished, request, iteration: iteration, tokens: Int64(tokens))
         }
@@ -247,6 +248,20 @@ extension Replica where Memory: ~Copyable {
         case .decoding: leaveDecoding(slot)
         case .catchingUp: removeCatchingUp(slot)
         default: break
+        }
+    }
+
+    /// Writes the results of every request that was not sent, nor will be.
+    @inline(never)
+    private mutating func writeUnsent() throws(BatchingError) {
+        // Apart, since the rest is changed meanwhile.
+        var sender = try ClosedLoop()
+        swap(&sender, &loop)
+        defer { swap(&sender, &loop) }
+        try sender.forEachUnsent(sent: arrived) { (request, arrival) throws(BatchingError) in
+            writeUnserved(request, .notSent)
+            sentTime?[request] = .nan
+            results.arrivalTime?[request] = arrival <= totals.duration ? arrival.seconds : .nan
         }
     }
 
@@ -283,9 +298,14 @@ extension Replica where Memory: ~Copyable {
                 writeUnserved(waiting.candidate(at: position).request, status)
             }
         }
-        for position in arrived..<requests.count {
-            try Work.row(position)
-            writeUnserved(index(at: position), .unfinished, hasArrived: false)
+        if loop.isUsed {
+            try writeUnsent()
+        } else {
+            for position in arrived..<requests.count {
+                try Work.row(position)
+                writeUnserved(index(at: position), .unfinished, hasArrived: false)
+            }
+            try results.writeArrivals(requests)
         }
         if let column = results.completionOrder {
             for position in totals.finished..<requests.count {

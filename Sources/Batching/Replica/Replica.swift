@@ -9,8 +9,13 @@
 struct Replica<Memory: BlockMemory & ~Copyable, Observation: ObservationChoice>: ~Copyable {
     static var none: Int { -1 }
 
+    /// With the times at which they are sent as those of their arrival.
     var requests: RequestColumns
     var results: ResultColumns
+    /// What sends them, if that depends on what was answered.
+    var loop: ClosedLoop
+    /// When each was sent, where there is such a loop and anything looks at it; also a column of the caller's.
+    let sentTime: UnsafeMutablePointer<Double>?
     let settings: ReplicaSettings
     /// nil: the requests are given in order of arrival.
     var arrivalOrder: PermutedOrder?
@@ -97,8 +102,11 @@ struct Replica<Memory: BlockMemory & ~Copyable, Observation: ObservationChoice>:
         _ requests: RequestColumns, results: ResultColumns, settings: ReplicaSettings, queueOrder: QueueOrder,
         queueKey: QueueKey?,
         arrivalOrder: PermutedOrder?, survey: RequestSurvey, memory: consuming Memory,
-        observer: consuming RunObserver, isLive: Bool = false
+        observer: consuming RunObserver, loop: consuming ClosedLoop, sentTime: UnsafeMutablePointer<Double>? = nil,
+        isLive: Bool = false
     ) throws(BatchingError) {
+        var requests = requests
+        if loop.isUsed { requests.arrivalTime = UnsafePointer(sentTime) }
         let waiting = try WaitingQueue(requests, order: queueOrder, key: queueKey)
         let members = try GrowableBuffer<Member>(capacity: 64)
         let histories = try GrowableBuffer<MemberHistory>(capacity: 64)
@@ -108,7 +116,7 @@ struct Replica<Memory: BlockMemory & ~Copyable, Observation: ObservationChoice>:
         let victims = try GrowableBuffer<UInt32>(capacity: 0)
         let absentEnds = try GrowableBuffer<UInt32>(capacity: 0)
         try memory.reserve(slots: 64)
-        let aborts = try AbortTimes(requests)
+        let aborts = try AbortTimes(requests, isClosed: loop.isUsed)
         let keepsTokenRuns = isLive || aborts.isUsed
         let tokenRuns = try GrowableBuffer<TokenRun>(capacity: keepsTokenRuns ? 64 : 0)
         self.aborts = aborts
@@ -120,7 +128,9 @@ struct Replica<Memory: BlockMemory & ~Copyable, Observation: ObservationChoice>:
         self.requests = requests
         self.results = results
         self.settings = settings
-        self.arrivalOrder = arrivalOrder
+        self.arrivalOrder = loop.isUsed ? loop.order : arrivalOrder
+        self.sentTime = sentTime
+        self.loop = loop
         self.memory = memory
         self.waiting = waiting
         self.members = members
@@ -131,7 +141,11 @@ struct Replica<Memory: BlockMemory & ~Copyable, Observation: ObservationChoice>:
         self.victims = victims
         self.absentEnds = absentEnds
         self.observer = observer
-        if requests.count > 0 { nextArrival = requests.arrival(index(at: 0)) }
+        if self.loop.isUsed {
+            nextArrival = self.loop.nextTime
+        } else if requests.count > 0 {
+            nextArrival = requests.arrival(index(at: 0))
+        }
         mayReject = anyIsTooLong(survey)
     }
 
@@ -151,9 +165,9 @@ struct Replica<Memory: BlockMemory & ~Copyable, Observation: ObservationChoice>:
         @inline(__always) get { runningCount == 0 && waiting.count == 0 }
     }
 
-    /// Whether requests are left to come that are known, or also others.
+    /// Whether requests are left to come, at times that are known; or also others.
     var hasArrivals: Bool {
-        @inline(__always) get { arrived < requests.count }
+        @inline(__always) get { loop.isUsed ? nextArrival < Nanoseconds(.max) : arrived < requests.count }
     }
     var expectsArrivals: Bool {
         @inline(__always) get { hasArrivals || isOpen }

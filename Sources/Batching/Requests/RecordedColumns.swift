@@ -21,6 +21,8 @@ public struct RecordedColumns {
     public var tokenTimes: UnsafePointer<Double>?
     /// `count` + 1 elements, never falling: where the token times of each request begin.
     public var tokenOffsets: UnsafePointer<Int64>?
+    /// Seconds at which each arrived at its client, which sent it at its arrival; not-a-number: unknown. nil: all unknown.
+    public var clientArrivalTime: UnsafePointer<Double>?
 
     /// The columns that are required; set the others.
     public init(count: Int, endTime: UnsafePointer<Double>, outputLength: UnsafePointer<Int32>) {
@@ -119,6 +121,7 @@ extension RecordedColumns {
     @inline(always)
     private func isValid(_ index: Int) -> Bool {
         guard Nanoseconds.holds(arrivalTime?[index] ?? 0), (success?[index] ?? 1) <= 1 else { return false }
+        guard clientArrivalTime == nil || clientArrivalIsInOrder(index) else { return false }
         let (end, output) = (endTime[index], outputLength[index])
         if !succeeded(index) { return output >= 0 && (end.isNaN || Nanoseconds.holds(end)) }
         guard Nanoseconds.holds(end), output >= 0, (promptLength?[index] ?? 0) >= 0 else { return false }
@@ -139,6 +142,11 @@ extension RecordedColumns {
         return latest <= request.end && tokensAreInOrder(index)
     }
 
+    private func clientArrivalIsInOrder(_ index: Int) -> Bool {
+        let time = clientArrivalTime?[index] ?? .nan
+        return time.isNaN || (Nanoseconds.holds(time) && Nanoseconds(validSeconds: time) <= arrival(index))
+    }
+
     @inline(always)
     private func tokensAreInOrder(_ index: Int) -> Bool {
         let tokens = tokens(index)
@@ -156,6 +164,14 @@ extension RecordedColumns {
     private func defect(_ index: Int) -> BatchingError {
         let arrival = arrivalTime?[index] ?? 0
         if !Nanoseconds.holds(arrival) { return .invalid("arrival_time", index, arrival, Nanoseconds.requirement) }
+        if let clientArrivalTime, !clientArrivalIsInOrder(index) {
+            let time = clientArrivalTime[index]
+            if !Nanoseconds.holds(time) {
+                return .invalid("client_arrival_time", index, time, Nanoseconds.requirement)
+            }
+            return .invalid(
+                "client_arrival_time", index, time, "must not be after arrival_time[\(index)], which is \(arrival)")
+        }
         if let success, success[index] > 1 { return .invalid("success", index, success[index], "must be 0 or 1") }
         if outputLength[index] < 0 {
             return .invalid("output_length", index, outputLength[index], "must be at least 0")

@@ -7,7 +7,7 @@ public struct RequestColumns {
     let count: Int
     let promptLength: UnsafePointer<Int32>?
     let outputLength: UnsafePointer<Int32>?
-    let arrivalTime: UnsafePointer<Double>?
+    var arrivalTime: UnsafePointer<Double>?
     let priority: UnsafePointer<Int32>?
     let tieBreak: UnsafePointer<Int64>?
     var prefixHashes: PrefixHashes?
@@ -15,6 +15,10 @@ public struct RequestColumns {
     let maxTokens: UnsafePointer<Int32>?
     /// Seconds at which the client leaves; not-a-number: never. nil: none does.
     let abortTime: UnsafePointer<Double>?
+    /// Requests of one value are the turns of a conversation, in the given order; nil: each is its own.
+    let session: UnsafePointer<Int64>?
+    /// Seconds from the end of the turn before to the arrival of this one; nil: all 0.0.
+    let delay: UnsafePointer<Double>?
     /// Which of the requests was there first, where indices are used again; nil: the index says it.
     var rank: UnsafePointer<Int64>?
     /// What the caller calls each; nil: its index.
@@ -31,11 +35,14 @@ public struct RequestColumns {
     ///   - maxTokens: tokens that the client asked for, each at least its output length: what a scheduler that works ahead
     ///     has to plan with. nil: the output length.
     ///   - abortTime: seconds at which the client leaves, each not before its arrival; not-a-number: never. nil: none does.
+    ///   - session: requests of one value are the turns of a conversation, in the given order. nil: each is its own.
+    ///   - delay: seconds from the end of the turn before to the arrival of this one, each at least 0. nil: all 0.0.
     public init(
         count: Int, promptLength: UnsafePointer<Int32>? = nil, outputLength: UnsafePointer<Int32>? = nil,
         arrivalTime: UnsafePointer<Double>? = nil, priority: UnsafePointer<Int32>? = nil,
         tieBreak: UnsafePointer<Int64>? = nil, prefixHashes: PrefixHashes? = nil,
-        maxTokens: UnsafePointer<Int32>? = nil, abortTime: UnsafePointer<Double>? = nil
+        maxTokens: UnsafePointer<Int32>? = nil, abortTime: UnsafePointer<Double>? = nil,
+        session: UnsafePointer<Int64>? = nil, delay: UnsafePointer<Double>? = nil
     ) {
         self.count = count
         self.promptLength = promptLength
@@ -46,6 +53,8 @@ public struct RequestColumns {
         self.prefixHashes = prefixHashes
         self.maxTokens = maxTokens
         self.abortTime = abortTime
+        self.session = session
+        self.delay = delay
     }
 
     @inline(__always)

@@ -8,6 +8,8 @@ public enum RequestStatus: Int32, Sendable {
     case stuck = 110
     /// Its client left before it had all its tokens.
     case aborted = 120
+    /// It was not sent: a turn before it failed, or the run ended before it could be.
+    case notSent = 130
     /// Rejected on arrival: its prompt is not shorter than the model's maximum length.
     case rejectedForModelLength = 200
     /// Rejected on arrival: it needs more KV blocks than there are.

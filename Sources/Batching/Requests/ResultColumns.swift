@@ -9,6 +9,8 @@ public struct ResultColumns {
     let preemptions: UnsafeMutablePointer<Int32>?
     let prefixCachedTokens: UnsafeMutablePointer<Int32>?
     let status: UnsafeMutablePointer<Int32>?
+    let arrivalTime: UnsafeMutablePointer<Double>?
+    let sentTime: UnsafeMutablePointer<Double>?
     /// Where the replica keeps a request that runs, or was preempted; -1: nowhere. Only for an engine that runs on.
     var slot: UnsafeMutablePointer<Int32>?
 
@@ -23,11 +25,14 @@ public struct ResultColumns {
     ///   - preemptions: how often it was preempted.
     ///   - prefixCachedTokens: tokens found in the prefix cache when it was first admitted.
     ///   - status: what became of it: the raw value of a `RequestStatus`.
+    ///   - arrivalTime: seconds at which it arrived at its client. Not-a-number: it never did.
+    ///   - sentTime: seconds at which it was sent. Not-a-number: it never was.
     public init(
         startTime: UnsafeMutablePointer<Double>? = nil, firstTokenTime: UnsafeMutablePointer<Double>? = nil,
         endTime: UnsafeMutablePointer<Double>? = nil, tokensGenerated: UnsafeMutablePointer<Int32>? = nil,
         completionOrder: UnsafeMutablePointer<Int64>? = nil, preemptions: UnsafeMutablePointer<Int32>? = nil,
-        prefixCachedTokens: UnsafeMutablePointer<Int32>? = nil, status: UnsafeMutablePointer<Int32>? = nil
+        prefixCachedTokens: UnsafeMutablePointer<Int32>? = nil, status: UnsafeMutablePointer<Int32>? = nil,
+        arrivalTime: UnsafeMutablePointer<Double>? = nil, sentTime: UnsafeMutablePointer<Double>? = nil
     ) {
         self.startTime = startTime
         self.firstTokenTime = firstTokenTime
@@ -37,6 +42,23 @@ public struct ResultColumns {
         self.preemptions = preemptions
         self.prefixCachedTokens = prefixCachedTokens
         self.status = status
+        self.arrivalTime = arrivalTime
+        self.sentTime = sentTime
+    }
+}
+
+extension ResultColumns {
+    /// Writes when requests arrived and were sent that were sent as they arrived.
+    func writeArrivals(_ requests: RequestColumns) throws(BatchingError) {
+        func write(_ column: UnsafeMutablePointer<Double>?) throws(BatchingError) {
+            if let arrivalTime = requests.arrivalTime {
+                try column?.copy(arrivalTime, count: requests.count)
+            } else {
+                try column?.fill(0, count: requests.count)
+            }
+        }
+        try write(arrivalTime)
+        try write(sentTime)
     }
 }
 

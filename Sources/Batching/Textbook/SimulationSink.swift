@@ -52,6 +52,7 @@ struct ColumnSink: SimulationSink {
         try columns.preemptions?.fill(0, count: requests.count)
         try columns.prefixCachedTokens?.fill(0, count: requests.count)
         try columns.status?.fill(RequestStatus.finished.rawValue, count: requests.count)
+        try columns.writeArrivals(requests)
     }
 
     /// A loop of its own for each column, so that each is one run of vector stores.

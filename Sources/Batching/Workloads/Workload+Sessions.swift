@@ -8,6 +8,8 @@ extension Workload {
         var session: Int64
         /// The group of the prefix; -1: none.
         var group: Int64
+        /// Of closed sessions: from the end of the turn before; 0 for first turns.
+        var delay: Nanoseconds
     }
 
     /// A session that goes on.
@@ -27,7 +29,8 @@ extension Workload {
         }
     }
 
-    /// Calls `body` with every request, in order of arrival; at equal times the session that began first goes first.
+    /// Calls `body` with every request, in order of arrival; at equal times the session that began first goes first. Closed
+    /// sessions follow each other whole.
     ///
     /// Everything is drawn in that order, so that the first n requests are the same for every count.
     /// - Parameter queue: for the sessions that go on. After a first time the same requests need no more memory.
@@ -36,17 +39,20 @@ extension Workload {
     ) throws(BatchingError) {
         var clock = ArrivalClock(arrivals, stream(.arrivals))
         var (prompts, outputs) = (promptLengths, outputLengths)
-        var (groups, turns, thinkTimes) = (stream(.groups), stream(.turns), stream(.thinkTimes))
+        var (groups, turns, thinkTimes) = (stream(.groups), stream(.turns), ThinkTimes.stream(seed: seed))
         let zipf = ZipfDistribution(count: Int64(max(prefixes.groups, 1)), exponent: prefixes.exponent)
         queue.removeAll()
         var sessionCount: Int64 = 0
         // nil: no session begins any more, since it would be beyond the clock.
         var nextStart = count > 0 ? clock.next() : nil
+        // nil: the next turn of a closed session would be delayed beyond the clock.
+        var delay: Nanoseconds? = .zero
 
         for index in 0..<count {
             try Work.row(index)
             var turn: Turn
-            if let waiting = queue.first, waiting.arrival <= nextStart ?? .maximum {
+            // A closed session that goes on is the only one in the queue.
+            if let waiting = queue.first, sessions.areClosed || waiting.arrival <= nextStart ?? .maximum {
                 turn = waiting
                 queue.removeFirst()
             } else {
@@ -57,6 +63,13 @@ extension Workload {
                     left: turns.integer(in: sessions.turnsMinimum...sessions.turnsMaximum))
                 sessionCount += 1
                 nextStart = clock.next()
+                delay = .zero
+            }
+            guard let turnDelay = delay else {
+                throw BatchingError(
+                    .overflow,
+                    "think_time is \(sessions.thinkTimes.mean): request \(index) would be delayed by more than "
+                        + "9223372036 seconds")
             }
             let output = outputs.next()
             let prompt = turn.context.addingReportingOverflow(prompts.next())
@@ -70,18 +83,47 @@ extension Workload {
                 index,
                 SessionRequest(
                     arrival: turn.arrival, prompt: prompt.partialValue, output: output, session: turn.session,
-                    group: turn.group))
+                    group: turn.group, delay: turnDelay))
             if turn.left > 1 {
                 turn.left -= 1
                 turn.context = total.partialValue
-                let pause = thinkTimes.exponential() * sessions.thinkTime
                 // A turn beyond the clock is an error only if it is among those asked for.
-                if Nanoseconds.holds(pause),
-                    let arrival = turn.arrival.advanced(by: 1, of: Nanoseconds(validSeconds: pause))
-                {
+                let pause = sessions.thinkTimes.draw(&thinkTimes)
+                if sessions.areClosed {
+                    delay = pause
+                    try queue.insert(turn)
+                } else if let pause, let arrival = turn.arrival.advanced(by: 1, of: pause) {
                     turn.arrival = arrival
                     try queue.insert(turn)
                 }
+            }
+        }
+    }
+
+    /// Which turns belong together, and their delays. Fills columns of `count` elements; nil is not wanted. Writes nothing
+    /// if it throws.
+    /// - Parameters:
+    ///   - session: counted from 0 in order of the sessions' arrivals.
+    ///   - delay: seconds; 0 for first turns, and unless sessions are closed.
+    /// - Complexity: that of `generate`.
+    public func generateSessions(
+        count: Int, session: UnsafeMutablePointer<Int64>?, delay: UnsafeMutablePointer<Double>?
+    ) throws(BatchingError) {
+        try Validation.count(count, "count")
+        try validate()
+        if !sessions.haveTurns {
+            try Work.rows(of: count) { index in
+                session?[index] = Int64(index)
+                delay?[index] = 0
+            }
+            return
+        }
+        var queue = try TurnQueue()
+        for pass in 0..<2 {
+            try forEachRequest(count, &queue) { index, request in
+                if pass == 0 { return }
+                session?[index] = request.session
+                delay?[index] = request.delay.seconds
             }
         }
     }
@@ -133,7 +175,7 @@ extension Workload {
 
     /// Full blocks of a request that may be found again.
     private func blocks(of request: SessionRequest) -> Int64 {
-        if sessions.turnsMaximum > 1 {
+        if sessions.haveTurns {
             return (Int64(request.prompt) + Int64(request.output)) / Int64(hashBlockSize)
         }
         return prefixBlocks

@@ -20,18 +20,7 @@ public struct Workload {
     /// All as by default.
     public init() {}
 
-    /// The random streams. They never change: a workload is its seed.
-    enum Purpose: UInt64 {
-        case arrivals = 1
-        case promptLengths = 2
-        case outputLengths = 3
-        case samples = 4
-        case groups = 5
-        case turns = 6
-        case thinkTimes = 7
-    }
-
-    func stream(_ purpose: Purpose) -> RandomStream { RandomStream(seed: seed, purpose: purpose.rawValue) }
+    func stream(_ purpose: RandomStream.Purpose) -> RandomStream { RandomStream(seed: seed, purpose: purpose) }
 
     func validate() throws(BatchingError) {
         try arrivals.validate()
@@ -68,7 +57,7 @@ public struct Workload {
     ) throws(BatchingError) {
         try Validation.count(count, "count")
         try validate()
-        if sessions.turnsMaximum > 1 || prefixes.groups > 0 {
+        if sessions.haveTurns || prefixes.groups > 0 {
             // Once without writing: nothing is written if a time or a length is beyond its type, or
             // memory runs out.
             var queue = try TurnQueue()
@@ -184,17 +173,23 @@ public struct Sessions: Equatable, Sendable {
     public var turnsMinimum: Int32 = 1
     /// The most turns of a session.
     public var turnsMaximum: Int32 = 1
-    /// Mean seconds from one turn's arrival to the next one's.
-    public var thinkTime = 0.0
+    /// The time between two turns.
+    public var thinkTimes = ThinkTimes()
+    /// Where that begins. `false`: at a turn's arrival, so that requests are in order of arrival, sessions mixed. `true`: at
+    /// its end, which only the engine knows: think times are delays, the turns of a session follow each other, and all
+    /// have the arrival of the first.
+    public var areClosed = false
 
     /// Sessions of one turn.
     public init() {}
+
+    var haveTurns: Bool { turnsMaximum > 1 }
 
     func validate() throws(BatchingError) {
         guard turnsMinimum >= 1 else { throw .invalid("turns_min", turnsMinimum, "must be at least 1") }
         guard turnsMaximum >= turnsMinimum else {
             throw .invalid("turns_max", turnsMaximum, "must be at least turns_min, which is \(turnsMinimum)")
         }
-        _ = try Nanoseconds(seconds: thinkTime, argument: "think_time")
+        try thinkTimes.validate()
     }
 }

@@ -57,6 +57,12 @@ enum Choices {
         BATCHING_TIME_AFFINE,
         BATCHING_TIME_CALLBACK,
     ]
+    /// `think_times` of batching_workload, `think_times` of batching_client.
+    static let thinkTimes: [Int32] = [
+        BATCHING_THINK_TIMES_EXPONENTIAL,
+        BATCHING_THINK_TIMES_CONSTANT,
+        BATCHING_THINK_TIMES_LOGNORMAL,
+    ]
     /// `reason` of batching_accumulator_finished.
     static let finishedReason: [Int32] = [
         BATCHING_FINISHED_STOP,

@@ -182,6 +182,17 @@ public func batching_engine_config_init(
     status { () throws(BatchingError) in try batching_engine_config.initialize(config, size: struct_size) }
 }
 
+extension batching_client: VersionedStruct {
+    static let argument: StaticString = "client"
+}
+
+@implementation @_cdecl("batching_client_init")
+public func batching_client_init(
+    _ client: UnsafeMutablePointer<batching_client>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in try batching_client.initialize(client, size: struct_size) }
+}
+
 extension batching_iteration_log: VersionedStruct {
     static let argument: StaticString = "iteration_log"
 }

@@ -26,6 +26,40 @@ func endsHash(of requests: [Request], _ configuration: EngineConfig) throws -> (
     return (hash.hash, summary.aborted)
 }
 
+/// A hash of what becomes of seven sessions that clients send, of which some think for long, and few may be in flight; and
+/// how many were not sent.
+func closedHash(of requests: [Request], _ configuration: EngineConfig) throws -> (hash: UInt64, notSent: Int64) {
+    let count = requests.count
+    let prompts = Column(requests.map { Int32($0.promptLength) })
+    let outputs = Column(requests.map { Int32($0.outputLength) })
+    let sessions = Column((0..<count).map { Int64($0 % 7) })
+    let delays = Column((0..<count).map { Double($0 % 4) / 8 })
+    let (arrivals, sent, ends) = (Column(count, of: -1.0), Column(count, of: -1.0), Column(count, of: -1.0))
+    let held = Column(count, of: -1.0)
+    let (tokens, statuses) = (Column(count, of: Int32(-1)), Column(count, of: Int32(-1)))
+    var client = ClientConfig()
+    client.maxConcurrency = 3
+    client.clients = 5
+    client.rampUp = 1
+    client.thinkTimes.kind = .lognormal
+    client.thinkTimes.mean = 0.5
+    client.thinkTimes.sigma = 1
+    client.seed = 9
+    let summary = try Engine.simulate(
+        RequestColumns(
+            count: count, promptLength: prompts.start, outputLength: outputs.start, session: sessions.start,
+            delay: delays.start),
+        client: client, configuration: configuration,
+        results: ResultColumns(
+            endTime: ends.start, tokensGenerated: tokens.start, status: statuses.start, arrivalTime: arrivals.start,
+            sentTime: sent.start),
+        attribution: AttributionColumns(waitingForClient: held.start))
+    var hash = FowlerNollVo()
+    for column in [arrivals, sent, ends, held] { hash.add(column.values) }
+    for column in [tokens, statuses] { hash.add(column.values) }
+    return (hash.hash, summary.notSent)
+}
+
 /// Values at an address that stays.
 private final class Column<Element> {
     private let elements: UnsafeMutableBufferPointer<Element>

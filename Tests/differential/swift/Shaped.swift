@@ -25,7 +25,7 @@ func shapedHashes(count: Int, seed: UInt64) throws -> (workload: UInt64, hashIDs
     workload.prefixes.exponent = 1
     workload.sessions.turnsMinimum = 1
     workload.sessions.turnsMaximum = 4
-    workload.sessions.thinkTime = 5
+    workload.sessions.thinkTimes.mean = 5
 
     var prompts = [Int32](repeating: 0, count: count)
     var outputs = prompts

@@ -149,6 +149,9 @@ private func printCase(_ number: Int, kind: String, fields: [Substring]) throws 
 
     let ends = try endsHash(of: requests, configuration)
     print("case \(number) ends hash=\(digits(ends.hash)) aborted=\(digits(UInt64(ends.aborted)))")
+
+    let closed = try closedHash(of: requests, configuration)
+    print("case \(number) closed hash=\(digits(closed.hash)) not_sent=\(digits(UInt64(closed.notSent)))")
 }
 
 let text = try String(contentsOfFile: CommandLine.arguments[1], encoding: .utf8)

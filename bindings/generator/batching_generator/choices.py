@@ -87,7 +87,7 @@ def choices(header: Header) -> tuple[Choice, ...]:
         if whole not in found:
             _check(whole, use)
             named = tuple(one for one in whole if not callbacks & _words(one.comment))
-            found[whole] = Choice(_common_word(whole, use), whole, named)
+            found[whole] = Choice(_common_words(whole, use), whole, named)
         found[whole].uses.append(use)
     made = sorted(found.values(), key=lambda choice: min(one.line for one in choice.constants))
     _check_names(made, header)
@@ -193,11 +193,18 @@ def _first_word(constant: Constant) -> str:
     return constant.name.removeprefix(_PREFIX).split("_")[0]
 
 
-def _common_word(constants: tuple[Constant, ...], use: Use) -> str:
-    words = {_first_word(one) for one in constants}
-    if len(words) != 1:
-        raise HeaderError(use.place, f"the constants of {use.name} begin with several words: {', '.join(words)}")
-    return words.pop()
+def _common_words(constants: tuple[Constant, ...], use: Use) -> str:
+    """The words with which all begin, each of which goes on with another word: POLICY, THINK_TIMES."""
+    names = [one.name.removeprefix(_PREFIX).split("_") for one in constants]
+    common: list[str] = []
+    for words in zip(*(name[:-1] for name in names), strict=False):
+        if len(set(words)) != 1:
+            break
+        common.append(words[0])
+    if not common:
+        first = sorted({_first_word(one) for one in constants})
+        raise HeaderError(use.place, f"the constants of {use.name} begin with several words: {', '.join(first)}")
+    return "_".join(common)
 
 
 def _callback_fields(header: Header) -> set[str]:

@@ -93,6 +93,15 @@ def test_what_a_callback_decides_has_no_name_to_type(tmp_path: Path) -> None:
     assert [policy.member(one) for one in policy.named] == ["FIRST"]
 
 
+def test_a_member_is_what_follows_all_the_words_that_the_constants_begin_with(tmp_path: Path) -> None:
+    two_words = SAMPLE.replace("BATCHING_LENGTHS_", "BATCHING_LENGTH_KINDS_").replace(
+        "#define BATCHING_LENGTH_KINDS_EQUAL 0",
+        "#define BATCHING_LENGTH_KINDS_EQUAL 0\n/** A range. */\n#define BATCHING_LENGTH_KINDS_UNIFORM 100",
+    )
+    kinds = choices(header_of(tmp_path, two_words))[2]
+    assert [kinds.member(one) for one in kinds.constants] == ["EQUAL", "UNIFORM"]
+
+
 def test_the_constants_behind_a_typedef_are_its_values(tmp_path: Path) -> None:
     values = values_of(header_of(tmp_path), "batching_status")
     assert [one.name for one in values] == ["BATCHING_OK", "BATCHING_ERROR_BUSY"]

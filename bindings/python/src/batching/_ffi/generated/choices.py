@@ -16,6 +16,11 @@ class RequestStatus(IntEnum):
     """It was waiting or running when no more progress was possible: see above."""
     ABORTED = 120
     """Its client left, at abort_time, before it had all its tokens: end_time says when that took effect."""
+    NOT_SENT = 130
+    """It was not sent: a turn before it failed, or the run ended before the engine looked at it. Its times are NaN, but
+    for an arrival_time before the end of the run. Only where there are sessions, clients or a max_concurrency: see
+    "Engine: clients" in batching.h.
+    """
     REJECTED_MODEL_LENGTH = 200
     """Rejected on arrival: prompt_length is not below max_model_len. Its times are NaN."""
     REJECTED_KV_MEMORY = 210
@@ -29,7 +34,7 @@ class EndReason(IntEnum):
     """Why the run ended: `end_reason` of batching_summary."""
 
     COMPLETED = 0
-    """Why the run ended: every request has finished, was rejected or was aborted."""
+    """Why the run ended: every request has finished, was rejected or was aborted, or is one that will never be sent."""
     TIME_LIMIT = 100
     """The next iteration would have started at or after time_limit."""
     ITERATION_LIMIT = 110
@@ -109,6 +114,10 @@ QUEUE_ORDER_NAMES: Final[dict[str, int]] = {"arrival": 0, "priority": 100, "shor
 TimeModelName = Literal["default", "constant", "affine"]
 """How long iterations take: `time_model` of batching_engine_config."""
 TIME_MODEL_NAMES: Final[dict[str, int]] = {"default": 0, "constant": 50, "affine": 100}
+
+ThinkTimesName = Literal["exponential", "constant", "lognormal"]
+"""How think times are distributed: `think_times` of batching_workload, batching_client."""
+THINK_TIMES_NAMES: Final[dict[str, int]] = {"exponential": 0, "constant": 100, "lognormal": 200}
 
 FinishedReasonName = Literal["stop", "length"]
 """Why it finished: `reason` of batching_accumulator_finished."""

@@ -1,7 +1,7 @@
 # Generated from include/batching.h by `make generate`: change that, not this.
 """What every function returns and takes, its C prototype above it."""
 
-from ctypes import POINTER, c_char_p, c_double, c_int32, c_int64, c_uint8, c_uint32, c_void_p
+from ctypes import POINTER, c_char_p, c_double, c_int32, c_int64, c_uint8, c_uint32, c_uint64, c_void_p
 from typing import Final
 
 from batching._ffi.declared import Signature
@@ -12,6 +12,7 @@ from batching._ffi.generated.structs import (
     batching_attribution,
     batching_attribution_bands,
     batching_batch_metrics,
+    batching_client,
     batching_comparison,
     batching_completed,
     batching_decision_log,
@@ -114,6 +115,14 @@ FUNCTIONS: Final[dict[str, Signature]] = {
         c_int32,
         [POINTER(batching_workload), c_int64, POINTER(c_int64), c_int64, POINTER(c_int64), POINTER(c_int64)],
     ),
+    # batching_status batching_workload_sessions_generate(const batching_workload *workload, int64_t count, int64_t
+    #     *session, double *delay);
+    "batching_workload_sessions_generate": Signature(
+        c_int32,
+        [POINTER(batching_workload), c_int64, POINTER(c_int64), POINTER(c_double)],
+    ),
+    # batching_status batching_sample_generate(uint64_t seed, int64_t count, int64_t n, int64_t *indices);
+    "batching_sample_generate": Signature(c_int32, [c_uint64, c_int64, c_int64, POINTER(c_int64)]),
     # batching_status batching_recorded_init(batching_recorded *recorded, uint32_t struct_size);
     "batching_recorded_init": Signature(c_int32, [POINTER(batching_recorded), c_uint32]),
     # batching_status batching_distribution_init(batching_distribution *distribution, uint32_t struct_size);
@@ -165,6 +174,8 @@ FUNCTIONS: Final[dict[str, Signature]] = {
             POINTER(batching_summary),
         ],
     ),
+    # batching_status batching_client_init(batching_client *client, uint32_t struct_size);
+    "batching_client_init": Signature(c_int32, [POINTER(batching_client), c_uint32]),
     # batching_status batching_iteration_log_init(batching_iteration_log *iteration_log, uint32_t struct_size);
     "batching_iteration_log_init": Signature(c_int32, [POINTER(batching_iteration_log), c_uint32]),
     # batching_status batching_decision_log_init(batching_decision_log *decision_log, uint32_t struct_size);

@@ -9,6 +9,23 @@ from typing import Any, Final
 from batching._ffi.declared import VersionedStructure
 
 
+class batching_client(VersionedStructure):
+    """How requests are sent. 0 is the default given here; all 0: as they arrive."""
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("max_concurrency", c_int64),
+        ("clients", c_int64),
+        ("ramp_up", c_double),
+        ("think_time", c_double),
+        ("think_time_sigma", c_double),
+        ("think_times", c_int32),
+        ("sessions_go_on", c_int32),
+        ("seed", c_uint64),
+    ]
+
+
 class batching_requests(VersionedStructure):
     """Requests to simulate."""
 
@@ -27,6 +44,9 @@ class batching_requests(VersionedStructure):
         ("hash_covers_output", c_int32),
         ("max_tokens", POINTER(c_int32)),
         ("abort_time", POINTER(c_double)),
+        ("session", POINTER(c_int64)),
+        ("delay", POINTER(c_double)),
+        ("client", POINTER(batching_client)),
     ]
 
 
@@ -45,6 +65,8 @@ class batching_results(VersionedStructure):
         ("preemptions", POINTER(c_int32)),
         ("prefix_cached_tokens", POINTER(c_int32)),
         ("status", POINTER(c_int32)),
+        ("arrival_time", POINTER(c_double)),
+        ("sent_time", POINTER(c_double)),
     ]
 
 
@@ -77,6 +99,7 @@ class batching_summary(VersionedStructure):
         ("prefix_cache_queries", c_int64),
         ("prefix_cache_hits", c_int64),
         ("aborted", c_int64),
+        ("not_sent", c_int64),
     ]
 
 
@@ -183,6 +206,9 @@ class batching_workload(VersionedStructure):
         ("turns_min", c_int32),
         ("turns_max", c_int32),
         ("think_time", c_double),
+        ("think_times", c_int32),
+        ("sessions_closed", c_int32),
+        ("think_time_sigma", c_double),
     ]
 
 
@@ -202,6 +228,7 @@ class batching_recorded(VersionedStructure):
         ("success", POINTER(c_uint8)),
         ("token_times", POINTER(c_double)),
         ("token_offsets", POINTER(c_int64)),
+        ("client_arrival_time", POINTER(c_double)),
     ]
 
 
@@ -273,6 +300,8 @@ class batching_serving_metrics(VersionedStructure):
         ("queue_time", POINTER(batching_distribution)),
         ("normalized_latency", POINTER(batching_distribution)),
         ("judged", c_int64),
+        ("client_queue_time", POINTER(batching_distribution)),
+        ("e2e_including_client_queue", POINTER(batching_distribution)),
     ]
 
 
@@ -490,6 +519,7 @@ class batching_attribution(VersionedStructure):
         ("slowed_by_prefill", POINTER(c_double)),
         ("preempted", POINTER(c_double)),
         ("held_in_batch", POINTER(c_double)),
+        ("waiting_for_client", POINTER(c_double)),
     ]
 
 
@@ -558,6 +588,7 @@ class batching_attribution_bands(VersionedStructure):
         ("slowed_by_prefill", POINTER(c_double)),
         ("preempted", POINTER(c_double)),
         ("held_in_batch", POINTER(c_double)),
+        ("waiting_for_client", POINTER(c_double)),
     ]
 
 
@@ -676,6 +707,7 @@ STRUCTURES: Final[Sequence[type[VersionedStructure]]] = [
     batching_iteration,
     batching_progress,
     batching_engine_config,
+    batching_client,
     batching_iteration_log,
     batching_decision_log,
     batching_attribution,

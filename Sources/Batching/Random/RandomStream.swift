@@ -3,12 +3,25 @@
 ///
 /// A seed gives as many streams as there are purposes, so that a draw in one never shifts another.
 struct RandomStream {
+    /// The random streams. They never change: a workload is its seed.
+    enum Purpose: UInt64 {
+        case arrivals = 1
+        case promptLengths = 2
+        case outputLengths = 3
+        case samples = 4
+        case groups = 5
+        case turns = 6
+        case thinkTimes = 7
+        /// Of samples of requests: not part of a workload.
+        case selection = 8
+    }
+
     private var state: (UInt64, UInt64, UInt64, UInt64)
 
-    init(seed: UInt64, purpose: UInt64) {
+    init(seed: UInt64, purpose: Purpose) {
         // The seed is mixed before the purpose is added, lest neighbouring seeds share streams.
         var mixer = SplitMix64(state: seed)
-        var filler = SplitMix64(state: mixer.next() ^ purpose)
+        var filler = SplitMix64(state: mixer.next() ^ purpose.rawValue)
         self.init(state: (filler.next(), filler.next(), filler.next(), filler.next()))
     }
 
