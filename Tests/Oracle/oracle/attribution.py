@@ -9,10 +9,11 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from oracle.records import ABORTED, FINISHED, REJECTED_MODEL_LENGTH, SlowIteration
+from oracle.records import ABORTED, FINISHED, NOT_SENT, REJECTED_MODEL_LENGTH, SlowIteration
 from oracle.schedulers import SlowBatch, SlowRequest
 
 PARTS = [
+    "waiting_for_client",
     "waiting_for_slot",
     "waiting_for_memory",
     "prefill",
@@ -71,8 +72,12 @@ class _Account:
 class SlowAttribution:
     """Takes down what every request in the system does, iteration by iteration."""
 
-    def __init__(self, requests: Iterable[SlowRequest]) -> None:
-        self.accounts = {request.index: _Account(request.arrival) for request in requests}
+    def __init__(self) -> None:
+        self.accounts: dict[int, _Account] = {}
+
+    def begin(self, request: SlowRequest) -> None:
+        """The engine takes it in: its time has been running since it was sent."""
+        self.accounts[request.index] = _Account(request.arrival)
 
     def note_pause(self, now: int, until: int, waiting: Iterable[SlowRequest]) -> None:
         """Until then a batch forms: from now on the waiting requests wait for that."""
@@ -129,22 +134,31 @@ class SlowAttribution:
         return "preempted" if request.is_recovering else "prefill"
 
     def columns(
-        self, requests: list[SlowRequest], status: list[int], end: list[int | None], duration: int
+        self,
+        requests: list[SlowRequest],
+        status: list[int],
+        end: list[int | None],
+        duration: int,
+        client_arrival: list[int | None],
     ) -> dict[str, list[int | None]]:
-        """Nanoseconds, by part and request; None for those that were rejected."""
+        """Nanoseconds, by part and request; None for those that were rejected, or not sent."""
         columns: dict[str, list[int | None]] = {part: [] for part in PARTS}
         for request in requests:
-            account = self.accounts[request.index]
-            is_rejected = status[request.index] >= REJECTED_MODEL_LENGTH
+            # In an open loop, one that the engine did not come to take in has been on its way.
+            account = self.accounts.get(request.index, _Account(request.arrival))
+            has_none = status[request.index] >= REJECTED_MODEL_LENGTH or status[request.index] == NOT_SENT
             has_ended = status[request.index] in {FINISHED, ABORTED}
             last = end[request.index] if has_ended else max(duration, request.arrival)
-            if not is_rejected:
+            if not has_none:
+                arrival = client_arrival[request.index]
                 assert last is not None
+                assert arrival is not None
                 if not account.stretches:
                     # In the queue, perhaps, but no iteration was scheduled since.
                     account.stretches.append(_Stretch(request.arrival, request.arrival, account.part))
                 account.close(last)
-                assert sum(account.parts.values()) == last - request.arrival
+                account.parts["waiting_for_client"] = request.arrival - arrival
+                assert sum(account.parts.values()) == last - arrival
             for part in PARTS:
-                columns[part].append(None if is_rejected else account.parts[part])
+                columns[part].append(None if has_none else account.parts[part])
         return columns

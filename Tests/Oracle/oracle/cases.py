@@ -1,19 +1,22 @@
 """Random workloads and configurations for the engines, with small numbers, so that everything collides: blocks run out,
-budgets cut, priorities tie, prefixes are shared, arrivals fall on the ends of iterations.
+budgets cut, priorities tie, prefixes are shared, arrivals fall on the ends of iterations. In half of the cases what is
+sent depends on what ends: see client.py.
 """
 
+import itertools
 import math
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
 from hypothesis import strategies as st
 
 from oracle.blocks import blocks_for
+from oracle.client import SlowClient
 from oracle.engine import SlowAffineTime, SlowOptions, SlowWorkload
 from oracle.records import SlowIteration
-from oracle.simulators import seconds
+from oracle.simulators import nanoseconds, seconds
 
 T = TypeVar("T")
 
@@ -85,6 +88,7 @@ class Case:
 
     workload: SlowWorkload
     options: SlowOptions
+    client: SlowClient | None = None
 
 
 def callback_time(iteration: SlowIteration) -> float:
@@ -95,6 +99,13 @@ def callback_time(iteration: SlowIteration) -> float:
 
 
 def a_case(source: Source, scale: Scale = SMALL) -> Case:
+    case = an_open_case(source, scale)
+    kind = source.choice(["open", "open", "limited", "clients"])
+    return case if kind == "open" else _closed(source, case, has_clients=kind == "clients")
+
+
+def an_open_case(source: Source, scale: Scale = SMALL) -> Case:
+    """Requests are sent when they arrive: a live engine takes no others."""
     longest = source.choice(scale.lengths)
     options = _options(source, longest, source.choice(scale.rooms))
     return Case(_workload(source, options, longest, source.choice(scale.sizes)), options)
@@ -198,6 +209,94 @@ def _share_prefixes(source: Source, workload: SlowWorkload, block_size: int, lon
             lengths[index] = min(prompt, longest[0] + longest[1])
             workload.prompt_length = lengths
     workload.hash_ids = columns
+
+
+def _closed(source: Source, case: Case, *, has_clients: bool) -> Case:
+    """The same requests, some of them as turns of sessions, by a client that waits for what ends."""
+    workload = case.workload
+    has_sessions = source.choice([True, True, False])
+    if has_sessions:
+        workload.session = _sessions(source, len(workload.output_length))
+        _order_turns(source, workload, workload.session)
+        if workload.hash_ids is not None and source.choice([True, True, False]):
+            _continue_prefixes(workload, workload.session)
+    if source.choice([True, False]) and (has_sessions or has_clients):
+        workload.delay = _delays(source, workload, has_clients=has_clients)
+    if has_sessions and not has_clients and source.choice([True, False, False, False]):
+        return case
+    max_concurrency = source.choice([1, 2, 2, 3, 4, 6, 10, max(1, len(workload.output_length) // 2)])
+    client = SlowClient(
+        max_concurrency=source.choice([0, 0, 0, max_concurrency]) if has_clients else max_concurrency,
+        sessions_go_on=source.choice([False, False, True]),
+    )
+    if has_clients:
+        client = replace(
+            client,
+            clients=source.choice([1, 2, 3, 3, 5, 8, 400]),
+            ramp_up=seconds(source.choice([0, 0, 1, STEP, 3 * STEP + 1, 20 * STEP])),
+            think_time=seconds(source.choice([0, 0, 1, STEP // 2, STEP, STEP, 4 * STEP])),
+            think_times=source.choice(["constant", "constant", "constant", "exponential", "lognormal"]),
+            seed=source.integer(0, 3),
+        )
+        if client.think_times == "lognormal":
+            client = replace(client, think_time_sigma=source.choice([0.0, 0.5, 2.0]))
+    return Case(workload, case.options, client)
+
+
+def _sessions(source: Source, count: int) -> list[int]:
+    """Some short, some long, their turns mixed, or one after the other."""
+    most = source.choice([1, 2, 3, max(1, count // 2)])
+    sessions = [source.choice([-5, 7, 2**40, *range(most)]) for _ in range(count)]
+    return sorted(sessions) if source.choice([True, False, False]) else sessions
+
+
+def _turns(session: Sequence[int]) -> list[list[int]]:
+    turns: dict[int, list[int]] = {}
+    for index, own in enumerate(session):
+        turns.setdefault(own, []).append(index)
+    return list(turns.values())
+
+
+def _order_turns(source: Source, workload: SlowWorkload, session: Sequence[int]) -> None:
+    """No turn can arrive before the one before it: they have one time, or their own, sorted. None leaves before it."""
+    arrivals = [nanoseconds(time) for time in workload.arrival_time]
+    for turns in _turns(session):
+        times = sorted(arrivals[turn] for turn in turns)
+        has_one_time = source.choice([True, False])
+        for turn, time in zip(turns, times, strict=True):
+            arrivals[turn] = times[0] if has_one_time else time
+    if workload.abort_time is not None:
+        # Later turns are sent later, and may never be: some clients leave in time, others long before.
+        aborts = [max(time, seconds(arrivals[index])) for index, time in enumerate(workload.abort_time)]
+        for turns in _turns(session):
+            for place, turn in enumerate(turns):
+                later = place * source.choice([0, STEP, 4 * STEP, 4 * STEP])
+                if not math.isnan(aborts[turn]):
+                    aborts[turn] = seconds(nanoseconds(aborts[turn]) + later)
+        workload.abort_time = aborts
+    workload.arrival_time = [seconds(time) for time in arrivals]
+
+
+def _delays(source: Source, workload: SlowWorkload, *, has_clients: bool) -> list[float]:
+    """None; as long as an iteration, or about that; and some that end in the middle of one."""
+    count = len(workload.output_length)
+    delays = [seconds(source.choice([0, 0, 1, STEP // 2, STEP - 1, STEP, 3 * STEP, 30 * STEP])) for _ in range(count)]
+    if not has_clients:
+        for turns in _turns(workload.session or range(count)):
+            delays[turns[0]] = 0.0
+    return delays
+
+
+def _continue_prefixes(workload: SlowWorkload, session: Sequence[int]) -> None:
+    """Each turn begins with all of the turn before: with its prompt, and what was answered."""
+    assert workload.hash_ids is not None
+    ids, prompts = [list(own) for own in workload.hash_ids], list(workload.prompt_length)
+    longest = max(prompts) + max(workload.output_length)
+    for turns in _turns(session):
+        for before, turn in itertools.pairwise(turns):
+            ids[turn] = ids[before] + ids[turn][len(ids[before]) :]
+            prompts[turn] = min(longest, prompts[before] + workload.output_length[before] + prompts[turn] % 3)
+    workload.hash_ids, workload.prompt_length = ids, prompts
 
 
 cases: st.SearchStrategy[Case] = st.composite(lambda draw: a_case(DrawnSource(draw)))()

@@ -1,16 +1,18 @@
 """Runs a case through the library and through the slow engine, and says where they differ, to the last bit."""
 
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from batching import AffineTime, RequestColumns, Result, simulate
+from batching import AffineTime, Client, RequestColumns, Result, simulate
 
 from oracle.attribution import PARTS
 from oracle.cases import Case
+from oracle.client import SlowClient
 from oracle.engine import SlowAffineTime, SlowOptions, SlowWorkload, slow_simulate
 from oracle.records import COUNTED, SUMMARY_FIELDS, SlowResult
+from oracle.simulators import nanoseconds, seconds
 
 COLUMNS = [
     "start_time",
@@ -21,6 +23,8 @@ COLUMNS = [
     "preemptions",
     "prefix_cached_tokens",
     "status",
+    "arrival_time",
+    "sent_time",
 ]
 ITERATION_COLUMNS = ["time", "start_time", "duration", *COUNTED]
 DECISION_COLUMNS = ["iteration", "request", "event", "tokens"]
@@ -41,6 +45,8 @@ def request_columns(workload: SlowWorkload) -> RequestColumns:
         tie_break=workload.tie_break,
         max_tokens=workload.max_tokens,
         abort_time=workload.abort_time,
+        session=workload.session,
+        delay=workload.delay,
         **shared,
     )
 
@@ -54,12 +60,43 @@ def library_arguments(options: SlowOptions) -> dict[str, Any]:
     return arguments
 
 
+def library_client(client: SlowClient | None) -> Client | None:
+    if client is None:
+        return None
+    named = {item.name: getattr(client, item.name) for item in fields(client) if item.name != "drawn"}
+    return Client(**{name: value for name, value in named.items() if value})
+
+
+def drawn_think_times(client: SlowClient, count: int) -> list[float]:
+    """The first think times that the library draws: what one user thinks between requests that take no time to mention.
+
+    How they are distributed is tested elsewhere. Here it matters that the first of any run are always the same.
+    """
+    alone = replace(client, clients=1, max_concurrency=0, ramp_up=0.0, drawn=None)
+    told = simulate(
+        RequestColumns([1] * (count + 1), [1] * (count + 1)), iteration_time=1e-9, client=library_client(alone)
+    )
+    whole = [[nanoseconds(time) for time in times.tolist()] for times in (told.arrival_time, told.end_time)]
+    return [seconds(arrival - end) for arrival, end in zip(whole[0][1:], whole[1][:-1], strict=True)]
+
+
 def run_library(case: Case, **arguments: Any) -> Result:
-    return simulate(request_columns(case.workload), **{**library_arguments(case.options), **arguments})
+    settings = {**library_arguments(case.options), **arguments}
+    if case.client is not None:
+        settings["client"] = library_client(case.client)
+    return simulate(request_columns(case.workload), **settings)
+
+
+def slow_client(case: Case) -> SlowClient | None:
+    """The client of a case, with its think times."""
+    client = case.client
+    if client is None or client.think_time == 0 or client.think_times == "constant":
+        return client
+    return replace(client, drawn=drawn_think_times(client, len(case.workload.output_length)))
 
 
 def run_slow(case: Case) -> SlowResult:
-    return slow_simulate(case.workload, case.options)
+    return slow_simulate(case.workload, case.options, slow_client(case))
 
 
 def assert_same_run(case: Case) -> SlowResult:
@@ -75,7 +112,7 @@ def assert_same_run(case: Case) -> SlowResult:
     assert_same_results(expected, got)
     assert_same_attribution(expected, got)
     for arguments in ({"log_iterations": True}, {"log_decisions": True}, {"attribution": True}, {}):
-        plain = Case(case.workload, replace(case.options, log_queues=False))
+        plain = replace(case, options=replace(case.options, log_queues=False))
         got = run_library(plain, **arguments)
         assert_same_results(expected, got)
         if "attribution" in arguments:

@@ -42,7 +42,7 @@ class SlowView:
         self.generated_tokens = self._column(np.int32, shown_tokens)
         self.computed_tokens = self._column(np.int64, self._computed)
         self.kv_blocks = self._column(np.int64, lambda request: len(request.blocks))
-        self.priority = self._column(np.int32, lambda request: request.urgency[0])
+        self.priority = self._column(np.int32, lambda request: request.priority)
         self.tie_break = self._column(np.int64, lambda request: request.tie_break)
         self.oracle_output_tokens = self._column(np.int32, lambda request: request.output)
         self.max_num_seqs = rules.max_num_seqs

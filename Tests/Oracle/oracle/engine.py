@@ -2,8 +2,8 @@
 object, and time is a Python integer of nanoseconds. Slow, obvious, and independent of the library: it is what the
 library is compared with, and is itself compared with recordings of the real scheduler.
 
-schedulers.py decides which requests compute, blocks.py keeps the KV blocks, attribution.py takes down where the time
-goes, records.py is what comes out.
+client.py decides when a request is sent, schedulers.py which requests compute, blocks.py keeps the KV blocks,
+attribution.py takes down where the time goes, records.py is what comes out.
 """
 
 import math
@@ -14,6 +14,7 @@ from typing import Any
 
 from oracle.attribution import SlowAttribution
 from oracle.blocks import UNLIMITED, SlowBlocks, blocks_for
+from oracle.client import SlowClient, SlowSender
 from oracle.custom import CustomScheduler
 from oracle.records import (
     ABORTED,
@@ -31,6 +32,7 @@ from oracle.records import (
     EVENT_SCHEDULED,
     EVENT_WAITING,
     FINISHED,
+    NOT_SENT,
     REJECTED_KV_MEMORY,
     REJECTED_MODEL_LENGTH,
     REJECTED_TOKEN_BUDGET,
@@ -76,6 +78,8 @@ class SlowWorkload:
     max_tokens: Sequence[int] | None = None
     abort_time: Sequence[float] | None = None
     """NaN: never."""
+    session: Sequence[int] | None = None
+    delay: Sequence[float] | None = None
 
 
 @dataclass(frozen=True)
@@ -141,9 +145,9 @@ class SlowOptions:
         )
 
 
-def slow_simulate(workload: SlowWorkload, options: SlowOptions) -> SlowResult:
+def slow_simulate(workload: SlowWorkload, options: SlowOptions, client: SlowClient | None = None) -> SlowResult:
     """What batching_simulate should tell."""
-    run = _Run(workload, options)
+    run = _Run(workload, options, client)
     reason = run.run_asynchronously() if run.is_asynchronous else run.run_synchronously()
     return run.result(reason)
 
@@ -163,7 +167,7 @@ class _InFlight:
 
 
 class _Run:
-    def __init__(self, workload: SlowWorkload, options: SlowOptions) -> None:
+    def __init__(self, workload: SlowWorkload, options: SlowOptions, client: SlowClient | None) -> None:
         self.options = options
         self.rules = options.rules()
         self.is_asynchronous = options.async_scheduling and options.policy == "vllm"
@@ -178,7 +182,7 @@ class _Run:
         else:
             self.scheduler = IterationLevelScheduler(self.rules, self.blocks)
         self.requests = [self._request(index) for index in range(self.count)]
-        self.to_come = sorted(self.requests, key=lambda request: (request.arrival, request.index))
+        self.client = SlowSender(workload.arrival_time, workload.session, workload.delay, client)
         self.aborts = sorted(
             (nanoseconds(time), index) for index, time in enumerate(workload.abort_time or []) if not math.isnan(time)
         )
@@ -198,7 +202,7 @@ class _Run:
         self.recomputed_tokens = 0
         self.prefix_cache_queries = 0
         self.prefix_cache_hits = 0
-        self.attribution = SlowAttribution(self.requests)
+        self.attribution = SlowAttribution()
         self.seen: Counter[str] = Counter()
 
     def _request(self, index: int) -> SlowRequest:
@@ -211,19 +215,16 @@ class _Run:
         if options.max_model_len is not None:
             output = min(output, options.max_model_len - prompt)
             max_tokens = min(max_tokens, options.max_model_len - prompt)
-        arrival = nanoseconds(workload.arrival_time[index])
         priority = workload.priority[index] if workload.priority else 0
-        tie_break = workload.tie_break[index] if workload.tie_break else index
-        key = output_length if options.queue_order == "shortest_output" else priority
         return SlowRequest(
             index=index,
-            arrival=arrival,
+            arrival=nanoseconds(workload.arrival_time[index]),
             prompt=prompt,
             output=output,
             max_tokens=max_tokens,
-            queue_key=(key, arrival, tie_break, index),
-            tie_break=tie_break,
-            urgency=(priority, arrival),
+            rank=output_length if options.queue_order == "shortest_output" else priority,
+            tie_break=workload.tie_break[index] if workload.tie_break else index,
+            priority=priority,
             hash_ids=list(workload.hash_ids[index]) if workload.hash_ids else [],
             tokens_per_hash=workload.hash_block_size or options.block_size,
             hashed_tokens=UNLIMITED if workload.hash_covers_output else prompt,
@@ -246,31 +247,41 @@ class _Run:
             return REJECTED_TOKEN_BUDGET
         return None
 
+    def _take_in(self) -> None:
+        """All that was sent by now, and what is sent now because of that."""
+        while True:
+            self._receive_arrivals()
+            self._take_aborts(len(self.iterations))
+            sent = self.client.next_send()
+            if sent is None or sent > self.now:
+                return
+
     def _receive_arrivals(self) -> None:
-        while self.to_come and self.to_come[0].arrival <= self.now:
-            request = self.to_come.pop(0)
+        while (index := self.client.send(self.now)) is not None:
+            request = self.requests[index]
+            sent = self.client.sent[index]
+            assert sent is not None
+            request.arrival = sent
             self.scheduler.note_change()
             rejection = self._rejection(request)
             if rejection is None:
                 self.scheduler.enqueue(request)
+                self.attribution.begin(request)
             else:
-                self.status[request.index] = rejection
-                self.decisions.add(len(self.iterations), request.index, EVENT_REJECTED)
-
-    def _next_arrival(self) -> int | None:
-        return self.to_come[0].arrival if self.to_come else None
+                self.status[index] = rejection
+                self.decisions.add(len(self.iterations), index, EVENT_REJECTED)
+                self.client.note_end(index, self.now, is_answered=False)
 
     # Clients that leave
 
     def _take_aborts(self, iteration: int) -> None:
         """A request whose client has left by now is gone at once; one that was not received yet leaves once it is."""
         for time, index in list(self.aborts):
-            request = self.requests[index]
-            if time > self.now or request in self.to_come:
+            if time > self.now or self.client.sent[index] is None:
                 continue
             self.aborts.remove((time, index))
             if self.status[index] == UNFINISHED:
-                self._abort(request, iteration)
+                self._abort(self.requests[index], iteration)
 
     def _abort(self, request: SlowRequest, iteration: int) -> None:
         if request.is_running:
@@ -285,11 +296,15 @@ class _Run:
         self.end[request.index] = self.now
         self.status[request.index] = ABORTED
         self.decisions.add(iteration, request.index, EVENT_ABORTED, request.generated)
+        self.client.note_end(request.index, self.now, is_answered=False)
+
+    def _next_abort(self) -> int | None:
+        """When the next one leaves that is here: until it is sent, nothing comes of its leaving."""
+        return min((time for time, index in self.aborts if self.client.sent[index] is not None), default=None)
 
     def _next_change(self) -> int | None:
         """When the next one comes, or leaves."""
-        changes = [request.arrival for request in self.to_come[:1]] + [time for time, _ in self.aborts[:1]]
-        return min(changes, default=None)
+        return min((time for time in (self.client.next_send(), self._next_abort()) if time is not None), default=None)
 
     def _is_idle(self) -> bool:
         return not self.scheduler.running and not self.scheduler.waiting
@@ -305,12 +320,13 @@ class _Run:
 
     def _wake_up(self) -> int | None:
         """From idleness to the next arrival; or why the run ends."""
-        if not self.to_come:
+        sent = self.client.next_send()
+        if sent is None:
             return END_COMPLETED
-        if self.time_limit is not None and self.to_come[0].arrival >= self.time_limit:
+        if self.time_limit is not None and sent >= self.time_limit:
             limit = self.options.iteration_limit
             return END_ITERATION_LIMIT if limit is not None and len(self.iterations) >= limit else END_TIME_LIMIT
-        self.now = self.to_come[0].arrival
+        self.now = sent
         return None
 
     def _is_livelocked(self) -> bool:
@@ -329,8 +345,7 @@ class _Run:
 
     def run_synchronously(self) -> int:
         while True:
-            self._receive_arrivals()
-            self._take_aborts(len(self.iterations))
+            self._take_in()
             if self._is_idle():
                 reason = self._wake_up()
                 if reason is not None:
@@ -339,10 +354,11 @@ class _Run:
             reason = self._limit_reached()
             if reason is not None:
                 return reason
-            next_time = self.scheduler.next_batch_time(self.now, self._next_arrival())
+            next_time = self.scheduler.next_batch_time(self.now, self.client.next_send())
             if next_time > self.now:
-                if self.aborts:
-                    next_time = min(next_time, self.aborts[0][0])
+                abort = self._next_abort()
+                if abort is not None:
+                    next_time = min(next_time, abort)
                 self.attribution.note_pause(self.now, next_time, self.scheduler.waiting)
                 self.now = next_time
                 continue
@@ -357,8 +373,7 @@ class _Run:
         flights: list[_InFlight] = []
         empty_batches = 0
         while True:
-            self._receive_arrivals()
-            self._take_aborts(len(self.iterations))
+            self._take_in()
             if not self._is_idle():
                 reason = self._limit_reached()
                 if reason is not None:
@@ -561,6 +576,7 @@ class _Run:
         self.end[request.index] = self.now
         self.status[request.index] = FINISHED
         self.completion_order.append(request.index)
+        self.client.note_end(request.index, self.now, is_answered=True)
         self.decisions.add(iteration.number, request.index, EVENT_FINISHED, request.generated)
         iteration.finished += 1
 
@@ -572,6 +588,10 @@ class _Run:
         if end_reason == END_STUCK:
             for request in self.scheduler.running + self.scheduler.waiting:
                 self.status[request.index] = STUCK
+        if self.client.is_closed:
+            for index, sent in enumerate(self.client.sent):
+                if sent is None:
+                    self.status[index] = NOT_SENT
         self.seen["evicted"] += self.blocks.evictions
 
         rows = self.iterations
@@ -586,7 +606,8 @@ class _Run:
         total_tokens = sum(request.generated for request in self.requests)
         finished = self.status.count(FINISHED)
         rejected = sum(status >= REJECTED_MODEL_LENGTH for status in self.status)
-        aborted = self.status.count(ABORTED)
+        aborted, not_sent = self.status.count(ABORTED), self.status.count(NOT_SENT)
+        arrival_time, sent_time = self._client_times(duration)
         usable = self.options.usable_blocks
         return SlowResult(
             start_time=[seconds_or_nan(time) for time in self.start],
@@ -597,6 +618,8 @@ class _Run:
             preemptions=[request.preemptions for request in self.requests],
             prefix_cached_tokens=[request.prefix_cached_tokens for request in self.requests],
             status=self.status,
+            arrival_time=arrival_time,
+            sent_time=sent_time,
             total_time=seconds(total_time),
             throughput=total_tokens / seconds(total_time) if total_time else 0.0,
             total_tokens=total_tokens,
@@ -606,7 +629,7 @@ class _Run:
             end_reason=end_reason,
             finished=finished,
             rejected=rejected,
-            unfinished=self.count - finished - rejected - aborted,
+            unfinished=self.count - finished - rejected - aborted - not_sent,
             prefill_tokens=sum(row.prefill_tokens for row in rows),
             decode_tokens=sum(row.decode_tokens for row in rows),
             total_preemptions=sum(row.preemptions for row in rows),
@@ -619,13 +642,25 @@ class _Run:
             prefix_cache_queries=self.prefix_cache_queries,
             prefix_cache_hits=self.prefix_cache_hits,
             aborted=aborted,
+            not_sent=not_sent,
             attribution=SlowAttributionColumns.of(
-                self.attribution.columns(self.requests, self.status, self.end, duration)
+                self.attribution.columns(self.requests, self.status, self.end, duration, self.client.arrival)
             ),
             iteration_log=SlowIterationLog.of(rows),
             decision_log=self.decisions,
             seen=self.seen,
         )
+
+    def _client_times(self, duration: int) -> tuple[list[float], list[float]]:
+        """When each request arrived at its client, and was sent; an open loop needs no run to know that."""
+        if not self.client.is_closed:
+            return list(self.workload.arrival_time), list(self.workload.arrival_time)
+        times = zip(self.client.arrival, self.client.sent, strict=True)
+        arrived = [
+            arrival if sent is not None or (arrival is not None and arrival <= duration) else None
+            for arrival, sent in times
+        ]
+        return [seconds_or_nan(time) for time in arrived], [seconds_or_nan(time) for time in self.client.sent]
 
 
 def _mean(values: Sequence[int], rows: Sequence[SlowIteration], whole: float) -> float:

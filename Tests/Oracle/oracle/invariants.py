@@ -7,11 +7,12 @@ log of decisions (decisions.py). The times of the logs are compared as whole nan
 import math
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from batching import EndReason, Event, RequestStatus
 
 from oracle.decisions import Replay
-from oracle.records import FINISHED, UNFINISHED
+from oracle.records import FINISHED, NOT_SENT, UNFINISHED
 from oracle.simulators import nanoseconds
 from oracle.told import Told
 
@@ -26,14 +27,15 @@ FUTILE_PREEMPTIONS = 1_000
 
 
 def every_request_ends_once(told: Told) -> None:
-    """Finished, rejected, or left: one of them."""
+    """Finished, rejected, aborted, left, or never sent: one of them."""
     finished = [index for index, status in enumerate(told.status) if status == FINISHED]
     rejected = [index for index, status in enumerate(told.status) if status in REJECTED]
     aborted = [index for index, status in enumerate(told.status) if status == RequestStatus.ABORTED]
     left = [index for index, status in enumerate(told.status) if status in {UNFINISHED, RequestStatus.STUCK}]
-    assert len(finished) + len(rejected) + len(aborted) + len(left) == len(told.status) == told.count
-    counts = (told.finished, told.rejected, told.aborted, told.unfinished)
-    assert counts == (len(finished), len(rejected), len(aborted), len(left))
+    not_sent = [index for index, status in enumerate(told.status) if status == NOT_SENT]
+    assert len(finished + rejected + aborted + left + not_sent) == len(told.status) == told.count
+    counts = (told.finished, told.rejected, told.aborted, told.unfinished, told.not_sent)
+    assert counts == (len(finished), len(rejected), len(aborted), len(left), len(not_sent))
     assert sorted(told.requests_with(Event.ABORTED)) == aborted
 
     assert sorted(told.completion_order[: len(finished)]) == finished
@@ -46,6 +48,7 @@ def every_request_ends_once(told: Told) -> None:
     gone: set[int] = set()
     for row in told.decisions:
         assert row.request not in gone
+        assert row.request not in not_sent
         if row.event in {Event.FINISHED, Event.REJECTED, Event.ABORTED}:
             gone.add(row.request)
 
@@ -53,26 +56,36 @@ def every_request_ends_once(told: Told) -> None:
     reason = {RequestStatus.UNFINISHED: {EndReason.TIME_LIMIT, EndReason.ITERATION_LIMIT}}
     for index in left:
         assert told.end_reason in reason.get(RequestStatus(told.status[index]), {EndReason.STUCK})
-    assert (told.end_reason == EndReason.COMPLETED) == (not left)
+    # Or requests that would have been sent; or, asynchronously, none that the batches in flight did not finish.
+    assert told.end_reason != EndReason.COMPLETED or not left
+    assert told.end_reason == EndReason.COMPLETED or left or not_sent or told.is_asynchronous
 
 
 def times_of_a_request_are_in_order(told: Told) -> None:
-    """arrival <= start <= first token <= end, and none without those before it."""
+    """arrival <= sent <= start <= first token <= end, and none without those before it."""
     for index, status in enumerate(told.status):
         times = [told.start_time[index], told.first_token_time[index], told.end_time[index]]
         reached = [time for time in times if not math.isnan(time)]
+        sent = told.sent[index]
+        assert (sent is None) == (status == NOT_SENT)
+        if sent is None:
+            assert reached == []
+            assert told.tokens_generated[index] == 0
+            assert math.isnan(told.arrival_time[index]) or told.arrival_time[index] <= told.duration
+            continue
+        assert told.workload.arrival_time[index] <= told.arrival_time[index] <= told.sent_time[index]
         if status == RequestStatus.ABORTED:
             # It ends wherever it is.
             assert reached[-1:] == [told.end_time[index]]
             assert told.end_time[index] <= told.duration
             assert (told.tokens_generated[index] > 0) == (not math.isnan(told.first_token_time[index]))
-            assert nanoseconds(told.end_time[index]) >= told.arrival[index]
+            assert nanoseconds(told.end_time[index]) >= sent
             assert reached == sorted(reached)
             continue
         assert [math.isnan(time) for time in times] == [False] * len(reached) + [True] * (3 - len(reached))
         assert (len(reached) == 3) == (status == FINISHED)
         assert not reached or status not in REJECTED
-        nanosecond_times = [told.arrival[index], *(nanoseconds(time) for time in reached)]
+        nanosecond_times = [sent, *(nanoseconds(time) for time in reached)]
         assert nanosecond_times == sorted(nanosecond_times)
         assert (told.tokens_generated[index] > 0) == (len(reached) > 1)
         assert math.isnan(told.end_time[index]) or told.end_time[index] <= told.total_time
@@ -185,9 +198,11 @@ def no_replica_idles_while_a_request_waits(told: Told) -> None:
     for row in told.rows:
         if row.time > free_at:
             # Requests that came before it are gone: an iteration after a pause is for one that comes just then.
-            for index, arrival in enumerate(told.arrival):
-                has_ended = ends[index] <= max(free_at, arrival) or told.status[index] in REJECTED
-                assert arrival >= row.time or has_ended
+            for index, sent in enumerate(told.sent):
+                if sent is None:
+                    continue
+                has_ended = ends[index] <= max(free_at, sent) or told.status[index] in REJECTED
+                assert sent >= row.time or has_ended
         free_at = max(free_at, row.start_time + row.duration)
         assert told.is_asynchronous or row.prefill_tokens + row.decode_tokens > 0
         # A request that waits though memory has no end waits for a slot, or for tokens of the budget.
@@ -247,6 +262,79 @@ def counts_add_up(told: Told) -> None:
     assert Counter(told.requests_with(Event.RESUMED)) <= preempted
 
 
+@dataclass
+class _Flight:
+    """When a request was in flight, for its client: from `sent` on, until a time of which a log tells the bounds."""
+
+    sent: int
+    ends: float
+    """At the earliest; infinite: it never does."""
+    has_ended: float
+    """At the latest."""
+
+
+def _flights(told: Told) -> dict[int, _Flight]:
+    flights = {}
+    rejected = {row.request: row.iteration for row in told.decisions if row.event == Event.REJECTED}
+    for index, (sent, end) in enumerate(zip(told.sent, told.end_time, strict=True)):
+        if sent is None:
+            continue
+        first, last = (math.inf, math.inf) if math.isnan(end) else (nanoseconds(end), nanoseconds(end))
+        if index in rejected:
+            # Looked at as this iteration was about to be scheduled, or when it would have been, had more come.
+            number = rejected[index]
+            before = told.rows[number - 1] if number else None
+            if before is not None:
+                sent_or_over = before.time if told.is_asynchronous else before.start_time + before.duration
+            first = sent if before is None else max(sent, sent_or_over)
+            last = told.rows[number].time if number < len(told.rows) else math.inf
+        flights[index] = _Flight(sent, first, last)
+    return flights
+
+
+def no_more_are_in_flight_than_may_be(told: Told) -> None:
+    """And of a session, and of a client, one."""
+    flights = _flights(told)
+    limits = [limit for limit in (told.client.max_concurrency, told.client.clients) if limit]
+    for limit in limits:
+        for flight in flights.values():
+            assert sum(other.sent <= flight.sent < other.ends for other in flights.values()) <= max(1, limit)
+    for before, turn in told.turns():
+        assert turn not in flights or flights[turn].sent >= flights[before].ends
+
+
+def clients_send_in_order_and_as_soon_as_they_may(told: Told) -> None:
+    if not told.is_closed:
+        assert told.arrival_time == told.sent_time == list(told.workload.arrival_time)
+        return
+    limit, flights = told.client.max_concurrency, _flights(told)
+    arrivals = sorted((nanoseconds(time), index) for index, time in enumerate(told.arrival_time) if time >= 0)
+    times = [flights[index].sent if index in flights else math.inf for _, index in arrivals]
+    assert times == sorted(times)
+    moments = [flight.ends for flight in flights.values()]
+    for arrival, index in arrivals:
+        if index not in flights or flights[index].sent == arrival:
+            continue
+        for moment in [arrival, *moments]:
+            if arrival <= moment < flights[index].sent:
+                assert sum(other.sent <= moment < other.has_ended for other in flights.values()) >= limit > 0
+
+
+def turns_arrive_when_they_should(told: Told) -> None:
+    """Never before the end of the turn before and its delay; and after a turn that failed only if sessions go on."""
+    flights = _flights(told)
+    for before, turn in told.turns():
+        if turn not in flights:
+            continue
+        assert before in flights
+        assert told.client.sessions_go_on or told.status[before] == FINISHED
+        due = flights[before].ends + nanoseconds(told.workload.delay[turn] if told.workload.delay else 0.0)
+        earliest = nanoseconds(told.workload.arrival_time[turn])
+        arrival = nanoseconds(told.arrival_time[turn])
+        assert arrival >= max(earliest, due)
+        assert arrival == max(earliest, due) or told.status[before] in REJECTED
+
+
 INVARIANTS: list[Callable[[Told], None]] = [
     every_request_ends_once,
     times_of_a_request_are_in_order,
@@ -261,4 +349,7 @@ INVARIANTS: list[Callable[[Told], None]] = [
     scheduled_tokens_are_what_is_computed,
     the_finished_have_exactly_their_tokens,
     counts_add_up,
+    no_more_are_in_flight_than_may_be,
+    clients_send_in_order_and_as_soon_as_they_may,
+    turns_arrive_when_they_should,
 ]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, fields
 
 from oracle.simulators import seconds
 
-FINISHED, UNFINISHED, STUCK, ABORTED = 0, 100, 110, 120
+FINISHED, UNFINISHED, STUCK, ABORTED, NOT_SENT = 0, 100, 110, 120, 130
 REJECTED_MODEL_LENGTH, REJECTED_KV_MEMORY, REJECTED_TOKEN_BUDGET = 200, 210, 220
 
 END_COMPLETED, END_TIME_LIMIT, END_ITERATION_LIMIT, END_STUCK = 0, 100, 110, 200
@@ -87,6 +87,7 @@ class SlowDecisionLog:
 class SlowAttributionColumns:
     """The columns of batching_attribution, and the nanoseconds that they are made of."""
 
+    waiting_for_client: list[float]
     waiting_for_slot: list[float]
     waiting_for_memory: list[float]
     prefill: list[float]
@@ -117,6 +118,8 @@ class SlowResult:
     preemptions: list[int]
     prefix_cached_tokens: list[int]
     status: list[int]
+    arrival_time: list[float]
+    sent_time: list[float]
 
     total_time: float
     throughput: float
@@ -140,6 +143,7 @@ class SlowResult:
     prefix_cache_queries: int
     prefix_cache_hits: int
     aborted: int
+    not_sent: int
 
     attribution: SlowAttributionColumns
     iteration_log: SlowIterationLog
@@ -148,7 +152,7 @@ class SlowResult:
     """How often what is rare happened, to know that it does."""
 
 
-SUMMARY_FIELDS = [item.name for item in fields(SlowResult)][8:-4]
+SUMMARY_FIELDS = [item.name for item in fields(SlowResult)][10:-4]
 
 
 def seconds_or_nan(count: int | None) -> float:

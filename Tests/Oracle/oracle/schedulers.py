@@ -12,20 +12,20 @@ from oracle.blocks import UNLIMITED, SlowBlocks, blocks_for
 
 @dataclass(eq=False)
 class SlowRequest:
-    """A request that has arrived: its tokens, and what is known of them."""
+    """A request: its tokens, and what is known of them."""
 
     index: int
     arrival: int
+    """When it came, or will: where its client decides that, once it is known."""
     prompt: int
     output: int
     """Tokens that it will generate: its output_length, or fewer if max_model_len ends it."""
     max_tokens: int
     """Tokens that were asked for: output, or more if the answer ends by itself."""
-    queue_key: tuple[int, ...]
-    """Where it stands in a queue that is ordered; least first."""
+    rank: int
+    """What a queue is ordered by, if it is ordered; least first."""
     tie_break: int
-    urgency: tuple[int, int]
-    """Priority and arrival: the greatest is preempted first."""
+    priority: int
     hash_ids: list[int]
     tokens_per_hash: int
     hashed_tokens: int
@@ -57,6 +57,16 @@ class SlowRequest:
     """Computed tokens whose iterations have not been processed."""
     lost_in_flight: int = 0
     """Those of them that were computed before its last preemption."""
+
+    @property
+    def queue_key(self) -> tuple[int, ...]:
+        """Where it stands in a queue that is ordered; least first."""
+        return (self.rank, self.arrival, self.tie_break, self.index)
+
+    @property
+    def urgency(self) -> tuple[int, int]:
+        """The greatest is preempted first."""
+        return (self.priority, self.arrival)
 
     @property
     def known(self) -> int:

@@ -1,5 +1,6 @@
 """What an engine told of a run, as plain lists: of the library and of the slow engine the same."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 from batching import Result
 
 from oracle.cases import Case
+from oracle.client import SlowClient, is_closed
 from oracle.comparison import COLUMNS, DECISION_COLUMNS, ITERATION_COLUMNS
 from oracle.engine import SlowOptions
 from oracle.records import SUMMARY_FIELDS, SlowResult
@@ -51,6 +53,8 @@ class Told:
     preemptions: list[int]
     prefix_cached_tokens: list[int]
     status: list[int]
+    arrival_time: list[float]
+    sent_time: list[float]
 
     total_time: float
     throughput: float
@@ -63,6 +67,7 @@ class Told:
     rejected: int
     aborted: int
     unfinished: int
+    not_sent: int
     prefill_tokens: int
     decode_tokens: int
     total_preemptions: int
@@ -78,12 +83,15 @@ class Told:
     def __init__(self, case: Case, result: Result | SlowResult) -> None:
         """With both logs, and the queues in that of decisions."""
         self.options: SlowOptions = case.options
-        self._workload = case.workload
-        self.arrival = [nanoseconds(time) for time in case.workload.arrival_time]
+        self.client = case.client or SlowClient()
+        self.workload = case.workload
+        self.is_closed = is_closed(case.workload.session, case.client)
         for name in COLUMNS:
             setattr(self, name, _plain(getattr(result, name)))
         for name in SUMMARY_FIELDS:
             setattr(self, name, getattr(result, name))
+        self.sent = [None if math.isnan(time) else nanoseconds(time) for time in self.sent_time]
+        """Nanoseconds."""
         iterations = [_plain(getattr(result.iteration_log, name)) for name in ITERATION_COLUMNS]
         self.rows = [
             Row(nanoseconds(time), nanoseconds(start), nanoseconds(duration), *counts)
@@ -94,7 +102,7 @@ class Told:
 
     @property
     def count(self) -> int:
-        return len(self.arrival)
+        return len(self.status)
 
     @property
     def is_asynchronous(self) -> bool:
@@ -102,12 +110,21 @@ class Told:
 
     def prompt(self, index: int) -> int:
         """Tokens of a request's prompt: something must be computed to yield the first token."""
-        return max(1, self._workload.prompt_length[index])
+        return max(1, self.workload.prompt_length[index])
 
     def output(self, index: int) -> int:
         """Tokens that a request generates: max_model_len may end it."""
-        output, longest = self._workload.output_length[index], self.options.max_model_len
+        output, longest = self.workload.output_length[index], self.options.max_model_len
         return output if longest is None else min(output, longest - self.prompt(index))
+
+    def turns(self) -> list[tuple[int, int]]:
+        """Each turn of a session that is not the first, after the one before it."""
+        pairs, last = [], dict[int, int]()
+        for index, session in enumerate(self.workload.session or []):
+            if session in last:
+                pairs.append((last[session], index))
+            last[session] = index
+        return pairs
 
     def requests_with(self, event: int) -> list[int]:
         """The requests that it happened to, in the order of the log."""

@@ -15,6 +15,7 @@ from batching import (
     SLO,
     Accumulator,
     AffineTime,
+    Client,
     GammaArrivals,
     LiveEngine,
     LognormalLengths,
@@ -66,7 +67,7 @@ def simulated(kind: str, requests: RequestColumns, batch: int, time_per_token: f
 
 
 def case_lines(number: int, line: str) -> list[str]:
-    """The nine lines that a case gives."""
+    """The ten lines that a case gives."""
     kind, seed, count, batch, time_per_token, rate = line.split(" ")
     requests = generate_workload(int(count), (50, 200), (1, 400), arrival_rate=float(rate), seed=int(seed))
     result = simulated(kind, requests, int(batch), float(time_per_token))
@@ -84,6 +85,7 @@ def case_lines(number: int, line: str) -> list[str]:
         f"case {number} shaped {shaped_fields(int(count), int(seed))}",
         f"case {number} live {live_fields(kind, requests, int(batch), float(time_per_token))}",
         f"case {number} ends {ends_fields(kind, requests, int(batch), float(time_per_token))}",
+        f"case {number} closed {closed_fields(kind, requests, int(batch), float(time_per_token))}",
     ]
 
 
@@ -112,7 +114,8 @@ def load_fields(requests: RequestColumns, result: TextbookResult | Result, slots
     fields = [f"{name}={hexadecimal(getattr(load, name))}" for name in names]
     parts: list[npt.NDArray[Any]] = []
     if isinstance(result, Result):
-        parts = [getattr(result.attribution, name) for name in PARTS]
+        # Of an open loop, in which none waits at its client.
+        parts = [getattr(result.attribution, name) for name in PARTS if name != "waiting_for_client"]
     return " ".join([*fields, f"attribution={fnv1a(*parts):016x}"])
 
 
@@ -227,6 +230,24 @@ def ends_fields(kind: str, requests: RequestColumns, batch: int, time_per_token:
     told = (result.start_time, result.first_token_time, result.end_time, result.completion_order)
     ends = fnv1a(*told, result.tokens_generated, result.status)
     return f"hash={ends:016x} aborted={hexadecimal(result.aborted)}"
+
+
+def closed_fields(kind: str, requests: RequestColumns, batch: int, time_per_token: float) -> str:
+    """What becomes of seven sessions that clients send, of which some think for long, and few may be in flight."""
+    index = np.arange(len(requests))
+    result = simulate(
+        requests.replace(arrival_time=None, session=index % 7, delay=index % 4 / 8),
+        client=Client(
+            max_concurrency=3, clients=5, ramp_up=1.0, think_time=0.5, think_times="lognormal", think_time_sigma=1.0,
+            seed=9,
+        ),
+        attribution=True,
+        **engine_options(kind, batch, time_per_token),
+    )  # fmt: skip
+    assert result.attribution is not None
+    told = (result.arrival_time, result.sent_time, result.end_time, result.attribution.waiting_for_client)
+    closed = fnv1a(*told, result.tokens_generated, result.status)
+    return f"hash={closed:016x} not_sent={hexadecimal(result.not_sent)}"
 
 
 def _items(metrics: Any) -> list[tuple[str, float]]:

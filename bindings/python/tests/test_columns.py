@@ -167,13 +167,13 @@ def test_columns_in_which_some_are_replaced_keep_all_others() -> None:
     given: dict[str, Any] = {
         "output_length": [3, 4], "prompt_length": [5, 6], "arrival_time": [0.0, 1.0], "priority": [1, 0],
         "tie_break": [7, 8], "hash_ids": [[1], [2, 3]], "hash_block_size": 4, "hash_covers_output": True,
-        "max_tokens": [9, 10], "abort_time": [0.5, 2.0],
+        "max_tokens": [9, 10], "abort_time": [0.5, 2.0], "session": [3, 3], "delay": [0.0, 0.25],
     }  # fmt: skip
     columns = RequestColumns(**given)
     other: dict[str, Any] = {
         "output_length": [2, 1], "prompt_length": [6, 5], "arrival_time": [0.25, 0.5], "priority": None,
         "tie_break": [1, 2], "hash_ids": [[], [4]], "hash_block_size": 8, "hash_covers_output": False,
-        "max_tokens": [3, 4], "abort_time": None,
+        "max_tokens": [3, 4], "abort_time": None, "session": [4, 4], "delay": [0.0, 1.5],
     }  # fmt: skip
     # All that the constructor takes is here.
     assert given.keys() == {*inspect.signature(RequestColumns).parameters} - {"hash_offsets"}
@@ -205,13 +205,21 @@ def test_columns_say_what_they_are() -> None:
 
 def test_columns_for_the_engine_have_their_types() -> None:
     columns = RequestColumns(
-        [1, 2], priority=[1, -1], tie_break=[2**63 - 1, -(2**63)], hash_ids=[[5], range(6, 8)], hash_block_size=32
+        [1, 2],
+        priority=[1, -1],
+        tie_break=[2**63 - 1, -(2**63)],
+        hash_ids=[[5], range(6, 8)],
+        hash_block_size=32,
+        session=[-(2**63), 2**63 - 1],
+        delay=[0, 1],
     )
     expected: dict[str, tuple[str, list[int]]] = {
         "priority": ("int32", [1, -1]),
         "tie_break": ("int64", [2**63 - 1, -(2**63)]),
         "hash_ids": ("int64", [5, 6, 7]),
         "hash_offsets": ("int64", [0, 1, 3]),
+        "session": ("int64", [-(2**63), 2**63 - 1]),
+        "delay": ("float64", [0, 1]),
     }
     for name, (dtype, values) in expected.items():
         column = getattr(columns, name)
@@ -228,6 +236,8 @@ def test_columns_for_the_engine_are_borrowed_and_cannot_be_changed() -> None:
         "tie_break": np.zeros(2, np.int64),
         "hash_ids": np.zeros(3, np.int64),
         "hash_offsets": np.array([0, 1, 3], np.int64),
+        "session": np.zeros(2, np.int64),
+        "delay": np.zeros(2),
     }
     columns = RequestColumns([1, 2], **given)
     for name, array_given in given.items():
@@ -259,6 +269,9 @@ def test_no_requests_have_no_hash_ids(hashes: Any) -> None:
         ({"tie_break": [0, None]}, r"tie_break\[1\] is None: must be an integer"),
         ({"tie_break": np.array([False, True])}, "tie_break is an array of bool: must be integers"),
         ({"tie_break": "ab"}, "tie_break is 'ab'"),
+        ({"session": [0, 1.5]}, r"session\[1\] is 1\.5: must be an integer"),
+        ({"session": np.array(["a", "b"])}, "session is an array of <U1: must be integers"),
+        ({"delay": [0.0, None]}, r"delay\[1\] is None: must be a number"),
         ({"hash_ids": [[1], ["a"]]}, r"hash_ids\[1\]\[0\] is 'a': must be an integer"),
         ({"hash_ids": [[1], None]}, r"hash_ids\[1\] is None"),
         ({"hash_ids": "ab"}, "hash_ids is 'ab': without hash_offsets it must be one sequence a request"),
@@ -284,6 +297,9 @@ def test_what_are_no_columns_for_the_engine(column: Any, sentence: str) -> None:
         ({"priority": [0]}, "priority has 1 element, but output_length has 2"),
         ({"tie_break": [0, 2**63]}, r"tie_break\[1\] is 9223372036854775808: must be between"),
         ({"tie_break": np.array([0, 2**63], np.uint64)}, r"tie_break\[1\] is 9223372036854775808"),
+        ({"session": [0, 2**63]}, r"session\[1\] is 9223372036854775808: must be between"),
+        ({"session": [0]}, "session has 1 element, but output_length has 2"),
+        ({"delay": [0.0, 1.0, 2.0]}, "delay has 3 elements, but output_length has 2"),
         ({"tie_break": [0, 1, 2]}, "tie_break has 3 elements, but output_length has 2"),
         ({"hash_ids": [[1]]}, "hash_ids has 1 element: must have as many as there are requests, 2"),
         ({"hash_ids": [[1], [2, 2**63]]}, r"hash_ids\[1\]\[1\] is 9223372036854775808: must be between"),

@@ -1,5 +1,6 @@
 """The command: what it prints, what it writes, and how it says what is wrong."""
 
+import dataclasses
 import gzip
 import inspect
 import json
@@ -14,8 +15,10 @@ import numpy as np
 import pytest
 
 import bounded
+import closed_loop_by_hand as by_hand
 from batching import (
     AffineTime,
+    Client,
     calculate_arithmetic_intensity_with_batch,
     generate_conversation_workload,
     optimal_batch_size,
@@ -30,6 +33,7 @@ pytest.importorskip("pyarrow")
 from typer.testing import CliRunner, Result
 
 from batching._command.application import application
+from batching._command.workload import replayed
 
 TRACE = (
     "TIMESTAMP,ContextTokens,GeneratedTokens\r\n"
@@ -159,6 +163,174 @@ def test_the_rate_of_arrivals_can_be_changed(trace: Path) -> None:
     assert faster["metrics"]["mean_queue_time"] == pytest.approx((0.044 - gap + 0.044 + 0.109 - 0.01) / 3)
 
 
+@pytest.fixture
+def loop(tmp_path: Path) -> Path:
+    path = tmp_path / "loop.csv"
+    path.write_text(by_hand.TRACE)
+    return path
+
+
+@pytest.fixture
+def conversation(tmp_path: Path) -> Path:
+    path = tmp_path / "conversation.csv"
+    path.write_text(by_hand.CONVERSATION_TRACE)
+    return path
+
+
+def test_a_closed_loop(loop: Path) -> None:
+    given = ("simulate", "--trace", loop, "--iteration-time", "1")
+    told = as_json(*given, "--max-concurrency", "2")
+    for key, values in [
+        ("e2e", by_hand.E2E),
+        ("client_queue_time", by_hand.CLIENT_QUEUE),
+        ("e2e_including_client_queue", by_hand.E2E_WITH_CLIENT_QUEUE),
+    ]:
+        assert told["metrics"][f"mean_{key}"] == np.mean(values)
+        assert told["distributions"][key]["max"] == max(values)
+        assert told["distributions"][key]["count"] == 4
+    assert (told["finished"], told["not_sent"], told["metrics"]["total_time"]) == (4, 0, 4.0)
+    assert as_json(*given, "--setting", "max_concurrency=2") == told
+    printed = run(*given, "--max-concurrency", "2").stdout
+    # Four requests within the half second from the first to the last.
+    assert printed.startswith("Workload: 4 requests, 8.00 requests/s, sent as fast as the clients allow, mean prompt")
+    cells = [[cell.strip() for cell in line.split("│")[1:-1]] for line in printed.splitlines() if line[:1] == "│"]
+    assert [row[:3] for row in cells if "client queue" in row[0].lower()] == [
+        ["Client queue time", "4", "625 ms"],
+        ["E2E with client queue", "4", "2.375 s"],
+    ]
+    assert "waiting for client" in printed
+    assert "by percentiles of E2E with client queue" in printed
+
+
+def test_an_open_loop_has_no_clients(loop: Path) -> None:
+    given = ("simulate", "--trace", loop, "--iteration-time", "1")
+    told = as_json(*given)
+    assert not any("client" in key for key in (*told["metrics"], *told["distributions"], *told["settings"]))
+    printed = run(*given).stdout
+    assert "8.00 requests/s, mean prompt" in printed
+    assert "client" not in printed
+
+
+def test_requests_in_flight_are_compared(loop: Path) -> None:
+    given = ("compare", "--policy", "vllm", "--trace", loop, "--iteration-time", "1", "--setting")
+    two, unlimited = as_json(*given, "max_concurrency=2,none")["runs"]
+    assert (two["name"], unlimited["name"]) == ("max_concurrency=2", "max_concurrency=none")
+    assert two["metrics"]["mean_client_queue_time"] == 0.625
+    # Without a limit the requests that arrive at 0 end at 2, 1 and 3, and the one of 0.5, which joins at 1, at 2.
+    assert unlimited["metrics"]["mean_e2e"] == (2 + 1 + 3 + 1.5) / 4
+    assert "mean_client_queue_time" not in unlimited["metrics"]
+    assert unlimited["improvement"]["mean_client_queue_time"] is None
+    printed = run(*given, "max_concurrency=2,none").stdout
+    # Not all of the runs are closed loops.
+    assert "allow" not in printed
+    assert "625 ms" in printed
+
+
+def test_clients_who_think(loop: Path) -> None:
+    """Client 0 sends request 0 at 0 and, two seconds after its end at 2, request 2, which ends at 7. Client 1 starts at
+    5, half of the ramp: its request 1 ends at 6, and request 3, sent at 8, at 9.
+    """
+    words = ["--clients", "2", "--think-time", "2", "--think-times", "constant", "--ramp-up", "10"]
+    told = as_json("simulate", "--trace", loop, "--iteration-time", "1", *words)
+    assert told["metrics"]["total_time"] == 9.0
+    assert told["metrics"]["mean_e2e"] == np.mean(by_hand.E2E)
+    assert (
+        told["settings"] | {"clients": 2, "think_time": 2.0, "think_times": "constant", "ramp_up": 10.0}
+        == (told["settings"])
+    )
+    (same,) = as_json("compare", "--policy", "vllm", "--trace", loop, "--iteration-time", "1", *words)["runs"]
+    assert same["metrics"] == told["metrics"]
+
+
+def test_a_stretch_of_a_trace(loop: Path) -> None:
+    given = ("simulate", "--trace", loop, "--iteration-time", "1")
+    for words, count, origin in [
+        (("--from", "0.25"), 1, "; from 0.25 s"),
+        (("--to", "0.5"), 3, "; 0 to 0.5 s"),
+        (("--from", "0", "--to", "1"), 4, "; 0 to 1 s"),
+    ]:
+        workload = as_json(*given, *words)["workload"]
+        assert workload["requests"] == count
+        assert workload["origin"] == f"replayed from {loop}{origin}"
+    # 0.25 s after its begin.
+    assert as_json(*given, "--from", "0.25")["metrics"]["total_time"] == 1.25
+    # Of the generated requests, and then at another rate.
+    asked = ("compare", "--policy", "vllm", "--num-requests", "500", "--from", "20", "--to", "60")
+    columns = generate_conversation_workload(500).between(20, 60)
+    told = as_json(*asked, "--request-rate", "4")
+    assert told["workload"]["requests"] == len(columns)
+    again = simulate(columns.scaled_to_rate(4), max_num_seqs=32, iteration_time=USUAL_TIME)
+    assert told["runs"][0]["metrics"]["total_time"] == again.total_time
+
+
+def test_sessions_are_told(conversation: Path) -> None:
+    given = ("simulate", "--trace", conversation, "--iteration-time", "1")
+    told = as_json(*given)
+    assert told["metrics"]["total_time"] == max(by_hand.CONVERSATION_END)
+    # The later turn is given the arrival of the first.
+    assert told["workload"]["requests_per_second"] == 3 / 0.5
+    assert (told["workload"]["sessions"], told["workload"]["sessions_per_second"]) == (2, 2 / 0.5)
+    assert run(*given).stdout.startswith("Workload: 3 requests in 2 sessions, 4.00 sessions/s, mean prompt 1.0 tokens")
+    slower = as_json(*given, "--request-rate", "1")["workload"]
+    assert slower["sessions_per_second"] == 1.0
+    assert slower["origin"].endswith("; arrivals scaled from 4.00 sessions/s")
+
+
+def test_it_says_what_was_not_sent(loop: Path, conversation: Path) -> None:
+    # Until 1 s only two of the four are sent.
+    given = (
+        "simulate",
+        "--trace",
+        loop,
+        "--iteration-time",
+        "1",
+        "--max-concurrency",
+        "2",
+        "--setting",
+        "time_limit=1",
+    )
+    told = as_json(*given)
+    assert (told["finished"], told["unfinished"], told["not_sent"]) == (1, 2, 1)
+    printed = run(*given).stdout
+    assert "not sent" in printed
+    assert (
+        "vllm: 1 request had not been sent when the run ended (ended by time limit), and is in none of the figures."
+        in printed
+    )
+    assert "had not arrived" not in printed
+    # The first turn of the conversation is too long.
+    text = by_hand.CONVERSATION_TRACE.replace("0,1,1,7,0", "0,50,1,7,0")
+    conversation.write_text(text)
+    fails = ("simulate", "--trace", conversation, "--iteration-time", "1", "--setting", "max_model_len=10")
+    assert as_json(*fails)["not_sent"] == 1
+    assert "vllm: 1 request was not sent, since a turn before it failed, and is in none" in run(*fails).stdout
+    goes_on = as_json(*fails, "--sessions-go-on")
+    assert (goes_on["rejected"], goes_on["finished"], goes_on["not_sent"]) == (1, 2, 0)
+
+
+def test_trace_info_tells_of_sessions(conversation: Path, loop: Path) -> None:
+    told = as_json("trace", "info", conversation)
+    assert told["sessions"] == 2
+    # At 0 and 0.5 s.
+    assert told["session_arrivals"] == {"span": 0.5, "sessions_per_second": 4.0, "gap_cv": 0.0}
+    assert (told["turns"]["mean"], told["turns"]["max"]) == (1.5, 2.0)
+    assert (told["delay"]["count"], told["delay"]["mean"]) == (1, 2.0)
+    printed = run("trace", "info", conversation).stdout
+    cells = dict([cell.strip() for cell in line.split("│")[1:3]] for line in printed.splitlines() if line[:1] == "│")
+    assert cells["sessions"] == "2"
+    assert cells["arrivals of sessions"] == "4.00 sessions/s"
+    assert cells["turns of a session, mean and most"] == "1.50, 2"
+    assert cells["delay after an answer, mean, p50 and longest"] == "2 s, 2 s, 2 s"
+    none = as_json("trace", "info", loop)
+    assert [none[key] for key in ("sessions", "session_arrivals", "turns", "delay")] == [None] * 4
+    # Sessions of one turn each have no delay that counts, and none has a time.
+    conversation.write_text("prompt_length,output_length,session,delay\n1,1,7,0\n1,1,8,0\n")
+    told = as_json("trace", "info", conversation)
+    assert (told["sessions"], told["session_arrivals"]["sessions_per_second"]) == (2, None)
+    assert told["delay"]["mean"] is None
+    assert "delay after an answer" not in run("trace", "info", conversation).stdout
+
+
 def test_trace_info(trace: Path) -> None:
     told = as_json("trace", "info", trace)
     # 46.68059, 50.995169 and 51.391017 s: the skipped row does not count.
@@ -167,13 +339,25 @@ def test_trace_info(trace: Path) -> None:
     assert told["arrivals"]["gap_cv"] == pytest.approx(gaps.std() / gaps.mean())
     assert told["output_length"]["mean"] == (44 + 109 + 16) / 3
     assert told["prompt_length"]["p50"] == 374
-    assert told["prefixes"] is None
+    assert (told["prefixes"], told["sessions"]) == (None, None)
     printed = run("trace", "info", trace).stdout
     assert "not used: GeneratedTokens is no integer" in printed
     assert "CV of the gaps between arrivals" in printed
     # The shortest and the longest output are whole numbers.
     assert " 16 │" in printed
     assert " 109 │" in printed
+
+
+def test_sessions_are_counted_and_their_rate_is_that_of_first_turns(tmp_path: Path) -> None:
+    # First turns at 0, 3 and 5 s; a later turn 7 s after the first of its session.
+    path = tmp_path / "trace.csv"
+    path.write_text("arrival_time,output_length,session\n0,1,a\n3,1,b\n5,1,c\n10,1,b\n")
+    assert as_json("trace", "info", path)["sessions"] == 3
+    assert "sessions" in run("trace", "info", path).stdout
+    scaled = replayed(path, lambda *_: None).at_rate(1.2)
+    assert scaled.origin.endswith("arrivals scaled from 0.60 sessions/s")
+    assert scaled.requests.arrival_time is not None
+    assert scaled.requests.arrival_time.tolist() == [0.0, 1.5, 2.5, 8.5]
 
 
 def test_capacity() -> None:
@@ -228,6 +412,19 @@ def test_a_picture_is_written(tmp_path: Path, command: str) -> None:
         ("compare --request-rate 0", "--request-rate is 0: must be a finite number above 0"),
         ("compare --request-rate nan", "--request-rate is nan: must be a finite number above 0"),
         ("compare --request-rate 5 --num-requests 1", "--request-rate is 5: the requests have no rate"),
+        ("compare --from -1", "--from is -1.0: must be between 0 and 9223372036"),
+        ("compare --from nan", "--from is nan: must be between 0 and 9223372036"),
+        ("simulate --from 5 --to 3", "--to is 3.0: must be at least --from, which is 5.0"),
+        ("compare --max-concurrency 0", "--max-concurrency is 0: must be at least 1"),
+        ("compare --setting max_concurrency=0", "max_concurrency is 0: must be at least 1"),
+        ("compare --setting max_concurrency=few", "--setting max_concurrency is 'few': must be an integer"),
+        ("simulate --clients -3", "--clients is -3: must be at least 1"),
+        ("simulate --think-time 2", "think_time is 2.0: must be 0 without clients"),
+        ("simulate --clients 2 --think-time -2", "think_time is -2.0: must be"),
+        ("simulate --ramp-up 2", "ramp_up is 2.0: must be 0 without clients"),
+        ("simulate --clients 2 --think-times often", "--think-times is 'often': must be one of 'exponential'"),
+        ("simulate --setting sessions_go_on=1", "--setting sessions_go_on is '1': must be true or false"),
+        ("simulate --setting max_concurrency=1,2", "these are 2 runs: `batching compare` makes more than one"),
         ("compare --iteration-time nan", "--iteration-time is nan: must be a finite number"),
         ("compare --iteration-time x", "--iteration-time is 'x': must be a number of seconds"),
         ("compare --iteration-time speed=1", "--iteration-time has the term speed: must be one of base"),
@@ -366,6 +563,8 @@ def test_a_run_alone_has_no_improvement() -> None:
         [part for policy in ("static", "continuous", "vllm", "orca", "dynamic") for part in ("--policy", policy)],
         ["--policy", "vllm", "--setting", "max_num_batched_tokens=512,2048", "--setting", "watermark=0,0.0123456"],
         ["--iteration-time", "123456.5"],
+        ["--max-concurrency", "3"],
+        ["--policy", "vllm", "--setting", "max_concurrency=3,none", "--setting", "clients=none,5"],
     ],
 )
 def test_a_table_fits_and_nothing_in_it_is_cut(width: int, options: list[str]) -> None:
@@ -403,10 +602,15 @@ def test_less_gpu_time_for_the_same_work_is_better() -> None:
 
 def test_every_setting_is_told() -> None:
     (told,) = as_json("compare", "--policy", "vllm", "--num-requests", "5")["runs"]
-    assert set(told["settings"]) == set(inspect.signature(simulate).parameters) - {
-        "requests", "config", "progress", "progress_interval", "log_iterations", "log_decisions", "log_queues",
-        "attribution",
+    known = set(inspect.signature(simulate).parameters) - {
+        "requests", "config", "client", "progress", "progress_interval", "log_iterations", "log_decisions",
+        "log_queues", "attribution",
     }  # fmt: skip
+    # How requests are sent is told where that was asked for.
+    assert set(told["settings"]) == known - {field.name for field in dataclasses.fields(Client)}
+    (closed,) = as_json("compare", "--policy", "vllm", "--num-requests", "5", "--max-concurrency", "2")["runs"]
+    assert set(closed["settings"]) == known
+    assert (closed["settings"]["max_concurrency"], closed["settings"]["clients"]) == (2, None)
     assert told["settings"]["max_num_batched_tokens"] == 2048
     assert told["settings"]["iteration_time"]["base"] == 5.5e-3
 

@@ -45,14 +45,16 @@ def test_numbers_are_their_bit_patterns() -> None:
     assert differential_cases.hexadecimal(430) == "00000000000001ae"
 
 
-def test_every_case_has_its_nine_lines() -> None:
+def test_every_case_has_its_ten_lines() -> None:
     lines = differential_cases.all_lines(differential_cases.CASES)
     cases = [
         line.split(" ")[0] for line in differential_cases.CASES.read_text().splitlines() if line and line[0] != "#"
     ]
     assert len(cases) >= 20
     for number, kind in enumerate(cases, start=1):
-        workload, run, metrics, load, accumulator, serving, shaped, live, ends = lines[9 * (number - 1) : 9 * number]
+        workload, run, metrics, load, accumulator, serving, shaped, live, ends, closed = lines[
+            10 * (number - 1) : 10 * number
+        ]
         assert re.fullmatch(f"case {number} workload hash={H}", workload)
         assert re.fullmatch(f"case {number} {kind} total={H} throughput={H} hash={H}", run)
         assert re.fullmatch(f"case {number} metrics {METRICS}", metrics)
@@ -62,11 +64,12 @@ def test_every_case_has_its_nine_lines() -> None:
         assert re.fullmatch(f"case {number} shaped workload={H} hash_ids={H}", shaped)
         assert re.fullmatch(f"case {number} live state={H} estimate={H}", live)
         assert re.fullmatch(f"case {number} ends hash={H} aborted={H}", ends)
+        assert re.fullmatch(f"case {number} closed hash={H} not_sent={H}", closed)
 
 
 def test_no_two_cases_give_the_same_unless_they_are_empty() -> None:
     lines = differential_cases.all_lines(differential_cases.CASES)
-    runs = [line.split(" ", 2)[2] for line in lines[1::9]]
+    runs = [line.split(" ", 2)[2] for line in lines[1::10]]
     # static and continuous differ in their word even where they agree.
     assert len(set(runs)) == len(runs)
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
+import closed_loop_by_hand as by_hand
 from batching import (
     Accumulator,
     AffineTime,
@@ -21,6 +22,7 @@ from batching import (
     simulate_continuous,
 )
 from batching._columns.display import Displayed, Table, count, rate, seconds, share
+from batching._output.captions import workload_caption
 
 LESSON = RequestColumns([50, 200, 30, 150], arrival_time=[0.0, 0.1, 0.2, 0.3])
 
@@ -155,3 +157,35 @@ def test_a_band_without_requests_has_no_time() -> None:
     (line,) = [line for line in str(attribution).splitlines() if "mean time" in line]
     # One of the bands has the request.
     assert sorted(line.split()[2:]) == ["-", "-", "-", "1", "s"]
+
+
+def test_a_closed_loop_is_told() -> None:
+    result = by_hand.two_in_flight(attribution=True)
+    lines = [line.split() for line in str(result).splitlines()]
+    assert "max_concurrency 2" in str(result).splitlines()[0]
+    assert ["mean", "latency", "1.75", "s"] in lines
+    assert ["mean", "client", "queue", "time", "625", "ms"] in lines
+    assert ["mean", "latency", "with", "client", "queue", "2.375", "s"] in lines
+    assert "not sent" not in str(result)
+    # The slowest half waited 2.5 of their 6.5 s.
+    (line,) = [line.split() for line in str(result.attribution).splitlines() if "waiting for client" in line]
+    assert line[3:] == ["0.0%", "38.5%", "-", "-"]
+    assert "client" not in str(simulate(by_hand.REQUESTS))
+    cut = by_hand.two_in_flight(time_limit=1.0)
+    assert ["not", "sent", "1"] in [line.split() for line in str(cut).splitlines()]
+    assert ", 1 not sent, " in repr(cut)
+
+
+def test_a_workload_is_told_as_it_is_sent() -> None:
+    at_once = by_hand.REQUESTS.replace(arrival_time=None)
+    # The first session arrives at 0, the second at 0.5 s.
+    conversation = by_hand.REQUESTS.replace(session=[5, 5, 5, 3])
+    lengths = "mean prompt 1.0 tokens, mean output 1.8 tokens"
+    for requests, is_closed, told in [
+        (by_hand.REQUESTS, False, f"4 requests, 8.00 requests/s, {lengths}"),
+        (by_hand.REQUESTS, True, f"4 requests, 8.00 requests/s, sent as fast as the clients allow, {lengths}"),
+        (at_once, False, f"4 requests, all at once, {lengths}"),
+        (at_once, True, f"4 requests, sent as fast as the clients allow, {lengths}"),
+        (conversation, False, f"4 requests in 2 sessions, 4.00 sessions/s, {lengths}"),
+    ]:
+        assert workload_caption(requests, is_closed=is_closed) == told

@@ -173,7 +173,6 @@ def test_completed_are_those_that_finished() -> None:
     assert completed.tokens_generated.tolist() == [2, 2]
     assert completed.arrival_time is not None
     assert completed.arrival_time.tolist() == [0.0, 0.0]
-    assert simulate(WORKED, **ARGUMENTS).completed().arrival_time is None
 
 
 def test_metrics_are_those_of_the_finished() -> None:

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from batching import Event
+from batching import Event, RequestStatus
 from oracle import invariants
 from oracle.cases import LARGE, SMALL, Case, Scale, SeededSource, a_case
+from oracle.client import SlowClient
 from oracle.comparison import run_library, run_slow
 from oracle.engine import SlowOptions, SlowWorkload
 from oracle.invariants import INVARIANTS
@@ -50,6 +51,12 @@ PREEMPTING = Case(WORKLOAD, SlowOptions(num_gpu_blocks=5, block_size=2, max_num_
 
 def of_case(**options: Any) -> Case:
     return Case(WORKLOAD, replace(PREEMPTING.options, **options))
+
+
+# Two in flight: 0 and 2 are sent at once, and 3 when 2 ends, at 0.01 s. Request 1 is the turn after 0, which ends at
+# 0.02 s; it arrives 0.02 s later.
+TURNS = SlowWorkload([2, 1, 1, 1], [1, 1, 1, 1], [0.0] * 4, session=[7, 7, 8, 9], delay=[0.0, 0.02, 0.0, 0.0])
+CLOSED = Case(TURNS, SlowOptions(log_queues=True), SlowClient(max_concurrency=2))
 
 
 def column(name: str, index: int, value: Any) -> Change:
@@ -94,7 +101,7 @@ def at_the_end(*values: int) -> Change:
 
 
 def arrives_before_the_pause(told: Told) -> None:
-    told.arrival[3] = 0
+    told.sent[3] = 0
 
 
 def in_another_order(told: Told) -> None:
@@ -104,6 +111,11 @@ def in_another_order(told: Told) -> None:
 def option(name: str, value: Any) -> Change:
     """As if the limit had been another."""
     return lambda told: setattr(told.options, name, value)
+
+
+def client(**limits: Any) -> Change:
+    """As if it had been another."""
+    return lambda told: setattr(told, "client", SlowClient(**limits))
 
 
 # For each invariant what breaks it. The case is the preempting one, unless another is named.
@@ -116,6 +128,8 @@ BROKEN: dict[Invariant, list[tuple[Change, Case]]] = {
         (number("finished", 1), PREEMPTING),
         (number("rejected", -1), PREEMPTING),
         (number("unfinished", 1), PREEMPTING),
+        (number("not_sent", 1), PREEMPTING),
+        (column("status", 1, RequestStatus.NOT_SENT), CLOSED),
         (column("completion_order", 0, 1), PREEMPTING),
         (column("completion_order", 3, 2), PREEMPTING),
         (lambda told: told.completion_order.__setitem__(slice(0, 2), [1, 0]), PREEMPTING),
@@ -137,6 +151,10 @@ BROKEN: dict[Invariant, list[tuple[Change, Case]]] = {
         (column("tokens_generated", 0, 0), PREEMPTING),
         (number("total_time", 1e-9), PREEMPTING),
         (number("duration", -1e-9), PREEMPTING),
+        (column("sent", 3, 20_000_001), CLOSED),
+        (column("sent_time", 3, -1e-9), CLOSED),
+        (column("arrival_time", 3, 0.010000001), CLOSED),
+        (column("sent", 3, None), CLOSED),
     ],
     invariants.the_clock_never_goes_back: [
         (row(1, "time", -10_000_001), PREEMPTING),
@@ -228,6 +246,29 @@ BROKEN: dict[Invariant, list[tuple[Change, Case]]] = {
         (twice(Event.RESUMED), PREEMPTING),
         (column("prefix_cached_tokens", 0, 2), PREEMPTING),
         (number("prefix_cache_hits", 2), PREEMPTING),
+    ],
+    invariants.no_more_are_in_flight_than_may_be: [
+        (client(max_concurrency=1), CLOSED),
+        (client(clients=1), CLOSED),
+        (column("sent", 3, 9_999_999), CLOSED),
+        (column("sent", 1, 19_999_999), CLOSED),
+        (column("end_time", 0, math.nan), CLOSED),
+    ],
+    invariants.clients_send_in_order_and_as_soon_as_they_may: [
+        (column("sent_time", 0, 1e-9), PREEMPTING),
+        (column("arrival_time", 2, math.nan), PREEMPTING),
+        (client(max_concurrency=3), CLOSED),
+        (client(clients=2), CLOSED),
+        (column("sent", 3, 10_000_001), CLOSED),
+        (column("sent", 0, 10_000_001), CLOSED),
+        (column("arrival_time", 1, 0.039999999), CLOSED),
+    ],
+    invariants.turns_arrive_when_they_should: [
+        (column("arrival_time", 1, 0.039999999), CLOSED),
+        (column("arrival_time", 1, 0.040000001), CLOSED),
+        (column("status", 0, RequestStatus.ABORTED), CLOSED),
+        (column("status", 0, RequestStatus.REJECTED_KV_MEMORY), CLOSED),
+        (column("end_time", 0, 0.020000001), CLOSED),
     ],
 }
 

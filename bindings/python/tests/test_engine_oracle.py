@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from batching import EndReason, RequestStatus, simulate
 from oracle.attribution import PARTS
 from oracle.cases import LARGE, Case, SeededSource, a_case, cases
+from oracle.client import SlowClient, is_closed
 from oracle.comparison import (
     COLUMNS,
     DECISION_COLUMNS,
@@ -51,6 +52,7 @@ RARE_EVENTS = {
 }
 # In how many cases some request must have spent time in each part.
 PARTS_SEEN = {
+    "waiting_for_client": 200,
     "waiting_for_slot": 500,
     "waiting_for_memory": 300,
     "prefill": 500,
@@ -104,6 +106,32 @@ def test_same_bits_as_the_slow_engine_in_thousands_of_cases() -> None:
     assert {reason for reason in EndReason if ends[reason] < 30} == set()
     statuses = Counter(status for _, result in runs for status in set(result.status))
     assert {status for status in RequestStatus if statuses[status] < 30} == set()
+
+    assert {event: count for event, count in sent_in_closed_loops(runs).items() if count < 100} == {}
+
+
+def sent_in_closed_loops(runs: list[tuple[Case, SlowResult]]) -> Counter[str]:
+    """In how many cases what is particular to them happened."""
+    seen = Counter(
+        dict.fromkeys(["open", "limit", "clients", "sessions", "both", "held back", "delay", "left early"], 0)
+    )
+    for case, result in runs:
+        client = case.client or SlowClient()
+        has_sessions = case.workload.session is not None
+        times = list(zip(result.arrival_time, result.sent_time, strict=True))
+        seen["open"] += not is_closed(case.workload.session, case.client)
+        seen["limit"] += client.max_concurrency > 0
+        seen["clients"] += client.clients > 0
+        seen["sessions"] += has_sessions
+        seen["both"] += has_sessions and client.max_concurrency > 0
+        seen["held back"] += any(arrival < sent for arrival, sent in times)
+        seen["delay"] += any(
+            arrival > given for (arrival, _), given in zip(times, case.workload.arrival_time, strict=True)
+        )
+        seen["left early"] += any(
+            abort < sent for abort, (_, sent) in zip(case.workload.abort_time or [], times, strict=False)
+        )
+    return seen
 
 
 def test_same_bits_as_the_slow_engine_in_large_cases() -> None:

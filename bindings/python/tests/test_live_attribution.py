@@ -201,9 +201,9 @@ def test_a_request_that_waits_is_split_up_to_when_it_leaves() -> None:
         engine.advance()
         # The others go on as in a run.
         assert ends(engine) == {
-            0: AttributionParts(0.0, 0.0, 1.0, 3.0, 0.0, 0.0, 0.0),
-            1: AttributionParts(0.0, 0.0, 1.0, 2.0, 0.0, 3.0, 0.0),
-            2: AttributionParts(slot, memory, 0.0, 0.0, 0.0, 0.0, 0.0),
+            0: AttributionParts(0.0, 0.0, 0.0, 1.0, 3.0, 0.0, 0.0, 0.0),
+            1: AttributionParts(0.0, 0.0, 0.0, 1.0, 2.0, 0.0, 3.0, 0.0),
+            2: AttributionParts(0.0, slot, memory, 0.0, 0.0, 0.0, 0.0, 0.0),
         }, time
 
 
@@ -247,8 +247,8 @@ def test_ends_that_are_none() -> None:
     engine.advance()
     assert ends(engine) == {
         1: None,
-        2: AttributionParts(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0),
-        3: AttributionParts(0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0),
+        2: AttributionParts(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0),
+        3: AttributionParts(0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0),
     }
 
 
@@ -292,7 +292,7 @@ def test_bytes_tell_whether_the_parts_are_kept() -> None:
         told = ends(engine)
         assert len(told) == 6
         if attribution:
-            assert told[1] == AttributionParts(0.0, 0.0, 0.25, 0.75, 0.0, 0.0, 1.5)
+            assert told[1] == AttributionParts(0.0, 0.0, 0.0, 0.25, 0.75, 0.0, 0.0, 1.5)
 
 
 def test_a_function_is_asked_what_there_would_be_without_prefill() -> None:
@@ -305,7 +305,7 @@ def test_a_function_is_asked_what_there_would_be_without_prefill() -> None:
     engine = LiveEngine(iteration_time=time, attribution=True)
     engine.submit_columns(RequestColumns([4, 2], [1, 4], [0.0, 1.5]))
     engine.advance()
-    assert ends(engine)[0] == AttributionParts(0.0, 0.0, 1.25, 3.0, 1.0, 0.0, 0.0)
+    assert ends(engine)[0] == AttributionParts(0.0, 0.0, 0.0, 1.25, 3.0, 1.0, 0.0, 0.0)
     assert asked == [(0, 1, 0), (1, 0, 1), (2, 4, 1), (2, 0, 1), (3, 0, 2)]
     # An estimate does not ask.
     asked.clear()

@@ -22,7 +22,7 @@ from batching import (
     simulate,
 )
 from live_driver import Drive, Told
-from oracle.cases import STEP, Case, SeededSource, a_case
+from oracle.cases import STEP, Case, SeededSource, an_open_case
 from oracle.comparison import run_slow
 from oracle.simulators import nanoseconds, seconds
 
@@ -32,7 +32,7 @@ COLUMNS = ["start_time", "first_token_time", "end_time", "preemptions", "prefix_
 
 def a_live_case(source: SeededSource) -> Case:
     """A case without what a live engine does not have: limits, and what goes on until one is reached."""
-    case = a_case(source)
+    case = an_open_case(source)
     case.options = replace(case.options, time_limit=None, iteration_limit=None, admit_oversized=False)
     if case.options.policy == "static":
         # It starts its last batch once it knows that nothing more comes: then no request is there to leave.

@@ -16,7 +16,7 @@ from batching._ffi.calls import check, initialised
 from batching._ffi.generated import structs
 from batching._ffi.loader import library
 from live_driver import Drive, rows_of
-from oracle.cases import SMALL, STEP, Case, Scale, SeededSource, a_case, callback_time
+from oracle.cases import SMALL, STEP, Case, Scale, SeededSource, an_open_case, callback_time
 from oracle.comparison import run_slow
 from oracle.simulators import seconds
 
@@ -89,7 +89,7 @@ def finished_estimates(seeds: range, scale: Scale) -> int:
     finished = 0
     for seed in seeds:
         source = SeededSource(seed)
-        case = a_case(source, scale)
+        case = an_open_case(source, scale)
         if not case.options.enable_prefix_caching or case.options.iteration_time is callback_time:
             continue
         case.options = replace(case.options, time_limit=None, iteration_limit=None, admit_oversized=False)

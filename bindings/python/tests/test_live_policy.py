@@ -23,7 +23,7 @@ from batching import (
     simulate,
 )
 from live_driver import Drive, Told
-from oracle.cases import STEP, Case, SeededSource, a_case
+from oracle.cases import STEP, Case, SeededSource, an_open_case
 from oracle.comparison import run_library, run_slow
 from oracle.policies import Style, moody_policy, vllm_policy
 from oracle.simulators import nanoseconds, seconds
@@ -42,7 +42,7 @@ def a_custom_case(source: SeededSource, *, finds_prefixes: bool = False) -> Case
     Args:
         finds_prefixes: with a prefix cache, if that is possible. What is found is then not always what vllm finds.
     """
-    case = a_case(source)
+    case = an_open_case(source)
     case.options = replace(
         case.options, policy="vllm", async_scheduling=source.choice([False, True]), time_limit=None,
         iteration_limit=None, admit_oversized=False,

@@ -114,6 +114,64 @@ def test_what_follows_the_end_of_a_run_is_not_looked_at() -> None:
     assert queue_grows(run) is True
 
 
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("client", [{"max_concurrency": 1}, {"max_concurrency": 4}, {"clients": 1}])
+@pytest.mark.parametrize(("load", "grows"), [(0.7, False), (1.3, True)])
+def test_in_a_closed_loop_the_queue_of_the_clients_counts(
+    load: float, grows: bool, client: dict[str, int], seed: int
+) -> None:
+    """The engine never has more than a few requests, and serves as many a second as without clients."""
+    run = queue_of_one(PoissonArrivals(load * SERVED), 2_000, seed, **client)
+    assert run.peak_waiting <= 3
+    assert queue_grows(run) is grows
+
+
+def test_requests_that_were_never_sent_wait_to_the_end() -> None:
+    run = queue_of_one(PoissonArrivals(20 * SERVED), 2_000, 1, max_concurrency=1, time_limit=0.9)
+    # Of some 1800 that arrive in that time 90 are served, which alone would be too few to tell.
+    assert (run.finished, run.not_sent) == (90, 1909)
+    assert queue_grows(run) is True
+
+
+def test_clients_that_start_one_after_the_other_are_no_growth() -> None:
+    """All requests are there from the beginning. The engine's queue grows from 0 to 99 as the clients start."""
+    run = simulate(
+        RequestColumns(np.ones(3000, np.int32)), policy="continuous", max_num_seqs=1, iteration_time=1 / SERVED,
+        clients=100, ramp_up=25.0,
+    )  # fmt: skip
+    assert run.peak_waiting > 90
+    assert queue_grows(run) is None
+
+
+def test_later_turns_are_no_arrivals_from_outside() -> None:
+    """First turns at a load of 1.3, and second turns after most of them, when the queue has drained."""
+    firsts = generate_requests(1000, PoissonArrivals(1.3 * SERVED), FixedLengths(1), FixedLengths(1), seed=3)
+    assert firsts.arrival_time is not None
+    requests = RequestColumns(
+        np.ones(2000, np.int32),
+        arrival_time=np.repeat(firsts.arrival_time, 2),
+        session=np.repeat(np.arange(1000), 2),
+        delay=np.tile([0.0, 30.0], 1000),
+    )
+    run = simulate(requests, policy="continuous", max_num_seqs=1, iteration_time=1 / SERVED)
+    assert run.sent_time.max() > firsts.arrival_time.max() + 30
+    assert queue_grows(run) is True
+
+
+@pytest.mark.parametrize(
+    ("client", "sentence"),
+    [
+        ("--max-num-seqs 1", "its queue, and with it its latency, grows as long as requests arrive."),
+        ("--max-concurrency 1", "ever more requests wait to be sent as long as requests arrive."),
+        ("--clients 1", "ever more requests wait to be sent as long as requests arrive."),
+    ],
+)
+def test_the_command_says_what_grows(client: str, sentence: str) -> None:
+    printed = CliRunner().invoke(application, ["compare", "--policy", "vllm", *client.split()]).stdout
+    # However wide the terminal is.
+    assert f"vllm does not keep up with these arrivals: {sentence}" in " ".join(printed.split())
+
+
 @pytest.mark.parametrize(("count", "slots", "said"), [(5, 1, False), (2000, 256, False), (2000, 1, True)])
 def test_the_command_says_it(count: int, slots: int, said: bool) -> None:
     words = ["compare", "--policy", "vllm", "--num-requests", str(count), "--max-num-seqs", str(slots)]

@@ -15,12 +15,15 @@ pytest.importorskip("rich")
 pytest.importorskip("jinja2")
 pytest.importorskip("plotly")
 
+import closed_loop_by_hand as by_hand
 from batching import generate_conversation_workload
 from batching._command.progress import long_work
 from batching._command.report import report
 from batching._command.runs import Run, run_all
 from batching._command.settings import plans
 from batching._command.workload import WorkloadSource
+from batching._engine.attribution import PARTS
+from batching._output.palette import PARTS as PART_COLOURS
 
 CHARTS = ["latency-ttft", "latency-tpot", "latency-e2e", "load-running", "load-waiting", "load-kv-use",
           "schedule-0", "schedule-1", "attribution"]  # fmt: skip
@@ -86,6 +89,26 @@ def test_curves_are_those_of_the_run(page: str) -> None:
     assert vllm.result.attribution is not None
     shares = np.sum([trace["x"] for trace in figures["attribution"]["data"]], axis=0)
     assert shares == pytest.approx(100, abs=0.01)
+
+
+def test_a_closed_loop_shows_what_waits_at_the_clients() -> None:
+    workload = WorkloadSource(by_hand.REQUESTS, "by hand")
+    planned = plans(("vllm",), {"max_concurrency": 2, "iteration_time": 1.0}, [])
+    with long_work() as work:
+        page = report(workload, run_all(workload, planned, work, log=True, attribution=True), "1")
+    assert "8.00 requests/s, sent as fast as the clients allow, " in page
+    figures = figures_of(page)
+    # Request 2 from 0 to 1 s, request 3 from 0.5 to 2 s.
+    (curve,) = figures["load-at-clients"]["data"]
+    assert list(zip(curve["x"], curve["y"], strict=True)) == [(0, 1), (0.5, 2), (1, 1), (2, 0)]
+    traces = {trace["name"]: trace for trace in figures["attribution"]["data"]}
+    # From arrival to end the requests take 1, 2, 2.5 and 4 s, of which the slower two wait 1.5 and 1 s.
+    assert traces["waiting for client"]["y"] == ["vllm, p0 to p50: 1.5 s", "vllm, p50 to p90: 3.25 s"]
+    assert traces["waiting for client"]["x"] == [0.0, pytest.approx(100 * 2.5 / 6.5, abs=1e-4)]
+    assert list(PART_COLOURS) == list(PARTS)
+    assert len(set(PART_COLOURS.values())) == len(PARTS)
+    for words in ("Mean client queue time", "625 ms", "E2E with client queue", "max_concurrency"):
+        assert words in without_scripts(page)
 
 
 def test_a_million_requests_make_no_larger_page() -> None:

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 import batching
-from batching import RequestColumns, RequestStatus, Result, TextbookResult, write_results
+import closed_loop_by_hand as by_hand
+from batching import Client, RequestColumns, RequestStatus, Result, TextbookResult, write_results
 
 pyarrow: Any = pytest.importorskip("pyarrow")
 pytest.importorskip("pyarrow.csv")
@@ -223,6 +224,145 @@ def test_requests_whose_clients_leave_are_read_back_as_failures(tmp_path: Path, 
     for measured in (first.measure(), batching.measure(trace.recorded)):
         assert (measured.completed, measured.failed) == (2, 1)
     assert batching.simulate(trace.requests).tokens_generated.tolist() == [3, 10, 10]
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv", "json"])
+@pytest.mark.parametrize("limit", [None, 1])
+def test_runs_of_clients_are_measured_alike_when_read_back(tmp_path: Path, suffix: str, limit: int | None) -> None:
+    # Of the first session the client leaves in its first turn: its second one is not sent.
+    requests = RequestColumns(
+        [30, 10, 20, 25, 15],
+        [1] * 5,
+        [5.0, 5.0, 5.0, 5.1, 5.0],
+        abort_time=[5.035] + [np.nan] * 4,
+        session=[1, 1, 2, 3, 2],
+        delay=[0.0, 0.5, 0.0, 0.0, 0.25],
+    )
+    run = batching.simulate(requests, iteration_time=0.01, max_concurrency=limit)
+    assert (run.finished, run.aborted, run.not_sent) == (3, 1, 1)
+    write_results(run, tmp_path / f"run.{suffix}")
+    trace = batching.read_trace(tmp_path / f"run.{suffix}")
+    assert trace.skipped == {}
+    assert trace.recorded is not None
+    told, again = run.measure(), batching.measure(trace.recorded)
+    assert (told.completed, told.failed) == (again.completed, again.failed) == (3, 1)
+    for name in ("ttft", "e2e", "queue_time", "client_queue_time", "e2e_including_client_queue"):
+        first, second = getattr(told, name), getattr(again, name)
+        assert (first is None) == (second is None), name
+        assert first is None or second.mean == pytest.approx(first.mean, abs=2e-9, nan_ok=True), name
+    assert batching.simulate(trace.requests, iteration_time=0.01, max_concurrency=limit).not_sent == 1
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv", "json"])
+def test_sessions_and_delays_are_read_back(tmp_path: Path, suffix: str) -> None:
+    requests = RequestColumns(
+        [3, 4, 5, 6],
+        [1, 1, 1, 1],
+        [0.0, 1.0, 1.5, 2.0],
+        session=[-(2**63), 2**63 - 1, -(2**63), 5],
+        delay=[0.0, 0.0, 0.1, 0.0],
+    )
+    write_results(batching.simulate(requests), tmp_path / f"run.{suffix}")
+    trace = batching.read_trace(tmp_path / f"run.{suffix}")
+    assert trace.skipped == {}
+    for name in ("session", "delay", "arrival_time", "output_length"):
+        assert getattr(trace.requests, name).tolist() == getattr(requests, name).tolist()
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv", "json"])
+def test_a_closed_loop_says_when_requests_were_sent(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"run.{suffix}"
+    write_results(by_hand.two_in_flight(attribution=True), path)
+    columns = read(path)
+    assert columns["arrival_time"] == columns["client_arrival_time"] == [0.0, 0.0, 0.0, 0.5]
+    assert columns["sent_time"] == by_hand.SENT
+    assert columns["client_queue_time"] == columns["waiting_for_client_time"] == by_hand.CLIENT_QUEUE
+    assert columns["time_to_first_token"] == [1.0, 1.0, 1.0, 1.0]
+    assert columns["queue_time"] == [0.0, 0.0, 0.0, 0.0]
+    assert columns["end_to_end_latency"] == by_hand.E2E
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv", "json"])
+def test_a_conversation_says_when_its_turns_were_sent(tmp_path: Path, suffix: str) -> None:
+    """arrival_time stays what was asked for. No client holds anything back."""
+    path = tmp_path / f"run.{suffix}"
+    write_results(batching.simulate(by_hand.CONVERSATION, iteration_time=1.0), path)
+    columns = read(path)
+    assert columns["arrival_time"] == [0.0, 0.0, 0.5]
+    assert columns["sent_time"] == by_hand.CONVERSATION_SENT
+    assert columns["end_to_end_latency"] == [1.0, 1.0, 1.5]
+    assert not {"client_arrival_time", "client_queue_time"} & set(columns)
+    recorded = batching.read_trace(path).recorded
+    assert recorded is not None
+    assert recorded.arrival_time is not None
+    assert recorded.arrival_time.tolist() == by_hand.CONVERSATION_SENT
+
+
+def test_an_open_loop_has_no_times_of_sending(tmp_path: Path) -> None:
+    write_results(batching.simulate(by_hand.REQUESTS, sessions_go_on=True), tmp_path / "run.json")
+    assert not {"client_arrival_time", "sent_time", "client_queue_time"} & set(read(tmp_path / "run.json"))
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv", "json"])
+def test_requests_that_were_not_sent_are_written(tmp_path: Path, suffix: str) -> None:
+    """The run ends at 1 s: request 3 is not sent, and 2, which was sent then, is unfinished."""
+    result, path = by_hand.two_in_flight(time_limit=1.0), tmp_path / f"run.{suffix}"
+    write_results(result, path)
+    columns = read(path)
+    assert columns["status"] == ["unfinished", "finished", "unfinished", "not_sent"]
+    assert columns["sent_time"] == [0.0, 0.0, 1.0, None]
+    assert columns["client_arrival_time"] == [0.0, 0.0, 0.0, 0.5]
+    assert columns["client_queue_time"] == [0.0, 0.0, 1.0, None]
+    assert columns["was_sent"] == [1, 1, 1, 0]
+    trace = batching.read_trace(path)
+    assert (len(trace.requests), trace.skipped) == (4, {})
+    assert trace.recorded is not None
+    assert len(trace.recorded) == 3
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv", "json"])
+@pytest.mark.parametrize("time_limit", [None, 12.0])
+def test_a_closed_loop_that_was_written_can_be_made_again(
+    tmp_path: Path, suffix: str, time_limit: float | None
+) -> None:
+    """Conversations, some of which fail, by clients who think and may have so many in flight."""
+    random = np.random.default_rng(5)
+    count = 300
+    requests = RequestColumns(
+        random.integers(1, 100, count),
+        random.integers(1, 900, count),
+        np.concatenate([[0.0], np.sort(random.uniform(0, 20, count - 1))]),
+        session=random.integers(0, 120, count),
+        delay=random.exponential(0.5, count),
+    )
+    client = Client(clients=12, max_concurrency=8, think_time=0.3, seed=1)
+    settings: dict[str, Any] = {"client": client, "max_model_len": 850, "time_limit": time_limit}
+    first = batching.simulate(requests, **settings)
+    assert first.rejected
+    assert first.not_sent
+    path = tmp_path / f"run.{suffix}"
+    write_results(first, path)
+    trace = batching.read_trace(path)
+    assert trace.skipped == {}
+    again = batching.simulate(trace.requests, **settings)
+    for name in ("arrival_time", "sent_time", "end_time", "status"):
+        assert np.array_equal(getattr(again, name), getattr(first, name), equal_nan=name != "status"), name
+    # And it measures as the same.
+    assert trace.recorded is not None
+    assert batching.measure(trace.recorded) == first.measure()
+    assert first.measure().client_queue_time.max > 0
+
+
+def test_a_time_of_sending_before_the_arrival_is_counted(tmp_path: Path) -> None:
+    (tmp_path / "run.csv").write_text(
+        "output_length,arrival_time,sent_time,end_time\n1,0.0,0.5,2\n1,1.5,1.0,3\n1,2.0,,\n"
+    )
+    trace = batching.read_trace(tmp_path / "run.csv")
+    assert trace.skipped == {"arrival, sent_time, end_time not in order": 1}
+    # What is known of the last is when it could have been sent.
+    assert trace.recorded is not None
+    assert trace.recorded.arrival_time is not None
+    assert trace.recorded.arrival_time.tolist() == [0.5, 2.0]
 
 
 @pytest.mark.parametrize(

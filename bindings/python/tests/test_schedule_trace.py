@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import batching
+import closed_loop_by_hand as by_hand
 from batching import Event, RequestColumns, Result, write_schedule_trace
 from trace_event_format import Trace
 
@@ -282,3 +283,33 @@ def test_the_reader_is_strict(name: str, change: dict[str, Any]) -> None:
     Trace(text())
     with pytest.raises((AssertionError, TypeError)):
         Trace(text(**change))
+
+
+@pytest.mark.parametrize("logs", [{}, LOGS])
+def test_requests_wait_at_their_clients(tmp_path: Path, logs: dict[str, Any]) -> None:
+    trace = trace_of(by_hand.two_in_flight(**logs), tmp_path)
+    second = 10**9
+    # Request 2 from 0 to 1 s, request 3 from 0.5 to 2 s, each in a place of its own.
+    waits = [(event["name"], event["tid"], event["ts"], event["dur"]) for event in trace.of("clients")]
+    assert waits == [
+        ("client queue: request 2", 1, 0, second),
+        ("client queue: request 3", 2, second // 2, 3 * second // 2),
+    ]
+    assert trace.of("waiting") == []
+    stays = spans(trace.of("slots"), "request")
+    assert {request: stays[request] for request in range(4)} == {
+        request: [(round(begin * second), round(end * second))]
+        for request, (begin, end) in enumerate(zip(by_hand.SENT, by_hand.END, strict=True))
+    }
+    assert "clients" not in trace_of(batching.simulate(by_hand.CONVERSATION), tmp_path).processes.values()
+
+
+def test_what_is_not_sent_waits_at_its_client_to_the_end(tmp_path: Path) -> None:
+    """The run ends at 1 s, as request 2 is sent."""
+    trace = trace_of(by_hand.two_in_flight(time_limit=1.0, **LOGS), tmp_path)
+    waits = {event["args"]["request"]: (event["ts"], event["dur"]) for event in trace.of("clients")}
+    assert waits == {2: (0, 10**9), 3: (10**9 // 2, 10**9 // 2)}
+    assert trace.of("waiting") == []
+    # Of a window only what is in it.
+    early = trace_of(by_hand.two_in_flight(), tmp_path, (0.0, 0.25))
+    assert [event["args"]["request"] for event in early.of("clients")] == [2]

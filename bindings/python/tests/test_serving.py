@@ -22,16 +22,26 @@ SHARES = (0, 1, 5, 25, 50, 75, 90, 99, 99.9, 100)
 
 # Whole microseconds, as doubles hold them exactly enough.
 GAPS = st.lists(st.integers(0, 5_000_000), max_size=8)
-REQUEST = st.tuples(st.integers(0, 10**9), st.integers(0, 10**7), st.integers(0, 10**7), GAPS, st.booleans())
+REQUEST = st.tuples(
+    st.integers(0, 10**9),
+    st.integers(0, 10**7),
+    st.integers(0, 10**7),
+    GAPS,
+    st.booleans(),
+    st.none() | st.integers(0, 10**9),
+)
 
 
 def run_of(requests: list[Any]) -> tuple[RecordedRequests, list[dict[str, Any]]]:
     """A recorded run, and the same as rows of microseconds."""
     rows, times, offsets = [], [], [0]
-    for arrival, queue, prefill, gaps, success in requests:
+    for client, queue, prefill, gaps, success, wait in requests:
+        # Without a wait it is not known when the request arrived at its client.
+        arrival = client + (wait or 0)
         tokens = np.cumsum([arrival + queue + prefill, *gaps]).tolist()
         rows.append(
             {"arrival": arrival, "start": arrival + queue, "tokens": tokens, "end": tokens[-1], "success": success}
+            | {"client": None if wait is None else client}
         )
         times += tokens
         offsets.append(len(times))
@@ -44,6 +54,7 @@ def run_of(requests: list[Any]) -> tuple[RecordedRequests, list[dict[str, Any]]]
         success=np.array([row["success"] for row in rows], bool),
         token_times=np.array(times, float) / 1e6,
         token_offsets=offsets,
+        client_arrival_time=[math.nan if row["client"] is None else row["client"] / 1e6 for row in rows],
     )
     return recorded, rows
 
@@ -51,6 +62,7 @@ def run_of(requests: list[Any]) -> tuple[RecordedRequests, list[dict[str, Any]]]
 def samples_of(rows: list[dict[str, Any]]) -> dict[str, list[float]]:
     """The samples by their definitions, in seconds."""
     answered = [row for row in rows if row["success"]]
+    known = [row for row in answered if row["client"] is not None]
     return {
         "ttft": [(row["tokens"][0] - row["arrival"]) / 1e6 for row in answered],
         "tpot": [
@@ -62,6 +74,8 @@ def samples_of(rows: list[dict[str, Any]]) -> dict[str, list[float]]:
         "e2e": [(row["end"] - row["arrival"]) / 1e6 for row in answered],
         "queue_time": [(row["start"] - row["arrival"]) / 1e6 for row in answered],
         "normalized_latency": [(row["end"] - row["arrival"]) / 1e6 / len(row["tokens"]) for row in answered],
+        "client_queue_time": [(row["arrival"] - row["client"]) / 1e6 for row in known],
+        "e2e_including_client_queue": [(row["end"] - row["client"]) / 1e6 for row in known],
     }
 
 
@@ -106,6 +120,17 @@ def test_goodput_is_counted_by_its_definition(requests: list[Any], ttft: int, tp
         assert metrics.good == good
         assert metrics.request_goodput == good / 2.0
         assert metrics.slo_attainment == good / len(rows)
+
+
+def test_the_client_queue_is_printed_where_there_is_one() -> None:
+    sent = RecordedRequests([3.0, 4.0], [5, 5], arrival_time=[1.0, 2.5])
+    assert "client" not in str(measure(sent))
+    held_back = RecordedRequests([3.0, 4.0], [5, 5], arrival_time=[1.0, 2.5], client_arrival_time=[0.5, math.nan])
+    lines = [line.split() for line in str(measure(held_back, percentiles=[50])).splitlines()]
+    # One is known: 1.0 - 0.5, and 3.0 - 0.5, are all of their figures.
+    half, both = ["500", "ms"], ["2.5", "s"]
+    assert ["client", "queue", "time", "1", *half, "0", "s", *half * 3] in lines
+    assert ["E2E", "with", "client", "queue", "1", *both, "0", "s", *both * 3] in lines
 
 
 @given(st.lists(st.floats(allow_nan=False), max_size=60), st.sampled_from(list(NUMPY_METHODS)))

@@ -7,6 +7,7 @@ that passes goes on passing.
 import itertools
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,7 @@ from batching import (
     generate_workload,
     simulate,
 )
+from random_stream import RandomStream
 
 COUNT = 100_000
 
@@ -350,6 +352,98 @@ def test_the_turn_before_is_found_in_the_cache() -> None:
         last[session] = prompt + output
 
 
+# --- Closed sessions --------------------------------------------------------------------------------------------------
+
+
+@given(
+    arrivals=st.sampled_from([PoissonArrivals(0.5), ConstantArrivals(2.0, burst_size=2), GammaArrivals(1.0, 0.4)]),
+    turns=st.tuples(st.integers(1, 3), st.integers(3, 5)),
+    prefix=st.sampled_from([None, SharedPrefixes(3, 40)]),
+    seed=st.integers(0, 2**64 - 1),
+    count=st.integers(0, 60),
+)
+def test_closed_sessions_are_those_of_a_slow_account(
+    arrivals: Arrivals, turns: tuple[int, int], prefix: SharedPrefixes | None, seed: int, count: int
+) -> None:
+    # Requests that have no turns tell what the streams draw: when sessions begin, and how many tokens a turn adds.
+    plain = generate_requests(count, arrivals, seed=seed)
+    assert plain.arrival_time is not None
+    closed = generate_requests(
+        count,
+        arrivals,
+        prefixes=prefix,
+        sessions=Sessions(turns, 30.0, closed=True),
+        hash_block_size=1,
+        seed=seed,
+    )
+    assert closed.session is not None
+    assert closed.delay is not None
+    assert closed.arrival_time is not None
+    assert closed.hash_covers_output or turns == (1, 1)
+    think_times = RandomStream(seed, 7)
+    session, turn, context = -1, 0, 0
+    last: list[int] = []
+    for row, ids in enumerate(ids_of(closed) if count else []):
+        if closed.session[row] != session:
+            # How many turns a session has is drawn from a stream of its own, that of its range.
+            assert session < 0 or turns[0] <= turn <= turns[1]
+            session, turn, context = session + 1, 0, prefix.length if prefix else 0
+        assert closed.session[row] == session
+        assert turn < turns[1]
+        assert closed.arrival_time[row] == plain.arrival_time[session]
+        assert closed.output_length[row] == plain.output_length[row]
+        assert prompts_of(closed)[row] == context + prompts_of(plain)[row]
+        # The library's logarithm is its own, and right but for the last bits.
+        expected = 30.0 * think_times.exponential() if turn > 0 else 0.0
+        assert closed.delay[row] == pytest.approx(expected, abs=1.1e-9)
+        assert len(ids) == prompts_of(closed)[row] + closed.output_length[row]
+        assert turn == 0 or ids[: len(last)] == last
+        context, last, turn = len(ids), ids, turn + 1
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2**64 - 1])
+def test_lognormal_delays_are_those_of_their_stream(seed: int) -> None:
+    requests = generate_requests(
+        2000, sessions=Sessions(2, 4.0, closed=True, think_times="lognormal", think_time_sigma=1.5), seed=seed
+    )
+    assert requests.delay is not None
+    stream = RandomStream(seed, 7)
+    expected = [4.0 * math.exp(1.5 * stream.normal() - 1.5**2 / 2) for _ in range(1000)]
+    assert requests.delay[0::2].tolist() == [0.0] * 1000
+    assert requests.delay[1::2] == pytest.approx(expected, rel=1e-13, abs=1.1e-9)
+
+
+def test_open_sessions_think_as_long_as_closed_ones() -> None:
+    # One session each: the next would begin after some hours.
+    kinds: dict[str, Any] = {"prompt_length": FixedLengths(1), "output_length": FixedLengths(1)}
+    for times in ("exponential", "constant", "lognormal"):
+        sessions = Sessions(100, 2.0, think_times=times, think_time_sigma=0.5)
+        there = generate_requests(100, PoissonArrivals(1e-5), sessions=sessions, **kinds)
+        closed = generate_requests(100, PoissonArrivals(1e-5), sessions=replace(sessions, closed=True), **kinds)
+        assert there.arrival_time is not None
+        assert closed.delay is not None
+        assert there.session is None
+        assert there.delay is None
+        gaps = np.diff(np.rint(there.arrival_time * 1e9).astype(np.int64))
+        assert gaps.tolist() == np.rint(closed.delay[1:] * 1e9).astype(np.int64).tolist()
+
+
+def test_a_closed_session_is_sent_turn_by_turn() -> None:
+    requests = generate_requests(
+        40,
+        PoissonArrivals(1.0),
+        FixedLengths(3),
+        FixedLengths(5),
+        sessions=Sessions(4, 2.5, closed=True, think_times="constant"),
+    )
+    result = simulate(requests, iteration_time=0.01)
+    assert requests.session is not None
+    ends = np.rint(result.end_time.reshape(-1, 4) * 1e9).astype(np.int64)
+    sent = np.rint(result.sent_time.reshape(-1, 4) * 1e9).astype(np.int64)
+    assert requests.session.tolist() == [row // 4 for row in range(40)]
+    assert (sent[:, 1:] == ends[:, :-1] + 2_500_000_000).all()
+
+
 # --- Seeds ------------------------------------------------------------------------------------------------------------
 
 ARRIVALS = st.sampled_from([
@@ -370,6 +464,7 @@ SHARED = st.sampled_from([
     {"prefixes": SharedPrefixes(3, 40)},
     {"sessions": Sessions((1, 5), think_time=2.0)},
     {"prefixes": SharedPrefixes(2, 17, 1.0), "sessions": Sessions(3)},
+    {"sessions": Sessions((1, 5), think_time=2.0, closed=True)},
 ])  # fmt: skip
 
 
@@ -447,6 +542,15 @@ def test_the_defaults_are_those_of_generate_workload() -> None:
         ({"sessions": Sessions(0)}, "sessions.turns[0] is 0"),
         ({"sessions": Sessions((3, 2))}, "sessions.turns[1] is 2: must be at least sessions.turns[0], which is 3"),
         ({"sessions": Sessions(2, think_time=-1.0)}, "sessions.think_time is -1.0"),
+        ({"sessions": Sessions(2, think_times="long")}, "sessions.think_times is 'long': must be 'exponential', "),  # type: ignore[arg-type]
+        (
+            {"sessions": Sessions(2, think_times="lognormal", think_time_sigma=65.0)},
+            "sessions.think_time_sigma is 65.0: must be between 0 and 64",
+        ),
+        (
+            {"sessions": Sessions(9, 9223372036.0, closed=True)},
+            "sessions.think_time is 9223372036.0: request ",
+        ),
         ({"hash_block_size": 0}, "hash_block_size is 0"),
         ({"arrivals": ConstantArrivals(1e-9, on_time=1.0, off_time=1e9)}, "request 0 would arrive after 9223372036"),
         (
@@ -461,6 +565,11 @@ def test_a_mistake_is_named(arguments: dict[str, Any], sentence: str) -> None:
         generate_requests(10, **arguments)
     assert isinstance(raised.value, batching.BatchingError)
     assert sentence in str(raised.value)
+
+
+def test_closed_is_a_switch() -> None:
+    with pytest.raises(TypeError, match="closed is 1: must be True or False"):
+        generate_requests(10, sessions=Sessions(2, closed=1))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", ["arrivals", "prompt_length", "output_length", "prefixes", "sessions"])

@@ -131,6 +131,16 @@ FILES: dict[str, tuple[str, list[tuple[float | None, int | None, int]]]] = {
         ),
         [(0.0, 10, 3), (3e-9, 11, 4)],
     ),
+    "weka": (
+        json.dumps(
+            {
+                "id": "one",
+                "block_size": 64,
+                "requests": [{"t": 0.0, "type": "s", "in": 100, "out": 5}, {"t": 1.5, "type": "n", "in": 7, "out": 6}],
+            },
+        ),
+        [(None, 100, 5), (None, 7, 6)],
+    ),
     "csv": ("output_length,prompt_length,arrival_time\n5,10,0.25\n6,11,0.5\n", [(0.0, 10, 5), (0.25, 11, 6)]),
     "json": (
         json_lines(
@@ -166,7 +176,7 @@ def test_a_file_of_each_format(written: Written, name: str) -> None:
 
 
 def test_every_format_is_described_and_tested() -> None:
-    recordings_and_tables = {"vllm", "sglang", "inference-perf", "guidellm", "aiperf", "genai-perf", "parquet"}
+    recordings_and_tables = {"vllm", "sglang", "inference-perf", "guidellm", "aiperf", "genai-perf", "parquet", "otel"}
     assert {name.split()[0] for name in FILES} | recordings_and_tables == set(TRACE_FORMATS)
 
 

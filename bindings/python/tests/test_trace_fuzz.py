@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from batching import TRACE_FORMATS, Trace, TraceError, measure, read_trace
 from oracle.traces import BILLION, LONGEST, SlowRow, Value, date_text, seconds_text, slow_csv, slow_json
 from test_trace_formats import FILES
+from test_trace_otel import FORMS
 from test_trace_recordings import RECORDINGS
 
 pa = pytest.importorskip("pyarrow")
@@ -60,6 +61,7 @@ def parquet_bytes() -> bytes:
 
 
 VALID = [content.encode() for content, _ in FILES.values()] + [content.encode() for content in RECORDINGS.values()]
+VALID += [content.encode() for content in FORMS.values()]
 VALID += [parquet_bytes()]
 PIECES = [
     *(b"\x00", b"\xff", b"\n", b"\r", b"\r\n", b",", b'"', b"{", b"}", b"[", b"]", b":", b"-", b"e9", b"NaN", b"null"),
@@ -102,11 +104,15 @@ JSON_VALUES: st.SearchStrategy[Any] = st.recursive(
     max_leaves=8,
 )
 KEYS = sorted({key for content in (*VALID[7:9],) for line in content.splitlines() for key in json.loads(line)})
+SESSION_KEYS = ["session", "session_id", "delay", "id", "block_size", "requests"]
+SPAN_KEYS = ["resourceSpans", "scopeSpans", "spans", "attributes", "startTimeUnixNano", "endTimeUnixNano", "status"]
 RECORDING_KEYS = ["input_lens", "output_lens", "ttfts", "itls", "errors", "start_times", "latencies", "queued_ts"]
 
 
 @given(
-    values=st.lists(st.dictionaries(st.sampled_from([*KEYS, *RECORDING_KEYS]), JSON_VALUES), max_size=4),
+    values=st.lists(
+        st.dictionaries(st.sampled_from([*KEYS, *SESSION_KEYS, *SPAN_KEYS, *RECORDING_KEYS]), JSON_VALUES), max_size=4
+    ),
     told=FORMATS,
     as_array=st.booleans(),
 )
@@ -215,3 +221,52 @@ def test_lines_of_values_right_and_wrong(path: Path, lines: list[str]) -> None:
     assert_same(trace, usable, skipped)
     if trace is not None and trace.requests.hash_ids is not None:
         assert trace.requests.hash_ids.tolist() == [item for row in usable for item in row.hash_ids]
+
+
+SPAN_NUMBERS = st.one_of(NUMBERS, st.integers(-1, 2**64).map(str), st.sampled_from(["1700000000000000000", "", "x"]))
+ATTRIBUTES = st.sampled_from(
+    [
+        "gen_ai.usage.input_tokens",
+        "gen_ai.usage.output_tokens",
+        "gen_ai.usage.prompt_tokens",
+        "gen_ai.request.max_tokens",
+        "gen_ai.operation.name",
+        "gen_ai.conversation.id",
+        "gen_ai.latency.time_to_first_token",
+        "error.type",
+    ]
+)
+ATTRIBUTE_VALUES = st.one_of(
+    st.fixed_dictionaries({"intValue": SPAN_NUMBERS | st.integers(0, 99).map(str)}),
+    st.fixed_dictionaries({"doubleValue": NUMBERS}),
+    st.fixed_dictionaries(
+        {"stringValue": st.sampled_from(["chat", "invoke_agent", "embeddings", "a", ""]) | JSON_VALUES}
+    ),
+    JSON_VALUES,
+)
+SPAN_IDS = st.sampled_from(["", "1", "2", "3", "00000000000000aF", "x"]) | JSON_VALUES
+# Of a file that is all spans: those with tokens are calls, or are counted.
+SPANS = st.fixed_dictionaries(
+    {
+        "startTimeUnixNano": SPAN_NUMBERS,
+        "endTimeUnixNano": SPAN_NUMBERS,
+        "attributes": st.lists(st.fixed_dictionaries({"key": ATTRIBUTES, "value": ATTRIBUTE_VALUES}), max_size=5).map(
+            lambda more: (
+                [{"key": f"gen_ai.usage.{name}_tokens", "value": {"intValue": "7"}} for name in ("input", "output")]
+                + more
+            )
+        ),
+    },
+    optional={"traceId": SPAN_IDS, "spanId": SPAN_IDS, "parentSpanId": SPAN_IDS, "status": JSON_VALUES},
+)
+
+
+@given(spans=st.lists(SPANS | JSON_VALUES, max_size=8), told=st.sampled_from([None, "otel"]))
+def test_spans_right_and_wrong(path: Path, spans: list[Any], told: str | None) -> None:
+    content = json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]})
+    trace = read(path, content.encode("utf-8", "surrogatepass"), told)
+    if trace is not None:
+        assert trace.recorded is not None
+        assert len(trace.details["start"]) == len(trace.requests)
+        kept = len(trace.requests) + sum(trace.skipped.values())
+        assert len(trace.recorded) <= kept <= len(spans)

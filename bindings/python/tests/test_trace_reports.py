@@ -112,10 +112,18 @@ def test_ids_of_16_tokens_name_coarser_blocks(block_size: int, found: int) -> No
     assert run.prefix_cached_tokens.tolist() == [0, found]
 
 
-def test_later_turns_of_sessions_are_told_as_such() -> None:
+def test_later_turns_of_sessions_come_a_delay_after_the_turns_before() -> None:
     trace = read_trace(REPORTS / "r11_mooncake_sessions_delay.jsonl")
-    assert rows(trace) == [(0.0, 512, 10), (0.1, 512, 10)]
-    assert trace.skipped == {"a later turn of a session, which comes a delay after the turn before has ended": 2}
+    assert (trace.format, trace.skipped) == ("mooncake", {})
+    assert rows(trace) == [(0.0, 512, 10), (0.0, 1024, 10), (0.1, 512, 10), (0.1, 1024, 10)]
+    requests = trace.requests
+    assert requests.session is not None
+    assert requests.delay is not None
+    assert requests.session.tolist() == [0, 0, 1, 1]
+    # 500 and 250 milliseconds.
+    assert requests.delay.tolist() == [0.0, 0.5, 0.0, 0.25]
+    assert requests.hash_offsets is not None
+    assert requests.hash_offsets.tolist() == [0, 1, 3, 4, 6]
 
 
 def test_inference_perf() -> None:

@@ -291,22 +291,6 @@ def test_mooncake_without_any_time_keeps_its_hash_ids(written: Written) -> None:
     assert trace.requests.hash_ids.tolist() == [11, 12] * 2
 
 
-def test_later_turns_are_told_with_a_delay_or_without(written: Written) -> None:
-    turn = {"input_length": 512, "output_length": 10, "hash_ids": [1]}
-    first = turn | {"session_id": "s", "timestamp": 0}
-    later = [
-        turn | {"session_id": "s"},
-        turn | {"session_id": "t", "delay": 5},
-        turn | {"session_id": "s", "timestamp": None},
-    ]
-    unknown = turn | {"session_id": "u"}
-    trace = read_trace(written("".join(json.dumps(row) + "\n" for row in [first, *later, unknown])))
-    assert trace.skipped == {
-        "a later turn of a session, which comes a delay after the turn before has ended": 3,
-        "timestamp is no time from 0 to 9223372036 s": 1,
-    }
-
-
 @pytest.mark.parametrize("kind", ["columns", "line", "lines", "gzip", "json", "parquet"])
 def test_a_program_that_read_what_it_cannot_use_ends(tmp_path: Path, kind: str) -> None:
     # A reader that is left open may have a thread that reads on, which keeps the program from ending, or aborts it.

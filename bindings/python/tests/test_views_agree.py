@@ -57,8 +57,8 @@ class Case:
 
 def case_of(seed: int) -> Case:
     """A random run: whole, cut short by time or iterations, stuck, with requests rejected, with clients that leave and
-    answers that end early, without any answer, of one request, of none. Times are whole milliseconds, the first arrival
-    is at 0.
+    answers that end early, without any answer, of one request, of none, an open or a closed loop, with or without
+    sessions. Times are whole milliseconds, the first arrival is at 0.
     """
     rng = random.Random(seed)  # noqa: S311  (no secret)
     count = rng.choice([0, 1, 2, 30, 30, 80])
@@ -91,6 +91,21 @@ def case_of(seed: int) -> Case:
     if settings["policy"] == "vllm" and ends.random() < 0.5:
         settings["async_scheduling"] = True
         requests = requests.replace(max_tokens=[tokens + ends.choice([0, 1, 200]) for tokens in outputs])
+    loops = random.Random(2000 + seed)  # noqa: S311  (no secret)
+    if loops.random() < 0.5:
+        settings |= loops.choice(
+            [
+                {},
+                {"max_concurrency": loops.choice([1, 3, 10])},
+                {"clients": loops.choice([1, 4]), "ramp_up": loops.choice([0.0, 2.0])},
+                {"clients": 5, "max_concurrency": 3, "think_time": 0.2, "think_times": "constant"},
+            ]
+        )
+        if loops.random() < 0.6:
+            sessions = [loops.randrange(1 + count // 3) for _ in range(count)]
+            delays = [loops.choice([0.0, 0.5]) if sessions[row] in sessions[:row] else 0.0 for row in range(count)]
+            requests = requests.replace(session=sessions, delay=delays)
+            settings["sessions_go_on"] = loops.random() < 0.3
     result = batching.simulate(
         requests, iteration_time=batching.AffineTime(base=0.01, per_prefill_token=1e-5), **settings
     )
@@ -104,13 +119,14 @@ def nanoseconds(seconds: float) -> int:
 def counted(case: Case, due_by: int | None = None) -> tuple[int, int, int, int, int]:
     """Completed, failed, judged, good, and output tokens: one request after the other."""
     result = case.result
-    assert result.requests.arrival_time is not None
     end = nanoseconds(result.duration)
     if result.end_reason == EndReason.TIME_LIMIT:
         end = max(end, nanoseconds(case.settings["time_limit"]))
     completed = failed = judged = good = tokens = 0
     for index in range(len(result)):
-        arrival = nanoseconds(result.requests.arrival_time[index])
+        if result.status[index] == RequestStatus.NOT_SENT:
+            continue
+        arrival = nanoseconds(result.sent_time[index])
         if result.status[index] == RequestStatus.UNFINISHED and arrival > end:
             continue
         is_judged = due_by is None or arrival + max(case.ttft, case.e2e) * 10**6 <= due_by
@@ -135,8 +151,7 @@ def told(metrics: ServingMetrics) -> tuple[int, int, int | None, int | None, int
 def accumulated(case: Case) -> ServingMetrics:
     """What an accumulator says that was told of the requests as they went, and at the end that the others failed."""
     result, live = case.result, Accumulator(slo=case.slo, window=1e6, slot_count=1)
-    arrivals = result.requests.arrival_time
-    assert arrivals is not None
+    arrivals = result.sent_time
     for index in np.flatnonzero(result.was_sent()).tolist():
         live.arrived(index, arrivals[index], int(np.asarray(result.requests.prompt_length)[index]))
         if result.status[index] != RequestStatus.FINISHED:
@@ -192,8 +207,7 @@ def test_c_and_cpp_count_the_same(compiler: str, source: str, tmp_path: Path) ->
     lines, expected = [], []
     for case in map(case_of, SEEDS):
         result = case.result
-        arrivals = result.requests.arrival_time
-        assert arrivals is not None
+        arrivals = result.sent_time
         sent = np.flatnonzero(result.was_sent()).tolist()
         lines.append(f"{len(sent)} {case.ttft / 1e3!r} {case.e2e / 1e3!r}")
         for i in sent:
@@ -235,8 +249,12 @@ def test_the_random_runs_are_of_every_kind() -> None:
     assert any(len(result) == 1 for result in results)
     assert any((~result.was_sent()).any() for result in results)
     # Sent while the server waited for a batch to form, after its last iteration.
-    assert any((result.was_sent() & (np.asarray(result.requests.arrival_time) > result.duration)).any()
-               for result in results)  # fmt: skip
+    assert any((result.was_sent() & (result.sent_time > result.duration)).any() for result in results)
+    # Held back by clients, with and without sessions; and not sent, at a limit and because a turn failed.
+    for has_sessions in (False, True):
+        held = [result for result in results if (result.sent_time > result.arrival_time).any()]
+        assert any((result.requests.session is not None) is has_sessions for result in held)
+    assert {EndReason.COMPLETED, EndReason.TIME_LIMIT} <= {r.end_reason for r in results if r.not_sent}
 
 
 @pytest.mark.parametrize("seed", [seed for seed in SEEDS if seed % 10 == 0])
@@ -245,9 +263,7 @@ def test_the_command_counts_the_same(seed: int, tmp_path: Path) -> None:
     result = case.result
     if len(result) == 0:
         return
-    arrivals = result.requests.arrival_time
-    assert arrivals is not None
-    names = ["arrival_time", "prompt_length", "output_length", "max_tokens", "abort_time"]
+    names = ["arrival_time", "prompt_length", "output_length", "max_tokens", "abort_time", "session", "delay"]
     columns = {name: column.tolist() for name in names if (column := getattr(result.requests, name)) is not None}
     lines = [",".join(columns), *(",".join("" if cell != cell else repr(cell) for cell in row)  # noqa: PLR0124  (NaN)
                                   for row in zip(*columns.values(), strict=True))]  # fmt: skip
@@ -274,11 +290,14 @@ def test_the_command_counts_the_same(seed: int, tmp_path: Path) -> None:
     cells = {cells[0].strip(): cells[1].strip() for line in text.stdout.splitlines() if (cells := line.split("│")[1:])}
     assert (cells["requests judged"], cells["good requests"]) == (f"{judged:,}", f"{good:,}")
     page = (tmp_path / "report.html").read_text()
-    unsent = len(result) - completed - failed
+    late = len(result) - completed - failed - result.not_sent
+    is_whole = result.end_reason == EndReason.COMPLETED
     for number, told in (
         (result.rejected, "was rejected" if result.rejected == 1 else "were rejected"),
         (failed - result.rejected - result.aborted, "did not finish"),
-        (unsent, "had not arrived when the run ended"),
+        (late, "had not arrived when the run ended"),
+        (0 if is_whole else result.not_sent, "had not been sent when the run ended"),
+        (result.not_sent if is_whole else 0, f"{'was' if result.not_sent == 1 else 'were'} not sent, since a turn"),
     ):
         for view in (text.stdout, page):
             assert (f"the clients of {result.aborted:,} request" in view) is (result.aborted > 0)

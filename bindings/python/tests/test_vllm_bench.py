@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import batching
+import closed_loop_by_hand as by_hand
 from batching import SLO, RequestColumns, Result, vllm_bench_json, write_vllm_bench
 from batching._output.vllm_bench import _repeated
 from oracle import bench
@@ -267,3 +268,22 @@ def test_a_file_holds_what_json_dumps_gives(tmp_path: Path, count: int) -> None:
     told = vllm_bench_json(result, metadata=metadata, burstiness=math.inf, **settings)  # type: ignore[arg-type]
     assert told["burstiness"] == "inf"
     assert path.read_text() == json.dumps(told) + "\n"
+
+
+def test_a_closed_loop_by_hand() -> None:
+    """As vLLM's: what a request waits for the semaphore of max_concurrency is in no latency."""
+    result = by_hand.two_in_flight(log_iterations=True, log_decisions=True)
+    fields = told(result)
+    assert fields["max_concurrency"] == 2
+    # In vLLM's file a request is in every second that it touches, 1 also in the one after 1 s.
+    assert fields["max_concurrent_requests"] == 3
+    assert fields["start_times"] == by_hand.SENT
+    assert fields["ttfts"] == [1.0, 1.0, 1.0, 1.0]
+    assert fields["itls"] == [[1.0], [], [1.0, 1.0], []]
+    assert fields["latencies"] == by_hand.E2E
+    assert (fields["duration"], fields["num_prompts"], fields["request_throughput"]) == (4.0, 4, 1.0)
+    assert told(result, max_concurrency=3)["max_concurrency"] == 3
+    assert told(batching.simulate(by_hand.REQUESTS))["max_concurrency"] is None
+    # What was not sent is not in the file, as in vLLM's.
+    cut = told(by_hand.two_in_flight(time_limit=1.0))
+    assert (cut["num_prompts"], cut["completed"], cut["failed"]) == (3, 1, 2)

@@ -15,6 +15,7 @@ from batching._columns.recorded import RecordedRequests
 from batching._columns.requests import Request
 from batching._engine.attribution import Attribution, AttributionBand, AttributionParts
 from batching._engine.callbacks import Iteration, Progress
+from batching._engine.client import Client, ThinkTimes
 from batching._engine.config import AffineTime, EngineConfig, Policy, QueueOrder
 from batching._engine.logs import DecisionLog, IterationLog
 from batching._engine.policy import CustomPolicy, PolicyDecision, PolicyView, PrefixHits
@@ -101,6 +102,7 @@ __all__ = [
     "BatchingLibraryError",
     "BatchingMemoryError",
     "BatchingValueError",
+    "Client",
     "CompletedColumns",
     "ConstantArrivals",
     "CustomPolicy",
@@ -146,6 +148,7 @@ __all__ = [
     "SharedPrefixes",
     "StrategyComparison",
     "TextbookResult",
+    "ThinkTimes",
     "Trace",
     "TraceError",
     "UniformLengths",

@@ -17,6 +17,8 @@ class RecordedRequests(_Columns):
         end_time: seconds at which the last token was there; NaN where a request failed and it is not known.
         output_length: tokens generated, each at least 0.
         arrival_time: seconds at which the request was sent. None: all 0.0.
+        client_arrival_time: seconds at which it arrived at its client, which sent it later, as in a closed loop: none
+            after its arrival_time; NaN: unknown. None: all unknown.
         start_time: seconds at which it joined a batch; NaN: unknown. None: all unknown.
         first_token_time: seconds; NaN: unknown. None: that of the first of its token times, if it has any.
         prompt_length: prompt tokens, each at least 0. None: all 0.
@@ -44,6 +46,7 @@ class RecordedRequests(_Columns):
     success: BoolArray | None
     token_times: Float64Array | None
     token_offsets: Int64Array | None
+    client_arrival_time: Float64Array | None
     duration: float | None
 
     def __init__(
@@ -59,6 +62,7 @@ class RecordedRequests(_Columns):
         token_times: npt.ArrayLike | None = None,
         token_offsets: npt.ArrayLike | None = None,
         duration: float | None = None,
+        client_arrival_time: npt.ArrayLike | None = None,
     ) -> None:
         self._keep(
             end_time=float64_column(end_time, "end_time"),
@@ -70,6 +74,9 @@ class RecordedRequests(_Columns):
             ),
             prompt_length=None if prompt_length is None else int32_column(prompt_length, "prompt_length"),
             success=None if success is None else _bool_column(success, "success"),
+            client_arrival_time=(
+                None if client_arrival_time is None else float64_column(client_arrival_time, "client_arrival_time")
+            ),
         )
         times, offsets = _tokens(token_times, token_offsets, len(self))
         self._show(token_times=times, token_offsets=offsets)
@@ -91,7 +98,7 @@ class RecordedRequests(_Columns):
         recorded.count = len(self)
         for name in (
             "arrival_time", "start_time", "first_token_time", "end_time", "prompt_length", "output_length", "success",
-            "token_times", "token_offsets",
+            "token_times", "token_offsets", "client_arrival_time",
         ):  # fmt: skip
             setattr(recorded, name, pointer(getattr(self, name)))
         return recorded

@@ -101,7 +101,9 @@ def _load_charts(runs: Sequence[Run]) -> list[Chart]:
     loads = [(index, run, load_curves(run.result)) for index, run in enumerate(runs)]
     kinds = [
         ("running", "Requests running", "Requests in a slot, over the whole run.", "requests"),
-        ("waiting", "Requests waiting", "Requests that have arrived and are in no slot.", "requests"),
+        ("waiting", "Requests waiting", "Requests that have come to the engine and are in no slot.", "requests"),
+        ("at_clients", "Requests waiting at their clients", "Requests that are to be sent when another one ends.",
+         "requests"),
         ("kv_use", "KV memory in use", "Blocks of the KV cache in use after the scheduling of each iteration.",
          "KV blocks"),
     ]  # fmt: skip
@@ -114,6 +116,8 @@ def _load_charts(runs: Sequence[Run]) -> list[Chart]:
                 line = _line(run.name, index, curve.time, curve.value)
                 line["line"] |= {"shape": "hv", "width": 0.5 * run_line(index).width}
                 traces.append(line | {"hovertemplate": "%{y:,.0f} at %{x:.4g} s"})
+        if key == "at_clients" and not traces:
+            continue
         layout = {
             "xaxis": {"title": {"text": "time, seconds"}},
             "yaxis": {"title": {"text": unit}, "rangemode": "tozero"},

@@ -9,11 +9,11 @@ import typer
 from batching._command import options
 from batching._command.errors import one_sentence_errors
 from batching._command.progress import long_work
-from batching._command.runs import FIGURES, Run, as_json, improvement, run_all
+from batching._command.runs import Run, as_json, figures_of, improvement, run_all
 from batching._command.settings import iteration_time as parsed_time
 from batching._command.settings import plans
 from batching._command.tables import comparison, console, remarks, say, settings_line, show, workload_lines
-from batching._command.workload import WorkloadSource, workload_of
+from batching._command.workload import Asked, WorkloadSource, workload_of
 from batching._ffi.errors import BatchingValueError
 from batching._output.plot import plot_runs, write_figure
 
@@ -24,7 +24,8 @@ _EXAMPLES: Final = """Examples:
 \b
   batching compare --plot comparison.png --report report.html
   batching compare --policy static --policy vllm --trace AzureLLMInferenceTrace_conv.csv
-  batching compare --policy vllm --request-rate 8 --setting max_num_batched_tokens=512,2048,8192 --json"""
+  batching compare --policy vllm --request-rate 8 --setting max_num_batched_tokens=512,2048,8192 --json
+  batching compare --policy vllm --setting max_concurrency=8,16,32,none"""
 
 
 def compare(  # noqa: PLR0917  (options, which are not passed by position)
@@ -35,7 +36,14 @@ def compare(  # noqa: PLR0917  (options, which are not passed by position)
     trace: options.Trace = None,
     num_requests: options.NumRequests = options.USUAL_NUM_REQUESTS,
     seed: options.Seed = options.USUAL_SEED,
+    begin: options.From = None,
+    end: options.To = None,
     request_rate: options.RequestRate = None,
+    max_concurrency: options.MaxConcurrency = None,
+    clients: options.Clients = None,
+    think_time: options.ThinkTime = None,
+    think_times: options.ThinkTimes = None,
+    ramp_up: options.RampUp = None,
     max_num_seqs: options.MaxNumSeqs = options.USUAL_MAX_NUM_SEQS,
     num_gpu_blocks: options.NumGpuBlocks = None,
     iteration_time: options.IterationTime = options.USUAL_ITERATION_TIME,
@@ -43,6 +51,7 @@ def compare(  # noqa: PLR0917  (options, which are not passed by position)
     plot: options.Plot = None,
     report: options.Report = None,
     *,
+    sessions_go_on: options.SessionsGoOn = False,
     json: options.Json = False,
 ) -> None:
     """Compare policies, or settings, on the same requests.
@@ -58,12 +67,20 @@ def compare(  # noqa: PLR0917  (options, which are not passed by position)
             "max_num_seqs": max_num_seqs,
             "num_gpu_blocks": num_gpu_blocks,
             "iteration_time": parsed_time(iteration_time),
+            **options.client_settings(
+                max_concurrency=max_concurrency,
+                clients=clients,
+                think_time=think_time,
+                think_times=think_times,
+                ramp_up=ramp_up,
+                sessions_go_on=sessions_go_on,
+            ),
         }
         planned = plans(policy or _USUAL_POLICIES, common, setting or [])
         if len(planned) > _MOST_RUNS:
             raise BatchingValueError(f"these are {len(planned)} runs: must be at most {_MOST_RUNS}")
         with long_work() as work:
-            workload = workload_of(trace, num_requests, seed, request_rate, work)
+            workload = workload_of(Asked(trace, num_requests, seed, begin, end, request_rate), work)
             runs = run_all(
                 workload, planned, work, log=report is not None, attribution=plot is not None or report is not None
             )
@@ -79,7 +96,7 @@ def compare(  # noqa: PLR0917  (options, which are not passed by position)
             print(_json(workload, runs, iteration_time))
             return
         out = console()
-        for line in workload_lines(workload):
+        for line in workload_lines(workload, runs):
             say(out, line)
         out.print()
         show(out, comparison(runs), settings_line(runs, iteration_time))
@@ -96,7 +113,7 @@ compare.__doc__ = f"{cleandoc(compare.__doc__ or '')}\n\n{_EXAMPLES}"
 def _json(workload: WorkloadSource, runs: list[Run], iteration_time: str) -> str:
     first = runs[0]
     told = [
-        as_json(run) | {"improvement": {figure.key: improvement(figure, first, run) for figure in FIGURES}}
+        as_json(run) | {"improvement": {figure.key: improvement(figure, first, run) for figure in figures_of(runs)}}
         for run in runs
     ]
     return json_text.dumps(

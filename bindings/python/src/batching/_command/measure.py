@@ -32,8 +32,8 @@ def metrics(  # noqa: PLR0917  (options, which are not passed by position)
         typer.Argument(
             metavar="FILE",
             help="A recorded run: vLLM's bench serve with --save-detailed, SGLang's bench_serving with "
-            "--output-details, inference-perf, GuideLLM, AIPerf, GenAI-Perf, a measured run of LLMServingSim, or a "
-            "table with named columns; - for standard input.",
+            "--output-details, inference-perf, GuideLLM, AIPerf, GenAI-Perf, a measured run of LLMServingSim, "
+            "OpenTelemetry's spans of model calls, or a table with named columns; - for standard input.",
         ),
     ],
     convention: Annotated[

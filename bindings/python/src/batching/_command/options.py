@@ -1,10 +1,11 @@
 """The options that several commands have."""
 
 from pathlib import Path
-from typing import Annotated, Final, get_args
+from typing import Annotated, Any, Final, get_args
 
 import typer
 
+from batching._engine.client import CLIENT_KINDS
 from batching._engine.config import Policy
 from batching._ffi.errors import BatchingError
 from batching._metrics.serving import SLO
@@ -24,10 +25,62 @@ Trace = Annotated[
 ]
 NumRequests = Annotated[int, typer.Option(metavar="N", help="Requests to generate; not used with --trace.")]
 Seed = Annotated[int, typer.Option(metavar="N", help="Of the generated requests; not used with --trace.")]
+From = Annotated[
+    float | None,
+    typer.Option(
+        "--from",
+        metavar="S",
+        help="Only requests that arrive from this second of the trace on, which becomes second 0; sessions by their "
+        "first turn.",
+    ),
+]
+To = Annotated[
+    float | None,
+    typer.Option("--to", metavar="S", help="Only requests that arrive before this second of the trace; as --from."),
+]
 RequestRate = Annotated[
     float | None,
     typer.Option(
-        metavar="R", help="Requests per second in the mean: the times between arrivals are scaled to make it so."
+        metavar="R",
+        help="Requests, or sessions, per second in the mean: the times between arrivals are scaled to make it so.",
+    ),
+]
+MaxConcurrency = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="The most requests in flight: others wait at the client until one has ended. Without it: no limit.",
+    ),
+]
+Clients = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="So many users with one request in flight each, who take the sessions, or the requests, one after the "
+        "other. Without it: these begin at their arrival times.",
+    ),
+]
+ThinkTime = Annotated[
+    float | None,
+    typer.Option(
+        metavar="S", help="With --clients: mean seconds from the end of one session, or request, to the next."
+    ),
+]
+ThinkTimes = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME", help="How think times are distributed: exponential (the default), constant or lognormal."
+    ),
+]
+RampUp = Annotated[
+    float | None,
+    typer.Option(metavar="S", help="With --clients: seconds over which they start, one after the other."),
+]
+SessionsGoOn = Annotated[
+    bool,
+    typer.Option(
+        "--sessions-go-on",
+        help="Send the later turns of a session also after one that was rejected or aborted.",
     ),
 ]
 Run = Annotated[
@@ -96,6 +149,15 @@ def check_output(option: str, path: Path | None, suffixes: tuple[str, ...]) -> N
         raise BatchingError(f"{option} is {path}: must end in {' or '.join(suffixes)}")
     if not path.parent.is_dir():
         raise BatchingError(f"{option} is {path}: there is no directory {path.parent}")
+
+
+def client_settings(**given: Any) -> dict[str, Any]:
+    """The fields of Client that were given as options: checked as there, and told as they are typed."""
+    return {
+        name: CLIENT_KINDS[name].checked(value, f"--{name.replace('_', '-')}")
+        for name, value in given.items()
+        if value is not None and value is not False
+    }
 
 
 def objectives(ttft: float | None, tpot: float | None, itl: float | None, e2e: float | None) -> SLO | None:

@@ -38,7 +38,7 @@ def report(workload: WorkloadSource, runs: Sequence[Run], iteration_time: str) -
     return page.render(
         title=" against ".join(run.name for run in runs) if len(runs) <= 4 else f"{len(runs)} runs",
         version=__version__,
-        workload=[*workload_lines(workload), settings_line(runs, iteration_time)],
+        workload=[*workload_lines(workload, runs), settings_line(runs, iteration_time)],
         by_setting=bool(runs[0].plan.varied),
         settings=_settings(runs, iteration_time),
         comparison=comparison(runs),

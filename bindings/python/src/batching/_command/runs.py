@@ -49,13 +49,15 @@ class Figure(NamedTuple):
     better: Literal["more", "less"]
     of_same_work: bool = False
     """Whether runs can only be compared in it that have finished the same requests."""
+    of_client: bool = False
+    """Whether it is there only where clients may hold requests back."""
 
 
 def _rate(unit: str) -> Callable[[float], str]:
     return lambda value: f"{display.rate(value)} {unit}" if math.isfinite(value) else "-"
 
 
-FIGURES: Final = (
+_FIGURES: Final = (
     Figure("Request throughput", "request_throughput", _rate("req/s"), "more"),
     Figure("Output throughput", "throughput", _rate("tok/s"), "more"),
     Figure("Mean TTFT", "mean_ttft", display.seconds, "less"),
@@ -68,6 +70,10 @@ FIGURES: Final = (
     Figure("p95 E2E latency", "p95_e2e", display.seconds, "less"),
     Figure("p99 E2E latency", "p99_e2e", display.seconds, "less"),
     Figure("Mean queue time", "mean_queue_time", display.seconds, "less"),
+    Figure("Mean client queue time", "mean_client_queue_time", display.seconds, "less", of_client=True),
+    Figure("p99 client queue time", "p99_client_queue_time", display.seconds, "less", of_client=True),
+    Figure("Mean E2E with client queue", "mean_e2e_including_client_queue", display.seconds, "less", of_client=True),
+    Figure("p99 E2E with client queue", "p99_e2e_including_client_queue", display.seconds, "less", of_client=True),
     # For the same work it is better to need the GPU less.
     Figure("GPU busy", "gpu_utilization", display.share, "less", of_same_work=True),
     Figure("Slot-time wasted", "wasted_slot_share", display.share, "less"),
@@ -100,9 +106,15 @@ def run_all(
     return runs
 
 
+def figures_of(runs: Sequence[Run]) -> list[Figure]:
+    """The lines of the table that compares these runs."""
+    holds_back = any("client_queue_time" in run.values for run in runs)
+    return [figure for figure in _FIGURES if holds_back or not figure.of_client]
+
+
 def improvement(figure: Figure, first: Run, other: Run) -> float | None:
     """How many times better another run is than the first one; None where that would divide by 0."""
-    better, worse = first.figures[figure.key], other.figures[figure.key]
+    better, worse = (run.figures.get(figure.key, math.nan) for run in (first, other))
     if figure.better == "more":
         better, worse = worse, better
     return better / worse if worse and math.isfinite(better) and math.isfinite(worse) else None
@@ -112,7 +124,7 @@ def best(figure: Figure, runs: Sequence[Run]) -> set[int]:
     """Which runs are the best; none if there is nothing to choose."""
     if figure.of_same_work and len({run.result.total_tokens for run in runs}) > 1:
         return set()
-    values = [run.figures[figure.key] for run in runs]
+    values = [run.figures.get(figure.key, math.nan) for run in runs]
     known = [value for value in values if math.isfinite(value)]
     if not known or len(runs) < 2:
         return set()
@@ -142,6 +154,7 @@ def as_json(run: Run) -> dict[str, Any]:
         "rejected": run.result.rejected,
         "aborted": run.result.aborted,
         "unfinished": run.result.unfinished,
+        "not_sent": run.result.not_sent,
         "end_reason": run.result.end_reason.name.lower(),
         "queue_grows": queue_grows(run.result),
         "metrics": {key: _known(value) for key, value in run.figures.items()},

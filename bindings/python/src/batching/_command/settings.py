@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, get_args
 
+from batching._engine.client import CLIENT_KINDS
 from batching._engine.config import KINDS, LIMITS, AffineTime, Policy
 from batching._ffi.arguments import shown
 from batching._ffi.errors import BatchingError, BatchingValueError
 
 # Policy and iteration time have options of their own, and no --setting.
-_KINDS: Final = {name: kind for name, kind in (KINDS | LIMITS).items() if name not in {"policy", "iteration_time"}}
+_KINDS: Final = {
+    name: kind for name, kind in (KINDS | LIMITS | CLIENT_KINDS).items() if name not in {"policy", "iteration_time"}
+}
 
 POLICIES: Final = get_args(Policy)
 

@@ -14,17 +14,19 @@ from batching._command.runs import as_json, run_all
 from batching._command.settings import iteration_time as parsed_time
 from batching._command.settings import plans
 from batching._command.tables import console, distributions, remarks, say, settings_line, show, workload_lines
-from batching._command.workload import workload_of
+from batching._command.workload import Asked, workload_of
 from batching._ffi.errors import BatchingValueError
 from batching._output.plot import write_figure
 from batching._output.results_file import write_results
 from batching._output.schedule_trace import write_schedule_trace
+from batching._output.timeline import LATENCIES
 
 _EXAMPLES: Final = """Examples:
 
 \b
   batching simulate --policy vllm --max-num-seqs 128 --num-gpu-blocks 8000
   batching simulate --trace mooncake_trace.jsonl --num-gpu-blocks 8000 --setting enable_prefix_caching=true
+  batching simulate --trace mooncake_trace.jsonl --from 600 --to 1200 --clients 50 --think-time 10
   batching simulate --iteration-time 0.02 --plot timeline.svg --report report.html --output requests.parquet"""
 
 
@@ -33,7 +35,14 @@ def simulate_one(  # noqa: PLR0912, PLR0915, PLR0917  (options, which are not pa
     trace: options.Trace = None,
     num_requests: options.NumRequests = options.USUAL_NUM_REQUESTS,
     seed: options.Seed = options.USUAL_SEED,
+    begin: options.From = None,
+    end: options.To = None,
     request_rate: options.RequestRate = None,
+    max_concurrency: options.MaxConcurrency = None,
+    clients: options.Clients = None,
+    think_time: options.ThinkTime = None,
+    think_times: options.ThinkTimes = None,
+    ramp_up: options.RampUp = None,
     max_num_seqs: options.MaxNumSeqs = options.USUAL_MAX_NUM_SEQS,
     num_gpu_blocks: options.NumGpuBlocks = None,
     iteration_time: options.IterationTime = options.USUAL_ITERATION_TIME,
@@ -50,6 +59,7 @@ def simulate_one(  # noqa: PLR0912, PLR0915, PLR0917  (options, which are not pa
     slo_tpot: options.SLOTPOT = None,
     slo_e2e: options.SLOE2E = None,
     *,
+    sessions_go_on: options.SessionsGoOn = False,
     slo_due_only: options.SLODueOnly = False,
     json: options.Json = False,
 ) -> None:
@@ -64,12 +74,20 @@ def simulate_one(  # noqa: PLR0912, PLR0915, PLR0917  (options, which are not pa
             "max_num_seqs": max_num_seqs,
             "num_gpu_blocks": num_gpu_blocks,
             "iteration_time": parsed_time(iteration_time),
+            **options.client_settings(
+                max_concurrency=max_concurrency,
+                clients=clients,
+                think_time=think_time,
+                think_times=think_times,
+                ramp_up=ramp_up,
+                sessions_go_on=sessions_go_on,
+            ),
         }
         planned = plans([policy], common, setting or [])
         if len(planned) > 1:
             raise BatchingValueError(f"these are {len(planned)} runs: `batching compare` makes more than one")
         with long_work() as work:
-            workload = workload_of(trace, num_requests, seed, request_rate, work)
+            workload = workload_of(Asked(trace, num_requests, seed, begin, end, request_rate), work)
             logged = any(path is not None for path in (plot, report, schedule_trace))
             (run,) = run_all(workload, planned, work, log=logged, attribution=True)
             if plot is not None:
@@ -101,7 +119,7 @@ def simulate_one(  # noqa: PLR0912, PLR0915, PLR0917  (options, which are not pa
             print(json_text.dumps(told, indent=2, allow_nan=False))
             return
         out = console()
-        for line in workload_lines(workload):
+        for line in workload_lines(workload, [run]):
             say(out, line)
         out.print()
         # As the iteration time was typed.
@@ -114,7 +132,12 @@ def simulate_one(  # noqa: PLR0912, PLR0915, PLR0917  (options, which are not pa
             show(out, measured.goodput_table(), "Goodput")
         if run.result.attribution is not None:
             out.print()
-            show(out, run.result.attribution._table(), "Where their time went, by percentiles of E2E")
+            total = next(key for key in ("e2e_including_client_queue", "e2e") if key in run.values)
+            show(
+                out,
+                run.result.attribution._table(),
+                f"Where their time went, by percentiles of {LATENCIES[total][0]}",
+            )
         for line in remarks([run]):
             say(out, line)
         for name, path in (

@@ -1,5 +1,6 @@
 """The tables that the command prints and that its report shows."""
 
+import math
 import os
 import re
 import textwrap
@@ -14,15 +15,26 @@ from rich.text import Text
 from batching._columns.display import Table, count, counted, seconds
 from batching._command.options import USUAL_ITERATION_TIME, USUAL_MODEL
 from batching._command.queue_growth import queue_grows
-from batching._command.runs import FIGURES, Run, best, described, improvement
+from batching._command.runs import Run, best, described, figures_of, improvement
 from batching._command.workload import WorkloadSource
 from batching._engine.described import described as settings_described
-from batching._output.captions import shared
+from batching._engine.result import Result
+from batching._ffi.generated.choices import EndReason
+from batching._output.captions import shared, workload_caption
 from batching._output.timeline import LATENCIES
 
 _BEST: Final = "*"
 # Of a request without an answer.
 _FAILED: Final = ("counts only as failed in the goodput, in none", "count only as failed in the goodput, in none")
+_LEFT_OUT: Final = ("is in none", "are in none")
+_FALLS_BEHIND: Final = (
+    "does not keep up with these arrivals: its queue, and with it its latency, grows as long as requests arrive."
+)
+# There the queue of the engine cannot grow beyond the requests in flight.
+_CLIENTS_FALL_BEHIND: Final = (
+    "does not keep up with these arrivals: ever more requests wait to be sent as long as requests arrive. TTFT and "
+    "E2E, which begin when a request is sent, do not tell that."
+)
 _WIDTH: Final = 240
 _NARROW: Final = 16
 
@@ -54,11 +66,13 @@ def comparison(runs: Sequence[Run]) -> Table:
     differ in its first columns.
     """
     several = len(runs) > 1
+    figures = figures_of(runs)
     lines = []
-    for figure in FIGURES:
+    for figure in figures:
         chosen = best(figure, runs)
         cells = [
-            figure.write(run.figures[figure.key]) + ((" " + _BEST if index in chosen else "  ") if several else "")
+            figure.write(run.figures.get(figure.key, math.nan))
+            + ((" " + _BEST if index in chosen else "  ") if several else "")
             for index, run in enumerate(runs)
         ]
         if several:
@@ -68,12 +82,12 @@ def comparison(runs: Sequence[Run]) -> Table:
     fields = runs[0].plan.varied
     if not fields:
         headings = ["", *(run.name for run in runs), *([f"best / {runs[0].name}"] if several else [])]
-        rows = [[figure.label, *cells] for figure, cells in zip(FIGURES, lines, strict=True)]
+        rows = [[figure.label, *cells] for figure, cells in zip(figures, lines, strict=True)]
         return Table("", headings, rows)
     keys = [[*run.plan.varied.values()] for run in runs]
     keys.append(["best / first", *[""] * (len(fields) - 1)])
     rows = [[*key, *(cells[index] for cells in lines)] for index, key in enumerate(keys)]
-    return Table("", [*fields, *(figure.label for figure in FIGURES)], rows, keys=len(fields))
+    return Table("", [*fields, *(figure.label for figure in figures)], rows, keys=len(fields))
 
 
 def settings_line(runs: Sequence[Run], iteration_time: str) -> str:
@@ -91,22 +105,17 @@ def distributions(run: Run) -> Table:
     """One line a latency."""
     headings = ["", "requests", "mean", "std", "min", "p50", "p90", "p95", "p99", "max"]
     rows = []
-    for key, (name, _) in LATENCIES.items():
-        told = described(run.values[key])
+    for key, values in run.values.items():
+        name, _ = LATENCIES[key]
+        told = described(values)
         rows.append([name, count(told.pop("count")), *(seconds(value) for value in told.values())])
     return Table("", headings, rows)
 
 
-def workload_lines(workload: WorkloadSource) -> list[str]:
-    """The workload in a sentence, and what of it could not be used."""
-    rate = workload.rate()
-    arrivals = "all at once" if rate is None else f"{rate:,.2f} requests/s"
-    told = (
-        f"Workload: {counted(len(workload.requests), 'request')}, {arrivals}, mean prompt "
-        f"{workload.mean_prompt_length():,.1f} tokens, mean output {workload.mean_output_length():,.1f} tokens; "
-        f"{workload.origin}"
-    )
-    lines = [told]
+def workload_lines(workload: WorkloadSource, runs: Sequence[Run]) -> list[str]:
+    """The workload of the runs in a sentence, and what of it could not be used."""
+    is_closed = all(run.result._is_closed_loop for run in runs)
+    lines = [f"Workload: {workload_caption(workload.requests, is_closed=is_closed)}; {workload.origin}"]
     lines += [f"Not used: {counted(number, 'row')} ({reason})" for reason, number in workload.skipped.items()]
     return lines
 
@@ -117,11 +126,8 @@ def remarks(runs: Sequence[Run]) -> list[str]:
     for run in runs:
         result = run.result
         if queue_grows(result):
-            lines.append(
-                f"{run.name} does not keep up with these arrivals: its queue, and with it its latency, grows as long "
-                "as requests arrive."
-            )
-        unsent = int(np.count_nonzero(~result.was_sent()))
+            lines.append(f"{run.name} {_CLIENTS_FALL_BEHIND if result._is_closed_loop else _FALLS_BEHIND}")
+        late = int(np.count_nonzero(~result.was_sent())) - result.not_sent
         ended = f"(ended by {result.end_reason.name.lower().replace('_', ' ')})"
         if result.aborted:
             lines.append(
@@ -129,13 +135,21 @@ def remarks(runs: Sequence[Run]) -> list[str]:
             )
         for number, (one, many), where in (
             (result.rejected, ("was rejected", "were rejected"), _FAILED),
-            (result.unfinished - unsent, (f"did not finish {ended}",) * 2, _FAILED),
-            (unsent, (f"had not arrived when the run ended {ended}",) * 2, ("is in none", "are in none")),
+            (result.unfinished - late, (f"did not finish {ended}",) * 2, _FAILED),
+            (late, (f"had not arrived when the run ended {ended}",) * 2, _LEFT_OUT),
+            (result.not_sent, _not_sent(result, ended), _LEFT_OUT),
         ):
             if number:
                 what, so = (one, where[0]) if number == 1 else (many, where[1])
                 lines.append(f"{run.name}: {counted(number, 'request')} {what}, and {so} of the figures.")
     return lines
+
+
+def _not_sent(result: Result, ended: str) -> tuple[str, str]:
+    """Why requests of a closed loop or of sessions were not sent: of one, and of several."""
+    if result.end_reason == EndReason.COMPLETED:
+        return ("was not sent, since a turn before it failed", "were not sent, since a turn before them failed")
+    return (f"had not been sent when the run ended {ended}",) * 2
 
 
 def show(out: Console, table: Table, title: str) -> None:

@@ -1,6 +1,7 @@
 """`batching trace info`: what a trace file holds."""
 
 import json as json_text
+import math
 from inspect import cleandoc
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -18,6 +19,7 @@ from batching._command.progress import long_work
 from batching._command.runs import described
 from batching._command.tables import console, show
 from batching._command.workload import WorkloadSource, replayed
+from batching._ffi.calls import Float64Array
 
 _EXAMPLES: Final = """Example:
 
@@ -38,7 +40,9 @@ def info(
     *,
     json: options.Json = False,
 ) -> None:
-    """Show the rows of a trace, how its requests arrive, how long they are, and what of their prompts they share."""
+    """Show the rows of a trace, how its requests arrive, how long they are, and what of their prompts they share; of
+    conversations also how many turns they have, and how long after an answer the next one comes.
+    """
     with one_sentence_errors():
         with long_work() as work, work.step(f"reading {file.name}") as progress:
             workload = replayed(file, progress, run)
@@ -58,6 +62,8 @@ def info(
                 ("arrivals", f"{rate(arrivals['requests_per_second'])} requests/s"),
                 ("CV of the gaps between arrivals", rate(arrivals["gap_cv"])),
             ]
+        if told["sessions"] is not None:
+            rows += _session_rows(told)
         prefixes = told["prefixes"]
         if prefixes is not None:
             rows += [
@@ -87,26 +93,63 @@ def described_trace(workload: WorkloadSource) -> dict[str, Any]:
         "format": workload.format,
         "requests": len(requests),
         "skipped_rows": dict(workload.skipped),
-        "arrivals": _arrivals(workload),
+        "arrivals": _arrivals(workload.requests.arrival_time),
+        **_sessions(requests),
         "prompt_length": _lengths(requests.prompt_length),
         "output_length": _lengths(requests.output_length),
         "prefixes": _prefixes(requests),
     }
 
 
-def _arrivals(workload: WorkloadSource) -> dict[str, float | None]:
-    arrivals = workload.requests.arrival_time
-    rate_told = workload.rate()
-    if arrivals is None or rate_told is None:
-        return {"span": 0.0, "requests_per_second": None, "gap_cv": None}
-    ordered = np.sort(arrivals)
+def _arrivals(arrivals: Float64Array | None, name: str = "requests") -> dict[str, float | None]:
+    """How requests, or sessions, arrive."""
+    ordered = np.zeros(0) if arrivals is None else np.sort(arrivals)
+    if len(ordered) == 0 or ordered[0] == ordered[-1]:
+        return {"span": 0.0, f"{name}_per_second": None, "gap_cv": None}
+    span = float(ordered[-1] - ordered[0])
     # Whole nanoseconds, so that equal gaps are equal.
     gaps = np.diff(nanoseconds(ordered)) / 1e9
+    return {"span": span, f"{name}_per_second": len(ordered) / span, "gap_cv": float(gaps.std() / gaps.mean())}
+
+
+def _sessions(requests: RequestColumns) -> dict[str, Any]:
+    """How sessions arrive, which is how their first turns do; how many turns they have, and of the later ones the
+    delays.
+    """
+    session = requests.session
+    if session is None:
+        return dict.fromkeys(("sessions", "session_arrivals", "turns", "delay"))
+    _, firsts, turns = np.unique(session, return_index=True, return_counts=True)
+    later = np.ones(len(session), np.bool_)
+    later[firsts] = False
     return {
-        "span": float(ordered[-1] - ordered[0]),
-        "requests_per_second": rate_told,
-        "gap_cv": float(gaps.std() / gaps.mean()),
+        "sessions": len(firsts),
+        "session_arrivals": _arrivals(
+            None if requests.arrival_time is None else requests.arrival_time[firsts], "sessions"
+        ),
+        "turns": _known(described(turns.astype(np.float64))),
+        "delay": None if requests.delay is None else _known(described(requests.delay[later])),
     }
+
+
+def _known(figures: dict[str, float]) -> dict[str, float | None]:
+    return {name: value if math.isfinite(value) else None for name, value in figures.items()}
+
+
+def _session_rows(told: dict[str, Any]) -> list[tuple[str, str]]:
+    arrivals, turns, delay = told["session_arrivals"], told["turns"], told["delay"]
+    rows = [("sessions", count(told["sessions"]))]
+    if arrivals["sessions_per_second"] is not None:
+        rows += [
+            ("arrivals of sessions", f"{rate(arrivals['sessions_per_second'])} sessions/s"),
+            ("CV of the gaps between sessions", rate(arrivals["gap_cv"])),
+        ]
+    if told["sessions"]:
+        rows.append(("turns of a session, mean and most", f"{rate(turns['mean'])}, {count(turns['max'])}"))
+    if delay is not None and delay["count"]:
+        figures = ", ".join(seconds(delay[figure]) for figure in ("mean", "p50", "max"))
+        rows.append(("delay after an answer, mean, p50 and longest", figures))
+    return rows
 
 
 def _lengths(column: npt.NDArray[np.int32] | None) -> dict[str, float] | None:

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from batching._columns.columns import RequestColumns
+from batching._columns.sessions import session_count
+from batching._columns.slices import between, rate_of, scaled_to_rate
 from batching._command.progress import Work
-from batching._ffi.errors import BatchingValueError
 from batching._traces.read import read_trace
 from batching._workloads.conversation import generate_conversation_workload
 
@@ -27,29 +28,29 @@ class WorkloadSource:
     """That of a trace, as read_trace calls it."""
 
     def rate(self) -> float | None:
-        """Requests per second between the first and the last arrival; None if all arrive at once."""
+        """Requests, or sessions, per second between the first and the last arrival; None if all arrive at once."""
+        return rate_of(self.requests)
+
+    def requests_per_second(self) -> float | None:
+        """As many requests as there are, the later turns of sessions with them, by the time between the first and the
+        last arrival that is given; None if all are given the same.
+        """
         arrivals = self.requests.arrival_time
-        if arrivals is None or len(arrivals) == 0:
-            return None
-        span = float(arrivals.max() - arrivals.min())
-        return len(arrivals) / span if span > 0 else None
+        span = 0.0 if arrivals is None or len(arrivals) == 0 else float(arrivals.max() - arrivals.min())
+        return len(self.requests) / span if span > 0 else None
+
+    def between(self, begin: float | None, end: float | None) -> "WorkloadSource":
+        """The requests that arrive in this stretch of time, which begins at 0; None: there is no such bound."""
+        bounds = (0.0 if begin is None else begin, math.inf if end is None else end)
+        chosen = between(self.requests, *bounds, ("--from", "--to"))
+        told = f"from {bounds[0]:g} s" if end is None else f"{bounds[0]:g} to {end:g} s"
+        return replace(self, requests=chosen, origin=f"{self.origin}; {told}")
 
     def at_rate(self, wanted: float) -> "WorkloadSource":
         """The same requests in the same pattern, but so many per second: the times between arrivals are scaled."""
-        if not (math.isfinite(wanted) and wanted > 0):
-            raise BatchingValueError(f"--request-rate is {wanted:g}: must be a finite number above 0")
-        rate, requests = self.rate(), self.requests
-        if rate is None or requests.arrival_time is None:
-            raise BatchingValueError(f"--request-rate is {wanted:g}: the requests have no rate that can be changed")
-        first = requests.arrival_time.min()
-        arrival = first + (requests.arrival_time - first) * (rate / wanted)
-        abort = requests.abort_time
-        scaled = requests.replace(
-            arrival_time=arrival,
-            # A client has the same patience at any rate.
-            abort_time=None if abort is None else arrival + (abort - requests.arrival_time),
-        )
-        return replace(self, requests=scaled, origin=f"{self.origin}; arrivals scaled from {rate:.2f} requests/s")
+        scaled = scaled_to_rate(self.requests, wanted, "--request-rate")
+        what = "requests" if scaled.session is None else "sessions"
+        return replace(self, requests=scaled, origin=f"{self.origin}; arrivals scaled from {self.rate():.2f} {what}/s")
 
     def mean_prompt_length(self) -> float:
         """Tokens; 0.0 if there are no requests."""
@@ -62,26 +63,41 @@ class WorkloadSource:
 
     def as_json(self) -> dict[str, Any]:
         """What is printed of it with --json."""
+        session = self.requests.session
         return {
             "origin": self.origin,
             "requests": len(self.requests),
-            "requests_per_second": self.rate(),
+            "requests_per_second": self.requests_per_second(),
+            "sessions": None if session is None else session_count(session),
+            "sessions_per_second": None if session is None else self.rate(),
             "mean_prompt_length": self.mean_prompt_length(),
             "mean_output_length": self.mean_output_length(),
             "skipped_rows": dict(self.skipped),
         }
 
 
-def workload_of(
-    trace: Path | None, num_requests: int, seed: int, request_rate: float | None, work: Work
-) -> WorkloadSource:
-    """What the options of a command ask for."""
-    if trace is None:
-        source = generated(num_requests, seed)
+@dataclass(frozen=True)
+class Asked:
+    """What the options of a command say of the workload."""
+
+    trace: Path | None
+    num_requests: int
+    seed: int
+    begin: float | None
+    end: float | None
+    request_rate: float | None
+
+
+def workload_of(asked: Asked, work: Work) -> WorkloadSource:
+    """What the options of a command ask for: a part of it is cut out first, and then has the rate."""
+    if asked.trace is None:
+        source = generated(asked.num_requests, asked.seed)
     else:
-        with work.step(f"reading {trace.name}") as progress:
-            source = replayed(trace, progress)
-    return source if request_rate is None else source.at_rate(request_rate)
+        with work.step(f"reading {asked.trace.name}") as progress:
+            source = replayed(asked.trace, progress)
+    if asked.begin is not None or asked.end is not None:
+        source = source.between(asked.begin, asked.end)
+    return source if asked.request_rate is None else source.at_rate(asked.request_rate)
 
 
 def generated(num_requests: int, seed: int) -> WorkloadSource:

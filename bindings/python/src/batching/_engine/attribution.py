@@ -19,6 +19,7 @@ from batching._ffi.memory import allocated, check_fits
 from batching._ffi.signals import interruptible
 
 PARTS: Final = (
+    "waiting_for_client",
     "waiting_for_slot",
     "waiting_for_memory",
     "prefill",
@@ -40,6 +41,7 @@ def attributed_columns(count: int) -> dict[str, npt.NDArray[Any]]:
 class AttributionParts:
     """One value for each part, in seconds. `Attribution` says what the parts are."""
 
+    waiting_for_client: float
     waiting_for_slot: float
     waiting_for_memory: float
     prefill: float
@@ -78,10 +80,12 @@ class Attribution(Displayed, _Columns):
     """Into which parts the time of each request falls, from its arrival to its end: read-only float64 arrays of shape
     (count,), in seconds, each a whole number of nanoseconds. The parts of a request add up to its time exactly.
 
-    A request that did not end is split up to the end of the run; one that was rejected has NaN everywhere. "Engine:
-    attribution" in batching.h says precisely what each part is.
+    A request that did not end is split up to the end of the run; one that was rejected or not sent has NaN everywhere.
+    "Engine: attribution" in batching.h says precisely what each part is.
     """
 
+    waiting_for_client: Float64Array
+    """Waiting at its client, which had as many in flight as it may. 0 in an open loop."""
     waiting_for_slot: Float64Array
     """Waiting for a slot, for tokens of the budget, for the iteration or batch under way, for a batch to form."""
     waiting_for_memory: Float64Array

@@ -12,6 +12,7 @@ from functools import cache
 from typing import Annotated, Any, Final, NamedTuple, Self, TypedDict, TypeVar, Unpack, get_args
 
 from batching._engine.callbacks import Callbacks, Iteration
+from batching._engine.client import CLIENT_DEFAULTS
 from batching._engine.kinds import Choice, Integer, Kind, Number, Switch
 from batching._engine.policy import CustomPolicy
 from batching._ffi.arguments import number, shown
@@ -317,7 +318,7 @@ def is_default(name: str, settings: Mapping[str, Any]) -> bool:
     """Whether one of the settings of a run is as by default."""
     if name == "max_num_batched_tokens":
         return bool(settings[name] == _usual_token_budget(settings.get("max_num_seqs", 0)))
-    default = next((known.default for known in _FIELDS if known.name == name), None)
+    default = next((known.default for known in _FIELDS if known.name == name), CLIENT_DEFAULTS.get(name))
     return bool(settings[name] == default)
 
 
@@ -340,15 +341,20 @@ def _known(values: Mapping[str, Any], names: Any, what: str) -> Mapping[str, Any
 FunctionType = TypeVar("FunctionType", bound=Callable[..., Any])
 
 
-def takes_settings(function: FunctionType) -> FunctionType:
-    """Show `help` which keywords the last parameter, **settings, stands for, and their defaults."""
-    signature = inspect.signature(function)
-    others = list(signature.parameters.values())[:-1]
-    keywords = [
-        inspect.Parameter(
-            known.name, inspect.Parameter.KEYWORD_ONLY, default=known.default, annotation=get_args(known.type)[0]
-        )
-        for known in fields(EngineConfig)
-    ]
-    function.__signature__ = signature.replace(parameters=[*others, *keywords])  # type: ignore[attr-defined]
-    return function
+def takes_settings(*values: type[Any]) -> Callable[[FunctionType], FunctionType]:
+    """Show `help` which keywords the last parameter, **settings, stands for, and their defaults: fields of these."""
+
+    def shows_settings(function: FunctionType) -> FunctionType:
+        signature = inspect.signature(function)
+        others = list(signature.parameters.values())[:-1]
+        keywords = [
+            inspect.Parameter(
+                known.name, inspect.Parameter.KEYWORD_ONLY, default=known.default, annotation=get_args(known.type)[0]
+            )
+            for value in values
+            for known in fields(value)
+        ]
+        function.__signature__ = signature.replace(parameters=[*others, *keywords])  # type: ignore[attr-defined]
+        return function
+
+    return shows_settings

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from batching._columns.display import seconds
+from batching._engine.client import CLIENT_KINDS
 from batching._engine.config import KINDS, LIMITS, AffineTime, is_default
 
 # What a reader must always know: how many requests run at once, and what a time comes from.
@@ -38,7 +39,7 @@ def written(value: Any, name: str = "") -> str:
         return value
     if callable(value):
         return f"by the function {getattr(value, '__name__', type(value).__name__)}"
-    kind = KINDS.get(name) or LIMITS.get(name)
+    kind = KINDS.get(name) or LIMITS.get(name) or CLIENT_KINDS.get(name)
     if name == "time_per_token" or (kind is not None and kind.is_seconds):
         return seconds(float(value))
     return f"{value:,}" if isinstance(value, int) else str(value)

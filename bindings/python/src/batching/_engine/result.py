@@ -11,6 +11,7 @@ from batching._columns.display import Table, count, rate, seconds, share
 from batching._columns.recorded import RecordedRequests
 from batching._columns.token_times import TokenTimes
 from batching._engine.attribution import PARTS, Attribution
+from batching._engine.client import Client, closes_loop
 from batching._engine.config import EngineConfig
 from batching._engine.described import described
 from batching._engine.logs import DecisionLog, IterationLog
@@ -34,6 +35,9 @@ COLUMNS: Final[dict[str, type[np.generic]]] = {
     "status": np.int32,
 }
 
+CLIENT_COLUMNS: Final[dict[str, type[np.generic]]] = {"arrival_time": np.float64, "sent_time": np.float64}
+"""What else a run has where what is sent depends on what was answered. Elsewhere both are the arrival times given."""
+
 PADDED_POLICIES: Final = frozenset({"static", "dynamic"})
 """Policies under which a request keeps its slot until all of its batch are done."""
 
@@ -47,13 +51,20 @@ class Result(MeasuredRun, _Columns):
     """What was simulated."""
     config: EngineConfig
     """The engine that was simulated."""
+    client: Client | None
+    """How the requests were sent; None: as they arrived, and the turns of sessions one after the other."""
     policy: str
     """Which policy decided; "custom": one of your own."""
     max_num_seqs: int
     """The most requests that could run at once."""
     settings: Mapping[str, Any]
-    """The arguments of `simulate` by their names: the fields of `config` and the limits of the run, also
-    those that are as by default."""
+    """The arguments of `simulate` by their names: the fields of `config` and of `client`, if there is one, and the
+    limits of the run, also those that are as by default."""
+    arrival_time: Float64Array
+    """Seconds at which each request arrived at its client: as given, but for the later turns of sessions and with
+    clients. NaN: it never did."""
+    sent_time: Float64Array
+    """Seconds at which it was sent; TTFT and E2E are taken from here. NaN: never."""
     start_time: Float64Array
     """Seconds at which each request was first admitted. NaN: never."""
     first_token_time: Float64Array
@@ -93,7 +104,9 @@ class Result(MeasuredRun, _Columns):
     aborted: int
     """Requests whose clients left before they had all their tokens."""
     unfinished: int
-    """Requests that are none of these."""
+    """Requests that are none of these, and were sent."""
+    not_sent: int
+    """Requests that a closed loop, or a session of which a turn failed, did not send."""
     prefill_tokens: int
     """Tokens computed in prefills, recomputed ones included."""
     decode_tokens: int
@@ -135,6 +148,7 @@ class Result(MeasuredRun, _Columns):
         *,
         requests: RequestColumns,
         config: EngineConfig,
+        client: Client | None,
         limits: dict[str, Any],
         columns: dict[str, npt.NDArray[Any]],
         summary: structs.batching_summary,
@@ -144,6 +158,9 @@ class Result(MeasuredRun, _Columns):
         held_in_batch: Float64Array | None,
         held_again: Callable[[], Float64Array | None],
     ) -> None:
+        if "sent_time" not in columns:
+            arrivals = np.zeros(len(requests)) if requests.arrival_time is None else requests.arrival_time
+            columns = columns | {"arrival_time": arrivals, "sent_time": arrivals}
         self._keep(**columns)
         ended = summary.duration
         if summary.end_reason == EndReason.TIME_LIMIT:
@@ -154,9 +171,10 @@ class Result(MeasuredRun, _Columns):
         self.__dict__.update(
             requests=requests,
             config=config,
+            client=client,
             policy=config.policy if isinstance(config.policy, str) else "custom",
             max_num_seqs=config.max_num_seqs,
-            settings=config._settings() | limits,
+            settings=config._settings() | (client._settings() if client is not None else {}) | limits,
             end_reason=EndReason(summary.end_reason),
             _observed_until=ended,
             total_preemptions=summary.preemptions,
@@ -177,17 +195,18 @@ class Result(MeasuredRun, _Columns):
             start_time=rows_of(self.start_time, chosen),
             end_time=rows_of(self.end_time, chosen),
             tokens_generated=rows_of(self.tokens_generated, chosen),
-            arrival_time=rows_of(self.requests.arrival_time, chosen),
+            arrival_time=rows_of(self.sent_time, chosen),
             first_token_time=rows_of(self.first_token_time, chosen),
         )
 
     def was_sent(self) -> BoolArray:
-        """Whether each request had been sent when the run ended: all but those that a limit left unfinished and that
-        arrive after `duration`, or, if time_limit ended the run later, after that.
+        """Whether each request had been sent when the run ended: all but those that are NOT_SENT, and those that a
+        limit left unfinished and that arrive after `duration`, or, if time_limit ended the run later, after that.
         """
-        arrivals = self.requests.arrival_time
-        arrived = True if arrivals is None else arrivals <= self._observed_until
-        sent: BoolArray = (self.status != RequestStatus.UNFINISHED) | arrived
+        # A time that is NaN is not before any other.
+        sent: BoolArray = (self.sent_time <= self._observed_until) | (
+            (self.status != RequestStatus.UNFINISHED) & (self.status != RequestStatus.NOT_SENT)
+        )
         return sent
 
     def recorded(self) -> RecordedRequests:
@@ -202,13 +221,14 @@ class Result(MeasuredRun, _Columns):
         return RecordedRequests(
             np.where(answered, rows_of(self.end_time, sent), np.nan),
             rows_of(self.tokens_generated, sent),
-            arrival_time=rows_of(self.requests.arrival_time, sent),
+            arrival_time=rows_of(self.sent_time, sent),
             start_time=rows_of(self.start_time, sent),
             first_token_time=rows_of(self.first_token_time, sent),
             prompt_length=rows_of(self.requests.prompt_length, sent),
             success=answered,
             token_times=None if tokens is None else tokens.times / 1e9,
             token_offsets=None if tokens is None else tokens.offsets,
+            client_arrival_time=rows_of(self.arrival_time, sent) if closes_loop(self.client) else None,
         )
 
     def _token_times(self) -> TokenTimes | None:
@@ -230,9 +250,7 @@ class Result(MeasuredRun, _Columns):
             slots: requests that can run at once. None: the max_num_seqs of the run.
             timeline: "changes", a number of equally long intervals, or None.
         """
-        arrivals = self.requests.arrival_time
-        arrival = np.zeros(len(self)) if arrivals is None else arrivals
-        chosen = np.flatnonzero((self.status < RequestStatus.REJECTED_MODEL_LENGTH) & (arrival <= self.duration))
+        chosen = np.flatnonzero((self.status < RequestStatus.REJECTED_MODEL_LENGTH) & (self.sent_time <= self.duration))
         end = rows_of(self.end_time, chosen)
         end = np.where(np.isnan(end), self.duration, end)
         start = rows_of(self.start_time, chosen)
@@ -240,7 +258,7 @@ class Result(MeasuredRun, _Columns):
         recorded = RecordedRequests(
             end,
             rows_of(self.tokens_generated, chosen),
-            arrival_time=rows_of(arrival, chosen),
+            arrival_time=rows_of(self.sent_time, chosen),
             start_time=start,
             prompt_length=rows_of(self.requests.prompt_length, chosen),
         )
@@ -271,6 +289,10 @@ class Result(MeasuredRun, _Columns):
     def _slots(self) -> int:
         return self.max_num_seqs
 
+    @property
+    def _is_closed_loop(self) -> bool:
+        return closes_loop(self.client)
+
     def _done_time(self) -> Float64Array:
         held = self.held_in_batch()
         end = np.where(np.isnan(self.end_time) & ~np.isnan(self.start_time), self.duration, self.end_time)
@@ -282,6 +304,10 @@ class Result(MeasuredRun, _Columns):
             "prefix_cached_tokens": self.prefix_cached_tokens,
             "was_sent": self.was_sent().astype(np.int8),
         }
+        if sends_later(self.requests, self.client):
+            columns["sent_time"] = self.sent_time
+        if closes_loop(self.client):
+            columns["client_arrival_time"] = self.arrival_time
         if self.attribution is not None:
             columns |= {f"{part}_time": getattr(self.attribution, part) for part in PARTS}
         return columns
@@ -297,10 +323,12 @@ class Result(MeasuredRun, _Columns):
             ("rejected", count(self.rejected)),
             ("aborted", count(self.aborted)),
             ("unfinished", count(self.unfinished)),
+            ("not sent", count(self.not_sent)),
             ("ended by", self.end_reason.name.lower().replace("_", " ")),
             ("total time", seconds(self.total_time)),
             throughput_row(metrics),
             *latency_rows(metrics),
+            *self._client_rows(),
             ("iterations", count(self.iterations)),
             ("running, mean and peak", f"{rate(self.mean_running)}, {count(self.peak_running)}"),
             ("waiting, peak", count(self.peak_waiting)),
@@ -310,17 +338,36 @@ class Result(MeasuredRun, _Columns):
         ]
         # What does not occur in the run is not shown.
         unlimited = self.peak_kv_use == 0.0
-        ends = {"rejected": self.rejected, "aborted": self.aborted, "unfinished": self.unfinished}
+        ends = {
+            "rejected": self.rejected,
+            "aborted": self.aborted,
+            "unfinished": self.unfinished,
+            "not sent": self.not_sent,
+        }
         untold = {name for name, told in ends.items() if not told}
         untold |= {"KV blocks in use, mean and peak"} if unlimited else set()
         untold |= {"prefix cache hits"} if not self.prefix_cache_queries else set()
         title = f"Run of the policy {self.policy}: {described(self.settings)}"
         return Table(title, ("", ""), [row for row in rows if row[0] not in untold])
 
+    def _client_rows(self) -> list[tuple[str, str]]:
+        """How long requests waited at their clients, where these may hold them back."""
+        done = np.flatnonzero(self.status == RequestStatus.FINISHED)
+        if self.client is None or self.client.max_concurrency is None or len(done) == 0:
+            return []
+        arrivals = rows_of(self.arrival_time, done)
+        waited, took = rows_of(self.sent_time, done) - arrivals, rows_of(self.end_time, done) - arrivals
+        return [
+            ("mean client queue time", seconds(float(waited.mean()))),
+            ("mean latency with client queue", seconds(float(took.mean()))),
+        ]
+
     def __repr__(self) -> str:
         parts = [f"{self.policy}, {self.finished} of {number_of(len(self), 'request')} finished"]
         parts += [
-            f"{count} {name}" for name, count in [("rejected", self.rejected), ("aborted", self.aborted)] if count
+            f"{count} {name}"
+            for name, count in [("rejected", self.rejected), ("aborted", self.aborted), ("not sent", self.not_sent)]
+            if count
         ]
         parts.append(
             f"{number_of(self.total_tokens, 'token')} in {self.total_time!r} s, {self.throughput:.6g} tokens/s"
@@ -331,3 +378,8 @@ class Result(MeasuredRun, _Columns):
         if self.end_reason != EndReason.COMPLETED:
             parts.append(f"ended by {self.end_reason.name}")
         return f"Result({', '.join(parts)})"
+
+
+def sends_later(requests: RequestColumns, client: Client | None) -> bool:
+    """Whether a request may be sent later than at the arrival time that was given."""
+    return closes_loop(client) or requests.session is not None

@@ -12,10 +12,11 @@ from batching._columns.columns import RequestColumns
 from batching._columns.requests import Request, request_columns, rows
 from batching._engine.attribution import Attribution, attributed_columns
 from batching._engine.callbacks import Callbacks, Progress
+from batching._engine.client import CLIENT_KINDS, Client, ClientSettings, client_of
 from batching._engine.config import LIMITS, EngineConfig, EngineSettings, configured, takes_settings
 from batching._engine.kinds import switch
 from batching._engine.logs import DecisionLog, IterationLog, LogCollector, decision_collector, iteration_collector
-from batching._engine.result import COLUMNS, PADDED_POLICIES, Result
+from batching._engine.result import CLIENT_COLUMNS, COLUMNS, PADDED_POLICIES, Result, sends_later
 from batching._ffi.arguments import integer, shown
 from batching._ffi.calls import Float64Array, check, initialised, pointer
 from batching._ffi.generated import structs
@@ -25,11 +26,16 @@ from batching._ffi.memory import allocated, check_fits
 _RESULT_BYTES_PER_REQUEST: Final = 48
 
 
-@takes_settings
+class RunSettings(EngineSettings, ClientSettings, total=False):
+    """The settings that `simulate` takes by name."""
+
+
+@takes_settings(EngineConfig, Client)
 def simulate(
     requests: RequestColumns | Sequence[Request],
     config: EngineConfig | None = None,
     *,
+    client: Client | None = None,
     time_limit: float | None = None,
     iteration_limit: int | None = None,
     progress: Callable[[Progress], object] | None = None,
@@ -38,13 +44,15 @@ def simulate(
     log_decisions: bool = False,
     log_queues: bool = False,
     attribution: bool = False,
-    **settings: Unpack[EngineSettings],
+    **settings: Unpack[RunSettings],
 ) -> Result:
     """Simulate a serving engine on requests, iteration by iteration.
 
     Args:
         requests: RequestColumns, or Request objects; in any order of arrival.
         config: how the engine schedules, what memory it has and how long its iterations take. None: EngineConfig().
+        client: how the requests are sent: closed loops, clients. None: as they arrive, and the turns of sessions one
+            after the other.
         time_limit: no iteration starts at or after this many seconds.
         iteration_limit: no more iterations than this.
         progress: called as the run goes on; raise in it to stop the run.
@@ -55,8 +63,9 @@ def simulate(
         attribution: whether the result says into which parts the time of each request falls. A function for
             iteration_time is then asked a second time for iterations with prefill and decodes: what they would take
             without the prefill.
-        settings: fields of EngineConfig, by name; they replace those of config. simulate(requests, max_num_seqs=8) is
-            simulate(requests, EngineConfig(max_num_seqs=8)).
+        settings: fields of EngineConfig and of Client, by name; they replace those of config and client.
+            simulate(requests, max_num_seqs=8, max_concurrency=4) is
+            simulate(requests, EngineConfig(max_num_seqs=8), client=Client(max_concurrency=4)).
 
     Raises:
         TypeError: an argument is of the wrong type.
@@ -70,7 +79,9 @@ def simulate(
     """
     columns = requests if isinstance(requests, RequestColumns) else request_columns(rows(requests, "requests"))
     callbacks = Callbacks()
-    engine = configured(config, settings)
+    own = {name: value for name, value in settings.items() if name in CLIENT_KINDS}
+    sender = client_of(client, own)
+    engine = configured(config, {name: value for name, value in settings.items() if name not in CLIENT_KINDS})
     structure, names = engine._structure(callbacks)
     limits = {"time_limit": time_limit, "iteration_limit": iteration_limit}
     for name, kind in LIMITS.items():
@@ -96,10 +107,14 @@ def simulate(
     elif engine.policy in PADDED_POLICIES and callable(engine.iteration_time):
         # Later it cannot be had: the function need not answer the same once more.
         held = allocated(len(columns), np.float64, "the number of requests")
-    outputs, summary = _run(structure, columns, callbacks, attributed or _only_held(held), names)
+    outputs = _outputs(columns, sender)
+    requested = _requested(columns, sender)
+    status, summary = _run(structure, requested, outputs, attributed or _only_held(held), callbacks)
+    check(status, names)
     return Result(
         requests=columns,
         config=engine,
+        client=sender,
         limits=limits,
         columns=outputs,
         summary=summary,
@@ -107,13 +122,15 @@ def simulate(
         decision_log=None if decisions is None else DecisionLog(decisions.columns()),
         attribution=None if attributed is None else Attribution(attributed, outputs["status"]),
         held_in_batch=held,
-        held_again=partial(_held_again, columns, engine, limits),
+        held_again=partial(_held_again, columns, engine, sender, limits),
     )
 
 
-def _held_again(requests: RequestColumns, config: EngineConfig, limits: Mapping[str, Any]) -> Float64Array | None:
+def _held_again(
+    requests: RequestColumns, config: EngineConfig, client: Client | None, limits: Mapping[str, Any]
+) -> Float64Array | None:
     """The same input gives the same run."""
-    return simulate(requests, config, **limits, attribution=True)._held_in_batch
+    return simulate(requests, config, client=client, **limits, attribution=True)._held_in_batch
 
 
 def _only_held(held: Float64Array | None) -> dict[str, npt.NDArray[Any]] | None:
@@ -121,28 +138,40 @@ def _only_held(held: Float64Array | None) -> dict[str, npt.NDArray[Any]] | None:
     return None if held is None else {"held_in_batch": held}
 
 
-def _run(
-    config: structs.batching_engine_config,
-    columns: RequestColumns,
-    callbacks: Callbacks,
-    attributed: dict[str, npt.NDArray[Any]] | None,
-    names: dict[str, str],
-) -> tuple[dict[str, npt.NDArray[Any]], structs.batching_summary]:
+def _outputs(columns: RequestColumns, client: Client | None) -> dict[str, npt.NDArray[Any]]:
+    """Columns for a run to fill."""
     count = len(columns)
     check_fits(count, _RESULT_BYTES_PER_REQUEST, "the number of requests")
-    outputs = {name: allocated(count, dtype, "the number of requests") for name, dtype in COLUMNS.items()}
+    wanted = COLUMNS | CLIENT_COLUMNS if sends_later(columns, client) else COLUMNS
+    return {name: allocated(count, dtype, "the number of requests") for name, dtype in wanted.items()}
+
+
+def _requested(columns: RequestColumns, client: Client | None) -> structs.batching_requests:
+    """The requests, and how they are sent."""
+    requests = columns._structure()
+    if client is not None:
+        requests.client = ctypes.pointer(client._structure())
+    return requests
+
+
+def _run(
+    config: structs.batching_engine_config,
+    requests: structs.batching_requests,
+    outputs: dict[str, npt.NDArray[Any]],
+    attributed: dict[str, npt.NDArray[Any]] | None,
+    callbacks: Callbacks,
+) -> tuple[int, structs.batching_summary]:
     results = initialised(structs.batching_results)
-    results.capacity = count
+    results.capacity = requests.count
     for name, column in outputs.items():
         setattr(results, name, pointer(column))
     if attributed is not None:
         attribution = initialised(structs.batching_attribution)
-        attribution.capacity = count
+        attribution.capacity = requests.count
         for name, column in attributed.items():
             setattr(attribution, name, pointer(column))
         config.attribution = ctypes.pointer(attribution)
     summary = initialised(structs.batching_summary)
-    requests = columns._structure()
     status = callbacks.run(
         library.batching_simulate,
         ctypes.byref(config),
@@ -150,5 +179,4 @@ def _run(
         ctypes.byref(results),
         ctypes.byref(summary),
     )
-    check(status, names)
-    return outputs, summary
+    return status, summary

@@ -204,7 +204,7 @@ class LiveEngine(Handle):
     ['ADMITTED', 'FIRST_TOKEN']
     """
 
-    @takes_settings
+    @takes_settings(EngineConfig)
     def __init__(
         self, config: EngineConfig | None = None, *, attribution: bool = False, **settings: Unpack[EngineSettings]
     ) -> None:

@@ -22,7 +22,9 @@ Convention = choices.ConventionName
 PercentileMethod = choices.PercentileMethodName
 """How percentiles are taken: NumPy's names."""
 
-SAMPLES: Final = ("ttft", "tpot", "itl", "e2e", "queue_time", "normalized_latency")
+SAMPLES: Final = (
+    "ttft", "tpot", "itl", "e2e", "queue_time", "normalized_latency", "client_queue_time", "e2e_including_client_queue",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,10 @@ class ServingMetrics:
     """Start - arrival, where the start is known."""
     normalized_latency: Distribution
     """E2E / output tokens."""
+    client_queue_time: Distribution
+    """Arrival - client arrival, where that is known: what a request waited before it was sent, as in a closed loop."""
+    e2e_including_client_queue: Distribution
+    """End - client arrival, where that is known."""
 
     def tables(self) -> list[Table]:
         """The run, its distributions and, with objectives, its goodput, ready to be printed."""
@@ -128,8 +134,10 @@ class ServingMetrics:
             ["concurrency", rate(self.concurrency)],
         ]
         run = Table(f"Serving metrics as {self.convention} defines them", ("", ""), rows)
-        names = ("TTFT", "TPOT", "ITL", "E2E", "queue time", "E2E per token")
-        samples = (self.ttft, self.tpot, self.itl, self.e2e, self.queue_time, self.normalized_latency)
+        names = (
+            "TTFT", "TPOT", "ITL", "E2E", "queue time", "E2E per token", "client queue time",
+            "E2E with client queue",
+        )  # fmt: skip
         headings = ["", "values", "mean", "std", "min", *(f"p{share:g}" for share in self.e2e.percentiles), "max"]
         latencies = [
             [
@@ -137,7 +145,7 @@ class ServingMetrics:
                 count(sample.count),
                 *map(seconds, (sample.mean, sample.std, sample.min, *sample.percentiles.values(), sample.max)),
             ]
-            for name, sample in zip(names, samples, strict=True)
+            for name, sample in zip(names, (getattr(self, name) for name in SAMPLES), strict=True)
             if sample.count
         ]
         told = [run, Table("Latencies", headings, latencies)]
@@ -277,6 +285,8 @@ def measured(
         e2e=parts["e2e"].distribution(wanted),
         queue_time=parts["queue_time"].distribution(wanted),
         normalized_latency=parts["normalized_latency"].distribution(wanted),
+        client_queue_time=parts["client_queue_time"].distribution(wanted),
+        e2e_including_client_queue=parts["e2e_including_client_queue"].distribution(wanted),
     )
 
 

@@ -7,16 +7,25 @@ import numpy as np
 
 from batching._columns.columns import RequestColumns
 from batching._columns.display import counted, rate
+from batching._columns.sessions import session_count
+from batching._columns.slices import rate_of
 from batching._engine.described import described
 from batching._output.run import Run
 
 
-def workload_caption(requests: RequestColumns) -> str:
-    """How many requests, how fast they come and how long they are."""
+def workload_caption(requests: RequestColumns, *, is_closed: bool) -> str:
+    """How many requests, how fast they come, how they are sent if that is not as they come, and how long they are."""
+    session = requests.session
     told = [counted(len(requests), "request")]
-    arrivals = requests.arrival_time
-    span = 0.0 if arrivals is None or len(arrivals) == 0 else float(arrivals.max() - arrivals.min())
-    told.append(f"{rate(len(requests) / span)} requests/s" if span > 0 else "all at once")
+    if session is not None:
+        told[0] += f" in {counted(session_count(session), 'session')}"
+    arrivals = rate_of(requests)
+    if arrivals is not None:
+        told.append(f"{rate(arrivals)} {'requests' if session is None else 'sessions'}/s")
+    if is_closed:
+        told.append("sent as fast as the clients allow")
+    elif arrivals is None:
+        told.append("all at once")
     for name, lengths in (("prompt", requests.prompt_length), ("output", requests.output_length)):
         if lengths is not None and len(lengths):
             told.append(f"mean {name} {float(np.mean(lengths)):,.1f} tokens")

@@ -271,7 +271,8 @@ def _draw_head(figure: Figure, runs: Sequence[Run], kinds: set[str]) -> None:
 
 
 def _caption(runs: Sequence[Run]) -> str:
-    return f"{workload_caption(runs[0].requests)}\n{settings_caption(runs)}".replace("$", r"\$")
+    told = workload_caption(runs[0].requests, is_closed=all(run._is_closed_loop for run in runs))
+    return f"{told}\n{settings_caption(runs)}".replace("$", r"\$")
 
 
 def _draw_latencies(axes: Axes, runs: dict[str, Run]) -> None:
@@ -285,7 +286,8 @@ def _draw_latencies(axes: Axes, runs: dict[str, Run]) -> None:
             drawn.append(values)
     _finish_distributions(axes, drawn)
     axes.set_ylabel("requests served")
-    axes.set_xlabel("latency from arrival to last token, seconds")
+    begin = "being sent" if any(run._is_closed_loop for run in runs.values()) else "arrival"
+    axes.set_xlabel(f"latency from {begin} to last token, seconds")
     axes.set_title(r"$\bf{Latency}$: the further left, the better", loc="left", fontsize=13, color=_INK)
     if drawn:
         axes.legend(loc="upper left", bbox_to_anchor=(0, 0.93), frameon=False, fontsize=11)

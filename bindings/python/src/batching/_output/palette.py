@@ -11,6 +11,7 @@ NEXT_REQUEST: Final = "#56B4E9"
 PREFILL: Final = "#F0E442"
 HELD: Final = "#D55E00"
 FREE: Final = "#F6CFB4"
+WAITING_FOR_CLIENT: Final = "#C4C4C4"
 WAITING: Final = "#8A8A8A"
 WAITING_FOR_MEMORY: Final = "#6A6A9E"
 SLOWED_BY_PREFILL: Final = "#B5A642"
@@ -19,6 +20,7 @@ RUNNING: Final = "#1B7F5C"
 KV_MEMORY: Final = "#7A5CC7"
 
 PARTS: Final = {
+    "waiting_for_client": WAITING_FOR_CLIENT,
     "waiting_for_slot": WAITING,
     "waiting_for_memory": WAITING_FOR_MEMORY,
     "prefill": PREFILL,

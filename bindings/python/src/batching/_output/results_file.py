@@ -19,14 +19,16 @@ def write_results(result: Run, path: str | os.PathLike[str]) -> None:
 
     One row a request, in the order of the requests. The columns: request (its index), arrival_time, prompt_length,
     output_length, status (a word: "finished", "rejected_kv_memory", ... as in RequestStatus), start_time,
-    first_token_time, end_time, tokens_generated, and what follows from them, in seconds: queue_time = start - arrival,
-    time_to_first_token = first token - arrival, time_per_output_token = (end - first token) / (tokens_generated - 1),
-    end_to_end_latency = end - arrival. Of a run of the engine also preemptions, prefix_cached_tokens and was_sent (0 of
-    a request that would have arrived after the end of the run, else 1), and with attribution its parts, each under its
-    name with "_time" at its end. A request whose client left has no end. Of requests that have them also priority,
-    tie_break, max_tokens and abort_time, and hash_ids, a list, with
-    hash_block_size and hash_covers_output, so that read_trace gives what can be simulated again to the same result. CSV
-    has no lists: hash ids are lost in it, which a warning says.
+    first_token_time, end_time, tokens_generated, and what follows from them, in seconds: queue_time = start - sent,
+    time_to_first_token = first token - sent, time_per_output_token = (end - first token) / (tokens_generated - 1),
+    end_to_end_latency = end - sent. A request is sent at its arrival_time. In a closed loop and with sessions that is
+    what was asked for, and there is a column sent_time, in a closed loop also client_arrival_time, at which it arrived
+    at its client, and client_queue_time = sent - client arrival. Of a run of the engine also preemptions,
+    prefix_cached_tokens and was_sent (0 of a request that was not sent, or would have arrived after the end of the run,
+    else 1), and with attribution its parts, each under its name with "_time" at its end. A request whose client left
+    has no end. Of requests that have them also priority, tie_break, max_tokens, abort_time, session and delay, and
+    hash_ids, a list, with hash_block_size and hash_covers_output, so that read_trace gives what can be simulated again,
+    with the same client, to the same result. CSV has no lists: hash ids are lost in it, which a warning says.
 
     What there is none of, such as the end of a request that was rejected, is null: an empty field in CSV. Numbers have
     all their digits: what is read back is the same double. JSON is one array of objects, each on a line of its own.

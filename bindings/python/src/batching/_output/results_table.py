@@ -15,7 +15,7 @@ from batching._columns.intervals import NEVER
 from batching._ffi.calls import Float64Array, Int64Array
 from batching._ffi.generated.choices import RequestStatus
 from batching._output.run import Run
-from batching._output.run_times import run_times
+from batching._output.run_times import RunTimes, run_times
 
 # As many rows become text at once; all of them would take several times the memory of the columns. A signal is seen
 # between two of these.
@@ -45,6 +45,7 @@ def table_of(result: Run) -> pa.Table:
         "first_token_time": result.first_token_time,
         "end_time": ends,
         "tokens_generated": result.tokens_generated,
+        **_waited(result, times),
         "queue_time": _between(times.arrival, times.start),
         "time_to_first_token": _between(times.arrival, times.first_token),
         "time_per_output_token": token_time,
@@ -54,13 +55,18 @@ def table_of(result: Run) -> pa.Table:
     return pa.table({name: _column(column) for name, column in columns.items()})
 
 
+def _waited(result: Run, times: RunTimes) -> dict[str, npt.NDArray[Any]]:
+    """How long requests waited at their clients, where these may hold them back."""
+    return {"client_queue_time": _between(times.client_arrival, times.arrival)} if result._is_closed_loop else {}
+
+
 def _asked(requests: RequestColumns) -> dict[str, npt.NDArray[Any] | pa.Array]:
     """What else was asked for, where it was, so that what is read back can be simulated again: whatever RequestColumns
     has beside lengths and arrivals.
     """
     columns: dict[str, npt.NDArray[Any] | pa.Array] = {
         name: column
-        for name in ("priority", "tie_break", "max_tokens", "abort_time")
+        for name in ("priority", "tie_break", "max_tokens", "abort_time", "session", "delay")
         if (column := getattr(requests, name)) is not None
     }
     if requests.hash_ids is not None:

@@ -26,6 +26,14 @@ class Run(Protocol):
         """The arguments of the simulator by their names, defaults included."""
 
     @property
+    def arrival_time(self) -> Float64Array | None:
+        """When each request arrived at its client; None: all at 0.0."""
+
+    @property
+    def sent_time(self) -> Float64Array:
+        """When each request was sent: in an open loop at its arrival time."""
+
+    @property
     def start_time(self) -> Float64Array:
         """When each request was first admitted."""
 
@@ -82,6 +90,10 @@ class Run(Protocol):
     @property
     def _slots(self) -> int:
         """How many requests can run at once."""
+
+    @property
+    def _is_closed_loop(self) -> bool:
+        """Whether clients held requests back."""
 
     @property
     def _computes_prompts(self) -> bool:

@@ -1,7 +1,8 @@
 """The schedule of a run as a Chrome trace, which ui.perfetto.dev and chrome://tracing open. Standard library only.
 
 The format: "Trace Event Format" (Duffy et al., Google, 2016), as an object with traceEvents. Three processes make
-three groups of tracks: what the engine ran, with its counters; which request held which slot; which requests waited.
+three groups of tracks: what the engine ran, with its counters; which request held which slot; which requests waited. In
+a closed loop a fourth has those that waited at their clients.
 """
 
 import json
@@ -24,9 +25,9 @@ from batching._ffi.generated.choices import Event, RequestStatus
 from batching._output.files import suffix_of, whole_file
 from batching._output.results_file import check_run
 from batching._output.run import Run
-from batching._output.run_times import RunTimes, run_times
+from batching._output.run_times import RunTimes, held_back, run_times
 
-_ENGINE, _SLOTS, _WAITING = 1, 2, 3
+_ENGINE, _SLOTS, _WAITING, _CLIENTS = 1, 2, 3, 4
 _EVENTS_AT_ONCE: Final = 65_536
 
 Window = tuple[float, float]
@@ -40,8 +41,9 @@ def write_schedule_trace(result: Run, path: str | os.PathLike[str], window: Wind
     "engine" has the iterations as slices, with log_iterations, and counters: requests running and waiting, and with
     log_iterations KV blocks. "slots" has one track for each slot: a slice for each stay of a request, and in it slices
     for its phases: "prefill" until the first token, "decode", "recompute" until the next token after a preemption, and
-    "held" in a static batch that has others to wait for. "waiting" has those that wait: "queue" from the arrival, and
-    "preempted". Each slice says which request it is.
+    "held" in a static batch that has others to wait for. "waiting" has those that wait: "queue" from when a request is
+    sent, which is its arrival in an open loop, and "preempted". In a closed loop "clients" has those that wait at their
+    clients: "client queue" from the arrival there until they are sent. Each slice says which request it is.
 
     Preemptions are shown with log_iterations and log_decisions, and so is the held time of the engine's static
     batches; without them a request stays in its slot from its first admission to its end. Simulators count slots and
@@ -128,13 +130,21 @@ def _events(result: Run, window: Window | None) -> Iterator[str]:
         yield _slice((_SLOTS, lane), f"request {request}", begin, stop, f'{{"request": {request}}}')
         for name, left, right in phases.of(request, begin, stop, again=again):
             yield _slice((_SLOTS, lane), name, left, right, f'{{"request": {request}}}')
-    stays = waiting.inside(window)
-    lanes = _lanes(stays)
-    yield from _names(_WAITING, "waiting", [f"place {number}" for number in range(1, max(lanes, default=0) + 1)])
-    for lane, (request, begin, stop, again) in zip(lanes, stays.rows(), strict=True):
-        name = f"{'preempted' if again else 'queue'}: request {request}"
-        yield _slice((_WAITING, lane), name, begin, stop, f'{{"request": {request}}}')
+    yield from _places(_WAITING, "waiting", "queue", waiting.inside(window))
     yield from _rejections(result, times, window)
+    if result._is_closed_loop:
+        waited, begins, sent = held_back(result, times)
+        stays = _Stays(waited, begins, sent, np.zeros(len(waited), bool))
+        yield from _places(_CLIENTS, "clients", "client queue", stays.inside(window))
+
+
+def _places(process: int, name: str, what: str, stays: _Stays) -> Iterator[str]:
+    """A group of tracks of requests that wait, each in a place of its own."""
+    lanes = _lanes(stays)
+    yield from _names(process, name, [f"place {number}" for number in range(1, max(lanes, default=0) + 1)])
+    for lane, (request, begin, stop, again) in zip(lanes, stays.rows(), strict=True):
+        told = f"{'preempted' if again else what}: request {request}"
+        yield _slice((process, lane), told, begin, stop, f'{{"request": {request}}}')
 
 
 def _running(result: Run, times: RunTimes, end: int) -> _Stays:
@@ -157,9 +167,9 @@ def _running(result: Run, times: RunTimes, end: int) -> _Stays:
 
 
 def _waiting(result: Run, running: _Stays, times: RunTimes, end: int) -> _Stays:
-    """From each arrival to the first admission, and from each preemption to the next, or to the end of the run."""
+    """From each sending to the first admission, and from each preemption to the next, or to the end of the run."""
     rejected = result.status >= RequestStatus.REJECTED_MODEL_LENGTH
-    never = np.flatnonzero((times.start == NEVER) & ~rejected & (times.arrival < end))
+    never = np.flatnonzero((times.start == NEVER) & ~rejected & (times.arrival != NEVER) & (times.arrival < end))
     stays = running.chosen(np.lexsort((running.begin, running.request)))
     first, back = np.flatnonzero(~stays.again), np.flatnonzero(stays.again)
     # The last stay of a request that was preempted and never came back. Under asynchronous scheduling it may end all

@@ -188,9 +188,8 @@ def drawn_slots(run: Run, use: SlotUse, free: FreeSlots) -> int:
 
 
 def arrivals_in(run: Run, window: tuple[float, float]) -> list[tuple[float, list[int]]]:
-    """The moments of the window at which requests arrive, and which."""
-    arrivals = run.requests.arrival_time
-    times = np.zeros(len(run)) if arrivals is None else arrivals
+    """The moments of the window at which requests are sent, and which."""
+    times = run.sent_time
     told: dict[float, list[int]] = {}
     for request in np.flatnonzero((times >= window[0]) & (times <= window[1])).tolist():
         told.setdefault(float(times[request]), []).append(request)

@@ -6,20 +6,24 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from batching._columns.intervals import nanoseconds
+from batching._columns.intervals import levels, nanoseconds
 from batching._ffi.calls import Float64Array
+from batching._ffi.generated.choices import RequestStatus
 from batching._output.run import Run
+from batching._output.run_times import held_back, run_times
 
 _MOST_BINS: Final = 700
 _MOST_CURVE_POINTS: Final = 400
 
 LATENCIES: Final = {
-    "ttft": ("TTFT", "time to first token: from arrival to the first token"),
+    "ttft": ("TTFT", "time to first token: from being sent to the first token"),
     "tpot": ("TPOT", "time per output token after the first: (end - first token) / (tokens - 1)"),
-    "e2e": ("E2E", "end-to-end latency: from arrival to the last token"),
-    "queue_time": ("Queue time", "from arrival to admission"),
+    "e2e": ("E2E", "end-to-end latency: from being sent to the last token"),
+    "queue_time": ("Queue time", "from being sent to admission"),
+    "client_queue_time": ("Client queue time", "from arrival at the client to being sent"),
+    "e2e_including_client_queue": ("E2E with client queue", "from arrival at the client to the last token"),
 }
-"""Short name and meaning of each latency that is drawn."""
+"""Short name and meaning of each latency. In an open loop a request is sent when it arrives."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +48,8 @@ class LoadCurves:
     """Requests that have arrived and are in none."""
     kv_use: Curve | None
     """KV blocks in use; None without an iteration log."""
+    at_clients: Curve | None
+    """Requests that wait at their clients; None where these hold none back."""
 
 
 def load_curves(run: Run) -> LoadCurves:
@@ -63,17 +69,25 @@ def load_curves(run: Run) -> LoadCurves:
             order = np.argsort(time, kind="stable")
             return thinned(time[order], value[order].astype(np.float64))
 
-        return LoadCurves(curve(log.running), curve(log.waiting), curve(log.kv_blocks_used))
+        return LoadCurves(curve(log.running), curve(log.waiting), curve(log.kv_blocks_used), _at_clients(run))
     load = run.load(timeline="changes")
     if load.timeline is None or len(load.timeline) == 0:
         nothing = Curve(np.zeros(1), np.zeros(1))
-        return LoadCurves(nothing, nothing, None)
+        return LoadCurves(nothing, nothing, None, _at_clients(run))
     # To the end of the run, after which no request is there.
     time = np.append(load.timeline.time, load.window_end)
     running, waiting = (
         thinned(time, np.append(column, 0.0)) for column in (load.timeline.running, load.timeline.waiting)
     )
-    return LoadCurves(running, waiting, None)
+    return LoadCurves(running, waiting, None, _at_clients(run))
+
+
+def _at_clients(run: Run) -> Curve | None:
+    if run.settings.get("max_concurrency") is None:
+        return None
+    _, begin, end = held_back(run, run_times(run))
+    moments, count = levels(begin, end)
+    return thinned(moments / 1e9, count.astype(np.float64)) if len(moments) else Curve(np.zeros(1), np.zeros(1))
 
 
 def thinned(time: Float64Array, value: Float64Array) -> Curve:
@@ -92,19 +106,26 @@ def thinned(time: Float64Array, value: Float64Array) -> Curve:
 
 
 def latencies(run: Run) -> dict[str, Float64Array]:
-    """The values of each of LATENCIES for the requests that have all their tokens, in order of the requests."""
+    """The values of each of LATENCIES for the requests that have all their tokens, in order of the requests: those of
+    the client where it may hold requests back.
+    """
     completed = run.completed()
     arrivals = np.zeros(len(completed)) if completed.arrival_time is None else completed.arrival_time
     first = completed.first_token_time
     if first is None:
         first = np.full(len(completed), np.nan)
     several = completed.tokens_generated > 1
-    return {
+    told = {
         "ttft": _between(arrivals, first),
         "tpot": _between(first, completed.end_time)[several] / (completed.tokens_generated[several] - 1),
         "e2e": _between(arrivals, completed.end_time),
         "queue_time": _between(arrivals, completed.start_time),
     }
+    if run.settings.get("max_concurrency") is not None and run.arrival_time is not None:
+        at_client = run.arrival_time[run.status == RequestStatus.FINISHED]
+        told["client_queue_time"] = _between(at_client, arrivals)
+        told["e2e_including_client_queue"] = _between(at_client, completed.end_time)
+    return told
 
 
 def _between(begin: Float64Array, end: Float64Array) -> Float64Array:

@@ -54,7 +54,8 @@ def vllm_bench_json(
 ) -> dict[str, Any]:
     """The result of a simulation as vLLM's `bench serve` would have saved it, ready for json.dump.
 
-    A request is sent when it arrives; those that had not been sent when the run ended are left out. Requests that
+    start_times are those at which requests were sent: in a closed loop, as in vLLM's files, after they waited at the
+    client. Those that had not been sent when the run ended are left out. Requests that
     finished are its completed ones, all others its failed ones. The
     duration is total_time: from 0.0 to the end of the last that finished. Aggregates are in milliseconds, everything
     else in seconds; means, population standard deviations and percentiles (linear interpolation) are over the
@@ -76,7 +77,7 @@ def vllm_bench_json(
         label: what to call the run.
         request_rate: written as it is; infinity becomes "inf", as in vLLM's files.
         burstiness: written as it is; infinity becomes "inf".
-        max_concurrency: written as it is.
+        max_concurrency: written as it is. None: that of the run's client, null if it had none.
         slo: what counts for request_goodput, which is null without.
         metadata: more fields; none may be one of those here.
         date: when the run was made. None: now; all else is the same each time.
@@ -108,7 +109,7 @@ def vllm_bench_json(
         "num_prompts": figures.sent_count,
         "request_rate": "inf" if math.isinf(rate) else rate,
         "burstiness": "inf" if math.isinf(burstiness) else burstiness,
-        "max_concurrency": max_concurrency,
+        "max_concurrency": result.settings.get("max_concurrency") if max_concurrency is None else max_concurrency,
         "token_times": _EVENLY if tokens is None else _LOGGED,
     }
     told |= figures.totals()

@@ -94,6 +94,11 @@ class TextbookResult(MeasuredRun, CompletedColumns):
         return {"batch_size": self.batch_size, "time_per_token": self.time_per_token}
 
     @property
+    def sent_time(self) -> Float64Array:
+        """Seconds at which each request was sent, as in Result: its arrival time."""
+        return np.zeros(len(self)) if self.arrival_time is None else self.arrival_time
+
+    @property
     def status(self) -> Int32Array:
         """What became of each request, as in Result: all are finished."""
         return np.zeros(len(self), np.int32)
@@ -118,6 +123,10 @@ class TextbookResult(MeasuredRun, CompletedColumns):
     @property
     def _slots(self) -> int:
         return self.batch_size
+
+    @property
+    def _is_closed_loop(self) -> bool:
+        return False
 
     def _done_time(self) -> Float64Array:
         # A request has its last token as many iterations, of whole nanoseconds, after its start as it has tokens.

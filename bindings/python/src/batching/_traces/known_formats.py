@@ -19,10 +19,14 @@ _KNOWN: Final[Mapping[str, _Known]] = {
     "burstgpt": _Known("BurstGPT, CSV of any of its releases", "csv_traces"),
     "vidur": _Known("Vidur's processed traces, CSV", "csv_traces"),
     "splitwise": _Known("splitwise-sim's traces, CSV", "csv_traces"),
-    "mooncake": _Known("Mooncake, JSON lines with hash ids of 512 tokens", "json_traces"),
-    "bailian": _Known("Bailian (Qwen), JSON lines with hash ids of 16 tokens and turns", "json_traces"),
+    "mooncake": _Known(
+        "Mooncake, JSON lines with hash ids of 512 tokens, and sessions as of AIPerf and Dynamo", "json_traces"
+    ),
+    "bailian": _Known("Bailian (Qwen), JSON lines with hash ids of 16 tokens, and sessions", "json_traces"),
     "sharegpt": _Known("ShareGPT conversations or their lengths, JSON array or lines", "sharegpt"),
     "llmservingsim": _Known("LLMServingSim's workloads and measured runs, JSON lines", "llmservingsim"),
+    "weka": _Known("agents' conversations as in Weka's kv-cache-tester, JSON, one or more objects", "weka"),
+    "otel": _Known("OpenTelemetry's spans of model calls, OTLP as JSON, one or more documents", "otel"),
     "vllm": _Known("vllm bench serve --save-result --save-detailed, JSON, also with --append-result", "bench_results"),
     "sglang": _Known("SGLang bench_serving --output-details, JSON lines", "bench_results"),
     "inference-perf": _Known("inference-perf's per_request_lifecycle_metrics.json", "request_records"),

@@ -37,11 +37,26 @@ def read_trace(
     around fields: if not, none is a quotation. Dates are `2023-11-16 18:15:46`, with `T`, a fraction of at most nine
     digits and a zone or not: without one they are UTC. Epoch seconds in text are exact to the nanosecond.
 
+    The turns of a session are in the order of the file, of otel in that of their starts. A later turn without a time
+    takes that of the turn before, and so does one with an earlier time: neither can be sent before. The ids of sessions
+    become 0, 1, 2, ... in order of their first turns, but for those of csv, parquet and json that all are integers; a
+    row without one has a session of its own.
+
     - azure, burstgpt, vidur, splitwise: CSV of known columns.
-    - mooncake, bailian: milliseconds and seconds; the hash ids go into `requests` for prefix caching. A later turn of a
-      session, which has a delay instead of a time, is skipped: it would come when the turn before ends.
+    - mooncake, bailian: milliseconds and seconds; the hash ids go into `requests` for prefix caching, and sessions of
+      several turns into its session and delay. Mooncake's, as AIPerf and Dynamo write them, have a session_id, and
+      perhaps a delay in milliseconds after the turn before, or none, and a timestamp of their own or not. Of Bailian's
+      a row is a turn after that of its parent_chat_id, if that is before it in the file, and begins a session if not;
+      it has a timestamp and no delay: it is sent at its time, but not before the answer of the turn before. For an open
+      loop, in which all are sent at their times: `trace.requests.replace(session=None, delay=None)`.
     - llmservingsim: arrivals in nanoseconds. In the measured form the arrival is epoch seconds and the other times are
       of another clock, so that a request arrives when it is queued (queued_ts).
+    - weka: a session is a conversation, of which a turn has its think_time as delay, or else the time since the turn
+      before was answered. Subagents' requests stand in their places, one after the other. Nothing says when
+      conversations begin: simulate them with clients, or give them arrivals.
+    - otel: a request is a span with input and output tokens. The turns of a session are the calls of a conversation.
+      The delay of one is its start less the end of the turn before, at least 0; it arrives with the first, so that the
+      delay decides. `recorded` has all calls as they were, and `details` the start of each of `requests`.
     - vllm, sglang, inference-perf, guidellm, aiperf, genai-perf: results with every request's details, a run each. The
       requests are those that succeeded, `recorded` has all, also where all failed, and the duration where the file
       has it. Of several runs in a file each has a clock of its own: `run` says which, and read_runs reads all. SGLang
@@ -50,12 +65,13 @@ def read_trace(
     - sharegpt: with lengths in each object (as in json), or raw conversations, for which count_tokens is needed: the
       first two turns are prompt and output, and a conversation of fewer is skipped. So it is in parquet.
     - csv, parquet, json: columns output_length, prompt_length (else 0), arrival_time (else all at 0.0), priority,
-      tie_break, max_tokens, abort_time, and, but for csv, lists of hash_ids with their hash_block_size and
-      hash_covers_output.
+      tie_break, max_tokens, abort_time, session, delay (seconds; only beside a session), and, but for csv, lists of
+      hash_ids with their hash_block_size and hash_covers_output.
       Common other names are understood: output_tokens, input_length, prompt_tokens, timestamp, arrival_time_ms,
       created_at, ...; times are seconds, or what their name says, or dates. With end_time they are recordings,
-      perhaps with start_time and first_token_time, all in seconds on the clock of the arrivals; a request without an
-      end has failed, and needs no output. What write_results writes is read back.
+      perhaps with sent_time (else the arrival), client_arrival_time, start_time and first_token_time, all in seconds
+      on the clock of the arrivals; a request without an end has failed, and needs no output. What write_results writes
+      is read back.
 
     Args:
         path: the file; "-" for standard input, a named pipe, or a file opened in binary mode. What cannot be read
@@ -67,7 +83,7 @@ def read_trace(
         run: for results: which of a file's runs, from 0; -1 is the last. None: the only one.
 
     Returns: a Trace. Time O(rows); beside the columns it takes the memory of a batch of some ten thousand rows, of one
-        JSON line, or, for results of runs, of the whole file.
+        JSON line or document, or, for results of runs, of the whole file.
 
     Raises:
         OSError: the file cannot be read.

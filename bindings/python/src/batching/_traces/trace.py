@@ -32,8 +32,8 @@ class Trace:
     """
 
     requests: RequestColumns
-    """The usable rows, in the order of the file, ready to be simulated. The earliest arrives at 0.0; where the format
-    has no arrivals, arrival_time is None."""
+    """The usable rows, in the order of the file, of otel in that of their starts, ready to be simulated. The earliest
+    arrives at 0.0; where the format has no arrivals, arrival_time is None."""
     recorded: RecordedRequests | None
     """Of a recorded run: what happened, also to the requests that failed. None where the file has none of that."""
     format: str
@@ -42,7 +42,7 @@ class Trace:
     """How many rows are not in `requests`, for each reason. Empty if all are."""
     details: Mapping[str, npt.NDArray[np.int64]] = field(default_factory=dict)
     """What else the format has of each of `requests`, as int64 columns: of Bailian chat_id, parent_chat_id (-1: none)
-    and turn (-1: unknown). Empty for the others."""
+    and turn (-1: unknown), of otel start (nanoseconds after the earliest of them). Empty for the others."""
 
     def __repr__(self) -> str:
         parts = [self.format, repr(self.requests)]

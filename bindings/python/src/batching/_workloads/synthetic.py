@@ -155,7 +155,16 @@ class Sessions:
     turns: int | tuple[int, int]
     """Turns of a session, or the smallest and the largest number of them, which are then all alike; at least 1."""
     think_time: float = 0.0
-    """Mean seconds from the arrival of a turn to that of the next; exponential."""
+    """Mean seconds from the arrival of a turn to that of the next; closed: from its end to that."""
+    closed: bool = False
+    """False: the arrivals of all turns are fixed, whatever the engine does, and the requests are in order of arrival.
+    True: think times are delays, which count from the end of the turn before, in a closed loop: the requests have the
+    columns session and delay, the turns of a session follow each other, and all have the arrival of the first."""
+    think_times: choices.ThinkTimesName = "exponential"
+    """How think times are distributed: "exponential"; "constant", all the mean; or "lognormal", mean x exp(sigma x
+    standard normal - sigma^2 / 2)."""
+    think_time_sigma: float = 0.0
+    """Of lognormal ones: standard deviation of the think time's logarithm, in [0, 64]."""
 
 
 # What the C interface calls otherwise than this module.
@@ -187,6 +196,7 @@ _NAMES: Final = {
     "turns_min": "sessions.turns[0]",
     "turns_max": "sessions.turns[1]",
     "think_time": "sessions.think_time",
+    "think_time_sigma": "sessions.think_time_sigma",
 }
 
 
@@ -201,7 +211,7 @@ def generate_requests(
     hash_block_size: int = 16,
     seed: int = 42,
 ) -> RequestColumns:
-    """Seeded synthetic requests in order of arrival.
+    """Seeded synthetic requests in order of arrival; the turns of closed sessions follow each other.
 
     Every purpose has a random stream of its own: another prompt_length changes no arrival. The same seed gives the same
     bytes on every platform, and the first n requests are the same for every num_requests.
@@ -212,7 +222,8 @@ def generate_requests(
         prompt_length: FixedLengths, UniformLengths, LognormalLengths, ZipfLengths or EmpiricalLengths; at least 0.
         output_length: the same; at least 1.
         prefixes: what prompts have in common. The requests then have hash_ids.
-        sessions: conversations instead of single requests. The requests then have hash_ids that cover the output.
+        sessions: conversations instead of single requests. The requests then have hash_ids that cover the output; of
+            closed sessions also session and delay.
         hash_block_size: tokens that one hash id stands for: the engine's block_size, or a multiple of it.
         seed: from 0 to 2**64 - 1.
 
@@ -222,7 +233,8 @@ def generate_requests(
             2147483647 tokens.
         MemoryError: so many requests do not fit.
 
-    Time: O(num_requests), plus the number of hash ids. Memory: 16 bytes a request, and 8 a hash id.
+    Time: O(num_requests), plus the number of hash ids. Memory: 16 bytes a request, in closed sessions 32, and 8 a
+    hash id.
 
     >>> generate_requests(1000, GammaArrivals(5.0, burstiness=0.5), LognormalLengths(500, 1.0), FixedLengths(100))
     RequestColumns(1000 requests, 100000 output tokens, ...)
@@ -240,9 +252,10 @@ def generate_requests(
     workload.hash_block_size = integer(hash_block_size, "hash_block_size", 1, _INT32_MAX)
     prompts, outputs, times = generated(workload, count, _NAMES)
     hashes = {} if prefixes is None and sessions is None else _hashes(workload, count)
+    turns = {} if sessions is None or not sessions.closed else _turns(workload, count)
     # The library has read the samples until here.
     del samples
-    return RequestColumns(outputs, prompts, times, **hashes)
+    return RequestColumns(outputs, prompts, times, **hashes, **turns)
 
 
 def _hashes(workload: structs.batching_workload, count: int) -> dict[str, Any]:
@@ -269,6 +282,15 @@ def _hashes(workload: structs.batching_workload, count: int) -> dict[str, Any]:
         "hash_block_size": workload.hash_block_size,
         "hash_covers_output": workload.turns_max > 1,
     }
+
+
+def _turns(workload: structs.batching_workload, count: int) -> dict[str, Any]:
+    """Which turns belong together, and their delays, as RequestColumns takes them."""
+    session = allocated(count, np.int64, "num_requests")
+    delay = allocated(count, np.float64, "num_requests")
+    given = ctypes.byref(workload), count, pointer(session), pointer(delay)
+    check(interruptible(library.batching_workload_sessions_generate, *given), _NAMES)
+    return {"session": session, "delay": delay}
 
 
 def _set_arrivals(workload: structs.batching_workload, arrivals: Arrivals) -> None:
@@ -370,6 +392,15 @@ def _set_shared(
         workload.turns_min = integer(turns[0], "sessions.turns[0]", 1, _INT32_MAX)
         workload.turns_max = integer(turns[1], "sessions.turns[1]", 1, _INT32_MAX)
         workload.think_time = number(sessions.think_time, "sessions.think_time")
+        if not isinstance(sessions.closed, bool | np.bool_):
+            raise TypeError(f"sessions.closed is {shown(sessions.closed)}: must be True or False")
+        workload.sessions_closed = bool(sessions.closed)
+        kinds = choices.THINK_TIMES_NAMES
+        if sessions.think_times not in kinds:
+            expected = "'exponential', 'constant' or 'lognormal'"
+            raise BatchingValueError(f"sessions.think_times is {shown(sessions.think_times)}: must be {expected}")
+        workload.think_times = kinds[sessions.think_times]
+        workload.think_time_sigma = number(sessions.think_time_sigma, "sessions.think_time_sigma")
 
 
 def _not_zero(value: float, name: str) -> float:

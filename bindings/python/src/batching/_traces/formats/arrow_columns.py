@@ -160,6 +160,13 @@ def are_missing(column: Any) -> BoolArray:
     return missing
 
 
+def distinct(column: Any) -> tuple[list[object], Int64Array]:
+    """The different values of a column in the order in which they come, and for each row which it has; -1: null."""
+    encoded = _plain(column).dictionary_encode()
+    ranks: Int64Array = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+    return encoded.dictionary.to_pylist(), ranks
+
+
 def lists(column: Any) -> tuple[BoolArray, Callable[[BoolArray], tuple[Int64Array, Int64Array]]]:
     """Where there is a list of integers of 64 bits, or nothing, which is an empty one; and a function from the rows
     that are kept, which have one, to their counts and integers.

@@ -32,11 +32,11 @@ from batching._traces.formats.rows import (
     not_in_order,
 )
 from batching._traces.formats.source import Source
+from batching._traces.formats.turns import NO_TIME, SessionIds
 from batching._traces.trace import Trace
 
 UNKNOWN: Final = -1
 """What stands for a detail, and for a time of a recording, that a request does not have."""
-LATER_TURN: Final = "a later turn of a session, which comes a delay after the turn before has ended"
 
 _REPORT_EVERY: Final = 1_000  # objects
 _NO_LENGTH: Final = (None, 0, "")
@@ -60,6 +60,15 @@ class Keys:
     max_tokens: str | None = None
     abort_time: str | None = None
     """In seconds on the clock of the arrivals."""
+    session: str | None = None
+    """Whatever names a session; with turn_before, what names a turn."""
+    turn_before: str | None = None
+    """What names the turn before it."""
+    keeps_sessions: bool = True
+    """As Rows has it."""
+    delay: str | None = None
+    delay_per_unit: int = NANOSECONDS
+    """Nanoseconds in the unit of the delays."""
     hash_ids: str | None = None
     hash_block_size: int | None = None
     """None: as each object has it, or unknown."""
@@ -76,6 +85,10 @@ class Keys:
         if self.dated:
             return time_texts.date(text)
         return time_texts.number(text, self.per_unit) if self.in_text else None
+
+    def no_arrival(self) -> str:
+        """The reason for which a request without an arrival is skipped."""
+        return (no_date if self.dated else no_time)(str(self.arrival))
 
 
 def objects(rows: Rows, source: Source) -> Iterator[dict[str, Any]]:
@@ -116,6 +129,8 @@ class Gathered:
                 ("max_tokens", keys.max_tokens),
                 *((name, name) for name in (*keys.details, *keys.outcome, *keys.recorded)),
                 ("abort_time", keys.abort_time),
+                ("session", keys.session),
+                ("delay", keys.delay),
                 (HASH_COUNT, keys.hash_ids),
             )
             if key is not None
@@ -129,7 +144,8 @@ class Gathered:
         ]
         self._hash_ids = array("q")
         self._hash_kind: dict[str, set[Any]] = {"hash_block_size": set(), "hash_covers_output": set()}
-        self._sessions: set[object] = set()
+        self._sessions = SessionIds()
+        self._has_delays = False
 
     def add(self, value: Mapping[str, Any]) -> str | None:
         """Take a request, or say why it cannot be used, or only as one that failed."""
@@ -139,12 +155,15 @@ class Gathered:
         failed = bool(times) and times.get("end_time") == UNKNOWN
         if keys.arrival is not None:
             told = value.get(keys.arrival)
-            arrival = keys.text_time(told) if isinstance(told, str) or keys.dated else nanoseconds(told, keys.per_unit)
+            if told is None and self._may_be_later_turn(value):
+                arrival: int | None = NO_TIME
+            elif isinstance(told, str) or keys.dated:
+                arrival = keys.text_time(told)
+            else:
+                arrival = nanoseconds(told, keys.per_unit)
             if arrival is None:
-                return LATER_TURN if self._is_later_turn(value) else (no_date if keys.dated else no_time)(keys.arrival)
+                return keys.no_arrival()
             row.append(arrival)
-            if "session_id" in value:
-                self._sessions.add(str(value["session_id"]))
         if keys.prompt is not None:
             prompt = whole(value.get(keys.prompt), 0, INT32_MAX)
             if prompt is None and failed and value.get(keys.prompt) in _NO_LENGTH:
@@ -176,6 +195,12 @@ class Gathered:
             reason = self._add_times(row, times)
         if reason is None and keys.abort_time is not None:
             reason = self._add_abort(row, value)
+        if reason is None and keys.session is not None:
+            told = value.get(keys.session)
+            before = keys.turn_before
+            row.append(self._sessions.of(told) if before is None else self._sessions.after(told, value.get(before)))
+        if reason is None and keys.delay is not None:
+            reason = self._add_delay(row, value.get(keys.delay))
         if reason is None and keys.hash_ids is not None:
             reason = self._add_hashes(row, value)
         return reason
@@ -211,6 +236,15 @@ class Gathered:
         row.append(time)
         return None if time == UNKNOWN or time >= row[0] else BEFORE_ARRIVAL
 
+    def _add_delay(self, row: list[int], told: object) -> str | None:
+        """Append the delay, or say why it cannot be used."""
+        delay = 0 if told is None else nanoseconds(told, self._keys.delay_per_unit)
+        if delay is None:
+            return no_time(str(self._keys.delay))
+        self._has_delays |= told is not None
+        row.append(delay)
+        return None
+
     def _add_hashes(self, row: list[int], value: Mapping[str, Any]) -> str | None:
         """Append the number of hash ids and keep them, or say why they cannot be used."""
         name = str(self._keys.hash_ids)
@@ -225,17 +259,20 @@ class Gathered:
                 seen.add(json.dumps(value.get(kind)))
         return None
 
-    def _is_later_turn(self, value: Mapping[str, Any]) -> bool:
-        """Whether a request without an arrival is one of a session that waits for the turn before."""
-        if value.get(str(self._keys.arrival)) is not None:
-            return False
-        return "delay" in value or ("session_id" in value and str(value["session_id"]) in self._sessions)
+    def _may_be_later_turn(self, value: Mapping[str, Any]) -> bool:
+        """Whether a request without an arrival may take that of the turn before. Not if what happened to it is told."""
+        key = self._keys.session
+        return key is not None and value.get(key) is not None and not self._keys.recorded
 
     def trace(self, rows: Rows, known: str) -> Trace:
         """All of it."""
         columns: dict[str, Int64Array] = {
             name: np.frombuffer(column, np.int64) for name, column in self._columns.items()
         }
+        rows.no_arrival = self._keys.no_arrival()
+        rows.sessions, rows.keeps_sessions = self._sessions, self._keys.keeps_sessions
+        if "delay" in columns and not self._has_delays:
+            del columns["delay"]
         if len(columns["output_length"]):
             rows.add(**columns)
         if self._hash_ids:

@@ -1,4 +1,6 @@
-"""Mooncake's and Bailian's traces: JSON lines, each a request with hash ids of its prompt's blocks."""
+"""Mooncake's and Bailian's traces: JSON lines, each a request with hash ids of its prompt's blocks, and
+perhaps a turn of a session.
+"""
 
 from dataclasses import replace
 from itertools import islice
@@ -17,6 +19,11 @@ _KEYS: Final = {
         prompt="input_length",
         arrival="timestamp",
         per_unit=10**6,
+        # As NVIDIA's AIPerf and Dynamo write them: session_id, and a delay in milliseconds.
+        session="session_id",
+        keeps_sessions=False,
+        delay="delay",
+        delay_per_unit=10**6,
         hash_ids="hash_ids",
         hash_block_size=512,
     ),
@@ -25,6 +32,10 @@ _KEYS: Final = {
         output="output_length",
         prompt="input_length",
         arrival="timestamp",
+        # Each request has a chat_id of its own, and parent_chat_id names the turn before.
+        session="chat_id",
+        turn_before="parent_chat_id",
+        keeps_sessions=False,
         hash_ids="hash_ids",
         hash_block_size=16,
         details=("chat_id", "parent_chat_id", "turn"),

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-RECORDED_TIMES: Final = ("start_time", "first_token_time", "end_time")
+RECORDED_TIMES: Final = ("client_arrival_time", "sent_time", "start_time", "first_token_time", "end_time")
+"""In the order in which they happen, after the arrival that was asked for. In an open loop the first two are that."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,10 @@ class Layout:
     max_tokens: str | None = None
     abort_time: str | None = None
     """Seconds on the clock of the arrivals."""
+    session: str | None = None
+    """Integers or whatever else."""
+    delay: str | None = None
+    """Seconds."""
     hash_ids: str | None = None
     """A column of lists of integers."""
     recorded: Mapping[str, str] | None = None
@@ -43,13 +48,13 @@ class Layout:
         """All columns that are needed."""
         arrival = self.arrival.name if self.arrival else None
         named = [self.output, self.prompt, arrival, self.priority, self.tie_break, self.hash_ids]
-        named += [self.max_tokens, self.abort_time]
+        named += [self.max_tokens, self.abort_time, self.session, self.delay]
         named += [self.generated, self.was_sent]
         return [name for name in named if name is not None] + list((self.recorded or {}).values())
 
     def times(self) -> list[str]:
         """Those columns that hold times."""
-        own = [self.arrival.name if self.arrival else None, self.abort_time]
+        own = [self.arrival.name if self.arrival else None, self.abort_time, self.delay]
         return [name for name in own if name is not None] + list((self.recorded or {}).values())
 
     def with_dates(self) -> "Layout":

@@ -71,11 +71,11 @@ _MOMENTS: Final = (
     "date",
 )
 _UNITS: Final = {"s": NANOSECONDS, "sec": NANOSECONDS, "seconds": NANOSECONDS, "ms": 10**6, "us": 10**3, "ns": 1}
-# Nanoseconds in a unit; None: seconds or dates, by their values. The start of a request is its arrival only where
-# nothing else is: beside an arrival it is a time of a recording.
+# Nanoseconds in a unit; None: seconds or dates, by their values. The start of a request, or what comes before it, is
+# its arrival only where nothing else is: beside an arrival it is a time of a recording.
 ARRIVAL_NAMES: Final[dict[str, int | None]] = {
     name if unit is None else f"{name}_{unit}": None if unit is None else _UNITS[unit]
-    for name in (*_MOMENTS, "start_time")
+    for name in (*_MOMENTS, "client_arrival_time", "sent_time", "start_time")
     for unit in (None, *_UNITS)
 }
 
@@ -181,6 +181,9 @@ def layout_of(names: Iterable[str]) -> tuple[Layout | None, dict[str, str]]:
         tie_break="tie_break" if "tie_break" in actual else None,
         max_tokens="max_tokens" if "max_tokens" in actual else None,
         abort_time="abort_time" if in_seconds and arrival is not None and "abort_time" in actual else None,
+        session="session" if "session" in actual else None,
+        # Without sessions it is one of something else.
+        delay="delay" if {"session", "delay"} <= actual.keys() else None,
         recorded={name: name for name in RECORDED_TIMES if name in actual and name != moment} if is_recorded else None,
         generated="tokens_generated" if "tokens_generated" in own else None,
         was_sent="was_sent" if "was_sent" in own else None,

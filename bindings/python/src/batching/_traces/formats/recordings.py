@@ -49,10 +49,13 @@ def _recorded(columns: Mapping[str, npt.NDArray[Any]], earliest: int) -> Recorde
         for name in RECORDED_TIMES
         if name in columns
     }
-    arrivals = columns.get("arrival")
+    arrivals: Any = seconds(columns["arrival"]) if "arrival" in columns else None
+    sent = times.pop("sent_time", None)
+    if sent is not None:
+        arrivals = np.where(np.isnan(sent), 0.0 if arrivals is None else arrivals, sent)
     return RecordedRequests(
         output_length=np.where(success, columns.get("tokens_generated", columns["output_length"]), 0).astype(np.int32),
-        arrival_time=None if arrivals is None else seconds(arrivals),
+        arrival_time=arrivals,
         prompt_length=columns.get("prompt_length"),
         success=success,
         **times,

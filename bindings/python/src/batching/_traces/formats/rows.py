@@ -11,9 +11,11 @@ import numpy.typing as npt
 from batching._columns import clock
 from batching._columns.clock import second_column
 from batching._columns.columns import RequestColumns
+from batching._columns.sessions import first_turns, numbered
 from batching._ffi.arguments import INT32_MAX
 from batching._ffi.calls import Float64Array, Int64Array
 from batching._traces.formats.source import Source
+from batching._traces.formats.turns import NO_TIME, SessionIds, arrivals_in_turn
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -76,6 +78,12 @@ class Rows:
         """Nanoseconds of the earliest arrival, once the rows are taken."""
         self.hash_ids: list[Int64Array] = []
         """Those of all rows, one row after the other, where there is a column HASH_COUNT."""
+        self.no_arrival = "no arrival"
+        """The reason for which a row is skipped that begins a session and has no time."""
+        self.sessions = SessionIds()
+        """Those of a column `session`, which has their numbers."""
+        self.keeps_sessions = True
+        """Whether ids that are integers stay, and so does a delay of a turn that begins a session."""
         self._columns: dict[str, list[npt.NDArray[Any]]] = {}
 
     def skip(self, reason: str, count: int = 1) -> None:
@@ -99,18 +107,35 @@ class Rows:
         columns = {name: np.concatenate(parts) for name, parts in self._columns.items()}
         self._columns.clear()
         if "arrival" in columns:
+            if "session" in columns and "end_time" not in columns:
+                columns = self._in_turn(columns)
             arrivals = columns["arrival"]
             # Unsigned: two timestamps may be further apart than a signed integer holds.
             earliest = arrivals.min()
             self.earliest = int(earliest)
             since_first = arrivals.view(np.uint64) - earliest.view(np.uint64)
-            in_time = since_first <= LONGEST
-            self.skip(TOO_LATE, int(len(in_time) - in_time.sum()))
             columns["arrival"] = since_first.astype(np.int64)
-            if HASH_COUNT in columns and not in_time.all():
-                self.hash_ids = [np.concatenate(self.hash_ids)[np.repeat(in_time, columns[HASH_COUNT])]]
-            columns = {name: column[in_time] for name, column in columns.items()}
+            columns = self._without(since_first > LONGEST, TOO_LATE, columns)
         return columns
+
+    def _in_turn(self, columns: dict[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
+        """The columns with the arrivals of later turns, without the rows that have none. An error if none has one."""
+        columns["arrival"] = arrivals_in_turn(columns["session"], columns["arrival"])
+        columns = self._without(columns["arrival"] == NO_TIME, self.no_arrival, columns)
+        if len(columns["arrival"]) == 0:
+            raise self.source.error(f"has no usable row{self._reasons()}")
+        return columns
+
+    def _without(
+        self, rows: BoolArray, reason: str, columns: dict[str, npt.NDArray[Any]]
+    ) -> dict[str, npt.NDArray[Any]]:
+        """The columns without some rows, which are counted as skipped."""
+        if not rows.any():
+            return columns
+        self.skip(reason, int(rows.sum()))
+        if HASH_COUNT in columns:
+            self.hash_ids = [np.concatenate(self.hash_ids)[np.repeat(~rows, columns[HASH_COUNT])]]
+        return {name: column[~rows] for name, column in columns.items()}
 
     def requests(self, columns: Mapping[str, npt.NDArray[Any]], kind: HashKind | None = None) -> RequestColumns:
         """What a simulation takes of the columns that were taken: the rows with an output, without those where a column
@@ -130,7 +155,9 @@ class Rows:
         if left is not None and arrivals is not None:
             # Still on the clock of the file, of which the arrivals are counted from the earliest.
             first = self.earliest + int((simulated["arrival"] - arrivals)[0]) if len(arrivals) else 0
-            left = np.where(left < 0, np.nan, seconds(np.maximum(left - first, 0)))
+            # Nor before an arrival that was moved to that of the turn before.
+            left = np.where(left < 0, np.nan, seconds(np.maximum(left - first, arrivals)))
+        session, delay = self._turns(simulated.get("session"), simulated.get("delay"))
         hashes: dict[str, Any] = {}
         if HASH_COUNT in columns and self.hash_ids:
             kind = kind or HashKind()
@@ -152,8 +179,28 @@ class Rows:
             tie_break=simulated.get("tie_break"),
             max_tokens=asked,
             abort_time=left,
+            session=session,
+            delay=None if delay is None else seconds(delay),
             **hashes,
         )
+
+    def _turns(
+        self, session: Int64Array | None, delay: Int64Array | None
+    ) -> tuple[Int64Array | None, Int64Array | None]:
+        """The ids of the sessions, by their numbers, and the delays; None where there is none."""
+        if session is None or not self.sessions.were_told:
+            return None, None
+        ids = self.sessions.integers() if self.keeps_sessions else None
+        if ids is not None:
+            return ids[session], delay
+        session = numbered(session)
+        if self.keeps_sessions:
+            return session, delay
+        later = first_turns(session) != np.arange(len(session))
+        if not later.any():
+            # Each request is its own.
+            return None, None
+        return session, None if delay is None else np.where(later, delay, 0)
 
     def _reasons(self) -> str:
         listed = ", ".join(f"{count:,} with {reason}" for reason, count in self.skipped.items())

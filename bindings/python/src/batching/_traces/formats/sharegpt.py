@@ -63,6 +63,9 @@ def _keys(source: Source) -> Keys:
         tie_break="tie_break" if "tie_break" in seen else None,
         max_tokens="max_tokens" if "max_tokens" in seen else None,
         abort_time="abort_time" if in_seconds and arrival is not None and "abort_time" in seen else None,
+        session="session" if "session" in seen else None,
+        # Without sessions it is one of something else.
+        delay="delay" if {"session", "delay"} <= seen.keys() else None,
         hash_ids="hash_ids" if "hash_ids" in seen else None,
         outcome=tuple(name for name in ("tokens_generated", "was_sent") if name in seen and "end_time" in seen),
         recorded=tuple(name for name in RECORDED_TIMES if name in seen and name != arrival)

@@ -27,6 +27,7 @@ from batching._traces.formats.rows import (
     not_in_order,
     usable,
 )
+from batching._traces.formats.turns import NO_TIME
 from batching._traces.trace import Trace
 
 
@@ -34,10 +35,17 @@ def read_table(
     rows: Rows, known: str, layout: Layout, batches: Iterable[Callable[[str], Any]], kind: HashKind | None = None
 ) -> Trace:
     """The trace of a table. A batch is a function from the name of a column to its values."""
+    if layout.arrival is not None:
+        rows.no_arrival = _no_arrival(layout.arrival)
     for batch in batches:
         _add(rows, layout, batch)
         rows.source.report()
     return trace_of(rows, known, kind, is_recording=bool(layout.recorded and "end_time" in layout.recorded))
+
+
+def _no_arrival(arrival: Arrival) -> str:
+    """The reason for which a row without an arrival is skipped."""
+    return no_date(arrival.name) if arrival.per_unit is None else no_time(arrival.name)
 
 
 def _add(rows: Rows, layout: Layout, batch: Callable[[str], Any]) -> None:
@@ -47,29 +55,16 @@ def _add(rows: Rows, layout: Layout, batch: Callable[[str], Any]) -> None:
     failed = recorded["end_time"] == MISSING if "end_time" in recorded else None
     late, checks = checks, []
     if layout.arrival is not None:
-        columns["arrival"] = _arrivals(layout.arrival, batch, checks)
+        # A later turn needs no time of its own, unless what happened to it is told.
+        may_miss = layout.session is not None and not layout.recorded
+        columns["arrival"] = _arrivals(layout.arrival, batch, checks, may_miss=may_miss)
     if layout.prompt is not None:
         columns["prompt_length"] = _lengths(layout.prompt, 0, batch, checks, failed)
     lowest = 0 if layout.failed_reason else 1
     columns["output_length"] = _lengths(layout.output, lowest, batch, checks, failed)
     if layout.failed_reason:
         checks.append((layout.failed_reason, columns["output_length"] != 0))
-    for role, name, least, most in (
-        ("priority", layout.priority, INT32_MIN, INT32_MAX),
-        ("tie_break", layout.tie_break, INT64_MIN, INT64_MAX),
-    ):
-        if name is not None:
-            columns[role], holds = arrow_columns.integers(batch(name), least, most)
-            checks.append((no_integer(name, least, most), holds))
-    if layout.max_tokens is not None:
-        column = batch(layout.max_tokens)
-        asked, holds = arrow_columns.integers(column, 1, INT32_MAX)
-        missing = arrow_columns.are_missing(column)
-        columns["max_tokens"] = np.where(missing, MISSING, asked)
-        checks += _checks_of_ends(columns["max_tokens"], columns["output_length"], holds | missing)
-    if layout.abort_time is not None:
-        left = columns["abort_time"] = _optional_times(layout.abort_time, batch, checks)
-        checks.append((BEFORE_ARRIVAL, (left == MISSING) | (left >= columns["arrival"])))
+    _add_asked(rows, layout, batch, columns, checks)
     if layout.hash_ids is not None:
         holds, ids_of = arrow_columns.lists(batch(layout.hash_ids))
         checks.append((no_ids(layout.hash_ids), holds))
@@ -99,14 +94,63 @@ def _add(rows: Rows, layout: Layout, batch: Callable[[str], Any]) -> None:
     )
 
 
-def _arrivals(arrival: Arrival, batch: Callable[[str], Any], checks: list[Check]) -> npt.NDArray[np.int64]:
+def _add_asked(
+    rows: Rows,
+    layout: Layout,
+    batch: Callable[[str], Any],
+    columns: dict[str, npt.NDArray[Any]],
+    checks: list[Check],
+) -> None:
+    """What else than lengths and arrivals was asked for."""
+    for role, name, least, most in (
+        ("priority", layout.priority, INT32_MIN, INT32_MAX),
+        ("tie_break", layout.tie_break, INT64_MIN, INT64_MAX),
+    ):
+        if name is not None:
+            columns[role], holds = arrow_columns.integers(batch(name), least, most)
+            checks.append((no_integer(name, least, most), holds))
+    if layout.max_tokens is not None:
+        column = batch(layout.max_tokens)
+        asked, holds = arrow_columns.integers(column, 1, INT32_MAX)
+        missing = arrow_columns.are_missing(column)
+        columns["max_tokens"] = np.where(missing, MISSING, asked)
+        checks += _checks_of_ends(columns["max_tokens"], columns["output_length"], holds | missing)
+    if layout.abort_time is not None:
+        left = columns["abort_time"] = _optional_times(layout.abort_time, batch, checks)
+        checks.append((BEFORE_ARRIVAL, (left == MISSING) | (left >= columns["arrival"])))
+    if layout.session is not None:
+        columns["session"] = _sessions(rows, batch(layout.session))
+    if layout.delay is not None:
+        columns["delay"] = np.maximum(_optional_times(layout.delay, batch, checks), 0)
+
+
+def _sessions(rows: Rows, column: Any) -> npt.NDArray[np.int64]:
+    """The numbers of the sessions. Rows without one have sessions of their own."""
+    ids, ranks = arrow_columns.distinct(column)
+    present = ~arrow_columns.are_missing(column)
+    numbers = np.empty(len(present), np.int64)
+    numbers[~present] = [rows.sessions.of(None) for _ in range(len(present) - int(present.sum()))]
+    # In the order in which they come: what is missing is none of them.
+    used = np.isin(np.arange(len(ids)), ranks[present])
+    known = np.array(
+        [rows.sessions.of(told) if is_used else -1 for told, is_used in zip(ids, used, strict=True)], np.int64
+    )
+    numbers[present] = known[ranks[present]]
+    return numbers
+
+
+def _arrivals(
+    arrival: Arrival, batch: Callable[[str], Any], checks: list[Check], *, may_miss: bool
+) -> npt.NDArray[np.int64]:
     column = batch(arrival.name)
     if arrival.per_unit is None:
         times, holds = arrow_columns.dates(column)
-        checks.append((no_date(arrival.name), holds))
     else:
         times, holds = arrow_columns.durations(column, arrival.per_unit)
-        checks.append((no_time(arrival.name), holds))
+    if may_miss and not holds.all():
+        missing = ~holds & arrow_columns.are_missing(column)
+        times, holds = np.where(missing, NO_TIME, times), holds | missing
+    checks.append((_no_arrival(arrival), holds))
     return times
 
 
