@@ -7,6 +7,7 @@
 #include "work.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 
 enum { repetitions = 5 };
@@ -50,6 +51,8 @@ typedef struct engine_case {
     int64_t target;
     double arrival_rate;
     int has_hashes;
+    /** Users with one request in flight each; 0: requests are sent as they arrive. */
+    int64_t clients;
 } engine_case;
 
 static void generated_cases_run(int64_t count, engine_row *rows, const engine_case *cases, int case_count) {
@@ -59,6 +62,10 @@ static void generated_cases_run(int64_t count, engine_row *rows, const engine_ca
         if (cases[i].has_hashes) {
             distinct_hashes_add(&requests);
         }
+        batching_client client;
+        require_ok(batching_client_init(&client, sizeof client), "batching_client_init");
+        client.clients = cases[i].clients;
+        requests.client = &client;
         rows[i] = row_print(cases[i].name, &cases[i].config, &requests);
     }
 }
@@ -142,11 +149,12 @@ void engine_section(int64_t count, const char *traces) {
     caching.enable_prefix_caching = 1;
     overloaded.num_gpu_blocks = 4000;
     const engine_case cases[] = {
-        {"512 + 128 tokens, 20/s", server, 6000000, 20, 0},
-        {"the same, asynchronous", asynchronous, 5000000, 20, 0},
-        {"prefix caching, all distinct", caching, 800000, 20, 1},
-        {"the same without hash ids", caching, 800000, 20, 0},
-        {"40/s, 4,000 blocks", overloaded, 500000, 40, 0},
+        {"512 + 128 tokens, 20/s", server, 6000000, 20, 0, 0},
+        {"the same, asynchronous", asynchronous, 5000000, 20, 0, 0},
+        {"prefix caching, all distinct", caching, 800000, 20, 1, 0},
+        {"the same without hash ids", caching, 800000, 20, 0, 0},
+        {"40/s, 4,000 blocks", overloaded, 500000, 40, 0, 0},
+        {"256 clients, one after another", server, 4000000, INFINITY, 0, 256},
     };
     enum { generated = sizeof cases / sizeof *cases };
     engine_row rows[generated];
@@ -170,7 +178,10 @@ void engine_section(int64_t count, const char *traces) {
     if (has_mooncake) {
         mooncake = row_print("Mooncake, prefix caching", &caching, &requests);
     }
+    sessions_generate(&requests, count);
+    const engine_row sessions = row_print("sessions of 10 turns, caching", &caching, &requests);
     printf("\n");
+    target_print("sessions of 10 turns, turns", sessions, 500000);
     for (int i = 0; i < generated; i++) {
         target_print(cases[i].name, rows[i], cases[i].target);
     }

@@ -57,6 +57,35 @@ void distinct_hashes_add(batching_requests *requests) {
     requests->hash_block_size = tokens_per_hash;
 }
 
+void sessions_generate(batching_requests *requests, int64_t count) {
+    batching_workload workload;
+    require_ok(batching_workload_init(&workload, sizeof workload), "batching_workload_init");
+    workload.prompt_length_min = workload.prompt_length_max = 64;
+    workload.output_length_min = workload.output_length_max = 32;
+    workload.turns_min = workload.turns_max = 10;
+    workload.think_time = 1;
+    workload.sessions_closed = 1;
+    workload.arrival_rate = 20;
+    workload_generate(requests, &workload, count);
+    int64_t *session = touched_memory((size_t)count * sizeof *session);
+    double *delay = touched_memory((size_t)count * sizeof *delay);
+    require_ok(batching_workload_sessions_generate(&workload, count, session, delay),
+               "batching_workload_sessions_generate");
+    int64_t needed;
+    require_ok(batching_workload_hashes_generate(&workload, count, NULL, 0, NULL, &needed),
+               "batching_workload_hashes_generate");
+    int64_t *offsets = touched_memory((size_t)(count + 1) * sizeof *offsets);
+    int64_t *ids = touched_memory((size_t)needed * sizeof *ids);
+    require_ok(batching_workload_hashes_generate(&workload, count, offsets, needed, ids, &needed),
+               "batching_workload_hashes_generate");
+    requests->session = session;
+    requests->delay = delay;
+    requests->hash_ids = ids;
+    requests->hash_offsets = offsets;
+    requests->hash_block_size = 16;
+    requests->hash_covers_output = 1;
+}
+
 /** What python/traces.py writes before the columns. */
 typedef struct trace_header {
     int64_t count;
@@ -124,5 +153,7 @@ int trace_read(batching_requests *requests, const char *path, int64_t count) {
 void engine_requests_free(batching_requests *requests) {
     free((void *)requests->hash_ids);
     free((void *)requests->hash_offsets);
+    free((void *)requests->session);
+    free((void *)requests->delay);
     requests_free(requests);
 }

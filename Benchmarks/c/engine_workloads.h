@@ -22,6 +22,12 @@ void distinct_hashes_add(batching_requests *requests);
  */
 int trace_read(batching_requests *requests, const char *path, int64_t count);
 
+/**
+ * Turns of sessions of 10, each 64 tokens and an answer of 32 more than the one before: 20 sessions begin a second, and
+ * their users think for a second in the mean between turns.
+ */
+void sessions_generate(batching_requests *requests, int64_t count);
+
 /** Frees the columns of any of these. */
 void engine_requests_free(batching_requests *requests);
 
