@@ -175,7 +175,13 @@ struct ClosedLoop: ~Copyable {
     private mutating func findNext() {
         nextIsKnown = knownCount > 0 && (hasClients || known.elements[0].precedes(opening))
         var arrival = Nanoseconds(.max)
-        if nextIsKnown { arrival = known.elements[0].time } else if !hasClients { arrival = opening.time }
+        if nextIsKnown {
+            arrival = known.elements[0].time
+            // The turns of a session need not lie near those of another.
+            requests.prefetch(Int(known.elements[0].request))
+        } else if !hasClients {
+            arrival = opening.time
+        }
         if !hasSlots || newSlots > 0 {
             nextTime = arrival
         } else {

@@ -1,3 +1,5 @@
+import CBatchingThread
+
 /// Requests to simulate, as borrowed columns: element i of each belongs to request i. nil stands for the default.
 public struct RequestColumns {
     /// The most requests that columns may hold: BATCHING_COUNT_MAX. With their results they take 88 GB; indices of 32 bits
@@ -96,6 +98,22 @@ public struct RequestColumns {
 }
 
 extension RequestColumns {
+    /// A request is looked at soon, by an engine that finds it somewhere else in memory than the one before: its first hash
+    /// ids, too, are asked for beforehand.
+    @inline(__always)
+    func prefetch(_ index: Int) {
+        if let promptLength { cbatching_prefetch(promptLength + index) }
+        if let outputLength { cbatching_prefetch(outputLength + index) }
+        guard let prefixHashes else { return }
+        let begin = Int(prefixHashes.begins[index])
+        let count = min(Int(prefixHashes.ends[index]) &- begin, 64)
+        var place = 0
+        while place < count {
+            cbatching_prefetch(prefixHashes.ids + (begin &+ place))
+            place &+= 8
+        }
+    }
+
     /// Checks the columns that only an engine looks at, of requests that were surveyed.
     /// - Complexity: O(`count`) where they are given.
     func checkEnds() throws(BatchingError) {

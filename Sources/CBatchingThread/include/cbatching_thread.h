@@ -32,4 +32,9 @@ uint64_t cbatching_sentence_keep(const uint8_t *utf8, size_t count);
 /* A sentence of the calling thread, valid until it keeps the next; NULL if it is kept no longer. */
 const uint8_t *cbatching_sentence(uint64_t number, size_t *count);
 
+/* Asks for the memory at an address, which will be read soon. */
+static inline void cbatching_prefetch(const void *address) {
+    __builtin_prefetch(address);
+}
+
 #endif
