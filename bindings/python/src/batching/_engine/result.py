@@ -228,7 +228,7 @@ class Result(MeasuredRun, _Columns):
             success=answered,
             token_times=None if tokens is None else tokens.times / 1e9,
             token_offsets=None if tokens is None else tokens.offsets,
-            client_arrival_time=rows_of(self.arrival_time, sent) if closes_loop(self.client) else None,
+            client_arrival_time=rows_of(self.arrival_time, sent) if self._is_closed_loop else None,
         )
 
     def _token_times(self) -> TokenTimes | None:
@@ -306,7 +306,7 @@ class Result(MeasuredRun, _Columns):
         }
         if sends_later(self.requests, self.client):
             columns["sent_time"] = self.sent_time
-        if closes_loop(self.client):
+        if self._is_closed_loop:
             columns["client_arrival_time"] = self.arrival_time
         if self.attribution is not None:
             columns |= {f"{part}_time": getattr(self.attribution, part) for part in PARTS}
