@@ -13,7 +13,9 @@ let package = Package(
         .systemLibrary(name: "CBatching", path: "include"),
         .target(name: "CBatchingSupport"),
         .target(name: "CBatchingThread"),
-        .target(name: "Batching", dependencies: ["CBatchingThread"]),
+        .target(
+            name: "Batching", dependencies: ["CBatchingThread"],
+            exclude: ["Catalogue/gpus.csv", "Catalogue/models.csv"]),
         .target(
             name: "BatchingABI", dependencies: ["Batching", "CBatching", "CBatchingSupport"], exclude: ["exports.map"]),
         .executableTarget(

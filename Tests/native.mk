@@ -35,8 +35,8 @@ programs: setup-test
 
 # --- C ----------------------------------------------------------------------------------------------------------------
 
-CMOCKA_TESTS := $(addprefix $(TESTS)/c/,textbook structs columns errors interrupt simulators capacity workload serving_metrics \
-                load clients engine engine_ends engine_logs engine_callbacks engine_errors engine_policy engine_textbook \
+CMOCKA_TESTS := $(addprefix $(TESTS)/c/,textbook structs columns errors interrupt simulators capacity catalogue workload serving_metrics \
+                load clients iteration_times calibration engine engine_ends engine_logs engine_callbacks engine_errors engine_policy engine_textbook \
                 attribution accumulator live_engine live_policy live_order live_slices live_logs live_bytes accumulator_limits)
 SOAK := $(TESTS)/c/soak
 HOSTILE_INPUTS := $(TESTS)/c/hostile_inputs
@@ -63,7 +63,7 @@ $(FUNCTIONS): include/batching.h Tests/checks/functions.sh | $(STAMPS)/packages-
 	Tests/checks/functions.sh > $@
 
 $(HOSTILE_INPUTS): $(addprefix $(TESTS)/Tests/c/,hostile_inputs.o hostile_engine.o hostile_accumulator.o \
-                    hostile_live_engine.o) | $(LIBRARY)
+                    hostile_live_engine.o hostile_times.o) | $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $^ -o $@ $(NATIVE_LIBS)
 
@@ -113,6 +113,7 @@ test-complexity: $(COMPLEXITY)/complexity $(LIBRARY)
 # --- Examples ---------------------------------------------------------------------------------------------------------
 
 EXAMPLES := $(addprefix $(TESTS)/examples/,quickstart compare engine_c engine_cpp policy_c policy_cpp gateway router closed_loop \
+            deployment_c deployment_cpp \
             embed_python)
 
 $(TESTS)/examples/quickstart: $(TESTS)/examples/c/quickstart.o | $(LIBRARY)
@@ -133,6 +134,13 @@ $(TESTS)/examples/policy_c: $(TESTS)/examples/c/policy.o | $(LIBRARY)
 	$(CC) $^ -o $@ $(NATIVE_LIBS)
 
 $(TESTS)/examples/policy_cpp: $(TESTS)/cpp17/examples/cpp/policy.o | $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CXX) $^ -o $@ $(NATIVE_LIBS)
+
+$(TESTS)/examples/deployment_c: $(TESTS)/examples/c/deployment.o | $(LIBRARY)
+	$(CC) $^ -o $@ $(NATIVE_LIBS)
+
+$(TESTS)/examples/deployment_cpp: $(TESTS)/cpp17/examples/cpp/deployment.o | $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CXX) $^ -o $@ $(NATIVE_LIBS)
 
@@ -160,6 +168,8 @@ test-examples-native: $(LIBRARY) $(STAMPS)/venv-run | $(STAMPS)/packages-test
 	examples/compare_output.sh examples/cpp/engine.expected $(TESTS)/examples/engine_cpp
 	examples/compare_output.sh examples/c/policy.expected $(TESTS)/examples/policy_c
 	examples/compare_output.sh examples/cpp/policy.expected $(TESTS)/examples/policy_cpp
+	examples/compare_output.sh examples/c/deployment.expected $(TESTS)/examples/deployment_c
+	examples/compare_output.sh examples/cpp/deployment.expected $(TESTS)/examples/deployment_cpp
 	examples/compare_output.sh examples/c/gateway.expected $(TESTS)/examples/gateway
 	examples/compare_output.sh examples/c/router.expected $(TESTS)/examples/router
 	examples/compare_output.sh examples/c/closed_loop.expected $(TESTS)/examples/closed_loop
@@ -208,13 +218,13 @@ $(FUZZ)/c/%.o: Sources/CBatchingThread/%.c
 	$(FUZZ_CC) -ISources/CBatchingThread/include -c $< -o $@
 
 # Beside all functions, one alone.
-FUZZ_TARGETS := engine live_engine load accumulator complexity
+FUZZ_TARGETS := engine live_engine load accumulator iteration_times calibration catalogue complexity
 $(FUZZ_TARGETS:%=$(FUZZ)/fuzz_one_%.o): $(FUZZ)/fuzz_one_%.o: Tests/fuzz/fuzz_one.c
 	@mkdir -p $(@D)
 	$(FUZZ_CC) -DTARGET=fuzz_$* -c $< -o $@
 
 FUZZ_OBJECTS := $(addprefix $(FUZZ)/,fuzz_engine.o fuzz_live_engine.o fuzz_engine_bytes.o fuzz_load.o \
-                fuzz_accumulator.o input.o c/cbatching_support.o c/float_mode.o c/interrupt.o c/sentences.o \
+                fuzz_accumulator.o fuzz_times.o fuzz_hardware.o input.o c/cbatching_support.o c/float_mode.o c/interrupt.o c/sentences.o \
                 Batching.o BatchingABI.o)
 FUZZ_LINK = swiftc -sanitize=address,fuzzer -static-stdlib -use-ld=lld $^ -o $@
 

@@ -19,7 +19,10 @@
  *   Serving metrics      TTFT, TPOT, ITL, E2E, goodput, as the benchmark tools define them
  *   Load                 how busy a server was, as a function of time
  *   Engine               a modern scheduler: chunked prefill, paged KV cache, preemption, prefix caching
+ *   Engine: iteration times  how long an iteration takes: from a model and a GPU, or as measured
+ *   Models and GPUs      by name: how fast, how large, how many KV blocks
  *   Engine: clients      closed loops: what is sent depends on what was answered
+ *   Calibration          iteration times from the log of a server
  *   Engine: logs         what the engine decided in each iteration
  *   Engine: attribution  where the time of each request goes
  *   Engine: your policy  a scheduler of your own, as a callback
@@ -1059,6 +1062,7 @@ typedef struct batching_iteration {
                                  its request's tokens whose KV is there after it: those before it and itself. */
     int64_t kv_blocks_used; /**< KV blocks in use after the scheduling. */
     int64_t preemptions;    /**< Requests that it preempted. */
+    int64_t prefill_chunks; /**< Prefill chunks: the requests that prefill_tokens belong to. */
 } batching_iteration;
 
 /** Writes how many seconds the iteration takes: finite, at least 0, rounded to whole nanoseconds. */
@@ -1079,13 +1083,16 @@ typedef struct batching_progress {
 /** A run that may end near BATCHING_TIME_MAX is tried first without outputs, and so reports its progress twice. */
 typedef int32_t (*batching_progress_callback)(const batching_progress *progress, void *user_data);
 
-/* What stands in the sections that follow: see "Engine: logs", "Engine: attribution" and "Engine: your policy". */
+/* What stands in the sections that follow: see "Engine: iteration times", "Engine: logs", "Engine: attribution" and
+   "Engine: your policy". */
 
 struct batching_iteration_log;
 struct batching_decision_log;
 struct batching_attribution;
 struct batching_policy_view;
 struct batching_policy_decision;
+struct batching_roofline;
+struct batching_time_table;
 
 /** Decides what each request computes in the iteration that the view shows: see "Engine: your policy". */
 typedef int32_t (*batching_policy_callback)(const struct batching_policy_view *view,
@@ -1163,6 +1170,14 @@ typedef struct batching_engine_config {
 
     int32_t keep_attribution; /**< 1: the event that ends a request has the parts of its time. */
     uint32_t reserved_2;      /**< Must be 0. */
+
+    /* Iteration time: what else the models need */
+
+    double time_per_prefill_iteration; /**< affine: seconds of each iteration that has a prefill chunk. */
+    double time_per_prefill_chunk;     /**< affine: seconds a prefill chunk. */
+    double time_startup;               /**< affine: seconds that the first iteration of a run takes longer. */
+    const struct batching_roofline *time_roofline; /**< roofline: the model and the GPUs. */
+    const struct batching_time_table *time_table;  /**< table: the seconds that were measured. */
 } batching_engine_config;
 
 batching_status batching_engine_config_init(batching_engine_config *config, uint32_t struct_size);
@@ -1193,9 +1208,15 @@ batching_status batching_engine_config_init(batching_engine_config *config, uint
 #define BATCHING_TIME_CONSTANT 50
 /**
  * time_base + time_per_prefill_token x prefill_tokens + time_per_decode_token x decode_tokens
- * + time_per_context_token x context_tokens + time_per_prefill_context x prefill_context, in that order, in double.
+ * + time_per_context_token x context_tokens + time_per_prefill_context x prefill_context + time_per_prefill_chunk
+ * x prefill_chunks, and time_per_prefill_iteration if there is any, and time_startup in the first iteration of a run, in
+ * that order, in double.
  */
 #define BATCHING_TIME_AFFINE 100
+/** What follows from a model and a GPU, time_roofline: see "Engine: iteration times". */
+#define BATCHING_TIME_ROOFLINE 120
+/** What was measured, time_table: see "Engine: iteration times". */
+#define BATCHING_TIME_TABLE 140
 /** What time_callback answers. */
 #define BATCHING_TIME_CALLBACK 200
 
@@ -1236,6 +1257,435 @@ batching_status batching_engine_config_init(batching_engine_config *config, uint
  */
 batching_status batching_simulate(const batching_engine_config *config, const batching_requests *requests,
                                   const batching_results *results, batching_summary *summary);
+
+/* ================================================================================================================
+ * Engine: iteration times
+ *
+ * How long an iteration takes follows from what it computes (batching_iteration): p prefill tokens in c chunks, n
+ * sequences that decode, C tokens of context that those attend to, and Q, the sum over chunks of tokens x context. In
+ * all, T = p + n tokens go through the linear layers, and S = n + c sequences through the output head, as vLLM computes
+ * logits for every request that is scheduled. There are four models, and a callback:
+ *
+ *   constant  each takes as long: for schedules that are checked by hand.
+ *   affine    a sum of terms that are proportional to these: what a request log can be fitted to.
+ *   roofline  from a model, a GPU and tensor parallelism, as data sheets have them, and the shares of it that kernels
+ *             reach: see "Models and GPUs" for those known by name.
+ *   table     the seconds that parts of an iteration took where they were measured.
+ *
+ * All are computed in double by +, -, x, / and square root, so that every machine gives the same bits, and the sum is
+ * rounded once to whole nanoseconds. An iteration that computes nothing takes no time. None takes less time than one with
+ * a smaller n, C, c or Q that is the same in all else. A larger p with the same Q means shorter contexts, which may take
+ * less; one more token in the only chunk, with its context, does not.
+ *
+ * Roofline (Williams et al., CACM 2009), in this order. The seconds of one unit of work (a token, a sequence, an expert, a
+ * token of context, a pair) are divided out first, and then multiplied by how many there are:
+ *
+ *   linear layers      hypot(linear_bytes / (memory_bandwidth x bandwidth_share), linear_flops x T / (linear_peak
+ *                      x gemm_share)), where hypot(a, b) is the square root of a x a + b x b: memory and arithmetic
+ *                      overlap, but not without loss.
+ *   experts            the same with experts x (1 - (1 - experts_per_token / experts)^T) experts that are read, of
+ *                      expert_bytes each, and expert_flops x experts_per_token x T; with the shares of experts. As if
+ *                      tokens chose their experts independently and evenly.
+ *   output head        the same with head_bytes, head_flops x S, head_peak and head_share.
+ *   all-reduces        two a layer, if tensor_parallel is above 1: allreduce_latency x log2(tensor_parallel)
+ *                      + 2 x (tensor_parallel - 1) / tensor_parallel x T x allreduce_bytes / (link_bandwidth
+ *                      x link_share).
+ *   fixed times        per_iteration + per_layer x layers + per_sequence x S + per_prefill_iteration, if p > 0.
+ *   decode attention   kv_bytes x C + min(window_bytes x C, window_bytes x window x n), over memory_bandwidth x kv_share.
+ *   prefill attention  the larger of its arithmetic, attention_flops x A + window_attention_flops x min(A, window x p)
+ *                      over attention_peak x attention_share, with A = max(Q - p x p / (2 x c), 0), the pairs of a token
+ *                      and one that it attends to; and of reading KV, (kv_bytes x Q / p + window_bytes x min(Q / p,
+ *                      window)) x c over memory_bandwidth x kv_share.
+ *
+ * Table, in this order; scales of 0 are 1:
+ *
+ *   linear(T) x linear_scale + head(S) x head_scale + per_iteration + per_sequence x S + per_prefill_iteration, if p > 0,
+ *   + decode(n, C) x decode_scale + prefill(p, before) x prefill_scale. All chunks count as one with as many tokens and
+ *   as many pairs, A as above, of a token and one that it attends to: before = A / p - p / 2. Where that is below 0, it
+ *   is first + (prefill(p, 0) - first) x A / (p x p / 2), first being the first value of prefill_seconds. A chunk of more
+ *   tokens than the last row, P, takes p / P times what P tokens do, with as many pairs in all.
+ *
+ *   Values are interpolated linearly between those measured. Below the first place of an axis they are as at it. Beyond
+ *   the last, linear and head go on as between the last two places (with one place: as at it); decode stays as it is
+ *   for more sequences with as many tokens of context in all, and is in proportion to those; prefill is in proportion
+ *   to the tokens before (if the last place of those is 0: as at it).
+ * ================================================================================================================ */
+
+/**
+ * What the roofline is computed from: a model as one of its GPUs holds it, the GPUs, and what kernels reach of them.
+ * Written by batching_deployment_roofline_calculate, fitted by calibration; or fill in your own. All values are finite
+ * and at least 0; what is divided by (memory_bandwidth, and each peak, bandwidth and share whose work is not 0) is
+ * above 0.
+ */
+typedef struct batching_roofline {
+    uint32_t struct_size; /**< sizeof(batching_roofline) of the caller; set by the _init function. */
+    uint32_t reserved;    /**< Must be 0. */
+
+    /* The model, as each of tensor_parallel GPUs holds it */
+
+    double layers;                 /**< Layers. */
+    double linear_bytes;           /**< Bytes of weights that each iteration reads: without experts and output head. */
+    double linear_flops;           /**< FLOPs a token with these weights. */
+    double experts;                /**< Experts a layer; 0: none. At most 65,536. */
+    double experts_per_token;      /**< Experts that a token goes through; at most experts. */
+    double expert_bytes;           /**< Bytes of one expert of each layer. */
+    double expert_flops;           /**< FLOPs of a token in one expert of each layer. */
+    double head_bytes;             /**< Bytes of the output head. */
+    double head_flops;             /**< FLOPs of the output head for a sequence. */
+    double kv_bytes;               /**< Bytes of KV that are read a token of context: layers with full attention. */
+    double window_bytes;           /**< The same of layers with a sliding window. */
+    double window;                 /**< Tokens of that window. */
+    double attention_flops;        /**< FLOPs of a token that attends to one: layers with full attention. */
+    double window_attention_flops; /**< The same of layers with a sliding window. */
+    double allreduce_bytes;        /**< Bytes a token of one all-reduce; of them there are two a layer. */
+    double tensor_parallel;        /**< GPUs that share each layer: a power of two, at most 1,024. 0: 1. */
+
+    /* The GPUs */
+
+    double memory_bandwidth; /**< Bytes a second. */
+    double linear_peak;      /**< FLOPs a second, in the type that linear layers are computed in. */
+    double expert_peak;      /**< The same for experts. */
+    double head_peak;        /**< The same for the output head. */
+    double attention_peak;   /**< The same for prefill attention. */
+    double link_bandwidth;   /**< Bytes a second from one GPU to the others, in one direction. */
+
+    /* What kernels reach of it, from 0 to 1 by nature, which is not checked */
+
+    double bandwidth_share;        /**< Of memory_bandwidth: reading weights. */
+    double gemm_share;             /**< Of linear_peak. */
+    double expert_bandwidth_share; /**< Of memory_bandwidth: reading experts. */
+    double expert_gemm_share;      /**< Of expert_peak. */
+    double head_share;             /**< Of head_peak. */
+    double kv_share;               /**< Of memory_bandwidth: reading KV. */
+    double attention_share;        /**< Of attention_peak. */
+    double link_share;             /**< Of link_bandwidth. */
+
+    /* Seconds, whatever the GPU */
+
+    double allreduce_latency;     /**< Each all-reduce of two GPUs; of more times their logarithm to base 2. */
+    double per_iteration;         /**< Each iteration. */
+    double per_layer;             /**< Each layer. */
+    double per_sequence;          /**< Each sequence or chunk that is scheduled. */
+    double per_prefill_iteration; /**< Each iteration that has a prefill chunk. */
+} batching_roofline;
+
+batching_status batching_roofline_init(batching_roofline *roofline, uint32_t struct_size);
+
+/** The most places of an axis of a table; and the most values of a grid. */
+#define BATCHING_TABLE_AXIS_MAX   65536
+#define BATCHING_TABLE_VALUES_MAX 16777216
+
+/**
+ * Seconds that parts of an iteration took. The places of each axis rise; a value is finite, at least 0, and not below
+ * the one before it on either axis. A part without places takes no time. The columns are borrowed for the call that they
+ * are given to; a live engine copies them.
+ */
+typedef struct batching_time_table {
+    uint32_t struct_size; /**< sizeof(batching_time_table) of the caller; set by the _init function. */
+    uint32_t reserved;    /**< Must be 0. */
+
+    int64_t linear_count;        /**< Places of linear. */
+    const double *linear_tokens; /**< [linear_count] tokens. */
+    const double
+        *linear_seconds; /**< [linear_count] seconds of all linear layers, and of all else that each token costs. */
+
+    int64_t head_count;           /**< Places of head. */
+    const double *head_sequences; /**< [head_count] sequences that sample. */
+    const double *head_seconds;   /**< [head_count] seconds of output head and sampling. */
+
+    int64_t decode_sequence_count;  /**< Rows of decode. */
+    int64_t decode_context_count;   /**< Columns of decode. */
+    const double *decode_sequences; /**< [decode_sequence_count] sequences that decode; above 0. */
+    const double *decode_contexts; /**< [decode_context_count] the sum of the contexts that those attend to; above 0. */
+    const double *
+        decode_seconds; /**< [decode_sequence_count x decode_context_count] seconds of decode attention in all layers, row by row. */
+
+    int64_t prefill_token_count;    /**< Rows of prefill. */
+    int64_t prefill_context_count;  /**< Columns of prefill. */
+    const double *prefill_tokens;   /**< [prefill_token_count] tokens of a chunk; above 0. */
+    const double *prefill_contexts; /**< [prefill_context_count] tokens before it. */
+    const double *
+        prefill_seconds; /**< [prefill_token_count x prefill_context_count] seconds of prefill attention in all layers, row by row. */
+
+    double linear_scale;  /**< linear is multiplied by it. 0: 1. */
+    double head_scale;    /**< head is multiplied by it. 0: 1. */
+    double decode_scale;  /**< decode is multiplied by it. 0: 1. */
+    double prefill_scale; /**< prefill is multiplied by it. 0: 1. */
+
+    double per_iteration;         /**< Seconds of each iteration. */
+    double per_sequence;          /**< Seconds of each sequence or chunk that is scheduled. */
+    double per_prefill_iteration; /**< Seconds of each iteration that has a prefill chunk. */
+} batching_time_table;
+
+batching_status batching_time_table_init(batching_time_table *table, uint32_t struct_size);
+
+/** What iterations compute, one an element: what a model of their time looks at. */
+typedef struct batching_iterations {
+    uint32_t struct_size;          /**< sizeof(batching_iterations) of the caller; set by the _init function. */
+    uint32_t reserved;             /**< Must be 0. */
+    int64_t count;                 /**< How many; from 0 to BATCHING_COUNT_MAX. */
+    const int64_t *prefill_tokens; /**< [count] as in batching_iteration; at most 2^53 each. NULL: 0. */
+    const int64_t
+        *prefill_chunks; /**< [count] from 1 to prefill_tokens; 0 where that is 0. NULL: 1 where there are tokens. */
+    const int64_t *decode_tokens; /**< [count] at most 2^53. NULL: 0. */
+    const int64_t
+        *context_tokens; /**< [count] at least decode_tokens, at most 2^53; 0 where those are 0. NULL: as many. */
+    const double *prefill_context; /**< [count] finite, at least 0; 0 where prefill_tokens is 0. NULL: prefill_tokens
+                                         x prefill_tokens / prefill_chunks, chunks of one size with no context before. */
+} batching_iterations;
+
+batching_status batching_iterations_init(batching_iterations *iterations, uint32_t struct_size);
+
+/**
+ * How long iterations take, as an engine of this configuration takes them.
+ *
+ *   config      only its iteration time counts; must not be NULL.
+ *   iterations  what they compute; must not be NULL.
+ *   seconds     written, one element an iteration, as if another had run before. With BATCHING_TIME_CALLBACK the callback
+ *               is asked for each, with the iteration's index + 1 as number; elements before one that fails are then
+ *               written.
+ *
+ * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_INVALID_ARGUMENT if a value is out of
+ * its range; BATCHING_ERROR_OVERFLOW if one takes longer than BATCHING_TIME_MAX; BATCHING_ERROR_CANCELLED if the callback
+ * stopped it. Time: O(1) an iteration, with a table O(log(places)).
+ */
+batching_status batching_iteration_times_calculate(const batching_engine_config *config,
+                                                   const batching_iterations *iterations, double *seconds);
+
+/* ================================================================================================================
+ * Models and GPUs
+ *
+ * What architectures and data sheets say, by name, and what follows from it for a model on a GPU: the bytes of weights
+ * and of KV, the KV blocks that vLLM would have, and the times of iterations.
+ *
+ * From spec sheets, times are right within about 10% for a dense model on one GPU or over NVLink, within about 25% for a
+ * mixture of experts or over PCIe. Calibrate on a log of your own where more is needed.
+ *
+ * Memory, as vLLM's V1 engine divides it (gpu_worker.py, determine_available_memory), on each GPU:
+ *
+ *   taken       gpu_memory_utilization x (memory_bytes - driver_bytes).
+ *   weights     layers in weight_dtype, with embedding, output head and norms in 16 bits; of fp4 and int4 with their
+ *               scales. Split by tensor_parallel: but KV heads are held again where there are fewer than GPUs, and norms,
+ *               routers and what leads to the latents of MLA are held by each.
+ *   activation  what the profile run peaks at: hidden states of 2 x hidden_size x (T + S) bytes, and the larger of the
+ *               sampler's 38 x S x vocab_size bytes (logits in 16 and in 32 bits, and what sorting them takes) and of one
+ *               layer's 2 x T x width bytes; with T = max_num_batched_tokens, S = max_num_seqs, at most T, and width the
+ *               numbers that a layer holds of a token: gate, up and their product, of each expert that the token goes
+ *               through, too, with what comes out of it. The 38 is from logs of six models on an H100 (llm-d-benchmark,
+ *               empirical-vllm-memory-results.md), which the whole meets within 1.2%.
+ *   others      150 MB, and 450 MB more if tensor_parallel is above 1: what the same logs call non-torch memory.
+ *   KV          what is left. A block has block_size x kv_bytes_per_token bytes. The latent of MLA is not split.
+ * ================================================================================================================ */
+
+/** Numbers of 16 bits: bfloat16, or float16. */
+#define BATCHING_DTYPE_BF16 0
+/** Numbers of 8 bits with a floating point. */
+#define BATCHING_DTYPE_FP8 100
+/** Integers of 8 bits. */
+#define BATCHING_DTYPE_INT8 110
+/** Numbers of 4 bits with a floating point, and a scale of 8 bits for each 16: NVFP4. */
+#define BATCHING_DTYPE_FP4 200
+/** Integers of 4 bits, and a scale of 16 bits for each 128: as AWQ and GPTQ have them; computed in bf16. */
+#define BATCHING_DTYPE_INT4 210
+
+/** Stacked memory on the GPU's package. */
+#define BATCHING_MEMORY_HBM 0
+/** Memory chips beside the GPU. */
+#define BATCHING_MEMORY_GDDR 100
+
+/** No link is known: for one GPU only. */
+#define BATCHING_LINK_NONE 0
+/** A link that is made for it: NVLink, AMD's Infinity Fabric, a TPU's ICI. */
+#define BATCHING_LINK_NVLINK 100
+/** PCI Express: how fast that is differs from one host to another. */
+#define BATCHING_LINK_PCIE 200
+
+/** A GPU, as its data sheet says. 0 is the default given here; your own numbers are as good as those of a name. */
+typedef struct batching_gpu {
+    uint32_t struct_size; /**< sizeof(batching_gpu) of the caller; set by the _init function. */
+    uint32_t reserved;    /**< Must be 0. */
+    const char *name;     /**< As the catalogue calls it; NULL for one of your own. The library's, and never freed. */
+    const char *source;   /**< Where the numbers stand; or NULL. The library's, and never freed. */
+    double memory_bytes;  /**< As the driver tells it: nvidia-smi. At most 2^53. */
+    double driver_bytes;  /**< Of those, what the driver keeps for itself: what nvidia-smi counts and a program does not
+                               see. 0: nothing. */
+    double memory_bandwidth; /**< Bytes a second. */
+    double bf16_peak;        /**< Dense FLOPs a second of the tensor cores, accumulated in 32 bits, without sparsity. */
+    double fp8_peak;         /**< The same in fp8. 0: computed in bf16. */
+    double int8_peak;        /**< Operations a second with int8. 0: computed in bf16. */
+    double fp4_peak;         /**< The same as bf16_peak in fp4. 0: computed in bf16. */
+    double link_bandwidth;   /**< Bytes a second from one GPU to the others, in one direction. 0: not known. */
+    double power;            /**< Watts: the thermal design power. 0: not known. */
+    int32_t memory_type;     /**< BATCHING_MEMORY_... */
+    int32_t link_type;       /**< BATCHING_LINK_... */
+} batching_gpu;
+
+batching_status batching_gpu_init(batching_gpu *gpu, uint32_t struct_size);
+
+/**
+ * How many GPUs the catalogue has.
+ *
+ * Errors: BATCHING_ERROR_NULL_POINTER if count is NULL.
+ */
+batching_status batching_gpus_count(int64_t *count);
+
+/**
+ * One of them, in order of name.
+ *
+ *   index  from 0 to the count - 1.
+ *   gpu    written.
+ *
+ * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_INVALID_ARGUMENT.
+ */
+batching_status batching_gpu_get(int64_t index, batching_gpu *gpu);
+
+/**
+ * The GPU of a name. Case does not count, nor does what is neither a letter nor a digit: "h100 sxm" is H100-SXM.
+ *
+ *   name  at most 255 bytes.
+ *   gpu   written.
+ *
+ * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_INVALID_ARGUMENT if there is none: the
+ * sentence lists names that are near.
+ */
+batching_status batching_gpu_find(const char *name, batching_gpu *gpu);
+
+/**
+ * The architecture of a model, in the words of Hugging Face's config.json. 0 is the default given here; a struct of your
+ * own is as good as one found by name. All are at least 0; lengths at most 2^31 - 1.
+ */
+typedef struct batching_model {
+    uint32_t struct_size; /**< sizeof(batching_model) of the caller; set by the _init function. */
+    uint32_t reserved;    /**< Must be 0. */
+    const char *name;     /**< As the catalogue calls it; NULL for one of your own. The library's, and never freed. */
+    const char *source;   /**< Where the numbers stand; or NULL. The library's, and never freed. */
+
+    int32_t num_hidden_layers;   /**< At least 1. */
+    int32_t hidden_size;         /**< At least 1. */
+    int32_t num_attention_heads; /**< At least 1. */
+    int32_t num_key_value_heads; /**< 0: as many as num_attention_heads. */
+    int32_t head_dim;            /**< 0: hidden_size / num_attention_heads. */
+    int32_t intermediate_size;   /**< Of the feed-forward layers without experts. */
+    int32_t vocab_size;          /**< At least 1. */
+    int32_t tie_word_embeddings; /**< 1: the output head is the embedding. */
+
+    int32_t num_experts;                     /**< Routed experts of a layer that has them. 0: none. */
+    int32_t num_experts_per_tok;             /**< Routed experts that a token goes through. */
+    int32_t moe_intermediate_size;           /**< Of one routed expert. */
+    int32_t shared_expert_intermediate_size; /**< Of all shared experts together. 0: none. */
+    int32_t dense_layers;                    /**< Layers without experts. Not looked at if num_experts is 0. */
+
+    int32_t kv_lora_rank;     /**< MLA: the latent that stands for keys and values. 0: no MLA. */
+    int32_t q_lora_rank;      /**< MLA: the latent of queries. 0: none. */
+    int32_t qk_rope_head_dim; /**< MLA: dimensions of a key with position. */
+    int32_t qk_nope_head_dim; /**< MLA: dimensions of a key without. */
+    int32_t v_head_dim;       /**< MLA: dimensions of a value. */
+
+    int32_t sliding_window;        /**< Tokens that layers with a window attend to. 0: all layers attend to all. */
+    int32_t full_attention_layers; /**< Layers that attend to all, if there is a window. */
+} batching_model;
+
+batching_status batching_model_init(batching_model *model, uint32_t struct_size);
+
+/**
+ * How many models the catalogue has.
+ *
+ * Errors: BATCHING_ERROR_NULL_POINTER if count is NULL.
+ */
+batching_status batching_models_count(int64_t *count);
+
+/**
+ * One of them, in order of name.
+ *
+ *   index  from 0 to the count - 1.
+ *   model  written.
+ *
+ * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_INVALID_ARGUMENT.
+ */
+batching_status batching_model_get(int64_t index, batching_model *model);
+
+/**
+ * The model of a name, as batching_gpu_find finds a GPU. What stands before a "/" does not count:
+ * "meta-llama/Llama-3.1-8B" is Llama-3.1-8B, and so is "Llama-3.1-8B-Instruct".
+ *
+ *   name   at most 255 bytes.
+ *   model  written.
+ *
+ * Errors: as batching_gpu_find.
+ */
+batching_status batching_model_find(const char *name, batching_model *model);
+
+/** A model on GPUs. 0 and NULL are the defaults given here. */
+typedef struct batching_deployment {
+    uint32_t struct_size;           /**< sizeof(batching_deployment) of the caller; set by the _init function. */
+    uint32_t reserved;              /**< Must be 0. */
+    const batching_model *model;    /**< Must not be NULL. */
+    const batching_gpu *gpu;        /**< Must not be NULL. */
+    int32_t tensor_parallel;        /**< GPUs that share each layer: a power of two, at most 1,024, that divides the
+                                         attention heads, and divides the KV heads or is a multiple of them. 0: 1. */
+    int32_t weight_dtype;           /**< BATCHING_DTYPE_...: of linear layers and experts. Embedding, output head and
+                                         norms are of 16 bits. */
+    int32_t kv_dtype;               /**< BATCHING_DTYPE_BF16, or one of 8 bits: of the KV cache. */
+    int32_t block_size;             /**< Tokens in a KV block, at most 65,536. 0: 16. */
+    int64_t max_num_seqs;           /**< For the peak of activations. 0: 256. */
+    int64_t max_num_batched_tokens; /**< For the peak of activations. 0: 2048, or max_num_seqs if that is more. */
+    double gpu_memory_utilization;  /**< Share of the memory that the server may take, in (0, 1]. 0: 0.9. */
+    double activation_bytes;        /**< The peak of activations. 0: estimated, as said above. */
+    double graph_bytes;             /**< What CUDA graphs take out of that share. 0: as vLLM counts it, nothing. */
+    double other_bytes;             /**< What else is taken out of it: libraries, communication. 0: estimated, too. */
+} batching_deployment;
+
+batching_status batching_deployment_init(batching_deployment *deployment, uint32_t struct_size);
+
+/** What fits into the memory of each GPU. */
+typedef struct batching_deployment_memory {
+    uint32_t struct_size;      /**< sizeof(batching_deployment_memory) of the caller; set by the _init function. */
+    uint32_t reserved;         /**< 0. */
+    double parameters;         /**< Of the whole model. */
+    double active_parameters;  /**< Of those, what a token goes through, without the embedding, with the output head. */
+    double weight_bytes;       /**< Of weights on each GPU. */
+    double activation_bytes;   /**< The peak of activations: given, or estimated. */
+    double graph_bytes;        /**< Of CUDA graphs. */
+    double other_bytes;        /**< What else is taken: given, or estimated. */
+    double kv_bytes;           /**< What is left for KV blocks: at least 0. */
+    double kv_bytes_per_token; /**< What one token of context adds on each GPU, in all layers; vLLM gives blocks to
+                                    windows, too, as if they attended to all. */
+    double block_bytes;        /**< Of one KV block. */
+    int64_t num_gpu_blocks;    /**< KV blocks; 0 if not even two fit. */
+    double ridge_point;        /**< FLOPs a byte: the arithmetic intensity from which on linear layers are limited by
+                                    arithmetic. */
+} batching_deployment_memory;
+
+batching_status batching_deployment_memory_init(batching_deployment_memory *memory, uint32_t struct_size);
+
+/**
+ * The KV blocks that vLLM would have: what is taken of the memory, less weights, peak of activations, CUDA graphs and
+ * others, over the bytes of a block.
+ *
+ *   deployment  must not be NULL.
+ *   memory      written; must not be NULL.
+ *
+ * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_INVALID_ARGUMENT.
+ */
+batching_status batching_deployment_memory_calculate(const batching_deployment *deployment,
+                                                     batching_deployment_memory *memory);
+
+/**
+ * The times of iterations that follow from data sheets, and from what vLLM's kernels reach of them: medians over
+ * measured kernels. Linear layers reach 0.8 of the peak in 16 bits and 0.6 in fewer; where the GPU has no peak for
+ * weight_dtype, and with int4, only the weights are short, and arithmetic is that of 16 bits. The output head reaches 0.7
+ * of the peak in 16 bits, prefill attention 0.5 of the same, experts 0.5 of both their peak and the bandwidth. Weights are
+ * read at 0.75 of the bandwidth (0.9 with GDDR), KV at 0.72 (0.8), and 0.5 of the link is used. An iteration takes 1 ms
+ * besides, a layer 15 us, a sequence 5 us, an all-reduce of two GPUs 8 us. Decodes of MLA may be limited by arithmetic with
+ * the latents: kv_bytes is then what takes as long to read.
+ *
+ *   deployment  must not be NULL.
+ *   roofline    written; must not be NULL.
+ *
+ * Errors: as batching_deployment_memory_calculate; and if the GPU has no link, but tensor_parallel is above 1.
+ */
+batching_status batching_deployment_roofline_calculate(const batching_deployment *deployment,
+                                                       batching_roofline *roofline);
 
 /* ================================================================================================================
  * Engine: clients
@@ -1302,6 +1752,147 @@ batching_status batching_client_init(batching_client *client, uint32_t struct_si
 #define BATCHING_THINK_TIMES_CONSTANT 100
 /** mean x exp(sigma x standard normal - sigma^2 / 2): many short ones, few long ones. */
 #define BATCHING_THINK_TIMES_LOGNORMAL 200
+
+/* ================================================================================================================
+ * Calibration
+ *
+ * Fits the times of iterations to what a server did: to a log of requests, when each came, had its first token, and
+ * ended. What is found is an affine model, for time_model, with which a simulated run is near the log.
+ *
+ * How. Residuals are the relative error of the time from the first token to the end, of each request with more than 8
+ * output tokens, and the error of TTFT / (TTFT + 0.3 s). Each counts as its square up to 0.05, and in proportion beyond
+ * (Huber, 1964). To their sum comes, for each coefficient, the square of the logarithm of coefficient / expected, over
+ * twice the square of a sigma: 0.15 for time_base, 0.25 for prefill tokens and context, 1 for the others; that is
+ * weighed by how many requests share their iterations, and how large residuals are. What is expected follows from
+ * roofline, if it is given; else from an 8B model on an H100, scaled to the log, with a sigma of 1 for all. Without
+ * that, coefficients could not be told apart which a log shows only together.
+ *
+ *   1. The schedule that the engine would make with the present coefficients says what each residual's span had to
+ *      compute: coefficients that fit best to those sums, none negative, are the next, half way, for some rounds.
+ *   2. From the best, many small random steps, each with some rounds of the same: another schedule may fit better.
+ *   3. Nelder and Mead's simplex in the logarithms, restarted.
+ *   4. Both again with steps of other sizes, as long as simulations are left and any of that gains something.
+ *
+ * search_num_gpu_blocks looks for num_gpu_blocks first, where requests waited though slots were free: on a grid around where
+ * it begins, then in steps down to one block, each with a few rounds of the first kind, some 165 simulations in all.
+ *
+ * A start-up, the seconds that the first iteration took longer, is looked for, and taken if it says much. Without
+ * scheduling both ways, synchronous and asynchronous, are fitted, and the better is kept.
+ *
+ * What must be right. The engine's limits must be the server's: max_num_seqs, max_num_batched_tokens and, if the KV memory
+ * was ever full, num_gpu_blocks: 2% wrong makes percentiles up to 8% wrong. Hash ids, if it had a prefix cache.
+ * ================================================================================================================ */
+
+/** Both ways to schedule are tried, and the one that fits better is kept. */
+#define BATCHING_SCHEDULING_BOTH 0
+/** async_scheduling is that of the engine's configuration. */
+#define BATCHING_SCHEDULING_GIVEN 100
+
+/** How far a calibration has come. */
+typedef struct batching_calibration_progress {
+    uint32_t struct_size; /**< sizeof(batching_calibration_progress) of the library. */
+    uint32_t reserved;    /**< 0. */
+    int64_t simulations;  /**< Simulations so far. */
+    int64_t most;         /**< The most that there will be. */
+    double loss;          /**< The best sum so far; infinity if there is none. */
+} batching_calibration_progress;
+
+/** Called after each simulation. Writes 1 to is_enough, which is 0, to end with the best that was found. */
+typedef int32_t (*batching_calibration_callback)(const batching_calibration_progress *progress, int32_t *is_enough,
+                                                 void *user_data);
+
+/** How to calibrate. 0 and NULL are the defaults given here. */
+typedef struct batching_calibration_config {
+    uint32_t struct_size; /**< sizeof(batching_calibration_config) of the caller; set by the _init function. */
+    uint32_t reserved;    /**< Must be 0. */
+    const batching_engine_config *engine; /**< How the server schedules, and what it has; its times, time limits, logs,
+                                               attribution and callbacks are not looked at. NULL: all defaults. */
+    const batching_roofline *roofline;    /**< What the model and GPUs let expect. NULL: nothing is known of them. */
+    int32_t scheduling;                   /**< BATCHING_SCHEDULING_...: which ways to schedule are tried. 0: both. */
+    int32_t
+        search_num_gpu_blocks; /**< 1: the engine's num_gpu_blocks is where a search begins, if the log shows that KV blocks ran out; 0 there: at what the log lets guess. */
+    uint64_t seed;             /**< Of the random steps: same seed, same result. 0 is a seed like any other. */
+    double observed_until;     /**< Seconds: what happened after it is not known yet. 0: all is. */
+    int64_t simulations;       /**< The most simulations. 0: 2,000. */
+    batching_calibration_callback callback; /**< Called after each simulation; or NULL. */
+    void *user_data;                        /**< For callback. */
+} batching_calibration_config;
+
+batching_status batching_calibration_config_init(batching_calibration_config *config, uint32_t struct_size);
+
+/** What was found. */
+typedef struct batching_calibration {
+    uint32_t struct_size; /**< sizeof(batching_calibration) of the caller; set by the _init function. */
+    uint32_t reserved;    /**< 0. */
+
+    /* For the fields of batching_engine_config with the same names, with time_model BATCHING_TIME_AFFINE */
+
+    double time_base;                  /**< Seconds. */
+    double time_per_prefill_token;     /**< Seconds. */
+    double time_per_decode_token;      /**< Seconds. */
+    double time_per_context_token;     /**< Seconds. */
+    double time_per_prefill_context;   /**< Seconds. */
+    double time_per_prefill_iteration; /**< Seconds. */
+    double time_per_prefill_chunk;     /**< Seconds. */
+    double time_startup;               /**< Seconds. */
+    int32_t async_scheduling;          /**< 1: asynchronous scheduling fits better, or is given. */
+
+    /* How good it is */
+
+    int32_t is_complete;             /**< 0: it ended before 4, by callback or at the most simulations. */
+    int64_t simulations;             /**< Simulations in all. */
+    int64_t residuals;               /**< Spans of requests that count. */
+    double loss;                     /**< The sum that is least; of the data alone, in units of 0.05. */
+    double loss_of_other_scheduling; /**< The same of the other way to schedule; NaN if it was not tried. */
+    double spread;                   /**< The usual size of a residual: 1.4826 x the median of their magnitudes. */
+
+    /* KV blocks: those of the engine, or what was found */
+
+    int64_t num_gpu_blocks;       /**< The best. 0: no limit. */
+    int64_t num_gpu_blocks_least; /**< The least that is about as good. */
+    int64_t num_gpu_blocks_most;  /**< The most that is about as good. */
+
+    /* How much the log says of each coefficient, from 0 (nothing: it is what is expected) to 1 (all) */
+
+    double told_base;                  /**< Of time_base. */
+    double told_per_prefill_token;     /**< Of time_per_prefill_token. */
+    double told_per_decode_token;      /**< Of time_per_decode_token. */
+    double told_per_context_token;     /**< Of time_per_context_token. */
+    double told_per_prefill_context;   /**< Of time_per_prefill_context. */
+    double told_per_prefill_iteration; /**< Of time_per_prefill_iteration. */
+    double told_per_prefill_chunk;     /**< Of time_per_prefill_chunk. */
+
+    /* What the log says only together: near -1 or 1, one coefficient may be larger if the other is smaller */
+
+    double correlation_base_decode;     /**< Of time_base and time_per_decode_token. */
+    double correlation_base_context;    /**< Of time_base and time_per_context_token. */
+    double correlation_decode_context;  /**< Of time_per_decode_token and time_per_context_token. */
+    double correlation_prefill_context; /**< Of time_per_prefill_token and time_per_prefill_context. */
+} batching_calibration;
+
+batching_status batching_calibration_init(batching_calibration *calibration, uint32_t struct_size);
+
+/**
+ * Calibrates the times of iterations on a log.
+ *
+ *   config       NULL: all defaults.
+ *   requests     what the server was asked, with arrival times, lengths, and hash ids if it had a prefix cache; no client
+ *                and no sessions. Must not be NULL; at most 1,000,000.
+ *   recorded     what became of the same requests, in the same order: first_token_time, end_time, output_length, which
+ *                must be that of requests, and success. Its arrival_time is not looked at. Must not be NULL.
+ *   calibration  written; must not be NULL.
+ *
+ * Errors: BATCHING_ERROR_NULL_POINTER, also if recorded has no first_token_time; BATCHING_ERROR_STRUCT_SIZE;
+ * BATCHING_ERROR_INVALID_ARGUMENT if a value is out of its range, the two do not have the same requests, or too few
+ * count: there must be 16 residuals, and all must not be the same; BATCHING_ERROR_OUT_OF_MEMORY;
+ * BATCHING_ERROR_CANCELLED if the callback stopped it.
+ *
+ * Time: simulations x what one takes, twice with the looking at what each computes. Memory: 80 bytes a request, and 100
+ * an iteration.
+ */
+batching_status batching_iteration_time_calibrate(const batching_calibration_config *config,
+                                                  const batching_requests *requests, const batching_recorded *recorded,
+                                                  batching_calibration *calibration);
 
 /* ================================================================================================================
  * Engine: logs

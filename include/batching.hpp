@@ -473,6 +473,8 @@ template <auto init> class output_columns : public initialized<init> {
 #define BATCHING_HPP_LOAD_TIMELINE(column) \
     column(time) column(running) column(waiting) column(tokens) column(peak_running) column(peak_waiting) \
     column(peak_tokens)
+#define BATCHING_HPP_ITERATIONS(column) \
+    column(prefill_tokens) column(prefill_chunks) column(decode_tokens) column(context_tokens) column(prefill_context)
 #define BATCHING_HPP_ITERATION_LOG(column) \
     column(time) column(start_time) column(duration) column(running) column(waiting) column(prefill_tokens) \
     column(decode_tokens) column(kv_blocks_used) column(kv_blocks_kept) column(preemptions) column(finished)
@@ -615,7 +617,37 @@ struct time_model {
         default_time = BATCHING_TIME_DEFAULT,
         constant = BATCHING_TIME_CONSTANT,
         affine = BATCHING_TIME_AFFINE,
+        roofline = BATCHING_TIME_ROOFLINE,
+        table = BATCHING_TIME_TABLE,
         callback = BATCHING_TIME_CALLBACK,
+    };
+};
+
+/// Of linear layers and experts: `weight_dtype` of batching_deployment.
+struct dtype {
+    enum value : std::int32_t {
+        bf16 = BATCHING_DTYPE_BF16,
+        fp8 = BATCHING_DTYPE_FP8,
+        int8 = BATCHING_DTYPE_INT8,
+        fp4 = BATCHING_DTYPE_FP4,
+        int4 = BATCHING_DTYPE_INT4,
+    };
+};
+
+/// One of the constants: `memory_type` of batching_gpu.
+struct memory_type {
+    enum value : std::int32_t {
+        hbm = BATCHING_MEMORY_HBM,
+        gddr = BATCHING_MEMORY_GDDR,
+    };
+};
+
+/// One of the constants: `link_type` of batching_gpu.
+struct link_type {
+    enum value : std::int32_t {
+        none = BATCHING_LINK_NONE,
+        nvlink = BATCHING_LINK_NVLINK,
+        pcie = BATCHING_LINK_PCIE,
     };
 };
 
@@ -625,6 +657,14 @@ struct think_times {
         exponential = BATCHING_THINK_TIMES_EXPONENTIAL,
         constant = BATCHING_THINK_TIMES_CONSTANT,
         lognormal = BATCHING_THINK_TIMES_LOGNORMAL,
+    };
+};
+
+/// Which ways to schedule are tried: `scheduling` of batching_calibration_config.
+struct scheduling {
+    enum value : std::int32_t {
+        both = BATCHING_SCHEDULING_BOTH,
+        given = BATCHING_SCHEDULING_GIVEN,
     };
 };
 
@@ -1096,6 +1136,87 @@ inline std::int64_t optimal_batch_size(double memory_budget, double model_memory
 }
 
 /* ================================================================================================================
+ * Models and GPUs
+ * ================================================================================================================ */
+
+/// batching_gpu: its name and source are the library's, for ever.
+struct gpu : detail::initialized<batching_gpu_init> {};
+
+/// batching_model: its name and source are the library's, for ever.
+struct model : detail::initialized<batching_model_init> {};
+
+/// batching_deployment: a model on GPUs, both borrowed.
+struct deployment : detail::initialized<batching_deployment_init> {
+    deployment() = default;
+    deployment(const batching_model &of_model, const batching_gpu &on_gpu) {
+        batching_deployment::model = &of_model;
+        batching_deployment::gpu = &on_gpu;
+    }
+    deployment(const batching_model &&, const batching_gpu &) = delete;
+    deployment(const batching_model &, const batching_gpu &&) = delete;
+    deployment(const batching_model &&, const batching_gpu &&) = delete;
+};
+
+/// batching_deployment_memory: what fits into the memory of each GPU.
+struct deployment_memory : detail::initialized<batching_deployment_memory_init> {};
+
+/// batching_roofline: what the times of iterations are computed from.
+struct roofline : detail::initialized<batching_roofline_init> {};
+
+namespace detail {
+
+/// All that a catalogue has.
+template <class Entry, class Get> std::vector<Entry> all(batching_status (*tell)(std::int64_t *), Get get) {
+    std::int64_t count = 0;
+    check(tell(&count));
+    std::vector<Entry> entries(static_cast<std::size_t>(count));
+    for (std::size_t index = 0; index < entries.size(); index++) {
+        check(get(static_cast<std::int64_t>(index), &entries[index]));
+    }
+    return entries;
+}
+
+} // namespace detail
+
+/// batching_gpus_count and batching_gpu_get: all GPUs that are known by name.
+inline std::vector<gpu> gpus() {
+    return detail::all<gpu>(batching_gpus_count, batching_gpu_get);
+}
+
+/// batching_gpu_find: the GPU of a name.
+inline gpu find_gpu(const std::string &name) {
+    gpu found;
+    detail::check(batching_gpu_find(name.c_str(), &found));
+    return found;
+}
+
+/// batching_models_count and batching_model_get: all models that are known by name.
+inline std::vector<model> models() {
+    return detail::all<model>(batching_models_count, batching_model_get);
+}
+
+/// batching_model_find: the model of a name.
+inline model find_model(const std::string &name) {
+    model found;
+    detail::check(batching_model_find(name.c_str(), &found));
+    return found;
+}
+
+/// batching_deployment_memory_calculate: the KV blocks that vLLM would have, and what else is in the memory.
+inline deployment_memory calculate_memory(const batching_deployment &of) {
+    deployment_memory memory;
+    detail::check(batching_deployment_memory_calculate(&of, &memory));
+    return memory;
+}
+
+/// batching_deployment_roofline_calculate: the times of iterations that follow from data sheets.
+inline roofline calculate_roofline(const batching_deployment &of) {
+    roofline times;
+    detail::check(batching_deployment_roofline_calculate(&of, &times));
+    return times;
+}
+
+/* ================================================================================================================
  * Workloads
  * ================================================================================================================ */
 
@@ -1491,12 +1612,102 @@ template <class Call> void guarded(Call call) {
 
 /// The coefficients of BATCHING_TIME_AFFINE: seconds, each at least 0.
 struct affine_time {
-    double base = 0.0;                ///< time_base
-    double per_prefill_token = 0.0;   ///< time_per_prefill_token
-    double per_decode_token = 0.0;    ///< time_per_decode_token
-    double per_context_token = 0.0;   ///< time_per_context_token
-    double per_prefill_context = 0.0; ///< time_per_prefill_context
+    double base = 0.0;                  ///< time_base
+    double per_prefill_token = 0.0;     ///< time_per_prefill_token
+    double per_decode_token = 0.0;      ///< time_per_decode_token
+    double per_context_token = 0.0;     ///< time_per_context_token
+    double per_prefill_context = 0.0;   ///< time_per_prefill_context
+    double per_prefill_iteration = 0.0; ///< time_per_prefill_iteration
+    double per_prefill_chunk = 0.0;     ///< time_per_prefill_chunk
+    double startup = 0.0;               ///< time_startup
 };
+
+/// Measured seconds of one part of an iteration: as many as places, which rise.
+struct time_curve {
+    std::vector<double> places = {};
+    std::vector<double> seconds = {};
+};
+
+/// The same over two axes: rows x columns seconds, row by row.
+struct time_grid {
+    std::vector<double> rows = {};
+    std::vector<double> columns = {};
+    std::vector<double> seconds = {};
+};
+
+/// batching_time_table with columns of its own. What is empty takes no time.
+struct table_time {
+    time_curve linear = {};             ///< over tokens
+    time_curve head = {};               ///< over sequences that sample
+    time_grid decode = {};              ///< over sequences that decode, and the sum of their contexts
+    time_grid prefill = {};             ///< over the tokens of a chunk, and those before it
+    double linear_scale = 1.0;          ///< linear is multiplied by it; above 0
+    double head_scale = 1.0;            ///< head is multiplied by it; above 0
+    double decode_scale = 1.0;          ///< decode is multiplied by it; above 0
+    double prefill_scale = 1.0;         ///< prefill is multiplied by it; above 0
+    double per_iteration = 0.0;         ///< seconds
+    double per_sequence = 0.0;          ///< seconds
+    double per_prefill_iteration = 0.0; ///< seconds
+};
+
+namespace detail {
+
+/// A table and the struct of C that points to its columns. It is not moved.
+class kept_table {
+  public:
+    explicit kept_table(table_time time) : time_(std::move(time)) {
+        check(batching_time_table_init(&table_, sizeof table_));
+        set(time_.linear, "linear", table_.linear_count, table_.linear_tokens, table_.linear_seconds);
+        set(time_.head, "head", table_.head_count, table_.head_sequences, table_.head_seconds);
+        set(time_.decode, "decode", table_.decode_sequence_count, table_.decode_context_count, table_.decode_sequences,
+            table_.decode_contexts, table_.decode_seconds);
+        set(time_.prefill, "prefill", table_.prefill_token_count, table_.prefill_context_count, table_.prefill_tokens,
+            table_.prefill_contexts, table_.prefill_seconds);
+        table_.linear_scale = time_.linear_scale;
+        table_.head_scale = time_.head_scale;
+        table_.decode_scale = time_.decode_scale;
+        table_.prefill_scale = time_.prefill_scale;
+        table_.per_iteration = time_.per_iteration;
+        table_.per_sequence = time_.per_sequence;
+        table_.per_prefill_iteration = time_.per_prefill_iteration;
+    }
+    kept_table(const kept_table &) = delete;
+    kept_table &operator=(const kept_table &) = delete;
+
+    const batching_time_table *get() const noexcept { return &table_; }
+
+  private:
+    static void check_size(const char *part, std::size_t values, std::size_t places) {
+        if (values != places) {
+            throw invalid_argument(BATCHING_ERROR_INVALID_ARGUMENT, std::string(part) + ".seconds has " +
+                                                                        std::to_string(values) + " elements: must be " +
+                                                                        std::to_string(places) + ", as its places say");
+        }
+    }
+
+    static void set(const time_curve &curve, const char *part, std::int64_t &count, const double *&places,
+                    const double *&seconds) {
+        check_size(part, curve.seconds.size(), curve.places.size());
+        count = static_cast<std::int64_t>(curve.places.size());
+        places = curve.places.data();
+        seconds = curve.seconds.data();
+    }
+
+    static void set(const time_grid &grid, const char *part, std::int64_t &row_count, std::int64_t &column_count,
+                    const double *&rows, const double *&columns, const double *&seconds) {
+        check_size(part, grid.seconds.size(), grid.rows.size() * grid.columns.size());
+        row_count = static_cast<std::int64_t>(grid.rows.size());
+        column_count = static_cast<std::int64_t>(grid.columns.size());
+        rows = grid.rows.data();
+        columns = grid.columns.data();
+        seconds = grid.seconds.data();
+    }
+
+    table_time time_;
+    batching_time_table table_;
+};
+
+} // namespace detail
 
 class policy_view;
 class policy_decision;
@@ -1504,12 +1715,14 @@ class policy_decision;
 /// A policy of your own: it looks at the view, and fills the decision. See "Engine: your policy".
 using custom_policy = callback<bool(const policy_view &, policy_decision &)>;
 
-/// Seconds of every iteration, of which 0.0 is no time; or an affine model; or a function that is asked once for each
-/// iteration that computes.
-using iteration_time_model = std::variant<double, affine_time, callback<double(const iteration &)>>;
+/// Seconds of every iteration, of which 0.0 is no time; or an affine model; or what follows from a model and GPUs; or what
+/// was measured; or a function that is asked once for each iteration that computes.
+using iteration_time_model =
+    std::variant<double, affine_time, roofline, table_time, callback<double(const iteration &)>>;
 
 /**
- * batching_engine_config, with functions of the caller as its callbacks. It keeps them, and its copies share them.
+ * batching_engine_config, with functions of the caller as its callbacks. It keeps them, and its copies share them, as they
+ * do a roofline or a table.
  * What they throw comes out of the call that made the run; given to a function of C, that returns
  * BATCHING_ERROR_CANCELLED.
  */
@@ -1524,6 +1737,8 @@ class engine_config : public detail::initialized<batching_engine_config_init> {
     engine_config &set_iteration_time(const iteration_time_model &model) {
         std::visit(detail::overloaded{[this](double seconds) { set_constant_time(seconds); },
                                       [this](const affine_time &affine) { set_affine_time(affine); },
+                                      [this](const roofline &times) { set_roofline(times); },
+                                      [this](const table_time &times) { set_table(times); },
                                       [this](const callback<double(const iteration &)> &ask) { set_asked_time(ask); }},
                    model);
         return *this;
@@ -1557,6 +1772,21 @@ class engine_config : public detail::initialized<batching_engine_config_init> {
         time_per_decode_token = affine.per_decode_token;
         time_per_context_token = affine.per_context_token;
         time_per_prefill_context = affine.per_prefill_context;
+        time_per_prefill_iteration = affine.per_prefill_iteration;
+        time_per_prefill_chunk = affine.per_prefill_chunk;
+        time_startup = affine.startup;
+    }
+
+    void set_roofline(const roofline &times) {
+        roofline_ = std::make_shared<const roofline>(times);
+        time_model = BATCHING_TIME_ROOFLINE;
+        time_roofline = roofline_.get();
+    }
+
+    void set_table(const table_time &times) {
+        table_ = std::make_shared<const detail::kept_table>(times);
+        time_model = BATCHING_TIME_TABLE;
+        time_table = table_->get();
     }
 
     void set_asked_time(const callback<double(const iteration &)> &ask) {
@@ -1571,10 +1801,88 @@ class engine_config : public detail::initialized<batching_engine_config_init> {
         };
     }
 
+    std::shared_ptr<const roofline> roofline_;
+    std::shared_ptr<const detail::kept_table> table_;
     std::shared_ptr<callback<double(const iteration &)>> asked_time_;
     std::shared_ptr<callback<bool(const progress &)>> progress_;
     std::shared_ptr<custom_policy> policy_;
 };
+
+/// batching_iterations: columns of the caller, all of one size.
+struct iterations_view : detail::equal_columns<batching_iterations_init, &batching_iterations::count> {
+    BATCHING_HPP_ITERATIONS(BATCHING_HPP_SETTER)
+};
+
+/// batching_iteration_times_calculate: how long iterations take, in seconds, as an engine of this configuration takes them.
+inline std::vector<double> calculate_iteration_times(const engine_config &config, const iterations_view &iterations) {
+    std::vector<double> seconds(static_cast<std::size_t>(iterations.count));
+    detail::guarded([&] { return batching_iteration_times_calculate(&config, &iterations, seconds.data()); });
+    return seconds;
+}
+
+/* ================================================================================================================
+ * Calibration
+ * ================================================================================================================ */
+
+/// batching_calibration_progress: how far a calibration has come.
+using calibration_progress = batching_calibration_progress;
+
+/// batching_calibration_config: the engine's configuration and the roofline are borrowed; a function of the caller is kept,
+/// and copies share it.
+class calibration_config : public detail::initialized<batching_calibration_config_init> {
+  public:
+    calibration_config() = default;
+    // Without moves, none is left that points to a function which it does not keep.
+    calibration_config(const calibration_config &) = default;
+    calibration_config &operator=(const calibration_config &) = default;
+
+    /// How the server schedules, and what it has.
+    explicit calibration_config(const batching_engine_config &server) { engine = &server; }
+    explicit calibration_config(const batching_engine_config &&) = delete;
+
+    /// Sets callback: called after each simulation, it says whether to go on; if not, what was found is enough. What it
+    /// throws comes out of the call.
+    calibration_config &set_callback(const batching::callback<bool(const calibration_progress &)> &goes_on) {
+        goes_on_ = std::make_shared<batching::callback<bool(const calibration_progress &)>>(goes_on);
+        user_data = goes_on_.get();
+        batching_calibration_config::callback = [](const calibration_progress *so_far, std::int32_t *is_enough,
+                                                   void *function) noexcept {
+            return detail::callback_guard::call("callback", [&] {
+                const auto &ask =
+                    *static_cast<const batching::callback<bool(const calibration_progress &)> *>(function);
+                *is_enough = ask(*so_far) ? 0 : 1;
+                return true;
+            });
+        };
+        return *this;
+    }
+
+  private:
+    std::shared_ptr<batching::callback<bool(const calibration_progress &)>> goes_on_;
+};
+
+/// batching_calibration: what was found.
+struct calibration : detail::initialized<batching_calibration_init> {
+    /// For engine_config::set_iteration_time. async_scheduling is to be set beside it.
+    affine_time iteration_time() const noexcept {
+        return {time_base,
+                time_per_prefill_token,
+                time_per_decode_token,
+                time_per_context_token,
+                time_per_prefill_context,
+                time_per_prefill_iteration,
+                time_per_prefill_chunk,
+                time_startup};
+    }
+};
+
+/// batching_iteration_time_calibrate: the times of iterations from the log of a server.
+inline calibration calibrate(const requests_view &requests, const recorded_view &recorded,
+                             const calibration_config &config = {}) {
+    calibration found;
+    detail::guarded([&] { return batching_iteration_time_calibrate(&config, &requests, &recorded, &found); });
+    return found;
+}
 
 /// What the engine tells of the whole run: batching_summary, and of its logs.
 struct engine_summary : summary {
@@ -2384,6 +2692,7 @@ class interruption {
 #undef BATCHING_HPP_COMPLETED
 #undef BATCHING_HPP_DECISION_LOG
 #undef BATCHING_HPP_ITERATION_LOG
+#undef BATCHING_HPP_ITERATIONS
 #undef BATCHING_HPP_LATENCIES
 #undef BATCHING_HPP_LIVE_ENGINE_EVENTS
 #undef BATCHING_HPP_LOAD_CONFIG

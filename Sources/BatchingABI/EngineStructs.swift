@@ -34,6 +34,14 @@ extension batching_engine_config {
         return configuration
     }
 
+    /// How it schedules, and what it has: without times, which are to be found, and without callbacks.
+    func scheduling() throws(BatchingError) -> EngineConfig {
+        var config = self
+        (config.time_model, config.time_base) = (BATCHING_TIME_CONSTANT, 0)
+        config.progress_callback = nil
+        return try config.configuration()
+    }
+
     /// Nothing but the callbacks that there are.
     func callbacks() throws(BatchingError) -> EngineConfig {
         var configuration = EngineConfig()
@@ -50,49 +58,6 @@ extension batching_engine_config {
 
     private func set(_ field: inout Int64?, _ value: Int64) {
         if value != 0 { field = value }
-    }
-
-    private func iterationTime() throws(BatchingError) -> IterationTime {
-        switch time_model {
-        case BATCHING_TIME_DEFAULT:
-            try checkNoTimes()
-            return EngineConfig().iterationTime
-        case BATCHING_TIME_CONSTANT: return .constant(time_base)
-        case BATCHING_TIME_AFFINE:
-            return .affine(
-                AffineTime(
-                    base: time_base, perPrefillToken: time_per_prefill_token, perDecodeToken: time_per_decode_token,
-                    perContextToken: time_per_context_token, perPrefillContext: time_per_prefill_context))
-        case BATCHING_TIME_CALLBACK: return .callback(try timeCallback())
-        default:
-            throw BatchingError(
-                .invalidArgument,
-                "time_model is \(time_model): must be one of \(BATCHING_TIME_DEFAULT), \(BATCHING_TIME_CONSTANT), "
-                    + "\(BATCHING_TIME_AFFINE), \(BATCHING_TIME_CALLBACK)")
-        }
-    }
-
-    /// Throws if a time is given, but not the model that it belongs to.
-    private func checkNoTimes() throws(BatchingError) {
-        func check(_ seconds: Double, _ name: StaticString) throws(BatchingError) {
-            guard seconds == 0 else { throw .invalid("\(name)", seconds, "must be 0 without a time_model") }
-        }
-        try check(time_base, "time_base")
-        try check(time_per_prefill_token, "time_per_prefill_token")
-        try check(time_per_decode_token, "time_per_decode_token")
-        try check(time_per_context_token, "time_per_context_token")
-        try check(time_per_prefill_context, "time_per_prefill_context")
-    }
-
-    private func timeCallback() throws(BatchingError) -> TimeCallback {
-        let callback = try required(time_callback, "time_callback")
-        return TimeCallback(ForeignFunction(callback, time_user_data)) { (work, foreign) throws(BatchingError) in
-            let callback = foreign.function(as: batching_iteration_time_callback.self)
-            var iteration = batching_iteration(work)
-            var seconds = Double.nan
-            try goOn(calling { callback(&iteration, &seconds, foreign.userData) }, "time_callback")
-            return seconds
-        }
     }
 
     private func progressCallback() -> ProgressCallback? {
@@ -137,6 +102,7 @@ extension batching_iteration {
         prefill_context = work.prefillContext
         kv_blocks_used = Int64(work.usedBlocks)
         preemptions = Int64(work.preemptions)
+        prefill_chunks = work.prefillChunks
     }
 }
 

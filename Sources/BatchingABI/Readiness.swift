@@ -29,6 +29,8 @@ private func useEverything(_ room: Scratch) throws(BatchingError) {
     try useMetrics(few, &scratch)
     try useAccumulator(few, &scratch)
     useCapacity()
+    useCatalogue()
+    try useCalibration(scratch)
     useFacts()
 }
 
@@ -339,10 +341,51 @@ private func useEngine(_ few: Few, _ scratch: inout Scratch) throws(BatchingErro
         }
     }
     try useClients(&few, &scratch)
+    try useIterationTimes(few, scratch)
     var bands = batching_attribution_bands()
     _ = batching_attribution_bands_init(&bands, size(batching_attribution_bands.self))
     let edges = try scratch.column(3) { Double($0 * 50) }
     _ = batching_attribution_bands_calculate(&attribution, Int64(Few.count), few.status, edges, 2, &bands)
+}
+
+/// A roofline with all that it may have, and a table, each in a run and in a live engine.
+private func useIterationTimes(_ few: Few, _ room: Scratch) throws(BatchingError) {
+    var (few, scratch) = (few, room)
+    var roofline = batching_roofline()
+    var table = batching_time_table()
+    var iterations = batching_iterations()
+    _ = batching_roofline_init(&roofline, size(batching_roofline.self))
+    _ = batching_time_table_init(&table, size(batching_time_table.self))
+    _ = batching_iterations_init(&iterations, size(batching_iterations.self))
+    (roofline.experts, roofline.experts_per_token, roofline.tensor_parallel) = (2, 1, 2)
+    (roofline.kv_bytes, roofline.window_bytes, roofline.window) = (1, 1, 4)
+    (roofline.memory_bandwidth, roofline.kv_share) = (1e3, 1)
+    let places = UnsafePointer(try scratch.column(2) { Double($0 + 1) })
+    let grid = UnsafePointer(try scratch.column(4) { Double($0) * 1e-3 })
+    (table.linear_count, table.linear_tokens, table.linear_seconds) = (2, places, grid)
+    (table.decode_sequence_count, table.decode_context_count) = (2, 2)
+    (table.decode_sequences, table.decode_contexts, table.decode_seconds) = (places, places, grid)
+    (table.prefill_token_count, table.prefill_context_count) = (2, 2)
+    (table.prefill_tokens, table.prefill_contexts, table.prefill_seconds) = (places, places, grid)
+    let tokens = try scratch.column(2) { Int64($0) * 3 }
+    let seconds = try scratch.column(2) { _ in 0.0 }
+    (iterations.count, iterations.prefill_tokens) = (2, UnsafePointer(tokens))
+    withUnsafePointer(to: roofline) { roofline in
+        withUnsafePointer(to: table) { table in
+            var config = batching_engine_config()
+            _ = batching_engine_config_init(&config, size(batching_engine_config.self))
+            (config.time_roofline, config.time_table) = (roofline, table)
+            for model in Choices.timeModel where model == BATCHING_TIME_ROOFLINE || model == BATCHING_TIME_TABLE {
+                config.time_model = model
+                _ = batching_iteration_times_calculate(&config, &iterations, seconds)
+                _ = batching_simulate(&config, &few.requests, &few.results, nil)
+                var engine: OpaquePointer?
+                _ = batching_live_engine_create(&config, &engine)
+                try? useBytes(of: engine, config, scratch)
+                _ = batching_live_engine_destroy(engine)
+            }
+        }
+    }
 }
 
 /// Sessions of two turns, sent by few clients.
@@ -507,6 +550,74 @@ private func useCapacity() {
     _ = batching_arithmetic_intensity_calculate(4, 1e9, 2, &intensity)
     var batchSize: Int64 = 0
     _ = batching_optimal_batch_size_calculate(1e10, 1e9, 1e5, 1000, &batchSize)
+}
+
+/// A log of a few requests, with all that is known of the server and without.
+private func useCalibration(_ room: Scratch) throws(BatchingError) {
+    var scratch = room
+    let count = 16
+    var config = batching_calibration_config()
+    var requests = batching_requests()
+    var recorded = batching_recorded()
+    var found = batching_calibration()
+    var roofline = batching_roofline()
+    _ = batching_calibration_config_init(&config, size(batching_calibration_config.self))
+    _ = batching_requests_init(&requests, size(batching_requests.self))
+    _ = batching_recorded_init(&recorded, size(batching_recorded.self))
+    _ = batching_calibration_init(&found, size(batching_calibration.self))
+    _ = batching_roofline_init(&roofline, size(batching_roofline.self))
+    roofline.per_iteration = 0.01
+    let lengths = UnsafePointer(try scratch.column(count) { Int32($0 + 1) })
+    (requests.count, recorded.count) = (Int64(count), Int64(count))
+    (requests.output_length, recorded.output_length) = (lengths, lengths)
+    recorded.first_token_time = UnsafePointer(try scratch.column(count) { 0.1 + 0.01 * Double($0) })
+    recorded.end_time = UnsafePointer(try scratch.column(count) { 0.5 + 0.02 * Double($0) })
+    config.callback = { progress, isEnough, _ in
+        isEnough?.pointee = (progress?.pointee.simulations ?? 0) >= 40 ? 1 : 0
+        return 0
+    }
+    for scheduling in Choices.scheduling {
+        config.scheduling = scheduling
+        _ = batching_iteration_time_calibrate(&config, &requests, &recorded, &found)
+        withUnsafePointer(to: roofline) { roofline in
+            config.roofline = roofline
+            _ = batching_iteration_time_calibrate(&config, &requests, &recorded, &found)
+            config.roofline = nil
+        }
+    }
+}
+
+/// A model with experts on two GPUs, with every type of weights; one name of each kind is not known.
+private func useCatalogue() {
+    var (gpu, model) = (batching_gpu(), batching_model())
+    _ = batching_gpu_init(&gpu, size(batching_gpu.self))
+    _ = batching_model_init(&model, size(batching_model.self))
+    var count: Int64 = 0
+    _ = batching_gpus_count(&count)
+    _ = batching_models_count(&count)
+    _ = batching_gpu_find("H100-SMX", &gpu)
+    _ = batching_model_find("gpt-4", &model)
+    _ = batching_gpu_find("H100-SXM", &gpu)
+    _ = batching_model_find("gpt-oss-20b", &model)
+    _ = batching_gpu_get(0, &gpu)
+    _ = batching_model_get(0, &model)
+    var deployment = batching_deployment()
+    var memory = batching_deployment_memory()
+    var roofline = batching_roofline()
+    _ = batching_deployment_init(&deployment, size(batching_deployment.self))
+    _ = batching_deployment_memory_init(&memory, size(batching_deployment_memory.self))
+    _ = batching_roofline_init(&roofline, size(batching_roofline.self))
+    deployment.tensor_parallel = 2
+    withUnsafePointer(to: &model) { model in
+        withUnsafePointer(to: &gpu) { gpu in
+            (deployment.model, deployment.gpu) = (model, gpu)
+            for dtype in Choices.dtype {
+                (deployment.weight_dtype, deployment.kv_dtype) = (dtype, dtype)
+                _ = batching_deployment_memory_calculate(&deployment, &memory)
+                _ = batching_deployment_roofline_calculate(&deployment, &roofline)
+            }
+        }
+    }
 }
 
 /// What is told of the library and the thread, which has no callback yet.

@@ -26,6 +26,12 @@ struct scene {
     batching_workload workload;
     batching_accumulator_config accumulator_config;
     batching_accumulator_events accumulator_events;
+    batching_gpu gpu;
+    batching_model model;
+    batching_deployment deployment;
+    batching_time_table time_table;
+    batching_iterations iterations;
+    batching_calibration_config calibration_config;
     int32_t output_length[COUNT];
     double arrival_time[COUNT];
     double percentiles[PERCENTILES];
@@ -50,6 +56,9 @@ struct scene {
     batching_accumulator_state accumulator_state;
     batching_live_engine_events live_engine_events;
     batching_live_engine_state live_engine_state;
+    batching_deployment_memory deployment_memory;
+    batching_roofline roofline;
+    batching_calibration calibration;
     double start_time[COUNT];
     double end_time[COUNT];
     double log_time[ROWS];
@@ -106,6 +115,12 @@ static void set_the_scene(void) {
     scene.accumulator_events.time = scene.arrival_time;
     scene.accumulator_events.event = scene.events;
     scene.accumulator_events.value = scene.output_length;
+
+    scene.model.num_hidden_layers = scene.model.hidden_size = scene.model.num_attention_heads = 1;
+    scene.model.intermediate_size = scene.model.vocab_size = 1;
+    scene.gpu.memory_bytes = scene.gpu.memory_bandwidth = scene.gpu.bf16_peak = 1e9;
+    scene.deployment.model = &scene.model;
+    scene.deployment.gpu = &scene.gpu;
 
     scene.results.capacity = scene.attribution.capacity = scene.latencies.capacity = COUNT;
     scene.iteration_log.capacity = scene.decision_log.capacity = scene.load_timeline.capacity = ROWS;
@@ -183,6 +198,78 @@ static batching_status generate(void) {
 
 static batching_status generate_hashes(void) {
     return batching_workload_hashes_generate(&scene.workload, COUNT, NULL, 0, NULL, &scene.needed);
+}
+
+static batching_status get_gpu(void) {
+    return batching_gpu_get(0, &scene.gpu);
+}
+
+static batching_status find_gpu(void) {
+    return batching_gpu_find("L4", &scene.gpu);
+}
+
+static batching_status get_model(void) {
+    return batching_model_get(0, &scene.model);
+}
+
+static batching_status find_model(void) {
+    return batching_model_find("Yi-34B", &scene.model);
+}
+
+static batching_status deploy(void) {
+    return batching_deployment_memory_calculate(&scene.deployment, &scene.deployment_memory);
+}
+
+/* Two iterations, by a table and by a roofline. What is not in the scene is copied: a call changes nothing but its outputs. */
+static batching_status calculate_times(void) {
+    batching_engine_config config = scene.engine_config;
+    batching_iterations iterations = scene.iterations;
+    batching_time_table table = scene.time_table;
+    batching_roofline roofline = scene.roofline;
+    iterations.count = COUNT;
+    iterations.decode_tokens = scene.ids;
+    table.per_iteration = roofline.per_iteration = 1.0;
+    config.time_model = BATCHING_TIME_TABLE;
+    config.time_table = &table;
+    double seconds[COUNT];
+    batching_status status = batching_iteration_times_calculate(&config, &iterations, seconds);
+    config.time_model = BATCHING_TIME_ROOFLINE;
+    config.time_table = NULL;
+    config.time_roofline = &roofline;
+    return status == BATCHING_OK ? batching_iteration_times_calculate(&config, &iterations, scene.queue_time) : status;
+}
+
+/* A log of as few requests as can be calibrated on. */
+static batching_status calibrate(void) {
+    enum { ROWS_OF_LOG = 16 };
+    int32_t lengths[ROWS_OF_LOG];
+    double first[ROWS_OF_LOG], end[ROWS_OF_LOG];
+    for (int at = 0; at < ROWS_OF_LOG; at++) {
+        lengths[at] = 1 + at;
+        first[at] = 0.1 + 0.01 * at;
+        end[at] = 0.5 + 0.02 * at;
+    }
+    batching_calibration_config config = scene.calibration_config;
+    batching_requests requests = scene.requests;
+    batching_recorded recorded = scene.recorded;
+    batching_roofline roofline = scene.roofline;
+    roofline.per_iteration = 0.01;
+    config.engine = &scene.engine_config;
+    config.roofline = &roofline;
+    config.simulations = 1;
+    requests.client = NULL;
+    requests.prompt_length = NULL;
+    requests.arrival_time = recorded.arrival_time = NULL;
+    requests.count = recorded.count = ROWS_OF_LOG;
+    requests.output_length = recorded.output_length = lengths;
+    recorded.start_time = NULL;
+    recorded.first_token_time = first;
+    recorded.end_time = end;
+    return batching_iteration_time_calibrate(&config, &requests, &recorded, &scene.calibration);
+}
+
+static batching_status calculate_roofline(void) {
+    return batching_deployment_roofline_calculate(&scene.deployment, &scene.roofline);
 }
 
 static batching_status create(void) {
@@ -328,6 +415,27 @@ static const struct use {
     STRUCT(load_timeline, "timeline", sweep),
     STRUCT(workload, "workload", generate),
     STRUCT(workload, "workload", generate_hashes),
+    STRUCT(gpu, "gpu", get_gpu),
+    STRUCT(gpu, "gpu", find_gpu),
+    STRUCT(gpu, "gpu", deploy),
+    STRUCT(model, "model", get_model),
+    STRUCT(model, "model", find_model),
+    STRUCT(model, "model", deploy),
+    STRUCT(model, "model", calculate_roofline),
+    STRUCT(deployment, "deployment", deploy),
+    STRUCT(deployment, "deployment", calculate_roofline),
+    STRUCT(deployment_memory, "memory", deploy),
+    STRUCT(roofline, "roofline", calculate_roofline),
+    STRUCT(roofline, "roofline", calculate_times),
+    STRUCT(time_table, "table", calculate_times),
+    STRUCT(iterations, "iterations", calculate_times),
+    STRUCT(calibration_config, "config", calibrate),
+    STRUCT(engine_config, "config", calibrate),
+    STRUCT(roofline, "roofline", calibrate),
+    STRUCT(requests, "requests", calibrate),
+    STRUCT(recorded, "recorded", calibrate),
+    STRUCT(calibration, "calibration", calibrate),
+    STRUCT(engine_config, "config", calculate_times),
     STRUCT(accumulator_config, "config", create),
     STRUCT(accumulator_events, "events", add),
     STRUCT(accumulator_state, "state", read_state),

@@ -21,13 +21,18 @@ using structs =
                batching::serving_metrics, batching::distribution, batching::load_config, batching::load,
                batching::load_timeline_view, batching::engine_config, batching::client, batching::iteration_log_view,
                batching::decision_log_view, batching::attribution_view, batching::live_engine_state,
-               batching::accumulator_config, batching::accumulator_events_view, batching::accumulator_state>;
+               batching::accumulator_config, batching::accumulator_events_view, batching::accumulator_state,
+               batching::gpu, batching::model, batching::deployment, batching::deployment_memory, batching::roofline,
+               batching::iterations_view, batching::calibration_config, batching::calibration>;
 
 template <class... Structs> constexpr bool any_is_a(batching_attribution_bands *, std::tuple<Structs...> *) {
     return true; // told in rows: batching::attribution_band
 }
 template <class... Structs> constexpr bool any_is_a(batching_live_engine_events *, std::tuple<Structs...> *) {
     return true; // told in rows: batching::live_engine_event
+}
+template <class... Structs> constexpr bool any_is_a(batching_time_table *, std::tuple<Structs...> *) {
+    return true; // with columns of its own: batching::table_time
 }
 template <class Struct, class... Structs> constexpr bool any_is_a(Struct *, std::tuple<Structs...> *) {
     return (std::is_base_of_v<Struct, Structs> || ...);
@@ -117,6 +122,33 @@ TEST_CASE("what is set in a later field of an input gets to the library") {
                         [](const auto &config) { batching::calculate_load(two_recorded(), config); });
     gets_to_the_library("config", batching::accumulator_config(),
                         [](const auto &config) { batching::accumulator{config}; });
+    const auto known_model = batching::find_model("Yi-34B");
+    const auto known_gpu = batching::find_gpu("L4");
+    gets_to_the_library("deployment", batching::deployment(known_model, known_gpu),
+                        [](const auto &deployment) { batching::calculate_memory(deployment); });
+    gets_to_the_library("model", known_model,
+                        [&](const auto &model) { batching::calculate_memory(batching::deployment(model, known_gpu)); });
+    gets_to_the_library("gpu", known_gpu,
+                        [&](const auto &gpu) { batching::calculate_roofline(batching::deployment(known_model, gpu)); });
+    batching::iterations_view iterations;
+    iterations.set_decode_tokens(ids);
+    gets_to_the_library("iterations", iterations, [](const auto &given) {
+        batching::calculate_iteration_times(batching::engine_config(), given);
+    });
+    std::vector<std::int32_t> lengths;
+    std::vector<double> first, end;
+    for (int at = 0; at < 16; at++) {
+        lengths.push_back(1 + at);
+        first.push_back(0.1 + 0.01 * at);
+        end.push_back(0.5 + 0.02 * at);
+    }
+    batching::calibration_config quick;
+    quick.simulations = 1;
+    gets_to_the_library("config", quick, [&](const auto &config) {
+        batching::recorded_view log;
+        log.set_first_token_time(first).set_end_time(end).set_output_length(lengths);
+        batching::calibrate(batching::requests_view({}, lengths, {}), log, config);
+    });
     batching::accumulator_events_view events;
     events.set_request(ids).set_time(start_time);
     gets_to_the_library("events", events, [](const auto &told) {
@@ -163,6 +195,13 @@ TEST_CASE("a later field of what is told can be read, and is 0 of a library that
     CHECK(metrics.e2e.later_number == 0);
     CHECK(metrics.e2e.mean == 1.5);
     CHECK(batching::calculate_load(two_recorded()).later_number == 0);
+    const auto model = batching::find_model("Yi-34B");
+    const auto gpu = batching::find_gpu("L4");
+    CHECK(model.later_number == 0);
+    CHECK(gpu.later_number == 0);
+    const batching::deployment deployment(model, gpu);
+    CHECK(batching::calculate_memory(deployment).later_number == 0);
+    CHECK(batching::calculate_roofline(deployment).later_number == 0);
     CHECK(batching::live_engine().observe().later_number == 0);
     CHECK(batching::accumulator().observe().later_number == 0);
 }

@@ -145,7 +145,7 @@ static void a_choice_that_is_none_is_named_with_those_there_are(void **state) {
     assert_invalid(config->policy = INT32_MAX, "policy is 2147483647");
     assert_invalid(config->queue_order = 1, "queue_order is 1: must be one of 0, 100, 200");
     assert_invalid(config->queue_order = INT32_MIN, "queue_order is -2147483648");
-    assert_invalid(config->time_model = 1, "time_model is 1: must be one of 0, 50, 100, 200");
+    assert_invalid(config->time_model = 1, "time_model is 1: must be one of 0, 50, 100, 120, 140, 200");
     assert_invalid(config->time_model = -100, "time_model is -100");
 }
 

@@ -241,6 +241,113 @@ static batching_status arithmetic_intensity(const struct choice *choice) {
     return batching_arithmetic_intensity_calculate(4, 1e9, 2, &outputs.number);
 }
 
+static batching_status iteration_times(const struct choice *choice) {
+    static const double places[] = {1, 2}, table_seconds[] = {1, 2, 3, 4};
+    static const int64_t tokens[] = {1, 2, 3};
+    batching_engine_config config;
+    batching_roofline roofline;
+    batching_time_table table;
+    batching_iterations iterations;
+    must(batching_engine_config_init(&config, sizeof config));
+    must(batching_roofline_init(&roofline, sizeof roofline));
+    must(batching_time_table_init(&table, sizeof table));
+    must(batching_iterations_init(&iterations, sizeof iterations));
+    roofline.per_iteration = 1;
+    table.decode_sequence_count = table.decode_context_count = 2;
+    table.decode_sequences = table.decode_contexts = places;
+    table.decode_seconds = table_seconds;
+    config.time_model = choice->kind;
+    config.time_roofline = &roofline;
+    config.time_table = &table;
+    iterations.count = 3;
+    iterations.decode_tokens = tokens;
+    double seconds[3];
+    batching_status status = batching_iteration_times_calculate(&config, &iterations, seconds);
+    const struct choice plain = {0};
+    batching_requests requests = some_requests(&plain);
+    status = status == BATCHING_OK ? batching_simulate(&config, &requests, NULL, NULL) : status;
+    batching_live_engine *engine = NULL;
+    status = status == BATCHING_OK ? batching_live_engine_create(&config, &engine) : status;
+    must(batching_live_engine_destroy(engine));
+    return status;
+}
+
+static batching_status calibrate(const struct choice *choice) {
+    (void)choice;
+    enum { COUNT = 16 };
+    int32_t lengths[COUNT];
+    double first[COUNT], end[COUNT];
+    for (int at = 0; at < COUNT; at++) {
+        lengths[at] = 1 + at;
+        first[at] = 0.1 + 0.01 * at;
+        end[at] = 0.5 + 0.02 * at;
+    }
+    batching_calibration_config config;
+    batching_requests requests;
+    batching_recorded recorded;
+    batching_roofline roofline;
+    batching_calibration found;
+    must(batching_calibration_config_init(&config, sizeof config));
+    must(batching_requests_init(&requests, sizeof requests));
+    must(batching_recorded_init(&recorded, sizeof recorded));
+    must(batching_roofline_init(&roofline, sizeof roofline));
+    must(batching_calibration_init(&found, sizeof found));
+    requests.count = recorded.count = COUNT;
+    requests.output_length = recorded.output_length = lengths;
+    recorded.first_token_time = first;
+    recorded.end_time = end;
+    roofline.per_iteration = 0.01;
+    config.roofline = &roofline;
+    config.scheduling = BATCHING_SCHEDULING_GIVEN;
+    config.simulations = 3;
+    return batching_iteration_time_calibrate(&config, &requests, &recorded, &found);
+}
+
+/* By index or by name, one that is there or one of which near names are told. */
+static batching_status gpu(const struct choice *choice) {
+    batching_gpu gpu;
+    int64_t count;
+    must(batching_gpu_init(&gpu, sizeof gpu));
+    batching_status status = batching_gpus_count(&count);
+    status = status == BATCHING_OK ? batching_gpu_get(choice->kind % count, &gpu) : status;
+    status = status == BATCHING_OK ? batching_gpu_find("NVIDIA H100 80GB HBM3", &gpu) : status;
+    return status == BATCHING_OK && batching_gpu_find("H100-SMX", &gpu) == BATCHING_ERROR_INVALID_ARGUMENT
+               ? BATCHING_OK
+               : BATCHING_ERROR_OVERFLOW;
+}
+
+static batching_status model(const struct choice *choice) {
+    batching_model model;
+    int64_t count;
+    must(batching_model_init(&model, sizeof model));
+    batching_status status = batching_models_count(&count);
+    status = status == BATCHING_OK ? batching_model_get(choice->kind % count, &model) : status;
+    status = status == BATCHING_OK ? batching_model_find("openai/gpt-oss-20b", &model) : status;
+    return status == BATCHING_OK && batching_model_find("gpt-4", &model) == BATCHING_ERROR_INVALID_ARGUMENT
+               ? BATCHING_OK
+               : BATCHING_ERROR_OVERFLOW;
+}
+
+static batching_status deployment(const struct choice *choice) {
+    batching_model model;
+    batching_gpu gpu;
+    batching_deployment deployment;
+    batching_deployment_memory memory;
+    batching_roofline roofline;
+    must(batching_model_init(&model, sizeof model));
+    must(batching_gpu_init(&gpu, sizeof gpu));
+    must(batching_deployment_init(&deployment, sizeof deployment));
+    must(batching_deployment_memory_init(&memory, sizeof memory));
+    must(batching_roofline_init(&roofline, sizeof roofline));
+    must(batching_model_find("gpt-oss-20b", &model));
+    must(batching_gpu_find("L4", &gpu));
+    deployment.model = &model;
+    deployment.gpu = &gpu;
+    deployment.tensor_parallel = 2;
+    return choice->kind == 0 ? batching_deployment_memory_calculate(&deployment, &memory)
+                             : batching_deployment_roofline_calculate(&deployment, &roofline);
+}
+
 /* As a policy does that is asked, but without a cache. */
 static batching_status look_up(const struct choice *choice) {
     (void)choice;
@@ -323,6 +430,15 @@ INIT(batching_attribution)
 INIT(batching_attribution_bands)
 INIT(batching_engine_config)
 INIT(batching_client)
+INIT(batching_gpu)
+INIT(batching_model)
+INIT(batching_deployment)
+INIT(batching_deployment_memory)
+INIT(batching_roofline)
+INIT(batching_time_table)
+INIT(batching_iterations)
+INIT(batching_calibration_config)
+INIT(batching_calibration)
 INIT(batching_accumulator_config)
 INIT(batching_accumulator_events)
 INIT(batching_accumulator_state)
@@ -337,6 +453,17 @@ static const struct row other_rows[] = {
     {"batching_sample_generate", "", NULL, sample, {0}},
     {"batching_arithmetic_intensity_calculate", "", NULL, arithmetic_intensity, {0}},
     {"batching_optimal_batch_size_calculate", "", NULL, optimal_batch_size, {0}},
+    {"batching_iteration_times_calculate", "roofline", NULL, iteration_times, {.kind = BATCHING_TIME_ROOFLINE}},
+    {"batching_iteration_times_calculate", "table", NULL, iteration_times, {.kind = BATCHING_TIME_TABLE}},
+    {"batching_iteration_time_calibrate", "", NULL, calibrate, {0}},
+    {"batching_gpus_count", "", NULL, gpu, {0}},
+    {"batching_gpu_get", "", NULL, gpu, {.kind = 7}},
+    {"batching_gpu_find", "", NULL, gpu, {.kind = 24}},
+    {"batching_models_count", "", NULL, model, {0}},
+    {"batching_model_get", "", NULL, model, {.kind = 7}},
+    {"batching_model_find", "", NULL, model, {.kind = 30}},
+    {"batching_deployment_memory_calculate", "", NULL, deployment, {.kind = 0}},
+    {"batching_deployment_roofline_calculate", "", NULL, deployment, {.kind = 1}},
     {"batching_policy_look_up", "", NULL, look_up, {0}},
     {"batching_version", "", NULL, texts, {0}},
     {"batching_version_number", "", NULL, texts, {0}},
@@ -365,6 +492,15 @@ static const struct row other_rows[] = {
     INIT_ROW(batching_attribution_bands),
     INIT_ROW(batching_engine_config),
     INIT_ROW(batching_client),
+    INIT_ROW(batching_gpu),
+    INIT_ROW(batching_model),
+    INIT_ROW(batching_deployment),
+    INIT_ROW(batching_deployment_memory),
+    INIT_ROW(batching_roofline),
+    INIT_ROW(batching_time_table),
+    INIT_ROW(batching_iterations),
+    INIT_ROW(batching_calibration_config),
+    INIT_ROW(batching_calibration),
     INIT_ROW(batching_accumulator_config),
     INIT_ROW(batching_accumulator_events),
     INIT_ROW(batching_accumulator_state),

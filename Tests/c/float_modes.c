@@ -254,6 +254,119 @@ static void engine_with_affine_time(struct told *told) {
     simulate_with(told, given);
 }
 
+/* Experts, a window and all-reduces, of numbers whose quotients have no end. */
+static batching_roofline roofline(struct told *told) {
+    MADE(batching_gpu, gpu);
+    MADE(batching_model, model);
+    MADE(batching_deployment, deployment);
+    MADE(batching_deployment_memory, memory);
+    MADE(batching_roofline, roofline);
+    CALL(batching_gpu_find("h100 sxm", &gpu));
+    CALL(batching_model_find("mixtral-8x7b", &model));
+    CALL(batching_gpu_find("h1000", &gpu));
+    deployment.gpu = &gpu;
+    deployment.model = &model;
+    deployment.tensor_parallel = 4;
+    deployment.weight_dtype = BATCHING_DTYPE_FP8;
+    deployment.gpu_memory_utilization = 0.1 * 7;
+    CALL(batching_deployment_memory_calculate(&deployment, &memory));
+    TELL(memory);
+    CALL(batching_deployment_roofline_calculate(&deployment, &roofline));
+    /* What is computed here must not depend on the mode. */
+    roofline.window = 33.3;
+    roofline.window_bytes = roofline.kv_bytes * 0.25;
+    roofline.window_attention_flops = roofline.attention_flops * 0.5;
+    /* Below what an operand is flushed at, too. */
+    roofline.per_sequence = DBL_MIN / 3;
+    TELL(roofline);
+    return roofline;
+}
+
+static batching_time_table table(struct told *told) {
+    static const double places[] = {1, 3, 50, 300};
+    static const double seconds[] = {1e-3 / 3,   1e-3 / 2,   1.1e-3 / 2, 1.1e-3,     1e-3 / 3, 2e-3 / 3,
+                                     2e-3 / 3,   2.3e-3,     1.3e-3 / 3, 2.1e-3 / 3, 2.2e-3,   3e-3,
+                                     1.7e-3 / 3, 2.3e-3 / 3, 7.2e-3 / 3, 4e-3};
+    MADE(batching_time_table, table);
+    table.linear_count = table.head_count = table.decode_sequence_count = table.decode_context_count =
+        table.prefill_token_count = table.prefill_context_count = 4;
+    table.linear_tokens = table.head_sequences = table.decode_sequences = table.decode_contexts = table.prefill_tokens =
+        table.prefill_contexts = places;
+    table.linear_seconds = table.head_seconds = seconds;
+    table.decode_seconds = table.prefill_seconds = seconds;
+    table.decode_scale = 1 / 0.3;
+    table.per_sequence = DBL_TRUE_MIN;
+    return table;
+}
+
+/* In a run, and of iterations one by one: also of more than was measured. */
+static void times_of(struct told *told, const batching_engine_config *given) {
+    simulate_with(told, *given);
+    int64_t prefill[COUNT], chunks[COUNT], decodes[COUNT], contexts[COUNT];
+    double seconds[COUNT], prefill_contexts[COUNT];
+    for (int i = 0; i < COUNT; i++) {
+        prefill[i] = i % 4 == 0 ? 0 : prompt[i];
+        chunks[i] = i % 4 == 0 ? 0 : 1 + i % 3 % prompt[i];
+        prefill_contexts[i] = (double)prefill[i] * (double)prefill[i] * (0.5 + i % 5);
+        decodes[i] = i % 7;
+        contexts[i] = i % 7 == 0 ? 0 : i % 7 + i * 31;
+    }
+    MADE(batching_iterations, iterations);
+    iterations.count = COUNT;
+    iterations.prefill_tokens = prefill;
+    iterations.decode_tokens = decodes;
+    CALL(batching_iteration_times_calculate(given, &iterations, seconds));
+    TELL(seconds);
+    iterations.prefill_chunks = chunks;
+    iterations.context_tokens = contexts;
+    iterations.prefill_context = prefill_contexts;
+    CALL(batching_iteration_times_calculate(given, &iterations, seconds));
+    TELL(seconds);
+}
+
+static void engine_with_a_roofline(struct told *told) {
+    batching_engine_config given = config(told);
+    const batching_roofline time = roofline(told);
+    given.time_model = BATCHING_TIME_ROOFLINE;
+    given.time_roofline = &time;
+    times_of(told, &given);
+}
+
+static void engine_with_a_table(struct told *told) {
+    batching_engine_config given = config(told);
+    const batching_time_table time = table(told);
+    given.time_model = BATCHING_TIME_TABLE;
+    given.time_table = &time;
+    times_of(told, &given);
+}
+
+static int32_t is_enough(const batching_calibration_progress *progress, int32_t *is_enough, void *user_data) {
+    require_host("the callback of a calibration");
+    *(volatile double *)user_data += progress->loss / third;
+    *is_enough = progress->simulations == progress->most;
+    return 0;
+}
+
+static void calibration(struct told *told) {
+    MADE(batching_recorded, recorded);
+    MADE(batching_calibration_config, given);
+    MADE(batching_calibration, found);
+    const batching_requests asked = requests(told);
+    const batching_roofline expected = roofline(told);
+    recorded.count = COUNT;
+    recorded.first_token_time = first;
+    recorded.end_time = last_token;
+    recorded.output_length = output;
+    given.simulations = 60;
+    given.callback = is_enough;
+    given.user_data = (void *)&of_the_host;
+    CALL(batching_iteration_time_calibrate(&given, &asked, &recorded, &found));
+    TELL(found);
+    given.roofline = &expected;
+    CALL(batching_iteration_time_calibrate(&given, &asked, &recorded, &found));
+    TELL(found);
+}
+
 static void textbook(struct told *told) {
     struct columns *columns = malloc(sizeof *columns);
     const batching_requests given = requests(told);
@@ -490,6 +603,9 @@ static const struct {
     {"the engine with callbacks", engine_with_callbacks},
     {"the engine with a policy", engine_with_a_policy},
     {"the engine with affine time", engine_with_affine_time},
+    {"the engine with a roofline", engine_with_a_roofline},
+    {"the engine with a table", engine_with_a_table},
+    {"calibration", calibration},
     {"the textbook simulators", textbook},
     {"columns of completed requests", columns_of_completed_requests},
     {"serving metrics and load", serving},

@@ -1,7 +1,8 @@
 /*
  * The worst inputs of every function, each in a child process that has to end by itself: a trap, an abort, a hang or a
  * wrong status is a failure. With the argument --no-fork all run in this process, for valgrind, without those that take
- * memory away or much time. Those of the engine are in hostile_engine.c.
+ * memory away or much time. Those of the engine are in hostile_engine.c,
+ * and of its times in hostile_times.c.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -465,6 +466,25 @@ static batching_status run_inits_of_null(const struct input *given) {
         batching_remaining_tokens_calculate(1, NULL, NULL, NULL),
         batching_arithmetic_intensity_calculate(1, 1, 1, NULL),
         batching_optimal_batch_size_calculate(1, 1, 1, 1, NULL),
+        batching_roofline_init(NULL, 288),
+        batching_time_table_init(NULL, 192),
+        batching_iterations_init(NULL, 0),
+        batching_gpu_init(NULL, UINT32_MAX),
+        batching_model_init(NULL, 104),
+        batching_deployment_init(NULL, 88),
+        batching_deployment_memory_init(NULL, 96),
+        batching_calibration_config_init(NULL, 72),
+        batching_calibration_init(NULL, 176),
+        batching_iteration_times_calculate(NULL, NULL, NULL),
+        batching_iteration_time_calibrate(NULL, NULL, NULL, NULL),
+        batching_gpus_count(NULL),
+        batching_models_count(NULL),
+        batching_gpu_get(0, NULL),
+        batching_model_get(0, NULL),
+        batching_gpu_find(NULL, NULL),
+        batching_model_find(NULL, NULL),
+        batching_deployment_memory_calculate(NULL, NULL),
+        batching_deployment_roofline_calculate(NULL, NULL),
     };
     for (size_t which = 0; which < sizeof statuses / sizeof *statuses; which++) {
         if (statuses[which] != BATCHING_ERROR_NULL_POINTER) {
@@ -629,6 +649,7 @@ int main(int argument_count, char **arguments) {
     try_all(ENGINE_TABLES, ENGINE_TABLE_COUNT);
     try_all(ACCUMULATOR_TABLES, ACCUMULATOR_TABLE_COUNT);
     try_all(LIVE_ENGINE_TABLES, LIVE_ENGINE_TABLE_COUNT);
+    try_all(TIME_TABLES, TIME_TABLE_COUNT);
     printf("hostile inputs: %d, failures: %d\n", inputs, failures);
     return failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -410,6 +410,7 @@ union told {
     batching_serving_metrics metrics;
     batching_distribution distribution;
     batching_load load;
+    batching_calibration calibration;
     int64_t number;
 };
 
@@ -496,6 +497,124 @@ static batching_status tell_hashes(union told *told) {
     return batching_workload_hashes_generate(&workload, ROWS, offsets, 0, NULL, &told->number);
 }
 
+/* A sum over all bytes of a column, which is told if there is one. */
+static batching_status tell_sum(batching_status status, const double *column, int64_t count, union told *told) {
+    if (status == BATCHING_OK) {
+        const unsigned char *bytes = (const unsigned char *)column;
+        told->number = 1;
+        for (int64_t at = 0; at < count * (int64_t)sizeof *column; at++) {
+            told->number = (told->number * 31 + bytes[at]) % 1000000007;
+        }
+    }
+    return status;
+}
+
+/* Many iterations, and a table in which each is looked for. */
+static batching_status tell_times(union told *told) {
+    static int64_t decodes[ROWS], contexts[ROWS];
+    static const double places[] = {1, 100, 10000},
+                        seconds[] = {0.001, 0.002, 0.004, 0.002, 0.003, 0.005, 0.004, 0.006, 0.009};
+    batching_time_table table;
+    batching_time_table_init(&table, sizeof table);
+    table.decode_sequence_count = table.decode_context_count = 3;
+    table.decode_sequences = table.decode_contexts = places;
+    table.decode_seconds = seconds;
+    batching_engine_config config;
+    batching_engine_config_init(&config, sizeof config);
+    config.time_model = BATCHING_TIME_TABLE;
+    config.time_table = &table;
+    for (int64_t row = 0; row < ROWS; row++) {
+        decodes[row] = 1 + row % 300;
+        contexts[row] = decodes[row] + row * 7919 % ROWS;
+    }
+    batching_iterations iterations;
+    batching_iterations_init(&iterations, sizeof iterations);
+    iterations.count = ROWS;
+    iterations.decode_tokens = decodes;
+    iterations.context_tokens = contexts;
+    const batching_status status = batching_iteration_times_calculate(&config, &iterations, first);
+    return tell_sum(status, first, ROWS, told);
+}
+
+/* One iteration, and a table of half a million values that are checked, and copied by a live engine. */
+enum { SIDE = 700 };
+
+static batching_status with_a_large_table(union told *told, bool is_live) {
+    static double places[SIDE], seconds[SIDE * SIDE];
+    for (int row = 0; row < SIDE; row++) {
+        places[row] = row + 1;
+        for (int column = 0; column < SIDE; column++) {
+            seconds[row * SIDE + column] = 1e-6 * (row + column);
+        }
+    }
+    batching_time_table table;
+    batching_time_table_init(&table, sizeof table);
+    table.prefill_token_count = table.prefill_context_count = SIDE;
+    table.prefill_tokens = table.prefill_contexts = places;
+    table.prefill_seconds = seconds;
+    batching_engine_config config;
+    batching_engine_config_init(&config, sizeof config);
+    config.time_model = BATCHING_TIME_TABLE;
+    config.time_table = &table;
+    if (is_live) {
+        batching_live_engine *engine = NULL;
+        const batching_status status = batching_live_engine_create(&config, &engine);
+        if (status != BATCHING_OK) {
+            assert_null(engine);
+            return status;
+        }
+        told->number = 1;
+        /* Nothing asks on the way out. */
+        return batching_live_engine_destroy(engine);
+    }
+    const int64_t tokens = 100;
+    double taken = -7;
+    batching_iterations iterations;
+    batching_iterations_init(&iterations, sizeof iterations);
+    iterations.count = 1;
+    iterations.prefill_tokens = &tokens;
+    const batching_status status = batching_iteration_times_calculate(&config, &iterations, &taken);
+    assert_true(status == BATCHING_OK || taken == -7);
+    return tell_sum(status, &taken, 1, told);
+}
+
+static batching_status tell_large_table(union told *told) {
+    return with_a_large_table(told, false);
+}
+static batching_status tell_live_engine_with_a_large_table(union told *told) {
+    return with_a_large_table(told, true);
+}
+
+/* What a server at its limit did to 20,000 requests, whose times are simulated six times. */
+static batching_status tell_calibration(union told *told) {
+    enum { SERVED = 20000 };
+    static double first_token[SERVED], ended[SERVED];
+    static bool is_served;
+    batching_requests requests = rows();
+    requests.count = SERVED;
+    requests.arrival_time = NULL;
+    batching_results results;
+    batching_results_init(&results, sizeof results);
+    results.capacity = SERVED;
+    results.first_token_time = first_token;
+    results.end_time = ended;
+    if (!is_served) {
+        is_served = true;
+        assert_int_equal(batching_simulate(NULL, &requests, &results, NULL), BATCHING_OK);
+    }
+    batching_recorded recorded;
+    batching_calibration_config config;
+    batching_recorded_init(&recorded, sizeof recorded);
+    batching_calibration_config_init(&config, sizeof config);
+    recorded.count = SERVED;
+    recorded.first_token_time = first_token;
+    recorded.end_time = ended;
+    recorded.output_length = output_length;
+    config.simulations = 6;
+    config.scheduling = BATCHING_SCHEDULING_GIVEN;
+    return batching_iteration_time_calibrate(&config, &requests, &recorded, &told->calibration);
+}
+
 static const struct {
     const char *name;
     batching_status (*init)(void *told, uint32_t size);
@@ -512,7 +631,11 @@ static const struct {
     TELLER(batching_serving_metrics, tell_metrics),
     TELLER(batching_distribution, tell_distribution),
     TELLER(batching_load, tell_load),
+    TELLER(batching_calibration, tell_calibration),
     {"tell_hashes", NULL, sizeof(int64_t), tell_hashes},
+    {"tell_times", NULL, sizeof(int64_t), tell_times},
+    {"tell_large_table", NULL, sizeof(int64_t), tell_large_table},
+    {"tell_live_engine_with_a_large_table", NULL, sizeof(int64_t), tell_live_engine_with_a_large_table},
 };
 
 static union told untold(size_t teller) {

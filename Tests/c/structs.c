@@ -27,9 +27,18 @@ enum {
     COMPARISON_SIZE = 56,
     WORKLOAD_SIZE = 232,
     WORKLOAD_FIRST_SIZE = 40,
-    ENGINE_CONFIG_SIZE = 248,
+    ENGINE_CONFIG_SIZE = 288,
     ENGINE_CONFIG_FIRST_SIZE = 216,
     CLIENT_SIZE = 64,
+    GPU_SIZE = 104,
+    MODEL_SIZE = 104,
+    DEPLOYMENT_SIZE = 88,
+    DEPLOYMENT_MEMORY_SIZE = 96,
+    ROOFLINE_SIZE = 288,
+    TIME_TABLE_SIZE = 192,
+    ITERATIONS_SIZE = 56,
+    CALIBRATION_CONFIG_SIZE = 72,
+    CALIBRATION_SIZE = 232,
     ITERATION_LOG_SIZE = 128,
     DECISION_LOG_SIZE = 80,
     ATTRIBUTION_SIZE = 80,
@@ -72,6 +81,15 @@ union any_struct {
     batching_workload workload;
     batching_engine_config config;
     batching_client client;
+    batching_gpu gpu;
+    batching_model model;
+    batching_deployment deployment;
+    batching_deployment_memory deployment_memory;
+    batching_roofline roofline;
+    batching_time_table table;
+    batching_iterations iterations;
+    batching_calibration_config calibration_config;
+    batching_calibration calibration;
     batching_iteration_log iteration_log;
     batching_decision_log decision_log;
     batching_attribution attribution;
@@ -107,6 +125,15 @@ INIT_OF(comparison)
 INIT_OF(workload)
 INIT_OF(engine_config)
 INIT_OF(client)
+INIT_OF(gpu)
+INIT_OF(model)
+INIT_OF(deployment)
+INIT_OF(deployment_memory)
+INIT_OF(roofline)
+INIT_OF(time_table)
+INIT_OF(iterations)
+INIT_OF(calibration_config)
+INIT_OF(calibration)
 INIT_OF(iteration_log)
 INIT_OF(decision_log)
 INIT_OF(attribution)
@@ -216,6 +243,161 @@ static batching_status use_client(const union any_struct *any) {
     batching_requests requests = lesson_requests();
     requests.client = &any->client;
     return batching_simulate(NULL, &requests, NULL, NULL);
+}
+
+static batching_status use_roofline(const union any_struct *any) {
+    INITIALIZED(batching_engine_config, config);
+    INITIALIZED(batching_iterations, iterations);
+    config.time_model = BATCHING_TIME_ROOFLINE;
+    config.time_roofline = &any->roofline;
+    return batching_iteration_times_calculate(&config, &iterations, NULL);
+}
+
+static batching_status use_time_table(const union any_struct *any) {
+    INITIALIZED(batching_engine_config, config);
+    batching_requests requests = lesson_requests();
+    config.time_model = BATCHING_TIME_TABLE;
+    config.time_table = &any->table;
+    return batching_simulate(&config, &requests, NULL, NULL);
+}
+
+static batching_status use_iterations(const union any_struct *any) {
+    INITIALIZED(batching_engine_config, config);
+    return batching_iteration_times_calculate(&config, &any->iterations, NULL);
+}
+
+/* A log of as few requests as can be calibrated on. */
+static batching_status calibrate(const batching_calibration_config *config, const batching_requests *requests,
+                                 const batching_recorded *recorded, batching_calibration *calibration) {
+    enum { COUNT = 16 };
+    static int32_t lengths[COUNT];
+    static double first[COUNT], end[COUNT];
+    for (int at = 0; at < COUNT; at++) {
+        lengths[at] = 1 + at;
+        first[at] = 0.1 + 0.01 * at;
+        end[at] = 0.5 + 0.02 * at;
+    }
+    INITIALIZED(batching_calibration_config, quick);
+    INITIALIZED(batching_requests, asked);
+    INITIALIZED(batching_recorded, answered);
+    INITIALIZED(batching_calibration, written);
+    union any_struct given;
+    quick.simulations = 1;
+    asked.count = answered.count = COUNT;
+    asked.output_length = answered.output_length = lengths;
+    answered.first_token_time = first;
+    answered.end_time = end;
+    if (recorded != NULL) {
+        memcpy(&given, recorded, sizeof given);
+        given.recorded.count = COUNT;
+        given.recorded.output_length = lengths;
+        given.recorded.first_token_time = first;
+        given.recorded.end_time = end;
+    } else if (requests != NULL) {
+        memcpy(&given, requests, sizeof given);
+        given.requests.count = COUNT;
+        given.requests.output_length = lengths;
+    } else if (config != NULL) {
+        memcpy(&given, config, sizeof given);
+        given.calibration_config.simulations = 1;
+    }
+    return batching_iteration_time_calibrate(
+        config != NULL ? &given.calibration_config : &quick, requests != NULL ? &given.requests : &asked,
+        recorded != NULL ? &given.recorded : &answered, calibration != NULL ? calibration : &written);
+}
+
+static batching_status use_calibration_config(const union any_struct *any) {
+    return calibrate(&any->calibration_config, NULL, NULL, NULL);
+}
+
+static batching_status use_requests_to_calibrate(const union any_struct *any) {
+    return calibrate(NULL, &any->requests, NULL, NULL);
+}
+
+static batching_status use_recorded_to_calibrate(const union any_struct *any) {
+    return calibrate(NULL, NULL, &any->recorded, NULL);
+}
+
+static batching_status use_calibration(const union any_struct *any) {
+    union any_struct copy = *any;
+    return calibrate(NULL, NULL, NULL, &copy.calibration);
+}
+
+static batching_status use_config_for_times(const union any_struct *any) {
+    INITIALIZED(batching_iterations, iterations);
+    return batching_iteration_times_calculate(&any->config, &iterations, NULL);
+}
+
+static batching_status get_gpu(const union any_struct *any) {
+    union any_struct copy = *any;
+    return batching_gpu_get(0, &copy.gpu);
+}
+
+static batching_status find_gpu(const union any_struct *any) {
+    union any_struct copy = *any;
+    return batching_gpu_find("L4", &copy.gpu);
+}
+
+static batching_status get_model(const union any_struct *any) {
+    union any_struct copy = *any;
+    return batching_model_get(0, &copy.model);
+}
+
+static batching_status find_model(const union any_struct *any) {
+    union any_struct copy = *any;
+    return batching_model_find("Yi-34B", &copy.model);
+}
+
+/* Llama-2-7B on an L4, with what of it is given. */
+static batching_status deploy(const batching_model *model, const batching_gpu *gpu, batching_deployment *given,
+                              batching_deployment_memory *memory, batching_roofline *roofline) {
+    INITIALIZED(batching_model, known_model);
+    INITIALIZED(batching_gpu, known_gpu);
+    INITIALIZED(batching_deployment, deployment);
+    assert_succeeds(batching_model_find("Llama-2-7B", &known_model));
+    assert_succeeds(batching_gpu_find("L4", &known_gpu));
+    given = given == NULL ? &deployment : given;
+    given->model = model == NULL ? &known_model : model;
+    given->gpu = gpu == NULL ? &known_gpu : gpu;
+    return memory != NULL ? batching_deployment_memory_calculate(given, memory)
+                          : batching_deployment_roofline_calculate(given, roofline);
+}
+
+static batching_status use_gpu(const union any_struct *any) {
+    INITIALIZED(batching_deployment_memory, memory);
+    union any_struct copy = *any;
+    copy.gpu.memory_bytes = copy.gpu.memory_bandwidth = copy.gpu.bf16_peak = 1.0;
+    return deploy(NULL, &copy.gpu, NULL, &memory, NULL);
+}
+
+static batching_status use_model(const union any_struct *any) {
+    INITIALIZED(batching_roofline, roofline);
+    union any_struct copy = *any;
+    copy.model.num_hidden_layers = copy.model.hidden_size = copy.model.num_attention_heads = 1;
+    copy.model.intermediate_size = copy.model.vocab_size = 1;
+    return deploy(&copy.model, NULL, NULL, NULL, &roofline);
+}
+
+static batching_status use_deployment(const union any_struct *any) {
+    INITIALIZED(batching_deployment_memory, memory);
+    union any_struct copy = *any;
+    return deploy(NULL, NULL, &copy.deployment, &memory, NULL);
+}
+
+static batching_status use_deployment_for_roofline(const union any_struct *any) {
+    INITIALIZED(batching_roofline, roofline);
+    union any_struct copy = *any;
+    return deploy(NULL, NULL, &copy.deployment, NULL, &roofline);
+}
+
+static batching_status use_deployment_memory(const union any_struct *any) {
+    union any_struct copy = *any;
+    return deploy(NULL, NULL, NULL, &copy.deployment_memory, NULL);
+}
+
+static batching_status calculate_roofline(const union any_struct *any) {
+    union any_struct copy = *any;
+    return deploy(NULL, NULL, NULL, NULL, &copy.roofline);
 }
 
 static batching_status use_iteration_log(const union any_struct *any) {
@@ -364,6 +546,24 @@ static const struct kind {
     {"workload", WORKLOAD_SIZE, WORKLOAD_FIRST_SIZE, workload_of_any, use_workload_for_sessions},
     {"config", ENGINE_CONFIG_SIZE, ENGINE_CONFIG_FIRST_SIZE, engine_config_of_any, use_engine_config},
     {"client", CLIENT_SIZE, CLIENT_SIZE, client_of_any, use_client},
+    {"gpu", GPU_SIZE, GPU_SIZE, gpu_of_any, get_gpu},
+    {"gpu", GPU_SIZE, GPU_SIZE, gpu_of_any, find_gpu},
+    {"gpu", GPU_SIZE, GPU_SIZE, gpu_of_any, use_gpu},
+    {"model", MODEL_SIZE, MODEL_SIZE, model_of_any, get_model},
+    {"model", MODEL_SIZE, MODEL_SIZE, model_of_any, find_model},
+    {"model", MODEL_SIZE, MODEL_SIZE, model_of_any, use_model},
+    {"deployment", DEPLOYMENT_SIZE, DEPLOYMENT_SIZE, deployment_of_any, use_deployment},
+    {"deployment", DEPLOYMENT_SIZE, DEPLOYMENT_SIZE, deployment_of_any, use_deployment_for_roofline},
+    {"memory", DEPLOYMENT_MEMORY_SIZE, DEPLOYMENT_MEMORY_SIZE, deployment_memory_of_any, use_deployment_memory},
+    {"roofline", ROOFLINE_SIZE, ROOFLINE_SIZE, roofline_of_any, calculate_roofline},
+    {"roofline", ROOFLINE_SIZE, ROOFLINE_SIZE, roofline_of_any, use_roofline},
+    {"table", TIME_TABLE_SIZE, TIME_TABLE_SIZE, time_table_of_any, use_time_table},
+    {"iterations", ITERATIONS_SIZE, ITERATIONS_SIZE, iterations_of_any, use_iterations},
+    {"config", CALIBRATION_CONFIG_SIZE, CALIBRATION_CONFIG_SIZE, calibration_config_of_any, use_calibration_config},
+    {"requests", REQUESTS_SIZE, REQUESTS_FIRST_SIZE, requests_of_any, use_requests_to_calibrate},
+    {"recorded", RECORDED_SIZE, RECORDED_FIRST_SIZE, recorded_of_any, use_recorded_to_calibrate},
+    {"calibration", CALIBRATION_SIZE, CALIBRATION_SIZE, calibration_of_any, use_calibration},
+    {"config", ENGINE_CONFIG_SIZE, ENGINE_CONFIG_FIRST_SIZE, engine_config_of_any, use_config_for_times},
     {"iteration_log", ITERATION_LOG_SIZE, ITERATION_LOG_SIZE, iteration_log_of_any, use_iteration_log},
     {"decision_log", DECISION_LOG_SIZE, DECISION_LOG_SIZE, decision_log_of_any, use_decision_log},
     {"attribution", ATTRIBUTION_SIZE, ATTRIBUTION_FIRST_SIZE, attribution_of_any, use_attribution},

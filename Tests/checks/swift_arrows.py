@@ -24,10 +24,12 @@ BELOW = {
     "Scheduling": ["Replica"],
     "Engine": ["Scheduling"],
     "Live": ["Engine"],
+    "Calibration": ["Engine"],
     "Metrics": ["Requests"],
     "Accumulator": ["Metrics"],
     "Workloads": ["Requests"],
     "Capacity": ["Support"],
+    "Catalogue": ["IterationTime"],
     "Textbook": ["Metrics", "Workloads", "Capacity"],
 }
 

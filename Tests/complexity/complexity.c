@@ -503,6 +503,157 @@ static void hash_ids_come_and_go(int64_t n) {
     batching_live_engine_destroy(engine);
 }
 
+/* --- The times of iterations -------------------------------------------------------------------------------------- */
+
+/* A grid of n x 8 seconds that rise with the row and with the column. */
+struct grid {
+    double *rows, *columns, *seconds;
+    batching_time_table table;
+};
+
+static struct grid grid_of(int64_t n) {
+    struct grid grid = {allocate(8 * (size_t)n), allocate(8 * 8), allocate(64 * (size_t)n), {0}};
+    for (int64_t i = 0; i < 8 * n; i++) {
+        grid.rows[i / 8] = (double)(1 + i / 8);
+        grid.columns[i % 8] = (double)(1 + i % 8 * n);
+        grid.seconds[i] = 1e-6 * (double)(i / 8 + i % 8);
+    }
+    batching_time_table_init(&grid.table, sizeof grid.table);
+    grid.table.linear_count = n;
+    grid.table.linear_tokens = grid.table.linear_seconds = grid.rows;
+    grid.table.decode_sequence_count = grid.table.prefill_token_count = n;
+    grid.table.decode_context_count = grid.table.prefill_context_count = 8;
+    grid.table.decode_sequences = grid.table.prefill_tokens = grid.rows;
+    grid.table.decode_contexts = grid.table.prefill_contexts = grid.columns;
+    grid.table.decode_seconds = grid.table.prefill_seconds = grid.seconds;
+    return grid;
+}
+
+static void free_grid(struct grid grid) {
+    free(grid.rows);
+    free(grid.columns);
+    free(grid.seconds);
+}
+
+static void table_config(batching_engine_config *config, const struct grid *grid) {
+    batching_engine_config_init(config, sizeof *config);
+    config->time_model = BATCHING_TIME_TABLE;
+    config->time_table = &grid->table;
+}
+
+/* A table is looked at, copied, saved and loaded; it is asked once. */
+static void table_of_many_values(int64_t n) {
+    struct grid grid = grid_of(n);
+    batching_engine_config config;
+    batching_live_engine *engine = NULL, *loaded = NULL;
+    const batching_requests requests = requests_of(1, NULL, NULL);
+    int64_t needed = 0;
+    table_config(&config, &grid);
+    work_begin();
+    require(batching_live_engine_create(&config, &engine));
+    require(batching_live_engine_submit(engine, &requests, NULL));
+    require(batching_live_engine_advance(engine, INFINITY, 0));
+    require(batching_live_engine_save(engine, NULL, 0, &needed));
+    uint8_t *bytes = allocate((size_t)needed);
+    require(batching_live_engine_save(engine, bytes, needed, &needed));
+    require(batching_live_engine_load(bytes, needed, NULL, &loaded));
+    work_end();
+    batching_live_engine_destroy(engine);
+    batching_live_engine_destroy(loaded);
+    free(bytes);
+    free_grid(grid);
+}
+
+/* n iterations, each far from the one before, in a table with as many places. */
+static void places_far_from_each_other(int64_t n) {
+    struct grid grid = grid_of(n);
+    int64_t *tokens = allocate(8 * (size_t)n), *decodes = allocate(8 * (size_t)n), *contexts = allocate(8 * (size_t)n);
+    double *seconds = allocate(8 * (size_t)n);
+    for (int64_t i = 0; i < n; i++) {
+        tokens[i] = 1 + i * 7919 % n;
+        decodes[i] = 1 + i * 104729 % n;
+        contexts[i] = decodes[i] + i * 1299709 % (7 * n);
+    }
+    batching_engine_config config;
+    batching_iterations iterations;
+    table_config(&config, &grid);
+    batching_iterations_init(&iterations, sizeof iterations);
+    iterations.count = n;
+    iterations.prefill_tokens = tokens;
+    iterations.decode_tokens = decodes;
+    iterations.context_tokens = contexts;
+    work_begin();
+    require(batching_iteration_times_calculate(&config, &iterations, seconds));
+    work_end();
+    free(tokens);
+    free(decodes);
+    free(contexts);
+    free(seconds);
+    free_grid(grid);
+}
+
+/* One request decodes through all columns of a table, and n others come and go beside it. */
+static void run_through_a_table(int64_t n) {
+    struct grid grid = grid_of(n);
+    int32_t *prompts = allocate(4 * (size_t)n), *outputs = allocate(4 * (size_t)n);
+    double *arrivals = allocate(8 * (size_t)n);
+    for (int64_t i = 0; i < n; i++) {
+        prompts[i] = 1 + (int32_t)(i * 7919 % n);
+        outputs[i] = i == 0 ? 8 * (int32_t)n : 2;
+        arrivals[i] = 1e-4 * (double)i;
+    }
+    batching_requests requests = requests_of(n, prompts, outputs);
+    requests.arrival_time = arrivals;
+    batching_engine_config config;
+    table_config(&config, &grid);
+    config.max_num_seqs = 8;
+    config.max_num_batched_tokens = 1 << 30;
+    simulate(&config, &requests);
+    free(prompts);
+    free(outputs);
+    free(arrivals);
+    free_grid(grid);
+}
+
+/* The times of n requests are found, in as many simulations whatever n is. */
+static void calibrate_on_many(int64_t n) {
+    int32_t *prompts = allocate(4 * (size_t)n), *outputs = allocate(4 * (size_t)n);
+    double *arrivals = allocate(8 * (size_t)n), *first_tokens = allocate(8 * (size_t)n),
+           *ends = allocate(8 * (size_t)n);
+    for (int64_t i = 0; i < n; i++) {
+        prompts[i] = 1 + (int32_t)(i * 7919 % 500);
+        outputs[i] = 10 + (int32_t)(i * 104729 % 60);
+        arrivals[i] = 0.05 * (double)i;
+    }
+    batching_requests requests = requests_of(n, prompts, outputs);
+    requests.arrival_time = arrivals;
+    batching_results results;
+    batching_recorded recorded;
+    batching_calibration_config config;
+    batching_calibration calibration;
+    batching_results_init(&results, sizeof results);
+    batching_recorded_init(&recorded, sizeof recorded);
+    batching_calibration_config_init(&config, sizeof config);
+    batching_calibration_init(&calibration, sizeof calibration);
+    results.capacity = recorded.count = n;
+    results.first_token_time = first_tokens;
+    results.end_time = ends;
+    require(batching_simulate(NULL, &requests, &results, NULL));
+    recorded.first_token_time = first_tokens;
+    recorded.end_time = ends;
+    recorded.output_length = outputs;
+    config.simulations = 6;
+    config.scheduling = BATCHING_SCHEDULING_GIVEN;
+    work_begin();
+    require(batching_iteration_time_calibrate(&config, &requests, &recorded, &calibration));
+    work_end();
+    free(prompts);
+    free(outputs);
+    free(arrivals);
+    free(first_tokens);
+    free(ends);
+}
+
 /* --- What is not used --------------------------------------------------------------------------------------------- */
 
 /* An idle engine with this many KV blocks is made, saved, loaded, copied and asked. */
@@ -600,6 +751,10 @@ static const struct scenario scenarios[] = {
     {"all whose last token is on its way are aborted", abort_the_finishing, 500, LINEAR},
     {"many are rejected while others wait", reject_beside_the_waiting, 1000, LINEAR},
     {"hash ids come and go", hash_ids_come_and_go, 500, LINEAR},
+    {"a table of times with many values", table_of_many_values, 2000, LINEAR},
+    {"iterations far from each other in a table", places_far_from_each_other, 2000, LINEAR},
+    {"a run through a table", run_through_a_table, 500, LINEAR},
+    {"calibration on many requests", calibrate_on_many, 500, LINEAR},
     {"an idle engine with many KV blocks", idle_engine, 4000000, CONSTANT},
     {"an idle accumulator for many requests", idle_accumulator, 1000000, CONSTANT},
     {"bins of a load that are not kept", bins_that_are_not_kept, 100000, CONSTANT},

@@ -18,6 +18,14 @@
         }                                                                                                              \
     } while (0)
 
+/* A struct that claims to end behind its callback has no user data: the callback can only stop the call. */
+#define STOP_WITHOUT(user_data)                                                                                        \
+    do {                                                                                                               \
+        if ((user_data) == NULL) {                                                                                     \
+            return 1;                                                                                                  \
+        }                                                                                                              \
+    } while (0)
+
 static inline bool succeeded(batching_status status) {
     if (status == BATCHING_OK) {
         return true;
@@ -138,8 +146,23 @@ static inline bool results_are_untouched(batching_results results, int64_t count
 
 /* batching_simulate: see fuzz_engine.c. */
 void fuzz_engine(struct input *input);
-/* Any configuration, without callbacks. */
+/* Any configuration, without callbacks. Its models of time are freed by free_time_models. */
 batching_engine_config input_engine_config(struct input *input);
+
+/* batching_iteration_times_calculate: see fuzz_times.c. */
+void fuzz_iteration_times(struct input *input);
+batching_roofline input_roofline(struct input *input);
+/* What the model of a configuration needs, in memory of its own. */
+void input_time_models(struct input *input, batching_engine_config *config);
+/* The columns hold no seconds any more: what has copied them does not mind. */
+void spoil_time_models(const batching_engine_config *config);
+void free_time_models(batching_engine_config *config);
+/* The bytes that a live engine saves its model in. */
+int64_t saved_time_model_size(const batching_engine_config *config);
+
+/* batching_iteration_time_calibrate; models, GPUs and deployments: see fuzz_hardware.c. */
+void fuzz_calibration(struct input *input);
+void fuzz_catalogue(struct input *input);
 
 /* What a policy is shown adds up, and all of it can be read. ahead: last tokens may be on their way. */
 void require_view(const batching_policy_view *view, int ahead);

@@ -49,6 +49,7 @@ static int32_t go_on_or_not(struct run *run) {
 
 static int32_t answer_time(const batching_iteration *iteration, double *seconds, void *user_data) {
     struct run *run = user_data;
+    STOP_WITHOUT(run);
     REQUIRE(iteration->struct_size == sizeof *iteration && iteration->reserved == 0);
     require_within_limits(run, iteration->running, iteration->waiting,
                           iteration->prefill_tokens + iteration->decode_tokens, iteration->kv_blocks_used);
@@ -62,6 +63,7 @@ static int32_t answer_time(const batching_iteration *iteration, double *seconds,
 
 static int32_t see_progress(const batching_progress *progress, void *user_data) {
     struct run *run = user_data;
+    STOP_WITHOUT(run);
     REQUIRE(progress->struct_size == sizeof *progress && progress->reserved == 0);
     REQUIRE(progress->count == run->requests->count);
     REQUIRE(progress->finished >= 0 && progress->finished <= progress->arrived);
@@ -88,6 +90,7 @@ static void see_iterations(struct run *run, int64_t row_count) {
 
 static int32_t take_iterations(int64_t row_count, void *user_data) {
     struct run *run = user_data;
+    STOP_WITHOUT(run);
     REQUIRE(row_count >= 1 && row_count <= run->iteration_log.capacity);
     see_iterations(run, row_count);
     return go_on_or_not(run);
@@ -112,6 +115,7 @@ static void see_decisions(struct run *run, int64_t row_count) {
 
 static int32_t take_decisions(int64_t row_count, void *user_data) {
     struct run *run = user_data;
+    STOP_WITHOUT(run);
     REQUIRE(row_count >= 1 && row_count <= run->decision_log.capacity);
     see_decisions(run, row_count);
     return go_on_or_not(run);
@@ -260,6 +264,7 @@ void input_decision(struct input *input, const batching_policy_view *view, batch
 
 static int32_t decide(const batching_policy_view *view, batching_policy_decision *decision, void *user_data) {
     struct run *run = user_data;
+    STOP_WITHOUT(run);
     require_view_of(run, view);
     input_decision(run->input, view, decision);
     return go_on_or_not(run);
@@ -291,8 +296,8 @@ batching_engine_config input_engine_config(struct input *input) {
                                        BATCHING_POLICY_CONTINUOUS, BATCHING_POLICY_ORCA,    BATCHING_POLICY_CUSTOM,
                                        BATCHING_POLICY_CUSTOM};
     static const int32_t ORDERS[] = {BATCHING_QUEUE_ARRIVAL, BATCHING_QUEUE_PRIORITY, BATCHING_QUEUE_SHORTEST_OUTPUT};
-    static const int32_t MODELS[] = {BATCHING_TIME_DEFAULT, BATCHING_TIME_CONSTANT, BATCHING_TIME_AFFINE,
-                                     BATCHING_TIME_CALLBACK};
+    static const int32_t MODELS[] = {BATCHING_TIME_DEFAULT,  BATCHING_TIME_CONSTANT, BATCHING_TIME_AFFINE,
+                                     BATCHING_TIME_CALLBACK, BATCHING_TIME_ROOFLINE, BATCHING_TIME_TABLE};
     batching_engine_config config;
     REQUIRE(batching_engine_config_init(&config, sizeof config) == BATCHING_OK);
     config.policy = input_choice(input, POLICIES, 10);
@@ -316,7 +321,7 @@ batching_engine_config input_engine_config(struct input *input) {
     }
     config.watermark = input_chance(input, 4) ? input_double(input) : 0.01 * (input_byte(input) % 32);
     config.admit_oversized = input_switch(input);
-    config.time_model = input_choice(input, MODELS, 4);
+    config.time_model = input_choice(input, MODELS, 6);
     if (config.time_model != BATCHING_TIME_DEFAULT) {
         config.time_base = input_chance(input, 4) ? 0.0 : input_seconds(input);
     }
@@ -325,7 +330,11 @@ batching_engine_config input_engine_config(struct input *input) {
         config.time_per_decode_token = input_chance(input, 2) ? 1e-6 * input_byte(input) : 0.0;
         config.time_per_context_token = input_chance(input, 2) ? 1e-9 * input_byte(input) : input_seconds(input);
         config.time_per_prefill_context = input_chance(input, 2) ? 1e-9 * input_byte(input) : 0.0;
+        config.time_per_prefill_iteration = input_chance(input, 2) ? 1e-6 * input_byte(input) : 0.0;
+        config.time_per_prefill_chunk = input_chance(input, 2) ? 1e-6 * input_byte(input) : 0.0;
+        config.time_startup = input_chance(input, 2) ? input_seconds(input) : 0.0;
     }
+    input_time_models(input, &config);
     config.time_limit = input_chance(input, 4) ? input_seconds(input) : 0.0;
     /* Never 0, which is no limit. */
     config.iteration_limit = input_chance(input, 32) ? -1 - input_byte(input) : 1 + 4 * input_byte(input);
@@ -808,6 +817,7 @@ void fuzz_engine(struct input *input) {
     free(given_attribution);
     free_attribution(attribution);
     free(given_config);
+    free_time_models(&run.config);
     free(given_requests);
     free(given_client);
     free(given_results);

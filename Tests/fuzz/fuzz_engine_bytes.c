@@ -10,16 +10,17 @@
 enum {
     HEAD_SIZE = 24,
     CHECKSUM_SIZE = 8,
-    /* The configuration comes first. Damaged, it could ask for any amount of memory. */
-    CONFIG_SIZE = 120,
+    /* The configuration comes first. Damaged, it could ask for any amount of memory; all but its model of time. */
+    CONFIG_SIZE = 80,
+    TIME_MODEL = HEAD_SIZE + CONFIG_SIZE - 1,
     /* The counters, eight bytes each, come after it. */
-    CLOCK = HEAD_SIZE + CONFIG_SIZE,
-    NOW = CLOCK + 8,
-    ITERATION = CLOCK + 16,
-    SUBMITTED = CLOCK + 24,
-    FINISHED = CLOCK + 48,
-    PREEMPTIONS = CLOCK + 56,
-    LAST_COUNTER = CLOCK + 88,
+    CLOCK = 0,
+    NOW = 8,
+    ITERATION = 16,
+    SUBMITTED = 24,
+    FINISHED = 48,
+    PREEMPTIONS = 56,
+    LAST_COUNTER = 88,
     MOST_DAMAGES = 4,
     MOST_ITERATIONS = 40,
 };
@@ -28,6 +29,8 @@ enum {
 struct bytes {
     uint8_t *bytes;
     int64_t size;
+    /* Where its counters begin. */
+    int64_t counters;
 };
 
 static struct bytes saved(batching_live_engine *engine) {
@@ -55,7 +58,7 @@ batching_live_engine *fuzz_saved_engine(batching_live_engine *engine, const batc
 
 /* All numbers that are equal to one of the clock's, or of the iterations, by so much later: the order of all stays. */
 static void move_all(struct bytes bytes, uint64_t least, uint64_t most, uint64_t later) {
-    for (int64_t place = CLOCK; place + 8 <= bytes.size - CHECKSUM_SIZE; place++) {
+    for (int64_t place = bytes.counters; place + 8 <= bytes.size - CHECKSUM_SIZE; place++) {
         const uint64_t number = saved_number(bytes.bytes + place);
         if (number >= least && number <= most) {
             save_number(bytes.bytes + place, number + later);
@@ -66,7 +69,7 @@ static void move_all(struct bytes bytes, uint64_t least, uint64_t most, uint64_t
 
 /* A life as long as the counters can tell, or nearly. */
 static void make_old(struct input *input, struct bytes bytes) {
-    uint8_t *const counters = bytes.bytes;
+    uint8_t *const counters = bytes.bytes + bytes.counters;
     const uint64_t most = UINT64_C(1) << 62, little = input_byte(input) % 8;
     const uint8_t which = input_byte(input);
     if (which & 1) {
@@ -95,15 +98,17 @@ static void make_old(struct input *input, struct bytes bytes) {
         save_number(counters + place, input_limit_of_numbers(input));
     }
     while (input_chance(input, 4)) {
-        const int64_t places = bytes.size - CHECKSUM_SIZE - 8 - CLOCK;
-        const int64_t place = CLOCK + (int64_t)(input_word(input) % (uint64_t)places);
+        const int64_t places = bytes.size - CHECKSUM_SIZE - 8 - bytes.counters;
+        const int64_t place = (int64_t)(input_word(input) % (uint64_t)places);
         save_number(counters + place, input_limit_of_numbers(input));
     }
     save_checksum(bytes.bytes, bytes.size);
 }
 
 static void damage(struct input *input, struct bytes *bytes) {
-    const int64_t first = HEAD_SIZE + CONFIG_SIZE, end = bytes->size - CHECKSUM_SIZE;
+    const bool is_model = input_chance(input, 4);
+    const int64_t first = is_model ? TIME_MODEL : bytes->counters;
+    const int64_t end = is_model ? bytes->counters - 1 : bytes->size - CHECKSUM_SIZE;
     for (int damages = 1 + input_byte(input) % MOST_DAMAGES; damages > 0; damages--) {
         uint8_t *place = bytes->bytes + first + (int64_t)(input_word(input) % (uint64_t)(end - first));
         switch (input_byte(input) % 3) {
@@ -152,6 +157,7 @@ void fuzz_damaged_engine(struct input *input, batching_live_engine *engine, cons
     batching_engine_config callbacks = *given;
     callbacks.policy_callback = decide;
     struct bytes bytes = saved(engine);
+    bytes.counters = HEAD_SIZE + CONFIG_SIZE + saved_time_model_size(given);
     if (input_chance(input, 2)) {
         make_old(input, bytes);
     } else {

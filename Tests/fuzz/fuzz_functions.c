@@ -1,7 +1,7 @@
 /*
  * A libFuzzer target that drives every function of batching.h. The first byte picks the function, the others are its
- * arguments: see input.h. Those of the engine are in fuzz_engine.c, those of the load in fuzz_load.c. Of a call that
- * fails it asks for a known status, a sentence and untouched outputs; of one that succeeds, for results that contradict
+ * arguments: see input.h. Those of the engine are in fuzz_engine.c, those of the load in fuzz_load.c, those of the times
+ * of iterations in fuzz_times.c and fuzz_hardware.c. Of a call that fails it asks for a known status, a sentence and untouched outputs; of one that succeeds, for results that contradict
  * neither each other nor the header.
  */
 #include <math.h>
@@ -551,6 +551,16 @@ INIT(load_config)
 INIT(load)
 INIT(load_timeline)
 INIT(attribution_bands)
+INIT(client)
+INIT(roofline)
+INIT(time_table)
+INIT(iterations)
+INIT(gpu)
+INIT(model)
+INIT(deployment)
+INIT(deployment_memory)
+INIT(calibration_config)
+INIT(calibration)
 
 static void fuzz_init(struct input *input) {
     static batching_status (*const inits[])(void *, uint32_t) = {
@@ -574,6 +584,16 @@ static void fuzz_init(struct input *input) {
         init_accumulator_config,
         init_accumulator_events,
         init_accumulator_state,
+        init_client,
+        init_roofline,
+        init_time_table,
+        init_iterations,
+        init_gpu,
+        init_model,
+        init_deployment,
+        init_deployment_memory,
+        init_calibration_config,
+        init_calibration,
     };
     uint32_t size = input_chance(input, 2) ? (uint32_t)input_word(input) : (uint32_t)input_byte(input) * 8;
     size_t held = size > 4096 ? 0 : size;
@@ -609,6 +629,13 @@ static void fuzz_null(struct input *input) {
     REQUIRE(batching_load_calculate(NULL, NULL, NULL, NULL) != BATCHING_OK);
     REQUIRE(batching_attribution_bands_calculate(NULL, size, NULL, NULL, size, NULL) != BATCHING_OK);
     REQUIRE(batching_batch_metrics_calculate(NULL, seconds, NULL) != BATCHING_OK);
+    REQUIRE(batching_iteration_times_calculate(NULL, NULL, NULL) != BATCHING_OK);
+    REQUIRE(batching_iteration_time_calibrate(NULL, NULL, NULL, NULL) != BATCHING_OK);
+    REQUIRE(batching_gpus_count(NULL) != BATCHING_OK && batching_models_count(NULL) != BATCHING_OK);
+    REQUIRE(batching_gpu_get(size, NULL) != BATCHING_OK && batching_model_get(size, NULL) != BATCHING_OK);
+    REQUIRE(batching_gpu_find(NULL, NULL) != BATCHING_OK && batching_model_find("", NULL) != BATCHING_OK);
+    REQUIRE(batching_deployment_memory_calculate(NULL, NULL) != BATCHING_OK);
+    REQUIRE(batching_deployment_roofline_calculate(NULL, NULL) != BATCHING_OK);
     REQUIRE(size == 0 || batching_remaining_tokens_calculate(size, NULL, NULL, NULL) != BATCHING_OK);
     int64_t count = input_impossible_count(input);
     REQUIRE(batching_workload_generate(NULL, count < 0 ? count : -1, NULL, NULL, NULL) != BATCHING_OK);
@@ -639,6 +666,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
         fuzz_live_engine,
         fuzz_live_engine,
         fuzz_attribution_bands,
+        fuzz_iteration_times,
+        fuzz_iteration_times,
+        fuzz_calibration,
+        fuzz_catalogue,
         fuzz_engine,
         fuzz_engine,
         fuzz_engine,

@@ -12,6 +12,7 @@ enum { LONG_RUN = 1024, MOST_IDS = 24, MOST_AT_ONCE = 4, MOST_CALLS = 300, MOST_
 /* What callbacks need: the bytes of the run. */
 static int32_t answer_time(const batching_iteration *iteration, double *seconds, void *user_data) {
     struct input *input = user_data;
+    STOP_WITHOUT(input);
     REQUIRE(iteration->prefill_tokens + iteration->decode_tokens > 0);
     *seconds = input_chance(input, 32) ? input_double(input) : 0.0625 * (input_byte(input) % 8);
     return input_chance(input, 32) ? (int32_t)input_word(input) : 0;
@@ -20,6 +21,7 @@ static int32_t answer_time(const batching_iteration *iteration, double *seconds,
 /* Only requests in flight are shown, each once; the ids are those of input_few, and of estimates. */
 static int32_t decide(const batching_policy_view *view, batching_policy_decision *decision, void *user_data) {
     struct input *input = user_data;
+    STOP_WITHOUT(input);
     require_view(view, 1);
     for (int64_t row = 0; row < view->count; row++) {
         REQUIRE(view->request[row] >= -2 || view->request[row] < INT64_MIN + MOST_IDS);
@@ -32,6 +34,7 @@ static int32_t decide(const batching_policy_view *view, batching_policy_decision
 }
 
 static int32_t see_progress(const batching_progress *progress, void *user_data) {
+    STOP_WITHOUT(user_data);
     REQUIRE(progress->finished >= 0 && progress->arrived >= 0);
     return input_chance(user_data, 16);
 }
@@ -372,9 +375,12 @@ void fuzz_live_engine(struct input *input) {
     batching_live_engine *engine = NULL;
     batching_engine_config *given = input_struct(input, &config, sizeof config);
     const batching_status status = batching_live_engine_create(given, &engine);
+    const bool is_whole = given->struct_size >= sizeof config;
     free(given);
+    spoil_time_models(&config);
     if (!succeeded(status)) {
         REQUIRE(engine == NULL);
+        free_time_models(&config);
         return;
     }
     struct seen seen = {.state = state_of(engine), .is_long = is_long};
@@ -393,7 +399,7 @@ void fuzz_live_engine(struct input *input) {
             fuzz_damaged_engine(input, engine, &config);
         }
     }
-    if (!seen.is_broken && !is_long && config.time_model != BATCHING_TIME_CALLBACK &&
+    if (!seen.is_broken && !is_long && is_whole && config.time_model != BATCHING_TIME_CALLBACK &&
         config.progress_callback == NULL && (config.policy != BATCHING_POLICY_CUSTOM || input->left == 0)) {
         /* In the end every request is served, unless the clock ends before, or nothing can go on. */
         const batching_status last = batching_live_engine_advance(engine, INFINITY, 0);
@@ -402,4 +408,5 @@ void fuzz_live_engine(struct input *input) {
                 (last == BATCHING_OK && (state.is_stuck || state.pending + state.waiting + state.running == 0)));
     }
     REQUIRE(batching_live_engine_destroy(engine) == BATCHING_OK);
+    free_time_models(&config);
 }

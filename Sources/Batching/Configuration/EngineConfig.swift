@@ -108,7 +108,8 @@ extension EngineConfig {
 extension EngineConfig {
     /// Writes it, all but its callbacks, which no other process could call; or reads it, with the callbacks that it has
     /// already.
-    mutating func code(_ coder: inout some ByteCoder) throws(BatchingError) {
+    /// - Parameter storage: for what its model of time points to.
+    mutating func code(_ coder: inout some ByteCoder, _ storage: inout TableStorage) throws(BatchingError) {
         try coder.code(choice: &policy)
         try coder.code(choice: &queueOrder)
         try coder.code(&maxNumSeqs)
@@ -125,7 +126,7 @@ extension EngineConfig {
         try coder.code(&cachesPrefixes)
         try coder.code(bits: &watermark)
         try coder.code(&admitsOversized)
-        try iterationTime.code(&coder)
+        try iterationTime.code(&coder, &storage)
         if coder.has(version: 3) { try coder.code(&keepsAttribution) }
     }
 }

@@ -91,7 +91,7 @@ private struct WholeRun: ~Copyable {
         if configuration.policy.policy.traits.asksCaller { return false }
         let tokens = Double(survey.totalTokens) + Double(requests.count)
         let longest = Double(survey.longestPrompt) + Double(survey.longestOutput)
-        guard let perIteration = configuration.iterationTime.longest(tokens: longest) else { return false }
+        guard let perIteration = try configuration.iterationTime.longest(tokens: longest) else { return false }
         return try longestWait() + survey.lastArrival.seconds + 4 * tokens * perIteration >= Nanoseconds.maximumSeconds
     }
 

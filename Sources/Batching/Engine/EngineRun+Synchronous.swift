@@ -119,14 +119,16 @@ extension EngineRun where Memory: ~Copyable {
 
 // How long an iteration takes.
 extension EngineRun where Memory: ~Copyable {
+    // The compiler may ignore `__always` here, and would then copy the work into memory.
+
     /// When the iteration runs that is scheduled now.
-    @inline(__always)
+    @inline(always)
     private mutating func timing(of work: IterationWork) throws(BatchingError) -> Timing {
         try timing(of: work, from: replica.now)
     }
 
     /// The same of one that begins at `start`.
-    @inline(__always)
+    @inline(always)
     mutating func timing(of work: IterationWork, from start: Nanoseconds) throws(BatchingError) -> Timing {
         guard let known = time.knownDuration(of: work) else {
             return try askForTiming(replica.measure(), from: start)
@@ -164,6 +166,7 @@ extension IterationWork {
         @inline(__always) get {
             var decodes = self
             decodes.prefillTokens = 0
+            decodes.prefillChunks = 0
             decodes.prefillContext = 0
             return decodes
         }

@@ -19,6 +19,7 @@ struct RunGoal {
 struct EngineRun<Memory: BlockMemory & ~Copyable, Observation: ObservationChoice>: ~Copyable {
     var replica: Replica<Memory, Observation>
     let time: IterationTimeModel
+    private let timeMemory: TimeMemory
     var limits: RunLimits
     var goal = RunGoal(time: RunGoal.forever)
     /// Why it ended, or stopped.
@@ -48,8 +49,10 @@ struct EngineRun<Memory: BlockMemory & ~Copyable, Observation: ObservationChoice
         let firstTokens = try GrowableBuffer<FirstToken>(capacity: 0)
         let flight = try Flight()
         let leaving = try GrowableBuffer<Departure>(capacity: 0)
+        let timeMemory = try TimeMemory(configuration.iterationTime)
         self.replica = replica
-        time = IterationTimeModel(configuration.iterationTime)
+        time = IterationTimeModel(configuration.iterationTime, timeMemory)
+        self.timeMemory = timeMemory
         limits = RunLimits(configuration)
         self.firstTokens = firstTokens
         self.flight = flight

@@ -19,9 +19,14 @@ extension Replica where Memory: ~Copyable {
     ) throws(BatchingError) {
         // A request that waits, waits for a slot; in a padded batch for what it has waited for since that was formed.
         if isAttributed, !settings.padsBatch { observer.ledger.isShortOfMemory = false }
-        switch time.decodeTime(Int64(decoding)) {
+        let context = decodingContext &+ Int64(decoding)
+        switch time.decodeTime(Int64(decoding), context: context) {
         case .even(let step): coastEvenly(limits, step, start: &start, isAhead: isAhead)
         case .linear(let time):
+            var limits = limits
+            if _slowPath(time.edge < .infinity) {
+                limits = limits.within(time.iterations(from: context, sequences: Int64(decoding)), from: iteration)
+            }
             if isAhead { coastLinearlyAhead(limits, time, start: &start) } else { coastLinearly(limits, time) }
         case .asked: try coastAsking(limits, time, start: &start, isAhead: isAhead)
         }

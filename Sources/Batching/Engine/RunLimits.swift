@@ -121,4 +121,11 @@ struct RunLimits {
 struct QuietLimits: BitwiseCopyable {
     let time: Nanoseconds
     let iteration: Int64
+
+    /// The same, but no further than so many iterations.
+    @inline(__always)
+    func within(_ count: Int64, from first: Int64) -> QuietLimits {
+        let (end, overflows) = first.addingReportingOverflow(count)
+        return QuietLimits(time: time, iteration: overflows ? iteration : min(iteration, end))
+    }
 }

@@ -1,10 +1,14 @@
 /// How long an iteration takes. A new model is a case here, a formula in a file of its own, and its line in each switch of
-/// this file.
+/// this file and of `IterationTimeModel`.
 public enum IterationTime {
     /// Seconds.
     case constant(Double)
-    /// Affine in the tokens, sequences and contexts of the iteration.
+    /// Affine in the tokens, chunks, sequences and contexts of the iteration.
     case affine(AffineTime)
+    /// What follows from a model and GPUs.
+    case roofline(RooflineTime)
+    /// What was measured.
+    case table(TableTime)
     /// What a closure of the caller answers.
     case callback(TimeCallback)
 }
@@ -15,6 +19,8 @@ extension IterationTime {
         switch self {
         case .constant(let seconds): _ = try Nanoseconds(seconds: seconds, argument: "time_base")
         case .affine(let model): try model.check()
+        case .roofline(let model): try model.check()
+        case .table(let model): try model.check()
         case .callback: break
         }
     }
@@ -26,121 +32,61 @@ extension IterationTime {
 
     /// About the longest that an iteration takes whose prompts and contexts have at most so many tokens, in seconds; nil:
     /// only the caller knows.
-    func longest(tokens: Double) -> Double? {
+    func longest(tokens: Double) throws(BatchingError) -> Double? {
         switch self {
-        case .constant(let seconds): seconds
+        case .constant(let seconds): return seconds
         case .affine(let model):
-            model.base + model.perDecodeToken + model.perContextToken * tokens
-                + (model.perPrefillToken + model.perPrefillContext * tokens) * tokens
-        case .callback: nil
+            return model.base + model.perDecodeToken + model.perContextToken * tokens + model.perPrefillIteration
+                + (model.perPrefillToken + model.perPrefillContext * tokens + model.perPrefillChunk) * tokens
+        case .roofline, .table:
+            let memory = try TimeMemory(self)
+            return IterationTimeModel(self, memory).knownDuration(of: IterationWork(longest: tokens))?.seconds
+        case .callback: return nil
         }
     }
 
-    /// Writes it; or reads it, with the callback that it has already.
-    mutating func code(_ coder: inout some ByteCoder) throws(BatchingError) {
+    /// Writes it; or reads it, with the callback that it has already, into a storage for what it points to.
+    mutating func code(_ coder: inout some ByteCoder, _ storage: inout TableStorage) throws(BatchingError) {
         var kind: UInt8 = 0
         var model = AffineTime()
+        var roofline = RooflineTime()
+        var table = TableTime()
         switch self {
         case .constant(let seconds): model.base = seconds
         case .affine(let coefficients): (kind, model) = (1, coefficients)
         case .callback: kind = 2
+        case .roofline(let time): (kind, roofline) = (3, time)
+        case .table(let time): (kind, table) = (4, time)
         }
-        try coder.code(&kind, from: 0, to: 2)
-        try coder.code(bits: &model.base)
-        try coder.code(bits: &model.perPrefillToken)
-        try coder.code(bits: &model.perDecodeToken)
-        try coder.code(bits: &model.perContextToken)
-        try coder.code(bits: &model.perPrefillContext)
+        try coder.code(&kind, from: 0, to: 4)
         switch kind {
-        case 0: self = .constant(model.base)
-        case 1: self = .affine(model)
+        case 0:
+            try model.code(&coder)
+            self = .constant(model.base)
+        case 1:
+            try model.code(&coder)
+            self = .affine(model)
+        case 3:
+            try roofline.code(&coder)
+            self = .roofline(roofline)
+        case 4:
+            try table.code(&coder, &storage)
+            self = .table(table)
         default:
+            try model.code(&coder)
             guard asksCaller else { throw .missingCallback("time_callback") }
         }
     }
 }
 
-/// The model of a run, as the loop asks it. Not an enumeration: all of that would be copied at each switch.
-struct IterationTimeModel {
-    private enum Kind: UInt8 {
-        case constant
-        case affine
-        case callback
+extension IterationWork {
+    /// One that prefills so many tokens, the last of which attend to as many, while one decodes with as many.
+    fileprivate init(longest tokens: Double) {
+        self.init()
+        decodeTokens = 1
+        prefillChunks = 1
+        prefillTokens = Int64(min(max(tokens, 1), 0x1p53))
+        contextTokens = prefillTokens
+        prefillContext = Double(prefillTokens) * Double(prefillTokens)
     }
-
-    private let kind: Kind
-    private var step = Nanoseconds.zero
-    private var affine = AffineTimeFormula(coefficients: AffineTime())
-    private var callback: CallbackTime?
-
-    init(_ time: IterationTime) {
-        switch time {
-        case .constant(let seconds):
-            kind = .constant
-            step = Nanoseconds(validSeconds: seconds)
-        case .affine(let coefficients) where coefficients.isConstant:
-            kind = .constant
-            step = Nanoseconds(validSeconds: coefficients.base)
-        case .affine(let coefficients):
-            kind = .affine
-            affine = AffineTimeFormula(coefficients: coefficients)
-        case .callback(let callback):
-            kind = .callback
-            self.callback = CallbackTime(callback: callback)
-        }
-    }
-
-    /// nil: only the caller knows.
-    @inline(__always)
-    func knownDuration(of work: IterationWork) -> Nanoseconds? {
-        switch kind {
-        case .constant: step
-        case .affine: affine.duration(of: work)
-        case .callback: nil
-        }
-    }
-
-    /// The same, if need be asking the caller.
-    @inline(never)
-    func duration(of work: IterationWork) throws(BatchingError) -> Nanoseconds {
-        if let callback { return try callback.duration(of: work) }
-        return knownDuration(of: work) ?? .zero
-    }
-
-    /// How long iterations take in which so many sequences decode, and nothing else happens.
-    @inline(__always)
-    func decodeTime(_ sequences: Int64) -> DecodeTime {
-        switch kind {
-        case .constant: .even(step)
-        case .affine: .linear(affine.decodeTime(sequences))
-        case .callback: .asked
-        }
-    }
-
-    /// Whether it asks the caller, which may not answer.
-    var mayFail: Bool {
-        @inline(__always) get { kind == .callback }
-    }
-}
-
-/// How long iterations take in which the same sequences decode, and nothing else happens.
-enum DecodeTime {
-    /// Each the same.
-    case even(Nanoseconds)
-    /// It depends on the contexts alone.
-    case linear(LinearTime)
-    /// Only the caller knows.
-    case asked
-}
-
-/// Base + a x context tokens.
-struct LinearTime {
-    /// Seconds, whatever the contexts.
-    let base: Double
-    /// Seconds a token that they attend to.
-    let perContextToken: Double
-
-    /// Of one of them.
-    @inline(__always)
-    func seconds(context: Int64) -> Double { base + perContextToken * Double(context) }
 }

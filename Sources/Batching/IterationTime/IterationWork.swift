@@ -10,6 +10,8 @@ public struct IterationWork: Sendable {
     public internal(set) var waiting = 0
     /// Tokens of all prefill chunks, those of recomputation included.
     public internal(set) var prefillTokens: Int64 = 0
+    /// Prefill chunks: the requests that those tokens belong to.
+    public internal(set) var prefillChunks: Int64 = 0
     /// Sequences that decode: each computes one token.
     public internal(set) var decodeTokens: Int64 = 0
     /// Over those sequences: the sum of the tokens that each attends to, its newest included.

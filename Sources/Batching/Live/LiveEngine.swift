@@ -47,7 +47,8 @@ public struct LiveEngine: ~Copyable {
         var configuration = callbacks
         configuration.timeLimit = nil
         configuration.iterationLimit = nil
-        try configuration.code(&reader)
+        var storage = try TableStorage()
+        try configuration.code(&reader, &storage)
         guard !configuration.policy.policy.traits.asksCaller || configuration.policyCallback != nil else {
             throw .missingCallback("policy_callback")
         }
@@ -191,7 +192,7 @@ public struct LiveEngine: ~Copyable {
         }
     }
 
-    private static let envelope = ByteEnvelope(magic: 0x474E_4548_4354_4142, version: 3, oldest: 2)  // "BATCHENG"
+    private static let envelope = ByteEnvelope(magic: 0x474E_4548_4354_4142, version: 4, oldest: 2)  // "BATCHENG"
 
     /// How many bytes `save` writes.
     public mutating func savedSize() throws(BatchingError) -> Int {
@@ -226,7 +227,8 @@ extension LiveReplica where Memory: ~Copyable {
     fileprivate mutating func save(to writer: inout ByteWriter) throws(BatchingError) {
         try check()
         var configuration = configuration
-        try configuration.code(&writer)
+        var storage = try TableStorage()
+        try configuration.code(&writer, &storage)
         try write(to: &writer)
     }
 

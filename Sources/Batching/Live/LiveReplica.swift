@@ -2,6 +2,8 @@
 /// what is told of it, is the engine's.
 struct LiveReplica<Memory: LiveMemory & ~Copyable>: ~Copyable {
     let configuration: EngineConfig
+    /// What its model of time points to.
+    private let tables: TableStorage
     var run: EngineRun<Memory, Observed>
     var rows: LiveRows
     /// The rows in order of arrival: those that wait and never ran, then those that have not arrived; between them some of
@@ -31,6 +33,8 @@ struct LiveReplica<Memory: LiveMemory & ~Copyable>: ~Copyable {
     init(
         _ configuration: EngineConfig, keepsEvents: Bool, attributes: Bool = false, ownsBlocks: Bool = true
     ) throws(BatchingError) {
+        var configuration = configuration
+        let tables = try TableStorage.copying(&configuration.iterationTime)
         let policy = configuration.policy.policy
         let memory = try Memory(
             configuration, requests: RequestColumns(count: 0),
@@ -51,6 +55,7 @@ struct LiveReplica<Memory: LiveMemory & ~Copyable>: ~Copyable {
         try replica.keepPolicyRows(configuration)
         run = try EngineRun(replica, configuration)
         self.configuration = configuration
+        self.tables = tables
         self.rows = rows
         self.order = order
         self.newcomers = newcomers

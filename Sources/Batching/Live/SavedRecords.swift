@@ -101,6 +101,8 @@ extension IterationWork {
     mutating func code(_ coder: inout some ByteCoder) throws(BatchingError) {
         // Sums of so many tokens as there can be fit into 63 bits.
         try coder.code(&prefillTokens, from: 0, to: .max)
+        prefillChunks = min(prefillTokens, coder.has(version: 4) ? prefillChunks : 1)
+        if coder.has(version: 4) { try coder.code(&prefillChunks, from: min(prefillTokens, 1), to: prefillTokens) }
         try coder.code(&decodeTokens, from: 0, to: Int64(RequestColumns.maximumCount))
         try coder.code(&contextTokens, from: 0, to: .max)
         var bits = prefillContext.bitPattern

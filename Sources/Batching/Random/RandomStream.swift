@@ -14,6 +14,8 @@ struct RandomStream {
         case thinkTimes = 7
         /// Of samples of requests: not part of a workload.
         case selection = 8
+        /// Of the steps of a calibration.
+        case calibration = 9
     }
 
     private var state: (UInt64, UInt64, UInt64, UInt64)

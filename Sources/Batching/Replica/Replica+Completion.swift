@@ -11,6 +11,7 @@ extension Replica where Memory: ~Copyable {
         work.preemptions = preempted
         work.usedBlocks = memory.usable &- memory.free
         work.prefillTokens = joining.prefillTokens
+        work.prefillChunks = joining.prefillChunks
         work.prefillContext = joining.prefillContext
         work.decodeTokens = Int64(decoding) &+ joining.decodes
         work.contextTokens = decodingContext &+ Int64(decoding) &+ joining.decodeContext
@@ -25,6 +26,7 @@ extension Replica where Memory: ~Copyable {
                 } else {
                     let tokens = Int64(member.chunk)
                     work.prefillTokens &+= tokens
+                    work.prefillChunks &+= 1
                     work.prefillContext += Double(tokens) * Double(member.computed &+ tokens)
                 }
             }

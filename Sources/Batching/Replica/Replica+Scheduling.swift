@@ -299,6 +299,7 @@ extension Replica where Memory: ~Copyable {
             joining.decodeContext &+= known
         } else {
             joining.prefillTokens &+= tokens
+            joining.prefillChunks &+= 1
             // In `Double`: after a preemption the product may be beyond 64 bits.
             joining.prefillContext += Double(tokens) * Double(known)
         }

@@ -180,8 +180,9 @@ struct Joining {
     var count = 0
     /// The sum of their known tokens, less one each: as if they had decoded.
     var context: Int64 = 0
-    /// Tokens of their prefill chunks.
+    /// Tokens of their prefill chunks, and how many those are.
     var prefillTokens: Int64 = 0
+    var prefillChunks: Int64 = 0
     /// Tokens x context of their prefill chunks.
     var prefillContext = 0.0
     /// Those that do not prefill, but decode, and the sum of the tokens that they attend to.

@@ -7,6 +7,12 @@ protocol ByteCoder {
 
     /// Whether what came with a version is there.
     func has(version: UInt32) -> Bool
+
+    /// Whether it reads.
+    static var isReader: Bool { get }
+
+    /// Throws if it reads, and fewer bytes are left.
+    func expect(bytes: Int) throws(BatchingError)
 }
 
 extension ByteCoder {
@@ -78,6 +84,10 @@ struct ByteWriter: ByteCoder {
     /// The newest is written.
     func has(version: UInt32) -> Bool { true }
 
+    static var isReader: Bool { false }
+
+    func expect(bytes: Int) {}
+
     mutating func write(_ value: Double) { write(value.bitPattern) }
 
     /// One after the other. Not an `Array`, whose memory nothing checks.
@@ -106,6 +116,12 @@ struct ByteReader: ByteCoder {
     }
 
     func has(version: UInt32) -> Bool { self.version >= version }
+
+    static var isReader: Bool { true }
+
+    func expect(bytes: Int) throws(BatchingError) {
+        guard left >= bytes else { throw .corrupt("they end too early") }
+    }
 
     var isAtEnd: Bool { position == count }
 

@@ -55,13 +55,28 @@ enum Choices {
         BATCHING_TIME_DEFAULT,
         BATCHING_TIME_CONSTANT,
         BATCHING_TIME_AFFINE,
+        BATCHING_TIME_ROOFLINE,
+        BATCHING_TIME_TABLE,
         BATCHING_TIME_CALLBACK,
+    ]
+    /// `weight_dtype` of batching_deployment, `kv_dtype` of batching_deployment.
+    static let dtype: [Int32] = [
+        BATCHING_DTYPE_BF16,
+        BATCHING_DTYPE_FP8,
+        BATCHING_DTYPE_INT8,
+        BATCHING_DTYPE_FP4,
+        BATCHING_DTYPE_INT4,
     ]
     /// `think_times` of batching_workload, `think_times` of batching_client.
     static let thinkTimes: [Int32] = [
         BATCHING_THINK_TIMES_EXPONENTIAL,
         BATCHING_THINK_TIMES_CONSTANT,
         BATCHING_THINK_TIMES_LOGNORMAL,
+    ]
+    /// `scheduling` of batching_calibration_config.
+    static let scheduling: [Int32] = [
+        BATCHING_SCHEDULING_BOTH,
+        BATCHING_SCHEDULING_GIVEN,
     ]
     /// `reason` of batching_accumulator_finished.
     static let finishedReason: [Int32] = [

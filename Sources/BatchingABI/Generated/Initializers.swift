@@ -182,6 +182,83 @@ public func batching_engine_config_init(
     status { () throws(BatchingError) in try batching_engine_config.initialize(config, size: struct_size) }
 }
 
+extension batching_roofline: VersionedStruct {
+    static let argument: StaticString = "roofline"
+}
+
+@implementation @_cdecl("batching_roofline_init")
+public func batching_roofline_init(
+    _ roofline: UnsafeMutablePointer<batching_roofline>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in try batching_roofline.initialize(roofline, size: struct_size) }
+}
+
+extension batching_time_table: VersionedStruct {
+    static let argument: StaticString = "table"
+}
+
+@implementation @_cdecl("batching_time_table_init")
+public func batching_time_table_init(
+    _ table: UnsafeMutablePointer<batching_time_table>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in try batching_time_table.initialize(table, size: struct_size) }
+}
+
+extension batching_iterations: VersionedStruct {
+    static let argument: StaticString = "iterations"
+}
+
+@implementation @_cdecl("batching_iterations_init")
+public func batching_iterations_init(
+    _ iterations: UnsafeMutablePointer<batching_iterations>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in try batching_iterations.initialize(iterations, size: struct_size) }
+}
+
+extension batching_gpu: VersionedStruct {
+    static let argument: StaticString = "gpu"
+}
+
+@implementation @_cdecl("batching_gpu_init")
+public func batching_gpu_init(
+    _ gpu: UnsafeMutablePointer<batching_gpu>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in try batching_gpu.initialize(gpu, size: struct_size) }
+}
+
+extension batching_model: VersionedStruct {
+    static let argument: StaticString = "model"
+}
+
+@implementation @_cdecl("batching_model_init")
+public func batching_model_init(
+    _ model: UnsafeMutablePointer<batching_model>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in try batching_model.initialize(model, size: struct_size) }
+}
+
+extension batching_deployment: VersionedStruct {
+    static let argument: StaticString = "deployment"
+}
+
+@implementation @_cdecl("batching_deployment_init")
+public func batching_deployment_init(
+    _ deployment: UnsafeMutablePointer<batching_deployment>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in try batching_deployment.initialize(deployment, size: struct_size) }
+}
+
+extension batching_deployment_memory: VersionedStruct {
+    static let argument: StaticString = "memory"
+}
+
+@implementation @_cdecl("batching_deployment_memory_init")
+public func batching_deployment_memory_init(
+    _ memory: UnsafeMutablePointer<batching_deployment_memory>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in try batching_deployment_memory.initialize(memory, size: struct_size) }
+}
+
 extension batching_client: VersionedStruct {
     static let argument: StaticString = "client"
 }
@@ -191,6 +268,28 @@ public func batching_client_init(
     _ client: UnsafeMutablePointer<batching_client>!, _ struct_size: UInt32
 ) -> batching_status {
     status { () throws(BatchingError) in try batching_client.initialize(client, size: struct_size) }
+}
+
+extension batching_calibration_config: VersionedStruct {
+    static let argument: StaticString = "config"
+}
+
+@implementation @_cdecl("batching_calibration_config_init")
+public func batching_calibration_config_init(
+    _ config: UnsafeMutablePointer<batching_calibration_config>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in try batching_calibration_config.initialize(config, size: struct_size) }
+}
+
+extension batching_calibration: VersionedStruct {
+    static let argument: StaticString = "calibration"
+}
+
+@implementation @_cdecl("batching_calibration_init")
+public func batching_calibration_init(
+    _ calibration: UnsafeMutablePointer<batching_calibration>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in try batching_calibration.initialize(calibration, size: struct_size) }
 }
 
 extension batching_iteration_log: VersionedStruct {

@@ -5,7 +5,7 @@ A part of a file that people write stands between two comments, which have its n
 
 from pathlib import Path
 
-from batching_generator import cpp, layout, python, reference, swift
+from batching_generator import catalogue, cpp, layout, python, reference, swift
 from batching_generator.model import Header, HeaderError
 
 PYTHON = "bindings/python/src/batching/_ffi/generated"
@@ -14,7 +14,7 @@ REFERENCE = "docs/reference/c"
 LAYOUT = "Tests/checks/layout.c"
 CPP = "include/batching.hpp"
 
-WHOLE_FOLDERS = (SWIFT, REFERENCE, PYTHON)
+WHOLE_FOLDERS = (SWIFT, REFERENCE, PYTHON, catalogue.GENERATED)
 """Folders in which everything is generated: a file too many is stale, too."""
 
 
@@ -36,6 +36,7 @@ def outputs(header: Header, root: Path) -> dict[str, str]:
         LAYOUT: layout.layout(header),
         CPP: with_parts(_read(root / CPP) or "", CPP, header.path, cpp.parts(header)),
         **{f"{REFERENCE}/{name}": text for name, text in reference.pages(header).items()},
+        **catalogue.files(root),
     }
 
 

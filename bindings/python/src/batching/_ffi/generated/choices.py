@@ -43,6 +43,26 @@ class EndReason(IntEnum):
     """Requests are left, none will arrive, and no iteration can change anything: see above."""
 
 
+class MemoryType(IntEnum):
+    """One of the constants: `memory_type` of batching_gpu."""
+
+    HBM = 0
+    """Stacked memory on the GPU's package."""
+    GDDR = 100
+    """Memory chips beside the GPU."""
+
+
+class LinkType(IntEnum):
+    """One of the constants: `link_type` of batching_gpu."""
+
+    NONE = 0
+    """No link is known: for one GPU only."""
+    NVLINK = 100
+    """A link that is made for it: NVLink, AMD's Infinity Fabric, a TPU's ICI."""
+    PCIE = 200
+    """PCI Express: how fast that is differs from one host to another."""
+
+
 class Event(IntEnum):
     """What happened: `event` of batching_decision_log, batching_live_engine_events."""
 
@@ -111,13 +131,21 @@ QueueOrderName = Literal["arrival", "priority", "shortest_output"]
 """In which order the waiting are admitted: `queue_order` of batching_engine_config."""
 QUEUE_ORDER_NAMES: Final[dict[str, int]] = {"arrival": 0, "priority": 100, "shortest_output": 200}
 
-TimeModelName = Literal["default", "constant", "affine"]
+TimeModelName = Literal["default", "constant", "affine", "roofline", "table"]
 """How long iterations take: `time_model` of batching_engine_config."""
-TIME_MODEL_NAMES: Final[dict[str, int]] = {"default": 0, "constant": 50, "affine": 100}
+TIME_MODEL_NAMES: Final[dict[str, int]] = {"default": 0, "constant": 50, "affine": 100, "roofline": 120, "table": 140}
+
+DtypeName = Literal["bf16", "fp8", "int8", "fp4", "int4"]
+"""Of linear layers and experts: `weight_dtype` of batching_deployment."""
+DTYPE_NAMES: Final[dict[str, int]] = {"bf16": 0, "fp8": 100, "int8": 110, "fp4": 200, "int4": 210}
 
 ThinkTimesName = Literal["exponential", "constant", "lognormal"]
 """How think times are distributed: `think_times` of batching_workload, batching_client."""
 THINK_TIMES_NAMES: Final[dict[str, int]] = {"exponential": 0, "constant": 100, "lognormal": 200}
+
+SchedulingName = Literal["both", "given"]
+"""Which ways to schedule are tried: `scheduling` of batching_calibration_config."""
+SCHEDULING_NAMES: Final[dict[str, int]] = {"both": 0, "given": 100}
 
 FinishedReasonName = Literal["stop", "length"]
 """Why it finished: `reason` of batching_accumulator_finished."""

@@ -12,27 +12,36 @@ from batching._ffi.generated.structs import (
     batching_attribution,
     batching_attribution_bands,
     batching_batch_metrics,
+    batching_calibration,
+    batching_calibration_config,
     batching_client,
     batching_comparison,
     batching_completed,
     batching_decision_log,
+    batching_deployment,
+    batching_deployment_memory,
     batching_distribution,
     batching_engine_config,
+    batching_gpu,
     batching_interrupt_callback,
     batching_iteration_log,
+    batching_iterations,
     batching_latencies,
     batching_live_engine_events,
     batching_live_engine_state,
     batching_load,
     batching_load_config,
     batching_load_timeline,
+    batching_model,
     batching_policy_view,
     batching_recorded,
     batching_requests,
     batching_results,
+    batching_roofline,
     batching_serving_metrics,
     batching_serving_metrics_config,
     batching_summary,
+    batching_time_table,
     batching_workload,
 )
 
@@ -174,8 +183,67 @@ FUNCTIONS: Final[dict[str, Signature]] = {
             POINTER(batching_summary),
         ],
     ),
+    # batching_status batching_roofline_init(batching_roofline *roofline, uint32_t struct_size);
+    "batching_roofline_init": Signature(c_int32, [POINTER(batching_roofline), c_uint32]),
+    # batching_status batching_time_table_init(batching_time_table *table, uint32_t struct_size);
+    "batching_time_table_init": Signature(c_int32, [POINTER(batching_time_table), c_uint32]),
+    # batching_status batching_iterations_init(batching_iterations *iterations, uint32_t struct_size);
+    "batching_iterations_init": Signature(c_int32, [POINTER(batching_iterations), c_uint32]),
+    # batching_status batching_iteration_times_calculate(const batching_engine_config *config, const batching_iterations
+    #     *iterations, double *seconds);
+    "batching_iteration_times_calculate": Signature(
+        c_int32,
+        [POINTER(batching_engine_config), POINTER(batching_iterations), POINTER(c_double)],
+    ),
+    # batching_status batching_gpu_init(batching_gpu *gpu, uint32_t struct_size);
+    "batching_gpu_init": Signature(c_int32, [POINTER(batching_gpu), c_uint32]),
+    # batching_status batching_gpus_count(int64_t *count);
+    "batching_gpus_count": Signature(c_int32, [POINTER(c_int64)]),
+    # batching_status batching_gpu_get(int64_t index, batching_gpu *gpu);
+    "batching_gpu_get": Signature(c_int32, [c_int64, POINTER(batching_gpu)]),
+    # batching_status batching_gpu_find(const char *name, batching_gpu *gpu);
+    "batching_gpu_find": Signature(c_int32, [c_char_p, POINTER(batching_gpu)]),
+    # batching_status batching_model_init(batching_model *model, uint32_t struct_size);
+    "batching_model_init": Signature(c_int32, [POINTER(batching_model), c_uint32]),
+    # batching_status batching_models_count(int64_t *count);
+    "batching_models_count": Signature(c_int32, [POINTER(c_int64)]),
+    # batching_status batching_model_get(int64_t index, batching_model *model);
+    "batching_model_get": Signature(c_int32, [c_int64, POINTER(batching_model)]),
+    # batching_status batching_model_find(const char *name, batching_model *model);
+    "batching_model_find": Signature(c_int32, [c_char_p, POINTER(batching_model)]),
+    # batching_status batching_deployment_init(batching_deployment *deployment, uint32_t struct_size);
+    "batching_deployment_init": Signature(c_int32, [POINTER(batching_deployment), c_uint32]),
+    # batching_status batching_deployment_memory_init(batching_deployment_memory *memory, uint32_t struct_size);
+    "batching_deployment_memory_init": Signature(c_int32, [POINTER(batching_deployment_memory), c_uint32]),
+    # batching_status batching_deployment_memory_calculate(const batching_deployment *deployment,
+    #     batching_deployment_memory *memory);
+    "batching_deployment_memory_calculate": Signature(
+        c_int32,
+        [POINTER(batching_deployment), POINTER(batching_deployment_memory)],
+    ),
+    # batching_status batching_deployment_roofline_calculate(const batching_deployment *deployment, batching_roofline
+    #     *roofline);
+    "batching_deployment_roofline_calculate": Signature(
+        c_int32,
+        [POINTER(batching_deployment), POINTER(batching_roofline)],
+    ),
     # batching_status batching_client_init(batching_client *client, uint32_t struct_size);
     "batching_client_init": Signature(c_int32, [POINTER(batching_client), c_uint32]),
+    # batching_status batching_calibration_config_init(batching_calibration_config *config, uint32_t struct_size);
+    "batching_calibration_config_init": Signature(c_int32, [POINTER(batching_calibration_config), c_uint32]),
+    # batching_status batching_calibration_init(batching_calibration *calibration, uint32_t struct_size);
+    "batching_calibration_init": Signature(c_int32, [POINTER(batching_calibration), c_uint32]),
+    # batching_status batching_iteration_time_calibrate(const batching_calibration_config *config, const
+    #     batching_requests *requests, const batching_recorded *recorded, batching_calibration *calibration);
+    "batching_iteration_time_calibrate": Signature(
+        c_int32,
+        [
+            POINTER(batching_calibration_config),
+            POINTER(batching_requests),
+            POINTER(batching_recorded),
+            POINTER(batching_calibration),
+        ],
+    ),
     # batching_status batching_iteration_log_init(batching_iteration_log *iteration_log, uint32_t struct_size);
     "batching_iteration_log_init": Signature(c_int32, [POINTER(batching_iteration_log), c_uint32]),
     # batching_status batching_decision_log_init(batching_decision_log *decision_log, uint32_t struct_size);

@@ -3,7 +3,7 @@
 """Every struct, and every callback that a caller hands to the library, by its C name."""
 
 from collections.abc import Sequence
-from ctypes import CFUNCTYPE, POINTER, c_double, c_int32, c_int64, c_uint8, c_uint32, c_uint64, c_void_p
+from ctypes import CFUNCTYPE, POINTER, c_char_p, c_double, c_int32, c_int64, c_uint8, c_uint32, c_uint64, c_void_p
 from typing import Any, Final
 
 from batching._ffi.declared import VersionedStructure
@@ -378,6 +378,7 @@ class batching_iteration(VersionedStructure):
         ("prefill_context", c_double),
         ("kv_blocks_used", c_int64),
         ("preemptions", c_int64),
+        ("prefill_chunks", c_int64),
     ]
 
 
@@ -523,6 +524,89 @@ class batching_attribution(VersionedStructure):
     ]
 
 
+class batching_roofline(VersionedStructure):
+    """What the roofline is computed from: a model as one of its GPUs holds it, the GPUs, and what kernels reach of
+    them. Written by batching_deployment_roofline_calculate, fitted by calibration; or fill in your own. All values are
+    finite and at least 0; what is divided by (memory_bandwidth, and each peak, bandwidth and share whose work is not 0)
+    is above 0.
+    """
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("layers", c_double),
+        ("linear_bytes", c_double),
+        ("linear_flops", c_double),
+        ("experts", c_double),
+        ("experts_per_token", c_double),
+        ("expert_bytes", c_double),
+        ("expert_flops", c_double),
+        ("head_bytes", c_double),
+        ("head_flops", c_double),
+        ("kv_bytes", c_double),
+        ("window_bytes", c_double),
+        ("window", c_double),
+        ("attention_flops", c_double),
+        ("window_attention_flops", c_double),
+        ("allreduce_bytes", c_double),
+        ("tensor_parallel", c_double),
+        ("memory_bandwidth", c_double),
+        ("linear_peak", c_double),
+        ("expert_peak", c_double),
+        ("head_peak", c_double),
+        ("attention_peak", c_double),
+        ("link_bandwidth", c_double),
+        ("bandwidth_share", c_double),
+        ("gemm_share", c_double),
+        ("expert_bandwidth_share", c_double),
+        ("expert_gemm_share", c_double),
+        ("head_share", c_double),
+        ("kv_share", c_double),
+        ("attention_share", c_double),
+        ("link_share", c_double),
+        ("allreduce_latency", c_double),
+        ("per_iteration", c_double),
+        ("per_layer", c_double),
+        ("per_sequence", c_double),
+        ("per_prefill_iteration", c_double),
+    ]
+
+
+class batching_time_table(VersionedStructure):
+    """Seconds that parts of an iteration took. The places of each axis rise; a value is finite, at least 0, and not
+    below the one before it on either axis. A part without places takes no time. The columns are borrowed for the call
+    that they are given to; a live engine copies them.
+    """
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("linear_count", c_int64),
+        ("linear_tokens", POINTER(c_double)),
+        ("linear_seconds", POINTER(c_double)),
+        ("head_count", c_int64),
+        ("head_sequences", POINTER(c_double)),
+        ("head_seconds", POINTER(c_double)),
+        ("decode_sequence_count", c_int64),
+        ("decode_context_count", c_int64),
+        ("decode_sequences", POINTER(c_double)),
+        ("decode_contexts", POINTER(c_double)),
+        ("decode_seconds", POINTER(c_double)),
+        ("prefill_token_count", c_int64),
+        ("prefill_context_count", c_int64),
+        ("prefill_tokens", POINTER(c_double)),
+        ("prefill_contexts", POINTER(c_double)),
+        ("prefill_seconds", POINTER(c_double)),
+        ("linear_scale", c_double),
+        ("head_scale", c_double),
+        ("decode_scale", c_double),
+        ("prefill_scale", c_double),
+        ("per_iteration", c_double),
+        ("per_sequence", c_double),
+        ("per_prefill_iteration", c_double),
+    ]
+
+
 class batching_engine_config(VersionedStructure):
     """How an engine schedules, what it has, and how long an iteration takes. 0 and NULL are the defaults given here."""
 
@@ -565,6 +649,193 @@ class batching_engine_config(VersionedStructure):
         ("policy_user_data", c_void_p),
         ("keep_attribution", c_int32),
         ("reserved_2", c_uint32),
+        ("time_per_prefill_iteration", c_double),
+        ("time_per_prefill_chunk", c_double),
+        ("time_startup", c_double),
+        ("time_roofline", POINTER(batching_roofline)),
+        ("time_table", POINTER(batching_time_table)),
+    ]
+
+
+class batching_iterations(VersionedStructure):
+    """What iterations compute, one an element: what a model of their time looks at."""
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("count", c_int64),
+        ("prefill_tokens", POINTER(c_int64)),
+        ("prefill_chunks", POINTER(c_int64)),
+        ("decode_tokens", POINTER(c_int64)),
+        ("context_tokens", POINTER(c_int64)),
+        ("prefill_context", POINTER(c_double)),
+    ]
+
+
+class batching_gpu(VersionedStructure):
+    """A GPU, as its data sheet says. 0 is the default given here; your own numbers are as good as those of a name."""
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("name", c_char_p),
+        ("source", c_char_p),
+        ("memory_bytes", c_double),
+        ("driver_bytes", c_double),
+        ("memory_bandwidth", c_double),
+        ("bf16_peak", c_double),
+        ("fp8_peak", c_double),
+        ("int8_peak", c_double),
+        ("fp4_peak", c_double),
+        ("link_bandwidth", c_double),
+        ("power", c_double),
+        ("memory_type", c_int32),
+        ("link_type", c_int32),
+    ]
+
+
+class batching_model(VersionedStructure):
+    """The architecture of a model, in the words of Hugging Face's config.json. 0 is the default given here; a struct of
+    your own is as good as one found by name. All are at least 0; lengths at most 2^31 - 1.
+    """
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("name", c_char_p),
+        ("source", c_char_p),
+        ("num_hidden_layers", c_int32),
+        ("hidden_size", c_int32),
+        ("num_attention_heads", c_int32),
+        ("num_key_value_heads", c_int32),
+        ("head_dim", c_int32),
+        ("intermediate_size", c_int32),
+        ("vocab_size", c_int32),
+        ("tie_word_embeddings", c_int32),
+        ("num_experts", c_int32),
+        ("num_experts_per_tok", c_int32),
+        ("moe_intermediate_size", c_int32),
+        ("shared_expert_intermediate_size", c_int32),
+        ("dense_layers", c_int32),
+        ("kv_lora_rank", c_int32),
+        ("q_lora_rank", c_int32),
+        ("qk_rope_head_dim", c_int32),
+        ("qk_nope_head_dim", c_int32),
+        ("v_head_dim", c_int32),
+        ("sliding_window", c_int32),
+        ("full_attention_layers", c_int32),
+    ]
+
+
+class batching_deployment(VersionedStructure):
+    """A model on GPUs. 0 and NULL are the defaults given here."""
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("model", POINTER(batching_model)),
+        ("gpu", POINTER(batching_gpu)),
+        ("tensor_parallel", c_int32),
+        ("weight_dtype", c_int32),
+        ("kv_dtype", c_int32),
+        ("block_size", c_int32),
+        ("max_num_seqs", c_int64),
+        ("max_num_batched_tokens", c_int64),
+        ("gpu_memory_utilization", c_double),
+        ("activation_bytes", c_double),
+        ("graph_bytes", c_double),
+        ("other_bytes", c_double),
+    ]
+
+
+class batching_deployment_memory(VersionedStructure):
+    """What fits into the memory of each GPU."""
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("parameters", c_double),
+        ("active_parameters", c_double),
+        ("weight_bytes", c_double),
+        ("activation_bytes", c_double),
+        ("graph_bytes", c_double),
+        ("other_bytes", c_double),
+        ("kv_bytes", c_double),
+        ("kv_bytes_per_token", c_double),
+        ("block_bytes", c_double),
+        ("num_gpu_blocks", c_int64),
+        ("ridge_point", c_double),
+    ]
+
+
+class batching_calibration_progress(VersionedStructure):
+    """How far a calibration has come."""
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("simulations", c_int64),
+        ("most", c_int64),
+        ("loss", c_double),
+    ]
+
+
+batching_calibration_callback = CFUNCTYPE(c_int32, POINTER(batching_calibration_progress), POINTER(c_int32), c_void_p)
+
+
+class batching_calibration_config(VersionedStructure):
+    """How to calibrate. 0 and NULL are the defaults given here."""
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("engine", POINTER(batching_engine_config)),
+        ("roofline", POINTER(batching_roofline)),
+        ("scheduling", c_int32),
+        ("search_num_gpu_blocks", c_int32),
+        ("seed", c_uint64),
+        ("observed_until", c_double),
+        ("simulations", c_int64),
+        ("callback", batching_calibration_callback),
+        ("user_data", c_void_p),
+    ]
+
+
+class batching_calibration(VersionedStructure):
+    """What was found."""
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("time_base", c_double),
+        ("time_per_prefill_token", c_double),
+        ("time_per_decode_token", c_double),
+        ("time_per_context_token", c_double),
+        ("time_per_prefill_context", c_double),
+        ("time_per_prefill_iteration", c_double),
+        ("time_per_prefill_chunk", c_double),
+        ("time_startup", c_double),
+        ("async_scheduling", c_int32),
+        ("is_complete", c_int32),
+        ("simulations", c_int64),
+        ("residuals", c_int64),
+        ("loss", c_double),
+        ("loss_of_other_scheduling", c_double),
+        ("spread", c_double),
+        ("num_gpu_blocks", c_int64),
+        ("num_gpu_blocks_least", c_int64),
+        ("num_gpu_blocks_most", c_int64),
+        ("told_base", c_double),
+        ("told_per_prefill_token", c_double),
+        ("told_per_decode_token", c_double),
+        ("told_per_context_token", c_double),
+        ("told_per_prefill_context", c_double),
+        ("told_per_prefill_iteration", c_double),
+        ("told_per_prefill_chunk", c_double),
+        ("correlation_base_decode", c_double),
+        ("correlation_base_context", c_double),
+        ("correlation_decode_context", c_double),
+        ("correlation_prefill_context", c_double),
     ]
 
 
@@ -707,7 +978,17 @@ STRUCTURES: Final[Sequence[type[VersionedStructure]]] = [
     batching_iteration,
     batching_progress,
     batching_engine_config,
+    batching_roofline,
+    batching_time_table,
+    batching_iterations,
+    batching_gpu,
+    batching_model,
+    batching_deployment,
+    batching_deployment_memory,
     batching_client,
+    batching_calibration_progress,
+    batching_calibration_config,
+    batching_calibration,
     batching_iteration_log,
     batching_decision_log,
     batching_attribution,
@@ -724,6 +1005,7 @@ CALLBACKS: Final[dict[str, Any]] = {
     "batching_iteration_time_callback": batching_iteration_time_callback,
     "batching_progress_callback": batching_progress_callback,
     "batching_policy_callback": batching_policy_callback,
+    "batching_calibration_callback": batching_calibration_callback,
     "batching_log_callback": batching_log_callback,
     "batching_interrupt_callback": batching_interrupt_callback,
 }
