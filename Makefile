@@ -26,7 +26,7 @@ ifndef COMPILES
 .NOTPARALLEL:
 endif
 
-.PHONY: help run build test check conformance bench clean setup-run setup-test \
+.PHONY: help run build test check conformance fidelity bench clean setup-run setup-test \
         generate check-generated check-readiness check-format-swift check-python check-arrows-python check-arrows-swift \
         check-sanitizers test-swift test-python test-examples test-differential test-conformance
 
@@ -35,6 +35,7 @@ help:
 	@echo 'make test                 every test and check'
 	@echo 'make build                $(LIBRARY), and $(VENV) with the Python package'
 	@echo 'make conformance [DATA=…] replays recordings of the real scheduler and of benchmark tools: what differs?'
+	@echo 'make fidelity             how far are simulated times from measured ones? writes docs/fidelity.md'
 	@echo 'make check                formats, types, header, symbols, sanitizers, valgrind (part of make test)'
 	@echo 'make generate             what follows from include/batching.h: for Python, Swift, C++, the checks, the manual'
 	@echo 'make abi                  old programs and this library, and the reverse; make abi-record renews the record'
@@ -147,6 +148,14 @@ test-conformance: setup-test $(LIBRARY)
 	@[ -d '$(BATCHING_RECORDINGS)' ] || \
 	    echo 'SKIPPED: recordings of more features: $(BATCHING_RECORDINGS) is not there (set BATCHING_RECORDINGS)'
 
+# Where the measured runs are.
+TIMES ?= $(firstword $(BATCHING_DATA))/times
+
+fidelity: $(STAMPS)/venv-test $(LIBRARY)
+	@if [ -d '$(TIMES)' ]; then \
+	    $(VENV)/bin/python Tests/fidelity/fidelity.py '$(TIMES)' --output docs/fidelity.md; else \
+	    echo 'SKIPPED: no measured runs: $(TIMES) is not there (set BATCHING_DATA or TIMES)'; fi
+
 test-swift:
 	$(SWIFT_TEST) $(BUILD)/swift-tests
 
@@ -205,7 +214,7 @@ check-format-swift:
 	$(SWIFT) format lint --strict --recursive --parallel $(SWIFT_FORMATTED)
 
 PYTHON_FORMATTED := bindings/python examples/python Benchmarks/python Tests/conformance Tests/Oracle \
-                    Tests/checks docs
+                    Tests/fidelity Tests/checks docs
 
 check-python: $(STAMPS)/venv-test
 	$(VENV)/bin/ruff format --check $(PYTHON_FORMATTED)
@@ -220,6 +229,7 @@ check-python: $(STAMPS)/venv-test
 	$(VENV)/bin/ruff format --check bindings/generator
 	$(VENV)/bin/ruff check bindings/generator
 	cd bindings/generator && ../../$(VENV)/bin/mypy generate.py batching_generator tests
+	cd Tests/fidelity && ../../$(VENV)/bin/mypy --strict .
 	cd Tests/conformance && MYPYPATH=../Oracle ../../$(VENV)/bin/mypy --strict .
 
 # Each folder of the Swift core knows only those below it.

@@ -64,7 +64,7 @@ nitpick_ignore_regex = [
     ("cpp:identifier", r"batching(::detail.*)?|(::)?batching_\w+(::\w+)?"),
     # Names in a default or a template, which Sphinx looks for in the wrong place.
     ("cpp:identifier", r"custom_policy|progress|(accumulator_scope|\w+_reason)::\w+|points_to.*"),
-    ("py:class", r"Figure|Mapping|batching\._.*\.(Table|Run|\w+Settings)"),
+    ("py:class", r"Figure|Mapping|batching\._.*\.(Table|Run|TimeModel|\w+Settings)"),
     # Docstrings also say in words what is raised.
     ("py:exc", r".* .*"),
 ]

@@ -549,6 +549,78 @@ static void print_closed(int number, const struct differential_case *given, stru
     free(request_status);
 }
 
+/* The whole workload with another model of times: what becomes of it. */
+static uint64_t hash_with_times(const struct differential_case *given, const batching_roofline *roofline,
+                                const batching_time_table *table, struct columns columns) {
+    batching_engine_config config;
+    check(batching_engine_config_init(&config, sizeof config));
+    config.max_num_seqs = given->batch;
+    config.async_scheduling = strcmp(given->kind, "async") == 0;
+    config.num_gpu_blocks = 200;
+    config.time_model = roofline != NULL ? BATCHING_TIME_ROOFLINE : BATCHING_TIME_TABLE;
+    config.time_roofline = roofline;
+    config.time_table = table;
+    struct columns run = allocate_columns(given->count);
+    batching_requests requests;
+    batching_results results;
+    check(batching_requests_init(&requests, sizeof requests));
+    check(batching_results_init(&results, sizeof results));
+    requests.count = results.capacity = given->count;
+    requests.prompt_length = columns.prompt_length;
+    requests.output_length = columns.output_length;
+    requests.arrival_time = columns.arrival_time;
+    results.start_time = run.start_time;
+    results.first_token_time = run.first_token_time;
+    results.end_time = run.end_time;
+    results.completion_order = run.completion_order;
+    check(batching_simulate(&config, &requests, &results, NULL));
+    const uint64_t hash = hash_run(given->count, run);
+    free_columns(run);
+    return hash;
+}
+
+/* Of a model on two GPUs, and of a table. */
+static void print_times(int number, const struct differential_case *given, struct columns columns) {
+    batching_gpu gpu;
+    batching_model model;
+    batching_deployment deployment;
+    batching_roofline roofline;
+    batching_time_table table;
+    check(batching_gpu_init(&gpu, sizeof gpu));
+    check(batching_model_init(&model, sizeof model));
+    check(batching_deployment_init(&deployment, sizeof deployment));
+    check(batching_roofline_init(&roofline, sizeof roofline));
+    check(batching_time_table_init(&table, sizeof table));
+    check(batching_gpu_find("H100-SXM", &gpu));
+    check(batching_model_find("Mixtral-8x7B", &model));
+    deployment.gpu = &gpu;
+    deployment.model = &model;
+    deployment.tensor_parallel = 2;
+    deployment.weight_dtype = BATCHING_DTYPE_FP8;
+    check(batching_deployment_roofline_calculate(&deployment, &roofline));
+    static const double tokens[] = {1, 64, 512}, linear[] = {0.004, 0.005, 0.0131}, sequences[] = {1, 48};
+    static const double head[] = {0.0002, 0.00031}, contexts[] = {100, 7000, 20000};
+    static const double decode[] = {0.0001, 0.0007, 0.0019, 0.0003, 0.0009, 0.0021}, chunks[] = {16, 300};
+    static const double before[] = {0, 1000}, prefill[] = {0.0001, 0.0003, 0.0011, 0.0047};
+    table.linear_count = table.decode_context_count = 3;
+    table.head_count = table.decode_sequence_count = table.prefill_token_count = table.prefill_context_count = 2;
+    table.linear_tokens = tokens;
+    table.linear_seconds = linear;
+    table.head_sequences = table.decode_sequences = sequences;
+    table.head_seconds = head;
+    table.decode_contexts = contexts;
+    table.decode_seconds = decode;
+    table.prefill_tokens = chunks;
+    table.prefill_contexts = before;
+    table.prefill_seconds = prefill;
+    table.decode_scale = 1.1;
+    table.per_iteration = 0.001;
+    table.per_sequence = 5e-6;
+    table.per_prefill_iteration = 0.0003;
+    printf("case %d times roofline=%016" PRIx64 " table=%016" PRIx64 "\n", number,
+           hash_with_times(given, &roofline, NULL, columns), hash_with_times(given, NULL, &table, columns));
+}
+
 static void run_case(int number, const struct differential_case *given) {
     struct columns columns = allocate_columns(given->count);
     generate(given, columns);
@@ -566,6 +638,7 @@ static void run_case(int number, const struct differential_case *given) {
     print_live(number, given, columns);
     print_ends(number, given, columns);
     print_closed(number, given, columns);
+    print_times(number, given, columns);
     for (int part = 0; part < PARTS; part++) {
         free(parts[part]);
     }

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from oracle.blocks import blocks_for
 from oracle.client import SlowClient
-from oracle.engine import SlowAffineTime, SlowOptions, SlowWorkload
+from oracle.engine import SlowOptions, SlowWorkload
 from oracle.records import SlowIteration
 from oracle.simulators import nanoseconds, seconds
+from oracle.times import SlowAffineTime, SlowRooflineTime, SlowTableTime, SlowTime
 
 T = TypeVar("T")
 
@@ -30,7 +31,45 @@ AFFINE_TIMES = [
     SlowAffineTime(base=0.0031, per_context_token=1.25e-07, per_prefill_context=2.1e-09),
     SlowAffineTime(base=1e-09, per_decode_token=5e-10, per_context_token=5e-10),
     SlowAffineTime(per_prefill_token=0.1, per_decode_token=0.3, per_prefill_context=0.7),
+    SlowAffineTime(base=0.001, per_decode_token=1e-05, per_prefill_iteration=0.0021, per_prefill_chunk=3.7e-05),
+    SlowAffineTime(base=0.01, per_prefill_token=1e-05, startup=0.0237),
 ]
+
+# Of the small requests here all terms count: memory and arithmetic, contexts within the window and beyond it.
+_DENSE = SlowRooflineTime(
+    layers=3, linear_bytes=3e6, linear_flops=2e6, head_bytes=4e5, head_flops=5e5, kv_bytes=3e4, attention_flops=7e4,
+    memory_bandwidth=1e9, linear_peak=1e9, head_peak=2e9, attention_peak=1.1e9, bandwidth_share=0.75, gemm_share=0.6,
+    head_share=0.7, kv_share=0.72, attention_share=0.5, per_iteration=1e-3, per_layer=1.5e-5, per_sequence=5e-6,
+    per_prefill_iteration=3e-4,
+)  # fmt: skip
+ROOFLINES = [
+    _DENSE,
+    replace(_DENSE, window_bytes=2e4, window=9, window_attention_flops=3e4),
+    replace(
+        _DENSE, experts=8, experts_per_token=2, expert_bytes=9e5, expert_flops=4e5, expert_peak=8e8,
+        expert_bandwidth_share=0.5, expert_gemm_share=0.5, tensor_parallel=4, allreduce_bytes=3e3, link_bandwidth=1e8,
+        link_share=0.5, allreduce_latency=8e-6,
+    ),
+    replace(_DENSE, kv_bytes=0, attention_flops=0, window_bytes=7e4, window=12.5, window_attention_flops=9e4),
+]  # fmt: skip
+
+# Places within what the requests here reach, below, and beyond; and parts that were not measured.
+TABLES = [
+    SlowTableTime(
+        linear_tokens=[1, 4, 9, 30], linear_seconds=[0.003, 0.0031, 0.0049, 0.02], head_sequences=[2, 3],
+        head_seconds=[0.0002, 0.0003], decode_sequences=[1, 3, 4], decode_contexts=[3, 20, 51],
+        decode_seconds=[[0.0001, 0.0003, 0.0004], [0.0002, 0.0003, 0.0011], [0.0003, 0.0005, 0.0013]],
+        prefill_tokens=[2, 7], prefill_contexts=[0, 5, 21], prefill_seconds=[[0.0003, 0.0004, 0.0009]] * 2,
+        linear_scale=1.1, decode_scale=1.12, prefill_scale=0.9, per_iteration=0.001, per_sequence=1.7e-5,
+        per_prefill_iteration=0.0007,
+    ),
+    SlowTableTime(
+        linear_tokens=[5], linear_seconds=[0.004], decode_sequences=[2], decode_contexts=[6], decode_seconds=[[0.001]],
+        prefill_tokens=[3.5], prefill_contexts=[0], prefill_seconds=[[0.002]], head_scale=2.0,
+    ),
+    SlowTableTime(head_sequences=[0, 8], head_seconds=[0.0, 0.008]),
+]  # fmt: skip
+TIMES: list[SlowTime] = [*AFFINE_TIMES, *ROOFLINES, *TABLES]
 
 
 class Source(Protocol):
@@ -95,6 +134,7 @@ def callback_time(iteration: SlowIteration) -> float:
     """Depends on everything that a time model is told; never the same twice in a row."""
     work = iteration.prefill_tokens + 2 * iteration.decode_tokens + 3 * iteration.context_tokens
     state = iteration.running + 5 * iteration.waiting + 7 * iteration.kv_blocks_used + 11 * iteration.preemptions
+    state += 13 * iteration.prefill_chunks
     return 1e-06 * (work + state + iteration.number % 3) + 1e-07 * iteration.prefill_context + 1e-03 * iteration.time
 
 
@@ -127,7 +167,7 @@ def _options(source: Source, longest: tuple[int, int], room: int) -> SlowOptions
         iteration_limit = 2000
     caching = vllm and is_limited and source.choice([True, True, False])
     instant_prefill = not caching and source.choice([True, False, False, False, False])
-    times: list[float | SlowAffineTime | Callable[[SlowIteration], float]]
+    times: list[float | SlowTime | Callable[[SlowIteration], float]]
     times = [0.01, 0.01, 0.01, 0.01, seconds(1), callback_time]
     return SlowOptions(
         policy=policy,
@@ -146,7 +186,7 @@ def _options(source: Source, longest: tuple[int, int], room: int) -> SlowOptions
         enable_prefix_caching=caching,
         watermark=source.choice([0.0, 0.0, 0.0, 0.0, 0.01, 0.1, 0.3, 0.99]),
         admit_oversized=admit_oversized,
-        iteration_time=source.choice([*times, *AFFINE_TIMES, *AFFINE_TIMES]),
+        iteration_time=source.choice([*times, *TIMES]),
         time_limit=source.choice([None] * 20 + [seconds(1), seconds(5 * STEP), seconds(30 * STEP + 1)]),
         iteration_limit=iteration_limit,
     )

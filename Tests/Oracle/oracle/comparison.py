@@ -5,14 +5,15 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from batching import AffineTime, Client, RequestColumns, Result, simulate
+from batching import AffineTime, Client, RequestColumns, Result, RooflineTime, TableTime, simulate
 
 from oracle.attribution import PARTS
 from oracle.cases import Case
 from oracle.client import SlowClient
-from oracle.engine import SlowAffineTime, SlowOptions, SlowWorkload, slow_simulate
+from oracle.engine import SlowOptions, SlowWorkload, slow_simulate
 from oracle.records import COUNTED, SUMMARY_FIELDS, SlowResult
 from oracle.simulators import nanoseconds, seconds
+from oracle.times import SlowAffineTime, SlowRooflineTime, SlowTime
 
 COLUMNS = [
     "start_time",
@@ -55,9 +56,16 @@ def library_arguments(options: SlowOptions) -> dict[str, Any]:
     arguments = {name: getattr(options, name) for name in vars(options) if name != "custom"}
     if options.custom is not None:
         arguments["policy"] = options.custom
-    if isinstance(options.iteration_time, SlowAffineTime):
-        arguments["iteration_time"] = AffineTime(**asdict(options.iteration_time))
+    if isinstance(options.iteration_time, SlowTime):
+        arguments["iteration_time"] = library_time(options.iteration_time)
     return arguments
+
+
+def library_time(time: SlowTime) -> AffineTime | RooflineTime | TableTime:
+    values: dict[str, Any] = asdict(time)  # type: ignore[call-overload]
+    if isinstance(time, SlowAffineTime):
+        return AffineTime(**values)
+    return RooflineTime(**values) if isinstance(time, SlowRooflineTime) else TableTime(**values)
 
 
 def library_client(client: SlowClient | None) -> Client | None:

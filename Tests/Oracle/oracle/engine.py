@@ -54,6 +54,7 @@ from oracle.schedulers import (
     SlowScheduler,
 )
 from oracle.simulators import nanoseconds, seconds
+from oracle.times import SlowAffineTime, SlowTime
 
 FUTILE_PREEMPTIONS, FUTILE_PREEMPTIONS_EACH = 1000, 100
 """Preemptions without a token in between, and more for each of the running, that are taken to go on for ever."""
@@ -82,17 +83,6 @@ class SlowWorkload:
     delay: Sequence[float] | None = None
 
 
-@dataclass(frozen=True)
-class SlowAffineTime:
-    """BATCHING_TIME_AFFINE: seconds."""
-
-    base: float = 0.0
-    per_prefill_token: float = 0.0
-    per_decode_token: float = 0.0
-    per_context_token: float = 0.0
-    per_prefill_context: float = 0.0
-
-
 @dataclass
 class SlowOptions:
     """How to simulate: the keyword arguments of batching.simulate, with the same defaults."""
@@ -113,7 +103,7 @@ class SlowOptions:
     enable_prefix_caching: bool = False
     watermark: float = 0.0
     admit_oversized: bool = False
-    iteration_time: float | SlowAffineTime | Callable[[SlowIteration], float] = 0.01
+    iteration_time: float | SlowTime | Callable[[SlowIteration], float] = 0.01
     time_limit: float | None = None
     iteration_limit: int | None = None
     log_queues: bool = False
@@ -452,6 +442,7 @@ class _Run:
                 iteration.decode_tokens += 1
                 iteration.context_tokens += context
             else:
+                iteration.prefill_chunks += 1
                 iteration.prefill_tokens += tokens
                 iteration.prefill_context += tokens * context
 
@@ -482,14 +473,17 @@ class _Run:
 
     def _seconds_of(self, iteration: SlowIteration) -> float:
         time = self.options.iteration_time
-        if isinstance(time, SlowAffineTime):
-            return (
-                time.base
-                + time.per_prefill_token * iteration.prefill_tokens
-                + time.per_decode_token * iteration.decode_tokens
-                + time.per_context_token * iteration.context_tokens
-                + time.per_prefill_context * iteration.prefill_context
+        if isinstance(time, SlowTime):
+            taken = time.seconds(
+                iteration.prefill_tokens,
+                iteration.prefill_chunks,
+                iteration.decode_tokens,
+                iteration.context_tokens,
+                iteration.prefill_context,
             )
+            if isinstance(time, SlowAffineTime) and iteration.number == 0:
+                taken += time.startup
+            return taken
         return time(iteration) if callable(time) else time
 
     def _slowdown(self, iteration: SlowIteration) -> int:
@@ -498,7 +492,7 @@ class _Run:
             return 0
         if not iteration.decode_tokens:
             return iteration.duration
-        without = replace(iteration, prefill_tokens=0, prefill_context=0.0)
+        without = replace(iteration, prefill_tokens=0, prefill_context=0.0, prefill_chunks=0)
         return max(0, iteration.duration - nanoseconds(self._seconds_of(without)))
 
     def _log_schedule(self, number: int, batch: SlowBatch) -> None:

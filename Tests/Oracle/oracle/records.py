@@ -29,7 +29,8 @@ class SlowIteration:
     kv_blocks_used: int
     preemptions: int
     scheduled_at: int
-    """Nanoseconds, as the next two."""
+    """Nanoseconds, as started_at and duration."""
+    prefill_chunks: int = 0
     started_at: int = 0
     duration: int = 0
     kv_blocks_kept: int = 0

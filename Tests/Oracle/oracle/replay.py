@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from oracle import recordings
-from oracle.engine import SlowAffineTime, SlowOptions, SlowWorkload, slow_simulate
+from oracle.engine import SlowOptions, SlowWorkload, slow_simulate
 from oracle.recordings import Recording, microseconds
+from oracle.times import SlowAffineTime
 
 # Of include/batching.h.
 STATUSES = {

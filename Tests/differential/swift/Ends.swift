@@ -61,7 +61,7 @@ func closedHash(of requests: [Request], _ configuration: EngineConfig) throws ->
 }
 
 /// Values at an address that stays.
-private final class Column<Element> {
+final class Column<Element> {
     private let elements: UnsafeMutableBufferPointer<Element>
 
     init(_ values: [Element]) {

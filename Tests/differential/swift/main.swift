@@ -152,6 +152,9 @@ private func printCase(_ number: Int, kind: String, fields: [Substring]) throws 
 
     let closed = try closedHash(of: requests, configuration)
     print("case \(number) closed hash=\(digits(closed.hash)) not_sent=\(digits(UInt64(closed.notSent)))")
+
+    let times = try timesHashes(of: requests, configuration)
+    print("case \(number) times roofline=\(digits(times.roofline)) table=\(digits(times.table))")
 }
 
 let text = try String(contentsOfFile: CommandLine.arguments[1], encoding: .utf8)

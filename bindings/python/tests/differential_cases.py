@@ -23,8 +23,10 @@ from batching import (
     RecordedRequests,
     RequestColumns,
     Result,
+    RooflineTime,
     Sessions,
     SharedPrefixes,
+    TableTime,
     TextbookResult,
     ZipfLengths,
     generate_requests,
@@ -67,7 +69,7 @@ def simulated(kind: str, requests: RequestColumns, batch: int, time_per_token: f
 
 
 def case_lines(number: int, line: str) -> list[str]:
-    """The ten lines that a case gives."""
+    """The eleven lines that a case gives."""
     kind, seed, count, batch, time_per_token, rate = line.split(" ")
     requests = generate_workload(int(count), (50, 200), (1, 400), arrival_rate=float(rate), seed=int(seed))
     result = simulated(kind, requests, int(batch), float(time_per_token))
@@ -86,6 +88,7 @@ def case_lines(number: int, line: str) -> list[str]:
         f"case {number} live {live_fields(kind, requests, int(batch), float(time_per_token))}",
         f"case {number} ends {ends_fields(kind, requests, int(batch), float(time_per_token))}",
         f"case {number} closed {closed_fields(kind, requests, int(batch), float(time_per_token))}",
+        f"case {number} times {times_fields(kind, requests, int(batch), float(time_per_token))}",
     ]
 
 
@@ -248,6 +251,35 @@ def closed_fields(kind: str, requests: RequestColumns, batch: int, time_per_toke
     told = (result.arrival_time, result.sent_time, result.end_time, result.attribution.waiting_for_client)
     closed = fnv1a(*told, result.tokens_generated, result.status)
     return f"hash={closed:016x} not_sent={hexadecimal(result.not_sent)}"
+
+
+_TABLE = TableTime(
+    linear_tokens=(1, 64, 512),
+    linear_seconds=(0.004, 0.005, 0.0131),
+    head_sequences=(1, 48),
+    head_seconds=(0.0002, 0.00031),
+    decode_sequences=(1, 48),
+    decode_contexts=(100, 7000, 20000),
+    decode_seconds=((0.0001, 0.0007, 0.0019), (0.0003, 0.0009, 0.0021)),
+    prefill_tokens=(16, 300),
+    prefill_contexts=(0, 1000),
+    prefill_seconds=((0.0001, 0.0003), (0.0011, 0.0047)),
+    decode_scale=1.1,
+    per_iteration=0.001,
+    per_sequence=5e-6,
+    per_prefill_iteration=0.0003,
+)
+
+
+def times_fields(kind: str, requests: RequestColumns, batch: int, time_per_token: float) -> str:
+    """What becomes of the workload with the times of a model on two GPUs, and with those of a table."""
+    roofline = RooflineTime.for_deployment("Mixtral-8x7B", "H100-SXM", 2, dtype="fp8")
+    options = engine_options(kind, batch, time_per_token)
+    hashes = []
+    for time in (roofline, _TABLE):
+        result = simulate(requests, **{**options, "iteration_time": time})
+        hashes.append(fnv1a(result.start_time, result.first_token_time, result.end_time, result.completion_order))
+    return f"roofline={hashes[0]:016x} table={hashes[1]:016x}"
 
 
 def _items(metrics: Any) -> list[tuple[str, float]]:

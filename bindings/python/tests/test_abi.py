@@ -171,5 +171,5 @@ def test_the_words_of_the_engine_are_all_those_of_the_header(prefix: str) -> Non
 
 def defined(prefix: str) -> dict[str, int]:
     """The integer constants that begin with a prefix, by what follows it."""
-    found = re.findall(rf"^#define {prefix}(\w*) (\d+)$", HEADER.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    found = re.findall(rf"^#define {prefix}(\w*) +(\d+)$", HEADER.read_text(encoding="utf-8"), flags=re.MULTILINE)
     return {name: int(value) for name, value in found}

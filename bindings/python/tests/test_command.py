@@ -442,7 +442,7 @@ def test_a_picture_is_written(tmp_path: Path, command: str) -> None:
         ("compare --plot picture.gif", "--plot is picture.gif: must end in .png or .svg"),
         ("compare --plot /nowhere/picture.png", "--plot is /nowhere/picture.png: there is no directory /nowhere"),
         ("compare --report page.pdf", "--report is page.pdf: must end in .html"),
-        ("capacity --memory 1", "Missing option '--model-memory'"),
+        ("capacity --memory 1", "--model-memory is missing: must be there, as --memory, --model-memory, "),
         ("capacity --memory nan --model-memory 1 --kv-cache-per-token 1 --max-seq-len 1", "memory_budget is nan"),
         ("nonsense", "No such command 'nonsense'"),
         ("compare --nonsense", "No such option"),

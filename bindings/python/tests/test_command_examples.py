@@ -14,7 +14,15 @@ from typing import Any
 
 import pytest
 
-from batching import generate_conversation_workload, simulate, write_results, write_vllm_bench
+from batching import (
+    EngineConfig,
+    Profile,
+    Result,
+    generate_conversation_workload,
+    simulate,
+    write_results,
+    write_vllm_bench,
+)
 
 pytest.importorskip("typer")
 pytest.importorskip("rich")
@@ -49,6 +57,14 @@ SGLANG = {
 }
 
 
+MEASURED = "part,x,y,seconds\nlinear,1,,0.01\nhead,1,,0.001\ndecode,1,100,0.0001\nprefill,100,0,0.002\n"
+LLMSERVINGSIM = {
+    "dense": "layer,tokens,time_us\nqkv_proj,1,20.5\nqkv_proj,64,22\n",
+    "per_sequence": "layer,sequences,time_us\nlm_head,1,1000\n",
+    "attention": "prefill_chunk,kv_prefill,n_decode,kv_decode,time_us\n0,0,1,16,9.3\n64,0,0,0,20\n",
+}
+
+
 def commands(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     """The words of every command that does something, in the tree of the parser."""
     if not hasattr(command, "commands"):
@@ -75,6 +91,22 @@ IN_SENTENCES = [
 ]
 
 
+def measured_rows(run: Result) -> Iterator[dict[str, Any]]:
+    """A run as LLMServingSim measures one."""
+    prompts = run.requests.prompt_length
+    assert prompts is not None
+    for index, prompt in enumerate(prompts.tolist()):
+        yield {
+            "input_toks": prompt,
+            "output_toks": int(run.tokens_generated[index]),
+            "arrival_time": float(run.sent_time[index]),
+            "queued_ts": float(run.sent_time[index]),
+            "scheduled_ts": float(run.start_time[index]),
+            "first_token_ts": float(run.first_token_time[index]),
+            "last_token_ts": float(run.end_time[index]),
+        }
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder in which the examples are typed, with the files that they read."""
@@ -84,13 +116,18 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Path("AzureLLMInferenceTrace_conv.csv.gz").write_bytes(gzip.compress(AZURE.encode()))
     write_vllm_bench(run, "results.json", detailed=True)
     write_results(run, "run.csv")
+    Path("run.jsonl").write_text("".join(json.dumps(row) + "\n" for row in measured_rows(run)))
     Path("mooncake_trace.jsonl").write_text(MOONCAKE)
+    Path("measured.csv").write_text(MEASURED)
+    for name, text in LLMSERVINGSIM.items():
+        Path(f"RTX4090_{name}.csv").write_text(text)
+    Path("profile.json").write_text(Profile(config=EngineConfig(iteration_time=0.01), model="Llama-3.1-8B").to_json())
     Path("sglang.jsonl").write_text(json.dumps(SGLANG) + "\n")
     return tmp_path
 
 
 def test_there_are_examples_of_every_command() -> None:
-    assert len(COMMANDS) >= 5
+    assert len(COMMANDS) >= 9
     for words in COMMANDS:
         assert in_help(words), words
     assert IN_SENTENCES
@@ -109,7 +146,7 @@ def test_an_example_runs_as_it_stands(example: str, folder: Path) -> None:
     written = {
         value
         for option, value in pairwise(arguments)
-        if option in {"--plot", "--report", "--output", "--schedule-trace"}
+        if option in {"--plot", "--report", "--output", "--schedule-trace", "-o"}
     }
-    assert {path.name for path in folder.iterdir()} - before == written
-    assert all((folder / name).stat().st_size > 1000 for name in written)
+    assert {path.name for path in folder.iterdir()} - before == written - before
+    assert all((folder / name).stat().st_size > (500 if name == "profile.json" else 1000) for name in written)

@@ -45,15 +45,15 @@ def test_numbers_are_their_bit_patterns() -> None:
     assert differential_cases.hexadecimal(430) == "00000000000001ae"
 
 
-def test_every_case_has_its_ten_lines() -> None:
+def test_every_case_has_its_eleven_lines() -> None:
     lines = differential_cases.all_lines(differential_cases.CASES)
     cases = [
         line.split(" ")[0] for line in differential_cases.CASES.read_text().splitlines() if line and line[0] != "#"
     ]
     assert len(cases) >= 20
     for number, kind in enumerate(cases, start=1):
-        workload, run, metrics, load, accumulator, serving, shaped, live, ends, closed = lines[
-            10 * (number - 1) : 10 * number
+        workload, run, metrics, load, accumulator, serving, shaped, live, ends, closed, times = lines[
+            11 * (number - 1) : 11 * number
         ]
         assert re.fullmatch(f"case {number} workload hash={H}", workload)
         assert re.fullmatch(f"case {number} {kind} total={H} throughput={H} hash={H}", run)
@@ -65,6 +65,7 @@ def test_every_case_has_its_ten_lines() -> None:
         assert re.fullmatch(f"case {number} live state={H} estimate={H}", live)
         assert re.fullmatch(f"case {number} ends hash={H} aborted={H}", ends)
         assert re.fullmatch(f"case {number} closed hash={H} not_sent={H}", closed)
+        assert re.fullmatch(f"case {number} times roofline={H} table={H}", times)
 
 
 def test_no_two_cases_give_the_same_unless_they_are_empty() -> None:

@@ -45,6 +45,31 @@ PYTHON = {
     ("docs/guide/engine.md", "EngineConfig("): re.escape(
         "EngineConfig(max_num_seqs=32, num_gpu_blocks=2000, iteration_time=0.02)\nTrue\n"
     ),
+    # By hand, of 989.4 TFLOP/s and 3,350 GB/s. One sequence: 13.96 GB of weights at 0.75 of the bandwidth are 5.556 ms,
+    # 1.05 GB of the output head 0.418, 131,072,000 bytes of KV at 0.72 are 0.054; 1 ms, 32 layers of 15 us and a
+    # sequence of 5 us are 1.485: 7.51 ms. 64: the root of 5.556 and 1.129 squared, 5.67; that of 0.418 and 0.097, 0.43;
+    # 3.48; 1.80: 11.38 ms. 256: 7.16 + 0.57 + 13.91 + 2.76 = 24.40 ms.
+    ("docs/guide/times.md", "EngineConfig.for_deployment("): (
+        r"EngineConfig\(max_num_seqs=128, num_gpu_blocks=2\d\d\d\d, "
+        r"iteration_time=RooflineTime\(Llama-3\.1-8B \(bf16\) on H100-SXM\)\)\n1,[12]\d\d tokens/s\n"
+        r"1 sequences: 7\.5 ms\n64 sequences: 11\.4 ms\n256 sequences: 24\.4 ms\n"
+    ),
+    # As the program in C says; 8,192 tokens take 512 blocks, and one is vLLM's null block: 28,151 / 512.
+    ("docs/guide/hardware.md", "deployment_memory("): re.escape(
+        "28152 KV blocks, 55.0 sequences of 8,192 tokens\nRooflineTime(Qwen3-30B-A3B (fp8) on H100-SXM)\n"
+    ),
+    ("docs/guide/times.md", "plot_iteration_time("): "",
+    # By hand: 6 + 0.5 + 0.1 ms; 8 ms for 257 tokens, 0.5, 0.1, and 0.2 for the chunk.
+    ("docs/guide/times.md", "TableTime.read("): re.escape("6.60 ms\n8.80 ms\n"),
+    # What was simulated is found again: errors of less than half a percent.
+    ("docs/guide/calibration.md", "max_num_seqs=8)"): re.escape("worst mean 0%\n1.00\n"),
+    # There are chunks in iterations with prefill only, and one in nearly each.
+    ("docs/guide/calibration.md", 'gpu="H100-SXM")\nuntold'): r"not told: .*per_prefill_chunk\n",
+    # By hand, as in the guide to iteration times: 7.5 ms and what a sequence and its context add.
+    ("docs/guide/calibration.md", "ClosedLoopRow("): (
+        r"RooflineTime\(Llama-3\.1-8B \(bf16\) on H200-SXM, calibrated on 4 closed loops\)\n"
+        r"2 x 256: [78] ms from names only\n16 x 256: [78] ms .*\n2 x 2048: [789] ms .*\n16 x 2048: 1?\d ms .*\n"
+    ),
     # 512 of 637 tokens in the mean are shared; without the cache, all of them are computed.
     ("docs/guide/prefix-caching.md", "SharedPrefixes("): (
         r"(79|80|81)% of the tokens were cached\nprefill: [45]\.\d times as many tokens without the cache\n"
@@ -131,11 +156,14 @@ NEED_EXTRAS = {
     ("docs/guide/traces.md", "read_trace("),
     ("docs/guide/results.md", "write_results("),
     ("docs/guide/results.md", "plot_runs("),
+    ("docs/guide/times.md", "plot_iteration_time("),
 }
 
 COMPILED = {
     ("README.md", "c", ""): "187.0 tokens/s in 2.3 s\n",
     ("README.md", "cpp", ""): "187.0 tokens/s, mean latency 1.275 s\n",
+    # By hand: examples/c/deployment.c.
+    ("docs/guide/hardware.md", "c", ""): "Llama-3.1-8B on H100-SXM: 28152 KV blocks\n",
     # By hand: the first two prompts take one iteration of 5 ms and 24 ms; the third waits for the second to finish.
     ("docs/embedding/c.md", "c", ""): (
         "request 0: first token after 0.029 s\n"

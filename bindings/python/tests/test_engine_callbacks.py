@@ -52,6 +52,7 @@ def test_a_time_model_is_told_of_each_iteration() -> None:
             context_tokens=0,
             prefill_context=10.0,
             kv_blocks_used=3,
+            prefill_chunks=2,
             **common,
         ),
         Iteration(
@@ -63,6 +64,7 @@ def test_a_time_model_is_told_of_each_iteration() -> None:
             context_tokens=4,
             prefill_context=12.0,
             kv_blocks_used=4,
+            prefill_chunks=1,
             **common,
         ),
         Iteration(
@@ -74,6 +76,7 @@ def test_a_time_model_is_told_of_each_iteration() -> None:
             context_tokens=0,
             prefill_context=5.0,
             kv_blocks_used=3,
+            prefill_chunks=1,
             **common,
         ),
         Iteration(
@@ -85,6 +88,7 @@ def test_a_time_model_is_told_of_each_iteration() -> None:
             context_tokens=6,
             prefill_context=0.0,
             kv_blocks_used=3,
+            prefill_chunks=0,
             **common,
         ),
     ]

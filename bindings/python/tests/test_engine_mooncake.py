@@ -12,7 +12,8 @@ import pytest
 from batching import AffineTime, EndReason, RequestColumns, RequestStatus, simulate
 from oracle.cases import Case
 from oracle.comparison import assert_same_run
-from oracle.engine import SlowAffineTime, SlowOptions, SlowWorkload
+from oracle.engine import SlowOptions, SlowWorkload
+from oracle.times import SlowAffineTime
 
 DATA = os.environ.get("BATCHING_DATA", "")
 TRACE = Path(DATA) / "traces" / "mooncake_conversation_trace.jsonl.gz"

@@ -26,6 +26,7 @@ from oracle.comparison import (
 )
 from oracle.engine import SlowOptions, SlowWorkload
 from oracle.records import SUMMARY_FIELDS, SlowResult
+from oracle.times import SlowAffineTime, SlowRooflineTime, SlowTableTime
 
 SEEDS = range(4_000)
 LARGE_SEEDS = range(10_000, 10_050)
@@ -102,6 +103,14 @@ def test_same_bits_as_the_slow_engine_in_thousands_of_cases() -> None:
     assert min(combinations.values()) >= 30
     cached = Counter(case.options.async_scheduling for case, result in runs if result.prefix_cache_hits)
     assert min(cached[False], cached[True]) >= 50
+    # Each model of the time of an iteration, both ways, with a cache and without.
+    models = Counter(
+        (type(case.options.iteration_time), case.options.async_scheduling, case.options.enable_prefix_caching)
+        for case, _ in runs
+    )
+    for model in (SlowAffineTime, SlowRooflineTime, SlowTableTime):
+        ways = [models[model, is_async, is_cached] for is_async in (False, True) for is_cached in (False, True)]
+        assert min(ways) >= 30, (model, ways)
     ends = Counter(result.end_reason for _, result in runs)
     assert {reason for reason in EndReason if ends[reason] < 30} == set()
     statuses = Counter(status for _, result in runs for status in set(result.status))

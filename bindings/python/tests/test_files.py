@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import bounded
-from batching._output.files import whole_file
+from batching._columns.files import whole_file
 
 pytest.importorskip("typer")
 pytest.importorskip("jinja2")
@@ -111,7 +111,7 @@ def test_a_named_pipe(tmp_path: Path) -> None:
 
 def test_standard_output_that_is_a_file_is_not_replaced(tmp_path: Path) -> None:
     program = (
-        "import sys\nfrom batching._output.files import whole_file\n"
+        "import sys\nfrom batching._columns.files import whole_file\n"
         "print('first', flush=True)\n"
         "with whole_file('/dev/stdout') as file:\n    file.write(b'second\\n')\n"
         "print('third')"
@@ -180,7 +180,7 @@ def check_where_nothing_can_be_written(tmp_path: Path, target: str) -> None:
     )
     # What is imported may lie where only root can read.
     ended = bounded.run(
-        [sys.executable, "-c", f"from batching._output.files import whole_file\n{program}", tmp_path / target]
+        [sys.executable, "-c", f"from batching._columns.files import whole_file\n{program}", tmp_path / target]
     )
     words = {"missing/page.html": "there is no directory", "folder.html": "is a directory"}
     assert complains(ended, words.get(target, "Permission denied"), tmp_path / target), ended.stderr

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from batching import BatchingError, Event, Iteration, LiveEngine, RequestColumns
+from batching import AffineTime, BatchingError, Event, Iteration, LiveEngine, RequestColumns
 
 
 def test_bytes_go_on_in_another_process() -> None:
@@ -97,6 +97,50 @@ def old_engine(*, async_scheduling: bool) -> LiveEngine:
 def test_bytes_of_the_version_before_are_read(async_scheduling: bool) -> None:
     loaded = LiveEngine.load(zlib.decompress(base64.b85decode(OLD_BYTES[async_scheduling])))
     engine = old_engine(async_scheduling=async_scheduling)
+    assert loaded.save() == engine.save()
+    loaded.advance()
+    engine.advance()
+    assert loaded.poll() == engine.poll()
+
+
+# What version 3 saved of `newer_engine`, which knew five coefficients of times and did not count prefill chunks.
+NEWER_BYTES = [
+    (
+        "c-nJv3~}~w^>b%tfB=6O0}7a+GzSBAz{rST8$oFnOjQu-g8iSBA20bP1wiQp`;QrqJGTCKV%Ph2>w@pcHrO#T9D2=-%^qe3S^!1{?7qb"
+        "%PffrD#l(Rh_1N6Sh-4NELI1(bKsAdAjg|vqRxD;Q5n&c8;9wYR0Kba@9GGzUxnW--KR7&L3>Xaq&u@jwB&{o~1ORcpD~S"
+    ),
+    (
+        "c-nJv3~}~w^>b%tfPg|60}7a+GzSBAz{to5XB$Cj7EDzT>Vo~Bl^-wpCIvw01pAK}k2|*hcw*Q4cI$%g$2Qn8G8}r%jm>^$2I2rC11W%"
+        "sknRJqhvkrIIB3|H$d4@HFdxFlPynMb02dS!0zbb?iu1KRu*c?3MkKRXhz^Y(_1MAyMuWV=N-(ToW}uqIh+!imdI(~KB#9BphAogu2kU"
+        "1D-ji#&U{8$oNJ$($+KC7L&ri%gE2CHg0IM`YZ~"
+    ),
+]
+
+
+def newer_engine(*, async_scheduling: bool) -> LiveEngine:
+    """The first of two chunks of a prompt is under way."""
+    engine = LiveEngine(
+        max_num_seqs=2,
+        max_num_batched_tokens=8,
+        iteration_time=AffineTime(0.25, 0.001, 0.002, 1e-5, 1e-6),
+        async_scheduling=async_scheduling,
+        num_gpu_blocks=50,
+        block_size=4,
+        attribution=True,
+    )
+    engine.submit_columns(RequestColumns([10, 4, 5], [10, 10, 30]))
+    engine.advance(0.1)
+    engine.poll()
+    engine.advance(0.2)
+    return engine
+
+
+@pytest.mark.parametrize("async_scheduling", [False, True])
+def test_bytes_from_before_there_were_other_times_are_read(async_scheduling: bool) -> None:
+    data = zlib.decompress(base64.b85decode(NEWER_BYTES[async_scheduling]))
+    assert data[8] == 3
+    loaded = LiveEngine.load(data)
+    engine = newer_engine(async_scheduling=async_scheduling)
     assert loaded.save() == engine.save()
     loaded.advance()
     engine.advance()

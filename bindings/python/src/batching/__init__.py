@@ -10,15 +10,25 @@ are tokens. Same input, same bytes out, in every thread, process and machine.
 from batching._ffi import interruption
 
 # isort: split
+from batching._calibration.calibrate import calibrate
+from batching._calibration.calibration import Calibration, CalibrationProgress
+from batching._calibration.closed_loop import ClosedLoopCalibration, calibrate_closed_loop, simulate_closed_loops
+from batching._calibration.closed_loop_rows import ClosedLoopRow
+from batching._calibration.latency_errors import LatencyErrors
+from batching._catalogue.deployment import DeploymentMemory, deployment_memory
+from batching._catalogue.gpu import GPU, gpus
+from batching._catalogue.model import Model, models
+from batching._catalogue.words import Dtype
 from batching._columns.columns import CompletedColumns, RequestColumns
 from batching._columns.recorded import RecordedRequests
 from batching._columns.requests import Request
 from batching._engine.attribution import Attribution, AttributionBand, AttributionParts
 from batching._engine.callbacks import Iteration, Progress
 from batching._engine.client import Client, ThinkTimes
-from batching._engine.config import AffineTime, EngineConfig, Policy, QueueOrder
+from batching._engine.config import EngineConfig, Policy, QueueOrder
 from batching._engine.logs import DecisionLog, IterationLog
 from batching._engine.policy import CustomPolicy, PolicyDecision, PolicyView, PrefixHits
+from batching._engine.profile import Profile
 from batching._engine.result import Result
 from batching._engine.simulate import simulate
 from batching._ffi.errors import (
@@ -45,7 +55,7 @@ from batching._metrics.tools import (
     sglang_steady_state,
     vllm_metrics,
 )
-from batching._output.plot import plot_comparison, plot_runs
+from batching._output.plot import plot_calibration, plot_comparison, plot_iteration_time, plot_runs
 from batching._output.results_file import write_results
 from batching._output.schedule_trace import write_schedule_trace
 from batching._output.vllm_bench import vllm_bench_json, write_vllm_bench
@@ -61,6 +71,9 @@ from batching._textbook.lesson import (
     static_batch_simulation,
 )
 from batching._textbook.simulators import TextbookResult, simulate_continuous, simulate_static
+from batching._times.affine import AffineTime
+from batching._times.roofline import RooflineTime
+from batching._times.table import TableTime
 from batching._traces.known_formats import TRACE_FORMATS
 from batching._traces.read import read_runs, read_trace
 from batching._traces.trace import Trace, TraceError
@@ -85,6 +98,7 @@ from batching._workloads.synthetic import (
 from batching._workloads.workload import generate_workload
 
 __all__ = [
+    "GPU",
     "SLO",
     "TRACE_FORMATS",
     "Accumulator",
@@ -102,12 +116,18 @@ __all__ = [
     "BatchingLibraryError",
     "BatchingMemoryError",
     "BatchingValueError",
+    "Calibration",
+    "CalibrationProgress",
     "Client",
+    "ClosedLoopCalibration",
+    "ClosedLoopRow",
     "CompletedColumns",
     "ConstantArrivals",
     "CustomPolicy",
     "DecisionLog",
+    "DeploymentMemory",
     "Distribution",
+    "Dtype",
     "EmpiricalLengths",
     "EndReason",
     "EngineConfig",
@@ -119,6 +139,7 @@ __all__ = [
     "Iteration",
     "IterationLog",
     "LatencyColumns",
+    "LatencyErrors",
     "Lengths",
     "LiveEngine",
     "LiveEngineEvent",
@@ -129,11 +150,13 @@ __all__ = [
     "LoadTimeline",
     "LognormalLengths",
     "MissingExtraError",
+    "Model",
     "PoissonArrivals",
     "Policy",
     "PolicyDecision",
     "PolicyView",
     "PrefixHits",
+    "Profile",
     "Progress",
     "QueueOrder",
     "Ramp",
@@ -143,10 +166,12 @@ __all__ = [
     "RequestLatency",
     "RequestStatus",
     "Result",
+    "RooflineTime",
     "ServingMetrics",
     "Sessions",
     "SharedPrefixes",
     "StrategyComparison",
+    "TableTime",
     "TextbookResult",
     "ThinkTimes",
     "Trace",
@@ -159,16 +184,23 @@ __all__ = [
     "calculate_arithmetic_intensity_with_batch",
     "calculate_batch_metrics",
     "calculate_request_latency",
+    "calibrate",
+    "calibrate_closed_loop",
     "compare_batching_strategies",
     "continuous_batch_simulation",
+    "deployment_memory",
     "distribution",
     "generate_conversation_workload",
     "generate_requests",
     "generate_workload",
+    "gpus",
     "load_over_time",
     "measure",
+    "models",
     "optimal_batch_size",
+    "plot_calibration",
     "plot_comparison",
+    "plot_iteration_time",
     "plot_runs",
     "read_runs",
     "read_trace",
@@ -177,6 +209,7 @@ __all__ = [
     "sglang_metrics",
     "sglang_steady_state",
     "simulate",
+    "simulate_closed_loops",
     "simulate_continuous",
     "simulate_static",
     "simulate_workload",

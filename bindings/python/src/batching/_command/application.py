@@ -4,10 +4,13 @@ from typing import Annotated, Final
 
 import typer
 
+from batching._command.calibrate import calibrate_run
 from batching._command.capacity import capacity
+from batching._command.catalogue import gpus, models
 from batching._command.compare import compare
 from batching._command.errors import OneSentence, OneValue
 from batching._command.measure import metrics
+from batching._command.profile import profile_application
 from batching._command.simulate import simulate_one
 from batching._command.trace import trace_application
 from batching._version import __version__
@@ -47,5 +50,9 @@ def _options(
 application.command("compare", cls=OneValue)(compare)
 application.command("simulate", cls=OneValue)(simulate_one)
 application.command("metrics", cls=OneValue)(metrics)
+application.command("calibrate", cls=OneValue)(calibrate_run)
 application.command("capacity", cls=OneValue)(capacity)
+application.command("gpus", cls=OneValue)(gpus)
+application.command("models", cls=OneValue)(models)
+application.add_typer(profile_application, name="profile")
 application.add_typer(trace_application, name="trace")

@@ -10,9 +10,9 @@ from batching._command import options
 from batching._command.errors import one_sentence_errors
 from batching._command.progress import long_work
 from batching._command.runs import Run, as_json, figures_of, improvement, run_all
-from batching._command.settings import iteration_time as parsed_time
 from batching._command.settings import plans
 from batching._command.tables import comparison, console, remarks, say, settings_line, show, workload_lines
+from batching._command.times import times
 from batching._command.workload import Asked, WorkloadSource, workload_of
 from batching._ffi.errors import BatchingValueError
 from batching._output.plot import plot_runs, write_figure
@@ -25,7 +25,8 @@ _EXAMPLES: Final = """Examples:
   batching compare --plot comparison.png --report report.html
   batching compare --policy static --policy vllm --trace AzureLLMInferenceTrace_conv.csv
   batching compare --policy vllm --request-rate 8 --setting max_num_batched_tokens=512,2048,8192 --json
-  batching compare --policy vllm --setting max_concurrency=8,16,32,none"""
+  batching compare --policy vllm --setting max_concurrency=8,16,32,none
+  batching compare --model Qwen3-32B --gpu H100-SXM --tp 2 --dtype fp8"""
 
 
 def compare(  # noqa: PLR0917  (options, which are not passed by position)
@@ -44,9 +45,16 @@ def compare(  # noqa: PLR0917  (options, which are not passed by position)
     think_time: options.ThinkTime = None,
     think_times: options.ThinkTimes = None,
     ramp_up: options.RampUp = None,
-    max_num_seqs: options.MaxNumSeqs = options.USUAL_MAX_NUM_SEQS,
+    model: options.Model = None,
+    gpu: options.GPU = None,
+    tensor_parallel: options.TensorParallel = None,
+    dtype: options.Dtype = None,
+    kv_dtype: options.KVDtype = None,
+    gpu_memory_utilization: options.GpuMemoryUtilization = None,
+    profile: options.Profile = None,
+    max_num_seqs: options.MaxNumSeqs = None,
     num_gpu_blocks: options.NumGpuBlocks = None,
-    iteration_time: options.IterationTime = options.USUAL_ITERATION_TIME,
+    iteration_time: options.IterationTime = None,
     setting: options.Setting = None,
     plot: options.Plot = None,
     report: options.Report = None,
@@ -63,10 +71,18 @@ def compare(  # noqa: PLR0917  (options, which are not passed by position)
     with one_sentence_errors():
         options.check_output("--plot", plot, (".png", ".svg"))
         options.check_output("--report", report, (".html",))
+        timed = times(
+            iteration_time=iteration_time,
+            model=model,
+            gpu=gpu,
+            tensor_parallel=tensor_parallel,
+            dtype=dtype,
+            kv_dtype=kv_dtype,
+            gpu_memory_utilization=gpu_memory_utilization,
+            profile=profile,
+        )
         common: dict[str, Any] = {
-            "max_num_seqs": max_num_seqs,
-            "num_gpu_blocks": num_gpu_blocks,
-            "iteration_time": parsed_time(iteration_time),
+            **options.engine_settings(max_num_seqs, num_gpu_blocks, timed.settings),
             **options.client_settings(
                 max_concurrency=max_concurrency,
                 clients=clients,
@@ -76,7 +92,7 @@ def compare(  # noqa: PLR0917  (options, which are not passed by position)
                 sessions_go_on=sessions_go_on,
             ),
         }
-        planned = plans(policy or _USUAL_POLICIES, common, setting or [])
+        planned = timed.completed(plans(policy or _USUAL_POLICIES, common, setting or []))
         if len(planned) > _MOST_RUNS:
             raise BatchingValueError(f"these are {len(planned)} runs: must be at most {_MOST_RUNS}")
         with long_work() as work:
@@ -91,15 +107,15 @@ def compare(  # noqa: PLR0917  (options, which are not passed by position)
                 with work.step("writing the report"):
                     from batching._command.report import write_report  # noqa: PLC0415  (needs more packages)
 
-                    write_report(report, workload, runs, iteration_time)
+                    write_report(report, workload, runs, timed.text)
         if json:
-            print(_json(workload, runs, iteration_time))
+            print(_json(workload, runs, timed.text))
             return
         out = console()
         for line in workload_lines(workload, runs):
             say(out, line)
         out.print()
-        show(out, comparison(runs), settings_line(runs, iteration_time))
+        show(out, comparison(runs), settings_line(runs, timed.text))
         for line in remarks(runs):
             say(out, line)
         for name, path in (("Picture", plot), ("Report", report)):

@@ -1,5 +1,6 @@
 """The options that several commands have."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, get_args
 
@@ -11,7 +12,7 @@ from batching._ffi.errors import BatchingError
 from batching._metrics.serving import SLO
 
 # The engine of the README.
-USUAL_MODEL: Final = "about an 8B model on an H100"
+USUAL_MODEL: Final = "about an 8B model on an H100, not calibrated"
 USUAL_ITERATION_TIME: Final = "base=5.5e-3,prefill=2.8e-5,decode=2e-5,context=4e-8"
 USUAL_NUM_REQUESTS: Final = 2000
 USUAL_SEED: Final = 42
@@ -93,17 +94,65 @@ OneRun = Annotated[
     int | None, typer.Option("--run", metavar="N", help="Which run of a file of several, from 0; -1 is the last.")
 ]
 MaxNumSeqs = Annotated[
-    int, typer.Option("--max-num-seqs", "--batch-size", metavar="N", help="The most requests that run at once.")
+    int | None,
+    typer.Option(
+        "--max-num-seqs",
+        "--batch-size",
+        metavar="N",
+        help=f"The most requests that run at once: {USUAL_MAX_NUM_SEQS}, or as the profile says.",
+    ),
 ]
 NumGpuBlocks = Annotated[
-    int | None, typer.Option("--num-gpu-blocks", metavar="N", help="KV blocks of 16 tokens. Without it: no limit.")
+    int | None,
+    typer.Option(
+        "--num-gpu-blocks",
+        metavar="N",
+        help="KV blocks of 16 tokens. Without it: as --model and --gpu have room for, or as the profile says; else no "
+        "limit.",
+    ),
 ]
 IterationTime = Annotated[
-    str,
+    str | None,
     typer.Option(
         metavar="TIME",
-        help="Seconds that an iteration takes: one number, or base=S,prefill=S,decode=S,context=S: in all, for each "
-        f"prefill token, decoding sequence and token of its context. The default is {USUAL_MODEL}.",
+        help="Seconds that an iteration takes: one number; or base=S,prefill=S,decode=S,context=S: in all, for each "
+        "prefill token, decoding sequence and token of its context; or the JSON of a model. Without it, and without "
+        f"--model or --profile: {USUAL_ITERATION_TIME}, {USUAL_MODEL}.",
+    ),
+]
+Model = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="What is served: one of `batching models`, or the path of a config.json."),
+]
+GPU = Annotated[
+    str | None,
+    typer.Option(
+        "--gpu",
+        metavar="NAME",
+        help="What it runs on: one of `batching gpus`. Iteration times and KV blocks follow from spec sheets: expect "
+        "±10%; ±25% for a mixture of experts, or over PCIe.",
+    ),
+]
+TensorParallel = Annotated[
+    int | None, typer.Option("--tp", "--tensor-parallel", metavar="N", help="GPUs that share each layer: 1, 2, 4, ….")
+]
+Dtype = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TYPE", help="Of the weights: bf16, fp8, int8, fp4 or int4. Without it: as the model's files."
+    ),
+]
+KVDtype = Annotated[
+    str | None, typer.Option("--kv-dtype", metavar="TYPE", help="Of the KV cache: bf16 (the default), fp8 or int8.")
+]
+GpuMemoryUtilization = Annotated[
+    float | None,
+    typer.Option(metavar="X", help="Share of the GPU's memory that the server may take. Without it: 0.9."),
+]
+Profile = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE", help="Iteration times, and how the engine is set, from a profile: see `batching profile`."
     ),
 ]
 Setting = Annotated[
@@ -149,6 +198,13 @@ def check_output(option: str, path: Path | None, suffixes: tuple[str, ...]) -> N
         raise BatchingError(f"{option} is {path}: must end in {' or '.join(suffixes)}")
     if not path.parent.is_dir():
         raise BatchingError(f"{option} is {path}: there is no directory {path.parent}")
+
+
+def engine_settings(max_num_seqs: int | None, num_gpu_blocks: int | None, implied: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of EngineConfig that have options of their own: as typed, else as a profile says, else the usual."""
+    given = {"max_num_seqs": max_num_seqs, "num_gpu_blocks": num_gpu_blocks}
+    typed = {name: value for name, value in given.items() if value is not None}
+    return {"max_num_seqs": USUAL_MAX_NUM_SEQS, **implied, **typed}
 
 
 def client_settings(**given: Any) -> dict[str, Any]:

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from batching._columns.files import whole_file
 from batching._command.charts import charts
 from batching._command.runs import Run
 from batching._command.tables import comparison, distributions, remarks, settings_line, workload_lines
 from batching._command.workload import WorkloadSource
 from batching._engine.described import written
 from batching._ffi.errors import MissingExtraError
-from batching._output.files import whole_file
 from batching._version import __version__
 
 _TEMPLATE: Final = Path(__file__).with_name("report.html.jinja")

@@ -2,14 +2,16 @@
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, get_args
 
 from batching._engine.client import CLIENT_KINDS
-from batching._engine.config import KINDS, LIMITS, AffineTime, Policy
+from batching._engine.config import KINDS, LIMITS, Policy
 from batching._ffi.arguments import shown
 from batching._ffi.errors import BatchingError, BatchingValueError
+from batching._times.affine import AffineTime
+from batching._times.kind import IterationTime, read_time
 
 # Policy and iteration time have options of their own, and no --setting.
 _KINDS: Final = {
@@ -59,15 +61,21 @@ def plans(policies: Sequence[str], common: dict[str, Any], settings: Sequence[st
     return made
 
 
-def iteration_time(text: str) -> float | AffineTime:
-    """One number, or the terms of an affine time."""
+def iteration_time(text: str | Mapping[str, Any]) -> IterationTime:
+    """One number, the terms of an affine time, or what stands in the JSON of a model."""
     terms = {
         "base": "base",
         "prefill": "per_prefill_token",
         "decode": "per_decode_token",
         "context": "per_context_token",
         "prefill_context": "per_prefill_context",
+        "prefill_iteration": "per_prefill_iteration",
+        "prefill_chunk": "per_prefill_chunk",
+        "startup": "startup",
     }
+    if isinstance(text, Mapping):
+        time: IterationTime = read_time(text, "--iteration-time")
+        return time
     if "=" not in text:
         return _seconds(text, "--iteration-time")
     told: dict[str, float] = {}

@@ -11,9 +11,9 @@ from batching._command import options
 from batching._command.errors import one_sentence_errors
 from batching._command.progress import long_work
 from batching._command.runs import as_json, run_all
-from batching._command.settings import iteration_time as parsed_time
 from batching._command.settings import plans
 from batching._command.tables import console, distributions, remarks, say, settings_line, show, workload_lines
+from batching._command.times import times
 from batching._command.workload import Asked, workload_of
 from batching._ffi.errors import BatchingValueError
 from batching._output.plot import write_figure
@@ -27,6 +27,7 @@ _EXAMPLES: Final = """Examples:
   batching simulate --policy vllm --max-num-seqs 128 --num-gpu-blocks 8000
   batching simulate --trace mooncake_trace.jsonl --num-gpu-blocks 8000 --setting enable_prefix_caching=true
   batching simulate --trace mooncake_trace.jsonl --from 600 --to 1200 --clients 50 --think-time 10
+  batching simulate --model Llama-3.1-8B --gpu L4 --max-num-seqs 64
   batching simulate --iteration-time 0.02 --plot timeline.svg --report report.html --output requests.parquet"""
 
 
@@ -43,9 +44,16 @@ def simulate_one(  # noqa: PLR0912, PLR0915, PLR0917  (options, which are not pa
     think_time: options.ThinkTime = None,
     think_times: options.ThinkTimes = None,
     ramp_up: options.RampUp = None,
-    max_num_seqs: options.MaxNumSeqs = options.USUAL_MAX_NUM_SEQS,
+    model: options.Model = None,
+    gpu: options.GPU = None,
+    tensor_parallel: options.TensorParallel = None,
+    dtype: options.Dtype = None,
+    kv_dtype: options.KVDtype = None,
+    gpu_memory_utilization: options.GpuMemoryUtilization = None,
+    profile: options.Profile = None,
+    max_num_seqs: options.MaxNumSeqs = None,
     num_gpu_blocks: options.NumGpuBlocks = None,
-    iteration_time: options.IterationTime = options.USUAL_ITERATION_TIME,
+    iteration_time: options.IterationTime = None,
     setting: options.Setting = None,
     plot: options.Plot = None,
     report: options.Report = None,
@@ -70,10 +78,18 @@ def simulate_one(  # noqa: PLR0912, PLR0915, PLR0917  (options, which are not pa
         options.check_output("--output", output, (".parquet", ".csv", ".json"))
         options.check_output("--schedule-trace", schedule_trace, (".json",))
         slo = options.objectives(slo_ttft, slo_tpot, None, slo_e2e)
+        timed = times(
+            iteration_time=iteration_time,
+            model=model,
+            gpu=gpu,
+            tensor_parallel=tensor_parallel,
+            dtype=dtype,
+            kv_dtype=kv_dtype,
+            gpu_memory_utilization=gpu_memory_utilization,
+            profile=profile,
+        )
         common: dict[str, Any] = {
-            "max_num_seqs": max_num_seqs,
-            "num_gpu_blocks": num_gpu_blocks,
-            "iteration_time": parsed_time(iteration_time),
+            **options.engine_settings(max_num_seqs, num_gpu_blocks, timed.settings),
             **options.client_settings(
                 max_concurrency=max_concurrency,
                 clients=clients,
@@ -83,7 +99,7 @@ def simulate_one(  # noqa: PLR0912, PLR0915, PLR0917  (options, which are not pa
                 sessions_go_on=sessions_go_on,
             ),
         }
-        planned = plans([policy], common, setting or [])
+        planned = timed.completed(plans([policy], common, setting or []))
         if len(planned) > 1:
             raise BatchingValueError(f"these are {len(planned)} runs: `batching compare` makes more than one")
         with long_work() as work:
@@ -97,7 +113,7 @@ def simulate_one(  # noqa: PLR0912, PLR0915, PLR0917  (options, which are not pa
                 with work.step("writing the report"):
                     from batching._command.report import write_report  # noqa: PLC0415  (needs more packages)
 
-                    write_report(report, workload, [run], iteration_time)
+                    write_report(report, workload, [run], timed.text)
             if output is not None:
                 with work.step("writing the results"):
                     write_results(run.result, output)
@@ -107,7 +123,7 @@ def simulate_one(  # noqa: PLR0912, PLR0915, PLR0917  (options, which are not pa
         due_by = run.result.duration or None if slo_due_only else None
         measured = run.result.measure(slo=slo, slo_due_by=due_by) if slo is not None else None
         if json:
-            told = {"workload": workload.as_json(), "iteration_time": iteration_time, **as_json(run)}
+            told = {"workload": workload.as_json(), "iteration_time": timed.text, **as_json(run)}
             if measured is not None:
                 told["goodput"] = {
                     "judged": measured.judged,
@@ -123,7 +139,7 @@ def simulate_one(  # noqa: PLR0912, PLR0915, PLR0917  (options, which are not pa
             say(out, line)
         out.print()
         # As the iteration time was typed.
-        say(out, f"Run of the policy {policy}: {settings_line([run], iteration_time)}")
+        say(out, f"Run of the policy {policy}: {settings_line([run], timed.text)}")
         out.print(str(run.result).partition("\n")[2], markup=False)
         out.print()
         show(out, distributions(run), "Latencies of the finished requests")

@@ -13,7 +13,6 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from batching._columns.display import Table, count, counted, seconds
-from batching._command.options import USUAL_ITERATION_TIME, USUAL_MODEL
 from batching._command.queue_growth import queue_grows
 from batching._command.runs import Run, best, described, figures_of, improvement
 from batching._command.workload import WorkloadSource
@@ -95,8 +94,6 @@ def settings_line(runs: Sequence[Run], iteration_time: str) -> str:
     same: dict[str, Any] = shared([run.result.settings for run in runs])
     if "iteration_time" in same:
         same["iteration_time"] = iteration_time
-        if iteration_time == USUAL_ITERATION_TIME:
-            same["iteration_time"] += f" ({USUAL_MODEL})"
     line = settings_described(same)
     return f"policy {same['policy']}, {line}" if len(runs) > 1 and "policy" in same else line
 

@@ -34,6 +34,8 @@ class Iteration(NamedTuple):
     """KV blocks in use after the scheduling."""
     preemptions: int
     """Requests that it preempted."""
+    prefill_chunks: int
+    """Prefill chunks: the requests that prefill_tokens belong to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,15 @@ class Callbacks:
             function(Progress(*(getattr(told, field.name) for field in fields(Progress))))
 
         return structs.batching_progress_callback(self._guarded(tell))
+
+    def calibration(self, function: Callable[[Any], object]) -> Any:
+        """A callback that reports how far a calibration is; where it answers True, that is enough."""
+
+        def tell(progress: Any, is_enough: Any, _: Any) -> None:
+            if function(progress.contents) is True:
+                is_enough[0] = 1
+
+        return structs.batching_calibration_callback(self._guarded(tell))
 
     def policy(self, function: CustomPolicy) -> Any:
         """A callback that decides which requests compute how many tokens."""

@@ -7,18 +7,24 @@ EngineConfig. The checks, the struct, the JSON form, the command's --setting and
 import inspect
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from functools import cache
 from typing import Annotated, Any, Final, NamedTuple, Self, TypedDict, TypeVar, Unpack, get_args
 
+from batching._catalogue.deployment import AnyModel, Deployment
+from batching._catalogue.gpu import GPU
+from batching._catalogue.words import Dtype
 from batching._engine.callbacks import Callbacks, Iteration
 from batching._engine.client import CLIENT_DEFAULTS
 from batching._engine.kinds import Choice, Integer, Kind, Number, Switch
 from batching._engine.policy import CustomPolicy
-from batching._ffi.arguments import number, shown
+from batching._ffi.arguments import shown
 from batching._ffi.calls import initialised
 from batching._ffi.errors import BatchingValueError
 from batching._ffi.generated import choices, constants, structs
+from batching._times.kind import IterationTime, checked_time, names_of_time, read_time, set_time
+from batching._times.model import TimeModel
+from batching._times.roofline import RooflineTime
 
 Policy = choices.PolicyName
 """What decides which requests compute how many tokens: see `EngineConfig`."""
@@ -29,29 +35,10 @@ QueueOrder = choices.QueueOrderName
 NAMES: Final = {
     "enable_prefix_caching is 1: must be 0": "enable_prefix_caching is True: must be False",
     "async_scheduling is 1: must be 0": "async_scheduling is True: must be False",
-    "time_per_prefill_token": "iteration_time.per_prefill_token",
-    "time_per_decode_token": "iteration_time.per_decode_token",
-    "time_per_context_token": "iteration_time.per_context_token",
-    "time_per_prefill_context": "iteration_time.per_prefill_context",
     "time_callback's answer": "iteration_time's answer",
     "time_callback is NULL": "iteration_time is None",
     "policy_callback is NULL": "policy is None",
 }
-
-
-@dataclass(frozen=True)
-class AffineTime:
-    """base + per_prefill_token x prefill tokens + per_decode_token x decoding sequences + per_context_token x context
-    tokens + per_prefill_context x the sum over prefill chunks of tokens x context. Seconds; each at least 0.
-
-    `Iteration` says what the terms count.
-    """
-
-    base: float = 0.0
-    per_prefill_token: float = 0.0
-    per_decode_token: float = 0.0
-    per_context_token: float = 0.0
-    per_prefill_context: float = 0.0
 
 
 class _PolicyKind(Choice):
@@ -71,32 +58,19 @@ class _PolicyKind(Choice):
 
 
 class _IterationTimeKind(Number):
-    """A constant, an AffineTime, or a function."""
-
-    _TERMS: Final = tuple(term.name for term in fields(AffineTime))
+    """A constant, a model, or a function."""
 
     def __init__(self) -> None:
         super().__init__(is_seconds=True)
 
     def checked(self, value: Any, name: str) -> Any:
-        if isinstance(value, AffineTime):
-            return AffineTime(*(number(getattr(value, term), f"{name}.{term}") for term in self._TERMS))
-        return value if callable(value) else number(value, name)
+        return checked_time(value, name)
 
     def set(self, structure: Any, field: str, value: Any) -> None:  # noqa: ARG002  (it is several fields)
-        if callable(value):
-            structure.time_model = constants.BATCHING_TIME_CALLBACK
-            return
-        if not isinstance(value, AffineTime):
-            structure.time_model = constants.BATCHING_TIME_CONSTANT
-            structure.time_base = value
-            return
-        structure.time_model = constants.BATCHING_TIME_AFFINE
-        for term in self._TERMS:
-            setattr(structure, f"time_{term}", getattr(value, term))
+        set_time(structure, value)
 
     def plain(self, value: Any, name: str) -> Any:
-        return asdict(value) if isinstance(value, AffineTime) else _no_function(value, name)
+        return value.to_dict() if isinstance(value, TimeModel) else _no_function(value, name)
 
 
 def _no_function(value: Any, name: str) -> Any:
@@ -127,7 +101,7 @@ class EngineSettings(TypedDict, total=False):
     enable_prefix_caching: bool
     watermark: float
     admit_oversized: bool
-    iteration_time: float | AffineTime | Callable[[Iteration], float]
+    iteration_time: IterationTime | Callable[[Iteration], float]
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -157,13 +131,15 @@ class EngineConfig:
         enable_prefix_caching: vllm: whether blocks are found again by their content, the hash_ids of the requests.
         watermark: vllm: share of the blocks that must stay free when a request is admitted beside others.
         admit_oversized: whether a request that can never fit waits without end, instead of being rejected.
-        iteration_time: seconds; or an AffineTime; or a function that is asked for each iteration.
+        iteration_time: seconds; or an AffineTime, a RooflineTime or a TableTime; or a function that is asked for each
+            iteration.
 
     Raises:
         TypeError: an argument is of the wrong type.
         ValueError: a value is out of the range of its type, or a word is unknown. What else a value must be is checked
             by `simulate` and `LiveEngine`.
 
+    >>> from batching import AffineTime
     >>> config = EngineConfig(max_num_seqs=8, iteration_time=AffineTime(base=0.005))
     >>> config.replace(max_num_seqs=16)  # doctest: +ELLIPSIS
     EngineConfig(max_num_seqs=16, iteration_time=AffineTime(base=0.005, ...))
@@ -187,7 +163,7 @@ class EngineConfig:
     enable_prefix_caching: Annotated[bool, Switch()] = False
     watermark: Annotated[float, Number()] = 0.0
     admit_oversized: Annotated[bool, Switch()] = False
-    iteration_time: Annotated[float | AffineTime | Callable[[Iteration], float], _IterationTimeKind()] = 0.01
+    iteration_time: Annotated[IterationTime | Callable[[Iteration], float], _IterationTimeKind()] = 0.01
 
     def __post_init__(self) -> None:
         for name, value, kind in self._given():
@@ -202,8 +178,50 @@ class EngineConfig:
         """The same but for some fields."""
         return replace(self, **changes)
 
+    @classmethod
+    def for_deployment(
+        cls,
+        model: AnyModel,
+        gpu: GPU | str,
+        *,
+        tensor_parallel: int = 1,
+        dtype: Dtype | None = None,
+        kv_dtype: Dtype = "bf16",
+        gpu_memory_utilization: float = 0.9,
+        **settings: Unpack[EngineSettings],
+    ) -> Self:
+        """A model on GPUs, by names: iteration_time as `RooflineTime.for_deployment` has it, from spec sheets, and as
+        many num_gpu_blocks as `deployment_memory` counts.
+
+        Args:
+            model: a Model, the name of one, what stands in a config.json, or the path of one.
+            gpu: a GPU, or the name of one.
+            tensor_parallel: GPUs that share each layer.
+            dtype: the type of linear layers and experts. None: the model's weight_dtype.
+            kv_dtype: the type of the KV cache.
+            gpu_memory_utilization: share of the memory that the server may take.
+            settings: other fields; where iteration_time or num_gpu_blocks is given, it is taken instead.
+
+        Raises: as `deployment_memory` and `RooflineTime.for_deployment`; and a ValueError if the model does not fit.
+
+        >>> EngineConfig.for_deployment("Llama-3.1-8B", "H100-SXM", max_num_seqs=128).iteration_time
+        RooflineTime(Llama-3.1-8B (bf16) on H100-SXM)
+        """
+        return cls(
+            **deployed(
+                settings,
+                model=model,
+                gpu=gpu,
+                tensor_parallel=tensor_parallel,
+                dtype=dtype,
+                kv_dtype=kv_dtype,
+                gpu_memory_utilization=gpu_memory_utilization,
+            )
+        )
+
     def to_dict(self) -> dict[str, Any]:
-        """All fields, also those that are as by default, as JSON has them: an AffineTime is a dict of its terms.
+        """All fields, also those that are as by default, as JSON has them: an AffineTime is a dict of its terms, and
+        another model of the iteration time a dict that says which in "model".
 
         Raises:
             ValueError: policy or iteration_time is a function, which cannot be written down.
@@ -219,10 +237,8 @@ class EngineConfig:
             ValueError: a field is unknown, or its value out of range.
         """
         given = {**_known(values, KINDS, "a field of EngineConfig")}
-        model = given.get("iteration_time")
-        if isinstance(model, Mapping):
-            terms = [term.name for term in fields(AffineTime)]
-            given["iteration_time"] = AffineTime(**_known(model, terms, "a term of iteration_time"))
+        if "iteration_time" in given:
+            given["iteration_time"] = read_time(given["iteration_time"])
         return cls(**given)
 
     def to_json(self) -> str:
@@ -268,8 +284,7 @@ class EngineConfig:
             structure.policy_callback = callbacks.policy(self.policy)
         if callable(self.iteration_time):
             structure.time_callback = callbacks.iteration_time(self.iteration_time)
-        base = "iteration_time.base" if isinstance(self.iteration_time, AffineTime) else "iteration_time"
-        return structure, {**NAMES, "time_base": base}
+        return structure, {**NAMES, **names_of_time(self.iteration_time)}
 
 
 def _usual_token_budget(max_num_seqs: int) -> int:
@@ -320,6 +335,36 @@ def is_default(name: str, settings: Mapping[str, Any]) -> bool:
         return bool(settings[name] == _usual_token_budget(settings.get("max_num_seqs", 0)))
     default = next((known.default for known in _FIELDS if known.name == name), CLIENT_DEFAULTS.get(name))
     return bool(settings[name] == default)
+
+
+def deployed(
+    settings: EngineSettings,
+    *,
+    model: AnyModel,
+    gpu: GPU | str,
+    tensor_parallel: int,
+    dtype: Dtype | None,
+    kv_dtype: Dtype,
+    gpu_memory_utilization: float | None,
+) -> EngineSettings:
+    """Settings of an engine, with what follows from a model on GPUs where that is not given."""
+    deployment = Deployment.of(
+        model,
+        gpu,
+        tensor_parallel,
+        dtype,
+        kv_dtype,
+        gpu_memory_utilization=gpu_memory_utilization,
+        block_size=settings.get("block_size"),
+        max_num_seqs=settings.get("max_num_seqs"),
+        max_num_batched_tokens=settings.get("max_num_batched_tokens"),
+    )
+    made = settings.copy()
+    if "iteration_time" not in made:
+        made["iteration_time"] = RooflineTime._of_deployment(deployment)
+    if "num_gpu_blocks" not in made:
+        made["num_gpu_blocks"] = deployment.blocks()
+    return made
 
 
 def configured(config: EngineConfig | None, settings: Mapping[str, Any]) -> EngineConfig:

@@ -5,7 +5,8 @@ from typing import Any, Final
 
 from batching._columns.display import seconds
 from batching._engine.client import CLIENT_KINDS
-from batching._engine.config import KINDS, LIMITS, AffineTime, is_default
+from batching._engine.config import KINDS, LIMITS, is_default
+from batching._times.model import TimeModel
 
 # What a reader must always know: how many requests run at once, and what a time comes from.
 _ALWAYS: Final = ("max_num_seqs", "iteration_time", "batch_size", "time_per_token")
@@ -27,14 +28,8 @@ def written(value: Any, name: str = "") -> str:
         return "no limit"
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, AffineTime):
-        terms = [
-            (value.per_prefill_token, " a prefill token"),
-            (value.per_decode_token, " a decoding sequence"),
-            (value.per_context_token, " a token of context"),
-            (value.per_prefill_context, " a prefill token and token of its context"),
-        ]
-        return " + ".join([seconds(value.base), *(f"{seconds(factor)}{of}" for factor, of in terms if factor)])
+    if isinstance(value, TimeModel):
+        return value._phrase()
     if isinstance(value, str):
         return value
     if callable(value):

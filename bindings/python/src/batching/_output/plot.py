@@ -4,19 +4,27 @@ import importlib
 import os
 from collections.abc import Mapping
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from batching._ffi.arguments import shown
+from batching._calibration.calibration import Calibration
+from batching._columns.files import suffix_of, whole_file
+from batching._ffi.arguments import integer, shown
 from batching._ffi.errors import BatchingValueError, MissingExtraError
 from batching._ffi.float_mode import in_standard_mode
 from batching._metrics.measured import drawn_by
-from batching._output.files import suffix_of, whole_file
 from batching._output.run import Run, is_run
 from batching._output.slots import middle_window, readable_window
 from batching._textbook.simulators import TextbookResult
+from batching._times.affine import AffineTime
+from batching._times.model import TimeModel
+from batching._times.roofline import RooflineTime
+from batching._times.table import TableTime
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+# More has no meaning, and could not be multiplied.
+_FURTHEST: Final = 2**24
 
 
 @in_standard_mode
@@ -73,6 +81,61 @@ def plot_runs(runs: Mapping[str, Run], window: tuple[float, float] | None = None
 
 
 @in_standard_mode
+def plot_iteration_time(
+    time: AffineTime | RooflineTime | TableTime,
+    *,
+    max_num_seqs: int = 256,
+    max_context: int = 16_384,
+    max_prefill_tokens: int = 8192,
+) -> "Figure":
+    """Draw how long iterations take. Left: a map of those that decode only, over how many sequences do, and their mean
+    context. Right: how much longer they take with a prompt, over its tokens, for a few numbers of sequences.
+
+    Args:
+        time: a model of the iteration time.
+        max_num_seqs: how far the sequences go; at least 2.
+        max_context: how far the mean context goes; at least 2.
+        max_prefill_tokens: how far the prefill tokens go; at least 1.
+
+    Returns: a matplotlib Figure of its own, not registered with pyplot: `figure.savefig("times.png")`.
+
+    Raises:
+        TypeError: an argument is of the wrong type.
+        ValueError: a value of the model is out of its range, or a number too small.
+        ImportError: matplotlib is not installed.
+    """
+    if not isinstance(time, TimeModel):
+        raise TypeError(f"time is {shown(time)}: must be an AffineTime, a RooflineTime or a TableTime")
+    most = [
+        integer(max_num_seqs, "max_num_seqs", 2, _FURTHEST),
+        integer(max_context, "max_context", 2, _FURTHEST),
+        integer(max_prefill_tokens, "max_prefill_tokens", 1, _FURTHEST),
+    ]
+    figure: Figure = _drawing("drawing_times").draw_iteration_time(time, *most)
+    return figure
+
+
+@in_standard_mode
+def plot_calibration(calibration: Calibration) -> "Figure":
+    """Draw how near a simulated log is to the measured one: the cumulative distributions of TTFT, TPOT and E2E, and how
+    many requests ran and waited over time.
+
+    Args:
+        calibration: what `calibrate` returned.
+
+    Returns: a matplotlib Figure of its own, not registered with pyplot: `figure.savefig("calibration.png")`.
+
+    Raises:
+        TypeError: it is no Calibration.
+        ImportError: matplotlib is not installed.
+    """
+    if not isinstance(calibration, Calibration):
+        raise TypeError(f"calibration is {shown(calibration)}: must be a Calibration")
+    figure: Figure = _drawing("drawing_calibration").draw_calibration(calibration)
+    return figure
+
+
+@in_standard_mode
 def plot_timeline(run: Run, window: tuple[float, float] | None = None) -> "Figure":
     """What Result.plot_timeline and TextbookResult.plot_timeline do."""
     figure: Figure = _drawing().draw_timeline(run, _checked(middle_window([run]) if window is None else window))
@@ -111,9 +174,14 @@ class _Pictures:
 drawn_by(_Pictures())
 
 
-def _drawing() -> ModuleType:
+def _drawing(name: str = "drawing") -> ModuleType:
     """The module that draws."""
     try:
-        return importlib.import_module("batching._output.drawing")  # matplotlib is optional, and slow to import
+        # matplotlib is optional, and slow to import.
+        if name == "drawing_times":
+            return importlib.import_module("batching._output.drawing_times")
+        if name == "drawing_calibration":
+            return importlib.import_module("batching._output.drawing_calibration")
+        return importlib.import_module("batching._output.drawing")
     except ImportError as error:
         raise MissingExtraError("drawing", "matplotlib", "plot") from error

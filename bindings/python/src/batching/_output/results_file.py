@@ -4,10 +4,10 @@ import os
 import warnings
 from typing import Final
 
+from batching._columns.files import suffix_of, whole_file
 from batching._ffi.arguments import shown
 from batching._ffi.errors import MissingExtraError
 from batching._ffi.float_mode import in_standard_mode
-from batching._output.files import suffix_of, whole_file
 from batching._output.run import Run, is_run
 
 _SUFFIXES: Final = (".parquet", ".csv", ".json")

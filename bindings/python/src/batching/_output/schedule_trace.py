@@ -16,13 +16,13 @@ import numpy as np
 import numpy.typing as npt
 
 from batching._columns.clock import nanosecond_count
+from batching._columns.files import suffix_of, whole_file
 from batching._columns.intervals import NEVER, levels, lowest_free, nanoseconds
 from batching._engine.logs import IterationLog
 from batching._ffi.calls import Int64Array
 from batching._ffi.errors import BatchingValueError
 from batching._ffi.float_mode import in_standard_mode
 from batching._ffi.generated.choices import Event, RequestStatus
-from batching._output.files import suffix_of, whole_file
 from batching._output.results_file import check_run
 from batching._output.run import Run
 from batching._output.run_times import RunTimes, held_back, run_times

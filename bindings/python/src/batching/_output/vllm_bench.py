@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, TypedDict, Unpack
 
 import numpy as np
 
+from batching._columns.files import suffix_of, whole_file
 from batching._columns.intervals import levels
 from batching._columns.token_times import TokenTimes
 from batching._ffi.arguments import number, shown
@@ -20,7 +21,6 @@ from batching._ffi.errors import BatchingValueError
 from batching._ffi.float_mode import in_standard_mode
 from batching._ffi.generated.choices import RequestStatus
 from batching._metrics.serving import SLO, Distribution, distribution, measure
-from batching._output.files import suffix_of, whole_file
 from batching._output.results_file import check_run
 from batching._output.run import Run
 from batching._output.run_times import run_times

@@ -50,7 +50,7 @@ def read_trace(
       it has a timestamp and no delay: it is sent at its time, but not before the answer of the turn before. For an open
       loop, in which all are sent at their times: `trace.requests.replace(session=None, delay=None)`.
     - llmservingsim: arrivals in nanoseconds. In the measured form the arrival is epoch seconds and the other times are
-      of another clock, so that a request arrives when it is queued (queued_ts).
+      of another clock, so that a request arrives when it is queued (queued_ts); `details` has when it was sent.
     - weka: a session is a conversation, of which a turn has its think_time as delay, or else the time since the turn
       before was answered. Subagents' requests stand in their places, one after the other. Nothing says when
       conversations begin: simulate them with clients, or give them arrivals.

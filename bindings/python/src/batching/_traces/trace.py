@@ -42,7 +42,9 @@ class Trace:
     """How many rows are not in `requests`, for each reason. Empty if all are."""
     details: Mapping[str, npt.NDArray[np.int64]] = field(default_factory=dict)
     """What else the format has of each of `requests`, as int64 columns: of Bailian chat_id, parent_chat_id (-1: none)
-    and turn (-1: unknown), of otel start (nanoseconds after the earliest of them). Empty for the others."""
+    and turn (-1: unknown), of otel start (nanoseconds after the earliest of them), of a measured run of llmservingsim
+    sent (nanoseconds after the earliest arrival, which there is when the server has queued it; what `calibrate` takes
+    for the arrival). Empty for the others."""
 
     def __repr__(self) -> str:
         parts = [self.format, repr(self.requests)]

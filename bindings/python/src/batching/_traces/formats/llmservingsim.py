@@ -25,10 +25,11 @@ from batching._traces.trace import Trace
 
 _WORKLOAD: Final = Keys(output="output_toks", prompt="input_toks", arrival="arrival_time_ns", per_unit=1)
 
-# In the order in which they happen, on one monotonic clock. arrival_time is epoch seconds: it cannot be compared with
-# them, and is not used. A request arrives when the server has queued it.
+# In the order in which they happen, on one monotonic clock. A request counts as arrived when the server has queued it,
+# as the project's own figures have it. arrival_time is epoch seconds, of another clock.
 _TIMES: Final = ("queued_ts", "scheduled_ts", "first_token_ts", "last_token_ts")
 _OBJECTS_LOOKED_AT: Final = 100
+_UNKNOWN: Final = -1
 
 
 def read(source: Source, known: str) -> Trace:
@@ -37,7 +38,7 @@ def read(source: Source, known: str) -> Trace:
     if not any("queued_ts" in value for value in first):
         return read_objects(source, known, _WORKLOAD)
     rows = Rows(source)
-    names = ("prompt_length", "output_length", "arrival", "start", "first_token", "end")
+    names = ("prompt_length", "output_length", "arrival", "start", "first_token", "end", "sent")
     columns = {name: array("q") for name in names}
     for value in objects(rows, source):
         row = _measured(value)
@@ -64,7 +65,10 @@ def _measured(value: Mapping[str, Any]) -> list[int] | str:
         if time is None:
             return no_time(name)
         row.append(time)
-    return row if row[2:] == sorted(row[2:]) else not_in_order(_TIMES)
+    if row[2:] != sorted(row[2:]):
+        return not_in_order(_TIMES)
+    sent = nanoseconds(value.get("arrival_time"), NANOSECONDS)
+    return [*row, _UNKNOWN if sent is None else sent]
 
 
 def _trace(rows: Rows, known: str) -> Trace:
@@ -82,4 +86,16 @@ def _trace(rows: Rows, known: str) -> Trace:
         first_token_time=since_first("first_token"),
         prompt_length=taken["prompt_length"].astype(np.int32),
     )
-    return Trace(rows.requests(taken), recorded, known, dict(rows.skipped))
+    return Trace(rows.requests(taken), recorded, known, dict(rows.skipped), _sent(taken))
+
+
+def _sent(taken: Mapping[str, Int64Array]) -> dict[str, Int64Array]:
+    """When requests were sent, on the clock of the rest: nanoseconds after the first was queued, and so perhaps below
+    0. A request is queued when the server next looks, up to a whole iteration after it was sent; the least that the
+    clocks differ for any request is taken for their difference.
+    """
+    sent, queued = taken["sent"], taken["arrival"]
+    if len(sent) == 0 or (sent == _UNKNOWN).any():
+        return {}
+    since_first = sent - sent.min()
+    return {"sent": since_first + (queued - since_first).min()}

@@ -1,0 +1,1 @@
+"""Iteration times from what a server did."""

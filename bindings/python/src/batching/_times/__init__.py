@@ -1,0 +1,1 @@
+"""How long an iteration takes: models of it as values."""
