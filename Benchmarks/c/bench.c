@@ -42,6 +42,7 @@ int main(int arguments, char **argument) {
     }
     engine_section(count / 10, argument[2]);
     engine_scale_section(count / 10);
+    times_section(count / 10);
     policy_section(count / 10);
     live_section(count);
     return 0;

@@ -30,6 +30,9 @@ void engine_section(int64_t count, const char *traces);
 /** Time and memory of the engine by batch size and by number of requests, up to 10 x `count`. */
 void engine_scale_section(int64_t count);
 
+/** What a roofline and a table cost beside an affine model of the iteration time. */
+void times_section(int64_t count);
+
 /** What it costs to ask a policy of the caller's in each iteration. */
 void policy_section(int64_t count);
 
