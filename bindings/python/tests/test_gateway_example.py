@@ -16,6 +16,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 import bounded
+from batching import AffineTime
 
 aiohttp = pytest.importorskip("aiohttp")
 
@@ -167,13 +168,31 @@ def test_a_load_over_http() -> None:
         twin = replica["twin"]
         assert in_flight(twin) == in_flight(load) == 0
         assert twin["rejected"] == twin["events"] == 0
-        assert twin["submitted"] == twin["finished"] + twin["aborted"] == replica["sent"]
+        # A twin that was calibrated is a new one.
+        assert twin["submitted"] == twin["finished"] + twin["aborted"] <= replica["sent"]
+        assert replica["calibrations"] > 0 or twin["submitted"] == replica["sent"]
         # What happened to the replica happened to its twin.
         assert load["finished"] + load["aborted"] == replica["sent"]
     assert sum(replica["sent"] for replica in replicas) == len(all_clients)
     assert sum(load["finished"] for load in loads) == len(stayed)
     # The third takes three times as long for a token.
     assert replicas[2]["sent"] < min(replicas[0]["sent"], replicas[1]["sent"])
+
+
+def test_twins_find_out_how_fast_their_replicas_are() -> None:
+    all_clients = [Client([place] * (4 + place % 37), 16) for place in range(240)]
+    with gateway("--guess") as url:
+        # In waves, so that all replicas have enough of them.
+        for first in range(0, 240, 80):
+            _, _, replicas, _ = asyncio.run(loaded(url, all_clients[first : first + 80]))
+        deadline = time.monotonic() + bounded.SECONDS
+        while min(replica["calibrations"] for replica in replicas) == 0 and time.monotonic() < deadline:
+            _, _, replicas, _ = asyncio.run(loaded(url, [Client([7] * 20, 16) for _ in range(40)]))
+    assert [client.words for client in all_clients] == [client.expected for client in all_clients]
+    assert min(replica["calibrations"] for replica in replicas) > 0
+    # All began alike; the third takes three times as long for a token.
+    fast, also_fast, slow = [AffineTime(**replica["iteration_time"]).seconds(decode_tokens=4) for replica in replicas]
+    assert slow > 1.5 * max(fast, also_fast)
 
 
 async def statuses(url: str, bodies: list[bytes]) -> list[int]:

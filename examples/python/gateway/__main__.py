@@ -3,6 +3,7 @@
     pip install aiohttp                              # all that it needs besides batching
     python examples/python/gateway                   # ten seconds: in turn and by estimate, under the same load
     python examples/python/gateway --serve 8000      # goes on serving: see what it prints
+    python examples/python/gateway --serve 8000 --guess    # the twins find out how fast their replicas are
 
 Three replicas batch in real time, one of them three times as slow as the others. A gateway that takes them in turn
 overloads the slow one; one that asks its twins sends there what it can take.
@@ -13,7 +14,7 @@ load.py are what it is tried with.
 
 import argparse
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 from aiohttp import web
@@ -28,6 +29,8 @@ SLOTS = 8
 # Of an iteration of each replica: what it really takes, and what somebody who measured it might have found.
 REAL = [AffineTime(base * 1.02, 0.0002, 0.0005) for base in (0.020, 0.020, 0.060)]
 MEASURED = [AffineTime(base, 0.0002, 0.0005) for base in (0.020, 0.020, 0.060)]
+# If nothing was measured, all are the same at first.
+GUESSED = [AffineTime(0.030, 0.0002, 0.0005)] * 3
 
 
 @asynccontextmanager
@@ -45,12 +48,12 @@ async def served(application: web.Application, port: int = 0) -> AsyncIterator[s
 
 @asynccontextmanager
 async def gateway_with_replicas(
-    routing: Routing, connecting: float, port: int = 0
+    routing: Routing, connecting: float, port: int = 0, times: Sequence[AffineTime] = MEASURED
 ) -> AsyncIterator[tuple[Gateway, str, list[Twin]]]:
     """Three replicas and the gateway in front of them; gives it, its URL and its twins."""
     async with AsyncExitStack() as stack:
         urls = [await stack.enter_async_context(served(Replica(time, SLOTS).application())) for time in REAL]
-        twins = [Twin(url, time, SLOTS) for url, time in zip(urls, MEASURED, strict=True)]
+        twins = [Twin(url, time, SLOTS) for url, time in zip(urls, times, strict=True)]
         gateway = Gateway(twins, routing, connecting=connecting)
         yield gateway, await stack.enter_async_context(served(gateway.application(), port)), twins
 
@@ -69,12 +72,12 @@ async def demonstrate(requests: int, connecting: float) -> None:
     print("To look at it: python examples/python/gateway --serve 8000")
 
 
-async def serve(routing: Routing, connecting: float, port: int) -> None:
+async def serve(routing: Routing, connecting: float, port: int, times: Sequence[AffineTime]) -> None:
     """Serves until it is interrupted."""
-    async with gateway_with_replicas(routing, connecting, port) as (_, url, _):
+    async with gateway_with_replicas(routing, connecting, port, times) as (_, url, _):
         print(f"Serving at {url}", flush=True)
         print(f"""curl --no-buffer {url}/v1/completions --data '{{"prompt": "say this again", "max_tokens": 16}}'""")
-        print(f"curl {url}/replicas    # the twins")
+        print(f"curl {url}/replicas    # the twins: mean_ttft_error falls as they are calibrated")
         print(f"curl {url}/metrics     # for Prometheus", flush=True)
         await asyncio.Event().wait()
 
@@ -84,6 +87,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="A gateway that routes by what twins of its replicas estimate.")
     parser.add_argument("--serve", type=int, metavar="PORT", help="go on serving; 0: at a port that is free")
     parser.add_argument("--routing", choices=("estimate", "round robin"), default="estimate", help="with --serve")
+    parser.add_argument("--guess", action="store_true", help="with --serve: nothing of the replicas was measured")
     parser.add_argument("--requests", type=int, default=80, help="of the demonstration (default: 80)")
     parser.add_argument(
         "--connecting",
@@ -98,7 +102,7 @@ def main() -> None:
         asyncio.run(
             demonstrate(options.requests, options.connecting)
             if options.serve is None
-            else serve(options.routing, options.connecting, options.serve)
+            else serve(options.routing, options.connecting, options.serve, GUESSED if options.guess else MEASURED)
         )
 
 

@@ -2,7 +2,7 @@
 
     POST /v1/completions  {"prompt": text or token ids, "max_tokens": n}; the answer is a stream of server-sent events
     GET /metrics          what the accumulator was told, for Prometheus
-    GET /replicas         the twins, as JSON
+    GET /replicas         the twins, as JSON: how wrong their estimates are, and what their calibration has found
 
 It goes where E2E latency + TTFT is least. Not the TTFT alone: a slow replica with a free slot has the first token
 soon, and the last one late. Nor the E2E latency alone: a request that waits lets those behind it wait as well, and
@@ -22,6 +22,7 @@ import itertools
 import json
 import math
 from collections.abc import AsyncIterator, Awaitable, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any, Final, Literal
 
@@ -38,6 +39,9 @@ Routing = Literal["estimate", "round robin"]
 # With as many gaps between tokens the accumulator is never full. What nobody uses of it takes address space only.
 MAX_IN_FLIGHT: Final = 1024
 MAX_TOKENS: Final = 4096
+
+# Seconds between two looks whether a twin is to be calibrated.
+CALIBRATED_EVERY: Final = 0.5
 
 # The replica is gone, does not answer in time, or what it answers is no answer.
 FAILURES: Final = (aiohttp.ClientError, OSError)
@@ -90,7 +94,23 @@ class Gateway:
         application.router.add_get("/metrics", self._metrics)
         application.router.add_get("/replicas", self._replicas)
         application.cleanup_ctx.append(self._connected)
+        application.cleanup_ctx.append(self._calibrating)
         return application
+
+    async def _calibrating(self, _: web.Application) -> AsyncIterator[None]:
+        task = asyncio.create_task(self._calibrate())
+        yield
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+    async def _calibrate(self) -> None:
+        """Fits the times of the twins to what their replicas did, one after the other, beside the event loop."""
+        while True:
+            await asyncio.sleep(CALIBRATED_EVERY)
+            for twin in self._twins:
+                if (log := twin.log()) is not None and (found := await asyncio.to_thread(twin.fitted, log)) is not None:
+                    twin.adopt(self.now(), found)
 
     async def _connected(self, _: web.Application) -> AsyncIterator[None]:
         # No limit on connections: whoever waited for one would wait where no twin sees it. A new one for each request:
@@ -198,6 +218,8 @@ class Gateway:
                     "url": twin.url,
                     "sent": twin.sent,
                     "mean_ttft_error": twin.mean_ttft_error,
+                    "calibrations": twin.calibrations,
+                    "iteration_time": asdict(twin.iteration_time),
                     "twin": asdict(twin.state(now)),
                 }
                 for twin in self._twins
@@ -223,7 +245,7 @@ class Exchange:
     def submit(self, twin: Twin, now: float, estimated_ttft: float) -> None:
         """It is sent to a replica."""
         twin.submit(now, self._number, self.prompt_length, self.expected)
-        self._twin, self._sent, self._estimated_ttft = twin, now, estimated_ttft
+        self._twin, self._estimated_ttft = twin, estimated_ttft
 
     def withdraw(self) -> None:
         """It did not get there, or will have no more tokens."""
@@ -245,13 +267,13 @@ class Exchange:
                 self.is_over = True
                 self._gateway.accumulator.finished(self._number, now, "length" if reason == "length" else "stop")
                 self._gateway.output_lengths.finished(self._tokens)
-                self._twin.finished(now, self._number)
+                self._twin.finished(now, self._number, self._tokens)
 
     def _has_token(self, now: float, twin: Twin) -> None:
         self._gateway.accumulator.tokens(self._number, now)
         self._tokens += 1
         if self._tokens == 1:
-            twin.compare(now - self._sent, self._estimated_ttft)
+            twin.compare(now, self._number, self._estimated_ttft)
         # Half-way: long before the twin takes it for done.
         if self._tokens >= self._half_way and self.expected < self._max_tokens:
             self.expected = self._gateway.output_lengths.expected(self._tokens, self._max_tokens)

@@ -15,6 +15,7 @@ from batching._calibration.calibration import Calibration, CalibrationProgress
 from batching._calibration.closed_loop import ClosedLoopCalibration, calibrate_closed_loop, simulate_closed_loops
 from batching._calibration.closed_loop_rows import ClosedLoopRow
 from batching._calibration.latency_errors import LatencyErrors
+from batching._calibration.live import LiveCalibration
 from batching._catalogue.deployment import DeploymentMemory, deployment_memory
 from batching._catalogue.gpu import GPU, gpus
 from batching._catalogue.model import Model, models
@@ -141,6 +142,7 @@ __all__ = [
     "LatencyColumns",
     "LatencyErrors",
     "Lengths",
+    "LiveCalibration",
     "LiveEngine",
     "LiveEngineEvent",
     "LiveEngineEventColumns",
