@@ -70,7 +70,7 @@ def crowd(count: int) -> LiveEngine:
     """One whose iterations look at every request: a prompt in small chunks ahead of many that decode."""
     engine = LiveEngine(max_num_seqs=count + 1, max_num_batched_tokens=2**30, long_prefill_token_threshold=1)
     engine.submit(0, prompt_length=2_000_000_000, output_length=10)
-    engine.submit_columns(RequestColumns(np.full(count, 2_000_000), np.full(count, 1)), np.arange(1, count + 1))
+    engine.submit_columns(RequestColumns(np.full(count, 2_000_000_000), np.full(count, 1)), np.arange(1, count + 1))
     return engine
 
 
