@@ -1139,10 +1139,10 @@ inline std::int64_t optimal_batch_size(double memory_budget, double model_memory
  * Models and GPUs
  * ================================================================================================================ */
 
-/// batching_gpu: its name and source are the library's, for ever.
+/// batching_gpu: its name and source belong to the library, and are never freed.
 struct gpu : detail::initialized<batching_gpu_init> {};
 
-/// batching_model: its name and source are the library's, for ever.
+/// batching_model: its name and source belong to the library, and are never freed.
 struct model : detail::initialized<batching_model_init> {};
 
 /// batching_deployment: a model on GPUs, both borrowed.

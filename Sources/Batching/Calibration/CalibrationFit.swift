@@ -1,4 +1,4 @@
-/// Simulations that are left, and who is told of them.
+/// Simulations that are left, and the callback that is told of each.
 struct CalibrationBudget {
     let most: Int64
     let callback: CalibrationCallback?

@@ -4,14 +4,6 @@ typealias Terms = InlineArray<7, Double>
 extension InlineArray<7, Double> {
     static var zero: Terms { Terms(repeating: 0) }
 
-    @inline(__always)
-    init(_ time: AffineTime) {
-        self = [
-            time.base, time.perPrefillToken, time.perDecodeToken, time.perContextToken, time.perPrefillContext,
-            time.perPrefillIteration, time.perPrefillChunk,
-        ]
-    }
-
     /// What an iteration computes: what each coefficient is multiplied by.
     @inline(__always)
     init(_ work: IterationWork) {

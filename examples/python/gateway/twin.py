@@ -12,7 +12,7 @@ from batching import AffineTime, EngineConfig, Event, LiveCalibration, LiveEngin
 
 _ENDS: Final = {Event.FINISHED, Event.ABORTED, Event.REJECTED}
 
-# Seconds in which nobody is sent to a replica that failed. One that refuses at once is always free: without a rest it
+# Seconds in which none is sent to a replica that failed. One that refuses at once is always free: without a rest it
 # would look like the best, and draw all requests to it.
 REST: Final = 2.0
 
@@ -63,7 +63,7 @@ class Twin:
     def estimated(self, now: float, prompt_length: int, output_length: int) -> tuple[float, float]:
         """The TTFT and the E2E latency that a request would have here.
 
-        Infinity if it would never be served: because it is too long, or nobody may be sent to the replica now.
+        Infinity if it would never be served: because it is too long, or none may be sent to the replica now.
         """
         self._advance(now)
         if now < self._rests_until:
@@ -88,7 +88,7 @@ class Twin:
             self._engine.set_output_length(request, output_length)
 
     def rest(self, now: float) -> None:
-        """The replica cannot be reached, broke off, or says that it is not available: nobody is sent there for now."""
+        """The replica cannot be reached, broke off, or says that it is not available: none is sent there for now."""
         self._rests_until = now + REST
 
     def compare(self, now: float, request: int, estimated_ttft: float) -> None:
