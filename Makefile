@@ -138,9 +138,15 @@ test: setup-test programs check test-conformance test-swift test-c test-cpp test
 
 # Where the recordings are: any folders, searched with all below them.
 DATA ?= $(BATCHING_DATA) $(wildcard $(BATCHING_RECORDINGS))
+# And slow restatements of the rules of routers: beside the recordings.
+SPECIFICATIONS ?= $(dir $(abspath $(BATCHING_RECORDINGS)))specs/routing
 
 conformance: $(STAMPS)/venv-test $(LIBRARY)
 	$(VENV)/bin/python Tests/conformance/conformance.py $(DATA)
+	$(VENV)/bin/python Tests/conformance/routers.py $(DATA)
+	@if [ -d '$(SPECIFICATIONS)' ]; then \
+	    $(VENV)/bin/python Tests/conformance/random_routers.py '$(SPECIFICATIONS)' --cases 150; else \
+	    echo 'SKIPPED: routers under random operations: $(SPECIFICATIONS) is not there (set SPECIFICATIONS)'; fi
 
 test-conformance: setup-test $(LIBRARY)
 	@if [ -d '$(firstword $(DATA))' ]; then $(MAKE) --no-print-directory conformance; else \

@@ -23,10 +23,14 @@
  *   Models and GPUs      by name: how fast, how large, how many KV blocks
  *   Engine: clients      closed loops: what is sent depends on what was answered
  *   Calibration          iteration times from the log of a server
+ *   Calibration: live    the same from its traffic, as it runs
+ *   Profiles             a deployment as a file keeps it: its settings and its iteration times
  *   Engine: logs         what the engine decided in each iteration
  *   Engine: attribution  where the time of each request goes
  *   Engine: your policy  a scheduler of your own, as a callback
  *   Live engine          a twin of a running server: what has happened, and what would
+ *   Routers              which replica gets a request: the rules of real routers
+ *   Fleet                several replicas on one clock, behind a router
  *   Accumulator          the metrics of live traffic, from its events
  *   Hosts                interrupting calls, fork, floating-point modes, versions of structs
  *
@@ -1776,8 +1780,15 @@ batching_status batching_client_init(batching_client *client, uint32_t struct_si
  * search_num_gpu_blocks looks for num_gpu_blocks first, where requests waited though slots were free: on a grid around where
  * it begins, then in steps down to one block, each with a few rounds of the first kind, some 165 simulations in all.
  *
- * A start-up, the seconds that the first iteration took longer, is looked for, and taken if it says much. Without
- * scheduling both ways, synchronous and asynchronous, are fitted, and the better is kept.
+ * A start-up, the seconds that the first iteration took longer, is looked for, and taken if the sum falls by more than 6.
+ * Without scheduling both ways, synchronous and asynchronous, are fitted, and the better is kept.
+ *
+ * A client's delay, the seconds that network, HTTP and tokenizer add to each TTFT, there and back, changes nothing in the
+ * engine: a run in which all arrive later by the same is the same run, later. The delay that fits best to a run follows
+ * from it, and is looked for only where the log is lightly loaded: at least half of the requests whose TTFT counts begin in
+ * the first iteration that could have them. It is taken if the sum falls by more than 6, and the log tells it by itself,
+ * whatever was expected of the coefficients: it is at least twice its standard deviation, and its correlations with time_base
+ * and time_per_prefill_iteration are below 0.9. Where requests wait in the queue, or all have prompts alike, it is 0.
  *
  * What must be right. The engine's limits must be the server's: max_num_seqs, max_num_batched_tokens and, if the KV memory
  * was ever full, num_gpu_blocks: 2% wrong makes percentiles up to 8% wrong. Hash ids, if it had a prefix cache.
@@ -1868,6 +1879,44 @@ typedef struct batching_calibration {
     double correlation_base_context;    /**< Of time_base and time_per_context_token. */
     double correlation_decode_context;  /**< Of time_per_decode_token and time_per_context_token. */
     double correlation_prefill_context; /**< Of time_per_prefill_token and time_per_prefill_context. */
+
+    /* What a client sees beside the engine */
+
+    double client_delay;      /**< Seconds that each TTFT and E2E is longer than the engine's. 0: none was found. */
+    double told_client_delay; /**< 1 - its standard deviation / itself, by the log alone; 0 if none was found. */
+    double share_without_queueing; /**< Of the requests whose TTFT counts: those that begin in the first iteration that
+                                        could have them, as simulated before a delay is looked for. */
+    double correlation_base_delay; /**< Of time_base and client_delay, by the log alone; also of one that was
+                                        refused, as the log does not tell it apart; 0 if there was none. */
+    double correlation_prefill_iteration_delay; /**< Of time_per_prefill_iteration and client_delay; likewise. */
+
+    /* How far fits differ that are about as good: those at which steps of 2, 3 and 4 ended with a sum of at most 6 more than
+       the best. They begin at what had been found, so that there may be others. */
+
+    int64_t fits;                       /**< How many they are, the best included. */
+    double base_least;                  /**< Seconds: the least time_base among them. */
+    double base_most;                   /**< The most. */
+    double per_prefill_token_least;     /**< Seconds: the least time_per_prefill_token among them. */
+    double per_prefill_token_most;      /**< The most. */
+    double per_decode_token_least;      /**< Seconds: the least time_per_decode_token among them. */
+    double per_decode_token_most;       /**< The most. */
+    double per_context_token_least;     /**< Seconds: the least time_per_context_token among them. */
+    double per_context_token_most;      /**< The most. */
+    double per_prefill_context_least;   /**< Seconds: the least time_per_prefill_context among them. */
+    double per_prefill_context_most;    /**< The most. */
+    double per_prefill_iteration_least; /**< Seconds: the least time_per_prefill_iteration among them. */
+    double per_prefill_iteration_most;  /**< The most. */
+    double per_prefill_chunk_least;     /**< Seconds: the least time_per_prefill_chunk among them. */
+    double per_prefill_chunk_most;      /**< The most. */
+    double startup_least;               /**< Seconds: the least time_startup among them. */
+    double startup_most;                /**< The most. */
+    double client_delay_least;          /**< Seconds: the least client_delay among them. */
+    double client_delay_most;           /**< The most. */
+    double mean_ttft_least; /**< Seconds: the least mean of the simulated TTFTs that count, client_delay included. */
+    double mean_ttft_most;  /**< The most. */
+    double
+        mean_e2e_least; /**< Seconds: the least mean of the simulated E2Es of requests whose decoding counts, likewise. */
+    double mean_e2e_most; /**< The most. */
 } batching_calibration;
 
 batching_status batching_calibration_init(batching_calibration *calibration, uint32_t struct_size);
@@ -1887,12 +1936,256 @@ batching_status batching_calibration_init(batching_calibration *calibration, uin
  * count: there must be 16 residuals, and all must not be the same; BATCHING_ERROR_OUT_OF_MEMORY;
  * BATCHING_ERROR_CANCELLED if the callback stopped it.
  *
- * Time: simulations x what one takes, twice with the looking at what each computes. Memory: 80 bytes a request, and 100
- * an iteration.
+ * Time: simulations x what one takes, twice with the looking at what each computes. Memory: 450 bytes a request, 300 an
+ * iteration, and 50 a simulation.
  */
 batching_status batching_iteration_time_calibrate(const batching_calibration_config *config,
                                                   const batching_requests *requests, const batching_recorded *recorded,
                                                   batching_calibration *calibration);
+
+/* ================================================================================================================
+ * Calibration: live
+ *
+ * Calibrates on the traffic of a server as it runs, so that a twin of it stays true: a handle is told of requests as
+ * they arrive and end, keeps the newest, and fits the times of iterations to them whenever it is asked.
+ *
+ *     batching_live_calibration_arrived(live, 7, now, 512, 0, NULL, 0);         as requests arrive
+ *     batching_live_calibration_first_token(live, 7, now);                      as each has its first token
+ *     batching_live_calibration_finished(live, 7, now, 130);                    as each ends
+ *     batching_live_calibration_fit(live, 0, is_enough, &deadline, &found);     every so often
+ *
+ * Window. It keeps the requests in flight, and of those that ended the `window` of whose ends it was told last; the
+ * others are forgotten.
+ *
+ * What it fits to. All requests that it keeps are simulated. Compared are those that count: they have finished, and
+ * arrived no earlier than the last of the forgotten ended. Others may have run beside requests that are not simulated
+ * any more. A request that failed is aborted in the simulation when it failed. A request in flight, or that failed, has
+ * the output that was expected of it when it arrived; where nothing was, the mean of those that finished, to the nearest
+ * token. Requests that arrive at the same time do so in the order in which it was told of them. 0 on the clock of the
+ * simulation is the earliest arrival. batching_live_calibration_log writes all of this.
+ *
+ * Events. The caller chooses the id of each request, which is free again once the request has ended. Events of
+ * different requests may come in any order, however late; those of one request must not go back in time. A request that
+ * finishes without batching_live_calibration_first_token has had all its tokens at once.
+ *
+ * Budget. A fit ends after so many simulations, or when its callback has enough: the library has no clock, so a time
+ * limit is a callback that looks at one. It ends after the simulation under way, with the best that was found.
+ *
+ * Threads. One thread at a time uses a handle; a call on one that is in use, be it from its callback, returns
+ * BATCHING_ERROR_BUSY, and does nothing. To fit in another thread while requests go on, fit on a copy:
+ * batching_live_calibration_fork takes microseconds. A call that fails leaves the handle as it was.
+ *
+ * Memory. About 100 bytes for each request that is kept, and with enable_prefix_caching 8 to 32 for each of their hash
+ * ids. What was once needed is kept for later requests.
+ * ================================================================================================================ */
+
+/** A handle: see above. */
+typedef struct batching_live_calibration batching_live_calibration;
+
+/**
+ * Makes a live calibration, which was told of nothing yet.
+ *
+ *   config       as for batching_iteration_time_calibrate, and copied with all that it points to but user_data.
+ *                observed_until must be 0: what has happened is what was told. NULL: all defaults.
+ *   window       requests that are kept once they have ended, in 16..500000.
+ *   calibration  written: the new handle, for batching_live_calibration_destroy. Must not be NULL.
+ *
+ * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_INVALID_ARGUMENT;
+ * BATCHING_ERROR_OUT_OF_MEMORY.
+ */
+batching_status batching_live_calibration_create(const batching_calibration_config *config, int64_t window,
+                                                 batching_live_calibration **calibration);
+
+/** Gives back what create or fork made. NULL is fine. BATCHING_ERROR_BUSY: it is in use, and still there. */
+batching_status batching_live_calibration_destroy(batching_live_calibration *calibration);
+
+/*
+ * One event: see above. Errors of all four: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_BUSY;
+ * BATCHING_ERROR_INVALID_ARGUMENT if a time or a value is out of its range, the time is before that of the last event
+ * of the request, or its id is not in flight (arrived: is).
+ *
+ * Time: O(1), and O(hash_count). The last three allocate nothing.
+ */
+
+/**
+ * A request was sent to the server.
+ *
+ *   prompt_length           tokens; at least 0.
+ *   expected_output_length  tokens; at least 1. 0: not known.
+ *   hash_ids                [hash_count] one for each block_size tokens of its prompt: see "Prefix caching". Not looked
+ *                           at without enable_prefix_caching. NULL if hash_count is 0.
+ *
+ * Errors: also BATCHING_ERROR_CAPACITY if 500000 are in flight; BATCHING_ERROR_OUT_OF_MEMORY.
+ */
+batching_status batching_live_calibration_arrived(batching_live_calibration *calibration, int64_t request, double time,
+                                                  int32_t prompt_length, int32_t expected_output_length,
+                                                  const int64_t *hash_ids, int64_t hash_count);
+
+/** A request has its first token. BATCHING_ERROR_INVALID_ARGUMENT also if it has one already. */
+batching_status batching_live_calibration_first_token(batching_live_calibration *calibration, int64_t request,
+                                                      double time);
+
+/** A request has all its tokens. output_length: how many; at least 1. */
+batching_status batching_live_calibration_finished(batching_live_calibration *calibration, int64_t request, double time,
+                                                   int32_t output_length);
+
+/** A request will have no more tokens: its client has left, or the server has failed it. */
+batching_status batching_live_calibration_failed(batching_live_calibration *calibration, int64_t request, double time);
+
+/** What a live calibration holds now. */
+typedef struct batching_live_calibration_state {
+    uint32_t struct_size;   /**< sizeof(batching_live_calibration_state) of the caller; set by the _init function. */
+    uint32_t reserved;      /**< Must be 0. */
+    int64_t in_flight;      /**< Requests that have arrived and not ended. */
+    int64_t finished;       /**< Requests that are kept and have finished. */
+    int64_t failed;         /**< Requests that are kept and have failed. */
+    int64_t counting;       /**< Of those that have finished, those that count: a fit needs 16. */
+    int64_t hash_ids;       /**< Hash ids of all requests that are kept. */
+    double forgotten_until; /**< Seconds: when the last of the forgotten ended. NaN: none is forgotten. */
+} batching_live_calibration_state;
+
+batching_status batching_live_calibration_state_init(batching_live_calibration_state *state, uint32_t struct_size);
+
+/** What it holds now. state is filled; it must not be NULL. Time: O(window). */
+batching_status batching_live_calibration_observe(batching_live_calibration *calibration,
+                                                  batching_live_calibration_state *state);
+
+/**
+ * What a fit is made to, in order of arrival: columns of batching_requests and batching_recorded by their names there.
+ * The struct is written but for the capacities and pointers, which the caller sets. A NULL column is not wanted.
+ */
+typedef struct batching_live_calibration_log {
+    uint32_t struct_size;   /**< sizeof(batching_live_calibration_log) of the caller; set by the _init function. */
+    uint32_t reserved;      /**< Must be 0. */
+    int64_t capacity;       /**< Elements in each column but hash_ids; in hash_offsets there is one more. */
+    int64_t count;          /**< Written: how many requests there are; also if capacity is smaller. */
+    int64_t hash_capacity;  /**< Elements in hash_ids. */
+    int64_t hash_count;     /**< Written: how many hash ids there are; also if hash_capacity is smaller. */
+    double first_arrival;   /**< Written: seconds: the earliest arrival, where the clock of the log is 0. NaN: none. */
+    int64_t *request;       /**< [capacity] the id of each. */
+    int32_t *prompt_length; /**< [capacity] tokens. */
+    int32_t *output_length; /**< [capacity] tokens: generated, or expected. */
+    double *arrival_time;   /**< [capacity] seconds on the clock of the log. */
+    double *abort_time;     /**< [capacity] seconds at which it failed; NaN: it did not. */
+    double *first_token_time; /**< [capacity] seconds; NaN: it does not count. */
+    double *end_time;         /**< [capacity] seconds; NaN: it does not count. */
+    uint8_t *success;         /**< [capacity] 1: it counts; 0: it does not. */
+    int64_t *hash_offsets;    /**< [capacity + 1] where in hash_ids those of each request begin, and end. */
+    int64_t *hash_ids;        /**< [hash_capacity] those of all requests. */
+} batching_live_calibration_log;
+
+batching_status batching_live_calibration_log_init(batching_live_calibration_log *log, uint32_t struct_size);
+
+/**
+ * Writes what a fit is made to: batching_iteration_time_calibrate with it finds the same, to the last bit. (With it
+ * abort_time and hash_ids are left out where there are none.)
+ *
+ *   log  which columns are wanted; written. Must not be NULL.
+ *
+ * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_BUSY; BATCHING_ERROR_INVALID_ARGUMENT
+ * if a capacity is negative; BATCHING_ERROR_CAPACITY if a column that is wanted is too small: count and hash_count are
+ * written then, too; BATCHING_ERROR_OUT_OF_MEMORY.
+ *
+ * Time: O(n log n) for n requests that are kept, and O(hash_count).
+ */
+batching_status batching_live_calibration_log_write(batching_live_calibration *calibration,
+                                                    batching_live_calibration_log *log);
+
+/**
+ * Makes an independent copy, to fit in another thread. Its callback is the same.
+ *
+ *   copy  written: the new handle, for batching_live_calibration_destroy. Must not be NULL.
+ *
+ * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_BUSY; BATCHING_ERROR_OUT_OF_MEMORY. Time: a copy of what is kept,
+ * at the speed of memory.
+ */
+batching_status batching_live_calibration_fork(batching_live_calibration *calibration,
+                                               batching_live_calibration **copy);
+
+/**
+ * Calibrates on what is kept; the handle stays as it is.
+ *
+ *   simulations  the most of them. 0: as many as config has.
+ *   callback     called after each simulation, and writes 1 to is_enough when the time is up. NULL: that of config.
+ *   user_data    for callback.
+ *   found        written; must not be NULL.
+ *
+ * Errors: those of batching_iteration_time_calibrate; BATCHING_ERROR_BUSY. BATCHING_ERROR_INVALID_ARGUMENT also if
+ * fewer than 16 requests count: see batching_live_calibration_observe.
+ *
+ * Time and memory: those of batching_live_calibration_log_write and batching_iteration_time_calibrate.
+ */
+batching_status batching_live_calibration_fit(batching_live_calibration *calibration, int64_t simulations,
+                                              batching_calibration_callback callback, void *user_data,
+                                              batching_calibration *found);
+
+/* ================================================================================================================
+ * Profiles
+ *
+ * What a file keeps of a deployment: how its engine is set, how long its iterations take, and what is known about that. It
+ * is a JSON object. The command `batching calibrate -o profile.json` and Python's Profile.write write one; "File formats" in
+ * the manual has every key. The library opens no files: a program reads the bytes, and hands them over.
+ *
+ *     batching_profile *profile;
+ *     batching_profile_create(json, size, &profile);
+ *     batching_profile_get(profile, &config, NULL);
+ *     batching_simulate(&config, &requests, &results, &summary);
+ *     batching_profile_destroy(profile);
+ *
+ * What is read is JSON as RFC 8259 has it, in UTF-8, without a byte order mark, and nested at most 128 deep. Numbers are
+ * rounded to the nearest double, ties to even. A field that a profile does not have, that it has twice, or that is of
+ * another type is an error, which is named by its path: "engine.max_num_seqs is "8": must be an integer. So is a value
+ * out of its range. What two values must be together is checked where they are used: a program may replace some first.
+ * `notes` may hold anything.
+ *
+ * client_delay is what a network and a tokenizer take, say, before a request arrives at the engine and on the way back. No
+ * simulated time has it in it: a program that compares with what clients saw adds it to each TTFT and each E2E.
+ * ================================================================================================================ */
+
+/** A handle: see above. */
+typedef struct batching_profile batching_profile;
+
+/** What a profile is of. */
+typedef struct batching_profile_facts {
+    uint32_t struct_size; /**< sizeof(batching_profile_facts) of the caller; set by the _init function. */
+    uint32_t reserved;    /**< Must be 0. */
+    const char *model;    /**< Written: what is served; "" if that is not said. UTF-8. Valid as long as the profile. */
+    const char *gpu;      /**< Written: what it runs on; the same. */
+    double client_delay;  /**< Written: seconds that clients saw each TTFT longer than it was. 0: none, or unknown. */
+} batching_profile_facts;
+
+batching_status batching_profile_facts_init(batching_profile_facts *facts, uint32_t struct_size);
+
+/**
+ * Makes a profile of the bytes of a file.
+ *
+ *   json     [size] the text; it needs no 0 at its end. It is not needed afterwards. Must not be NULL.
+ *   size     bytes; at least 0.
+ *   profile  written: the new handle, for batching_profile_destroy. Must not be NULL.
+ *
+ * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_INVALID_ARGUMENT if it is no JSON (the sentence says at which byte),
+ * no profile, of another version, or a field is wrong; BATCHING_ERROR_OUT_OF_MEMORY.
+ *
+ * Time: O(size). Memory: 8 to 16 bytes for each number of a table.
+ */
+batching_status batching_profile_create(const char *json, int64_t size, batching_profile **profile);
+
+/** Gives back what create made, and what was got of it. NULL is fine. BATCHING_ERROR_BUSY: it is in use, and still there. */
+batching_status batching_profile_destroy(batching_profile *profile);
+
+/**
+ * What a profile says.
+ *
+ *   config  filled: each field that a profile may have, as it says or as by default; all others are 0 or NULL. What
+ *           time_roofline or time_table points to is valid as long as the profile; so a run needs the profile, but a live
+ *           engine only as it is created. NULL: not wanted.
+ *   facts   filled. NULL: not wanted.
+ *
+ * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_BUSY; BATCHING_ERROR_STRUCT_SIZE, also if config, as an older caller
+ * knows it, lacks a field that the profile needs. Time: O(1).
+ */
+batching_status batching_profile_get(batching_profile *profile, batching_engine_config *config,
+                                     batching_profile_facts *facts);
 
 /* ================================================================================================================
  * Engine: logs
@@ -2515,6 +2808,445 @@ batching_status batching_live_engine_save(batching_live_engine *engine, uint8_t 
  */
 batching_status batching_live_engine_load(const uint8_t *bytes, int64_t size, const batching_engine_config *callbacks,
                                           batching_live_engine **engine);
+
+/* ================================================================================================================
+ * Routers
+ *
+ * Which worker (a replica, an engine) gets the next request? A router is the rule of a real one, with its own picture
+ * of the workers, made of what it is told. It stands alone, for a gateway that routes, or for a program that asks what
+ * another router would have done; it talks to no network.
+ *
+ *   round_robin     One after the other. round_robin_rule: a counter over the workers that are up (sglang-router,
+ *                   Dynamo), a counter for each set of workers that are up, in the order of their names (vLLM
+ *                   production-stack), or NGINX's smooth weighted round robin.
+ *   random          Each worker is as likely.
+ *   power_of_two    Two different workers at random, the one with fewer requests in flight; equal: the first drawn (Ray
+ *                   Serve 2.60).
+ *   least_requests  Fewest requests in flight over weight. ties: the first in order, at random, NGINX's least_conn
+ *                   (1.22), HAProxy's leastconn (2.6).
+ *   least_tokens    Fewest prompt and output tokens in flight; the first of equals.
+ *   session         Consistent hashing of the session's name over the workers' names (vLLM production-stack); without a
+ *                   session, the fewest requests a second over stats_window.
+ *   dynamo_kv       NVIDIA Dynamo's KV router (1.6.1): the least of prefill tokens that are still to be computed and KV
+ *                   blocks in use, less what is cached. With queue_threshold, requests wait while all workers are busy.
+ *   vllm_dp         vLLM's internal data-parallel balancer (0.33, or 0.11), from counts that are told now and then.
+ *   cache_aware     One radix tree over the prompts that were routed, and thresholds of balance: sglang-router 0.3.2,
+ *                   vllm-router 0.1.17, or smg 1.13.0.
+ *   bucket          sglang-router's, for prefill workers, until its first adjustment: the fewest characters where they
+ *                   differ much, else the first worker.
+ *   prefix_trie     vLLM production-stack's prefix-aware routing (2026-08): a trie over chunks of the prompt.
+ *   ray_prefix      Ray Serve LLM's prefix-aware router (2.60).
+ *   scorers         llm-d's endpoint picker (2026-05): the highest weighted sum of scores.
+ *   aibrix_prefix   AIBrix' prefix-cache (2026-08). From its source: no recording proves it.
+ *   vtc             AIBrix' vtc-basic: fair among users. From its source: no recording proves it.
+ *
+ * Prompts. What a router compares is text, by character, or else the hash ids of the prompt's blocks, block_size tokens
+ * each, one element a block. A chunk or block of a rule (prefix_trie, scorers, aibrix_prefix) is then one hash id. Hash
+ * ids are chained: two prompts with the same id at a place are equal up to there. dynamo_kv takes hash ids only, and
+ * those of whole blocks only.
+ *
+ * What it knows. Requests in flight are its own counts: from the decision until batching_router_finished. Where it
+ * waits for first tokens (dynamo_kv), batching_router_first_token tells of them. Metrics are what
+ * batching_router_observe told last, KV events what batching_router_stored and batching_router_removed told.
+ *
+ * Ties. Where the rule leaves several workers, the first in order is taken or one at random, as the real one does;
+ * random draws come from a stream of the router's own, seeded. Where the real rule depends on the order of the workers,
+ * it is that of their numbers, from 0.
+ *
+ * Handles. As of "Live engine": one thread at a time; a call that fails leaves the router as it was. Times are of any
+ * clock that does not go back.
+ *
+ * Memory. About 100 bytes a request in flight; dynamo_kv, cache_aware and the others that compare prompts keep these,
+ * too.
+ * ================================================================================================================ */
+
+/** One after the other. */
+#define BATCHING_ROUTER_ROUND_ROBIN 0
+/** Each as likely. */
+#define BATCHING_ROUTER_RANDOM 100
+/** The less loaded of two. */
+#define BATCHING_ROUTER_POWER_OF_TWO 110
+/** Fewest requests in flight. */
+#define BATCHING_ROUTER_LEAST_REQUESTS 120
+/** Fewest tokens in flight. */
+#define BATCHING_ROUTER_LEAST_TOKENS 130
+/** Consistent hashing of sessions. */
+#define BATCHING_ROUTER_SESSION 140
+/** NVIDIA Dynamo's KV router. */
+#define BATCHING_ROUTER_DYNAMO_KV 200
+/** vLLM's internal data-parallel balancer. */
+#define BATCHING_ROUTER_VLLM_DP 210
+/** A radix tree over what was routed, and thresholds of balance. */
+#define BATCHING_ROUTER_CACHE_AWARE 220
+/** sglang-router's bucket. */
+#define BATCHING_ROUTER_BUCKET 230
+/** vLLM production-stack's prefix-aware routing. */
+#define BATCHING_ROUTER_PREFIX_TRIE 240
+/** Ray Serve LLM's prefix-aware router. */
+#define BATCHING_ROUTER_RAY_PREFIX 250
+/** llm-d's endpoint picker. */
+#define BATCHING_ROUTER_SCORERS 260
+/** AIBrix' prefix-cache. */
+#define BATCHING_ROUTER_AIBRIX_PREFIX 270
+/** AIBrix' vtc-basic. */
+#define BATCHING_ROUTER_VTC 280
+
+/** The first in order. */
+#define BATCHING_TIES_FIRST 0
+/** At random. */
+#define BATCHING_TIES_RANDOM 100
+/** A smooth weighted round robin among the equals, as NGINX. */
+#define BATCHING_TIES_NGINX 110
+/** The one whose load changed longest ago, as HAProxy. */
+#define BATCHING_TIES_HAPROXY 120
+
+/** One counter over the workers that are up. */
+#define BATCHING_ROUND_ROBIN_RULE_COUNTER 0
+/** A counter for each set of workers that are up, in the order of their names. */
+#define BATCHING_ROUND_ROBIN_RULE_SETS 100
+/** NGINX's smooth weighted round robin. */
+#define BATCHING_ROUND_ROBIN_RULE_SMOOTH 110
+
+/** That of vLLM from 0.27.1 on; recorded of 0.33. */
+#define BATCHING_VLLM_DP_RULE_FROM_0_27 0
+/** That of vLLM until 0.26.0; recorded of 0.11. */
+#define BATCHING_VLLM_DP_RULE_UNTIL_0_26 100
+
+/** sglang-router 0.3.2. */
+#define BATCHING_CACHE_AWARE_RULE_SGLANG 0
+/** vllm-router 0.1.17. */
+#define BATCHING_CACHE_AWARE_RULE_VLLM 100
+/** smg 1.13.0. */
+#define BATCHING_CACHE_AWARE_RULE_SMG 110
+
+/** By arrival less priority_jump. */
+#define BATCHING_WAITING_ORDER_FCFS 0
+/** The reverse. */
+#define BATCHING_WAITING_ORDER_LCFS 100
+/** Most (1 + priority_jump) / tokens to compute first, as on arrival. */
+#define BATCHING_WAITING_ORDER_WSPT 110
+
+/** Waiting requests: linear from the most (0) to the fewest (1); all equal: 1. */
+#define BATCHING_SCORER_QUEUE 0
+/** Running requests: the same. */
+#define BATCHING_SCORER_RUNNING 100
+/** 1 - KV usage. */
+#define BATCHING_SCORER_KV_USAGE 110
+/** 0.5 x (1 - min(waiting, threshold) / threshold). */
+#define BATCHING_SCORER_LOAD_AWARE 120
+/** In flight: 1 up to the threshold, else (most - in flight) / most x max_busy. */
+#define BATCHING_SCORER_ACTIVE 130
+/** 1 - min(tokens in flight, threshold) / threshold. */
+#define BATCHING_SCORER_TOKEN_LOAD 140
+/** The share of the prompt's blocks that a worker has, as the router's own index has it. */
+#define BATCHING_SCORER_PREFIX 150
+/** The same from KV events, linear from the fewest (0) to the most (1); all equal: 1. From its source: no recording. */
+#define BATCHING_SCORER_PRECISE_PREFIX 160
+
+/**
+ * A router: its rule and its workers. 0 and NULL are the defaults given here. Where a default is not 0 and 0 has a
+ * meaning, -1 says it. Counts are at most 2^40, factors and scores 1e9, unless another limit is given.
+ */
+typedef struct batching_router_config {
+    uint32_t struct_size;    /**< sizeof(batching_router_config) of the caller; set by the _init function. */
+    uint32_t reserved;       /**< Must be 0. */
+    int32_t router;          /**< BATCHING_ROUTER_...: its rule. 0: round robin. */
+    int32_t ties;            /**< BATCHING_TIES_...: which of equals least_requests takes. 0: the first in order. */
+    int64_t workers;         /**< Workers; in 1..65536. */
+    const int64_t *weight;   /**< [workers] least_requests, round_robin (smooth): in 1..2^31 - 1. NULL: all 1. */
+    const char *const *name; /**< [workers] session, round_robin (sets): NUL-terminated. NULL: "worker-0", ... */
+    uint64_t seed;           /**< Of random draws: same seed, same draws. 0 is a seed like any other. */
+    int64_t block_size;      /**< Tokens of a block of hash_ids; at most 65,536. 0: 16. */
+    double stats_window;     /**< session, prefix_trie: seconds over which requests a second are counted. 0: 60. */
+
+    /* round_robin, vllm_dp, cache_aware */
+
+    int32_t round_robin_rule; /**< BATCHING_ROUND_ROBIN_RULE_...: how round robin counts. 0: one counter. */
+    int32_t vllm_dp_rule;     /**< BATCHING_VLLM_DP_RULE_...: of which vLLM vllm_dp is. 0: from 0.27 on. */
+    int32_t cache_aware_rule; /**< BATCHING_CACHE_AWARE_RULE_...: of which gateway cache_aware is. 0: sglang-router. */
+    int32_t client_count;     /**< vllm_dp: API-server processes; at most 65,536. 0: 1. */
+    int32_t client_index;     /**< vllm_dp: which of them it is, from 0. */
+
+    /* dynamo_kv */
+
+    int32_t no_kv_events;                /**< 1: workers hold what was routed to them, not what KV events tell. */
+    int32_t no_prefill_tokens;           /**< 1: prefill tokens do not count, as for Dynamo's decode workers. */
+    int32_t no_kv_reuse;                 /**< 1: requests share no blocks. */
+    double overlap_score_credit;         /**< Credit for a block that is cached. 0: 1.0; -1: 0. */
+    double overlap_score_credit_decay;   /**< By how much the credit falls with the backlog. */
+    double prefill_load_scale;           /**< What a block to prefill costs. 0: 1.0; -1: 0. */
+    double decode_active_request_weight; /**< What a request in flight costs. */
+    double temperature;                  /**< Of the softmax over the costs; in [0, 1000]. 0: the least cost. */
+    double queue_threshold;         /**< Busy: prefill tokens above this x max_num_batched_tokens. 0: never; -1: 0. */
+    int64_t max_num_batched_tokens; /**< Of each worker, for queue_threshold. 0: 8192. */
+    int32_t waiting_order;          /**< BATCHING_WAITING_ORDER_...: which waiting request is next. 0: by arrival. */
+    uint32_t reserved_2;            /**< Must be 0. */
+    double index_ttl;               /**< no_kv_events: seconds until a block that was routed is forgotten. 0: 120. */
+
+    /* cache_aware, bucket, ray_prefix, prefix_trie, aibrix_prefix */
+
+    double cache_threshold;          /**< cache_aware: a match is more than this share of a prompt. 0: 0.3; -1: 0. */
+    int64_t balance_abs_threshold;   /**< cache_aware, bucket: out of balance: loads differ by more. 0: 64; -1: 0. */
+    double balance_rel_threshold;    /**< cache_aware, bucket: and by more than this factor. 0: 1.5; -1: 0. */
+    double eviction_interval;        /**< cache_aware: seconds between evictions. 0: 60; -1: none by itself. */
+    int64_t max_tree_size;           /**< cache_aware: what eviction leaves of a worker. 0: 67,108,864; -1: 0. */
+    double match_rate_threshold;     /**< ray_prefix: a match is at least this share of a prompt. 0: 0.1; -1: 0. */
+    int64_t imbalanced_threshold;    /**< ray_prefix: out of balance: queues differ by more. 0: never; -1: 0. */
+    int64_t chunk_size;              /**< prefix_trie (0: 128), aibrix_prefix (0: 4): characters; at most 2^20. */
+    int64_t prefix_min_match_length; /**< prefix_trie: characters (or hash ids) that must match. */
+    int64_t aibrix_imbalance;        /**< aibrix_prefix: out of balance: requests differ by more. 0: 8; -1: 0. */
+
+    /* scorers */
+
+    int64_t scorer_count;  /**< At most 64. 0: prefix, queue and kv_usage, weighted 3, 2 and 2. */
+    const int32_t *scorer; /**< [scorer_count] BATCHING_SCORER_...: what is scored. Required unless there are 0. */
+    const double *scorer_weight;    /**< [scorer_count] Of each score in the sum; may be negative. NULL: all 1. */
+    const double *scorer_threshold; /**< [scorer_count] 0: 128 (load_aware), 4,194,304 (token_load), 0 (active). */
+    const double *scorer_max_busy;  /**< [scorer_count] active: the score of the least busy. NULL, 0: 1; -1: 0. */
+    int64_t max_prefix_blocks;      /**< Blocks of a prompt that are looked up; at most 2^20. 0: 256. */
+    int64_t lru_blocks_per_worker;  /**< Blocks that the index keeps of each worker; at most 2^30. 0: 31,250. */
+} batching_router_config;
+
+batching_status batching_router_config_init(batching_router_config *config, uint32_t struct_size);
+
+/** A request that is to be routed. 0 and NULL are the defaults given here. */
+typedef struct batching_routing_request {
+    uint32_t struct_size;     /**< sizeof(batching_routing_request) of the caller; set by the _init function. */
+    uint32_t reserved;        /**< Must be 0. */
+    int64_t request;          /**< Its id: any that is not in flight. */
+    double time;              /**< Seconds. */
+    int32_t prompt_length;    /**< Tokens. */
+    int32_t output_length;    /**< Tokens that are expected. 0: unknown. */
+    const uint64_t *hash_ids; /**< [hash_count] The chained hashes of its blocks. */
+    int64_t hash_count;       /**< At most 2^31 - 1. */
+    const char *text;         /**< [text_size] UTF-8: the prompt, for routers that compare characters. */
+    int64_t text_size;        /**< Bytes; at most 2^31 - 1. */
+    const char *session;      /**< session, vtc: the name of its session or user, NUL-terminated. NULL: it has none. */
+    double priority_jump;     /**< dynamo_kv with a queue: seconds by which it goes ahead. */
+    int64_t strict_priority;  /**< dynamo_kv with a queue: larger goes before all smaller. */
+} batching_routing_request;
+
+batching_status batching_routing_request_init(batching_routing_request *request, uint32_t struct_size);
+
+/** What workers tell of themselves, or what was scraped from them. A NULL column leaves what was told before. */
+typedef struct batching_worker_metrics {
+    uint32_t struct_size;              /**< sizeof(batching_worker_metrics) of the caller; set by the _init function. */
+    uint32_t reserved;                 /**< Must be 0. */
+    int64_t count;                     /**< Workers: that of the router. */
+    const int64_t *waiting;            /**< [count] Requests that wait; at most 2^50, as all counts here. */
+    const int64_t *running;            /**< [count] Requests that run. */
+    const double *kv_usage;            /**< [count] The share of KV blocks in use, in [0, 1]. */
+    const int64_t *in_flight_requests; /**< [count] scorers: instead of the router's own count, until the next. */
+    const int64_t *in_flight_tokens;   /**< [count] scorers: the same of tokens. */
+} batching_worker_metrics;
+
+batching_status batching_worker_metrics_init(batching_worker_metrics *metrics, uint32_t struct_size);
+
+/** A handle: see above. */
+typedef struct batching_router batching_router;
+
+/** Where a request goes that waits in the router's queue: to none yet. */
+#define BATCHING_WORKER_NONE (-1)
+
+/**
+ * Makes a router. All workers are up, and idle.
+ *
+ *   config  must not be NULL: it says how many workers there are. Copied.
+ *   router  written: the new handle, for batching_router_destroy. Must not be NULL.
+ *
+ * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_INVALID_ARGUMENT;
+ * BATCHING_ERROR_OUT_OF_MEMORY.
+ */
+batching_status batching_router_create(const batching_router_config *config, batching_router **router);
+
+/** Gives back what create made. NULL is fine. BATCHING_ERROR_BUSY: it is in use, and still there. */
+batching_status batching_router_destroy(batching_router *router);
+
+/*
+ * Errors of all that follow: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_BUSY;
+ * BATCHING_ERROR_INVALID_ARGUMENT if a value is out of its range, an id is in flight (route, book) or is not
+ * (first_token, output_block, finished), or text is not UTF-8; BATCHING_ERROR_OVERFLOW if there would be more than 2^30
+ * requests in flight; BATCHING_ERROR_OUT_OF_MEMORY.
+ */
+
+/**
+ * Decides which worker gets a request, and counts it there.
+ *
+ *   request  its id must not be in flight, nor wait.
+ *   worker   written: its number; BATCHING_WORKER_NONE: it waits, and batching_router_release will tell. Must not be
+ *            NULL.
+ *
+ * Errors: BATCHING_ERROR_INVALID_ARGUMENT, too, if no worker is up.
+ *
+ * Time: O(workers), and O(elements of the prompt) for those that compare prompts.
+ */
+batching_status batching_router_route(batching_router *router, const batching_routing_request *request,
+                                      int64_t *worker);
+
+/**
+ * Tells which workers the rule allows, and how it scores each, and changes nothing. The id of the request may be in
+ * flight. power_of_two: all that some pair allows.
+ *
+ *   allowed  [workers] written: 1: it could go there; 0: not. All 0: it would wait, or no worker is up. NULL: not
+ *            wanted.
+ *   score    [workers] written: what the rule compares: costs (dynamo_kv), scores (scorers, vllm_dp), requests in
+ *            flight and the like; NaN where it looks at none. NULL: not wanted.
+ */
+batching_status batching_router_explain(batching_router *router, const batching_routing_request *request,
+                                        int32_t *allowed, double *score);
+
+/**
+ * Counts a request at a worker that its host has chosen, whatever the rule says, as if it had been routed there. The
+ * worker must be up.
+ */
+batching_status batching_router_book(batching_router *router, const batching_routing_request *request, int64_t worker);
+
+/**
+ * A request that waited has been routed: call it after first_token, finished, stored, and set_worker, until there is
+ * none.
+ *
+ *   request  written, if there is one: its id. Must not be NULL.
+ *   worker   written: its worker; BATCHING_WORKER_NONE: there is none. Must not be NULL.
+ */
+batching_status batching_router_release(batching_router *router, int64_t *request, int64_t *worker);
+
+/** A request has its first token: its prefill is complete. Its id must be in flight. */
+batching_status batching_router_first_token(batching_router *router, int64_t request, double time);
+
+/**
+ * A request has begun another block of output (dynamo_kv).
+ *
+ *   weight  by which all its output blocks, and those of its prompt that no other request in flight has, count from now
+ *           on, in [0, 1]; NaN: as before.
+ */
+batching_status batching_router_output_block(batching_router *router, int64_t request, double weight);
+
+/**
+ * A request is not in flight any more: it has its last token, has failed, was aborted, or waits no more. Its id is free
+ * again.
+ */
+batching_status batching_router_finished(batching_router *router, int64_t request, double time);
+
+/**
+ * A worker is up (1) or down (0). One that is down gets no requests; those it has stay counted until they finish. What a
+ * worker is already changes nothing: KV events of a worker that is down count once it is up.
+ *
+ * Time: O(workers).
+ */
+batching_status batching_router_set_worker(batching_router *router, int64_t worker, int32_t is_up, double time);
+
+/** What workers tell of themselves, or what was scraped. metrics must not be NULL. */
+batching_status batching_router_observe(batching_router *router, const batching_worker_metrics *metrics);
+
+/**
+ * A worker has stored blocks in its prefix cache (KV events).
+ *
+ *   hash_ids  [count] of a prompt, from its beginning. NULL only where count is 0.
+ *   count     in 0..2^31 - 1.
+ *   first     hash_ids[first], ..., hash_ids[count - 1] were stored; in 0..count.
+ */
+batching_status batching_router_stored(batching_router *router, int64_t worker, const uint64_t *hash_ids, int64_t count,
+                                       int64_t first);
+
+/** A worker has removed blocks from its prefix cache: hash_ids, [count], as for batching_router_stored. */
+batching_status batching_router_removed(batching_router *router, int64_t worker, const uint64_t *hash_ids,
+                                        int64_t count);
+
+/** cache_aware: evicts until each worker has at most so many elements in the tree; at least 0. */
+batching_status batching_router_evict(batching_router *router, int64_t max_tree_size);
+
+/**
+ * How many requests are in flight at each worker, as the router counts them.
+ *
+ *   requests        [workers] written. NULL: not wanted.
+ *   prefill_tokens  [workers] written: of requests without a first token, less what was cached. NULL: not wanted.
+ *   waiting         written: requests that wait in its queue. NULL: not wanted.
+ */
+batching_status batching_router_load(batching_router *router, int64_t *requests, int64_t *prefill_tokens,
+                                     int64_t *waiting);
+
+/* ================================================================================================================
+ * Fleet
+ *
+ * Several replicas on one clock, behind one router: how many replicas are needed, and does it help to route by prefix?
+ *
+ * A fleet is pools of replicas; those of a pool are alike. They are numbered from 0, one pool after the other; that is the
+ * order of the router's workers. Each replica is an engine of its own, as of batching_simulate. A request arrives, or is sent
+ * by its client, is routed at that time, and arrives at its replica at once.
+ *
+ * The router knows, when it decides, what has happened up to then: requests that it has routed, first tokens, ends. At
+ * one time first comes what happens at the replicas, by replica, in the order in which it happens there; then what arrives, in
+ * order of arrival. A request that its replica rejects as it arrives has ended before the next one is routed. So one
+ * replica gives what batching_simulate gives, to the last bit, and round robin over n replicas what n runs of
+ * batching_simulate give on every n-th request.
+ *
+ * Routers. Those of "Routers". dynamo_kv has its own index (no_kv_events must be 1), as KV events are not told in a fleet
+ * yet; vllm_dp and scorers that look at metrics see those of metrics_interval. A block_size of 0 is that of the hash ids;
+ * sessions have their numbers as names. Replicas do not fail, and clients do not leave.
+ * ================================================================================================================ */
+
+/** A fleet: its replicas and their router. 0 and NULL are the defaults given here. */
+typedef struct batching_fleet_config {
+    uint32_t struct_size; /**< sizeof(batching_fleet_config) of the caller; set by the _init function. */
+    uint32_t reserved;    /**< Must be 0. */
+    const batching_router_config *router; /**< Its workers must be 0, or as many as the replicas. NULL: round robin. */
+    int64_t pool_count;                   /**< Pools; at most 65,536. */
+    const batching_engine_config *const
+        *engine; /**< [pool_count] how the replicas of each pool schedule, what they have, and how long
+                                             an iteration takes; without logs, attribution and limits. NULL: all defaults. */
+    const int64_t
+        *replicas; /**< [pool_count] how many each pool has: at least 1, at most 65,536 in all. NULL: 1 each. */
+    double
+        metrics_interval; /**< Seconds between two times at which the router is told what waits, what runs and KV use. 0: 0.1. */
+} batching_fleet_config;
+
+batching_status batching_fleet_config_init(batching_fleet_config *config, uint32_t struct_size);
+
+/** What a fleet tells beside what an engine tells. NULL columns are not wanted. */
+typedef struct batching_fleet_results {
+    uint32_t struct_size;     /**< sizeof(batching_fleet_results) of the caller; set by the _init function. */
+    uint32_t reserved;        /**< Must be 0. */
+    int64_t capacity;         /**< Elements of the columns by request: at least requests->count. */
+    int64_t replica_capacity; /**< Elements of the columns by replica: at least the replicas. */
+
+    int32_t *replica;    /**< [capacity] the replica of each request; -1: it was never routed. */
+    double *routed_time; /**< [capacity] seconds at which it was routed. NaN: it never was. */
+
+    int64_t *requests;     /**< [replica_capacity] requests that were routed to it. */
+    int64_t *finished;     /**< [replica_capacity] those of them that have all their tokens. */
+    int64_t *tokens;       /**< [replica_capacity] tokens that it generated. */
+    int64_t *iterations;   /**< [replica_capacity] its iterations. */
+    double *busy_time;     /**< [replica_capacity] seconds in which it computed. */
+    double *duration;      /**< [replica_capacity] seconds: the end of its last iteration. */
+    double *mean_running;  /**< [replica_capacity] requests that ran, on average over [0, duration]. */
+    double *mean_kv_use;   /**< [replica_capacity] the share of its KV blocks in use, the same. */
+    int64_t *peak_waiting; /**< [replica_capacity] the most requests left waiting by the scheduling of an iteration. */
+    int64_t *preemptions;  /**< [replica_capacity] how often it preempted a request. */
+    int64_t *prefix_cache_queries; /**< [replica_capacity] tokens looked up in its prefix cache at first admissions. */
+    int64_t *prefix_cache_hits;    /**< [replica_capacity] tokens found there. */
+} batching_fleet_results;
+
+batching_status batching_fleet_results_init(batching_fleet_results *results, uint32_t struct_size);
+
+/**
+ * Simulates a fleet on requests.
+ *
+ *   config         must not be NULL.
+ *   requests       as of batching_simulate, with sessions and client; abort_time must be NULL.
+ *   results        columns to fill, or NULL: as of batching_simulate. completion_order is that of the fleet.
+ *   fleet_results  columns to fill, or NULL.
+ *   summary        filled, or NULL: sums over the replicas; total_time and duration are the latest, mean_running and mean_kv_use
+ *                  over duration and all replicas, peaks the largest of a replica.
+ *
+ * Errors: as of batching_simulate, and BATCHING_ERROR_INVALID_ARGUMENT where an engine has a limit, a log, or
+ * attribution, or the router is not for as many workers.
+ *
+ * Time: as the runs of the replicas, O(log(replicas)) for each iteration in which a request joins or leaves, and for each
+ * request what its router takes. Memory: that of a live engine for each replica, and 4 bytes a request.
+ */
+batching_status batching_fleet_simulate(const batching_fleet_config *config, const batching_requests *requests,
+                                        const batching_results *results, const batching_fleet_results *fleet_results,
+                                        batching_summary *summary);
 
 /* ================================================================================================================
  * Accumulator

@@ -26,6 +26,7 @@
 #include "batching.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -39,6 +40,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <type_traits>
 #include <utility>
@@ -475,6 +477,9 @@ template <auto init> class output_columns : public initialized<init> {
     column(peak_tokens)
 #define BATCHING_HPP_ITERATIONS(column) \
     column(prefill_tokens) column(prefill_chunks) column(decode_tokens) column(context_tokens) column(prefill_context)
+#define BATCHING_HPP_LIVE_CALIBRATION_LOG(column) \
+    column(request) column(prompt_length) column(output_length) column(arrival_time) column(abort_time) \
+    column(first_token_time) column(end_time) column(success)
 #define BATCHING_HPP_ITERATION_LOG(column) \
     column(time) column(start_time) column(duration) column(running) column(waiting) column(prefill_tokens) \
     column(decode_tokens) column(kv_blocks_used) column(kv_blocks_kept) column(preemptions) column(finished)
@@ -489,6 +494,10 @@ template <auto init> class output_columns : public initialized<init> {
     column(held_in_batch) column(waiting_for_client)
 #define BATCHING_HPP_LIVE_ENGINE_EVENTS(column) \
     column(time) column(request) column(event) column(tokens)
+#define BATCHING_HPP_WORKER_METRICS(column) \
+    column(waiting) column(running) column(kv_usage) column(in_flight_requests) column(in_flight_tokens)
+#define BATCHING_HPP_FLEET_RESULTS(column) \
+    column(replica) column(routed_time)
 #define BATCHING_HPP_ACCUMULATOR_EVENTS(column) \
     column(event) column(request) column(time) column(value)
 // clang-format on
@@ -681,6 +690,86 @@ struct event {
         waiting = BATCHING_EVENT_WAITING,
         finished = BATCHING_EVENT_FINISHED,
         aborted = BATCHING_EVENT_ABORTED,
+    };
+};
+
+/// Its rule: `router` of batching_router_config.
+struct router_name {
+    enum value : std::int32_t {
+        round_robin = BATCHING_ROUTER_ROUND_ROBIN,
+        random = BATCHING_ROUTER_RANDOM,
+        power_of_two = BATCHING_ROUTER_POWER_OF_TWO,
+        least_requests = BATCHING_ROUTER_LEAST_REQUESTS,
+        least_tokens = BATCHING_ROUTER_LEAST_TOKENS,
+        session = BATCHING_ROUTER_SESSION,
+        dynamo_kv = BATCHING_ROUTER_DYNAMO_KV,
+        vllm_dp = BATCHING_ROUTER_VLLM_DP,
+        cache_aware = BATCHING_ROUTER_CACHE_AWARE,
+        bucket = BATCHING_ROUTER_BUCKET,
+        prefix_trie = BATCHING_ROUTER_PREFIX_TRIE,
+        ray_prefix = BATCHING_ROUTER_RAY_PREFIX,
+        scorers = BATCHING_ROUTER_SCORERS,
+        aibrix_prefix = BATCHING_ROUTER_AIBRIX_PREFIX,
+        vtc = BATCHING_ROUTER_VTC,
+    };
+};
+
+/// Which of equals least_requests takes: `ties` of batching_router_config.
+struct ties {
+    enum value : std::int32_t {
+        first = BATCHING_TIES_FIRST,
+        random = BATCHING_TIES_RANDOM,
+        nginx = BATCHING_TIES_NGINX,
+        haproxy = BATCHING_TIES_HAPROXY,
+    };
+};
+
+/// How round robin counts: `round_robin_rule` of batching_router_config.
+struct round_robin_rule {
+    enum value : std::int32_t {
+        counter = BATCHING_ROUND_ROBIN_RULE_COUNTER,
+        sets = BATCHING_ROUND_ROBIN_RULE_SETS,
+        smooth = BATCHING_ROUND_ROBIN_RULE_SMOOTH,
+    };
+};
+
+/// Of which vLLM vllm_dp is: `vllm_dp_rule` of batching_router_config.
+struct vllm_dp_rule {
+    enum value : std::int32_t {
+        from_0_27 = BATCHING_VLLM_DP_RULE_FROM_0_27,
+        until_0_26 = BATCHING_VLLM_DP_RULE_UNTIL_0_26,
+    };
+};
+
+/// Of which gateway cache_aware is: `cache_aware_rule` of batching_router_config.
+struct cache_aware_rule {
+    enum value : std::int32_t {
+        sglang = BATCHING_CACHE_AWARE_RULE_SGLANG,
+        vllm = BATCHING_CACHE_AWARE_RULE_VLLM,
+        smg = BATCHING_CACHE_AWARE_RULE_SMG,
+    };
+};
+
+/// Which waiting request is next: `waiting_order` of batching_router_config.
+struct waiting_order {
+    enum value : std::int32_t {
+        fcfs = BATCHING_WAITING_ORDER_FCFS,
+        lcfs = BATCHING_WAITING_ORDER_LCFS,
+        wspt = BATCHING_WAITING_ORDER_WSPT,
+    };
+};
+
+/// What is scored: `scorer` of batching_router_config.
+struct scorer {
+    enum value : std::int32_t {
+        queue = BATCHING_SCORER_QUEUE,
+        running = BATCHING_SCORER_RUNNING,
+        kv_usage = BATCHING_SCORER_KV_USAGE,
+        load_aware = BATCHING_SCORER_LOAD_AWARE,
+        active = BATCHING_SCORER_ACTIVE,
+        token_load = BATCHING_SCORER_TOKEN_LOAD,
+        prefix = BATCHING_SCORER_PREFIX,
+        precise_prefix = BATCHING_SCORER_PRECISE_PREFIX,
     };
 };
 
@@ -1711,6 +1800,7 @@ class kept_table {
 
 class policy_view;
 class policy_decision;
+class profile;
 
 /// A policy of your own: it looks at the view, and fills the decision. See "Engine: your policy".
 using custom_policy = callback<bool(const policy_view &, policy_decision &)>;
@@ -1806,6 +1896,9 @@ class engine_config : public detail::initialized<batching_engine_config_init> {
     std::shared_ptr<callback<double(const iteration &)>> asked_time_;
     std::shared_ptr<callback<bool(const progress &)>> progress_;
     std::shared_ptr<custom_policy> policy_;
+    std::shared_ptr<batching_profile> profile_;
+
+    friend class profile;
 };
 
 /// batching_iterations: columns of the caller, all of one size.
@@ -1884,6 +1977,162 @@ inline calibration calibrate(const requests_view &requests, const recorded_view 
     return found;
 }
 
+/* ================================================================================================================
+ * Calibration: live
+ * ================================================================================================================ */
+
+/// batching_live_calibration_state.
+struct live_calibration_state : detail::initialized<batching_live_calibration_state_init> {};
+
+/// batching_live_calibration_log, with columns of its own.
+struct live_calibration_log {
+    using c_struct = batching_live_calibration_log;
+
+    BATCHING_HPP_LIVE_CALIBRATION_LOG(BATCHING_HPP_VECTOR)
+    BATCHING_HPP_VECTOR(hash_offsets)
+    BATCHING_HPP_VECTOR(hash_ids)
+    double first_arrival = std::numeric_limits<double>::quiet_NaN(); ///< seconds; NaN: there are no requests
+
+    void resize(std::size_t rows, std::size_t hashes) {
+        BATCHING_HPP_LIVE_CALIBRATION_LOG(BATCHING_HPP_RESIZE)
+        hash_offsets.resize(rows + 1);
+        hash_ids.resize(hashes);
+    }
+
+    /// For calibrate: views of these columns.
+    requests_view requests() const {
+        requests_view view(prompt_length, output_length, arrival_time);
+        if (std::any_of(abort_time.begin(), abort_time.end(), [](double time) { return !std::isnan(time); })) {
+            view.set_abort_time(abort_time);
+        }
+        if (!hash_ids.empty()) {
+            view.set_hashes(hash_ids, hash_offsets);
+        }
+        return view;
+    }
+
+    /// For calibrate: views of these columns.
+    recorded_view recorded() const {
+        recorded_view view;
+        view.set_first_token_time(first_token_time).set_end_time(end_time).set_output_length(output_length);
+        view.set_success(success);
+        return view;
+    }
+};
+
+/// A batching_live_calibration, which it owns. It can be moved; one that was moved from can only be assigned to or
+/// destroyed. What the config points to is copied, but for its function, which is kept, and shared with forks.
+class live_calibration {
+  public:
+    explicit live_calibration(const calibration_config &config = {}, std::int64_t window = 300) : functions_(config) {
+        batching_live_calibration *made = nullptr;
+        detail::check(batching_live_calibration_create(&config, window, &made));
+        handle_.reset(made);
+        functions_.engine = nullptr;
+        functions_.roofline = nullptr;
+    }
+
+    /// A request was sent to the server; `expected_output_length` left out: it is not known.
+    void arrived(std::int64_t request, double time, std::int32_t prompt_length = 0,
+                 const std::optional<std::int32_t> &expected_output_length = {},
+                 const optional_column<const std::int64_t> &hash_ids = {}) {
+        const auto expected =
+            static_cast<std::int32_t>(detail::not_zero("expected_output_length", expected_output_length, "at least 1"));
+        detail::check(batching_live_calibration_arrived(handle_.get(), request, time, prompt_length, expected,
+                                                        hash_ids ? hash_ids->data() : nullptr,
+                                                        hash_ids ? static_cast<std::int64_t>(hash_ids->size()) : 0));
+    }
+    void first_token(std::int64_t request, double time) {
+        detail::check(batching_live_calibration_first_token(handle_.get(), request, time));
+    }
+    void finished(std::int64_t request, double time, std::int32_t output_length) {
+        detail::check(batching_live_calibration_finished(handle_.get(), request, time, output_length));
+    }
+    void failed(std::int64_t request, double time) {
+        detail::check(batching_live_calibration_failed(handle_.get(), request, time));
+    }
+
+    live_calibration_state observe() const {
+        live_calibration_state told;
+        detail::check(batching_live_calibration_observe(handle_.get(), &told));
+        return told;
+    }
+
+    /// What a fit is made to.
+    live_calibration_log log() const {
+        live_calibration_log columns;
+        detail::initialized<batching_live_calibration_log_init> told;
+        detail::check(batching_live_calibration_log_write(handle_.get(), &told));
+        columns.resize(static_cast<std::size_t>(told.count), static_cast<std::size_t>(told.hash_count));
+        told.capacity = told.count;
+        told.hash_capacity = told.hash_count;
+#define BATCHING_HPP_WANT(name) told.name = columns.name.data();
+        BATCHING_HPP_LIVE_CALIBRATION_LOG(BATCHING_HPP_WANT)
+        BATCHING_HPP_WANT(hash_offsets)
+        BATCHING_HPP_WANT(hash_ids)
+#undef BATCHING_HPP_WANT
+        detail::check(batching_live_calibration_log_write(handle_.get(), &told));
+        columns.first_arrival = told.first_arrival;
+        return columns;
+    }
+
+    /// An independent copy, to fit in another thread.
+    live_calibration fork() const {
+        batching_live_calibration *copy = nullptr;
+        detail::check(batching_live_calibration_fork(handle_.get(), &copy));
+        return live_calibration(copy, functions_);
+    }
+
+    /// Calibrates on what is kept; `simulations` left out: as many as the config has.
+    calibration fit(const std::optional<std::int64_t> &simulations = {}) const {
+        return fitted(simulations, nullptr, nullptr);
+    }
+
+    /// The same; the function is called after each simulation, and says whether to go on, instead of that of the config.
+    /// What it throws comes out of the call.
+    calibration fit(const callback<bool(const calibration_progress &)> &goes_on,
+                    const std::optional<std::int64_t> &simulations = {}) const {
+        calibration_config asked;
+        asked.set_callback(goes_on);
+        return fitted(simulations, asked.batching_calibration_config::callback, asked.user_data);
+    }
+
+    /// The same for so long, on a clock that does not go back: the simulation under way then is the last.
+    template <class Rep, class Period>
+    calibration fit_within(const std::chrono::duration<Rep, Period> &budget,
+                           const std::optional<std::int64_t> &simulations = {}) const {
+        const auto begin = std::chrono::steady_clock::now();
+        return fit([&](const calibration_progress &) { return std::chrono::steady_clock::now() - begin < budget; },
+                   simulations);
+    }
+
+    /// The handle, for the C functions; it stays with this object.
+    batching_live_calibration *get() const noexcept {
+        return handle_.get();
+    }
+
+  private:
+    struct destroy {
+        void operator()(batching_live_calibration *handle) const noexcept { batching_live_calibration_destroy(handle); }
+    };
+
+    live_calibration(batching_live_calibration *handle, const calibration_config &functions)
+        : functions_(functions), handle_(handle) {}
+
+    calibration fitted(const std::optional<std::int64_t> &simulations, batching_calibration_callback callback,
+                       void *user_data) const {
+        const auto most = detail::not_zero("simulations", simulations, "at least 1");
+        calibration found;
+        detail::guarded(
+            [&] { return batching_live_calibration_fit(handle_.get(), most, callback, user_data, &found); });
+        return found;
+    }
+
+    /// The library keeps a pointer to its function.
+    calibration_config functions_;
+    std::unique_ptr<batching_live_calibration, destroy> handle_;
+};
+
 /// What the engine tells of the whole run: batching_summary, and of its logs.
 struct engine_summary : summary {
     std::int64_t iteration_log_rows = 0; ///< rows of the whole run, kept or not; 0 without that log
@@ -1894,6 +2143,45 @@ struct engine_summary : summary {
 struct log_rows {
     std::int64_t iterations = 0; ///< of the iteration log, kept or not; 0 without it
     std::int64_t decisions = 0;  ///< of the decision log, kept or not; 0 without it
+};
+
+/* ================================================================================================================
+ * Profiles
+ * ================================================================================================================ */
+
+/// batching_profile_facts: what a profile is of. Its texts are there as long as the profile.
+struct profile_facts : detail::initialized<batching_profile_facts_init> {};
+
+/// What a file keeps of a deployment: its bytes are read by the caller. Copies share it.
+class profile {
+  public:
+    /// batching_profile_create. Throws invalid_argument if it is no JSON, or no profile.
+    explicit profile(std::string_view json) {
+        batching_profile *made = nullptr;
+        // An empty view may have no address.
+        const char *const text = json.empty() ? "" : json.data();
+        detail::check(batching_profile_create(text, static_cast<std::int64_t>(json.size()), &made));
+        handle_ = std::shared_ptr<batching_profile>(
+            made, [](batching_profile *handle) noexcept { batching_profile_destroy(handle); });
+    }
+
+    /// How its engine is set, its iteration time included. It, and its copies, keep what they need of the profile.
+    batching::engine_config engine_config() const {
+        batching::engine_config config;
+        detail::check(batching_profile_get(handle_.get(), &config, nullptr));
+        config.profile_ = handle_;
+        return config;
+    }
+
+    /// What it is of.
+    profile_facts facts() const {
+        profile_facts told;
+        detail::check(batching_profile_get(handle_.get(), nullptr, &told));
+        return told;
+    }
+
+  private:
+    std::shared_ptr<batching_profile> handle_;
 };
 
 /* ================================================================================================================
@@ -2518,6 +2806,265 @@ class live_engine {
 };
 
 /* ================================================================================================================
+ * Routers
+ * ================================================================================================================ */
+
+/// batching_router_config: its columns are borrowed until a router is made of it.
+struct router_config : detail::initialized<batching_router_config_init> {
+    router_config() = default;
+    explicit router_config(router_name::value rule, std::int64_t count = 1) {
+        router = rule;
+        workers = count;
+    }
+};
+
+/// batching_routing_request: what it points to is borrowed.
+struct routing_request : detail::initialized<batching_routing_request_init> {
+    routing_request() = default;
+    explicit routing_request(std::int64_t id, double at = 0, std::int32_t prompt_tokens = 0,
+                             std::int32_t output_tokens = 0) {
+        request = id;
+        time = at;
+        prompt_length = prompt_tokens;
+        output_length = output_tokens;
+    }
+
+    routing_request &set_hash_ids(column<const std::uint64_t> ids) {
+        hash_ids = ids.data();
+        hash_count = static_cast<std::int64_t>(ids.size());
+        return *this;
+    }
+    /// For any string with a name, or a literal.
+    routing_request &set_text(std::string_view prompt) {
+        text = prompt.data();
+        text_size = static_cast<std::int64_t>(prompt.size());
+        return *this;
+    }
+    routing_request &set_session(const char *name) {
+        session = name;
+        return *this;
+    }
+};
+
+/// batching_worker_metrics: as many workers as its columns have elements, all the same number.
+struct worker_metrics_view : detail::equal_columns<batching_worker_metrics_init, &batching_worker_metrics::count> {
+    BATCHING_HPP_WORKER_METRICS(BATCHING_HPP_SETTER)
+};
+
+/// What a router thinks of a request: see batching_router_explain.
+struct explanation {
+    std::vector<bool> allowed;
+    std::vector<double> score;
+};
+
+/// What is in flight, as a router counts it: see batching_router_load.
+struct router_load {
+    std::vector<std::int64_t> requests;
+    std::vector<std::int64_t> prefill_tokens;
+    std::int64_t waiting = 0;
+};
+
+/// A request that waited and has been routed.
+struct released_request {
+    std::int64_t request;
+    std::int64_t worker;
+};
+
+/// A batching_router, which it owns. It can be moved; one that was moved from can only be assigned to or destroyed.
+class router {
+  public:
+    explicit router(const router_config &config) : workers_(config.workers) {
+        batching_router *made = nullptr;
+        detail::check(batching_router_create(&config, &made));
+        handle_.reset(made);
+    }
+
+    std::int64_t workers() const noexcept { return workers_; }
+
+    /// The worker that gets a request; none: it waits. Allocates nothing here.
+    std::optional<std::int64_t> route(const routing_request &request) {
+        std::int64_t worker = BATCHING_WORKER_NONE;
+        detail::check(batching_router_route(handle_.get(), &request, &worker));
+        return worker == BATCHING_WORKER_NONE ? std::nullopt : std::optional<std::int64_t>(worker);
+    }
+
+    explanation explain(const routing_request &request) const {
+        std::vector<std::int32_t> allowed(size());
+        explanation told{std::vector<bool>(size()), std::vector<double>(size())};
+        detail::check(batching_router_explain(handle_.get(), &request, allowed.data(), told.score.data()));
+        std::transform(allowed.begin(), allowed.end(), told.allowed.begin(), [](std::int32_t one) { return one == 1; });
+        return told;
+    }
+
+    /// Counts a request at a worker that was chosen otherwise.
+    void book(const routing_request &request, std::int64_t worker) {
+        detail::check(batching_router_book(handle_.get(), &request, worker));
+    }
+
+    /// A request that waited has been routed; none: there is none.
+    std::optional<released_request> release() {
+        released_request told{0, BATCHING_WORKER_NONE};
+        detail::check(batching_router_release(handle_.get(), &told.request, &told.worker));
+        return told.worker == BATCHING_WORKER_NONE ? std::nullopt : std::optional<released_request>(told);
+    }
+
+    void first_token(std::int64_t request, double time = 0) {
+        detail::check(batching_router_first_token(handle_.get(), request, time));
+    }
+    /// `weight` left out: as before.
+    void output_block(std::int64_t request, std::optional<double> weight = {}) {
+        const double value = weight.value_or(std::numeric_limits<double>::quiet_NaN());
+        detail::check(batching_router_output_block(handle_.get(), request, value));
+    }
+    void finished(std::int64_t request, double time = 0) {
+        detail::check(batching_router_finished(handle_.get(), request, time));
+    }
+    void set_worker(std::int64_t worker, bool is_up, double time = 0) {
+        detail::check(batching_router_set_worker(handle_.get(), worker, is_up ? 1 : 0, time));
+    }
+    void observe(const worker_metrics_view &metrics) {
+        detail::check(batching_router_observe(handle_.get(), &metrics));
+    }
+    /// hash_ids[first], ... were stored.
+    void stored(std::int64_t worker, column<const std::uint64_t> hash_ids, std::int64_t first = 0) {
+        const auto count = static_cast<std::int64_t>(hash_ids.size());
+        detail::check(batching_router_stored(handle_.get(), worker, hash_ids.data(), count, first));
+    }
+    void removed(std::int64_t worker, column<const std::uint64_t> hash_ids) {
+        const auto count = static_cast<std::int64_t>(hash_ids.size());
+        detail::check(batching_router_removed(handle_.get(), worker, hash_ids.data(), count));
+    }
+    void evict(std::int64_t max_tree_size) { detail::check(batching_router_evict(handle_.get(), max_tree_size)); }
+
+    router_load load() const {
+        router_load told{std::vector<std::int64_t>(size()), std::vector<std::int64_t>(size()), 0};
+        detail::check(
+            batching_router_load(handle_.get(), told.requests.data(), told.prefill_tokens.data(), &told.waiting));
+        return told;
+    }
+
+    /// The handle, for the C functions; it stays with this object.
+    batching_router *get() const noexcept { return handle_.get(); }
+
+  private:
+    struct destroy {
+        void operator()(batching_router *handle) const noexcept { batching_router_destroy(handle); }
+    };
+
+    std::size_t size() const noexcept { return static_cast<std::size_t>(workers_); }
+
+    std::unique_ptr<batching_router, destroy> handle_;
+    std::int64_t workers_;
+};
+
+/* ================================================================================================================
+ * Fleet
+ * ================================================================================================================ */
+
+/// Replicas that are alike.
+struct fleet_pool {
+    engine_config engine = {};
+    std::int64_t replicas = 1;
+};
+
+/// What one replica of a fleet did: a row of batching_fleet_results.
+struct replica_result {
+    std::int64_t requests = 0;             ///< that were routed to it
+    std::int64_t finished = 0;             ///< those of them that have all their tokens
+    std::int64_t tokens = 0;               ///< that it generated
+    std::int64_t iterations = 0;           ///< its iterations
+    double busy_time = 0;                  ///< seconds in which it computed
+    double duration = 0;                   ///< seconds: the end of its last iteration
+    double mean_running = 0;               ///< requests that ran, on average over [0, duration]
+    double mean_kv_use = 0;                ///< the share of its KV blocks in use, the same
+    std::int64_t peak_waiting = 0;         ///< the most requests left waiting by the scheduling of an iteration
+    std::int64_t preemptions = 0;          ///< how often it preempted a request
+    std::int64_t prefix_cache_queries = 0; ///< tokens looked up in its prefix cache at first admissions
+    std::int64_t prefix_cache_hits = 0;    ///< tokens found there
+};
+
+/// What a fleet tells: of each request, in the order of the requests, of the whole run, and of each replica.
+struct fleet_result {
+    using c_struct = batching_fleet_results;
+
+    batching::results results;
+    batching::summary summary;
+    BATCHING_HPP_FLEET_RESULTS(BATCHING_HPP_VECTOR)
+    std::vector<replica_result> replicas = {};
+};
+
+/**
+ * batching_fleet_simulate.
+ *
+ * router: its workers may be 0; round robin by default. metrics_interval: 0: as by default.
+ */
+inline fleet_result simulate_fleet(const requests_view &requests, const std::vector<fleet_pool> &pools,
+                                   const router_config &router = router_config(), double metrics_interval = 0) {
+    std::vector<const batching_engine_config *> engines;
+    std::vector<std::int64_t> counts;
+    std::size_t total = 0;
+    for (const fleet_pool &pool : pools) {
+        engines.push_back(&pool.engine);
+        counts.push_back(pool.replicas);
+        // What is out of range is refused by the library, which says where.
+        total += pool.replicas >= 1 && pool.replicas <= 65536 ? static_cast<std::size_t>(pool.replicas) : 0;
+    }
+    detail::initialized<batching_fleet_config_init> config;
+    config.router = &router;
+    config.pool_count = static_cast<std::int64_t>(pools.size());
+    config.engine = engines.data();
+    config.replicas = counts.data();
+    config.metrics_interval = metrics_interval;
+
+    const auto rows = static_cast<std::size_t>(requests.count);
+    fleet_result run;
+    run.results.resize(rows);
+    run.replica.resize(rows);
+    run.routed_time.resize(rows);
+    std::vector<std::int64_t> numbers(8 * total);
+    std::vector<double> seconds(4 * total);
+    detail::initialized<batching_fleet_results_init> columns;
+    columns.capacity = requests.count;
+    columns.replica_capacity = static_cast<std::int64_t>(total);
+    columns.replica = run.replica.data();
+    columns.routed_time = run.routed_time.data();
+    std::int64_t **const counted[] = {&columns.requests,
+                                      &columns.finished,
+                                      &columns.tokens,
+                                      &columns.iterations,
+                                      &columns.peak_waiting,
+                                      &columns.preemptions,
+                                      &columns.prefix_cache_queries,
+                                      &columns.prefix_cache_hits};
+    for (std::size_t at = 0; at < 8; ++at) {
+        *counted[at] = numbers.data() + at * total;
+    }
+    double **const timed[] = {&columns.busy_time, &columns.duration, &columns.mean_running, &columns.mean_kv_use};
+    for (std::size_t at = 0; at < 4; ++at) {
+        *timed[at] = seconds.data() + at * total;
+    }
+    const results_view view = run.results;
+    const auto written = view.for_each_of(requests);
+    detail::guarded([&] { return batching_fleet_simulate(&config, &requests, &written, &columns, &run.summary); });
+    run.replicas.resize(total);
+    for (std::size_t at = 0; at < total; ++at) {
+        run.replicas[at] = {columns.requests[at],
+                            columns.finished[at],
+                            columns.tokens[at],
+                            columns.iterations[at],
+                            columns.busy_time[at],
+                            columns.duration[at],
+                            columns.mean_running[at],
+                            columns.mean_kv_use[at],
+                            columns.peak_waiting[at],
+                            columns.preemptions[at],
+                            columns.prefix_cache_queries[at],
+                            columns.prefix_cache_hits[at]};
+    }
+    return run;
+}
+
+/* ================================================================================================================
  * Accumulator
  * ================================================================================================================ */
 
@@ -2691,9 +3238,11 @@ class interruption {
 #undef BATCHING_HPP_ATTRIBUTION_BANDS
 #undef BATCHING_HPP_COMPLETED
 #undef BATCHING_HPP_DECISION_LOG
+#undef BATCHING_HPP_FLEET_RESULTS
 #undef BATCHING_HPP_ITERATION_LOG
 #undef BATCHING_HPP_ITERATIONS
 #undef BATCHING_HPP_LATENCIES
+#undef BATCHING_HPP_LIVE_CALIBRATION_LOG
 #undef BATCHING_HPP_LIVE_ENGINE_EVENTS
 #undef BATCHING_HPP_LOAD_CONFIG
 #undef BATCHING_HPP_LOAD_TIMELINE
@@ -2701,6 +3250,7 @@ class interruption {
 #undef BATCHING_HPP_REQUESTS
 #undef BATCHING_HPP_RESULTS
 #undef BATCHING_HPP_SERVING_METRICS
+#undef BATCHING_HPP_WORKER_METRICS
 // End of what is generated, no more columns.
 #undef BATCHING_HPP_APPEND
 #undef BATCHING_HPP_RESIZE

@@ -34,13 +34,17 @@ extension batching_calibration_config {
         if observed_until != 0 { configuration.observedUntil = observed_until }
         guard simulations >= 0 else { throw .invalid("simulations", simulations, "must be at least 0") }
         if simulations != 0 { configuration.simulations = simulations }
-        configuration.callback = calibrationCallback()
+        configuration.callback = CalibrationCallback.of(callback, user_data)
         return configuration
     }
+}
 
-    private func calibrationCallback() -> CalibrationCallback? {
+extension CalibrationCallback {
+    static func of(
+        _ callback: batching_calibration_callback?, _ userData: UnsafeMutableRawPointer?
+    ) -> CalibrationCallback? {
         guard let callback else { return nil }
-        return CalibrationCallback(ForeignFunction(callback, user_data)) { (progress, foreign) throws(BatchingError) in
+        return CalibrationCallback(ForeignFunction(callback, userData)) { (progress, foreign) throws(BatchingError) in
             let callback = foreign.function(as: batching_calibration_callback.self)
             var told = batching_calibration_progress()
             told.struct_size = UInt32(MemoryLayout<batching_calibration_progress>.size)
@@ -55,7 +59,7 @@ extension batching_calibration_config {
 }
 
 extension batching_calibration {
-    static let firstSize = 232
+    static let firstSize = 456
 
     init(_ found: CalibrationResult) {
         self.init()
@@ -88,5 +92,37 @@ extension batching_calibration {
         correlation_base_context = found.correlationOfBaseAndContext
         correlation_decode_context = found.correlationOfDecodeAndContext
         correlation_prefill_context = found.correlationOfPrefillAndContext
+        client_delay = found.clientDelay
+        told_client_delay = found.toldClientDelay
+        share_without_queueing = found.shareWithoutQueueing
+        correlation_base_delay = found.correlationOfBaseAndDelay
+        correlation_prefill_iteration_delay = found.correlationOfPrefillIterationAndDelay
+        set(found.range)
+    }
+
+    private mutating func set(_ range: CalibrationRange) {
+        fits = range.fits
+        base_least = range.leastTime.base
+        base_most = range.mostTime.base
+        per_prefill_token_least = range.leastTime.perPrefillToken
+        per_prefill_token_most = range.mostTime.perPrefillToken
+        per_decode_token_least = range.leastTime.perDecodeToken
+        per_decode_token_most = range.mostTime.perDecodeToken
+        per_context_token_least = range.leastTime.perContextToken
+        per_context_token_most = range.mostTime.perContextToken
+        per_prefill_context_least = range.leastTime.perPrefillContext
+        per_prefill_context_most = range.mostTime.perPrefillContext
+        per_prefill_iteration_least = range.leastTime.perPrefillIteration
+        per_prefill_iteration_most = range.mostTime.perPrefillIteration
+        per_prefill_chunk_least = range.leastTime.perPrefillChunk
+        per_prefill_chunk_most = range.mostTime.perPrefillChunk
+        startup_least = range.leastTime.startup
+        startup_most = range.mostTime.startup
+        client_delay_least = range.leastClientDelay
+        client_delay_most = range.mostClientDelay
+        mean_ttft_least = range.leastMeanTTFT
+        mean_ttft_most = range.mostMeanTTFT
+        mean_e2e_least = range.leastMeanE2E
+        mean_e2e_most = range.mostMeanE2E
     }
 }

@@ -34,6 +34,27 @@ extension batching_engine_config {
         return configuration
     }
 
+    /// The struct that describes a configuration: all but its times, which are 0, its limits and its callbacks.
+    init(settingsOf engine: EngineConfig) {
+        self.init()
+        policy = engine.policy.rawValue
+        queue_order = engine.queueOrder.rawValue
+        max_num_seqs = engine.maxNumSeqs
+        max_num_batched_tokens = engine.givenMaxNumBatchedTokens ?? 0
+        long_prefill_token_threshold = engine.longPrefillTokenThreshold
+        max_model_len = engine.maxModelLength ?? 0
+        disable_chunked_prefill = engine.chunksPrefill ? 0 : 1
+        disable_reserve_full_isl = engine.reservesFullPrompt ? 0 : 1
+        async_scheduling = engine.isAsynchronous ? 1 : 0
+        instant_prefill = engine.hasInstantPrefill ? 1 : 0
+        max_queue_delay = engine.maxQueueDelay
+        num_gpu_blocks = engine.numGPUBlocks ?? 0
+        block_size = Int32(clamping: engine.blockSize)
+        enable_prefix_caching = engine.cachesPrefixes ? 1 : 0
+        watermark = engine.watermark
+        admit_oversized = engine.admitsOversized ? 1 : 0
+    }
+
     /// How it schedules, and what it has: without times, which are to be found, and without callbacks.
     func scheduling() throws(BatchingError) -> EngineConfig {
         var config = self

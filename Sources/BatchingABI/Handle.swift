@@ -62,6 +62,7 @@ extension Handle where Value: ~Copyable {
 
 typealias AccumulatorHandle = Handle<Accumulator>
 typealias EngineHandle = Handle<LiveEngine>
+typealias LiveCalibrationHandle = Handle<LiveCalibration>
 
 /// Runs the body of a C function on what a handle has.
 @inline(__always)
@@ -89,4 +90,12 @@ func status(
     of pointer: OpaquePointer?, _ body: (inout LiveEngine) throws(BatchingError) -> Void
 ) -> batching_status {
     status(of: pointer, "engine", body)
+}
+
+/// Runs the body of a C function on a live calibration.
+@inline(__always)
+func status(
+    of pointer: OpaquePointer?, _ body: (inout LiveCalibration) throws(BatchingError) -> Void
+) -> batching_status {
+    status(of: pointer, "calibration", body)
 }

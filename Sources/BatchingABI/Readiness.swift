@@ -27,10 +27,14 @@ private func useEverything(_ room: Scratch) throws(BatchingError) {
     try useEngine(few, &scratch)
     try useLiveEngine(few, &scratch)
     try useMetrics(few, &scratch)
+    try useRouters(scratch)
+    try useFleet(few, scratch)
     try useAccumulator(few, &scratch)
     useCapacity()
     useCatalogue()
     try useCalibration(scratch)
+    try useLiveCalibration(scratch)
+    useProfiles()
     useFacts()
 }
 
@@ -484,6 +488,146 @@ private func measure(
     _ = batching_distribution_calculate(5, values, &config, distributions)
 }
 
+/// Every router with every rule that it may have, for prompts that are text and those that are hash ids.
+private func useRouters(_ room: Scratch) throws(BatchingError) {
+    var scratch = room
+    var config = batching_router_config()
+    _ = batching_router_config_init(&config, size(batching_router_config.self))
+    (config.workers, config.block_size, config.chunk_size, config.lru_blocks_per_worker) = (2, 4, 4, 8)
+    config.scorer_count = Int64(Choices.scorer.count)
+    config.scorer = UnsafePointer(try scratch.column(Choices.scorer.count) { Choices.scorer[$0] })
+    let prompt = RoutedFew(
+        hashIds: try scratch.column(4) { UInt64($0 + 1) }, text: try scratch.column(16) { CChar(97 + $0 % 7) },
+        session: try scratch.column(4) { CChar($0 < 3 ? 97 : 0) },
+        counts: try scratch.column(2) { Int64($0) }, usages: try scratch.column(2) { 0.25 * Double($0) },
+        allowed: try scratch.column(2) { _ in 0 }, scores: try scratch.column(2) { _ in 0 })
+    for router in Choices.router {
+        config.router = router
+        useRouter(&config, prompt)
+    }
+    config.router = BATCHING_ROUTER_ROUND_ROBIN
+    for rule in Choices.roundRobinRule {
+        config.round_robin_rule = rule
+        useRouter(&config, prompt)
+    }
+    config.router = BATCHING_ROUTER_LEAST_REQUESTS
+    for ties in Choices.ties {
+        config.ties = ties
+        useRouter(&config, prompt)
+    }
+    config.router = BATCHING_ROUTER_VLLM_DP
+    for rule in Choices.vllmDpRule {
+        config.vllm_dp_rule = rule
+        useRouter(&config, prompt)
+    }
+    config.router = BATCHING_ROUTER_CACHE_AWARE
+    for rule in Choices.cacheAwareRule {
+        config.cache_aware_rule = rule
+        useRouter(&config, prompt)
+    }
+    (config.router, config.queue_threshold, config.temperature) = (BATCHING_ROUTER_DYNAMO_KV, -1, 1)
+    for order in Choices.waitingOrder {
+        config.waiting_order = order
+        useRouter(&config, prompt)
+        config.no_kv_events = 1
+    }
+}
+
+/// A prompt, and columns of two workers.
+private struct RoutedFew {
+    let hashIds: UnsafeMutablePointer<UInt64>
+    let text: UnsafeMutablePointer<CChar>
+    let session: UnsafeMutablePointer<CChar>
+    let counts: UnsafeMutablePointer<Int64>
+    let usages: UnsafeMutablePointer<Double>
+    let allowed: UnsafeMutablePointer<Int32>
+    let scores: UnsafeMutablePointer<Double>
+}
+
+private func useRouter(_ config: inout batching_router_config, _ few: RoutedFew) {
+    var router: OpaquePointer?
+    guard batching_router_create(&config, &router) == BATCHING_OK else { return }
+    var metrics = batching_worker_metrics()
+    _ = batching_worker_metrics_init(&metrics, size(batching_worker_metrics.self))
+    metrics.count = 2
+    (metrics.waiting, metrics.running) = (UnsafePointer(few.counts), UnsafePointer(few.counts))
+    metrics.kv_usage = UnsafePointer(few.usages)
+    var request = batching_routing_request()
+    _ = batching_routing_request_init(&request, size(batching_routing_request.self))
+    (request.prompt_length, request.hash_ids, request.hash_count) = (17, UnsafePointer(few.hashIds), 4)
+    var (worker, released, waiting) = (Int64(0), Int64(0), Int64(0))
+    _ = batching_router_stored(router, 1, few.hashIds, 4, 0)
+    for id in Int64(0)..<6 {
+        (request.request, request.time) = (id, Double(id))
+        if id >= 3 { (request.text, request.text_size) = (UnsafePointer(few.text), 16) }
+        if id == 4 { _ = batching_router_observe(router, &metrics) }
+        request.session = id % 2 == 1 ? UnsafePointer(few.session) : nil
+        _ = batching_router_explain(router, &request, few.allowed, few.scores)
+        if id == 2 {
+            _ = batching_router_book(router, &request, 1)
+        } else {
+            _ = batching_router_route(router, &request, &worker)
+        }
+        if id % 2 == 0 { _ = batching_router_first_token(router, id, Double(id)) }
+        _ = batching_router_output_block(router, id, 0.5)
+    }
+    _ = batching_router_load(router, few.counts, nil, &waiting)
+    _ = batching_router_set_worker(router, 0, 0, 6)
+    _ = batching_router_set_worker(router, 0, 1, 6)
+    for id in Int64(0)..<7 { _ = batching_router_finished(router, id, 7) }
+    for _ in 0..<6 { _ = batching_router_release(router, &released, &worker) }
+    _ = batching_router_removed(router, 1, few.hashIds, 4)
+    _ = batching_router_evict(router, 0)
+    _ = batching_router_destroy(router)
+}
+
+/// A fleet of two pools behind every router: one engine caches prefixes, the others run asynchronously.
+private func useFleet(_ few: Few, _ room: Scratch) throws(BatchingError) {
+    var (few, scratch) = (few, room)
+    let engines = try scratch.column(2) { pool in
+        var engine = batching_engine_config()
+        _ = batching_engine_config_init(&engine, size(batching_engine_config.self))
+        (engine.time_model, engine.time_base, engine.max_num_seqs) = (BATCHING_TIME_CONSTANT, 0.125, 2)
+        (engine.block_size, engine.num_gpu_blocks) = (Int32(Few.blockSize), 9)
+        (engine.enable_prefix_caching, engine.async_scheduling) = (pool == 0 ? 1 : 0, pool == 0 ? 0 : 1)
+        return engine
+    }
+    var router = batching_router_config()
+    _ = batching_router_config_init(&router, size(batching_router_config.self))
+    router.no_kv_events = 1
+    var config = batching_fleet_config()
+    _ = batching_fleet_config_init(&config, size(batching_fleet_config.self))
+    config.pool_count = 2
+    config.engine = UnsafePointer(try scratch.column(2) { UnsafePointer(engines + $0) })
+    config.replicas = UnsafePointer(try scratch.column(2) { Int64($0 + 1) })
+    var results = batching_fleet_results()
+    _ = batching_fleet_results_init(&results, size(batching_fleet_results.self))
+    (results.capacity, results.replica_capacity) = (Int64(Few.count), 3)
+    results.replica = try scratch.column(Few.count) { _ in 0 }
+    results.routed_time = try scratch.column(Few.count) { _ in 0 }
+    results.tokens = try scratch.column(3) { _ in 0 }
+    results.duration = try scratch.column(3) { _ in 0 }
+    var client = batching_client()
+    _ = batching_client_init(&client, size(batching_client.self))
+    (client.max_concurrency, client.clients) = (2, 3)
+    few.requests.session = UnsafePointer(try scratch.column(Few.count) { Int64($0 / 2) })
+    let arrivals = few.requests.arrival_time
+    for name in Choices.router {
+        router.router = name
+        withUnsafePointer(to: router) { router in
+            withUnsafePointer(to: client) { client in
+                config.router = router
+                _ = batching_fleet_simulate(&config, &few.requests, &few.results, &results, &few.summary)
+                (few.requests.client, few.requests.arrival_time) = (client, nil)
+                _ = batching_fleet_simulate(&config, &few.requests, &few.results, &results, &few.summary)
+                (few.requests.client, few.requests.arrival_time) = (nil, arrivals)
+            }
+        }
+    }
+    config.router = nil
+    _ = batching_fleet_simulate(&config, &few.requests, nil, nil, nil)
+}
+
 private func useAccumulator(_ few: Few, _ scratch: inout Scratch) throws(BatchingError) {
     var config = batching_accumulator_config()
     _ = batching_accumulator_config_init(&config, size(batching_accumulator_config.self))
@@ -584,6 +728,82 @@ private func useCalibration(_ room: Scratch) throws(BatchingError) {
             _ = batching_iteration_time_calibrate(&config, &requests, &recorded, &found)
             config.roofline = nil
         }
+    }
+}
+
+/// More requests than are kept, some of them in flight; a copy is fitted.
+private func useLiveCalibration(_ room: Scratch) throws(BatchingError) {
+    var scratch = room
+    var config = batching_calibration_config()
+    var engine = batching_engine_config()
+    var state = batching_live_calibration_state()
+    var log = batching_live_calibration_log()
+    var found = batching_calibration()
+    _ = batching_calibration_config_init(&config, size(batching_calibration_config.self))
+    _ = batching_engine_config_init(&engine, size(batching_engine_config.self))
+    _ = batching_live_calibration_state_init(&state, size(batching_live_calibration_state.self))
+    _ = batching_live_calibration_log_init(&log, size(batching_live_calibration_log.self))
+    _ = batching_calibration_init(&found, size(batching_calibration.self))
+    (engine.enable_prefix_caching, engine.num_gpu_blocks) = (1, 100)
+    (config.scheduling, config.simulations) = (BATCHING_SCHEDULING_GIVEN, 3)
+    var (live, copy): (OpaquePointer?, OpaquePointer?) = (nil, nil)
+    let isMade = withUnsafePointer(to: engine) { engine in
+        config.engine = engine
+        return batching_live_calibration_create(&config, 17, &live) == BATCHING_OK
+    }
+    guard isMade else { return }
+    let hashes = UnsafePointer(try scratch.column(2) { Int64($0) })
+    for request in Int64(0)..<19 {
+        let (time, length) = (0.01 * Double(request), Int32(request + 1))
+        _ = batching_live_calibration_arrived(live, request, time, 40, request % 2 == 0 ? length : 0, hashes, 2)
+    }
+    for request in Int64(1)..<18 {
+        let (time, length) = (1 + 0.02 * Double(request), Int32(request + 1))
+        _ = batching_live_calibration_first_token(live, request, time)
+        _ = batching_live_calibration_finished(live, request, time + 0.1, length)
+    }
+    if batching_live_calibration_fork(live, &copy) == BATCHING_OK {
+        _ = batching_live_calibration_fit(
+            copy, 0,
+            { progress, isEnough, _ in
+                isEnough?.pointee = (progress?.pointee.simulations ?? 0) >= 2 ? 1 : 0
+                return 0
+            }, nil, &found)
+        _ = batching_live_calibration_destroy(copy)
+    }
+    // One is forgotten, beside which all others ran: too few count.
+    _ = batching_live_calibration_failed(live, 0, 2)
+    _ = batching_live_calibration_observe(live, &state)
+    _ = batching_live_calibration_log_write(live, &log)
+    _ = batching_live_calibration_fit(live, 0, nil, nil, &found)
+    _ = batching_live_calibration_destroy(live)
+}
+
+/// One of each model of times, with numbers that are short and long; and one that is none.
+private func useProfiles() {
+    useProfile("0.5,\"model\":\"M\",\"gpu\":\"\\u00e9\",\"client_delay\":1.5e-40,\"notes\":{\"a\":[null]}}")
+    useProfile("{\"base\":1e-3},\"engine\":{\"policy\":\"orca\",\"queue_order\":\"arrival\",\"num_gpu_blocks\":null}}")
+    useProfile("{\"model\":\"roofline\",\"layers\":2}}")
+    useProfile(
+        "{\"model\":\"table\",\"linear_tokens\":[1],\"linear_seconds\":[1e-60],\"decode_sequences\":[1],"
+            + "\"decode_contexts\":[1],\"decode_seconds\":[[0]]}}")
+    useProfile("-1}")
+    useProfile("x")
+}
+
+private func useProfile(_ rest: ErrorText) {
+    let json: ErrorText = "{\"format\":\"batching profile\",\"version\":1,\"iteration_time\":\(rest)"
+    json.withUTF8 { bytes in
+        guard let address = bytes.baseAddress else { return }
+        var profile: OpaquePointer?
+        let text = UnsafeRawPointer(address).assumingMemoryBound(to: CChar.self)
+        guard batching_profile_create(text, Int64(bytes.count), &profile) == BATCHING_OK else { return }
+        var config = batching_engine_config()
+        var facts = batching_profile_facts()
+        _ = batching_engine_config_init(&config, size(batching_engine_config.self))
+        _ = batching_profile_facts_init(&facts, size(batching_profile_facts.self))
+        _ = batching_profile_get(profile, &config, &facts)
+        _ = batching_profile_destroy(profile)
     }
 }
 

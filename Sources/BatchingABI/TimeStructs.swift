@@ -49,6 +49,18 @@ extension batching_engine_config {
         try check(isGiven: time_table != nil, "time_table")
     }
 
+    mutating func set(_ time: AffineTime) {
+        time_model = BATCHING_TIME_AFFINE
+        time_base = time.base
+        time_per_prefill_token = time.perPrefillToken
+        time_per_decode_token = time.perDecodeToken
+        time_per_context_token = time.perContextToken
+        time_per_prefill_context = time.perPrefillContext
+        time_per_prefill_iteration = time.perPrefillIteration
+        time_per_prefill_chunk = time.perPrefillChunk
+        time_startup = time.startup
+    }
+
     func timeCallback() throws(BatchingError) -> TimeCallback {
         let callback = try required(time_callback, "time_callback")
         return TimeCallback(ForeignFunction(callback, time_user_data)) { (work, foreign) throws(BatchingError) in
@@ -131,5 +143,35 @@ extension batching_time_table {
         time.perSequence = per_sequence
         time.perPrefillIteration = per_prefill_iteration
         return time
+    }
+}
+
+extension batching_time_table {
+    /// The columns stay those of the table.
+    init(_ time: TableTime) {
+        self.init()
+        linear_count = Int64(time.linear.count)
+        linear_tokens = time.linear.places
+        linear_seconds = time.linear.seconds
+        head_count = Int64(time.head.count)
+        head_sequences = time.head.places
+        head_seconds = time.head.seconds
+        decode_sequence_count = Int64(time.decode.rowCount)
+        decode_context_count = Int64(time.decode.columnCount)
+        decode_sequences = time.decode.rows
+        decode_contexts = time.decode.columns
+        decode_seconds = time.decode.seconds
+        prefill_token_count = Int64(time.prefill.rowCount)
+        prefill_context_count = Int64(time.prefill.columnCount)
+        prefill_tokens = time.prefill.rows
+        prefill_contexts = time.prefill.columns
+        prefill_seconds = time.prefill.seconds
+        linear_scale = time.linearScale
+        head_scale = time.headScale
+        decode_scale = time.decodeScale
+        prefill_scale = time.prefillScale
+        per_iteration = time.perIteration
+        per_sequence = time.perSequence
+        per_prefill_iteration = time.perPrefillIteration
     }
 }

@@ -82,6 +82,52 @@ import Testing
         #expect(abs(found.time.base / 0.008 - 1) < 0.1)
     }
 
+    @Test func `what clients see beside the engine is found`() throws {
+        let log = try ServerLog(server())
+        // Fewer a second, so that hardly any waits.
+        for index in 0..<ServerLog.count { log.times[index] = Double(index) / 4 }
+        try log.run(server())
+        for index in ServerLog.count..<3 * ServerLog.count { log.times[index] += 0.02 }
+        let found = try Calibration.fit(log.requests, log.recorded, calibration(simulations: 250))
+        #expect(found.shareWithoutQueueing >= 0.5)
+        #expect(abs(found.clientDelay / 0.02 - 1) < 0.02)
+        #expect(found.range.leastClientDelay <= found.clientDelay)
+        #expect(found.clientDelay <= found.range.mostClientDelay)
+        #expect(abs(found.time.base / 0.008 - 1) < 0.1)
+    }
+
+    @Test func `the delay that fits best makes the loss least`() throws {
+        let log = try ServerLog(server())
+        var compared = try CalibrationLog(
+            log.recorded, firstToken: log.times + ServerLog.count, arrival: log.times, until: .infinity)
+        // A run in which each has its first token up to 79 ms earlier.
+        for index in 0..<ServerLog.count {
+            let earlier = Double(index * 37 % 80) / 1000
+            log.times[3 * ServerLog.count + index] = log.times[ServerLog.count + index] - earlier
+            log.times[4 * ServerLog.count + index] = log.times[2 * ServerLog.count + index] - earlier
+        }
+        let (first, end) = (log.times + 3 * ServerLog.count, log.times + 4 * ServerLog.count)
+        try compared.compare(firstToken: first, end: end, fitsDelay: true)
+        let (delay, least) = (compared.figures.delay, compared.loss())
+        #expect(delay > 0.03 && delay < 0.05)
+        for other in [delay - 1e-4, delay + 1e-4] {
+            for index in 0..<ServerLog.count {
+                first[index] += other
+                end[index] += other
+            }
+            try compared.compare(firstToken: first, end: end, fitsDelay: false)
+            #expect(compared.loss() > least)
+            for index in 0..<ServerLog.count {
+                first[index] -= other
+                end[index] -= other
+            }
+        }
+        // One that comes too late has no delay.
+        for index in 0..<ServerLog.count { first[index] = log.times[ServerLog.count + index] + 0.01 }
+        try compared.compare(firstToken: first, end: end, fitsDelay: true)
+        #expect(compared.figures.delay == 0)
+    }
+
     @Test func `the same seed finds the same`() throws {
         let log = try ServerLog(server())
         let configuration = calibration(simulations: 40)

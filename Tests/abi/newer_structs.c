@@ -24,6 +24,11 @@ struct scene {
     batching_serving_metrics_config serving_metrics_config;
     batching_load_config load_config;
     batching_workload workload;
+    batching_router_config router_config;
+    batching_fleet_config fleet_config;
+    batching_fleet_results fleet_results;
+    batching_routing_request routing_request;
+    batching_worker_metrics worker_metrics;
     batching_accumulator_config accumulator_config;
     batching_accumulator_events accumulator_events;
     batching_gpu gpu;
@@ -59,6 +64,9 @@ struct scene {
     batching_deployment_memory deployment_memory;
     batching_roofline roofline;
     batching_calibration calibration;
+    batching_live_calibration_state live_calibration_state;
+    batching_live_calibration_log live_calibration_log;
+    batching_profile_facts profile_facts;
     double start_time[COUNT];
     double end_time[COUNT];
     double log_time[ROWS];
@@ -77,7 +85,9 @@ struct scene {
     int32_t prompt_length[COUNT];
     int64_t needed;
     int64_t accepted;
+    int64_t worker;
     batching_accumulator *accumulator;
+    batching_router *router;
 };
 
 static struct scene scene;
@@ -122,6 +132,12 @@ static void set_the_scene(void) {
     scene.deployment.model = &scene.model;
     scene.deployment.gpu = &scene.gpu;
 
+    scene.router_config.workers = scene.worker_metrics.count = COUNT;
+    scene.worker_metrics.waiting = scene.ids;
+    scene.fleet_config.pool_count = 1;
+    scene.fleet_results.capacity = COUNT;
+    scene.fleet_results.replica_capacity = 1;
+
     scene.results.capacity = scene.attribution.capacity = scene.latencies.capacity = COUNT;
     scene.iteration_log.capacity = scene.decision_log.capacity = scene.load_timeline.capacity = ROWS;
     scene.attribution_bands.capacity = 1;
@@ -152,6 +168,11 @@ static void set_the_scene(void) {
 
 static batching_status simulate(void) {
     return batching_simulate(&scene.engine_config, &scene.requests, &scene.results, &scene.summary);
+}
+
+static batching_status simulate_fleet(void) {
+    return batching_fleet_simulate(&scene.fleet_config, &scene.requests, &scene.results, &scene.fleet_results,
+                                   &scene.summary);
 }
 
 static batching_status simulate_static(void) {
@@ -268,8 +289,69 @@ static batching_status calibrate(void) {
     return batching_iteration_time_calibrate(&config, &requests, &recorded, &scene.calibration);
 }
 
+/* With a live calibration that is not in the scene, and has seen as few requests as can be fitted to. */
+static batching_status with_live_calibration(batching_status (*call)(batching_live_calibration *)) {
+    batching_live_calibration *live;
+    assert_succeeds(batching_live_calibration_create(NULL, 16, &live));
+    for (int request = 0; request < 16; request++) {
+        assert_succeeds(batching_live_calibration_arrived(live, request, 0, 0, 0, NULL, 0));
+        assert_succeeds(batching_live_calibration_first_token(live, request, 0.1 + 0.01 * request));
+        assert_succeeds(batching_live_calibration_finished(live, request, 0.5 + 0.02 * request, 1 + request));
+    }
+    const batching_status status = call(live);
+    assert_succeeds(batching_live_calibration_destroy(live));
+    return status;
+}
+
+static batching_status observe_of_calibration(batching_live_calibration *live) {
+    return batching_live_calibration_observe(live, &scene.live_calibration_state);
+}
+static batching_status log_of_calibration(batching_live_calibration *live) {
+    return batching_live_calibration_log_write(live, &scene.live_calibration_log);
+}
+static batching_status fit_of_calibration(batching_live_calibration *live) {
+    return batching_live_calibration_fit(live, 1, NULL, NULL, &scene.calibration);
+}
+
+static batching_status observe_calibration(void) {
+    return with_live_calibration(observe_of_calibration);
+}
+static batching_status write_log_of_calibration(void) {
+    return with_live_calibration(log_of_calibration);
+}
+static batching_status fit_calibration(void) {
+    return with_live_calibration(fit_of_calibration);
+}
+/* That it was made is told by a number, as the handle is not in the scene. */
+static batching_status create_calibration(void) {
+    batching_live_calibration *live = NULL;
+    const batching_status status = batching_live_calibration_create(&scene.calibration_config, 16, &live);
+    if (status == BATCHING_OK) {
+        scene.needed = 1;
+        assert_succeeds(batching_live_calibration_destroy(live));
+    }
+    return status;
+}
+
 static batching_status calculate_roofline(void) {
     return batching_deployment_roofline_calculate(&scene.deployment, &scene.roofline);
+}
+
+static batching_status get_profile(batching_engine_config *config, batching_profile_facts *facts) {
+    static const char json[] = "{\"format\": \"batching profile\", \"version\": 1, \"iteration_time\": 0.5}";
+    batching_profile *profile = NULL;
+    assert_succeeds(batching_profile_create(json, sizeof json - 1, &profile));
+    batching_status status = batching_profile_get(profile, config, facts);
+    assert_succeeds(batching_profile_destroy(profile));
+    return status;
+}
+
+static batching_status get_config_of_profile(void) {
+    return get_profile(&scene.engine_config, NULL);
+}
+
+static batching_status get_facts_of_profile(void) {
+    return get_profile(NULL, &scene.profile_facts);
 }
 
 static batching_status create(void) {
@@ -278,6 +360,57 @@ static batching_status create(void) {
         assert_succeeds(batching_accumulator_destroy(scene.accumulator));
     }
     return status;
+}
+
+static batching_status create_router(void) {
+    batching_status status = batching_router_create(&scene.router_config, &scene.router);
+    if (status == BATCHING_OK) {
+        assert_succeeds(batching_router_destroy(scene.router));
+    }
+    return status;
+}
+
+/* With a router that is not in the scene, since it is not the call's to write. */
+static batching_status with_router(batching_status (*call)(batching_router *)) {
+    batching_router_config config;
+    batching_router *router = NULL;
+    assert_succeeds(batching_router_config_init(&config, sizeof config));
+    config.workers = COUNT;
+    assert_succeeds(batching_router_create(&config, &router));
+    batching_status status = call(router);
+    assert_succeeds(batching_router_destroy(router));
+    return status;
+}
+
+static batching_status route_by(batching_router *router) {
+    return batching_router_route(router, &scene.routing_request, &scene.worker);
+}
+
+static batching_status explain_by(batching_router *router) {
+    return batching_router_explain(router, &scene.routing_request, NULL, scene.log_time);
+}
+
+static batching_status book_by(batching_router *router) {
+    batching_status status = batching_router_book(router, &scene.routing_request, 0);
+    return status == BATCHING_OK ? batching_router_load(router, scene.log_request, NULL, NULL) : status;
+}
+
+static batching_status tell_router(batching_router *router) {
+    batching_status status = batching_router_observe(router, &scene.worker_metrics);
+    return status == BATCHING_OK ? batching_router_load(router, scene.log_request, NULL, NULL) : status;
+}
+
+static batching_status route(void) {
+    return with_router(route_by);
+}
+static batching_status explain(void) {
+    return with_router(explain_by);
+}
+static batching_status book(void) {
+    return with_router(book_by);
+}
+static batching_status observe_workers(void) {
+    return with_router(tell_router);
 }
 
 /* With an accumulator that is not in the scene, since it is not the call's to write, and has seen one request. */
@@ -435,7 +568,23 @@ static const struct use {
     STRUCT(requests, "requests", calibrate),
     STRUCT(recorded, "recorded", calibrate),
     STRUCT(calibration, "calibration", calibrate),
+    STRUCT(calibration_config, "config", create_calibration),
+    STRUCT(live_calibration_state, "state", observe_calibration),
+    STRUCT(live_calibration_log, "log", write_log_of_calibration),
+    STRUCT(calibration, "calibration", fit_calibration),
+    STRUCT(engine_config, "config", get_config_of_profile),
+    STRUCT(profile_facts, "facts", get_facts_of_profile),
     STRUCT(engine_config, "config", calculate_times),
+    STRUCT(router_config, "config", create_router),
+    STRUCT(fleet_config, "config", simulate_fleet),
+    STRUCT(fleet_results, "results", simulate_fleet),
+    STRUCT(results, "results", simulate_fleet),
+    STRUCT(requests, "requests", simulate_fleet),
+    STRUCT(summary, "summary", simulate_fleet),
+    STRUCT(routing_request, "request", route),
+    STRUCT(routing_request, "request", explain),
+    STRUCT(routing_request, "request", book),
+    STRUCT(worker_metrics, "metrics", observe_workers),
     STRUCT(accumulator_config, "config", create),
     STRUCT(accumulator_events, "events", add),
     STRUCT(accumulator_state, "state", read_state),

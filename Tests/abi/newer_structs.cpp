@@ -23,13 +23,24 @@ using structs =
                batching::decision_log_view, batching::attribution_view, batching::live_engine_state,
                batching::accumulator_config, batching::accumulator_events_view, batching::accumulator_state,
                batching::gpu, batching::model, batching::deployment, batching::deployment_memory, batching::roofline,
-               batching::iterations_view, batching::calibration_config, batching::calibration>;
+               batching::iterations_view, batching::calibration_config, batching::calibration,
+               batching::live_calibration_state, batching::profile_facts, batching::router_config,
+               batching::routing_request, batching::worker_metrics_view>;
 
 template <class... Structs> constexpr bool any_is_a(batching_attribution_bands *, std::tuple<Structs...> *) {
     return true; // told in rows: batching::attribution_band
 }
 template <class... Structs> constexpr bool any_is_a(batching_live_engine_events *, std::tuple<Structs...> *) {
     return true; // told in rows: batching::live_engine_event
+}
+template <class... Structs> constexpr bool any_is_a(batching_live_calibration_log *, std::tuple<Structs...> *) {
+    return true; // with columns of its own: batching::live_calibration_log
+}
+template <class... Structs> constexpr bool any_is_a(batching_fleet_config *, std::tuple<Structs...> *) {
+    return true; // arguments: batching::simulate_fleet
+}
+template <class... Structs> constexpr bool any_is_a(batching_fleet_results *, std::tuple<Structs...> *) {
+    return true; // with columns of its own: batching::fleet_result
 }
 template <class... Structs> constexpr bool any_is_a(batching_time_table *, std::tuple<Structs...> *) {
     return true; // with columns of its own: batching::table_time
@@ -149,6 +160,21 @@ TEST_CASE("what is set in a later field of an input gets to the library") {
         log.set_first_token_time(first).set_end_time(end).set_output_length(lengths);
         batching::calibrate(batching::requests_view({}, lengths, {}), log, config);
     });
+    gets_to_the_library("config", batching::calibration_config(),
+                        [](const auto &config) { batching::live_calibration{config}; });
+    gets_to_the_library("config", batching::router_config(), [](const auto &config) {
+        auto of_two = config;
+        of_two.workers = 2;
+        batching::router{of_two};
+    });
+    gets_to_the_library("request", batching::routing_request(1), [](const auto &request) {
+        batching::router(batching::router_config(batching::router_name::round_robin, 2)).route(request);
+    });
+    batching::worker_metrics_view metrics;
+    metrics.set_waiting(ids);
+    gets_to_the_library("metrics", metrics, [](const auto &told) {
+        batching::router(batching::router_config(batching::router_name::round_robin, 2)).observe(told);
+    });
     batching::accumulator_events_view events;
     events.set_request(ids).set_time(start_time);
     gets_to_the_library("events", events, [](const auto &told) {
@@ -202,6 +228,10 @@ TEST_CASE("a later field of what is told can be read, and is 0 of a library that
     const batching::deployment deployment(model, gpu);
     CHECK(batching::calculate_memory(deployment).later_number == 0);
     CHECK(batching::calculate_roofline(deployment).later_number == 0);
+    const batching::profile profile(R"({"format": "batching profile", "version": 1, "iteration_time": 1})");
+    CHECK(profile.facts().later_number == 0);
+    CHECK(profile.engine_config().later_number == 0);
     CHECK(batching::live_engine().observe().later_number == 0);
     CHECK(batching::accumulator().observe().later_number == 0);
+    CHECK(batching::live_calibration().observe().later_number == 0);
 }

@@ -55,6 +55,32 @@ static void log_record(struct server_log *log, const batching_engine_config *con
     assert_succeeds(batching_simulate(config, &log->requests, &results, NULL));
 }
 
+/* What becomes of its requests. */
+static void log_simulate(struct server_log *log, const batching_engine_config *config) {
+    INITIALIZED(batching_results, results);
+    results.capacity = REQUESTS;
+    results.first_token_time = log->first_token_time;
+    results.end_time = log->end_time;
+    assert_succeeds(batching_simulate(config, &log->requests, &results, NULL));
+}
+
+/* Calmly enough that hardly any waits in the queue: so many seconds for each of 6 requests/s. */
+static void log_record_slowly(struct server_log *log, const batching_engine_config *config, double slower) {
+    log_record(log, config);
+    for (int index = 0; index < REQUESTS; index++) {
+        log->arrival_time[index] *= slower;
+    }
+    log_simulate(log, config);
+}
+
+/* As a client has it that is so many seconds away, there and back. */
+static void log_delay(struct server_log *log, double seconds) {
+    for (int index = 0; index < REQUESTS; index++) {
+        log->first_token_time[index] += seconds;
+        log->end_time[index] += seconds;
+    }
+}
+
 /* The configuration with the times that were found. */
 static batching_engine_config calibrated(batching_engine_config config, const batching_calibration *found) {
     config.time_model = BATCHING_TIME_AFFINE;
@@ -150,6 +176,126 @@ static void a_start_up_is_found(void **state) {
     assert_succeeds(batching_iteration_time_calibrate(&config, &log.requests, &log.recorded, &found));
     assert_near(found.time_startup, 0.8, 0.05);
     assert_true(isnan(found.loss_of_other_scheduling));
+}
+
+/* The delay of a client is not the engine's: a log that is lightly loaded tells them apart. */
+static void a_delay_of_clients_is_found_in_a_lightly_loaded_log(void **state) {
+    (void)state;
+    static struct server_log log, again;
+    batching_engine_config server = server_config();
+    INITIALIZED(batching_calibration_config, config);
+    INITIALIZED(batching_calibration, found);
+    config.engine = &server;
+    config.scheduling = BATCHING_SCHEDULING_GIVEN;
+    config.simulations = 300;
+    for (int asynchronous = 0; asynchronous < 2; asynchronous++) {
+        server.async_scheduling = asynchronous;
+        log_record_slowly(&log, &server, 3);
+        log_delay(&log, 0.02);
+        assert_succeeds(batching_iteration_time_calibrate(&config, &log.requests, &log.recorded, &found));
+        assert_true(found.share_without_queueing >= 0.5);
+        assert_near(found.client_delay, 0.02, 0.02);
+        assert_true(found.told_client_delay > 0.5 && found.told_client_delay <= 1);
+        assert_true(fabs(found.correlation_base_delay) < 0.9);
+        assert_true(fabs(found.correlation_prefill_iteration_delay) < 0.9);
+        assert_true(found.client_delay_least <= found.client_delay && found.client_delay <= found.client_delay_most);
+        const batching_engine_config fitted = calibrated(server, &found);
+        log_record_slowly(&again, &fitted, 3);
+        log_delay(&again, found.client_delay);
+        assert_near(mean_ttft(&again), mean_ttft(&log), 0.005);
+        assert_near(mean_e2e(&again), mean_e2e(&log), 0.005);
+        /* The same without: nothing is found that is not there. */
+        log_delay(&log, -0.02);
+        assert_succeeds(batching_iteration_time_calibrate(&config, &log.requests, &log.recorded, &found));
+        assert_true(found.client_delay < 1e-4);
+    }
+}
+
+/* Where requests wait in the queue, what waits is not told from who waits. */
+static void no_delay_is_looked_for_where_requests_wait_in_the_queue(void **state) {
+    (void)state;
+    static struct server_log log;
+    batching_engine_config server = server_config();
+    server.max_num_seqs = 8;
+    log_record(&log, &server);
+    log_delay(&log, 0.02);
+    INITIALIZED(batching_calibration_config, config);
+    INITIALIZED(batching_calibration, found);
+    config.engine = &server;
+    config.scheduling = BATCHING_SCHEDULING_GIVEN;
+    config.simulations = 100;
+    assert_succeeds(batching_iteration_time_calibrate(&config, &log.requests, &log.recorded, &found));
+    assert_true(found.share_without_queueing < 0.5);
+    assert_double_equal(found.client_delay, 0);
+    assert_double_equal(found.told_client_delay, 0);
+    assert_double_equal(found.correlation_prefill_iteration_delay, 0);
+}
+
+/* One at a time, each with one chunk: a delay is as long as what each iteration with prefill takes. */
+static void no_delay_is_taken_that_is_not_told_apart(void **state) {
+    (void)state;
+    static struct server_log log;
+    batching_engine_config server = server_config();
+    server.max_num_batched_tokens = 2048;
+    log_record(&log, &server);
+    for (int index = 0; index < REQUESTS; index++) {
+        log.arrival_time[index] = 10.0 * index;
+    }
+    log_simulate(&log, &server);
+    log_delay(&log, 0.02);
+    INITIALIZED(batching_calibration_config, config);
+    INITIALIZED(batching_calibration, found);
+    config.engine = &server;
+    config.scheduling = BATCHING_SCHEDULING_GIVEN;
+    config.simulations = 100;
+    assert_succeeds(batching_iteration_time_calibrate(&config, &log.requests, &log.recorded, &found));
+    assert_double_equal(found.share_without_queueing, 1);
+    assert_double_equal(found.client_delay, 0);
+    assert_true(found.correlation_prefill_iteration_delay < -0.9);
+    assert_near(found.time_per_prefill_iteration, 0.021, 0.1);
+}
+
+/* Of the fits that are about as good, it tells the least and the most. */
+static void how_far_fits_differ_is_told(void **state) {
+    (void)state;
+    static struct server_log log;
+    const batching_engine_config server = server_config();
+    log_record(&log, &server);
+    INITIALIZED(batching_calibration_config, config);
+    INITIALIZED(batching_calibration, found);
+    config.engine = &server;
+    config.scheduling = BATCHING_SCHEDULING_GIVEN;
+    config.simulations = 1;
+    for (int many = 0; many < 2; many++) {
+        assert_succeeds(batching_iteration_time_calibrate(&config, &log.requests, &log.recorded, &found));
+        const double ranges[][3] = {
+            {found.base_least, found.time_base, found.base_most},
+            {found.per_prefill_token_least, found.time_per_prefill_token, found.per_prefill_token_most},
+            {found.per_decode_token_least, found.time_per_decode_token, found.per_decode_token_most},
+            {found.per_context_token_least, found.time_per_context_token, found.per_context_token_most},
+            {found.per_prefill_context_least, found.time_per_prefill_context, found.per_prefill_context_most},
+            {found.per_prefill_iteration_least, found.time_per_prefill_iteration, found.per_prefill_iteration_most},
+            {found.per_prefill_chunk_least, found.time_per_prefill_chunk, found.per_prefill_chunk_most},
+            {found.startup_least, found.time_startup, found.startup_most},
+            {found.client_delay_least, found.client_delay, found.client_delay_most},
+        };
+        for (size_t row = 0; row < sizeof ranges / sizeof *ranges; row++) {
+            assert_true(ranges[row][0] <= ranges[row][1] && ranges[row][1] <= ranges[row][2]);
+            assert_true(many || ranges[row][0] == ranges[row][2]);
+        }
+        if (many) {
+            assert_true(found.fits > 1);
+            assert_true(found.base_least < found.base_most);
+            /* Each is near the log, which it was fitted to. */
+            assert_near(found.mean_ttft_least, mean_ttft(&log), 0.05);
+            assert_near(found.mean_ttft_most, mean_ttft(&log), 0.05);
+            assert_true(found.mean_ttft_least < found.mean_ttft_most);
+            assert_true(found.mean_e2e_least < found.mean_e2e_most);
+        } else {
+            assert_int_equal(found.fits, 1);
+        }
+        config.simulations = 300;
+    }
 }
 
 /* What is not known yet is not looked at: the first half, and no more. */
@@ -388,6 +534,10 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_simulated_log_gives_its_times_back),
         cmocka_unit_test(a_start_up_is_found),
+        cmocka_unit_test(a_delay_of_clients_is_found_in_a_lightly_loaded_log),
+        cmocka_unit_test(no_delay_is_looked_for_where_requests_wait_in_the_queue),
+        cmocka_unit_test(no_delay_is_taken_that_is_not_told_apart),
+        cmocka_unit_test(how_far_fits_differ_is_told),
         cmocka_unit_test(what_has_not_been_observed_does_not_count),
         cmocka_unit_test(failed_requests_are_simulated_and_do_not_count),
         cmocka_unit_test(the_number_of_kv_blocks_is_found),

@@ -68,6 +68,8 @@ int posix_memalign(void **pointer, size_t alignment, size_t size) {
 struct outputs outputs;
 batching_live_engine *engine;
 batching_accumulator *accumulator, *other;
+batching_live_calibration *calibration;
+batching_router *router;
 
 void must(batching_status status) {
     if (status != BATCHING_OK) {
@@ -95,11 +97,15 @@ static void reset_outputs(const struct choice *choice) {
     must(batching_accumulator_state_init(&outputs.accumulator_state, sizeof outputs.accumulator_state));
     must(batching_live_engine_state_init(&outputs.engine_state, sizeof outputs.engine_state));
     must(batching_live_engine_events_init(&outputs.events, sizeof outputs.events));
+    must(batching_live_calibration_state_init(&outputs.calibration_state, sizeof outputs.calibration_state));
+    must(batching_live_calibration_log_init(&outputs.log, sizeof outputs.log));
+    must(batching_calibration_init(&outputs.found, sizeof outputs.found));
     /* What no call writes, so that a write of zeros is seen, too. */
     outputs.summary.iterations = outputs.metrics.completed = outputs.batch_metrics.total_tokens = -7;
     outputs.comparison.static_throughput = outputs.load.peak_running = -7;
     outputs.timeline.count = outputs.iteration_log.count = outputs.decision_log.count = -7;
     outputs.accumulator_state.arrived = outputs.engine_state.submitted = outputs.events.count = -7;
+    outputs.calibration_state.finished = outputs.log.count = outputs.found.simulations = -7;
     outputs.metrics.ttft = &outputs.distributions[0];
     outputs.metrics.tpot = &outputs.distributions[1];
     outputs.metrics.itl = &outputs.distributions[2];
@@ -127,7 +133,8 @@ static void reset_outputs(const struct choice *choice) {
 /* What handles hold, as bytes. */
 struct state {
     int64_t size[5];
-    uint64_t checksum[5];
+    uint64_t checksum[7];
+    uint64_t told_by_routers[2];
 };
 
 static uint8_t *scratch;
@@ -166,7 +173,13 @@ static struct state state_of_handles(bool made) {
     bool has_engine = made && memcmp(&outputs.engine, untouched, sizeof untouched) != 0;
     bool has_accumulator = made && memcmp(&outputs.accumulator, untouched, sizeof untouched) != 0;
     sum_up(&state, 3, has_engine ? outputs.engine : NULL, NULL);
+    bool has_router = made && memcmp(&outputs.router, untouched, sizeof untouched) != 0;
     sum_up(&state, 4, NULL, has_accumulator ? outputs.accumulator : NULL);
+    bool has_calibration = made && memcmp(&outputs.calibration, untouched, sizeof untouched) != 0;
+    state.checksum[5] = calibration != NULL ? sum_of_calibration(calibration) : 0;
+    state.checksum[6] = has_calibration ? sum_of_calibration(outputs.calibration) : 0;
+    state.told_by_routers[0] = told_by_router(router);
+    state.told_by_routers[1] = told_by_router(has_router ? outputs.router : NULL);
     return state;
 }
 
@@ -190,6 +203,8 @@ static void take_outputs(struct outputs *taken) {
     *taken = outputs;
     taken->engine = NULL;
     taken->accumulator = NULL;
+    taken->calibration = NULL;
+    taken->router = NULL;
 }
 
 static bool tells_logs(const struct row *row) {
@@ -198,7 +213,8 @@ static bool tells_logs(const struct row *row) {
 
 /* A run that fails on its way may have written columns; an engine that does is of no more use. */
 static bool writes_columns(const struct row *row) {
-    return strcmp(row->function, "batching_simulate") == 0 || tells_logs(row);
+    return strcmp(row->function, "batching_simulate") == 0 || strcmp(row->function, "batching_fleet_simulate") == 0 ||
+           tells_logs(row);
 }
 
 static bool wears_out(const struct row *row) {
@@ -338,7 +354,8 @@ static void try_row(const struct row *row) {
     }
 }
 
-static const struct table *const TABLES[] = {&SIMULATION_CALLS, &METRIC_CALLS, &ACCUMULATOR_CALLS, &LIVE_ENGINE_CALLS,
+static const struct table *const TABLES[] = {&SIMULATION_CALLS,  &METRIC_CALLS,           &ACCUMULATOR_CALLS,
+                                             &LIVE_ENGINE_CALLS, &LIVE_CALIBRATION_CALLS, &ROUTER_CALLS,
                                              &OTHER_CALLS};
 enum { TABLE_COUNT = sizeof TABLES / sizeof *TABLES };
 

@@ -71,6 +71,11 @@ struct outputs {
     /* What a call makes. */
     batching_live_engine *engine;
     batching_accumulator *accumulator;
+    batching_live_calibration *calibration;
+    batching_live_calibration_state calibration_state;
+    batching_live_calibration_log log;
+    batching_calibration found;
+    batching_router *router;
 };
 
 extern struct outputs outputs;
@@ -78,9 +83,14 @@ extern struct outputs outputs;
 /* On what calls are made. */
 extern batching_live_engine *engine;
 extern batching_accumulator *accumulator, *other;
+extern batching_live_calibration *calibration;
+extern batching_router *router;
 
 /* Ends the test unless a call of a preparation, which has all the memory it wants, succeeds. */
 void must(batching_status status);
+
+/* What a live calibration keeps, as a number; failing_live_calibration.c. */
+uint64_t sum_of_calibration(batching_live_calibration *told);
 
 /* What the rows begin with; failing_inputs.c. */
 batching_requests some_requests(const struct choice *choice);
@@ -92,6 +102,10 @@ batching_serving_metrics_config some_options(int32_t convention);
 /* Those of the logs in the outputs. */
 void set_log_callbacks(void);
 
-extern const struct table SIMULATION_CALLS, METRIC_CALLS, ACCUMULATOR_CALLS, LIVE_ENGINE_CALLS, OTHER_CALLS;
+extern const struct table SIMULATION_CALLS, METRIC_CALLS, ACCUMULATOR_CALLS, LIVE_ENGINE_CALLS, LIVE_CALIBRATION_CALLS,
+    ROUTER_CALLS, OTHER_CALLS;
+
+/* All that a router tells, into a checksum; failing_routers.c. */
+uint64_t told_by_router(batching_router *router);
 
 #endif

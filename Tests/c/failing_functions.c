@@ -1,6 +1,9 @@
 /* The rows of failing_allocations.c for functions without a handle. */
 #include "failing_allocations.h"
 
+#include <stdio.h>
+#include <string.h>
+
 /* --- Simulations ---------------------------------------------------------------------------------------------------*/
 
 static batching_status simulate(const struct choice *choice) {
@@ -27,7 +30,51 @@ static batching_status strategies_compare(const struct choice *choice) {
     return batching_strategies_compare(&requests, 8, 0.01, &outputs.comparison);
 }
 
+/* Three replicas in two pools; `kind` is the router. */
+static batching_status fleet_simulate(const struct choice *choice) {
+    batching_requests requests = some_requests(choice);
+    requests.abort_time = NULL;
+    batching_engine_config engine = some_config(choice);
+    const batching_engine_config *engines[] = {&engine, &engine};
+    const int64_t replicas[] = {1, 2};
+    batching_router_config router;
+    must(batching_router_config_init(&router, sizeof router));
+    router.router = choice->kind;
+    router.no_kv_events = 1;
+    batching_fleet_config config;
+    must(batching_fleet_config_init(&config, sizeof config));
+    config.pool_count = 2;
+    config.engine = engines;
+    config.replicas = replicas;
+    config.router = &router;
+    batching_results results = some_results();
+    batching_fleet_results told;
+    must(batching_fleet_results_init(&told, sizeof told));
+    told.capacity = REQUESTS;
+    told.replica_capacity = 3;
+    told.replica = outputs.small[7];
+    told.routed_time = outputs.seconds[15];
+    told.tokens = outputs.numbers[11];
+    return batching_fleet_simulate(&config, &requests, &results, &told, &outputs.summary);
+}
+
 static const struct row simulations[] = {
+    {"batching_fleet_simulate", "round robin", NULL, fleet_simulate, {.unordered = true}},
+    {"batching_fleet_simulate",
+     "least requests, clients and sessions",
+     NULL,
+     fleet_simulate,
+     {.kind = BATCHING_ROUTER_LEAST_REQUESTS, .is_closed = true, .asynchronous = 1}},
+    {"batching_fleet_simulate",
+     "by prefixes",
+     NULL,
+     fleet_simulate,
+     {.kind = BATCHING_ROUTER_DYNAMO_KV, .caches_prefixes = 1}},
+    {"batching_fleet_simulate",
+     "by sessions, static batches",
+     NULL,
+     fleet_simulate,
+     {.kind = BATCHING_ROUTER_SESSION, .is_closed = true, .policy = BATCHING_POLICY_STATIC}},
     {"batching_simulate", "vllm", NULL, simulate, {.policy = BATCHING_POLICY_VLLM}},
     {"batching_simulate", "vllm, unordered", NULL, simulate, {.unordered = true}},
     {"batching_simulate",
@@ -348,6 +395,39 @@ static batching_status deployment(const struct choice *choice) {
                              : batching_deployment_roofline_calculate(&deployment, &roofline);
 }
 
+/* A table of more numbers than the first buffer holds, or a roofline; and what is wrong, which is told without memory. */
+static batching_status profile(const struct choice *choice) {
+    static const char head[] = "{\"format\":\"batching profile\",\"version\":1,\"model\":\"M\",\"iteration_time\":{";
+    static char json[8192];
+    size_t size = strlen(strcpy(json, head));
+    if (choice->kind == BATCHING_TIME_TABLE) {
+        size += (size_t)sprintf(json + size, "\"model\":\"table\",\"linear_tokens\":[");
+        for (int place = 0; place < 300; place++) {
+            size += (size_t)sprintf(json + size, "%d%s", place, place < 299 ? "," : "],\"linear_seconds\":[");
+        }
+        for (int place = 0; place < 300; place++) {
+            size += (size_t)sprintf(json + size, "1e-90%s", place < 299 ? "," : "]}}");
+        }
+    } else {
+        size += (size_t)sprintf(json + size, "\"model\":\"roofline\",\"layers\":2.0e-300}}");
+    }
+    batching_profile *profile = NULL, *none = NULL;
+    batching_engine_config config;
+    batching_profile_facts facts;
+    must(batching_engine_config_init(&config, sizeof config));
+    must(batching_profile_facts_init(&facts, sizeof facts));
+    batching_status status = batching_profile_create(json, (int64_t)size, &profile);
+    if (status != BATCHING_OK) {
+        return profile == NULL ? status : BATCHING_ERROR_OVERFLOW;
+    }
+    status = batching_profile_get(profile, &config, &facts);
+    must(batching_profile_destroy(profile));
+    json[10] = '\1';
+    return batching_profile_create(json, (int64_t)size, &none) == BATCHING_ERROR_INVALID_ARGUMENT
+               ? status
+               : BATCHING_ERROR_OVERFLOW;
+}
+
 /* As a policy does that is asked, but without a cache. */
 static batching_status look_up(const struct choice *choice) {
     (void)choice;
@@ -439,6 +519,14 @@ INIT(batching_time_table)
 INIT(batching_iterations)
 INIT(batching_calibration_config)
 INIT(batching_calibration)
+INIT(batching_live_calibration_state)
+INIT(batching_live_calibration_log)
+INIT(batching_profile_facts)
+INIT(batching_router_config)
+INIT(batching_routing_request)
+INIT(batching_worker_metrics)
+INIT(batching_fleet_config)
+INIT(batching_fleet_results)
 INIT(batching_accumulator_config)
 INIT(batching_accumulator_events)
 INIT(batching_accumulator_state)
@@ -464,6 +552,9 @@ static const struct row other_rows[] = {
     {"batching_model_find", "", NULL, model, {.kind = 30}},
     {"batching_deployment_memory_calculate", "", NULL, deployment, {.kind = 0}},
     {"batching_deployment_roofline_calculate", "", NULL, deployment, {.kind = 1}},
+    {"batching_profile_create", "a table", NULL, profile, {.kind = BATCHING_TIME_TABLE}},
+    {"batching_profile_get", "a roofline", NULL, profile, {.kind = BATCHING_TIME_ROOFLINE}},
+    {"batching_profile_destroy", "", NULL, profile, {.kind = BATCHING_TIME_TABLE}},
     {"batching_policy_look_up", "", NULL, look_up, {0}},
     {"batching_version", "", NULL, texts, {0}},
     {"batching_version_number", "", NULL, texts, {0}},
@@ -501,6 +592,14 @@ static const struct row other_rows[] = {
     INIT_ROW(batching_iterations),
     INIT_ROW(batching_calibration_config),
     INIT_ROW(batching_calibration),
+    INIT_ROW(batching_live_calibration_state),
+    INIT_ROW(batching_live_calibration_log),
+    INIT_ROW(batching_profile_facts),
+    INIT_ROW(batching_router_config),
+    INIT_ROW(batching_routing_request),
+    INIT_ROW(batching_worker_metrics),
+    INIT_ROW(batching_fleet_config),
+    INIT_ROW(batching_fleet_results),
     INIT_ROW(batching_accumulator_config),
     INIT_ROW(batching_accumulator_events),
     INIT_ROW(batching_accumulator_state),

@@ -367,6 +367,43 @@ static void calibration(struct told *told) {
     TELL(found);
 }
 
+/* Told of the same requests as they come and end, one of which fails. */
+static void live_calibration(struct told *told) {
+    MADE(batching_calibration_config, given);
+    MADE(batching_calibration, found);
+    MADE(batching_live_calibration_state, state);
+    MADE(batching_live_calibration_log, log);
+    const batching_requests asked = requests(told);
+    batching_live_calibration *live = NULL, *copy = NULL;
+    double times[COUNT];
+    int32_t outputs[COUNT];
+    given.simulations = 60;
+    given.callback = is_enough;
+    given.user_data = (void *)&of_the_host;
+    CALL(batching_live_calibration_create(&given, 300, &live));
+    for (int64_t request = 0; request < COUNT; request++) {
+        CALL(batching_live_calibration_arrived(live, request, asked.arrival_time[request], 100, 0, NULL, 0));
+        CALL(batching_live_calibration_first_token(live, request, first[request]));
+        if (request > 0) {
+            CALL(batching_live_calibration_finished(live, request, last_token[request], output[request]));
+        }
+    }
+    CALL(batching_live_calibration_failed(live, 0, last_token[0]));
+    CALL(batching_live_calibration_observe(live, &state));
+    TELL(state);
+    log.capacity = COUNT;
+    log.arrival_time = times;
+    log.output_length = outputs;
+    CALL(batching_live_calibration_log_write(live, &log));
+    TELL(times);
+    TELL(outputs);
+    CALL(batching_live_calibration_fork(live, &copy));
+    CALL(batching_live_calibration_fit(copy, 0, NULL, NULL, &found));
+    TELL(found);
+    CALL(batching_live_calibration_destroy(copy));
+    CALL(batching_live_calibration_destroy(live));
+}
+
 static void textbook(struct told *told) {
     struct columns *columns = malloc(sizeof *columns);
     const batching_requests given = requests(told);
@@ -552,6 +589,77 @@ static void accumulator(struct told *told) {
     CALL(batching_accumulator_destroy(live));
 }
 
+/* Shares, averages, a softmax: whatever rounds. */
+static void routers(struct told *told) {
+    static const int32_t RULES[] = {
+        BATCHING_ROUTER_DYNAMO_KV, BATCHING_ROUTER_SCORERS,       BATCHING_ROUTER_CACHE_AWARE,
+        BATCHING_ROUTER_SESSION,   BATCHING_ROUTER_PREFIX_TRIE,   BATCHING_ROUTER_RAY_PREFIX,
+        BATCHING_ROUTER_VLLM_DP,   BATCHING_ROUTER_AIBRIX_PREFIX, BATCHING_ROUTER_VTC,
+        BATCHING_ROUTER_RANDOM,    BATCHING_ROUTER_LEAST_REQUESTS};
+    static const int64_t WAITING[3] = {3, 7, 1}, WEIGHT[3] = {3, 7, 11};
+    static const double USAGE[3] = {1.0 / 3, 0.7, DBL_TRUE_MIN};
+    static const uint64_t HASHES[6] = {1, 2, 3, 4, 5, 6};
+    for (size_t rule = 0; rule < sizeof RULES / sizeof *RULES; rule++) {
+        MADE(batching_router_config, config);
+        config.router = RULES[rule];
+        config.workers = 3;
+        config.weight = WEIGHT;
+        config.temperature = rule == 0 ? 0.3 : 0;
+        config.overlap_score_credit_decay = 0.7;
+        config.queue_threshold = 0.1;
+        batching_router *router = NULL;
+        CALL(batching_router_create(&config, &router));
+        MADE(batching_worker_metrics, metrics);
+        metrics.count = 3;
+        metrics.waiting = metrics.running = WAITING;
+        metrics.kv_usage = USAGE;
+        CALL(batching_router_observe(router, &metrics));
+        CALL(batching_router_stored(router, 1, HASHES, 4, 1));
+        for (int64_t id = 0; id < 24; id++) {
+            MADE(batching_routing_request, request);
+            request.request = id;
+            request.time = 0.1 * (double)id + 1e-9 / 3;
+            request.prompt_length = 96;
+            request.output_length = (int32_t)(1 + id);
+            request.hash_ids = HASHES;
+            request.hash_count = 1 + id % 6;
+            request.text = id % 2 == 0 ? "a text of some length, which others begin with" : NULL;
+            request.text_size = id % 2 == 0 ? 20 + id : 0;
+            request.session = id % 3 == 0 ? "user" : NULL;
+            int32_t allowed[3] = {0};
+            double score[3] = {0};
+            int64_t worker = -7, released = -7;
+            CALL(batching_router_explain(router, &request, allowed, score));
+            TELL(allowed);
+            TELL(score);
+            if (id % 5 == 4) {
+                CALL(batching_router_book(router, &request, 2));
+            } else {
+                CALL(batching_router_route(router, &request, &worker));
+            }
+            TELL(worker);
+            CALL(batching_router_output_block(router, id, 1.0 / 3));
+            if (id % 2 == 0) {
+                CALL(batching_router_first_token(router, id, request.time));
+            }
+            CALL(batching_router_release(router, &released, &worker));
+            TELL(released);
+            if (id % 3 == 2) {
+                CALL(batching_router_finished(router, id, request.time));
+            }
+            CALL(batching_router_set_worker(router, id % 3, id % 4 == 0, request.time));
+            CALL(batching_router_set_worker(router, id % 3, 1, request.time));
+        }
+        int64_t requests[3], tokens[3], waiting = 0;
+        CALL(batching_router_load(router, requests, tokens, &waiting));
+        TELL(requests);
+        TELL(tokens);
+        CALL(batching_router_removed(router, 1, HASHES, 2));
+        CALL(batching_router_evict(router, 10));
+        CALL(batching_router_destroy(router));
+    }
+}
+
 static void live_engine(struct told *told) {
     batching_engine_config given = config(told);
     given.policy = BATCHING_POLICY_CUSTOM;
@@ -596,6 +704,34 @@ static void live_engine(struct told *told) {
     CALL(batching_live_engine_destroy(engine));
 }
 
+/* Numbers that are rounded, up or down, or are subnormal. */
+static void profile(struct told *told) {
+    static const char json[] =
+        "{\"format\": \"batching profile\", \"version\": 1, \"client_delay\": 0.1, \"iteration_time\": {"
+        "\"model\": \"table\", \"linear_tokens\": [1e-320, 0.1, 9007199254740.993, 72057594037927.933],"
+        "\"linear_seconds\": [4.9406564584124654e-324, 2.2250738585072011e-308, 1.2345678901234567e-20, 0.3],"
+        "\"per_iteration\": 0.02000000000000000041633363423443370, \"per_sequence\": 1e-29}}";
+    MADE(batching_engine_config, config);
+    MADE(batching_profile_facts, facts);
+    MADE(batching_iterations, iterations);
+    batching_profile *profile = NULL;
+    CALL(batching_profile_create(json, sizeof json - 1, &profile));
+    CALL(batching_profile_get(profile, &config, &facts));
+    TELL(facts.client_delay);
+    tell(told, config.time_table->linear_tokens, 4 * sizeof(double));
+    tell(told, config.time_table->linear_seconds, 4 * sizeof(double));
+    TELL(config.time_table->per_iteration);
+    TELL(config.time_table->per_sequence);
+    const int64_t decodes = 3;
+    double seconds = 0;
+    iterations.count = 1;
+    iterations.decode_tokens = &decodes;
+    CALL(batching_iteration_times_calculate(&config, &iterations, &seconds));
+    TELL(seconds);
+    CALL(batching_profile_destroy(profile));
+    CALL(batching_profile_create("0.1", 3, &profile));
+}
+
 static const struct {
     const char *name;
     void (*run)(struct told *told);
@@ -606,12 +742,15 @@ static const struct {
     {"the engine with a roofline", engine_with_a_roofline},
     {"the engine with a table", engine_with_a_table},
     {"calibration", calibration},
+    {"calibration on live traffic", live_calibration},
+    {"a profile", profile},
     {"the textbook simulators", textbook},
     {"columns of completed requests", columns_of_completed_requests},
     {"serving metrics and load", serving},
     {"capacity", capacity},
     {"workloads", workloads},
     {"the accumulator", accumulator},
+    {"routers", routers},
     {"the live engine", live_engine},
 };
 enum { SCENARIO_COUNT = sizeof SCENARIOS / sizeof *SCENARIOS };

@@ -69,6 +69,8 @@ extern const struct table ACCUMULATOR_TABLES[];
 extern const size_t ACCUMULATOR_TABLE_COUNT;
 extern const struct table LIVE_ENGINE_TABLES[];
 extern const size_t LIVE_ENGINE_TABLE_COUNT;
+extern const struct table PROFILE_TABLES[];
+extern const size_t PROFILE_TABLE_COUNT;
 extern const struct table TIME_TABLES[];
 extern const size_t TIME_TABLE_COUNT;
 

@@ -1,8 +1,8 @@
 /*
  * The worst inputs of every function, each in a child process that has to end by itself: a trap, an abort, a hang or a
  * wrong status is a failure. With the argument --no-fork all run in this process, for valgrind, without those that take
- * memory away or much time. Those of the engine are in hostile_engine.c,
- * and of its times in hostile_times.c.
+ * memory away or much time. Those of the engine are in hostile_engine.c, of its times in hostile_times.c, and of profiles
+ * in hostile_profiles.c.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -475,8 +475,23 @@ static batching_status run_inits_of_null(const struct input *given) {
         batching_deployment_memory_init(NULL, 96),
         batching_calibration_config_init(NULL, 72),
         batching_calibration_init(NULL, 176),
+        batching_profile_facts_init(NULL, 32),
+        batching_profile_create(NULL, 1, NULL),
+        batching_profile_create("{}", 2, NULL),
+        batching_profile_get(NULL, NULL, NULL),
         batching_iteration_times_calculate(NULL, NULL, NULL),
         batching_iteration_time_calibrate(NULL, NULL, NULL, NULL),
+        batching_live_calibration_create(NULL, INT64_MIN, NULL),
+        batching_live_calibration_arrived(NULL, 0, NAN, -1, -1, NULL, INT64_MAX),
+        batching_live_calibration_first_token(NULL, 0, NAN),
+        batching_live_calibration_finished(NULL, 0, NAN, -1),
+        batching_live_calibration_failed(NULL, 0, NAN),
+        batching_live_calibration_observe(NULL, NULL),
+        batching_live_calibration_log_write(NULL, NULL),
+        batching_live_calibration_fork(NULL, NULL),
+        batching_live_calibration_fit(NULL, INT64_MIN, NULL, NULL, NULL),
+        batching_live_calibration_state_init(NULL, 56),
+        batching_live_calibration_log_init(NULL, 128),
         batching_gpus_count(NULL),
         batching_models_count(NULL),
         batching_gpu_get(0, NULL),
@@ -650,6 +665,7 @@ int main(int argument_count, char **arguments) {
     try_all(ACCUMULATOR_TABLES, ACCUMULATOR_TABLE_COUNT);
     try_all(LIVE_ENGINE_TABLES, LIVE_ENGINE_TABLE_COUNT);
     try_all(TIME_TABLES, TIME_TABLE_COUNT);
+    try_all(PROFILE_TABLES, PROFILE_TABLE_COUNT);
     printf("hostile inputs: %d, failures: %d\n", inputs, failures);
     return failures == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -1,6 +1,7 @@
 /* batching_interrupt_set: calls ask after a bounded amount of work, and what they write does not depend on it. */
 #include <math.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <valgrind/valgrind.h>
@@ -615,6 +616,168 @@ static batching_status tell_calibration(union told *told) {
     return batching_iteration_time_calibrate(&config, &requests, &recorded, &told->calibration);
 }
 
+/* So many requests as they come and end. */
+static batching_live_calibration *live_calibration_made(int64_t count) {
+    batching_live_calibration *made = NULL;
+    batching_calibration_config config;
+    batching_calibration_config_init(&config, sizeof config);
+    config.simulations = 3;
+    config.scheduling = BATCHING_SCHEDULING_GIVEN;
+    assert_int_equal(batching_live_calibration_create(&config, count, &made), BATCHING_OK);
+    for (int64_t row = 0; row < count; row++) {
+        assert_int_equal(batching_live_calibration_arrived(made, row, arrival[row], 10, 0, NULL, 0), BATCHING_OK);
+        assert_int_equal(batching_live_calibration_first_token(made, row, arrival[row] + 0.1), BATCHING_OK);
+        assert_int_equal(
+            batching_live_calibration_finished(made, row, ending[row] + 0.001 * (double)(row % 10), output_length[row]),
+            BATCHING_OK);
+    }
+    return made;
+}
+
+/* Made once, before any call is stopped. */
+static batching_live_calibration *fitted, *large;
+
+static batching_status tell_live_calibration(union told *told) {
+    fitted = fitted == NULL ? live_calibration_made(20000) : fitted;
+    return batching_live_calibration_fit(fitted, 0, NULL, NULL, &told->calibration);
+}
+
+static batching_status tell_live_calibration_copy(union told *told) {
+    large = large == NULL ? live_calibration_made(ROWS) : large;
+    batching_live_calibration *copy = NULL;
+    const batching_status status = batching_live_calibration_fork(large, &copy);
+    told->number = copy != NULL;
+    batching_live_calibration_destroy(copy);
+    return status;
+}
+
+static batching_status tell_live_calibration_log(union told *told) {
+    batching_live_calibration_log log;
+    batching_live_calibration_log_init(&log, sizeof log);
+    const batching_status status = batching_live_calibration_log_write(large, &log);
+    told->number = log.count;
+    return status;
+}
+
+static batching_status tell_live_calibration_state(union told *told) {
+    batching_live_calibration_state state;
+    batching_live_calibration_state_init(&state, sizeof state);
+    const batching_status status = batching_live_calibration_observe(large, &state);
+    told->number = state.counting;
+    return status;
+}
+
+/* Notes of 256 KiB, and a table of 10,000 places. */
+static batching_status tell_profile(union told *told) {
+    enum { NOTES = 1 << 18, PLACES = 10000 };
+    static char *json;
+    static size_t size;
+    if (json == NULL) {
+        json = malloc(NOTES + 24 * PLACES + 1000);
+        assert_non_null(json);
+        size = (size_t)sprintf(json, "{\"format\":\"batching profile\",\"version\":1,\"notes\":{\"a\":\"");
+        memset(json + size, 'x', NOTES);
+        size += NOTES;
+        size += (size_t)sprintf(json + size, "\"},\"iteration_time\":{\"model\":\"table\",\"linear_tokens\":[0");
+        for (int place = 1; place < PLACES; place++) {
+            size += (size_t)sprintf(json + size, ",%d", place);
+        }
+        size += (size_t)sprintf(json + size, "],\"linear_seconds\":[1e-50");
+        for (int place = 1; place < PLACES; place++) {
+            size += (size_t)sprintf(json + size, ",1e-50");
+        }
+        size += (size_t)sprintf(json + size, "]}}");
+    }
+    batching_profile *profile = NULL;
+    const batching_status status = batching_profile_create(json, (int64_t)size, &profile);
+    if (status != BATCHING_OK) {
+        assert_null(profile);
+        return status;
+    }
+    told->number = 1;
+    return batching_profile_destroy(profile);
+}
+
+/* Prompts of as many characters, and hash ids, for every router that compares them: what is told of is its load. */
+static batching_status tell_router(union told *told, int32_t rule, bool is_text) {
+    static char text[ROWS];
+    static uint64_t hash_ids[ROWS];
+    batching_router_config config;
+    batching_router *router = NULL;
+    batching_router_config_init(&config, sizeof config);
+    config.router = rule;
+    config.workers = 3;
+    config.chunk_size = 4;
+    config.max_prefix_blocks = 1 << 20;
+    assert_int_equal(batching_router_create(&config, &router), BATCHING_OK);
+    for (int64_t at = 0; at < ROWS; at++) {
+        text[at] = (char)('a' + at * at % 26);
+        hash_ids[at] = (uint64_t)(at * 7919 + 1);
+    }
+    batching_routing_request request;
+    batching_routing_request_init(&request, sizeof request);
+    request.request = 1;
+    request.prompt_length = 16 * ROWS;
+    request.hash_ids = is_text ? NULL : hash_ids;
+    request.hash_count = is_text ? 0 : ROWS;
+    request.text = is_text ? text : NULL;
+    request.text_size = is_text ? ROWS : 0;
+    int64_t worker = -7, in_flight[3];
+    batching_status status = batching_router_route(router, &request, &worker);
+    assert_int_equal(batching_router_load(router, in_flight, NULL, NULL), BATCHING_OK);
+    assert_int_equal(in_flight[0] + in_flight[1] + in_flight[2], status == BATCHING_OK);
+    assert_int_equal(worker == -7, status != BATCHING_OK);
+    if (status == BATCHING_OK && !is_text) {
+        status = batching_router_stored(router, 1, hash_ids, ROWS, 0);
+        status = status == BATCHING_OK ? batching_router_removed(router, 1, hash_ids, ROWS) : status;
+    }
+    if (status == BATCHING_OK) {
+        told->number = 1 + worker;
+    }
+    assert_int_equal(batching_router_destroy(router), BATCHING_OK);
+    return status;
+}
+
+#define TELL_ROUTER(name, rule, is_text)                                                                               \
+    static batching_status tell_##name(union told *told) {                                                             \
+        return tell_router(told, BATCHING_ROUTER_##rule, is_text);                                                     \
+    }
+TELL_ROUTER(dynamo_kv, DYNAMO_KV, false)
+TELL_ROUTER(cache_aware, CACHE_AWARE, true)
+TELL_ROUTER(prefix_trie, PREFIX_TRIE, true)
+TELL_ROUTER(ray_prefix, RAY_PREFIX, true)
+TELL_ROUTER(scorers, SCORERS, true)
+TELL_ROUTER(aibrix_prefix, AIBRIX_PREFIX, true)
+
+/* While a router looks at a prompt, nothing else can be asked of it. */
+static int32_t ask_the_router(void *user_data) {
+    int64_t waiting = -7;
+    assert_int_equal(batching_router_load(*(batching_router **)user_data, NULL, NULL, &waiting), BATCHING_ERROR_BUSY);
+    assert_int_equal(batching_router_destroy(*(batching_router **)user_data), BATCHING_ERROR_BUSY);
+    assert_int_equal(waiting, -7);
+    return 1;
+}
+
+static void a_router_that_is_asked_is_busy(void **state) {
+    (void)state;
+    static char text[ROWS];
+    memset(text, 'x', sizeof text);
+    batching_router_config config;
+    batching_router *router = NULL;
+    batching_router_config_init(&config, sizeof config);
+    config.router = BATCHING_ROUTER_CACHE_AWARE;
+    config.workers = 2;
+    assert_int_equal(batching_router_create(&config, &router), BATCHING_OK);
+    batching_routing_request request;
+    batching_routing_request_init(&request, sizeof request);
+    request.text = text;
+    request.text_size = ROWS;
+    batching_interrupt_set(ask_the_router, &router);
+    assert_int_equal(batching_router_explain(router, &request, NULL, NULL), BATCHING_ERROR_CANCELLED);
+    batching_interrupt_set(NULL, NULL);
+    assert_int_equal(batching_router_destroy(router), BATCHING_OK);
+}
+
 static const struct {
     const char *name;
     batching_status (*init)(void *told, uint32_t size);
@@ -632,6 +795,17 @@ static const struct {
     TELLER(batching_distribution, tell_distribution),
     TELLER(batching_load, tell_load),
     TELLER(batching_calibration, tell_calibration),
+    TELLER(batching_calibration, tell_live_calibration),
+    {"tell_live_calibration_copy", NULL, sizeof(int64_t), tell_live_calibration_copy},
+    {"tell_live_calibration_log", NULL, sizeof(int64_t), tell_live_calibration_log},
+    {"tell_live_calibration_state", NULL, sizeof(int64_t), tell_live_calibration_state},
+    {"tell_profile", NULL, sizeof(int64_t), tell_profile},
+    {"tell_dynamo_kv", NULL, sizeof(int64_t), tell_dynamo_kv},
+    {"tell_cache_aware", NULL, sizeof(int64_t), tell_cache_aware},
+    {"tell_prefix_trie", NULL, sizeof(int64_t), tell_prefix_trie},
+    {"tell_ray_prefix", NULL, sizeof(int64_t), tell_ray_prefix},
+    {"tell_scorers", NULL, sizeof(int64_t), tell_scorers},
+    {"tell_aibrix_prefix", NULL, sizeof(int64_t), tell_aibrix_prefix},
     {"tell_hashes", NULL, sizeof(int64_t), tell_hashes},
     {"tell_times", NULL, sizeof(int64_t), tell_times},
     {"tell_large_table", NULL, sizeof(int64_t), tell_large_table},
@@ -690,7 +864,11 @@ int main(void) {
         cmocka_unit_test(one_large_iteration_asks_on_its_way),
         cmocka_unit_test(an_accumulator_that_is_stopped_stays_as_it_is),
         cmocka_unit_test(an_engine_that_is_stopped_stays_as_it_is),
+        cmocka_unit_test(a_router_that_is_asked_is_busy),
         cmocka_unit_test(what_is_stopped_anywhere_tells_nothing_and_then_the_same),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    const int failures = cmocka_run_group_tests(tests, NULL, NULL);
+    batching_live_calibration_destroy(fitted);
+    batching_live_calibration_destroy(large);
+    return failures;
 }

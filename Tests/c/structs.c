@@ -38,7 +38,10 @@ enum {
     TIME_TABLE_SIZE = 192,
     ITERATIONS_SIZE = 56,
     CALIBRATION_CONFIG_SIZE = 72,
-    CALIBRATION_SIZE = 232,
+    LIVE_CALIBRATION_STATE_SIZE = 56,
+    LIVE_CALIBRATION_LOG_SIZE = 128,
+    PROFILE_FACTS_SIZE = 32,
+    CALIBRATION_SIZE = 456,
     ITERATION_LOG_SIZE = 128,
     DECISION_LOG_SIZE = 80,
     ATTRIBUTION_SIZE = 80,
@@ -48,6 +51,11 @@ enum {
     LOAD_TIMELINE_SIZE = 88,
     ATTRIBUTION_BANDS_SIZE = 112,
     ATTRIBUTION_BANDS_FIRST_SIZE = 104,
+    ROUTER_CONFIG_SIZE = 304,
+    ROUTING_REQUEST_SIZE = 88,
+    WORKER_METRICS_SIZE = 56,
+    FLEET_CONFIG_SIZE = 48,
+    FLEET_RESULTS_SIZE = 136,
     ACCUMULATOR_CONFIG_SIZE = 72,
     ACCUMULATOR_EVENTS_SIZE = 48,
     ACCUMULATOR_STATE_SIZE = 64,
@@ -90,6 +98,9 @@ union any_struct {
     batching_iterations iterations;
     batching_calibration_config calibration_config;
     batching_calibration calibration;
+    batching_live_calibration_state live_calibration_state;
+    batching_live_calibration_log live_calibration_log;
+    batching_profile_facts profile_facts;
     batching_iteration_log iteration_log;
     batching_decision_log decision_log;
     batching_attribution attribution;
@@ -97,6 +108,11 @@ union any_struct {
     batching_load load;
     batching_load_timeline load_timeline;
     batching_attribution_bands attribution_bands;
+    batching_router_config router_config;
+    batching_routing_request routing_request;
+    batching_worker_metrics worker_metrics;
+    batching_fleet_config fleet_config;
+    batching_fleet_results fleet_results;
     batching_accumulator_config accumulator_config;
     batching_accumulator_events accumulator_events;
     batching_accumulator_state accumulator_state;
@@ -134,6 +150,9 @@ INIT_OF(time_table)
 INIT_OF(iterations)
 INIT_OF(calibration_config)
 INIT_OF(calibration)
+INIT_OF(live_calibration_state)
+INIT_OF(live_calibration_log)
+INIT_OF(profile_facts)
 INIT_OF(iteration_log)
 INIT_OF(decision_log)
 INIT_OF(attribution)
@@ -141,6 +160,11 @@ INIT_OF(load_config)
 INIT_OF(load)
 INIT_OF(load_timeline)
 INIT_OF(attribution_bands)
+INIT_OF(router_config)
+INIT_OF(routing_request)
+INIT_OF(worker_metrics)
+INIT_OF(fleet_config)
+INIT_OF(fleet_results)
 INIT_OF(accumulator_config)
 INIT_OF(accumulator_events)
 INIT_OF(accumulator_state)
@@ -323,6 +347,53 @@ static batching_status use_calibration(const union any_struct *any) {
     return calibrate(NULL, NULL, NULL, &copy.calibration);
 }
 
+static batching_status use_config_to_calibrate_live(const union any_struct *any) {
+    batching_live_calibration *live = NULL;
+    const batching_status status = batching_live_calibration_create(&any->calibration_config, 16, &live);
+    assert_succeeds(batching_live_calibration_destroy(live));
+    return status;
+}
+
+/* With a live calibration that has as few requests as can be fitted to. */
+static batching_status calibrate_live(const union any_struct *any,
+                                      batching_status (*use)(batching_live_calibration *, union any_struct *)) {
+    union any_struct copy = *any;
+    batching_live_calibration *live;
+    assert_succeeds(batching_live_calibration_create(NULL, 16, &live));
+    for (int request = 0; request < 16; request++) {
+        assert_succeeds(batching_live_calibration_arrived(live, request, 0, 0, 0, NULL, 0));
+        assert_succeeds(batching_live_calibration_first_token(live, request, 0.1 + 0.01 * request));
+        assert_succeeds(batching_live_calibration_finished(live, request, 0.5 + 0.02 * request, 1 + request));
+    }
+    const batching_status status = use(live, &copy);
+    assert_succeeds(batching_live_calibration_destroy(live));
+    return status;
+}
+
+static batching_status observe_live(batching_live_calibration *live, union any_struct *any) {
+    return batching_live_calibration_observe(live, &any->live_calibration_state);
+}
+
+static batching_status write_log_live(batching_live_calibration *live, union any_struct *any) {
+    return batching_live_calibration_log_write(live, &any->live_calibration_log);
+}
+
+static batching_status fit_live(batching_live_calibration *live, union any_struct *any) {
+    return batching_live_calibration_fit(live, 1, NULL, NULL, &any->calibration);
+}
+
+static batching_status use_live_calibration_state(const union any_struct *any) {
+    return calibrate_live(any, observe_live);
+}
+
+static batching_status use_live_calibration_log(const union any_struct *any) {
+    return calibrate_live(any, write_log_live);
+}
+
+static batching_status use_calibration_live(const union any_struct *any) {
+    return calibrate_live(any, fit_live);
+}
+
 static batching_status use_config_for_times(const union any_struct *any) {
     INITIALIZED(batching_iterations, iterations);
     return batching_iteration_times_calculate(&any->config, &iterations, NULL);
@@ -476,6 +547,108 @@ static batching_status simulate_into_summary(const union any_struct *any) {
     return batching_simulate(NULL, &requests, NULL, &copy.summary);
 }
 
+/* A profile with nothing but a constant time, which a struct of any size has. */
+static batching_status get_profile(batching_engine_config *config, batching_profile_facts *facts) {
+    static const char json[] = "{\"format\": \"batching profile\", \"version\": 1, \"iteration_time\": 0.5}";
+    batching_profile *profile = NULL;
+    assert_succeeds(batching_profile_create(json, sizeof json - 1, &profile));
+    const batching_status status = batching_profile_get(profile, config, facts);
+    assert_succeeds(batching_profile_destroy(profile));
+    return status;
+}
+
+static batching_status get_config_of_profile(const union any_struct *any) {
+    union any_struct copy = *any;
+    return get_profile(&copy.config, NULL);
+}
+
+static batching_status get_profile_facts(const union any_struct *any) {
+    union any_struct copy = *any;
+    return get_profile(NULL, &copy.profile_facts);
+}
+
+static batching_status use_router_config(const union any_struct *any) {
+    union any_struct copy = *any;
+    batching_router *router = NULL;
+    copy.router_config.workers = 2;
+    batching_status status = batching_router_create(&copy.router_config, &router);
+    assert_succeeds(batching_router_destroy(router));
+    return status;
+}
+
+static batching_router *new_router(void) {
+    INITIALIZED(batching_router_config, config);
+    batching_router *router = NULL;
+    config.workers = 2;
+    assert_succeeds(batching_router_create(&config, &router));
+    return router;
+}
+
+static batching_status route(const union any_struct *any) {
+    batching_router *router = new_router();
+    int64_t worker;
+    batching_status status = batching_router_route(router, &any->routing_request, &worker);
+    assert_succeeds(batching_router_destroy(router));
+    return status;
+}
+
+static batching_status explain(const union any_struct *any) {
+    batching_router *router = new_router();
+    batching_status status = batching_router_explain(router, &any->routing_request, NULL, NULL);
+    assert_succeeds(batching_router_destroy(router));
+    return status;
+}
+
+static batching_status book(const union any_struct *any) {
+    batching_router *router = new_router();
+    batching_status status = batching_router_book(router, &any->routing_request, 1);
+    assert_succeeds(batching_router_destroy(router));
+    return status;
+}
+
+static batching_status use_worker_metrics(const union any_struct *any) {
+    union any_struct copy = *any;
+    copy.worker_metrics.count = 2;
+    batching_router *router = new_router();
+    batching_status status = batching_router_observe(router, &copy.worker_metrics);
+    assert_succeeds(batching_router_destroy(router));
+    return status;
+}
+
+static batching_status use_fleet_config(const union any_struct *any) {
+    union any_struct copy = *any;
+    copy.fleet_config.pool_count = 1;
+    batching_requests requests = lesson_requests();
+    return batching_fleet_simulate(&copy.fleet_config, &requests, NULL, NULL, NULL);
+}
+
+static batching_status use_fleet_results(const union any_struct *any) {
+    union any_struct copy = *any;
+    copy.fleet_results.capacity = 4;
+    copy.fleet_results.replica_capacity = 1;
+    batching_requests requests = lesson_requests();
+    INITIALIZED(batching_fleet_config, config);
+    config.pool_count = 1;
+    return batching_fleet_simulate(&config, &requests, NULL, &copy.fleet_results, NULL);
+}
+
+static batching_status use_router_of_fleet(const union any_struct *any) {
+    batching_requests requests = lesson_requests();
+    INITIALIZED(batching_fleet_config, config);
+    config.pool_count = 1;
+    config.router = &any->router_config;
+    return batching_fleet_simulate(&config, &requests, NULL, NULL, NULL);
+}
+
+static batching_status use_engine_of_fleet(const union any_struct *any) {
+    batching_requests requests = lesson_requests();
+    const batching_engine_config *engines[] = {&any->config};
+    INITIALIZED(batching_fleet_config, config);
+    config.pool_count = 1;
+    config.engine = engines;
+    return batching_fleet_simulate(&config, &requests, NULL, NULL, NULL);
+}
+
 static batching_status use_accumulator_config(const union any_struct *any) {
     batching_accumulator *accumulator = NULL;
     batching_status status = batching_accumulator_create(&any->accumulator_config, &accumulator);
@@ -563,7 +736,16 @@ static const struct kind {
     {"requests", REQUESTS_SIZE, REQUESTS_FIRST_SIZE, requests_of_any, use_requests_to_calibrate},
     {"recorded", RECORDED_SIZE, RECORDED_FIRST_SIZE, recorded_of_any, use_recorded_to_calibrate},
     {"calibration", CALIBRATION_SIZE, CALIBRATION_SIZE, calibration_of_any, use_calibration},
+    {"config", CALIBRATION_CONFIG_SIZE, CALIBRATION_CONFIG_SIZE, calibration_config_of_any,
+     use_config_to_calibrate_live},
+    {"calibration", CALIBRATION_SIZE, CALIBRATION_SIZE, calibration_of_any, use_calibration_live},
+    {"state", LIVE_CALIBRATION_STATE_SIZE, LIVE_CALIBRATION_STATE_SIZE, live_calibration_state_of_any,
+     use_live_calibration_state},
+    {"log", LIVE_CALIBRATION_LOG_SIZE, LIVE_CALIBRATION_LOG_SIZE, live_calibration_log_of_any,
+     use_live_calibration_log},
     {"config", ENGINE_CONFIG_SIZE, ENGINE_CONFIG_FIRST_SIZE, engine_config_of_any, use_config_for_times},
+    {"config", ENGINE_CONFIG_SIZE, ENGINE_CONFIG_FIRST_SIZE, engine_config_of_any, get_config_of_profile},
+    {"facts", PROFILE_FACTS_SIZE, PROFILE_FACTS_SIZE, profile_facts_of_any, get_profile_facts},
     {"iteration_log", ITERATION_LOG_SIZE, ITERATION_LOG_SIZE, iteration_log_of_any, use_iteration_log},
     {"decision_log", DECISION_LOG_SIZE, DECISION_LOG_SIZE, decision_log_of_any, use_decision_log},
     {"attribution", ATTRIBUTION_SIZE, ATTRIBUTION_FIRST_SIZE, attribution_of_any, use_attribution},
@@ -572,6 +754,15 @@ static const struct kind {
     {"load", LOAD_SIZE, LOAD_SIZE, load_of_any, use_load},
     {"timeline", LOAD_TIMELINE_SIZE, LOAD_TIMELINE_SIZE, load_timeline_of_any, use_load_timeline},
     {"attribution", ATTRIBUTION_SIZE, ATTRIBUTION_FIRST_SIZE, attribution_of_any, divide_attribution},
+    {"config", ROUTER_CONFIG_SIZE, ROUTER_CONFIG_SIZE, router_config_of_any, use_router_config},
+    {"request", ROUTING_REQUEST_SIZE, ROUTING_REQUEST_SIZE, routing_request_of_any, route},
+    {"request", ROUTING_REQUEST_SIZE, ROUTING_REQUEST_SIZE, routing_request_of_any, explain},
+    {"request", ROUTING_REQUEST_SIZE, ROUTING_REQUEST_SIZE, routing_request_of_any, book},
+    {"metrics", WORKER_METRICS_SIZE, WORKER_METRICS_SIZE, worker_metrics_of_any, use_worker_metrics},
+    {"config", FLEET_CONFIG_SIZE, FLEET_CONFIG_SIZE, fleet_config_of_any, use_fleet_config},
+    {"results", FLEET_RESULTS_SIZE, FLEET_RESULTS_SIZE, fleet_results_of_any, use_fleet_results},
+    {"config", ROUTER_CONFIG_SIZE, ROUTER_CONFIG_SIZE, router_config_of_any, use_router_of_fleet},
+    {"config", ENGINE_CONFIG_SIZE, ENGINE_CONFIG_FIRST_SIZE, engine_config_of_any, use_engine_of_fleet},
     {"config", ACCUMULATOR_CONFIG_SIZE, ACCUMULATOR_CONFIG_SIZE, accumulator_config_of_any, use_accumulator_config},
     {"events", ACCUMULATOR_EVENTS_SIZE, ACCUMULATOR_EVENTS_SIZE, accumulator_events_of_any, use_accumulator_events},
     {"state", ACCUMULATOR_STATE_SIZE, ACCUMULATOR_STATE_SIZE, accumulator_state_of_any, use_accumulator_state},

@@ -2,7 +2,7 @@
 # What the library needs from the system that loads it, and how large it is.
 set -eu
 library=${1:-build/lib/libbatching.so}
-most_bytes=8000000
+most_bytes=9000000
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 failures=0

@@ -18,6 +18,7 @@ ARROWS: Final = {
     "_version": "",
     "_ffi": "_version",
     "_columns": "_ffi",
+    "_routing": "_ffi",
     "_metrics": "_columns",
     "_workloads": "_columns",
     "_traces": "_columns",
@@ -25,12 +26,13 @@ ARROWS: Final = {
     "_times": "_catalogue",
     "_engine": "_metrics _times",
     "_textbook": "_metrics _workloads",
+    "_fleet": "_engine _routing",
     "_live": "_engine",
     "_calibration": "_engine _traces",
     "_output": "_traces _calibration _live _engine _textbook _metrics _workloads",
     # The public names.
-    "__init__": "_output",
-    "_command": "_output",
+    "__init__": "_output _fleet",
+    "_command": "_output _fleet",
     "__main__": "_command",
 }
 

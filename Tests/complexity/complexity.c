@@ -252,6 +252,136 @@ static void accumulator_ids_in_a_row(int64_t n) {
     accumulate(n, 1);
 }
 
+static batching_router *router_of(int32_t rule) {
+    batching_router_config config;
+    batching_router *router = NULL;
+    batching_router_config_init(&config, sizeof config);
+    config.router = rule;
+    config.workers = 4;
+    config.max_prefix_blocks = 1 << 20;
+    config.lru_blocks_per_worker = 1 << 20;
+    config.block_size = 1;
+    require(batching_router_create(&config, &router));
+    return router;
+}
+
+static batching_routing_request routed(int64_t id, uint64_t *hash_ids, int64_t count) {
+    batching_routing_request request;
+    batching_routing_request_init(&request, sizeof request);
+    request.request = id;
+    request.prompt_length = (int32_t)count;
+    request.hash_ids = hash_ids;
+    request.hash_count = count;
+    return request;
+}
+
+static void route_and_finish(int64_t n, int in_a_row) {
+    int64_t *ids = colliding_ids(n, in_a_row), worker;
+    batching_router *router = router_of(BATCHING_ROUTER_LEAST_REQUESTS);
+    work_begin();
+    for (int64_t i = 0; i < n; i++) {
+        const batching_routing_request request = routed(ids[i], NULL, 0);
+        require(batching_router_route(router, &request, &worker));
+    }
+    for (int64_t i = 0; i < n; i++)
+        require(batching_router_finished(router, ids[i], 0));
+    work_end();
+    batching_router_destroy(router);
+    free(ids);
+}
+
+static void colliding_router_ids(int64_t n) {
+    route_and_finish(n, 0);
+}
+static void router_ids_in_a_row(int64_t n) {
+    route_and_finish(n, 1);
+}
+
+/* One prompt of n blocks whose hash ids a simple table would put in one place: stored, routed twice, and removed from
+ * the front, which leaves the rest without a beginning. */
+static void route_colliding_prompt(int64_t n, int32_t rule) {
+    int64_t *ids = colliding_ids(n, 0), worker;
+    uint64_t *hash_ids = (uint64_t *)ids;
+    batching_router *router = router_of(rule);
+    work_begin();
+    require(batching_router_stored(router, 0, hash_ids, n, 0));
+    for (int64_t id = 0; id < 2; id++) {
+        const batching_routing_request request = routed(id, hash_ids, n);
+        require(batching_router_route(router, &request, &worker));
+    }
+    for (int64_t i = 0; i < n; i++)
+        require(batching_router_removed(router, 0, hash_ids + i, 1));
+    for (int64_t id = 0; id < 2; id++)
+        require(batching_router_finished(router, id, 0));
+    require(batching_router_evict(router, 0));
+    work_end();
+    batching_router_destroy(router);
+    free(ids);
+}
+
+#define COLLIDING_PROMPT(name, rule)                                                                                   \
+    static void name##_colliding_prompt(int64_t n) {                                                                   \
+        route_colliding_prompt(n, BATCHING_ROUTER_##rule);                                                             \
+    }
+COLLIDING_PROMPT(dynamo_kv, DYNAMO_KV)
+COLLIDING_PROMPT(cache_aware, CACHE_AWARE)
+COLLIDING_PROMPT(prefix_trie, PREFIX_TRIE)
+COLLIDING_PROMPT(ray_prefix, RAY_PREFIX)
+COLLIDING_PROMPT(scorers, SCORERS)
+COLLIDING_PROMPT(aibrix_prefix, AIBRIX_PREFIX)
+
+/* n prompts that share a beginning and differ in their last block; then all are evicted. */
+static void route_siblings(int64_t n, int32_t rule) {
+    enum { SHARED = 4 };
+    int64_t *ids = colliding_ids(n, 0), worker;
+    batching_router *router = router_of(rule);
+    work_begin();
+    for (int64_t id = 0; id < n; id++) {
+        uint64_t prompt[SHARED + 1] = {1, 2, 3, 4, (uint64_t)ids[id]};
+        const batching_routing_request request = routed(id, prompt, SHARED + 1);
+        require(batching_router_route(router, &request, &worker));
+        require(batching_router_finished(router, id, 0));
+    }
+    require(batching_router_evict(router, 0));
+    work_end();
+    batching_router_destroy(router);
+    free(ids);
+}
+
+#define SIBLINGS(name, rule)                                                                                           \
+    static void name##_siblings(int64_t n) {                                                                           \
+        route_siblings(n, BATCHING_ROUTER_##rule);                                                                     \
+    }
+SIBLINGS(dynamo_kv, DYNAMO_KV)
+SIBLINGS(cache_aware, CACHE_AWARE)
+SIBLINGS(prefix_trie, PREFIX_TRIE)
+SIBLINGS(ray_prefix, RAY_PREFIX)
+SIBLINGS(scorers, SCORERS)
+SIBLINGS(aibrix_prefix, AIBRIX_PREFIX)
+
+/* n requests wait in a queue, and leave one after the other, the last first. */
+static void waiting_in_a_router(int64_t n) {
+    int64_t *ids = colliding_ids(n, 0), worker;
+    batching_router_config config;
+    batching_router *router = NULL;
+    batching_router_config_init(&config, sizeof config);
+    config.router = BATCHING_ROUTER_DYNAMO_KV;
+    config.workers = 1;
+    config.queue_threshold = -1;
+    require(batching_router_create(&config, &router));
+    work_begin();
+    for (int64_t i = 0; i < n; i++) {
+        batching_routing_request request = routed(ids[i], NULL, 0);
+        request.prompt_length = 100;
+        require(batching_router_route(router, &request, &worker));
+    }
+    for (int64_t i = n - 1; i >= 0; i--)
+        require(batching_router_finished(router, ids[i], 0));
+    work_end();
+    batching_router_destroy(router);
+    free(ids);
+}
+
 /* n requests wait by priority behind one that runs for long, and leave one after the other. */
 static void clients_leave_by_priority(int64_t n) {
     int32_t *outputs = allocate(4 * (size_t)n), *priorities = allocate(4 * (size_t)n);
@@ -654,6 +784,69 @@ static void calibrate_on_many(int64_t n) {
     free(ends);
 }
 
+/* n requests come and end, of which so many are kept: with hash ids whose room is used again and again. */
+static void live_calibration_of(int64_t n, int64_t window) {
+    static const int64_t hashes[] = {1, 2, 3, 4};
+    batching_calibration_config config;
+    batching_engine_config engine;
+    batching_live_calibration *live = NULL, *copy = NULL;
+    batching_live_calibration_log log;
+    batching_calibration_config_init(&config, sizeof config);
+    batching_engine_config_init(&engine, sizeof engine);
+    batching_live_calibration_log_init(&log, sizeof log);
+    engine.enable_prefix_caching = 1;
+    engine.num_gpu_blocks = 100;
+    config.engine = &engine;
+    require(batching_live_calibration_create(&config, window, &live));
+    work_begin();
+    for (int64_t i = 0; i < n; i++) {
+        require(batching_live_calibration_arrived(live, i, (double)(i * 7919 % n), 64, 0, hashes, i % 5));
+        require(batching_live_calibration_first_token(live, i, (double)n));
+        if (i % 2 == 1) {
+            /* The one before ends, too. */
+            require(batching_live_calibration_finished(live, i - 1, (double)n, 5));
+            require(batching_live_calibration_failed(live, i, (double)n));
+        }
+    }
+    require(batching_live_calibration_fork(live, &copy));
+    require(batching_live_calibration_log_write(copy, &log));
+    work_end();
+    batching_live_calibration_destroy(live);
+    batching_live_calibration_destroy(copy);
+}
+
+static void live_calibration_that_keeps_all(int64_t n) {
+    live_calibration_of(n, 500000);
+}
+
+static void live_calibration_that_keeps_few(int64_t n) {
+    live_calibration_of(n, 16);
+}
+
+/* A profile with a table of n places and n notes, whose numbers are long. */
+static void profile_of_many(int64_t n) {
+    char *json = allocate(64 * (size_t)n + 200), *end = json;
+    end += sprintf(end, "{\"format\":\"batching profile\",\"version\":1,\"iteration_time\":{\"linear_tokens\":[0");
+    for (int64_t i = 1; i < n; i++) {
+        end += sprintf(end, ",%lld.000000000000000000001", (long long)i);
+    }
+    end += sprintf(end, "],\"linear_seconds\":[0");
+    for (int64_t i = 1; i < n; i++) {
+        end += sprintf(end, ",1e-90");
+    }
+    end += sprintf(end, "],\"model\":\"table\"},\"notes\":{\"0\":0");
+    for (int64_t i = 1; i < n; i++) {
+        end += sprintf(end, ",\"%lld\":[{}]", (long long)i);
+    }
+    end += sprintf(end, "}}");
+    batching_profile *profile = NULL;
+    work_begin();
+    require(batching_profile_create(json, end - json, &profile));
+    work_end();
+    require(batching_profile_destroy(profile));
+    free(json);
+}
+
 /* --- What is not used --------------------------------------------------------------------------------------------- */
 
 /* An idle engine with this many KV blocks is made, saved, loaded, copied and asked. */
@@ -739,6 +932,21 @@ static const struct scenario scenarios[] = {
     {"request ids in a row", request_ids_in_a_row, 500, LINEAR},
     {"request ids of an accumulator that collide", colliding_accumulator_ids, 500, LINEAR},
     {"request ids of an accumulator in a row", accumulator_ids_in_a_row, 500, LINEAR},
+    {"request ids of a router that collide", colliding_router_ids, 500, LINEAR},
+    {"request ids of a router in a row", router_ids_in_a_row, 500, LINEAR},
+    {"a prompt whose hash ids collide, dynamo_kv", dynamo_kv_colliding_prompt, 500, LINEAR},
+    {"prompts that share a beginning, dynamo_kv", dynamo_kv_siblings, 500, LINEAR},
+    {"a prompt whose hash ids collide, cache_aware", cache_aware_colliding_prompt, 500, LINEAR},
+    {"prompts that share a beginning, cache_aware", cache_aware_siblings, 500, LINEAR},
+    {"a prompt whose hash ids collide, prefix_trie", prefix_trie_colliding_prompt, 500, LINEAR},
+    {"prompts that share a beginning, prefix_trie", prefix_trie_siblings, 500, LINEAR},
+    {"a prompt whose hash ids collide, ray_prefix", ray_prefix_colliding_prompt, 500, LINEAR},
+    {"prompts that share a beginning, ray_prefix", ray_prefix_siblings, 500, LINEAR},
+    {"a prompt whose hash ids collide, scorers", scorers_colliding_prompt, 500, LINEAR},
+    {"prompts that share a beginning, scorers", scorers_siblings, 500, LINEAR},
+    {"a prompt whose hash ids collide, aibrix_prefix", aibrix_prefix_colliding_prompt, 500, LINEAR},
+    {"prompts that share a beginning, aibrix_prefix", aibrix_prefix_siblings, 500, LINEAR},
+    {"requests wait in a router and leave, the last first", waiting_in_a_router, 500, LINEAR},
     {"sessions whose ids collide", sessions_that_collide, 500, LINEAR},
     {"requests are sent after their clients left", sent_after_their_clients_left, 1000, LINEAR},
     {"clients of a closed loop leave one by one", clients_leave_ahead, 1000, LINEAR},
@@ -755,6 +963,9 @@ static const struct scenario scenarios[] = {
     {"iterations far from each other in a table", places_far_from_each_other, 2000, LINEAR},
     {"a run through a table", run_through_a_table, 500, LINEAR},
     {"calibration on many requests", calibrate_on_many, 500, LINEAR},
+    {"a live calibration that keeps all", live_calibration_that_keeps_all, 1000, LINEAR},
+    {"a live calibration that keeps few", live_calibration_that_keeps_few, 1000, LINEAR},
+    {"a profile with a large table and many notes", profile_of_many, 500, LINEAR},
     {"an idle engine with many KV blocks", idle_engine, 4000000, CONSTANT},
     {"an idle accumulator for many requests", idle_accumulator, 1000000, CONSTANT},
     {"bins of a load that are not kept", bins_that_are_not_kept, 100000, CONSTANT},

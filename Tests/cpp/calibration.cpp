@@ -43,6 +43,9 @@ TEST_CASE("the times of a simulated server are found again") {
     const auto found = batching::calibrate(log.requests, log.recorded(), batching::calibration_config(log.server));
     CHECK(found.is_complete == 1);
     CHECK(found.async_scheduling == 0);
+    CHECK(found.client_delay < 1e-4);
+    CHECK(found.base_least <= found.time_base);
+    CHECK(found.time_base <= found.base_most);
     auto fitted = log.server;
     fitted.set_iteration_time(found.iteration_time());
     const auto again = batching::simulate(log.requests, fitted);

@@ -66,13 +66,20 @@ def figures_of(
 
 
 def compared(  # noqa: PLR0917
-    run: MeasuredRun, result: Result, chosen: npt.NDArray[np.bool_], model: str, sample: str, kind: str
+    run: MeasuredRun,
+    result: Result,
+    chosen: npt.NDArray[np.bool_],
+    model: str,
+    sample: str,
+    kind: str,
+    client_delay: float = 0.0,
 ) -> RunErrors:
-    """Latencies of some of the requests; the rest is of the whole run."""
+    """Latencies of some of the requests, as a client has them; the rest is of the whole run."""
     arrival, output = run.arrival[chosen], run.output_length[chosen]
     measured = figures_of(arrival, run.first_token[chosen], run.end[chosen], output)
-    simulated = figures_of(arrival, result.first_token_time[chosen], result.end_time[chosen], output)
-    duration = result.total_time / float(run.end.max()) - 1
+    first, end = (column[chosen] + client_delay for column in (result.first_token_time, result.end_time))
+    simulated = figures_of(arrival, first, end, output)
+    duration = (result.total_time + client_delay) / float(run.end.max()) - 1
     log = result.iteration_log
     assert log is not None, "it is kept"  # noqa: S101
     at = np.clip(np.searchsorted(log.start_time, run.series_time + run.series_shift, "right") - 1, 0, len(log) - 1)
@@ -138,13 +145,15 @@ def _calibrated(run: MeasuredRun, *, known: bool) -> Iterator[RunErrors]:
         return calibrate(log, run.config, observed_until=until, model=model, gpu=gpu)
 
     found = fitted(None, None)
-    yield compared(run, found.result, whole, f"calibrated on the whole run{what}", "in sample", "whole")
+    yield compared(
+        run, found.result, whole, f"calibrated on the whole run{what}", "in sample", "whole", found.client_delay
+    )
     found = fitted(first, None)
     told = f"calibrated on the first half of the requests{what}"
-    yield compared(run, found.result, ~first, told, "no: the second half of the requests", "half")
+    yield compared(run, found.result, ~first, told, "no: the second half of the requests", "half", found.client_delay)
     found = fitted(None, half)
     told = f"calibrated on the log until half had ended{what}"
     rest = run.end > half
     seen = int((rest & (run.first_token <= half)).sum())
     sample = f"no: the requests that had not ended; TTFT of {seen} of them in sample"
-    yield compared(run, found.result, rest, told, sample, "half")
+    yield compared(run, found.result, rest, told, sample, "half", found.client_delay)

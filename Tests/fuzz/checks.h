@@ -162,7 +162,13 @@ int64_t saved_time_model_size(const batching_engine_config *config);
 
 /* batching_iteration_time_calibrate; models, GPUs and deployments: see fuzz_hardware.c. */
 void fuzz_calibration(struct input *input);
+
+/* batching_live_calibration_...: see fuzz_live_calibration.c. */
+void fuzz_live_calibration(struct input *input);
 void fuzz_catalogue(struct input *input);
+
+/* batching_profile_...: see fuzz_profile.c. */
+void fuzz_profile(struct input *input);
 
 /* What a policy is shown adds up, and all of it can be read. ahead: last tokens may be on their way. */
 void require_view(const batching_policy_view *view, int ahead);
@@ -182,6 +188,8 @@ void fuzz_damaged_engine(struct input *input, batching_live_engine *engine, cons
 void fuzz_load(struct input *input);
 void fuzz_attribution_bands(struct input *input);
 
+/* batching_router_...: see fuzz_routers.c. */
+void fuzz_routers(struct input *input);
 /* batching_accumulator_...: see fuzz_accumulator.c. */
 void fuzz_accumulator(struct input *input);
 

@@ -561,6 +561,9 @@ INIT(deployment)
 INIT(deployment_memory)
 INIT(calibration_config)
 INIT(calibration)
+INIT(live_calibration_state)
+INIT(live_calibration_log)
+INIT(profile_facts)
 
 static void fuzz_init(struct input *input) {
     static batching_status (*const inits[])(void *, uint32_t) = {
@@ -594,6 +597,9 @@ static void fuzz_init(struct input *input) {
         init_deployment_memory,
         init_calibration_config,
         init_calibration,
+        init_live_calibration_state,
+        init_live_calibration_log,
+        init_profile_facts,
     };
     uint32_t size = input_chance(input, 2) ? (uint32_t)input_word(input) : (uint32_t)input_byte(input) * 8;
     size_t held = size > 4096 ? 0 : size;
@@ -631,6 +637,9 @@ static void fuzz_null(struct input *input) {
     REQUIRE(batching_batch_metrics_calculate(NULL, seconds, NULL) != BATCHING_OK);
     REQUIRE(batching_iteration_times_calculate(NULL, NULL, NULL) != BATCHING_OK);
     REQUIRE(batching_iteration_time_calibrate(NULL, NULL, NULL, NULL) != BATCHING_OK);
+    REQUIRE(batching_live_calibration_create(NULL, size, NULL) != BATCHING_OK);
+    REQUIRE(batching_profile_create(NULL, size, NULL) != BATCHING_OK);
+    REQUIRE(batching_profile_get(NULL, NULL, NULL) != BATCHING_OK && batching_profile_destroy(NULL) == BATCHING_OK);
     REQUIRE(batching_gpus_count(NULL) != BATCHING_OK && batching_models_count(NULL) != BATCHING_OK);
     REQUIRE(batching_gpu_get(size, NULL) != BATCHING_OK && batching_model_get(size, NULL) != BATCHING_OK);
     REQUIRE(batching_gpu_find(NULL, NULL) != BATCHING_OK && batching_model_find("", NULL) != BATCHING_OK);
@@ -660,6 +669,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
         fuzz_null,
         fuzz_load,
         fuzz_load,
+        fuzz_routers,
+        fuzz_routers,
+        fuzz_routers,
         fuzz_accumulator,
         fuzz_accumulator,
         fuzz_live_engine,
@@ -669,7 +681,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
         fuzz_iteration_times,
         fuzz_iteration_times,
         fuzz_calibration,
+        fuzz_live_calibration,
         fuzz_catalogue,
+        fuzz_profile,
         fuzz_engine,
         fuzz_engine,
         fuzz_engine,

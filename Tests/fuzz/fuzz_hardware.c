@@ -274,7 +274,8 @@ static void require_calibration(const batching_calibration *found, const batchin
                                    found->time_per_prefill_chunk,
                                    found->time_startup,
                                    found->spread,
-                                   found->loss};
+                                   found->loss,
+                                   found->client_delay};
     for (size_t which = 0; which < sizeof coefficients / sizeof *coefficients; which++) {
         REQUIRE(coefficients[which] >= 0.0 && coefficients[which] < INFINITY);
     }
@@ -284,15 +285,34 @@ static void require_calibration(const batching_calibration *found, const batchin
                            found->told_per_context_token,
                            found->told_per_prefill_context,
                            found->told_per_prefill_iteration,
-                           found->told_per_prefill_chunk};
+                           found->told_per_prefill_chunk,
+                           found->told_client_delay,
+                           found->share_without_queueing};
     for (size_t which = 0; which < sizeof told / sizeof *told; which++) {
         REQUIRE(told[which] >= 0.0 && told[which] <= 1.0);
     }
-    const double correlations[] = {found->correlation_base_decode, found->correlation_base_context,
-                                   found->correlation_decode_context, found->correlation_prefill_context};
+    const double correlations[] = {found->correlation_base_decode,    found->correlation_base_context,
+                                   found->correlation_decode_context, found->correlation_prefill_context,
+                                   found->correlation_base_delay,     found->correlation_prefill_iteration_delay};
     for (size_t which = 0; which < sizeof correlations / sizeof *correlations; which++) {
         REQUIRE(fabs(correlations[which]) <= 1.0);
     }
+    const double *const ranges[] = {&found->base_least,
+                                    &found->per_prefill_token_least,
+                                    &found->per_decode_token_least,
+                                    &found->per_context_token_least,
+                                    &found->per_prefill_context_least,
+                                    &found->per_prefill_iteration_least,
+                                    &found->per_prefill_chunk_least,
+                                    &found->startup_least,
+                                    &found->client_delay_least};
+    for (size_t which = 0; which < sizeof ranges / sizeof *ranges; which++) {
+        const double value = which < 8 ? coefficients[which] : found->client_delay;
+        REQUIRE(ranges[which][0] <= value && value <= ranges[which][1]);
+    }
+    REQUIRE(!(found->mean_ttft_least > found->mean_ttft_most) && !(found->mean_e2e_least > found->mean_e2e_most));
+    REQUIRE(found->fits >= 1 && found->fits <= 1 + found->simulations);
+    REQUIRE(found->client_delay == 0.0 || (found->told_client_delay >= 0.5 && found->share_without_queueing >= 0.5));
     REQUIRE(found->num_gpu_blocks_least <= found->num_gpu_blocks && found->num_gpu_blocks >= 0);
     REQUIRE(found->num_gpu_blocks_most >= found->num_gpu_blocks);
     REQUIRE(found->simulations >= 1 && found->simulations <= config->simulations && found->residuals >= 16);

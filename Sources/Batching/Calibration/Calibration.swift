@@ -94,6 +94,7 @@ public enum Calibration {
         try fit.iterate(rounds: 14, &budget)
         try fit.findStartup(&budget)
         if fit.startup > 0 { try fit.iterate(rounds: 14, below: fit.loss, &budget) }
+        try fit.findDelay(&budget)
         if isTrial {
             try fit.kick(10, &random, &budget)
             try fit.refine(evaluations: 120, restarts: 1, &random, &budget)
@@ -135,30 +136,44 @@ public enum Calibration {
         other: Double
     ) throws(BatchingError) -> CalibrationResult {
         var result = CalibrationResult()
-        result.loss = try fit.finish()
+        result.loss = try fit.settleDelay(try fit.finish())
         result.time = fit.time
         result.isAsynchronous = fit.simulator.isAsynchronous
         result.isComplete = budget.isDone
         result.simulations = budget.simulations
         result.residuals = Int64(log.pointee.residualCount)
         result.lossOfOtherScheduling = other
-        result.spread = log.pointee.spread()
         let certainty = try fit.certainty()
+        result.spread = log.pointee.spread()
         result.told = certainty.told.affine
         result.correlationOfBaseAndDecode = certainty.correlation(0, 2)
         result.correlationOfBaseAndContext = certainty.correlation(0, 3)
         result.correlationOfDecodeAndContext = certainty.correlation(2, 3)
         result.correlationOfPrefillAndContext = certainty.correlation(1, 4)
+        result.clientDelay = log.pointee.figures.delay
+        result.toldClientDelay = fit.delay.told
+        result.shareWithoutQueueing = fit.shareWithoutQueueing
+        result.correlationOfBaseAndDelay = fit.delay.correlationWithBase
+        result.correlationOfPrefillIterationAndDelay = fit.delay.correlationWithPrefillIteration
+        result.range = try fit.range()
         return result
     }
 }
 
 // What is given.
 extension Calibration {
+    /// Throws unless every value is in its range, whatever the log.
+    static func check(_ configuration: CalibrationConfig) throws(BatchingError) {
+        var engine = try scheduling(configuration)
+        // What is given, or was found, is less.
+        if configuration.searchesNumGPUBlocks, engine.numGPUBlocks == nil {
+            engine.numGPUBlocks = Int64(RequestColumns.maximumCount)
+        }
+        try engine.check()
+    }
+
     /// Only how it schedules and what it has: neither times nor callbacks, and no limits of a run.
-    private static func checkedEngine(
-        _ configuration: CalibrationConfig, _ requests: RequestColumns
-    ) throws(BatchingError) -> EngineConfig {
+    private static func scheduling(_ configuration: CalibrationConfig) throws(BatchingError) -> EngineConfig {
         guard configuration.simulations >= 1 else {
             throw .invalid("simulations", configuration.simulations, "must be at least 1")
         }
@@ -175,6 +190,13 @@ extension Calibration {
         engine.iterationLimit = nil
         engine.progressCallback = nil
         engine.keepsAttribution = false
+        return engine
+    }
+
+    private static func checkedEngine(
+        _ configuration: CalibrationConfig, _ requests: RequestColumns
+    ) throws(BatchingError) -> EngineConfig {
+        var engine = try scheduling(configuration)
         if configuration.searchesNumGPUBlocks, engine.numGPUBlocks == nil {
             // Enough for all, if nothing is found.
             var blocks: Int64 = 2

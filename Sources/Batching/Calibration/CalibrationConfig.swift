@@ -92,4 +92,16 @@ public struct CalibrationResult: Equatable, Sendable {
     public var correlationOfDecodeAndContext = 0.0
     /// The same of prefill tokens and prefill context.
     public var correlationOfPrefillAndContext = 0.0
+    /// Seconds that each TTFT and E2E of a client is longer than the engine's. 0: none was found.
+    public var clientDelay = 0.0
+    /// How much the log says of it, from 0 to 1.
+    public var toldClientDelay = 0.0
+    /// Of the requests whose TTFT counts: those that do not wait in the queue, before a delay is looked for.
+    public var shareWithoutQueueing = 0.0
+    /// Near -1 or 1, the log says only of the two together: base and delay.
+    public var correlationOfBaseAndDelay = 0.0
+    /// The same of the time of each iteration with prefill and the delay.
+    public var correlationOfPrefillIterationAndDelay = 0.0
+    /// How far fits differ that are about as good.
+    public var range = CalibrationRange()
 }

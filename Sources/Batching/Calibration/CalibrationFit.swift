@@ -25,19 +25,29 @@ struct CalibrationBudget {
 /// The fit of one way to schedule: the best coefficients so far. See "Calibration" in the C header.
 struct CalibrationFit: ~Copyable {
     var simulator: CalibrationSimulator
-    private let log: UnsafeMutablePointer<CalibrationLog>
+    let log: UnsafeMutablePointer<CalibrationLog>
     private(set) var prior: CalibrationPrior
-    private var priorWeight = 1.0
+    var priorWeight = 1.0
     /// Whether the weight of the prior follows the residuals.
-    private var adaptsWeight = true
+    var adaptsWeight = true
 
-    private(set) var terms: Terms
-    private(set) var startup = 0.0
+    var terms: Terms
+    var startup = 0.0
     /// Of data and prior.
-    private(set) var loss = Double.infinity
+    var loss = Double.infinity
+
+    /// Whether TTFTs are longer by a client's delay.
+    var fitsDelay = false
+    var shareWithoutQueueing = 0.0
+    /// Of the one that was taken, or was refused.
+    var delay = CalibrationDelayCertainty()
+
+    // Where steps ended.
+    var optima: GrowableBuffer<CalibrationOptimum>
+    var optimumCount = 0
 
     // The rows of a least-squares problem.
-    private let rows: ScratchBuffer<Terms>
+    private let rows: ScratchBuffer<Unknowns>
     private let values: ScratchBuffer<Double>
     private let errors: ScratchBuffer<Double>
     private let sorted: ScratchBuffer<Double>
@@ -51,13 +61,15 @@ struct CalibrationFit: ~Copyable {
         _ prior: CalibrationPrior
     ) throws(BatchingError) {
         let count = log.pointee.residualCount
-        let rows = try ScratchBuffer<Terms>(uninitialized: count)
+        let optima = try GrowableBuffer<CalibrationOptimum>(capacity: 0)
+        let rows = try ScratchBuffer<Unknowns>(uninitialized: count)
         let values = try ScratchBuffer<Double>(uninitialized: count)
         let errors = try ScratchBuffer<Double>(uninitialized: count)
         let sorted = try ScratchBuffer<Double>(uninitialized: count)
         self.simulator = simulator
         self.log = log
         self.prior = prior
+        self.optima = optima
         self.rows = rows
         self.values = values
         self.errors = errors
@@ -85,22 +97,32 @@ struct CalibrationFit: ~Copyable {
         if budget.isSpent { return .infinity }
         var time = terms.affine
         time.startup = startup
-        try simulator.run(time, keepsSchedule: keepsSchedule)
-        try log.pointee.compare(firstToken: simulator.firstToken.elements, end: simulator.end.elements)
+        try run(time, keepsSchedule: keepsSchedule)
         try budget.count()
         return log.pointee.loss()
     }
 
-    private mutating func evaluate(
+    mutating func evaluate(
         _ terms: Terms, _ startup: Double, _ budget: inout CalibrationBudget
     ) throws(BatchingError) -> Double {
         try simulate(terms, startup, keepsSchedule: false, &budget) + priorWeight * prior.loss(terms)
     }
 
+    /// Sets the residuals.
+    private mutating func run(_ time: AffineTime, keepsSchedule: Bool) throws(BatchingError) {
+        try simulator.run(time, keepsSchedule: keepsSchedule)
+        // A copy: with ThreadSanitizer the compiler crashes on a call through the stored pointer.
+        let log = log
+        try log.pointee.compare(
+            firstToken: simulator.firstToken.elements, end: simulator.end.elements, fitsDelay: fitsDelay)
+    }
+
+    /// Sets the residuals of the best.
+    mutating func runBest() throws(BatchingError) { try run(time, keepsSchedule: true) }
+
     /// Once the best is known: its residuals, and its loss without the prior.
     mutating func finish() throws(BatchingError) -> Double {
-        try simulator.run(time, keepsSchedule: true)
-        try log.pointee.compare(firstToken: simulator.firstToken.elements, end: simulator.end.elements)
+        try runBest()
         return log.pointee.loss()
     }
 }
@@ -116,15 +138,21 @@ extension CalibrationFit {
             let span = log.pointee.span(
                 index, firstToken: simulator.firstToken.elements, end: simulator.end.elements)
             let done = simulator.done(from: span.start, to: span.end, startup: startup)
-            rows.elements[index] = done.work.combined(prior.median) { $0 * $1 / span.unit }
+            // A delay in units of the base.
+            rows.elements[index] = Unknowns(
+                done.work.combined(prior.median) { $0 * $1 / span.unit },
+                delay: fitsDelay && index >= log.pointee.decodeCount ? prior.median[0] / span.unit : 0)
             values.elements[index] = (span.measured - done.known) / span.unit
         }
     }
 
-    /// The coefficients that fit these rows best, and are near what is expected.
-    private func solution() throws(BatchingError) -> Terms {
+    /// The coefficients that fit these rows best, and are near what is expected; with the delay that fits to them, which
+    /// is left out, since it follows from the next run.
+    /// - Parameter terms: those of the run: from how far they are off, the first weights follow.
+    private func solution(from terms: Terms) throws(BatchingError) -> Terms {
         // In units of what is expected. Near 1, (u - 1)² is about the square of the logarithm.
-        var unknowns = terms.combined(prior.median, /)
+        var unknowns = Unknowns(
+            terms.combined(prior.median, /), delay: log.pointee.figures.delay / prior.median[0])
         let scale = priorWeight * CalibrationLog.bend * CalibrationLog.bend
         // Huber's loss by weights that follow the residuals; where it bends follows their spread.
         for _ in 0..<8 {
@@ -135,7 +163,7 @@ extension CalibrationFit {
             }
             let spread = 1.4826 * Selection.median(sorted.elements, residualCount)
             let bend = min(CalibrationLog.bend, max(1e-6, 1.5 * spread))
-            var equations = NormalEquations()
+            var equations = NormalEquations(count: fitsDelay ? 8 : 7)
             for index in 0..<residualCount {
                 try Work.row(index)
                 let error = errors.elements[index]
@@ -147,19 +175,20 @@ extension CalibrationFit {
             }
             unknowns = equations.nonNegativeSolution()
         }
-        return unknowns.combined(prior.median, *)
+        return unknowns.terms.combined(prior.median, *)
     }
 
     /// Some rounds from the best so far. What is found is kept if it is better than `bound`.
     mutating func iterate(
         rounds: Int, below bound: Double = .infinity, _ budget: inout CalibrationBudget
     ) throws(BatchingError) {
-        var visited = InlineArray<16, (loss: Double, terms: Terms)>(repeating: (.infinity, .zero))
+        var visited = InlineArray<16, CalibrationOptimum>(repeating: CalibrationOptimum())
         var next = terms
         for round in 0...rounds {
             let data = try simulate(next, startup, keepsSchedule: true, &budget)
             if data == .infinity { break }
-            visited[round] = (data, next)
+            visited[round] = CalibrationOptimum(
+                loss: data, terms: next, startup: startup, figures: log.pointee.figures)
             if adaptsWeight {
                 let share = log.pointee.spread() / CalibrationLog.bend
                 priorWeight = min(
@@ -167,20 +196,22 @@ extension CalibrationFit {
             }
             if round == rounds { break }
             try setRows(startup: startup)
-            let found = try solution()
+            let found = try solution(from: next)
             let change = found.combined(next) { ($0 - $1).magnitude }.combined(prior.median, /).largest
             next = next.combined(found) { 0.5 * $0 + 0.5 * $1 }
             if change < 1e-4 { break }
         }
-        var (least, best) = (Double.infinity, terms)
+        var best = CalibrationOptimum(terms: terms)
         for round in 0...rounds where visited[round].loss < .infinity {
-            let loss = visited[round].loss + priorWeight * prior.loss(visited[round].terms)
-            if loss < least { (least, best) = (loss, visited[round].terms) }
+            visited[round].loss += priorWeight * prior.loss(visited[round].terms)
+            if visited[round].loss < best.loss { best = visited[round] }
         }
-        if least < bound { keep(best, startup, least, &budget) }
+        if best.loss < bound { keep(best.terms, startup, best.loss, &budget) }
+        // As long as the weight follows, losses are not of the same measure.
+        if !adaptsWeight { try note(best) }
     }
 
-    private mutating func keep(
+    mutating func keep(
         _ terms: Terms, _ startup: Double, _ loss: Double, _ budget: inout CalibrationBudget
     ) {
         self.terms = terms
@@ -245,70 +276,26 @@ extension CalibrationFit {
     }
 }
 
-// The simplex, in the logarithms of the coefficients.
+// What the log says, once the best was run.
 extension CalibrationFit {
-    private var logarithms: Point {
-        var point = Point()
-        for index in 0..<7 {
-            point.values[index] = Logarithm.natural(max(terms[index], CalibrationPrior.least * prior.median[index]))
-        }
-        if startup > 0 { point.values[7] = Logarithm.natural(startup) }
-        return point
-    }
-
-    private static func terms(_ point: Point) -> Terms {
-        var terms = Terms.zero
-        for index in 0..<7 { terms[index] = Exponential.natural(min(point.values[index], 20)) }
-        return terms
-    }
-
-    mutating func refine(
-        evaluations: Int, restarts: Int, size usual: Double = 1, _ random: inout RandomStream,
-        _ budget: inout CalibrationBudget
-    ) throws(BatchingError) {
-        let hasStartup = startup > 0
-        func first(_ point: Point) -> Double { hasStartup ? Exponential.natural(min(point.values[7], 20)) : 0 }
-        var start = logarithms
-        var value = try evaluate(CalibrationFit.terms(start), first(start), &budget)
-        var size = 0.06 * usual
-        for _ in 0..<restarts where !budget.isSpent {
-            var steps = Point()
-            for index in 0..<(hasStartup ? 8 : 7) {
-                let spread = index < 7 ? min(prior.sigma[index], 1) / 0.25 : 1
-                steps.values[index] = random.sign() * size * spread
-            }
-            var simplex = NelderMead(from: start, value: value, dimensions: hasStartup ? 8 : 7)
-            try simplex.minimize(steps: steps, most: evaluations / restarts) { (point) throws(BatchingError) in
-                try evaluate(CalibrationFit.terms(point), first(point), &budget)
-            }
-            if simplex.bestValue < value { (start, value) = (simplex.best, simplex.bestValue) }
-            if value < loss { keep(CalibrationFit.terms(start), first(start), value, &budget) }
-            adaptsWeight = false
-            let before = loss
-            try iterate(rounds: 5, below: before, &budget)
-            adaptsWeight = true
-            if loss < before {
-                start = logarithms
-                value = try evaluate(CalibrationFit.terms(start), first(start), &budget)
-            }
-            size *= 0.6
-        }
-    }
-
     /// What the log says of the coefficients, of the last run. Residuals are as large as their spread, and requests share
     /// iterations.
-    func certainty() throws(BatchingError) -> CalibrationCertainty {
+    /// - Parameter width: as if what was expected had been less sure by this factor.
+    func certainty(width: Double = 1) throws(BatchingError) -> CalibrationCertainty {
         try setRows(startup: startup)
         let spread = max(log.pointee.spread(), 1e-4)
-        var equations = NormalEquations()
+        // Of a delay, nothing is expected: it may as well be a hundred iterations.
+        let sigma = Unknowns(prior.sigma.map { $0 * width }, delay: 100)
+        let count = fitsDelay ? 8 : 7
+        var equations = NormalEquations(count: count)
         for index in 0..<residualCount {
             let size = log.pointee.residuals.elements[index].magnitude
             let share = size <= CalibrationLog.bend ? 1 : CalibrationLog.bend / size
             equations.add(
                 rows.elements[index], 0, weight: share / (CalibrationFit.shared * spread * spread))
         }
-        for index in 0..<7 { equations.add(index, 0, weight: 1 / (prior.sigma[index] * prior.sigma[index])) }
-        return CalibrationCertainty(covariance: equations.inverse(), sigma: prior.sigma)
+        for index in 0..<count { equations.add(index, 0, weight: 1 / (sigma[index] * sigma[index])) }
+        return CalibrationCertainty(covariance: equations.inverse(), sigma: sigma)
     }
 }
 
@@ -316,5 +303,5 @@ extension RandomStream {
     /// Uniform in -1..<1.
     fileprivate mutating func signedUnit() -> Double { Double(next() >> 11) * 0x1p-52 - 1 }
 
-    fileprivate mutating func sign() -> Double { next() >> 63 == 1 ? 1 : -1 }
+    mutating func sign() -> Double { next() >> 63 == 1 ? 1 : -1 }
 }

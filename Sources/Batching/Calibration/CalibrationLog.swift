@@ -18,6 +18,8 @@ struct CalibrationLog: ~Copyable {
     private(set) var firstCount = 0
     let residuals: ScratchBuffer<Double>
     private let magnitudes: ScratchBuffer<Double>
+    /// Of the run that was compared last.
+    private(set) var figures = CalibrationFigures()
 
     /// - Parameters:
     ///   - recorded: as it was checked; its first tokens are there.
@@ -84,15 +86,42 @@ struct CalibrationLog: ~Copyable {
             start: arrivalTime(row), end: first[row], measured: measured, unit: measured + CalibrationLog.ttftOffset)
     }
 
+    /// The request whose span it is.
+    @inline(__always)
+    func row(_ index: Int) -> Int { Int(rows.elements[index]) }
+
+    /// Seconds in whose proportion the error of a TTFT counts.
+    @inline(__always)
+    func unit(_ index: Int) -> Double {
+        firstToken[row(index)] - arrivalTime(row(index)) + CalibrationLog.ttftOffset
+    }
+
     /// Sets the residuals of a run: by how much of its unit each span is longer than in the log. One that never ended is
     /// long.
-    func compare(firstToken first: UnsafePointer<Double>, end ends: UnsafePointer<Double>) throws(BatchingError) {
+    /// - Parameter fitsDelay: whether each TTFT is longer by what makes the loss least.
+    mutating func compare(
+        firstToken first: UnsafePointer<Double>, end ends: UnsafePointer<Double>, fitsDelay: Bool
+    ) throws(BatchingError) {
+        var (ttft, e2e) = (Mean(), Mean())
         for index in 0..<residualCount {
             try Work.row(index)
             let span = span(index, firstToken: first, end: ends)
             let residual = (span.end - span.start - span.measured) / span.unit
             residuals.elements[index] = residual.isNaN ? 100 : residual
+            if index < decodeCount {
+                e2e.add(span.end - arrivalTime(row(index)))
+            } else {
+                ttft.add(span.end - span.start)
+            }
         }
+        let delay = fitsDelay ? try bestDelay() : 0
+        if delay > 0 {
+            for index in decodeCount..<residualCount {
+                let residual = residuals.elements[index] + delay / unit(index)
+                residuals.elements[index] = residual
+            }
+        }
+        figures = CalibrationFigures(delay: delay, meanTTFT: ttft.value + delay, meanE2E: e2e.value + delay)
     }
 
     /// The sum over the residuals, in units of the bend.

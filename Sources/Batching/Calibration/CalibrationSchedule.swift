@@ -8,6 +8,8 @@ struct CalibrationSchedule: ~Copyable {
 
     /// One iteration, and all before it.
     private struct Row: BitwiseCopyable {
+        /// When it was decided what it computes.
+        var scheduled: Double
         var start: Double
         var end: Double
         /// Seconds before it in which nothing ran.
@@ -37,7 +39,8 @@ struct CalibrationSchedule: ~Copyable {
         let start = max(work.time.seconds, previous)
         idle += start - previous
         let terms = Terms(work)
-        rows.elements[count] = Row(start: start, end: start + seconds, idle: idle, work: terms, before: total)
+        rows.elements[count] = Row(
+            scheduled: work.time.seconds, start: start, end: start + seconds, idle: idle, work: terms, before: total)
         total = total.combined(terms, +)
         count += 1
     }
@@ -67,5 +70,14 @@ struct CalibrationSchedule: ~Copyable {
         guard count > 0, end > start else { return Share(work: .zero, known: 0) }
         let (first, last) = (done(by: start, startup: startup), done(by: end, startup: startup))
         return Share(work: last.work.combined(first.work, -), known: last.known - first.known)
+    }
+    /// Whether a request that arrived then was admitted by the first iteration that was scheduled from then on.
+    func admitsAtOnce(arrival: Double, admitted: Double) -> Bool {
+        var (first, last) = (0, count)
+        while first < last {
+            let middle = (first &+ last) / 2
+            if rows.elements[middle].scheduled < arrival - 1e-9 { first = middle &+ 1 } else { last = middle }
+        }
+        return first < count && admitted <= rows.elements[first].scheduled + 1e-9
     }
 }

@@ -2,6 +2,7 @@
 struct CalibrationSimulator: ~Copyable {
     private let requests: RequestColumns
     private var configuration: EngineConfig
+    private let start: ScratchBuffer<Double>
     let firstToken: ScratchBuffer<Double>
     let end: ScratchBuffer<Double>
     private let recorder: ScratchBuffer<Recorder>
@@ -14,12 +15,14 @@ struct CalibrationSimulator: ~Copyable {
     }
 
     init(_ requests: RequestColumns, _ engine: EngineConfig) throws(BatchingError) {
+        let start = try ScratchBuffer<Double>(uninitialized: requests.count)
         let firstToken = try ScratchBuffer<Double>(uninitialized: requests.count)
         let end = try ScratchBuffer<Double>(uninitialized: requests.count)
         let recorder = try ScratchBuffer<Recorder>(uninitialized: 1)
         schedulePlace = try allocated(try CalibrationSchedule())
         self.requests = requests
         configuration = engine
+        self.start = start
         self.firstToken = firstToken
         self.end = end
         self.recorder = recorder
@@ -33,6 +36,11 @@ struct CalibrationSimulator: ~Copyable {
 
     func done(from start: Double, to end: Double, startup: Double) -> CalibrationSchedule.Share {
         schedulePlace.pointee.done(from: start, to: end, startup: startup)
+    }
+
+    /// Whether a request did not wait in the queue, in a run of which the schedule was kept.
+    func admitsAtOnce(_ row: Int) -> Bool {
+        schedulePlace.pointee.admitsAtOnce(arrival: requests.arrivalTime?[row] ?? 0, admitted: start.elements[row])
     }
 
     /// - Parameter keepsSchedule: whether it will be asked what was done.
@@ -55,7 +63,8 @@ struct CalibrationSimulator: ~Copyable {
                     return seconds
                 })
         }
-        let results = ResultColumns(firstTokenTime: firstToken.elements, endTime: end.elements)
+        let results = ResultColumns(
+            startTime: start.elements, firstTokenTime: firstToken.elements, endTime: end.elements)
         _ = try Engine.simulate(requests, configuration: configuration, results: results)
     }
 }

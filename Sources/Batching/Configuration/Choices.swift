@@ -24,3 +24,34 @@ public enum QueueOrder: Int32, CaseIterable, Sendable {
     /// Shortest output first, then arrival, then `tieBreak`: an oracle, since no server knows the output's length.
     case shortestOutput = 200
 }
+
+// Their words in JSON.
+
+extension PolicyName {
+    /// A policy of the caller's is none that a file could keep.
+    init(_ member: JSONMember) throws(BatchingError) {
+        let word = try member.string()
+        switch true {
+        case word == "vllm": self = .vllm
+        case word == "static": self = .static
+        case word == "dynamic": self = .dynamic
+        case word == "continuous": self = .continuous
+        case word == "orca": self = .orca
+        default:
+            throw member.wrong(
+                "must be one of \"vllm\", \"static\", \"dynamic\", \"continuous\", \"orca\"")
+        }
+    }
+}
+
+extension QueueOrder {
+    init(_ member: JSONMember) throws(BatchingError) {
+        let word = try member.string()
+        switch true {
+        case word == "arrival": self = .arrival
+        case word == "priority": self = .priority
+        case word == "shortest_output": self = .shortestOutput
+        default: throw member.wrong("must be one of \"arrival\", \"priority\", \"shortest_output\"")
+        }
+    }
+}

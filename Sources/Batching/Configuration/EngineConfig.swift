@@ -13,7 +13,8 @@ public struct EngineConfig {
         get { givenMaxNumBatchedTokens ?? max(2048, maxNumSeqs) }
         set { givenMaxNumBatchedTokens = newValue }
     }
-    private var givenMaxNumBatchedTokens: Int64?
+    /// nil: not set.
+    package private(set) var givenMaxNumBatchedTokens: Int64?
     /// 0: no such limit.
     public var longPrefillTokenThreshold: Int64 = 0
     /// nil: no limit.
@@ -128,6 +129,30 @@ extension EngineConfig {
         try coder.code(&admitsOversized)
         try iterationTime.code(&coder, &storage)
         if coder.has(version: 3) { try coder.code(&keepsAttribution) }
+    }
+}
+
+extension EngineConfig {
+    /// From an object that has its fields, all but the times, by their names in Python: whichever the member is of.
+    mutating func take(_ member: inout JSONMember) throws(BatchingError) {
+        if member.take("policy") { policy = try PolicyName(member) }
+        if member.take("queue_order") { queueOrder = try QueueOrder(member) }
+        try member.take("max_num_seqs", &maxNumSeqs)
+        var tokens: Int64?
+        try member.take("max_num_batched_tokens", &tokens)
+        if let tokens { maxNumBatchedTokens = tokens }
+        try member.take("long_prefill_token_threshold", &longPrefillTokenThreshold)
+        try member.take("max_model_len", &maxModelLength)
+        try member.take("enable_chunked_prefill", &chunksPrefill)
+        try member.take("scheduler_reserve_full_isl", &reservesFullPrompt)
+        try member.take("async_scheduling", &isAsynchronous)
+        try member.take("instant_prefill", &hasInstantPrefill)
+        try member.take("max_queue_delay", &maxQueueDelay)
+        try member.take("num_gpu_blocks", &numGPUBlocks)
+        try member.take("block_size", &blockSize)
+        try member.take("enable_prefix_caching", &cachesPrefixes)
+        try member.take("watermark", &watermark)
+        try member.take("admit_oversized", &admitsOversized)
     }
 }
 

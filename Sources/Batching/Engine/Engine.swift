@@ -161,13 +161,13 @@ private struct WholeRun: ~Copyable {
         try run.replica.close(reason == .stuck ? .stuck : .unfinished)
         iterationLog = run.replica.observer.iterationLog
         decisionLog = run.replica.observer.decisionLog
-        return EngineSummary(run.replica, reason)
+        return EngineSummary(&run.replica, reason)
     }
 }
 
 extension EngineSummary {
-    fileprivate init<Memory: BlockMemory & ~Copyable, Observation: ObservationChoice>(
-        _ replica: borrowing Replica<Memory, Observation>, _ reason: EndReason
+    init<Memory: BlockMemory & ~Copyable, Observation: ObservationChoice>(
+        _ replica: inout Replica<Memory, Observation>, _ reason: EndReason
     ) {
         let totals = replica.totals
         let duration = Double(totals.duration.count)

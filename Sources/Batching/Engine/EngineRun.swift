@@ -7,6 +7,10 @@ struct RunGoal {
     var iteration = Int64.max
     /// From which iteration on the caller is told of progress; nil: from the next.
     var begin: Int64?
+    /// Whether a replica that has nothing to do takes in what arrives at `time`.
+    var takesLastArrivals = false
+    /// Whether more requests may come than have.
+    var isOpen = true
 
     static var forever: Nanoseconds { Nanoseconds(.max) }
 }

@@ -6,6 +6,8 @@ struct RunLimits {
     private let progressInterval: Int64
     /// Requests in all, where some of them are in no column any more.
     private let submitted: Int?
+    /// Whether one that arrives at the very end is taken in, as a fleet wants it: it may be rejected there.
+    var takesLastArrivals = false
     /// The iteration before which the run is over, or its progress is to be told.
     private var nextCheck: Int64
     /// The same, or that before which work is to be counted; and what the walks have come to when it is.
@@ -56,13 +58,15 @@ struct RunLimits {
     }
 
     /// Why a replica that has nothing to do will not go on at the next arrival, if so.
+    // The compiler may ignore `__always` here, and would then copy the replica.
+    @inline(always)
     func endOfIdleness<Memory: BlockMemory & ~Copyable, Observation: ObservationChoice>(
         _ replica: borrowing Replica<Memory, Observation>
     ) -> EngineSummary.EndReason? {
         if !replica.expectsArrivals { return .completed }
         // The clock of an engine that runs on does not go beyond its last iteration.
         if isLive, replica.iteration >= iterations { return .iterationLimit }
-        if replica.nextArrival < time { return nil }
+        if replica.nextArrival < time || (takesLastArrivals && replica.nextArrival == time) { return nil }
         return replica.iteration >= iterations ? .iterationLimit : .timeLimit
     }
 

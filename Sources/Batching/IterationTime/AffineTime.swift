@@ -64,6 +64,26 @@ public struct AffineTime: BitwiseCopyable, Equatable, Sendable {
     }
 }
 
+extension AffineTime {
+    /// From an object that has its terms.
+    init(_ object: JSONReader, _ decimals: DecimalReader) throws(BatchingError) {
+        self.init()
+        var members = JSONObject(object, "iteration_time.", decimals)
+        while var member = try members.next() {
+            _ = member.take("model")
+            try member.take("base", &base)
+            try member.take("per_prefill_token", &perPrefillToken)
+            try member.take("per_decode_token", &perDecodeToken)
+            try member.take("per_context_token", &perContextToken)
+            try member.take("per_prefill_context", &perPrefillContext)
+            try member.take("per_prefill_iteration", &perPrefillIteration)
+            try member.take("per_prefill_chunk", &perPrefillChunk)
+            try member.take("startup", &startup)
+            try members.end(member)
+        }
+    }
+}
+
 struct AffineTimeFormula: BitwiseCopyable {
     let coefficients: AffineTime
 

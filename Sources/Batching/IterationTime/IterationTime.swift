@@ -90,3 +90,49 @@ extension IterationWork {
         prefillContext = Double(prefillTokens) * Double(prefillTokens)
     }
 }
+
+extension IterationTime {
+    /// A number is a constant; an object is the model that it says, or without that affine.
+    init(
+        _ member: JSONMember, _ decimals: DecimalReader, _ numbers: inout TableNumbers
+    ) throws(BatchingError) {
+        let value = member.value
+        guard value.byte == UInt8(ascii: "{") else {
+            guard value.byte != UInt8(ascii: "\""), value.byte != UInt8(ascii: "[") else {
+                throw member.wrong("must be a number, or an object")
+            }
+            self = .constant(try member.number(at: value))
+            return
+        }
+        switch try TimeModelName(value) {
+        case .affine: self = .affine(try AffineTime(value, decimals))
+        case .roofline: self = .roofline(try RooflineTime(value, decimals))
+        case .table: self = .table(try TableTime(value, decimals, &numbers))
+        }
+    }
+}
+
+private enum TimeModelName {
+    case affine
+    case roofline
+    case table
+
+    /// The other fields may stand before it.
+    init(_ object: JSONReader) throws(BatchingError) {
+        guard let value = try object.member(named: "model") else {
+            self = .affine
+            return
+        }
+        var text = value
+        let word: JSONString? = value.byte == UInt8(ascii: "\"") ? try text.string() : nil
+        if let word, word == "affine" {
+            self = .affine
+        } else if let word, word == "roofline" {
+            self = .roofline
+        } else if let word, word == "table" {
+            self = .table
+        } else {
+            throw .invalid("iteration_time.model", value, "must be one of \"affine\", \"roofline\", \"table\"")
+        }
+    }
+}

@@ -158,3 +158,20 @@ extension RooflineTime {
         try visit { (value, _) throws(BatchingError) in try coder.code(bits: &value) }
     }
 }
+
+extension RooflineTime {
+    /// From an object that has its fields by the names of the C header.
+    init(_ object: JSONReader, _ decimals: DecimalReader) throws(BatchingError) {
+        self.init()
+        tensorParallel = 1
+        var members = JSONObject(object, "iteration_time.", decimals)
+        while var member = try members.next() {
+            _ = member.take("model")
+            try visit { (value, name) throws(BatchingError) in try member.take(name, &value) }
+            // What is told of it, but not looked at.
+            if member.take("source") { _ = try member.string() }
+            if member.take("expected_error"), !member.isNull { _ = try member.number(at: member.value) }
+            try members.end(member)
+        }
+    }
+}

@@ -28,7 +28,7 @@ public struct TableTime {
     public init() {}
 
     /// Each number that is no column, and what the C header calls it.
-    private mutating func visitNumbers<Failure: Error>(
+    mutating func visitNumbers<Failure: Error>(
         _ body: (inout Double, StaticString) throws(Failure) -> Void
     ) throws(Failure) {
         try body(&linearScale, "linear_scale")

@@ -4,16 +4,21 @@
 /// One thread at a time uses it.
 public struct LiveEngine: ~Copyable {
     /// The engine is compiled once for each kind of memory.
-    private enum Place {
+    enum Place {
         case counted(UnsafeMutablePointer<LiveReplica<CountedBlocks>>)
         case cached(UnsafeMutablePointer<LiveReplica<CachedBlocks>>)
     }
 
-    private let place: Place
+    let place: Place
 
     /// - Parameter configuration: `timeLimit` and `iterationLimit` must be nil: `advance` says how far it runs. Its closures
     ///   are also asked by `estimate`, and by copies, about what would be.
     public init(_ configuration: EngineConfig) throws(BatchingError) {
+        try self.init(configuration, keepsIds: true)
+    }
+
+    /// - Parameter keepsIds: false: no request is found by its id.
+    init(_ configuration: EngineConfig, keepsIds: Bool) throws(BatchingError) {
         try configuration.check()
         if let limit = configuration.timeLimit {
             throw .invalid("time_limit", limit, "must be 0 for a live engine: advance says how far it runs")
@@ -23,9 +28,13 @@ public struct LiveEngine: ~Copyable {
         }
         let attributes = configuration.keepsAttribution
         if configuration.cachesPrefixes {
-            place = .cached(try allocated(try LiveReplica(configuration, keepsEvents: true, attributes: attributes)))
+            place = .cached(
+                try allocated(
+                    try LiveReplica(configuration, keepsEvents: true, attributes: attributes, keepsIds: keepsIds)))
         } else {
-            place = .counted(try allocated(try LiveReplica(configuration, keepsEvents: true, attributes: attributes)))
+            place = .counted(
+                try allocated(
+                    try LiveReplica(configuration, keepsEvents: true, attributes: attributes, keepsIds: keepsIds)))
         }
     }
 

@@ -61,6 +61,22 @@ struct LiveHashes: ~Copyable {
         ends.elements[row] = Int64(top)
     }
 
+    /// Those that are held.
+    var count: Int { held }
+
+    /// Copies the ids of a row to where there is room for them; nil: nowhere.
+    /// - Returns: how many there are.
+    func copy(row: Int, to place: UnsafeMutablePointer<Int64>?) throws(BatchingError) -> Int {
+        guard held > 0 else { return 0 }
+        let begin = Int(begins.elements[row])
+        let count = Int(ends.elements[row]) &- begin
+        if let place {
+            try place.copy(ids.elements + begin, count: count)
+            try Work.done(Int64(count) / 16)
+        }
+        return count
+    }
+
     func write(row: Int, to writer: inout ByteWriter) {
         guard isWanted else { return writer.write(Int64(0)) }
         writer.write(ends.elements[row] - begins.elements[row])

@@ -55,13 +55,32 @@ extension LiveReplica where Memory: ~Copyable {
     /// Takes in one request of columns that have been checked, under an id that no other has.
     /// - Returns: its row.
     mutating func submit(one index: Int, of given: RequestColumns) throws(BatchingError) -> Int {
+        var id = Int64.min
+        while rows.row(of: id) != nil { id &+= 1 }
+        let arrival = given.arrivalTime?[index] ?? run.clock.seconds
+        return try submit(one: index, of: given, id: id, arrival: arrival)
+    }
+
+    /// The same under an id that no other has, at a time of arrival, in seconds, that is not before the clock.
+    mutating func submit(
+        one index: Int, of given: RequestColumns, id: Int64, arrival: Double
+    ) throws(BatchingError) -> Int {
         let requests = prepared(given)
-        let hashIDs = requests.prefixHashes.map { Int($0.ends[index] - $0.begins[index]) } ?? 0
+        if isConnected, rows.hasRoom, positions < order.capacity {
+            // Nothing moves.
+            let row = rows.add(requests, index, id: id, arrival: arrival)
+            enter(1) { _ in row }
+            run.replica.requests.count = positions
+            run.replica.noteNextArrival()
+            passPending()
+            return row
+        }
+        // Until the replica is told where the columns are: also if this fails on its way.
+        isConnected = false
+        let hashIDs = requests.prefixHashes.map { Int($0.ends[index] &- $0.begins[index]) } ?? 0
         try rows.reserve(1, hashIDs: hashIDs)
         try reservePositions(1)
-        var id = Int64.min
-        while rows.row(of: id) != nil { id += 1 }
-        let row = rows.add(requests, index, id: id, arrival: requests.arrivalTime?[index] ?? run.clock.seconds)
+        let row = rows.add(requests, index, id: id, arrival: arrival)
         connect()
         enter(1) { _ in row }
         connect()

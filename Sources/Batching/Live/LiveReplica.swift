@@ -20,6 +20,10 @@ struct LiveReplica<Memory: LiveMemory & ~Copyable>: ~Copyable {
     var vacatedCount = 0
     /// Why it cannot be used any more.
     var failure: BatchingError?
+    /// Whether the replica has the columns where they are, and these are all that it has to be told of a request.
+    var isConnected = false
+    /// Only for a fleet: what has come since all that ran decoded.
+    var newest = NewestRequests()
 
     /// The copy in which estimates run, made when the first is asked for.
     var twin: UnsafeMutablePointer<LiveReplica<Memory>>?
@@ -30,8 +34,10 @@ struct LiveReplica<Memory: LiveMemory & ~Copyable>: ~Copyable {
     ///   - keepsEvents: whether what happened will be asked for.
     ///   - attributes: whether the parts of each request's time will be asked for.
     ///   - ownsBlocks: whether it has a cache of its own from the start.
+    ///   - keepsIds: whether requests will be found by their ids.
     init(
-        _ configuration: EngineConfig, keepsEvents: Bool, attributes: Bool = false, ownsBlocks: Bool = true
+        _ configuration: EngineConfig, keepsEvents: Bool, attributes: Bool = false, ownsBlocks: Bool = true,
+        keepsIds: Bool = true
     ) throws(BatchingError) {
         var configuration = configuration
         let tables = try TableStorage.copying(&configuration.iterationTime)
@@ -39,7 +45,7 @@ struct LiveReplica<Memory: LiveMemory & ~Copyable>: ~Copyable {
         let memory = try Memory(
             configuration, requests: RequestColumns(count: 0),
             reservesBlocks: policy.traits.reservesBlocks, ownsBlocks: ownsBlocks)
-        let rows = try LiveRows(keepsParts: attributes, keepsHashes: Memory.findsPrefixes)
+        let rows = try LiveRows(keepsParts: attributes, keepsHashes: Memory.findsPrefixes, keepsIds: keepsIds)
         let order = try GrowableBuffer<UInt32>(capacity: 64)
         let newcomers = try GrowableBuffer<UInt32>(capacity: 0)
         let vacated = try GrowableBuffer<UInt32>(capacity: 0)
@@ -79,6 +85,7 @@ struct LiveReplica<Memory: LiveMemory & ~Copyable>: ~Copyable {
         if run.replica.isAttributed { run.replica.observer.ledger.replace(rows.parts.columns) }
         run.replica.noteNextArrival()
         passPending()
+        isConnected = !Memory.findsPrefixes && !run.replica.isAttributed
     }
 
     /// Time has gone by.
@@ -100,6 +107,7 @@ struct LiveReplica<Memory: LiveMemory & ~Copyable>: ~Copyable {
     /// Becomes equal to another replica of the same configuration, but for what that has still to tell, and for the KV
     /// blocks.
     mutating func assign<Other: ~Copyable>(_ other: inout LiveReplica<Other>) throws(BatchingError) {
+        isConnected = false
         try rows.assign(other.rows, copiesHashIDs: Memory.findsPrefixes)
         try order.reserve(other.positions)
         let first = other.firstPosition
@@ -130,7 +138,8 @@ extension LiveReplica where Memory: ~Copyable {
         run.limits = RunLimits(
             configuration, until: goal.time, from: goal.begin ?? run.replica.iteration, to: goal.iteration,
             submitted: Int(truncatingIfNeeded: rows.submitted), walked: run.replica.walked)
-        run.replica.isOpen = goal.time != RunGoal.forever
+        run.limits.takesLastArrivals = goal.takesLastArrivals
+        run.replica.isOpen = goal.isOpen && goal.time != RunGoal.forever
         do throws(BatchingError) {
             _ = try run.proceed(configuration.policy)
             try releaseEnded()

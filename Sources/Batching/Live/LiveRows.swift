@@ -30,10 +30,16 @@ struct LiveRows: ~Copyable {
     private var free: GrowableBuffer<UInt32>
     private var freeCount = 0
     private var index: IdIndex
+    /// Whether rows are found by the ids of their requests.
+    private let keepsIds: Bool
+
+    /// Rows, and requests, for which there is room in every column: adding them moves nothing.
+    private var room = 0
+    private var indexRoom = 0
 
     private static let firstCapacity = 64
 
-    init(keepsParts: Bool, keepsHashes: Bool) throws(BatchingError) {
+    init(keepsParts: Bool, keepsHashes: Bool, keepsIds: Bool = true) throws(BatchingError) {
         let rows = LiveRows.firstCapacity
         let id = try GrowableBuffer<Int64>(capacity: rows)
         let rank = try GrowableBuffer<Int64>(capacity: rows)
@@ -71,6 +77,7 @@ struct LiveRows: ~Copyable {
         self.parts = parts
         self.free = free
         self.index = index
+        self.keepsIds = keepsIds
     }
 
     /// Makes room for so many more requests, with so many hash ids, so that adding them cannot fail.
@@ -93,8 +100,22 @@ struct LiveRows: ~Copyable {
         try parts.reserve(rows)
         try free.reserve(rows)
         try hashes.reserve(rows: rows, ids: hashIDs, used: used)
-        let ids = id.elements
-        try index.reserve(count + more) { ids[$0] }
+        if keepsIds {
+            let ids = id.elements
+            try index.reserve(count + more) { ids[$0] }
+        }
+        // They grow by the same steps, but for one whose growing has failed before.
+        room = min(
+            min(min(id.capacity, rank.capacity), min(prompt.capacity, output.capacity)),
+            min(min(maxTokens.capacity, arrival.capacity), min(priority.capacity, tieBreak.capacity)),
+            min(min(slot.capacity, position.capacity), min(start.capacity, firstToken.capacity)),
+            min(min(end.capacity, cachedTokens.capacity), free.capacity))
+        indexRoom = max(indexRoom, count &+ more)
+    }
+
+    /// Whether there is room for one more request without hash ids.
+    var hasRoom: Bool {
+        @inline(__always) get { (freeCount > 0 || used < room) && (!keepsIds || count < indexRoom) }
     }
 
     /// The row of a request; nil if it has none.
@@ -143,8 +164,10 @@ struct LiveRows: ~Copyable {
         firstToken.elements[row] = request.firstToken
         end.elements[row] = .nan
         cachedTokens.elements[row] = request.cachedTokens
-        let (ids, ranks) = (id.elements, rank.elements)
-        index.insert(row, count: used, isUsed: { ranks[$0] >= 0 }, { ids[$0] })
+        if keepsIds {
+            let (ids, ranks) = (id.elements, rank.elements)
+            index.insert(row, count: used, isUsed: { ranks[$0] >= 0 }, { ids[$0] })
+        }
         return row
     }
 
@@ -165,8 +188,10 @@ struct LiveRows: ~Copyable {
     /// A request is gone, but its row is not to be used again before it is released.
     mutating func vacate(_ row: Int) {
         rank.elements[row] = -1
-        let (ids, ranks) = (id.elements, rank.elements)
-        index.remove(row, count: used, isUsed: { ranks[$0] >= 0 }, { ids[$0] })
+        if keepsIds {
+            let (ids, ranks) = (id.elements, rank.elements)
+            index.remove(row, count: used, isUsed: { ranks[$0] >= 0 }, { ids[$0] })
+        }
         hashes.remove(row: row)
         count -= 1
     }
@@ -244,6 +269,7 @@ struct LiveRows: ~Copyable {
     /// - Parameter copiesHashIDs: false: they are not looked at, and none is added.
     mutating func assign(_ other: borrowing LiveRows, copiesHashIDs: Bool) throws(BatchingError) {
         let rows = other.used
+        (room, indexRoom) = (0, 0)
         try id.assign(other.id, count: rows)
         try rank.assign(other.rank, count: rows)
         try prompt.assign(other.prompt, count: rows)

@@ -77,6 +77,13 @@ struct RunEvents: ~Copyable {
         return ends
     }
 
+    /// All, of which no parts are kept: they are forgotten, but stay where they are until the next one comes.
+    mutating func takeAll() -> UnsafeBufferPointer<RunEvent> {
+        let all = events.all
+        events.removeFirst(all.count)
+        return all
+    }
+
     /// Hands over the first, and forgets them.
     /// - Parameter tellParts: is handed the parts of the request of each, if they are kept.
     mutating func take(
@@ -136,6 +143,9 @@ struct PendingRows<Row: BitwiseCopyable>: ~Copyable {
 
     /// One of those that have not been taken.
     subscript(position: Int) -> Row { rows.elements[first &+ position] }
+
+    /// Those that have not been taken; valid until the next one comes.
+    var all: UnsafeBufferPointer<Row> { UnsafeBufferPointer(start: rows.elements + first, count: count) }
 
     mutating func removeFirst(_ count: Int) {
         first &+= count

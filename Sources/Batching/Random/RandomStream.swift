@@ -16,6 +16,8 @@ struct RandomStream {
         case selection = 8
         /// Of the steps of a calibration.
         case calibration = 9
+        /// Of a router's choices among equals.
+        case routing = 10
     }
 
     private var state: (UInt64, UInt64, UInt64, UInt64)

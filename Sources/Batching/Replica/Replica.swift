@@ -261,7 +261,9 @@ extension Replica where Memory: ~Copyable {
     }
 
     /// Whether, unless blocks run out, no request looks into the cache any more: none waits, or will come.
-    var isCountable: Bool { waiting.count == 0 && !hasArrivals }
+    var isCountable: Bool {
+        @inline(always) get { waiting.count == 0 && !hasArrivals }
+    }
 
     /// Whether it is told where the time of the requests goes.
     var isAttributed: Bool {

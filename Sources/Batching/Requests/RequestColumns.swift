@@ -6,7 +6,7 @@ public struct RequestColumns {
     /// suffice for them, and every sum of token counts stays within 64 bits.
     package static let maximumCount = 2_000_000_000
 
-    let count: Int
+    var count: Int
     let promptLength: UnsafePointer<Int32>?
     let outputLength: UnsafePointer<Int32>?
     var arrivalTime: UnsafePointer<Double>?

@@ -1,5 +1,16 @@
+/// What numbers are found by.
+protocol IndexKey: Equatable, BitwiseCopyable {
+    /// Equal where the keys are, and only there.
+    var words: (UInt64, UInt64) { get }
+}
+
+extension Int64: IndexKey {
+    @inline(__always)
+    var words: (UInt64, UInt64) { (UInt64(bitPattern: self), 0) }
+}
+
 /// Numbers by id: open addressing with linear probing, at most half full. The ids belong to the caller, which has one for
-/// each number.
+/// each number, all of one type.
 ///
 /// - Complexity: O(1), whatever the ids: see `HashKey`.
 struct IdIndex: ~Copyable {
@@ -21,25 +32,27 @@ struct IdIndex: ~Copyable {
 
     /// Where the search for an id begins.
     @inline(__always)
-    private func home(_ id: Int64) -> Int {
-        if key.isSet { return Int(truncatingIfNeeded: IdIndex.keyedHash(id, key)) & mask }
+    private func home<Key: IndexKey>(_ id: Key) -> Int {
+        let (first, second) = id.words
+        if key.isSet { return Int(truncatingIfNeeded: IdIndex.keyedHash(first, second, key)) & mask }
         // The folded product mixes all bits.
-        let (high, low) = (UInt64(bitPattern: id) ^ 0x9E37_79B9_7F4A_7C15).multipliedFullWidth(
+        let (high, low) = (first ^ second &* 0x94D0_49BB_1331_11EB ^ 0x9E37_79B9_7F4A_7C15).multipliedFullWidth(
             by: 0xD6E8_FEB8_6659_FD93)
         return Int(truncatingIfNeeded: high ^ low) & mask
     }
 
     // Static, so that the compiler does not copy the index for each search.
     @inline(never)
-    private static func keyedHash(_ id: Int64, _ key: HashKey) -> UInt64 {
+    private static func keyedHash(_ first: UInt64, _ second: UInt64, _ key: HashKey) -> UInt64 {
         var hash = SipHash(key)
-        hash.add(UInt64(bitPattern: id))
+        hash.add(first)
+        if second != 0 { hash.add(second) }
         return hash.finish()
     }
 
     /// The place of an id, or the empty one where its search ends.
     @inline(__always)
-    private func place(of id: Int64, _ ids: (Int) -> Int64) -> Int {
+    private func place<Key: IndexKey>(of id: Key, _ ids: (Int) -> Key) -> Int {
         var place = home(id)
         while true {
             let number = Int(places.elements[place])
@@ -50,8 +63,19 @@ struct IdIndex: ~Copyable {
 
     /// The number of an id; -1 if it has none.
     @inline(__always)
-    func number(of id: Int64, _ ids: (Int) -> Int64) -> Int {
+    func number<Key: IndexKey>(of id: Key, _ ids: (Int) -> Key) -> Int {
         Int(places.elements[place(of: id, ids)]) &- 1
+    }
+
+    /// Reads what a search for an id reads first. A search that follows does not wait for memory, and many of these in a row,
+    /// which have no branches, wait for it together. There is room for at least one id.
+    /// - Returns: something that depends on it.
+    @inline(__always)
+    func touch(_ id: Int64, _ ids: (Int) -> Int64) -> Int64 {
+        let home = home(id)
+        let number = Int(places.elements[home])
+        let next = Int(places.elements[(home &+ 1) & mask])
+        return ids(max(number, 1) &- 1) &+ ids(max(next, 1) &- 1)
     }
 
     /// Adds an id that has no number yet; there is room.
@@ -59,14 +83,14 @@ struct IdIndex: ~Copyable {
     ///   - count: numbers are below it.
     ///   - isUsed: which of them have ids here, this one included.
     @inline(__always)
-    mutating func insert(_ number: Int, count: Int, isUsed: (Int) -> Bool, _ ids: (Int) -> Int64) {
+    mutating func insert<Key: IndexKey>(_ number: Int, count: Int, isUsed: (Int) -> Bool, _ ids: (Int) -> Key) {
         let steps = put(number, ids)
         if steps > HashKey.longSearch { noteLongSearch(steps, count: count, isUsed: isUsed, ids) }
     }
 
     /// - Returns: how many steps it took.
     @inline(__always)
-    private mutating func put(_ number: Int, _ ids: (Int) -> Int64) -> Int {
+    private mutating func put<Key: IndexKey>(_ number: Int, _ ids: (Int) -> Key) -> Int {
         let first = home(ids(number))
         var place = first
         while places.elements[place] != 0 { place = (place &+ 1) & mask }
@@ -77,7 +101,7 @@ struct IdIndex: ~Copyable {
     /// Removes an id. Those after it move up, so that no search ends too early.
     /// - Parameters: as of `insert`; `number` is not used any more.
     @inline(__always)
-    mutating func remove(_ number: Int, count: Int, isUsed: (Int) -> Bool, _ ids: (Int) -> Int64) {
+    mutating func remove<Key: IndexKey>(_ number: Int, count: Int, isUsed: (Int) -> Bool, _ ids: (Int) -> Key) {
         let first = place(of: ids(number), ids)
         var hole = first
         var place = first
@@ -98,7 +122,9 @@ struct IdIndex: ~Copyable {
     }
 
     @inline(never)
-    private mutating func noteLongSearch(_ steps: Int, count: Int, isUsed: (Int) -> Bool, _ ids: (Int) -> Int64) {
+    private mutating func noteLongSearch<Key: IndexKey>(
+        _ steps: Int, count: Int, isUsed: (Int) -> Bool, _ ids: (Int) -> Key
+    ) {
         guard key.isWornOut(by: steps, size: 2 * count) else { return }
         // Each sweep clears all from the home of an id to the next empty place; so all is cleared in the end, by no more
         // steps than there are ids, wherever those are.
@@ -110,7 +136,7 @@ struct IdIndex: ~Copyable {
             }
         }
         var hash = SipHash(key)
-        for number in 0..<count where isUsed(number) { hash.add(UInt64(bitPattern: ids(number))) }
+        for number in 0..<count where isUsed(number) { hash.add(ids(number).words.0) }
         key.renew(hash)
         for number in 0..<count where isUsed(number) { _ = put(number, ids) }
     }
@@ -123,7 +149,7 @@ struct IdIndex: ~Copyable {
     func isSparse(with count: Int) -> Bool { mask / 8 > count }
 
     /// Makes room for so many ids.
-    mutating func reserve(_ count: Int, _ ids: (Int) -> Int64) throws(BatchingError) {
+    mutating func reserve<Key: IndexKey>(_ count: Int, _ ids: (Int) -> Key) throws(BatchingError) {
         if 2 * count <= mask { return }
         let before = mask
         var larger = try ZeroedBuffer<UInt32>(count: IdIndex.size(for: max(count, mask)))

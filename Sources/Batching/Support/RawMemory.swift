@@ -7,11 +7,11 @@
 #endif
 
 /// Elements that are no more than their bytes, of whatever type: what is done with them is compiled once.
-enum RawMemory {
+package enum RawMemory {
     /// - Parameter memory: what is made larger; nil: nothing yet.
     /// - Throws: if there is no memory; then `memory` is as it was.
     @inline(never)
-    static func allocate(
+    package static func allocate(
         _ count: Int, stride: Int, instead memory: UnsafeMutableRawPointer? = nil
     ) throws(BatchingError) -> UnsafeMutableRawPointer {
         let (bytes, overflows) = max(count, 1).multipliedReportingOverflow(by: stride)

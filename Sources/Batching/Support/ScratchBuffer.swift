@@ -56,6 +56,6 @@ func reallocated<Element: BitwiseCopyable>(
         .bindMemory(to: Element.self, capacity: count)
 }
 
-func deallocate<Element>(reallocated elements: UnsafeMutablePointer<Element>?) {
+package func deallocate<Element: ~Copyable>(reallocated elements: UnsafeMutablePointer<Element>?) {
     free(elements)
 }

@@ -78,6 +78,65 @@ enum Choices {
         BATCHING_SCHEDULING_BOTH,
         BATCHING_SCHEDULING_GIVEN,
     ]
+    /// `router` of batching_router_config.
+    static let router: [Int32] = [
+        BATCHING_ROUTER_ROUND_ROBIN,
+        BATCHING_ROUTER_RANDOM,
+        BATCHING_ROUTER_POWER_OF_TWO,
+        BATCHING_ROUTER_LEAST_REQUESTS,
+        BATCHING_ROUTER_LEAST_TOKENS,
+        BATCHING_ROUTER_SESSION,
+        BATCHING_ROUTER_DYNAMO_KV,
+        BATCHING_ROUTER_VLLM_DP,
+        BATCHING_ROUTER_CACHE_AWARE,
+        BATCHING_ROUTER_BUCKET,
+        BATCHING_ROUTER_PREFIX_TRIE,
+        BATCHING_ROUTER_RAY_PREFIX,
+        BATCHING_ROUTER_SCORERS,
+        BATCHING_ROUTER_AIBRIX_PREFIX,
+        BATCHING_ROUTER_VTC,
+    ]
+    /// `ties` of batching_router_config.
+    static let ties: [Int32] = [
+        BATCHING_TIES_FIRST,
+        BATCHING_TIES_RANDOM,
+        BATCHING_TIES_NGINX,
+        BATCHING_TIES_HAPROXY,
+    ]
+    /// `round_robin_rule` of batching_router_config.
+    static let roundRobinRule: [Int32] = [
+        BATCHING_ROUND_ROBIN_RULE_COUNTER,
+        BATCHING_ROUND_ROBIN_RULE_SETS,
+        BATCHING_ROUND_ROBIN_RULE_SMOOTH,
+    ]
+    /// `vllm_dp_rule` of batching_router_config.
+    static let vllmDpRule: [Int32] = [
+        BATCHING_VLLM_DP_RULE_FROM_0_27,
+        BATCHING_VLLM_DP_RULE_UNTIL_0_26,
+    ]
+    /// `cache_aware_rule` of batching_router_config.
+    static let cacheAwareRule: [Int32] = [
+        BATCHING_CACHE_AWARE_RULE_SGLANG,
+        BATCHING_CACHE_AWARE_RULE_VLLM,
+        BATCHING_CACHE_AWARE_RULE_SMG,
+    ]
+    /// `waiting_order` of batching_router_config.
+    static let waitingOrder: [Int32] = [
+        BATCHING_WAITING_ORDER_FCFS,
+        BATCHING_WAITING_ORDER_LCFS,
+        BATCHING_WAITING_ORDER_WSPT,
+    ]
+    /// `scorer` of batching_router_config.
+    static let scorer: [Int32] = [
+        BATCHING_SCORER_QUEUE,
+        BATCHING_SCORER_RUNNING,
+        BATCHING_SCORER_KV_USAGE,
+        BATCHING_SCORER_LOAD_AWARE,
+        BATCHING_SCORER_ACTIVE,
+        BATCHING_SCORER_TOKEN_LOAD,
+        BATCHING_SCORER_PREFIX,
+        BATCHING_SCORER_PRECISE_PREFIX,
+    ]
     /// `reason` of batching_accumulator_finished.
     static let finishedReason: [Int32] = [
         BATCHING_FINISHED_STOP,

@@ -292,6 +292,39 @@ public func batching_calibration_init(
     status { () throws(BatchingError) in try batching_calibration.initialize(calibration, size: struct_size) }
 }
 
+extension batching_live_calibration_state: VersionedStruct {
+    static let argument: StaticString = "state"
+}
+
+@implementation @_cdecl("batching_live_calibration_state_init")
+public func batching_live_calibration_state_init(
+    _ state: UnsafeMutablePointer<batching_live_calibration_state>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in try batching_live_calibration_state.initialize(state, size: struct_size) }
+}
+
+extension batching_live_calibration_log: VersionedStruct {
+    static let argument: StaticString = "log"
+}
+
+@implementation @_cdecl("batching_live_calibration_log_init")
+public func batching_live_calibration_log_init(
+    _ log: UnsafeMutablePointer<batching_live_calibration_log>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in try batching_live_calibration_log.initialize(log, size: struct_size) }
+}
+
+extension batching_profile_facts: VersionedStruct {
+    static let argument: StaticString = "facts"
+}
+
+@implementation @_cdecl("batching_profile_facts_init")
+public func batching_profile_facts_init(
+    _ facts: UnsafeMutablePointer<batching_profile_facts>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in try batching_profile_facts.initialize(facts, size: struct_size) }
+}
+
 extension batching_iteration_log: VersionedStruct {
     static let argument: StaticString = "iteration_log"
 }
@@ -356,6 +389,61 @@ public func batching_live_engine_state_init(
     _ state: UnsafeMutablePointer<batching_live_engine_state>!, _ struct_size: UInt32
 ) -> batching_status {
     status { () throws(BatchingError) in try batching_live_engine_state.initialize(state, size: struct_size) }
+}
+
+extension batching_router_config: VersionedStruct {
+    static let argument: StaticString = "config"
+}
+
+@implementation @_cdecl("batching_router_config_init")
+public func batching_router_config_init(
+    _ config: UnsafeMutablePointer<batching_router_config>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in try batching_router_config.initialize(config, size: struct_size) }
+}
+
+extension batching_routing_request: VersionedStruct {
+    static let argument: StaticString = "request"
+}
+
+@implementation @_cdecl("batching_routing_request_init")
+public func batching_routing_request_init(
+    _ request: UnsafeMutablePointer<batching_routing_request>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in try batching_routing_request.initialize(request, size: struct_size) }
+}
+
+extension batching_worker_metrics: VersionedStruct {
+    static let argument: StaticString = "metrics"
+}
+
+@implementation @_cdecl("batching_worker_metrics_init")
+public func batching_worker_metrics_init(
+    _ metrics: UnsafeMutablePointer<batching_worker_metrics>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in try batching_worker_metrics.initialize(metrics, size: struct_size) }
+}
+
+extension batching_fleet_config: VersionedStruct {
+    static let argument: StaticString = "config"
+}
+
+@implementation @_cdecl("batching_fleet_config_init")
+public func batching_fleet_config_init(
+    _ config: UnsafeMutablePointer<batching_fleet_config>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in try batching_fleet_config.initialize(config, size: struct_size) }
+}
+
+extension batching_fleet_results: VersionedStruct {
+    static let argument: StaticString = "results"
+}
+
+@implementation @_cdecl("batching_fleet_results_init")
+public func batching_fleet_results_init(
+    _ results: UnsafeMutablePointer<batching_fleet_results>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in try batching_fleet_results.initialize(results, size: struct_size) }
 }
 
 extension batching_accumulator_config: VersionedStruct {

@@ -17,15 +17,20 @@ class HeaderError(Exception):
 
 @dataclass(frozen=True)
 class CType:
-    """A type: `const double *` has the base double, is const, and has one star."""
+    """A type: `const double *` has the base double, is const, and has one star.
+
+    `const char *const *` has two, and is const all through: so are the pointers that the outermost one points to.
+    """
 
     base: str
     is_const: bool = False
     stars: int = 0
+    is_const_through: bool = False
 
     def __str__(self) -> str:
         const = "const " if self.is_const else ""
-        return f"{const}{self.base}{' ' if self.stars else ''}{'*' * self.stars}"
+        pointers = ("*const " if self.is_const_through else "*") * (self.stars - 1) + "*" if self.stars else ""
+        return f"{const}{self.base}{' ' if self.stars else ''}{pointers}"
 
     def named(self, name: str) -> str:
         """The declaration of something of this type: `const double *time`."""

@@ -184,15 +184,17 @@ class _Reader:
         )
 
     def _type(self, kind: cindex.Type, place: str, what: str) -> CType:
-        whole, stars = kind.spelling, 0
+        whole, const_pointers = kind.spelling, []
         while kind.kind == TypeKind.POINTER:
-            if kind.is_const_qualified():
-                raise HeaderError(place, f"{what} is of type {whole}, which no writer knows")
-            kind, stars = kind.get_pointee(), stars + 1
-        base = kind.spelling.removeprefix("const ").removeprefix("struct ")
-        if base not in _BASES and base not in self._known and base not in self._tagged:
+            const_pointers.append(kind.is_const_qualified())
+            kind = kind.get_pointee()
+        base, stars = kind.spelling.removeprefix("const ").removeprefix("struct "), len(const_pointers)
+        # The outermost is a field or a parameter. What it points to is written nowhere, or everywhere.
+        through = any(const_pointers)
+        is_written = through and (const_pointers[0] or not all(const_pointers[1:]) or not kind.is_const_qualified())
+        if is_written or (base not in _BASES and base not in self._known and base not in self._tagged):
             raise HeaderError(place, f"{what} is of type {whole}, which no writer knows")
-        return CType(base, kind.is_const_qualified(), stars)
+        return CType(base, kind.is_const_qualified(), stars, through)
 
     # --- Macros -------------------------------------------------------------------------------------------------------
 

@@ -106,6 +106,14 @@ def test_a_field_has_its_type_its_offset_and_its_comment(sample: Header) -> None
     assert struct.fields[2].comment == "[count] seconds, each\nat least 0."
 
 
+def test_a_field_may_point_to_texts_that_are_not_written(tmp_path: Path) -> None:
+    declarations = SAMPLE.replace("int32_t way; ", "const char *const *way; ")
+    assert declarations != SAMPLE
+    way = header_of(tmp_path, declarations).structs["batching_columns"].fields[-1]
+    assert way.type == CType("char", is_const=True, stars=2, is_const_through=True)
+    assert way.type.named(way.name) == "const char *const *way"
+
+
 def test_a_function_has_its_prototype(sample: Header) -> None:
     assert [function.prototype for function in sample.functions.values()] == [
         "batching_status batching_columns_init(batching_columns *columns, uint32_t struct_size);",
@@ -137,6 +145,10 @@ def test_the_place_of_a_declaration_is_its_line(sample: Header) -> None:
         ("/** A handle. */", "", "batching_thing has no comment /** … */: say what it is"),
         ("/** Goes on. */", "", "batching_go_callback has no comment /** … */: say what it is"),
         ("int32_t way; ", "long way; ", "the field batching_columns.way is of type long, which no writer knows"),
+        ("int32_t way; ", "const char **const way; ",
+         "the field batching_columns.way is of type const char **const, which no writer knows"),
+        ("int32_t way; ", "char *const *way; ",
+         "the field batching_columns.way is of type char *const *, which no writer knows"),
         ("int32_t way; ", "int32_t way[2]; ",
          "the field batching_columns.way is of type int32_t[2], which no writer knows"),
         ("int32_t way; ", "enum { A } way; ", "the field batching_columns.way is of type"),

@@ -1,0 +1,42 @@
+/// Simulates several replicas behind one router: see "Fleet" in the C header.
+public enum Fleet {
+    /// - Parameters:
+    ///   - requests: in any order of arrival.
+    ///   - client: how they are sent. nil: as they arrive, and the turns of sessions one after the other.
+    ///   - configuration: the replicas and their router.
+    ///   - results: columns to fill. A run that fails on its way may have written some.
+    ///   - columns: the same, of what only a fleet tells.
+    ///   - replicas: one for each replica: what it did. nil: not wanted.
+    public static func simulate(
+        _ requests: RequestColumns, client: ClientConfig? = nil, configuration: FleetConfig,
+        results: ResultColumns = ResultColumns(), columns: FleetColumns = FleetColumns(),
+        replicas: UnsafeMutablePointer<EngineSummary>? = nil
+    ) throws(BatchingError) -> EngineSummary {
+        try client?.check()
+        let count = try configuration.check()
+        let survey = try requests.survey()
+        if let hashes = requests.prefixHashes { try hashes.check(count: requests.count) }
+        try requests.checkEnds()
+        guard requests.abortTime == nil else {
+            throw BatchingError(.invalidArgument, "abort_time is given: must be NULL in a fleet")
+        }
+        let hasClients = client?.clients != nil
+        let turns = try SessionTurns(requests, needsScratch: hasClients, firstTurnsWait: hasClients)
+        var order: TimeOrder?
+        if let arrivalTime = requests.arrivalTime, !survey.isInOrderOfArrival {
+            order = try TimeOrder(sorting: arrivalTime, count: requests.count)
+        }
+        let permutation: PermutedOrder? =
+            switch order {
+            case .some(let order): order.order
+            case .none: nil
+            }
+        let loop = try ClosedLoop.begin(requests, client, turns, arrivalOrder: permutation)
+        var run = try FleetRun(
+            requests, configuration, replicas: count, arrivalOrder: permutation, loop: loop,
+            FleetOutputs(results, columns))
+        try run.begin()
+        try run.proceed()
+        return try run.close(replicas)
+    }
+}

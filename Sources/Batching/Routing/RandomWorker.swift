@@ -1,0 +1,13 @@
+/// Each worker that is up is as likely. It keeps nothing.
+struct RandomWorker: RouterRule, ~Copyable {
+    static var needs: RouterNeeds { RouterNeeds(ends: false) }
+
+    init(_ configuration: RouterConfig) throws(BatchingError) {}
+
+    mutating func decide(_ question: RoutingQuestion, _ state: inout RoutingState) {
+        // Whom it leaves open is set for who asks: a choice needs no list.
+        if state.wantsScores { state.allow { _ in true } }
+    }
+
+    mutating func choose(_ state: inout RoutingState) -> Int { state.anyUpWorker() }
+}
