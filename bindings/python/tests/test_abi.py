@@ -48,6 +48,13 @@ WORDS: dict[str, Mapping[str, int]] = {
     "BATCHING_FINISHED_": typed(choices.FINISHED_REASON_NAMES),
     "BATCHING_FAILED_": typed(choices.FAILED_REASON_NAMES),
     "BATCHING_ACCUMULATOR_": {**AccumulatorEvent.__members__, **typed(choices.ACCUMULATOR_SCOPE_NAMES)},
+    "BATCHING_ROUTER_": typed(choices.ROUTER_NAMES),
+    "BATCHING_TIES_": typed(choices.TIES_NAMES),
+    "BATCHING_ROUND_ROBIN_RULE_": typed(choices.ROUND_ROBIN_RULE_NAMES),
+    "BATCHING_VLLM_DP_RULE_": typed(choices.VLLM_DP_RULE_NAMES),
+    "BATCHING_CACHE_AWARE_RULE_": typed(choices.CACHE_AWARE_RULE_NAMES),
+    "BATCHING_WAITING_ORDER_": typed(choices.WAITING_ORDER_NAMES),
+    "BATCHING_SCORER_": choices.Scorer.__members__,
     "BATCHING_TIME_": {**typed(choices.TIME_MODEL_NAMES), "CALLBACK": constants.BATCHING_TIME_CALLBACK},
 }
 
@@ -59,20 +66,30 @@ def declarations() -> str:
     return re.sub(r"\s+", " ", text).replace('extern "C" {', "")
 
 
+HANDLES = {
+    "batching_accumulator",
+    "batching_live_calibration",
+    "batching_live_engine",
+    "batching_profile",
+    "batching_router",
+}
+
+
 def python_type(declarator: str) -> Any:
     """The ctypes type of `const double *arrival_time`, with or without a name."""
-    match = re.fullmatch(r"(?:const )?(?:struct )?(\w+) ?(\*{0,2}) ?\w*", declarator.strip())
+    match = re.fullmatch(r"(?:const )?(?:struct )?(\w+) ?(\*{0,2}) ?\w*", declarator.replace("*const *", "**").strip())
     assert match, declarator
     name, star = match.groups()
     if not star:
         return SCALARS.get(name) or structs.CALLBACKS[name]
-    if name in {"batching_accumulator", "batching_live_engine"}:
+    if name in HANDLES:
         return ctypes.c_void_p if star == "*" else ctypes.POINTER(ctypes.c_void_p)
     if name == "char":
-        return ctypes.c_char_p
+        return ctypes.c_char_p if star == "*" else ctypes.POINTER(ctypes.c_char_p)
     if name == "void":
         return ctypes.c_void_p
-    return ctypes.POINTER(STRUCTURES.get(name) or SCALARS[name])
+    one = ctypes.POINTER(STRUCTURES.get(name) or SCALARS[name])
+    return one if star == "*" else ctypes.POINTER(one)
 
 
 def prototypes() -> dict[str, Signature]:
@@ -171,5 +188,7 @@ def test_the_words_of_the_engine_are_all_those_of_the_header(prefix: str) -> Non
 
 def defined(prefix: str) -> dict[str, int]:
     """The integer constants that begin with a prefix, by what follows it."""
-    found = re.findall(rf"^#define {prefix}(\w*) +(\d+)$", HEADER.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    found = re.findall(
+        rf"^#define {prefix}(\w*) +\(?(-?\d+)\)?$", HEADER.read_text(encoding="utf-8"), flags=re.MULTILINE
+    )
     return {name: int(value) for name, value in found}

@@ -113,5 +113,5 @@ def test_a_module_that_is_named_at_run_time_stands_for_all_that_it_may_be(tmp_pa
 
 
 def test_a_new_sub_package_needs_its_place(tmp_path: Path) -> None:
-    expected = "_fleet/router.py:1: _fleet has no place in ARROWS of python_arrows.py\n"
-    assert checked(package_of(tmp_path, _fleet__router="")) == (1, expected)
+    expected = "_other/router.py:1: _other has no place in ARROWS of python_arrows.py\n"
+    assert checked(package_of(tmp_path, _other__router="")) == (1, expected)

@@ -161,6 +161,92 @@ def test_no_requests_have_no_errors() -> None:
     assert "-" in str(errors)
 
 
+# --- Clients, and how far fits differ ---------------------------------------------------------------------------------
+
+
+def delayed(requests: RequestColumns, config: EngineConfig, delay: float) -> RecordedRequests:
+    """As clients have it that are so far away."""
+    recorded = log_of(config, requests)
+    assert recorded.first_token_time is not None
+    return columns(recorded, end_time=recorded.end_time + delay, first_token_time=recorded.first_token_time + delay)
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+@pytest.mark.parametrize("name", ["usual", "slow prefill"])
+def test_the_delay_of_clients_is_found_in_a_lightly_loaded_log(name: str, *, is_async: bool) -> None:
+    config = CONFIG.replace(iteration_time=TIMES[name], async_scheduling=is_async)
+    arrivals = REQUESTS.arrival_time
+    assert arrivals is not None
+    calm = REQUESTS.replace(arrival_time=4 * arrivals)
+    found = calibrate(delayed(calm, config, 0.02), config, scheduling="given", simulations=600)
+    assert found.share_without_queueing > 0.5
+    assert found.client_delay == pytest.approx(0.02, rel=0.02)
+    assert found.told_client_delay > 0.5
+    assert found.errors.worst_mean < 0.005
+    assert any(note.startswith("Clients saw ") for note in found.notes)
+    assert "client_delay" in found.coefficients().text()
+    # The engine alone is told apart: others, and what another client would see of them.
+    others = generate_conversation_workload(1000, 2)
+    first, second = simulate(others, config), simulate(others, found.config)
+    for told, expected in zip(latencies(second), latencies(first), strict=True):
+        assert told + found.client_delay == pytest.approx(expected + 0.02, rel=0.005)
+    # The profile keeps it.
+    assert Profile.from_json(found.to_json()).client_delay == found.client_delay
+
+
+def test_no_delay_is_taken_where_requests_wait_in_the_queue() -> None:
+    config = CONFIG.replace(max_num_seqs=8)
+    found = calibrate(delayed(REQUESTS, config, 0.02), config, scheduling="given", simulations=100)
+    assert found.share_without_queueing < 0.5
+    assert found.client_delay == 0
+    assert any("its requests wait in the queue" in note for note in found.notes)
+    assert "client_delay" not in found.to_dict()
+
+
+@pytest.mark.parametrize("prompt", [[100], [50, 300, 900, 1500]])
+def test_no_delay_is_taken_that_is_not_told_apart_from_prefill(prompt: list[int]) -> None:
+    # One at a time, each with one chunk.
+    count = 60
+    requests = RequestColumns(10 + np.arange(count) * 7 % 90, np.resize(prompt, count), 5.0 * np.arange(count))
+    found = calibrate(delayed(requests, CONFIG, 0.02), CONFIG, scheduling="given", simulations=200)
+    assert found.share_without_queueing == 1
+    assert found.client_delay == 0
+    assert any("A client's delay cannot be told from this log: it is not told apart" in note for note in found.notes)
+
+
+def test_nothing_is_found_that_is_not_there() -> None:
+    calm = REQUESTS.replace(arrival_time=4 * np.asarray(REQUESTS.arrival_time))
+    found = calibrate(delayed(calm, CONFIG, 0.0), CONFIG, scheduling="given", simulations=300)
+    assert found.client_delay < 1e-4
+
+
+def test_it_is_told_how_far_fits_differ_that_are_about_as_good(found: Calibration) -> None:
+    time = found.iteration_time.to_dict()
+    assert found.ranges.keys() == {*time, "client_delay", "mean_ttft", "mean_e2e"}
+    for name, (least, most) in found.ranges.items():
+        assert least <= most
+        assert least <= time.get(name, least) <= most
+    assert found.fits > 1
+    assert found.ranges["base"][0] < found.ranges["base"][1]
+    # Of the simulated means: TTFT of all, E2E of those with more than 8 tokens.
+    result, sent = found.result, found.requests.arrival_time
+    assert sent is not None
+    long = REQUESTS.output_length > 8
+    for name, mean in (
+        ("mean_ttft", np.mean(result.first_token_time - sent)),
+        ("mean_e2e", np.mean((result.end_time - sent)[long])),
+    ):
+        least, most = found.ranges[name]
+        assert least <= mean * (1 + 1e-9)
+        assert mean <= most * (1 + 1e-9)
+        assert most < 1.05 * least
+    told = found.to_dict()["notes"]
+    assert told["fits"] == found.fits
+    assert told["ranges"] == {name: list(values) for name, values in found.ranges.items()}
+    assert any("fits are about as good" in note for note in found.notes)
+    assert calibrate(log_of(), CONFIG, scheduling="given", simulations=1).fits == 1
+
+
 # --- What is given ----------------------------------------------------------------------------------------------------
 
 

@@ -49,7 +49,7 @@ def test_a_log_becomes_a_profile_that_simulates_the_same(log: Path, tmp_path: Pa
     result = run("calibrate", log, "--max-num-seqs", "16", "-o", profile, "--simulations", "600")
     assert result.exit_code == 0, result.output
     assert max(map(len, result.stdout.splitlines())) <= 80
-    for word in ("TTFT measured", "error", "per_prefill_token", "told by the log", "Profile: "):
+    for word in ("TTFT measured", "error", "per_prefill_token", "how much the log says", "Profile: "):
         assert word in result.stdout
     found = Profile.read(profile)
     assert found.config.max_num_seqs == 16

@@ -118,6 +118,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_results(run, "run.csv")
     Path("run.jsonl").write_text("".join(json.dumps(row) + "\n" for row in measured_rows(run)))
     Path("mooncake_trace.jsonl").write_text(MOONCAKE)
+    Path("trace.jsonl").write_text(MOONCAKE)
     Path("measured.csv").write_text(MEASURED)
     for name, text in LLMSERVINGSIM.items():
         Path(f"RTX4090_{name}.csv").write_text(text)

@@ -1,5 +1,6 @@
 """The command: models and GPUs by name, profiles, and where it says that times are from spec sheets."""
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -144,6 +145,32 @@ def test_a_profile_sets_times_and_engine(tmp_path: Path) -> None:
     assert changed["metrics"]["total_time"] == simulate(REQUESTS, config.replace(
         max_num_seqs=9, async_scheduling=False
     )).total_time  # fmt: skip
+
+
+def test_what_clients_of_a_profile_see_is_told_and_not_added(tmp_path: Path) -> None:
+    path = tmp_path / "mine.json"
+    profile = Profile(config=EngineConfig(iteration_time=AffineTime(0.004)))
+    profile.write(path)
+    near = simulated("--profile", path)
+    dataclasses.replace(profile, client_delay=0.02).write(path)
+    far = simulated("--profile", path)
+    assert far["metrics"] == near["metrics"]
+    assert far["iteration_time"].endswith("; its clients saw 20 ms more of each TTFT and E2E, which is not added")
+    assert "Clients: 20 ms more of each TTFT and E2E" in printed("profile", "show", path)
+
+
+def test_pictures_say_where_their_times_come_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("matplotlib")
+    captions = []
+
+    def kept(figure: Any, _: Path) -> None:
+        captions.append(figure.legends[0].get_title().get_text())
+
+    for command in ("compare", "simulate"):
+        monkeypatch.setattr(f"batching._command.{command}.write_figure", kept)
+        printed(command, "--num-requests", "5", "--plot", tmp_path / "a.png")
+    assert len(captions) == 2
+    assert all("about an 8B model on an H100, not calibrated" in caption for caption in captions)
 
 
 def test_a_table_becomes_a_profile(tmp_path: Path) -> None:

@@ -66,6 +66,7 @@ PYTHON = {
     # There are chunks in iterations with prefill only, and one in nearly each.
     ("docs/guide/calibration.md", 'gpu="H100-SXM")\nuntold'): r"not told: .*per_prefill_chunk\n",
     # By hand, as in the guide to iteration times: 7.5 ms and what a sequence and its context add.
+    ("docs/guide/calibration.md", "found.client_delay"): re.escape("20 ms, worst mean 0%\n"),
     ("docs/guide/calibration.md", "LiveCalibration("): r"(1\.0\d|0\.9\d)\n",
     ("docs/guide/calibration.md", "ClosedLoopRow("): (
         r"RooflineTime\(Llama-3\.1-8B \(bf16\) on H200-SXM, calibrated on 4 closed loops\)\n"
@@ -76,6 +77,9 @@ PYTHON = {
         r"(79|80|81)% of the tokens were cached\nprefill: [45]\.\d times as many tokens without the cache\n"
     ),
     # 1,000 tokens, the longest output, take 5.5 s if no prompt comes between: a request that leaves has waited first.
+    ("docs/guide/fleet.md", "simulate_fleet("): re.escape(
+        "round_robin [0, 1, 0, 1, 0, 1, 0, 1] 0.8419\nleast_requests [0, 1, 1, 0, 1, 0, 1, 0] 0.7501\n"
+    ),
     ("docs/guide/ends-of-answers.md", "abort_time="): (
         r"1\d\d\d requests had their answer, [1-9]\d* left; \d+\.\d% were good\n"
     ),
@@ -130,6 +134,9 @@ PYTHON = {
         "2 aborted at 1.5 s: waited 1.0 s, decoded 0.25 s\n"
         "0 finished at 2.5 s: waited 0.0 s, decoded 2.25 s\n"
     ),
+    # By hand: nothing is known of either prompt, and the first worker with the fewest requests gets it. Without worker
+    # 0 nothing is known of the law: request 1 goes to the idle worker 2, and request 3 follows it.
+    ("docs/guide/routers.md", "Router("): re.escape("0 1\n[0]\n0\n2\n2\n[0, 1, 2]\n"),
     # By hand: two of three requests in 1.5 s; the 99th percentile of 0.25, 0.5 and 0.75 is 0.745.
     ("docs/guide/metrics.md", "RecordedRequests("): r".*goodput 1\.333 requests/s, TTFT 745 ms at p99\n",
     # By hand: 10.25 - 10.0; one of two that ended; request 8.
@@ -175,6 +182,8 @@ COMPILED = {
     # last of them has 1,328 of its tokens and 720 of the 800; one more has the other 80, and a decode with a context of
     # 30,001: 15 x 62.844 + 5.5 + 80 x 0.028 + 0.02 + 30,001 x 0.00004 - 250 ms.
     ("docs/embedding/cpp.md", "cpp", "live_engine"): "first token after 701.6 ms\nfirst token after 27.9 ms\n",
+    # By hand: 0 and 1 in turn, and worker 1 has one less.
+    ("docs/guide/routers.md", "cpp", ""): "0 1 0 1\n",
     ("docs/embedding/cpp.md", "cpp", "interruption"): "1000 requests have finished\n",
 }
 COMPILERS = {"c": ("cc", "-std=c99"), "cpp": ("c++", "-std=c++17")}

@@ -1,6 +1,8 @@
 """Calibration on live traffic: a server that is simulated, whose requests are told as they come and end."""
 
 import math
+import pickle
+import threading
 from itertools import pairwise
 
 import numpy as np
@@ -8,10 +10,15 @@ import pytest
 
 from batching import (
     AffineTime,
+    BatchingBusyError,
+    Calibration,
+    CalibrationProgress,
     EngineConfig,
     LiveCalibration,
+    LiveCalibrationState,
     PoissonArrivals,
     UniformLengths,
+    calibrate,
     generate_requests,
     simulate,
 )
@@ -88,9 +95,13 @@ def test_it_keeps_the_newest_and_does_not_compare_what_ran_beside_those_that_are
     counted = recorded.success
     assert 0 < counted.sum() < 60
     # Those that are gone had ended before any came that is compared.
-    ends = sorted(time for time, what, *_ in told if what == "finished")
+    ends = sorted((time, request) for time, what, request, *_ in told if what == "finished")
+    kept = {request for _, request in ends[-60:]}
+    first = min(time for time, what, request, *_ in told if what == "arrived" and request in kept)
     assert requests.arrival_time is not None
-    assert requests.arrival_time[counted].min() >= ends[-61]
+    assert requests.arrival_time.min() == 0.0
+    assert first + requests.arrival_time[counted].min() >= ends[-61][0]
+    assert calibration.state.forgotten_until == ends[-61][0]
     found = calibration.fit(simulations=400)
     assert found is not None
     assert predicted(found.iteration_time) == pytest.approx(predicted(TIME), rel=0.05)
@@ -110,7 +121,7 @@ def test_failed_requests_took_their_slots_and_are_not_compared() -> None:
     calibration = LiveCalibration(LIMITS)
     for time, what, request, prompt, output in events(120):
         if what == "arrived":
-            calibration.arrived(request, time, prompt, expected=output)
+            calibration.arrived(request, time, prompt, expected_output_length=output)
         elif what == "first":
             calibration.first_token(request, time)
         elif request % 5 == 0:
@@ -154,7 +165,7 @@ def test_more_rounds_do_not_fit_worse() -> None:
 def test_what_is_wrong_is_named() -> None:
     calibration = LiveCalibration(LIMITS)
     calibration.arrived(3, 0.0, 10)
-    with pytest.raises(ValueError, match="request is 3: must be one that is not in flight"):
+    with pytest.raises(ValueError, match="request is 3: must not be in flight already"):
         calibration.arrived(3, 0.5, 10)
     with pytest.raises(TypeError, match="prompt_length"):
         calibration.arrived(4, 0.5, "ten")  # type: ignore[arg-type]
@@ -162,8 +173,123 @@ def test_what_is_wrong_is_named() -> None:
         calibration.finished(3, 1.0, 0)
     with pytest.raises(ValueError, match="window"):
         LiveCalibration(LIMITS, window=3)
-    # What is not in flight changes nothing.
-    calibration.first_token(77, 1.0)
-    calibration.finished(77, 1.0, 5)
-    calibration.failed(77, 1.0)
+    with pytest.raises(ValueError, match=r"time is -1\.0: must be"):
+        calibration.first_token(3, -1.0)
+    with pytest.raises(ValueError, match=r"simulations is 0: must be"):
+        calibration.fit(simulations=0)
+    with pytest.raises(ValueError, match="scheduling is 'none'"):
+        LiveCalibration(LIMITS, scheduling="none")
+    with pytest.raises(ValueError, match="max_num_seqs is 0"):
+        LiveCalibration(EngineConfig(max_num_seqs=0))
+    with pytest.raises(ValueError, match="request is 77: must be in flight"):
+        calibration.first_token(77, 1.0)
+    with pytest.raises(ValueError, match="request is 77: must be in flight"):
+        calibration.finished(77, 1.0, 5)
+    with pytest.raises(ValueError, match="request is 77: must be in flight"):
+        calibration.failed(77, 1.0)
     assert len(calibration) == 0
+    with pytest.raises(TypeError, match="cannot be pickled"):
+        pickle.dumps(calibration)
+
+
+def test_a_fit_is_that_of_calibrate_on_the_log() -> None:
+    calibration = LiveCalibration(LIMITS, window=80, model="Llama-3.1-8B", gpu="H100-SXM", seed=3)
+    tell(calibration, events(200)[:450])
+    log = calibration.log()
+    assert log is not None
+    found = calibration.fit(simulations=60)
+    assert found is not None
+    by_hand = calibrate(log, LIMITS, model="Llama-3.1-8B", gpu="H100-SXM", seed=3, scheduling="given", simulations=60)
+    assert found.iteration_time == by_hand.iteration_time
+    assert found.loss == by_hand.loss
+    assert found.told == by_hand.told
+    assert found.notes == by_hand.notes
+    assert found.errors.requests == by_hand.errors.requests
+
+
+def test_a_copy_is_fitted_while_the_original_is_told_of_more() -> None:
+    told = events(200)
+    calibration = LiveCalibration(LIMITS)
+    tell(calibration, told[:300])
+    copy = calibration.fork()
+    found: list[Calibration | None] = []
+    thread = threading.Thread(target=lambda: found.append(copy.fit(simulations=40)))
+    thread.start()
+    tell(calibration, told[300:])
+    thread.join()
+    assert len(calibration) == 200
+    alone = LiveCalibration(LIMITS)
+    tell(alone, told[:300])
+    expected = alone.fit(simulations=40)
+    assert expected is not None
+    assert found[0] is not None
+    assert found[0].iteration_time == expected.iteration_time
+    assert (calibration.latest, copy.latest) == (None, found[0])
+
+
+def test_prefixes_that_the_server_has_cached_are_found_there() -> None:
+    server = SERVER.replace(num_gpu_blocks=4000, enable_prefix_caching=True)
+    requests = generate_requests(
+        120,
+        arrivals=PoissonArrivals(5.0),
+        prompt_length=UniformLengths(320, 600),
+        output_length=UniformLengths(5, 150),
+        seed=2,
+    ).with_prefixes(groups=3, length=256)
+    run = simulate(requests, server)
+    assert requests.arrival_time is not None
+    assert requests.prompt_length is not None
+    assert requests.hash_ids is not None
+    assert requests.hash_offsets is not None
+    calibration = LiveCalibration(server.replace(iteration_time=0.01))
+    for index in range(120):
+        hashes = requests.hash_ids[requests.hash_offsets[index] : requests.hash_offsets[index + 1]]
+        calibration.arrived(
+            index, float(requests.arrival_time[index]), int(requests.prompt_length[index]), hash_ids=hashes
+        )
+        calibration.first_token(index, float(run.first_token_time[index]))
+        calibration.finished(index, float(run.end_time[index]), int(requests.output_length[index]))
+    log = calibration.log()
+    assert log is not None
+    assert log[0].hash_ids is not None
+    assert log[0].hash_ids.tolist() == requests.hash_ids.tolist()
+    assert calibration.state.hash_ids == len(requests.hash_ids)
+    found = calibration.fit(simulations=400)
+    assert found is not None
+    assert predicted(found.iteration_time) == pytest.approx(predicted(TIME), rel=0.05)
+
+
+def test_a_function_is_told_how_far_it_has_come_and_may_end_or_stop_it() -> None:
+    calibration = LiveCalibration(LIMITS)
+    tell(calibration, events(60))
+    told: list[int] = []
+
+    def watch(progress: CalibrationProgress) -> bool:
+        told.append(progress.simulations)
+        with pytest.raises(BatchingBusyError):
+            calibration.finished(1, 2.0, 3)
+        return progress.simulations == 7
+
+    found = calibration.fit(seconds=60.0, progress=watch)
+    assert found is not None
+    assert told == list(range(1, 8))
+
+    def stop(_: CalibrationProgress) -> None:
+        raise KeyError("enough")
+
+    with pytest.raises(KeyError, match="enough"):
+        calibration.fit(progress=stop)
+    assert calibration.latest is found
+
+
+def test_its_state_says_what_it_holds() -> None:
+    calibration = LiveCalibration(LIMITS, window=16)
+    assert calibration.state == LiveCalibrationState(0, 0, 0, 0, 0, None)
+    for request in range(18):
+        calibration.arrived(request, float(request))
+    calibration.failed(17, 17.0)
+    for request in range(16):
+        calibration.finished(request, request + 2.5, 4)
+    # The one that failed ended first of those that are told, at 17: none arrived after it.
+    assert calibration.state == LiveCalibrationState(1, 16, 0, 0, 0, 17.0)
+    assert "forgotten until" in str(calibration.state)

@@ -15,6 +15,7 @@ PROFILES = [
     Profile(config=EngineConfig(max_num_seqs=8, iteration_time=AffineTime(0.005)), model="M", gpu="G"),
     Profile(config=EngineConfig.for_deployment("Llama-3.1-8B", "L4"), notes={"fitted_on": "run.csv", "errors": [0.01]}),
     Profile(config=EngineConfig(iteration_time=TABLE, block_size=32)),
+    Profile(config=EngineConfig(iteration_time=AffineTime(0.005)), client_delay=0.02),
 ]
 WHOLE: dict[str, Any] = json.loads(PROFILES[1].to_json())
 
@@ -43,6 +44,7 @@ def test_settings_replace_those_of_the_profile() -> None:
     changed = PROFILES[1].replace(max_num_seqs=3)
     assert changed.config == PROFILES[1].config.replace(max_num_seqs=3)
     assert (changed.model, changed.gpu) == ("M", "G")
+    assert PROFILES[-1].replace(max_num_seqs=3).client_delay == 0.02
 
 
 def test_reprs_say_what_it_is_of() -> None:
@@ -65,6 +67,9 @@ def test_reprs_say_what_it_is_of() -> None:
         ({"engine": {"max_num_seqs": 0}}, "max_num_seqs is 0: must be at least 1"),
         ({"engine": []}, "engine of the profile is []: must be an object"),
         ({"model": 3}, "model of the profile is 3: must be a string"),
+        ({"client_delay": "x"}, "client_delay of the profile is 'x': must be a number"),
+        ({"client_delay": -1}, "client_delay of the profile is -1: must be finite, and at least 0"),
+        ({"client_delay": float("inf")}, "client_delay of the profile is inf: must be finite, and at least 0"),
         ({"notes": "x"}, "notes of the profile is 'x': must be an object"),
     ],
 )

@@ -136,6 +136,18 @@ class TestFigures:
             figure.draw_without_rendering()
         assert "matplotlib.pyplot" not in sys.modules
 
+    def test_the_caption_may_say_where_the_iteration_time_comes_from(self) -> None:
+        run = simulate(LESSON)
+        for told in (None, "of a server that nobody knows"):
+            figure = plot_runs({"a": run, "b": run}, iteration_time=told)
+            caption = figure.legends[0].get_title().get_text()
+            assert ("iteration time of a server that nobody knows" in caption) is (told is not None)
+            assert "max_num_seqs" in caption
+        # Where they differ, each has its own.
+        other = simulate(LESSON, iteration_time=0.5)
+        caption = plot_runs({"a": run, "b": other}, iteration_time="x").legends[0].get_title().get_text()
+        assert "iteration time" not in caption
+
     def test_the_timeline_has_kv_memory_if_it_was_logged(self) -> None:
         logged = simulate(LESSON, log_iterations=True).plot_timeline((0.5, 1.0))
         assert [axes.get_ylabel() for axes in logged.axes] == ["slot", "requests", "KV blocks"]

@@ -15,7 +15,7 @@ from batching._calibration.calibration import Calibration, CalibrationProgress
 from batching._calibration.closed_loop import ClosedLoopCalibration, calibrate_closed_loop, simulate_closed_loops
 from batching._calibration.closed_loop_rows import ClosedLoopRow
 from batching._calibration.latency_errors import LatencyErrors
-from batching._calibration.live import LiveCalibration
+from batching._calibration.live import LiveCalibration, LiveCalibrationState
 from batching._catalogue.deployment import DeploymentMemory, deployment_memory
 from batching._catalogue.gpu import GPU, gpus
 from batching._catalogue.model import Model, models
@@ -42,6 +42,8 @@ from batching._ffi.errors import (
     MissingExtraError,
 )
 from batching._ffi.generated.choices import AccumulatorEvent, EndReason, Event, RequestStatus
+from batching._fleet.result import FleetResult, ReplicaColumns
+from batching._fleet.simulate import Pools, simulate_fleet
 from batching._live.engine import LiveEngine, LiveEngineEvent, LiveEngineEventColumns, LiveEngineState
 from batching._live.estimates import Estimate, EstimateColumns
 from batching._live.logs import LiveEngineLogs
@@ -60,6 +62,7 @@ from batching._output.plot import plot_calibration, plot_comparison, plot_iterat
 from batching._output.results_file import write_results
 from batching._output.schedule_trace import write_schedule_trace
 from batching._output.vllm_bench import vllm_bench_json, write_vllm_bench
+from batching._routing.router import Explanation, Released, Router, RouterLoad, routers
 from batching._textbook.capacity import calculate_arithmetic_intensity_with_batch, optimal_batch_size
 from batching._textbook.lesson import (
     RequestLatency,
@@ -135,7 +138,9 @@ __all__ = [
     "Estimate",
     "EstimateColumns",
     "Event",
+    "Explanation",
     "FixedLengths",
+    "FleetResult",
     "GammaArrivals",
     "Iteration",
     "IterationLog",
@@ -143,6 +148,7 @@ __all__ = [
     "LatencyErrors",
     "Lengths",
     "LiveCalibration",
+    "LiveCalibrationState",
     "LiveEngine",
     "LiveEngineEvent",
     "LiveEngineEventColumns",
@@ -157,18 +163,23 @@ __all__ = [
     "Policy",
     "PolicyDecision",
     "PolicyView",
+    "Pools",
     "PrefixHits",
     "Profile",
     "Progress",
     "QueueOrder",
     "Ramp",
     "RecordedRequests",
+    "Released",
+    "ReplicaColumns",
     "Request",
     "RequestColumns",
     "RequestLatency",
     "RequestStatus",
     "Result",
     "RooflineTime",
+    "Router",
+    "RouterLoad",
     "ServingMetrics",
     "Sessions",
     "SharedPrefixes",
@@ -208,11 +219,13 @@ __all__ = [
     "read_trace",
     "remaining_tokens",
     "request_latencies",
+    "routers",
     "sglang_metrics",
     "sglang_steady_state",
     "simulate",
     "simulate_closed_loops",
     "simulate_continuous",
+    "simulate_fleet",
     "simulate_static",
     "simulate_workload",
     "static_batch_simulation",

@@ -2,6 +2,7 @@
 
 import ctypes
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -28,6 +29,12 @@ from batching._times.roofline import RooflineTime
 
 _SCHEDULING: Final = ("both", "given", "async", "sync")
 _MOST_SIMULATIONS: Final = 2**62
+# What errors of the library call the arguments.
+CALIBRATION_NAMES: Final = {
+    **NAMES,
+    r"config\.engine\.": "config.",
+    r"config\.(?=simulations|seed|observed_until)": "",
+}
 # Of what the struct has, the coefficients of which it says how much the log tells.
 TERMS: Final = tuple(term for term in AffineTime._names.values() if term != "startup")
 
@@ -36,7 +43,11 @@ _CORRELATIONS: Final = {
     ("base", "per_context_token"): "base_context",
     ("per_decode_token", "per_context_token"): "decode_context",
     ("per_prefill_token", "per_prefill_context"): "prefill_context",
+    ("base", "client_delay"): "base_delay",
+    ("per_prefill_iteration", "client_delay"): "prefill_iteration_delay",
 }
+# Of what the struct has the least and the most.
+_RANGES: Final = (*AffineTime._names.values(), "client_delay", "mean_ttft", "mean_e2e")
 
 
 def calibrate(
@@ -95,45 +106,29 @@ def calibrate(
     Time: as many simulations of the log as it makes, most of them twice as long as `simulate`.
     """
     log = observed(recorded)
-    if config is None:
-        config = EngineConfig()
-    elif not isinstance(config, EngineConfig):
-        raise TypeError(f"config is {shown(config)}: must be an EngineConfig, or None")
-    if callable(config.policy):
-        raise BatchingValueError("config.policy is a function: must be the name of a policy, which can be fitted")
-    if scheduling not in _SCHEDULING:
-        raise BatchingValueError(
-            f"scheduling is {shown(scheduling)}: must be one of {', '.join(map(repr, _SCHEDULING))}"
-        )
-    if scheduling in {"async", "sync"}:
-        config = config.replace(async_scheduling=scheduling == "async")
-    if (model is None) != (gpu is None):
-        given, missing = ("model", "gpu") if gpu is None else ("gpu", "model")
-        raise BatchingValueError(f"{given} is given, but {missing} is not: must be both, or none")
-    deployment = None
-    if model is not None and gpu is not None:
-        deployment = Deployment.of(model, gpu, tensor_parallel, dtype, kv_dtype)
     until = None if observed_until is None else number(observed_until, "observed_until") - log.shift
     if until is not None and not until > 0:
         raise BatchingValueError(
             f"observed_until is {shown(observed_until)}: must be after the first arrival, at {log.shift:g}"
         )
     callbacks = Callbacks()
-    call = initialised(structs.batching_calibration_config)
-    engine, _ = config.replace(iteration_time=0.0)._structure(callbacks)
-    call.engine = ctypes.pointer(engine)
-    prior = initialised(structs.batching_engine_config)
-    if deployment is not None:
-        RooflineTime._of_deployment(deployment)._set(prior)
-        call.roofline = prior.time_roofline
-    is_both = scheduling == "both"
-    call.scheduling = constants.BATCHING_SCHEDULING_BOTH if is_both else constants.BATCHING_SCHEDULING_GIVEN
-    call.search_num_gpu_blocks = int(switch(search_num_gpu_blocks, "search_num_gpu_blocks"))
-    call.seed = integer(seed, "seed", 0, 2**64 - 1)
+    server = Server.of(
+        config,
+        callbacks,
+        model=model,
+        gpu=gpu,
+        tensor_parallel=tensor_parallel,
+        dtype=dtype,
+        kv_dtype=kv_dtype,
+        scheduling=scheduling,
+        search_num_gpu_blocks=search_num_gpu_blocks,
+        seed=seed,
+        simulations=simulations,
+    )
+    call = server.structure
     call.observed_until = 0.0 if until is None else until
-    call.simulations = 0 if simulations is None else integer(simulations, "simulations", 1, _MOST_SIMULATIONS)
     if progress is not None:
-        call.callback = callbacks.calibration(_telling(progress))
+        call.callback = callbacks.calibration(telling(progress))
     found = initialised(structs.batching_calibration)
     requests, happened = log.requests._structure(), log.recorded._structure()
     happened.first_token_time = pointer(np.ascontiguousarray(log.first_token_time))
@@ -145,29 +140,93 @@ def calibrate(
             ctypes.byref(happened),
             ctypes.byref(found),
         ),
-        {**NAMES, r"config\.engine\.": "config.", r"config\.(?=simulations|seed|observed_until)": ""},
+        CALIBRATION_NAMES,
     )
-    return _calibration(log, config, found, deployment, until)
+    return calibration_of(log, server, found, until)
 
 
-def _telling(progress: Callable[[CalibrationProgress], object]) -> Callable[[Any], object]:
+@dataclass(frozen=True)
+class Server:
+    """What is known of a server before its log, checked, and as the library takes it."""
+
+    config: EngineConfig
+    deployment: Deployment | None
+    structure: structs.batching_calibration_config
+    pointed_to: tuple[object, ...]
+    """What the structure points to."""
+
+    @classmethod
+    def of(
+        cls,
+        config: EngineConfig | None,
+        callbacks: Callbacks,
+        *,
+        model: AnyModel | None,
+        gpu: GPU | str | None,
+        tensor_parallel: int,
+        dtype: Dtype | None,
+        kv_dtype: Dtype,
+        scheduling: str,
+        search_num_gpu_blocks: bool,
+        seed: int,
+        simulations: int | None,
+    ) -> "Server":
+        """The arguments are those of `calibrate`."""
+        if config is None:
+            config = EngineConfig()
+        elif not isinstance(config, EngineConfig):
+            raise TypeError(f"config is {shown(config)}: must be an EngineConfig, or None")
+        if callable(config.policy):
+            raise BatchingValueError("config.policy is a function: must be the name of a policy, which can be fitted")
+        if scheduling not in _SCHEDULING:
+            raise BatchingValueError(
+                f"scheduling is {shown(scheduling)}: must be one of {', '.join(map(repr, _SCHEDULING))}"
+            )
+        if scheduling in {"async", "sync"}:
+            config = config.replace(async_scheduling=scheduling == "async")
+        if (model is None) != (gpu is None):
+            given, missing = ("model", "gpu") if gpu is None else ("gpu", "model")
+            raise BatchingValueError(f"{given} is given, but {missing} is not: must be both, or none")
+        deployment = None
+        if model is not None and gpu is not None:
+            deployment = Deployment.of(model, gpu, tensor_parallel, dtype, kv_dtype)
+        structure = initialised(structs.batching_calibration_config)
+        engine, _ = config.replace(iteration_time=0.0)._structure(callbacks)
+        structure.engine = ctypes.pointer(engine)
+        prior = initialised(structs.batching_engine_config)
+        if deployment is not None:
+            RooflineTime._of_deployment(deployment)._set(prior)
+            structure.roofline = prior.time_roofline
+        is_both = scheduling == "both"
+        structure.scheduling = constants.BATCHING_SCHEDULING_BOTH if is_both else constants.BATCHING_SCHEDULING_GIVEN
+        structure.search_num_gpu_blocks = int(switch(search_num_gpu_blocks, "search_num_gpu_blocks"))
+        structure.seed = integer(seed, "seed", 0, 2**64 - 1)
+        structure.simulations = simulations_of(simulations)
+        return cls(config, deployment, structure, (engine, prior))
+
+
+def simulations_of(simulations: int | None) -> int:
+    """As the library takes it: 0 is its default."""
+    return 0 if simulations is None else integer(simulations, "simulations", 1, _MOST_SIMULATIONS)
+
+
+def telling(progress: Callable[[CalibrationProgress], object]) -> Callable[[Any], object]:
+    """The same for what the library tells."""
     if not callable(progress):
         raise TypeError(f"progress is {shown(progress)}: must be a function or None")
     return lambda told: progress(CalibrationProgress(told.simulations, told.most, told.loss))
 
 
-def _calibration(
-    log: Observed,
-    config: EngineConfig,
-    found: structs.batching_calibration,
-    deployment: Deployment | None,
-    until: float | None,
+def calibration_of(
+    log: Observed, server: Server, found: structs.batching_calibration, until: float | None
 ) -> Calibration:
+    """What was found, and how far a run with it is from the log."""
+    config, deployment = server.config, server.deployment
     time = AffineTime(**{term: getattr(found, field) for field, term in AffineTime._names.items()})
     blocks = found.num_gpu_blocks or config.num_gpu_blocks
     fitted = config.replace(iteration_time=time, async_scheduling=bool(found.async_scheduling), num_gpu_blocks=blocks)
     result = simulate(log.requests, fitted, log_iterations=True)
-    errors, others = compared_with(log, result, until)
+    errors, others = compared_with(log, result, until, found.client_delay)
     told = {
         term: float(getattr(found, f"told_{field.removeprefix('time_')}"))
         for field, term in AffineTime._names.items()
@@ -195,6 +254,11 @@ def _calibration(
         is_complete=bool(found.is_complete),
         told=told,
         correlations={pair: float(getattr(found, f"correlation_{field}")) for pair, field in _CORRELATIONS.items()},
+        client_delay=found.client_delay,
+        told_client_delay=found.told_client_delay,
+        share_without_queueing=found.share_without_queueing,
+        fits=found.fits,
+        ranges={name: (getattr(found, f"{name}_least"), getattr(found, f"{name}_most")) for name in _RANGES},
         num_gpu_blocks_range=(found.num_gpu_blocks_least, found.num_gpu_blocks_most) if found.num_gpu_blocks else None,
         notes=(),
         errors=errors,
@@ -210,13 +274,15 @@ def _calibration(
     return made
 
 
-def compared_with(log: Observed, result: Result, until: float | None) -> tuple[LatencyErrors, LatencyErrors | None]:
-    """How far a run is from the log: of the requests that were fitted to, and of others."""
+def compared_with(
+    log: Observed, result: Result, until: float | None, client_delay: float
+) -> tuple[LatencyErrors, LatencyErrors | None]:
+    """How far a run, as a client sees it, is from the log: of the requests that were fitted to, and of others."""
     arrivals = log.requests.arrival_time
     arrived = np.zeros(len(log.requests)) if arrivals is None else arrivals
     output = log.requests.output_length
     measured = Latencies.of(arrived, log.first_token_time, log.recorded.end_time, output)
-    simulated = Latencies.of(arrived, result.first_token_time, result.end_time, output)
+    simulated = Latencies.of(arrived, result.first_token_time, result.end_time, output).seen_after(client_delay)
     answered = log.succeeded
     fitted = answered if until is None else answered & (log.recorded.end_time <= until)
     errors = compared(measured, simulated, fitted, "Simulated against measured")

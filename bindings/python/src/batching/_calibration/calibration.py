@@ -1,6 +1,7 @@
 """What a calibration has found, and how good it is."""
 
 import json
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -62,6 +63,21 @@ class Calibration(Displayed):
     1.0 (all)."""
     correlations: Mapping[tuple[str, str], float] = field(default_factory=dict)
     """What the log says of two coefficients only together: near -1 or 1, one may be larger if the other is smaller."""
+    client_delay: float = 0.0
+    """Seconds that clients saw more of each TTFT and E2E than the engine took: network, HTTP and tokenizer, there and
+    back. 0.0: none was found, as only a lightly loaded log tells it. Nothing that is simulated has it; errors count
+    it."""
+    told_client_delay: float = 0.0
+    """1 - its standard deviation / itself, as far as the log alone tells; 0.0 if none was found."""
+    share_without_queueing: float = 0.0
+    """Of the requests whose TTFT counts, the share that does not wait in the queue. Below 0.5, no delay is looked
+    for."""
+    fits: int = 1
+    """Where so many steps of the search ended, the fit is about as good: the loss is at most 6 more than the best."""
+    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    """The least and the most among those fits, in seconds: of each coefficient of the iteration time, of client_delay,
+    and, as simulated, of mean_ttft and mean_e2e. The search begins at what it had found, so that other fits as good
+    may exist."""
     num_gpu_blocks_range: tuple[int, int] | None = None
     """The least and the most num_gpu_blocks that fit about as well as those of config; None: there is no limit."""
     notes: tuple[str, ...]
@@ -90,13 +106,19 @@ class Calibration(Displayed):
 
     @cached_property
     def result(self) -> Result:
-        """The log, simulated."""
+        """The log, simulated: times of the engine, without client_delay."""
         return simulate(self.requests, self.config, log_iterations=True)
 
     @property
     def profile(self) -> Profile:
         """As a file has it, with what it was fitted on, and how good it is."""
-        return Profile(config=self.config, model=self.model, gpu=self.gpu, notes=self._told())
+        return Profile(
+            config=self.config,
+            model=self.model,
+            gpu=self.gpu,
+            client_delay=self.client_delay,
+            notes=self._told(),
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """The profile, as JSON has it."""
@@ -133,6 +155,10 @@ class Calibration(Displayed):
             },
             "told": dict(self.told),
             "correlations": {" and ".join(pair): finite(value) for pair, value in self.correlations.items()},
+            "told_client_delay": self.told_client_delay,
+            "share_without_queueing": self.share_without_queueing,
+            "fits": self.fits,
+            "ranges": {name: [finite(value) for value in values] for name, values in self.ranges.items()},
             "num_gpu_blocks_range": None if self.num_gpu_blocks_range is None else list(self.num_gpu_blocks_range),
             "loss": self.loss,
             "loss_of_other_scheduling": finite(self.loss_of_other_scheduling),
@@ -143,11 +169,18 @@ class Calibration(Displayed):
         }
 
     def coefficients(self) -> Table:
-        """What was found, coefficient by coefficient."""
-        time = self.iteration_time
-        rows = [[name, seconds(getattr(time, name)), f"{told:.2f}"] for name, told in self.told.items()]
-        rows.append(["startup", seconds(time.startup), ""])
-        return Table("Iteration time", ("", "seconds", "told by the log"), rows)
+        """What was found, coefficient by coefficient; the least and the most are those of `ranges`."""
+        told = {name: f"{value:.2f}" for name, value in self.told.items()} | {"startup": ""}
+        if self.client_delay:
+            told["client_delay"] = f"{self.told_client_delay:.2f}"
+        values = self.iteration_time.to_dict() | {"client_delay": self.client_delay}
+        rows = [
+            [name, *map(seconds, (values.get(name, 0.0), *self.ranges.get(name, (math.nan, math.nan)))), share]
+            for name, share in told.items()
+        ]
+        return Table(
+            "Iteration time; told: how much the log says of it", ("", "seconds", "least", "most", "told"), rows
+        )
 
     def _table(self) -> Table:
         return self.errors._table()

@@ -86,6 +86,10 @@ class Latencies:
         tpot[several] = (end - first_token)[several] / (output_length[several] - 1)
         return cls(first_token - arrival, tpot, end - arrival)
 
+    def seen_after(self, delay: float) -> "Latencies":
+        """As a client has them, who sees so many seconds more of each TTFT and E2E."""
+        return Latencies(self.ttft + delay, self.tpot, self.e2e + delay)
+
 
 def compared(measured: Latencies, simulated: Latencies, chosen: BoolArray, title: str) -> LatencyErrors:
     """Of some of the requests, those that both have."""

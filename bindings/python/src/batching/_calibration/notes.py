@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 
 from batching._calibration.calibration import Calibration
-from batching._columns.display import counted
+from batching._columns.display import counted, seconds
 from batching._engine.result import Result
 
 # Where the log says less than the prior does.
@@ -16,6 +16,8 @@ _SIGNIFICANT: Final = 6.0
 _FEW: Final = 100
 _WIDE: Final = 0.1
 _TOGETHER: Final = 0.9
+# Fewer that do not wait in the queue say nothing of a client: see "Calibration" in batching.h.
+_LIGHTLY_LOADED: Final = 0.5
 # Standard deviation over mean.
 _HARDLY_VARIES: Final = 0.1
 
@@ -53,7 +55,38 @@ def notes_of(found: Calibration, result: Result) -> list[str]:
             f"KV memory was full, with {counted(result.total_preemptions, 'preemption')}: num_gpu_blocks must be the "
             "server's, since 2% wrong makes percentiles up to 8% wrong."
         )
-    return [*notes, *_untold(found, result), f"What the log does not tell stays near what {found.prior} lets expect."]
+    return [
+        *notes,
+        *_client(found),
+        *_spread(found),
+        *_untold(found, result),
+        f"What the log does not tell stays near what {found.prior} lets expect.",
+    ]
+
+
+def _client(found: Calibration) -> list[str]:
+    """What clients see beside the engine, or why it is not known."""
+    if found.client_delay:
+        seen = f"Clients saw {seconds(found.client_delay)} more of each TTFT and E2E than the engine took"
+        return [f"{seen}: errors count it, simulations do not have it."]
+    unknown = "A client's delay cannot be told from this log"
+    if found.share_without_queueing < _LIGHTLY_LOADED:
+        return [f"{unknown}: its requests wait in the queue, but for {found.share_without_queueing:.0%} of them."]
+    tried = {names[0]: value for names, value in found.correlations.items() if names[1] == "client_delay"}
+    if any(tried.values()):
+        # Where no single one has it, it is several together.
+        together = [f"{name} (correlation {value:+.2f})" for name, value in tried.items() if abs(value) >= _TOGETHER]
+        return [f"{unknown}: it is not told apart from {_listed(together or ['what prefill takes'])}."]
+    return []
+
+
+def _spread(found: Calibration) -> list[str]:
+    """How far fits differ that are about as good."""
+    means = [found.ranges.get(name, (math.nan, math.nan)) for name in ("mean_ttft", "mean_e2e")]
+    if found.fits < 2 or not all(least > 0 for least, _ in means):
+        return []
+    ttft, e2e = (f"{most / least - 1:.1%}" for least, most in means)
+    return [f"{found.fits:,} fits are about as good: their mean TTFTs differ by {ttft}, their mean E2Es by {e2e}."]
 
 
 def _untold(found: Calibration, result: Result) -> list[str]:
@@ -71,7 +104,7 @@ def _untold(found: Calibration, result: Result) -> list[str]:
         untold = {name: told for name, told in untold.items() if name not in pair}
     for both, correlation in found.correlations.items():
         # One that the log does not tell at all is told apart from nothing.
-        if abs(correlation) > _TOGETHER and not set(both) & set(untold):
+        if abs(correlation) > _TOGETHER and not set(both) & {*untold, "client_delay"}:
             notes.append(f"{_listed([*both])} are not told apart by this log (correlation {correlation:+.2f}).")
     if untold:
         notes.append(

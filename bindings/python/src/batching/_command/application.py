@@ -9,6 +9,7 @@ from batching._command.capacity import capacity
 from batching._command.catalogue import gpus, models
 from batching._command.compare import compare
 from batching._command.errors import OneSentence, OneValue
+from batching._command.fleet import fleet
 from batching._command.measure import metrics
 from batching._command.profile import profile_application
 from batching._command.simulate import simulate_one
@@ -49,6 +50,7 @@ def _options(
 
 application.command("compare", cls=OneValue)(compare)
 application.command("simulate", cls=OneValue)(simulate_one)
+application.command("fleet", cls=OneValue)(fleet)
 application.command("metrics", cls=OneValue)(metrics)
 application.command("calibrate", cls=OneValue)(calibrate_run)
 application.command("capacity", cls=OneValue)(capacity)

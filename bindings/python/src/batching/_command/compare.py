@@ -102,7 +102,8 @@ def compare(  # noqa: PLR0917  (options, which are not passed by position)
             )
             if plot is not None:
                 with work.step("drawing"):
-                    write_figure(plot_runs({run.name: run.result for run in runs}), plot)
+                    drawn = {run.name: run.result for run in runs}
+                    write_figure(plot_runs(drawn, iteration_time=timed.text), plot)
             if report is not None:
                 with work.step("writing the report"):
                     from batching._command.report import write_report  # noqa: PLC0415  (needs more packages)

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from batching._columns.display import seconds
 from batching._columns.files import whole_file
 from batching._command.errors import OneValue, one_sentence_errors
 from batching._command.options import check_output
@@ -77,6 +78,8 @@ def show(
             if value:
                 say(out, f"{name}: {value}")
         say(out, f"Engine: {described(profile.config._settings())}")
+        if profile.client_delay:
+            say(out, f"Clients: {seconds(profile.client_delay)} more of each TTFT and E2E than the engine takes")
         for name, value in profile.notes.items():
             for line in _told(name, value):
                 say(out, line)
@@ -94,6 +97,9 @@ def _told(name: str, value: Any) -> list[str]:
 
 
 def _short(value: Any) -> str:
+    if isinstance(value, list):
+        # From the least to the most.
+        return " to ".join(map(_short, value))
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 

@@ -16,7 +16,7 @@ from batching._command.tables import console, distributions, remarks, say, setti
 from batching._command.times import times
 from batching._command.workload import Asked, workload_of
 from batching._ffi.errors import BatchingValueError
-from batching._output.plot import write_figure
+from batching._output.plot import plot_timeline, write_figure
 from batching._output.results_file import write_results
 from batching._output.schedule_trace import write_schedule_trace
 from batching._output.timeline import LATENCIES
@@ -108,7 +108,7 @@ def simulate_one(  # noqa: PLR0912, PLR0915, PLR0917  (options, which are not pa
             (run,) = run_all(workload, planned, work, log=logged, attribution=True)
             if plot is not None:
                 with work.step("drawing"):
-                    write_figure(run.result.plot_timeline(), plot)
+                    write_figure(plot_timeline(run.result, iteration_time=timed.text), plot)
             if report is not None:
                 with work.step("writing the report"):
                     from batching._command.report import write_report  # noqa: PLC0415  (needs more packages)

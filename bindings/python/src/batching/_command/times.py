@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from batching._catalogue.words import DTYPES
+from batching._columns.display import seconds
 from batching._command import options
 from batching._command.settings import Plan
 from batching._command.settings import iteration_time as parsed_time
@@ -118,4 +119,8 @@ def _of_profile(path: Path) -> Times:
     told = f"{what}: " if what else ""
     settings = {name: value for name, value, _ in profile.config._given() if name != "policy"}
     settings["iteration_time"] = profile.iteration_time
-    return Times(f"of the profile {path.name} ({told}{written(profile.iteration_time, 'iteration_time')})", settings)
+    text = f"of the profile {path.name} ({told}{written(profile.iteration_time, 'iteration_time')})"
+    if profile.client_delay:
+        # What is simulated is the engine; another client, elsewhere, has another delay.
+        text += f"; its clients saw {seconds(profile.client_delay)} more of each TTFT and E2E, which is not added"
+    return Times(text, settings)

@@ -1,17 +1,21 @@
 """What is known of the times of one deployment: what a file keeps, and the command reads again."""
 
+import ctypes
 import json
+import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Self, Unpack
 
 from batching._columns.files import whole_file
 from batching._engine.config import EngineConfig, EngineSettings
 from batching._engine.described import written
-from batching._ffi.arguments import shown
+from batching._ffi.arguments import number, shown
+from batching._ffi.calls import check
 from batching._ffi.errors import BatchingValueError
+from batching._ffi.loader import library
 from batching._times.kind import IterationTime
 from batching._times.model import TimeModel
 
@@ -37,6 +41,9 @@ class Profile:
     """What it serves."""
     gpu: str = ""
     """What it runs on."""
+    client_delay: float = 0.0
+    """Seconds that its clients see more of each TTFT and E2E than the engine takes: network, HTTP and tokenizer, there
+    and back. What is simulated has it not."""
     notes: Mapping[str, Any] = field(default_factory=dict)
     """What else is known, as JSON has it: what it was fitted on, and its errors."""
 
@@ -49,13 +56,14 @@ class Profile:
 
     def replace(self, **changes: Unpack[EngineSettings]) -> Self:
         """The same but for some fields of config."""
-        return type(self)(config=self.config.replace(**changes), model=self.model, gpu=self.gpu, notes=self.notes)
+        return replace(self, config=self.config.replace(**changes))
 
     def to_json(self) -> str:
-        """As a file has it. Fields of config that are as by default are left out.
+        """As a file has it. Fields of config that are as by default are left out, and a client_delay of 0.0.
 
         Raises:
-            ValueError: policy or iteration_time is a function, or a number is not finite.
+            TypeError: client_delay is not a number.
+            ValueError: it is negative; policy or iteration_time is a function, or a number is not finite.
         """
         default = EngineConfig().to_dict()
         engine = {name: value for name, value in self.config.to_dict().items() if value != default[name]}
@@ -65,6 +73,7 @@ class Profile:
             "model": self.model,
             "gpu": self.gpu,
             "iteration_time": self.config.to_dict()["iteration_time"],
+            **({"client_delay": _delay(self.client_delay)} if self.client_delay else {}),
             "engine": {name: value for name, value in engine.items() if name != "iteration_time"},
             "notes": dict(self.notes),
         }
@@ -76,12 +85,12 @@ class Profile:
 
         Raises:
             TypeError: a value is of the wrong type.
-            ValueError: it is no such JSON object, or one of another version; a field is unknown, or its value out of
-                range.
+            ValueError: it is no such JSON object, or one of another version; a field is unknown, there twice, or its
+                value out of range. "Profiles" in batching.h says what the library refuses: this refuses that, too.
         """
         try:
             values = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise BatchingValueError(f"the profile is no JSON: {error}") from None
         if not isinstance(values, dict) or values.get("format") != _FORMAT:
             raise BatchingValueError(
@@ -95,10 +104,13 @@ class Profile:
         if "iteration_time" not in values:
             raise BatchingValueError("iteration_time of the profile is missing: a profile must have it")
         config = EngineConfig.from_dict({**values.get("engine", {}), "iteration_time": values["iteration_time"]})
+        delay = _delay(values.get("client_delay", 0.0))
+        _check(text)
         return cls(
             config=config,
             model=values.get("model", ""),
             gpu=values.get("gpu", ""),
+            client_delay=delay,
             notes=values.get("notes", {}),
         )
 
@@ -124,6 +136,21 @@ class Profile:
     def __repr__(self) -> str:
         what = " on ".join(part for part in (self.model, self.gpu) if part)
         return f"Profile({what}{': ' if what else ''}{written(self.config.iteration_time, 'iteration_time')})"
+
+
+def _check(text: str | bytes) -> None:
+    """Whether a program in C, C++ or Swift could read it."""
+    content = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+    handle = ctypes.c_void_p()
+    check(library.batching_profile_create(content, len(content), ctypes.byref(handle)))
+    library.batching_profile_destroy(handle)
+
+
+def _delay(value: object) -> float:
+    delay = number(value, "client_delay of the profile")
+    if not 0 <= delay < math.inf:
+        raise BatchingValueError(f"client_delay of the profile is {shown(value)}: must be finite, and at least 0")
+    return delay
 
 
 _KINDS: Final = (

@@ -4,19 +4,20 @@ Only types, and the ranges of the C types, are checked here; what a value means 
 """
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
 
-from batching._ffi.calls import Float64Array, Int32Array, Int64Array
+from batching._ffi.calls import Float64Array, Int32Array, Int64Array, UInt64Array
 from batching._ffi.errors import BatchingValueError
 
 INT32_MIN: Final = -(2**31)
 INT32_MAX: Final = 2**31 - 1
 INT64_MIN: Final = -(2**63)
 INT64_MAX: Final = 2**63 - 1
+_UINT64_MAX: Final = 2**64 - 1
 
 _LONGEST_TEXT: Final = 80
 
@@ -78,6 +79,13 @@ def positive(value: object, name: str) -> float:
     return given
 
 
+def word(value: object, name: str, words: Mapping[str, int]) -> int:
+    """The value of one of these words in C."""
+    if not isinstance(value, str) or value not in words:
+        raise BatchingValueError(f"{name} is {shown(value)}: must be one of {', '.join(map(repr, words))}")
+    return words[value]
+
+
 def int32_column(values: npt.ArrayLike, name: str) -> Int32Array:
     """A contiguous int32 array of one dimension: `values` itself if it is one already."""
     array = _array(values, name, int32, np.int32)
@@ -104,6 +112,20 @@ def int64_column(values: npt.ArrayLike, name: str) -> Int64Array:
         index = int(outside.argmax())
         integer(int(array[index]), f"{name}[{index}]")
     return _in_one_piece(array, np.int64)
+
+
+def hash_column(values: npt.ArrayLike, name: str) -> UInt64Array:
+    """A contiguous uint64 array of one dimension, of hashes: 64 bits each, whether or not they are taken as signed."""
+    array = _array(values, name, _hash, np.uint64)
+    if array.dtype in {np.dtype(np.uint64), np.dtype(np.int64)}:
+        return _in_one_piece(array.view(np.uint64), np.uint64)
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"{name} is an array of {array.dtype}: must be integers")
+    return _in_one_piece(array.astype(np.int64).view(np.uint64), np.uint64)
+
+
+def _hash(value: object, name: str) -> int:
+    return integer(value, name, INT64_MIN, _UINT64_MAX) & _UINT64_MAX
 
 
 def float64_column(values: npt.ArrayLike, name: str) -> Float64Array:

@@ -19,6 +19,7 @@ Int32Array = npt.NDArray[np.int32]
 Int64Array = npt.NDArray[np.int64]
 Float64Array = npt.NDArray[np.float64]
 UInt8Array = npt.NDArray[np.uint8]
+UInt64Array = npt.NDArray[np.uint64]
 BoolArray = npt.NDArray[np.bool_]
 
 # How to make a typed pointer to the elements of an array.
@@ -27,6 +28,7 @@ _POINTERS: Final[dict[np.dtype[Any], tuple[Any, Any]]] = {
     for kind, element in (
         (np.int32, ctypes.c_int32),
         (np.int64, ctypes.c_int64),
+        (np.uint64, ctypes.c_uint64),
         (np.float64, ctypes.c_double),
         (np.uint8, ctypes.c_uint8),
         (np.bool_, ctypes.c_uint8),

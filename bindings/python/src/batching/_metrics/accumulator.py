@@ -17,6 +17,7 @@ from batching._ffi.arguments import (
     number,
     number_of,
     positive,
+    word,
 )
 from batching._ffi.arguments import shown as shown_value
 from batching._ffi.calls import check, initialised, pointer
@@ -25,7 +26,7 @@ from batching._ffi.handles import Handle
 from batching._ffi.loader import library
 from batching._ffi.signals import interruptible
 from batching._ffi.state_bytes import byte_column, saved
-from batching._metrics.serving import SLO, PercentileMethod, ServingMetrics, measured, metrics_options, set_slo, word
+from batching._metrics.serving import SLO, PercentileMethod, ServingMetrics, measured, metrics_options, set_slo
 
 _NAMES: Final = {"prompt_tokens": "prompt_length", "tokens": "count"}
 

@@ -10,9 +10,8 @@ import numpy.typing as npt
 
 from batching._columns.display import Table, count, rate, seconds, share
 from batching._columns.recorded import RecordedRequests
-from batching._ffi.arguments import float64_column, positive, shown
+from batching._ffi.arguments import float64_column, positive, shown, word
 from batching._ffi.calls import Float64Array, check, initialised, pointer
-from batching._ffi.errors import BatchingValueError
 from batching._ffi.generated import choices, structs
 from batching._ffi.loader import library
 from batching._ffi.signals import interruptible
@@ -362,10 +361,3 @@ def metrics_options(
     options.percentiles = pointer(wanted)
     options.percentile_count = len(wanted)
     return options, wanted
-
-
-def word(value: object, name: str, words: Mapping[str, int]) -> int:
-    """The value of one of these words in C."""
-    if not isinstance(value, str) or value not in words:
-        raise BatchingValueError(f"{name} is {shown(value)}: must be one of {', '.join(map(repr, words))}")
-    return words[value]

@@ -32,9 +32,14 @@ def workload_caption(requests: RequestColumns, *, is_closed: bool) -> str:
     return ", ".join(told)
 
 
-def settings_caption(runs: Iterable[Run]) -> str:
-    """What all of the runs are set to: slots and iteration time, and whatever is not as by default."""
-    return described(shared([run.settings for run in runs]))
+def settings_caption(runs: Iterable[Run], iteration_time: str | None = None) -> str:
+    """What all of the runs are set to: slots and iteration time, perhaps in other words, and whatever is not as by
+    default.
+    """
+    same = shared([run.settings for run in runs])
+    if iteration_time is not None and "iteration_time" in same:
+        same["iteration_time"] = iteration_time
+    return described(same)
 
 
 def shared(settings: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Draws the pictures of plot.py. Imported only when one is asked for, since it needs matplotlib."""
 
 from collections.abc import Sequence
+from textwrap import wrap
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -46,6 +47,7 @@ _MOST_LINED_SLOTS: Final = 64
 _MOST_SCHEDULES: Final = 4
 # Characters.
 _LONGEST_NAME_BESIDE_WASTE: Final = 30
+_LONGEST_LINE: Final = 150
 _MARKED_SHARES: Final = (0.5, 0.95)
 # Of two quantiles that differ by less only one is written.
 _SAME: Final = 0.1
@@ -60,7 +62,7 @@ _WIDTH_OF_CHARACTER: Final = 5.5
 _MOST_NUMBERED: Final = 19
 
 
-def draw_comparison(runs: dict[str, Run], window: tuple[float, float]) -> Figure:
+def draw_comparison(runs: dict[str, Run], window: tuple[float, float], iteration_time: str | None) -> Figure:
     """The schedules over the window, one below the other, and below them the latency distributions."""
     shown = dict(list(runs.items())[:_MOST_SCHEDULES])
     figure = _figure(12, 3.4 * len(shown) + 3.6)
@@ -76,12 +78,12 @@ def draw_comparison(runs: dict[str, Run], window: tuple[float, float]) -> Figure
         if axes is not schedules[-1]:
             axes.tick_params(labelbottom=False)
     schedules[-1].set_xlabel("time, seconds")
-    _draw_head(figure, list(runs.values()), set().union(*drawn))
+    _draw_head(figure, list(runs.values()), set().union(*drawn), iteration_time)
     _draw_latencies(bottom, runs)
     return figure
 
 
-def draw_timeline(run: Run, window: tuple[float, float]) -> Figure:
+def draw_timeline(run: Run, window: tuple[float, float], iteration_time: str | None) -> Figure:
     """The schedule over the window, and load and KV use over the whole run."""
     curves = load_curves(run)
     panels = 2 if curves.kv_use is None else 3
@@ -90,7 +92,7 @@ def draw_timeline(run: Run, window: tuple[float, float]) -> Figure:
     kinds = _draw_schedule(top, run, window)
     _title_schedule(top, run, run._title)
     top.set_xlabel("time, seconds")
-    _draw_head(figure, [run], kinds)
+    _draw_head(figure, [run], kinds, iteration_time)
     load = rest[0]
     _draw_curve(load, curves.running, RUNNING, "running", 2.4)
     _draw_curve(load, curves.waiting, WAITING, "waiting", 1.3)
@@ -253,7 +255,7 @@ def _slot_ticks(slots: int) -> list[float]:
     return [number - 0.5 for number in numbers]
 
 
-def _draw_head(figure: Figure, runs: Sequence[Run], kinds: set[str]) -> None:
+def _draw_head(figure: Figure, runs: Sequence[Run], kinds: set[str], iteration_time: str | None) -> None:
     """What was run, and what the colours mean that occur, in the order in which a bar has them."""
     labels = {
         PREFILL: "prefill",
@@ -266,13 +268,14 @@ def _draw_head(figure: Figure, runs: Sequence[Run], kinds: set[str]) -> None:
     # As the title of the legend, the only one for which the layout leaves room beside it.
     figure.legend(
         handles=handles, loc="outside upper left", ncols=max(len(handles), 1), frameon=False, fontsize=10.5,
-        title=_caption(runs), alignment="left", title_fontsize=10.5,
+        title=_caption(runs, iteration_time), alignment="left", title_fontsize=10.5,
     )  # fmt: skip
 
 
-def _caption(runs: Sequence[Run]) -> str:
+def _caption(runs: Sequence[Run], iteration_time: str | None = None) -> str:
     told = workload_caption(runs[0].requests, is_closed=all(run._is_closed_loop for run in runs))
-    return f"{told}\n{settings_caption(runs)}".replace("$", r"\$")
+    lines = wrap(settings_caption(runs, iteration_time), _LONGEST_LINE, break_long_words=False, break_on_hyphens=False)
+    return "\n".join([told, *lines]).replace("$", r"\$")
 
 
 def _draw_latencies(axes: Axes, runs: dict[str, Run]) -> None:

@@ -33,7 +33,7 @@ def draw_calibration(found: Calibration) -> Figure:
     first, output = recorded.first_token_time, recorded.output_length
     assert first is not None, "a log without is not calibrated on"  # noqa: S101
     measured = Latencies.of(arrived, first, recorded.end_time, output)
-    simulated = Latencies.of(arrived, result.first_token_time, result.end_time, output)
+    simulated = Latencies.of(arrived, result.first_token_time, result.end_time, output).seen_after(found.client_delay)
     both = np.isfinite(measured.e2e) & np.isfinite(simulated.e2e)
     for axes, latency in zip(top, LATENCIES, strict=True):
         pair = [getattr(values, latency)[both] for values in (measured, simulated)]

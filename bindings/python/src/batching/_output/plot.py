@@ -53,18 +53,22 @@ def plot_comparison(
     if window is None:
         window = readable_window(static, continuous)
     runs: dict[str, Run] = {"Static batching": static, "Continuous batching": continuous}
-    figure: Figure = drawing.draw_comparison(runs, _checked(window))
+    figure: Figure = drawing.draw_comparison(runs, _checked(window), None)
     return figure
 
 
 @in_standard_mode
-def plot_runs(runs: Mapping[str, Run], window: tuple[float, float] | None = None) -> "Figure":
+def plot_runs(
+    runs: Mapping[str, Run], window: tuple[float, float] | None = None, *, iteration_time: str | None = None
+) -> "Figure":
     """Draw any runs of the same requests, as plot_comparison does two: the schedules of the first four one below the
     other, and the latencies of all. Yellow is the time from admission to the first token.
 
     Args:
         runs: what `simulate`, simulate_static or simulate_continuous returned, by the names to be shown; at least one.
         window: begin and end in seconds. None: a stretch from the middle of the runs.
+        iteration_time: what the caption says of it, where all have the same: where it comes from, say. None: its
+            figures.
 
     Returns, raises: as plot_comparison.
     """
@@ -76,7 +80,7 @@ def plot_runs(runs: Mapping[str, Run], window: tuple[float, float] | None = None
     drawing = _drawing()
     if window is None:
         window = middle_window(list(runs.values()))
-    figure: Figure = drawing.draw_comparison(dict(runs), _checked(window))
+    figure: Figure = drawing.draw_comparison(dict(runs), _checked(window), iteration_time)
     return figure
 
 
@@ -136,9 +140,12 @@ def plot_calibration(calibration: Calibration) -> "Figure":
 
 
 @in_standard_mode
-def plot_timeline(run: Run, window: tuple[float, float] | None = None) -> "Figure":
-    """What Result.plot_timeline and TextbookResult.plot_timeline do."""
-    figure: Figure = _drawing().draw_timeline(run, _checked(middle_window([run]) if window is None else window))
+def plot_timeline(
+    run: Run, window: tuple[float, float] | None = None, *, iteration_time: str | None = None
+) -> "Figure":
+    """What Result.plot_timeline and TextbookResult.plot_timeline do; the caption may say more of the iteration time."""
+    window = _checked(middle_window([run]) if window is None else window)
+    figure: Figure = _drawing().draw_timeline(run, window, iteration_time)
     return figure
 
 

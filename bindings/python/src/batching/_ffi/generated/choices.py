@@ -88,6 +88,28 @@ class Event(IntEnum):
     """Its client left; tokens: how many it generated. The iteration is the one that was over, or is scheduled next."""
 
 
+class Scorer(IntEnum):
+    """What is scored: `scorer` of batching_router_config."""
+
+    QUEUE = 0
+    """Waiting requests: linear from the most (0) to the fewest (1); all equal: 1."""
+    RUNNING = 100
+    """Running requests: the same."""
+    KV_USAGE = 110
+    """1 - KV usage."""
+    LOAD_AWARE = 120
+    """0.5 x (1 - min(waiting, threshold) / threshold)."""
+    ACTIVE = 130
+    """In flight: 1 up to the threshold, else (most - in flight) / most x max_busy."""
+    TOKEN_LOAD = 140
+    """1 - min(tokens in flight, threshold) / threshold."""
+    PREFIX = 150
+    """The share of the prompt's blocks that a worker has, as the router's own index has it."""
+    PRECISE_PREFIX = 160
+    """The same from KV events, linear from the fewest (0) to the most (1); all equal: 1. From its source: no recording.
+    """
+
+
 class AccumulatorEvent(IntEnum):
     """What happened: `event` of batching_accumulator_events."""
 
@@ -146,6 +168,62 @@ THINK_TIMES_NAMES: Final[dict[str, int]] = {"exponential": 0, "constant": 100, "
 SchedulingName = Literal["both", "given"]
 """Which ways to schedule are tried: `scheduling` of batching_calibration_config."""
 SCHEDULING_NAMES: Final[dict[str, int]] = {"both": 0, "given": 100}
+
+RouterName = Literal[
+    "round_robin",
+    "random",
+    "power_of_two",
+    "least_requests",
+    "least_tokens",
+    "session",
+    "dynamo_kv",
+    "vllm_dp",
+    "cache_aware",
+    "bucket",
+    "prefix_trie",
+    "ray_prefix",
+    "scorers",
+    "aibrix_prefix",
+    "vtc",
+]
+"""Its rule: `router` of batching_router_config."""
+ROUTER_NAMES: Final[dict[str, int]] = {
+    "round_robin": 0,
+    "random": 100,
+    "power_of_two": 110,
+    "least_requests": 120,
+    "least_tokens": 130,
+    "session": 140,
+    "dynamo_kv": 200,
+    "vllm_dp": 210,
+    "cache_aware": 220,
+    "bucket": 230,
+    "prefix_trie": 240,
+    "ray_prefix": 250,
+    "scorers": 260,
+    "aibrix_prefix": 270,
+    "vtc": 280,
+}
+
+TiesName = Literal["first", "random", "nginx", "haproxy"]
+"""Which of equals least_requests takes: `ties` of batching_router_config."""
+TIES_NAMES: Final[dict[str, int]] = {"first": 0, "random": 100, "nginx": 110, "haproxy": 120}
+
+RoundRobinRuleName = Literal["counter", "sets", "smooth"]
+"""How round robin counts: `round_robin_rule` of batching_router_config."""
+ROUND_ROBIN_RULE_NAMES: Final[dict[str, int]] = {"counter": 0, "sets": 100, "smooth": 110}
+
+VllmDpRuleName = Literal["from_0_27", "until_0_26"]
+"""Of which vLLM vllm_dp is: `vllm_dp_rule` of batching_router_config."""
+VLLM_DP_RULE_NAMES: Final[dict[str, int]] = {"from_0_27": 0, "until_0_26": 100}
+
+CacheAwareRuleName = Literal["sglang", "vllm", "smg"]
+"""Of which gateway cache_aware is: `cache_aware_rule` of batching_router_config."""
+CACHE_AWARE_RULE_NAMES: Final[dict[str, int]] = {"sglang": 0, "vllm": 100, "smg": 110}
+
+WaitingOrderName = Literal["fcfs", "lcfs", "wspt"]
+"""Which waiting request is next: `waiting_order` of batching_router_config."""
+WAITING_ORDER_NAMES: Final[dict[str, int]] = {"fcfs": 0, "lcfs": 100, "wspt": 110}
 
 FinishedReasonName = Literal["stop", "length"]
 """Why it finished: `reason` of batching_accumulator_finished."""

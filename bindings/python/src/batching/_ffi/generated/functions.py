@@ -13,6 +13,7 @@ from batching._ffi.generated.structs import (
     batching_attribution_bands,
     batching_batch_metrics,
     batching_calibration,
+    batching_calibration_callback,
     batching_calibration_config,
     batching_client,
     batching_comparison,
@@ -22,11 +23,15 @@ from batching._ffi.generated.structs import (
     batching_deployment_memory,
     batching_distribution,
     batching_engine_config,
+    batching_fleet_config,
+    batching_fleet_results,
     batching_gpu,
     batching_interrupt_callback,
     batching_iteration_log,
     batching_iterations,
     batching_latencies,
+    batching_live_calibration_log,
+    batching_live_calibration_state,
     batching_live_engine_events,
     batching_live_engine_state,
     batching_load,
@@ -34,14 +39,18 @@ from batching._ffi.generated.structs import (
     batching_load_timeline,
     batching_model,
     batching_policy_view,
+    batching_profile_facts,
     batching_recorded,
     batching_requests,
     batching_results,
     batching_roofline,
+    batching_router_config,
+    batching_routing_request,
     batching_serving_metrics,
     batching_serving_metrics_config,
     batching_summary,
     batching_time_table,
+    batching_worker_metrics,
     batching_workload,
 )
 
@@ -244,6 +253,61 @@ FUNCTIONS: Final[dict[str, Signature]] = {
             POINTER(batching_calibration),
         ],
     ),
+    # batching_status batching_live_calibration_create(const batching_calibration_config *config, int64_t window,
+    #     batching_live_calibration **calibration);
+    "batching_live_calibration_create": Signature(
+        c_int32,
+        [POINTER(batching_calibration_config), c_int64, POINTER(c_void_p)],
+    ),
+    # batching_status batching_live_calibration_destroy(batching_live_calibration *calibration);
+    "batching_live_calibration_destroy": Signature(c_int32, [c_void_p]),
+    # batching_status batching_live_calibration_arrived(batching_live_calibration *calibration, int64_t request, double
+    #     time, int32_t prompt_length, int32_t expected_output_length, const int64_t *hash_ids, int64_t hash_count);
+    "batching_live_calibration_arrived": Signature(
+        c_int32,
+        [c_void_p, c_int64, c_double, c_int32, c_int32, POINTER(c_int64), c_int64],
+    ),
+    # batching_status batching_live_calibration_first_token(batching_live_calibration *calibration, int64_t request,
+    #     double time);
+    "batching_live_calibration_first_token": Signature(c_int32, [c_void_p, c_int64, c_double]),
+    # batching_status batching_live_calibration_finished(batching_live_calibration *calibration, int64_t request, double
+    #     time, int32_t output_length);
+    "batching_live_calibration_finished": Signature(c_int32, [c_void_p, c_int64, c_double, c_int32]),
+    # batching_status batching_live_calibration_failed(batching_live_calibration *calibration, int64_t request, double
+    #     time);
+    "batching_live_calibration_failed": Signature(c_int32, [c_void_p, c_int64, c_double]),
+    # batching_status batching_live_calibration_state_init(batching_live_calibration_state *state, uint32_t
+    #     struct_size);
+    "batching_live_calibration_state_init": Signature(c_int32, [POINTER(batching_live_calibration_state), c_uint32]),
+    # batching_status batching_live_calibration_observe(batching_live_calibration *calibration,
+    #     batching_live_calibration_state *state);
+    "batching_live_calibration_observe": Signature(c_int32, [c_void_p, POINTER(batching_live_calibration_state)]),
+    # batching_status batching_live_calibration_log_init(batching_live_calibration_log *log, uint32_t struct_size);
+    "batching_live_calibration_log_init": Signature(c_int32, [POINTER(batching_live_calibration_log), c_uint32]),
+    # batching_status batching_live_calibration_log_write(batching_live_calibration *calibration,
+    #     batching_live_calibration_log *log);
+    "batching_live_calibration_log_write": Signature(c_int32, [c_void_p, POINTER(batching_live_calibration_log)]),
+    # batching_status batching_live_calibration_fork(batching_live_calibration *calibration, batching_live_calibration
+    #     **copy);
+    "batching_live_calibration_fork": Signature(c_int32, [c_void_p, POINTER(c_void_p)]),
+    # batching_status batching_live_calibration_fit(batching_live_calibration *calibration, int64_t simulations,
+    #     batching_calibration_callback callback, void *user_data, batching_calibration *found);
+    "batching_live_calibration_fit": Signature(
+        c_int32,
+        [c_void_p, c_int64, batching_calibration_callback, c_void_p, POINTER(batching_calibration)],
+    ),
+    # batching_status batching_profile_facts_init(batching_profile_facts *facts, uint32_t struct_size);
+    "batching_profile_facts_init": Signature(c_int32, [POINTER(batching_profile_facts), c_uint32]),
+    # batching_status batching_profile_create(const char *json, int64_t size, batching_profile **profile);
+    "batching_profile_create": Signature(c_int32, [c_char_p, c_int64, POINTER(c_void_p)]),
+    # batching_status batching_profile_destroy(batching_profile *profile);
+    "batching_profile_destroy": Signature(c_int32, [c_void_p]),
+    # batching_status batching_profile_get(batching_profile *profile, batching_engine_config *config,
+    #     batching_profile_facts *facts);
+    "batching_profile_get": Signature(
+        c_int32,
+        [c_void_p, POINTER(batching_engine_config), POINTER(batching_profile_facts)],
+    ),
     # batching_status batching_iteration_log_init(batching_iteration_log *iteration_log, uint32_t struct_size);
     "batching_iteration_log_init": Signature(c_int32, [POINTER(batching_iteration_log), c_uint32]),
     # batching_status batching_decision_log_init(batching_decision_log *decision_log, uint32_t struct_size);
@@ -315,6 +379,67 @@ FUNCTIONS: Final[dict[str, Signature]] = {
     "batching_live_engine_load": Signature(
         c_int32,
         [POINTER(c_uint8), c_int64, POINTER(batching_engine_config), POINTER(c_void_p)],
+    ),
+    # batching_status batching_router_config_init(batching_router_config *config, uint32_t struct_size);
+    "batching_router_config_init": Signature(c_int32, [POINTER(batching_router_config), c_uint32]),
+    # batching_status batching_routing_request_init(batching_routing_request *request, uint32_t struct_size);
+    "batching_routing_request_init": Signature(c_int32, [POINTER(batching_routing_request), c_uint32]),
+    # batching_status batching_worker_metrics_init(batching_worker_metrics *metrics, uint32_t struct_size);
+    "batching_worker_metrics_init": Signature(c_int32, [POINTER(batching_worker_metrics), c_uint32]),
+    # batching_status batching_router_create(const batching_router_config *config, batching_router **router);
+    "batching_router_create": Signature(c_int32, [POINTER(batching_router_config), POINTER(c_void_p)]),
+    # batching_status batching_router_destroy(batching_router *router);
+    "batching_router_destroy": Signature(c_int32, [c_void_p]),
+    # batching_status batching_router_route(batching_router *router, const batching_routing_request *request, int64_t
+    #     *worker);
+    "batching_router_route": Signature(c_int32, [c_void_p, POINTER(batching_routing_request), POINTER(c_int64)]),
+    # batching_status batching_router_explain(batching_router *router, const batching_routing_request *request, int32_t
+    #     *allowed, double *score);
+    "batching_router_explain": Signature(
+        c_int32,
+        [c_void_p, POINTER(batching_routing_request), POINTER(c_int32), POINTER(c_double)],
+    ),
+    # batching_status batching_router_book(batching_router *router, const batching_routing_request *request, int64_t
+    #     worker);
+    "batching_router_book": Signature(c_int32, [c_void_p, POINTER(batching_routing_request), c_int64]),
+    # batching_status batching_router_release(batching_router *router, int64_t *request, int64_t *worker);
+    "batching_router_release": Signature(c_int32, [c_void_p, POINTER(c_int64), POINTER(c_int64)]),
+    # batching_status batching_router_first_token(batching_router *router, int64_t request, double time);
+    "batching_router_first_token": Signature(c_int32, [c_void_p, c_int64, c_double]),
+    # batching_status batching_router_output_block(batching_router *router, int64_t request, double weight);
+    "batching_router_output_block": Signature(c_int32, [c_void_p, c_int64, c_double]),
+    # batching_status batching_router_finished(batching_router *router, int64_t request, double time);
+    "batching_router_finished": Signature(c_int32, [c_void_p, c_int64, c_double]),
+    # batching_status batching_router_set_worker(batching_router *router, int64_t worker, int32_t is_up, double time);
+    "batching_router_set_worker": Signature(c_int32, [c_void_p, c_int64, c_int32, c_double]),
+    # batching_status batching_router_observe(batching_router *router, const batching_worker_metrics *metrics);
+    "batching_router_observe": Signature(c_int32, [c_void_p, POINTER(batching_worker_metrics)]),
+    # batching_status batching_router_stored(batching_router *router, int64_t worker, const uint64_t *hash_ids, int64_t
+    #     count, int64_t first);
+    "batching_router_stored": Signature(c_int32, [c_void_p, c_int64, POINTER(c_uint64), c_int64, c_int64]),
+    # batching_status batching_router_removed(batching_router *router, int64_t worker, const uint64_t *hash_ids, int64_t
+    #     count);
+    "batching_router_removed": Signature(c_int32, [c_void_p, c_int64, POINTER(c_uint64), c_int64]),
+    # batching_status batching_router_evict(batching_router *router, int64_t max_tree_size);
+    "batching_router_evict": Signature(c_int32, [c_void_p, c_int64]),
+    # batching_status batching_router_load(batching_router *router, int64_t *requests, int64_t *prefill_tokens, int64_t
+    #     *waiting);
+    "batching_router_load": Signature(c_int32, [c_void_p, POINTER(c_int64), POINTER(c_int64), POINTER(c_int64)]),
+    # batching_status batching_fleet_config_init(batching_fleet_config *config, uint32_t struct_size);
+    "batching_fleet_config_init": Signature(c_int32, [POINTER(batching_fleet_config), c_uint32]),
+    # batching_status batching_fleet_results_init(batching_fleet_results *results, uint32_t struct_size);
+    "batching_fleet_results_init": Signature(c_int32, [POINTER(batching_fleet_results), c_uint32]),
+    # batching_status batching_fleet_simulate(const batching_fleet_config *config, const batching_requests *requests,
+    #     const batching_results *results, const batching_fleet_results *fleet_results, batching_summary *summary);
+    "batching_fleet_simulate": Signature(
+        c_int32,
+        [
+            POINTER(batching_fleet_config),
+            POINTER(batching_requests),
+            POINTER(batching_results),
+            POINTER(batching_fleet_results),
+            POINTER(batching_summary),
+        ],
     ),
     # batching_status batching_accumulator_config_init(batching_accumulator_config *config, uint32_t struct_size);
     "batching_accumulator_config_init": Signature(c_int32, [POINTER(batching_accumulator_config), c_uint32]),

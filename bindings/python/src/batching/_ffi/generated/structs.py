@@ -836,6 +836,88 @@ class batching_calibration(VersionedStructure):
         ("correlation_base_context", c_double),
         ("correlation_decode_context", c_double),
         ("correlation_prefill_context", c_double),
+        ("client_delay", c_double),
+        ("told_client_delay", c_double),
+        ("share_without_queueing", c_double),
+        ("correlation_base_delay", c_double),
+        ("correlation_prefill_iteration_delay", c_double),
+        ("fits", c_int64),
+        ("base_least", c_double),
+        ("base_most", c_double),
+        ("per_prefill_token_least", c_double),
+        ("per_prefill_token_most", c_double),
+        ("per_decode_token_least", c_double),
+        ("per_decode_token_most", c_double),
+        ("per_context_token_least", c_double),
+        ("per_context_token_most", c_double),
+        ("per_prefill_context_least", c_double),
+        ("per_prefill_context_most", c_double),
+        ("per_prefill_iteration_least", c_double),
+        ("per_prefill_iteration_most", c_double),
+        ("per_prefill_chunk_least", c_double),
+        ("per_prefill_chunk_most", c_double),
+        ("startup_least", c_double),
+        ("startup_most", c_double),
+        ("client_delay_least", c_double),
+        ("client_delay_most", c_double),
+        ("mean_ttft_least", c_double),
+        ("mean_ttft_most", c_double),
+        ("mean_e2e_least", c_double),
+        ("mean_e2e_most", c_double),
+    ]
+
+
+class batching_live_calibration_state(VersionedStructure):
+    """What a live calibration holds now."""
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("in_flight", c_int64),
+        ("finished", c_int64),
+        ("failed", c_int64),
+        ("counting", c_int64),
+        ("hash_ids", c_int64),
+        ("forgotten_until", c_double),
+    ]
+
+
+class batching_live_calibration_log(VersionedStructure):
+    """What a fit is made to, in order of arrival: columns of batching_requests and batching_recorded by their names
+    there. The struct is written but for the capacities and pointers, which the caller sets. A NULL column is not
+    wanted.
+    """
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("capacity", c_int64),
+        ("count", c_int64),
+        ("hash_capacity", c_int64),
+        ("hash_count", c_int64),
+        ("first_arrival", c_double),
+        ("request", POINTER(c_int64)),
+        ("prompt_length", POINTER(c_int32)),
+        ("output_length", POINTER(c_int32)),
+        ("arrival_time", POINTER(c_double)),
+        ("abort_time", POINTER(c_double)),
+        ("first_token_time", POINTER(c_double)),
+        ("end_time", POINTER(c_double)),
+        ("success", POINTER(c_uint8)),
+        ("hash_offsets", POINTER(c_int64)),
+        ("hash_ids", POINTER(c_int64)),
+    ]
+
+
+class batching_profile_facts(VersionedStructure):
+    """What a profile is of."""
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("model", c_char_p),
+        ("gpu", c_char_p),
+        ("client_delay", c_double),
     ]
 
 
@@ -905,6 +987,134 @@ class batching_live_engine_state(VersionedStructure):
         ("events", c_int64),
         ("keeps_attribution", c_int32),
         ("reserved_3", c_uint32),
+    ]
+
+
+class batching_router_config(VersionedStructure):
+    """A router: its rule and its workers. 0 and NULL are the defaults given here. Where a default is not 0 and 0 has a
+    meaning, -1 says it. Counts are at most 2^40, factors and scores 1e9, unless another limit is given.
+    """
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("router", c_int32),
+        ("ties", c_int32),
+        ("workers", c_int64),
+        ("weight", POINTER(c_int64)),
+        ("name", POINTER(c_char_p)),
+        ("seed", c_uint64),
+        ("block_size", c_int64),
+        ("stats_window", c_double),
+        ("round_robin_rule", c_int32),
+        ("vllm_dp_rule", c_int32),
+        ("cache_aware_rule", c_int32),
+        ("client_count", c_int32),
+        ("client_index", c_int32),
+        ("no_kv_events", c_int32),
+        ("no_prefill_tokens", c_int32),
+        ("no_kv_reuse", c_int32),
+        ("overlap_score_credit", c_double),
+        ("overlap_score_credit_decay", c_double),
+        ("prefill_load_scale", c_double),
+        ("decode_active_request_weight", c_double),
+        ("temperature", c_double),
+        ("queue_threshold", c_double),
+        ("max_num_batched_tokens", c_int64),
+        ("waiting_order", c_int32),
+        ("reserved_2", c_uint32),
+        ("index_ttl", c_double),
+        ("cache_threshold", c_double),
+        ("balance_abs_threshold", c_int64),
+        ("balance_rel_threshold", c_double),
+        ("eviction_interval", c_double),
+        ("max_tree_size", c_int64),
+        ("match_rate_threshold", c_double),
+        ("imbalanced_threshold", c_int64),
+        ("chunk_size", c_int64),
+        ("prefix_min_match_length", c_int64),
+        ("aibrix_imbalance", c_int64),
+        ("scorer_count", c_int64),
+        ("scorer", POINTER(c_int32)),
+        ("scorer_weight", POINTER(c_double)),
+        ("scorer_threshold", POINTER(c_double)),
+        ("scorer_max_busy", POINTER(c_double)),
+        ("max_prefix_blocks", c_int64),
+        ("lru_blocks_per_worker", c_int64),
+    ]
+
+
+class batching_routing_request(VersionedStructure):
+    """A request that is to be routed. 0 and NULL are the defaults given here."""
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("request", c_int64),
+        ("time", c_double),
+        ("prompt_length", c_int32),
+        ("output_length", c_int32),
+        ("hash_ids", POINTER(c_uint64)),
+        ("hash_count", c_int64),
+        ("text", c_char_p),
+        ("text_size", c_int64),
+        ("session", c_char_p),
+        ("priority_jump", c_double),
+        ("strict_priority", c_int64),
+    ]
+
+
+class batching_worker_metrics(VersionedStructure):
+    """What workers tell of themselves, or what was scraped from them. A NULL column leaves what was told before."""
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("count", c_int64),
+        ("waiting", POINTER(c_int64)),
+        ("running", POINTER(c_int64)),
+        ("kv_usage", POINTER(c_double)),
+        ("in_flight_requests", POINTER(c_int64)),
+        ("in_flight_tokens", POINTER(c_int64)),
+    ]
+
+
+class batching_fleet_config(VersionedStructure):
+    """A fleet: its replicas and their router. 0 and NULL are the defaults given here."""
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("router", POINTER(batching_router_config)),
+        ("pool_count", c_int64),
+        ("engine", POINTER(POINTER(batching_engine_config))),
+        ("replicas", POINTER(c_int64)),
+        ("metrics_interval", c_double),
+    ]
+
+
+class batching_fleet_results(VersionedStructure):
+    """What a fleet tells beside what an engine tells. NULL columns are not wanted."""
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("capacity", c_int64),
+        ("replica_capacity", c_int64),
+        ("replica", POINTER(c_int32)),
+        ("routed_time", POINTER(c_double)),
+        ("requests", POINTER(c_int64)),
+        ("finished", POINTER(c_int64)),
+        ("tokens", POINTER(c_int64)),
+        ("iterations", POINTER(c_int64)),
+        ("busy_time", POINTER(c_double)),
+        ("duration", POINTER(c_double)),
+        ("mean_running", POINTER(c_double)),
+        ("mean_kv_use", POINTER(c_double)),
+        ("peak_waiting", POINTER(c_int64)),
+        ("preemptions", POINTER(c_int64)),
+        ("prefix_cache_queries", POINTER(c_int64)),
+        ("prefix_cache_hits", POINTER(c_int64)),
     ]
 
 
@@ -989,6 +1199,9 @@ STRUCTURES: Final[Sequence[type[VersionedStructure]]] = [
     batching_calibration_progress,
     batching_calibration_config,
     batching_calibration,
+    batching_live_calibration_state,
+    batching_live_calibration_log,
+    batching_profile_facts,
     batching_iteration_log,
     batching_decision_log,
     batching_attribution,
@@ -997,6 +1210,11 @@ STRUCTURES: Final[Sequence[type[VersionedStructure]]] = [
     batching_policy_decision,
     batching_live_engine_events,
     batching_live_engine_state,
+    batching_router_config,
+    batching_routing_request,
+    batching_worker_metrics,
+    batching_fleet_config,
+    batching_fleet_results,
     batching_accumulator_config,
     batching_accumulator_events,
     batching_accumulator_state,

@@ -1,0 +1,1 @@
+"""Fleets: several engines on one clock, behind a router."""

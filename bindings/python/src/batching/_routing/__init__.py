@@ -1,0 +1,1 @@
+"""Routers: which worker gets a request."""
