@@ -45,5 +45,6 @@ int main(int arguments, char **argument) {
     times_section(count / 10);
     policy_section(count / 10);
     live_section(count);
+    routers_section(count);
     return 0;
 }

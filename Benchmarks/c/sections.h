@@ -45,4 +45,7 @@ void threads_section(int64_t count);
 /** What a router asks of a live engine, what keeping one costs a request, and that its memory does not grow. */
 void live_section(int64_t count);
 
+/** What a decision of each router costs. */
+void routers_section(int64_t count);
+
 #endif

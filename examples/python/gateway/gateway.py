@@ -21,7 +21,7 @@ import asyncio
 import itertools
 import json
 import math
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from typing import Any, Final, Literal
@@ -32,7 +32,8 @@ from aiohttp.http import HttpProcessingError
 
 from batching import Accumulator
 from lengths import OutputLengths
-from twin import REST, Twin
+from rule import Rule
+from twin import REST, Twin, fitted
 
 Routing = Literal["estimate", "round robin"]
 
@@ -62,6 +63,7 @@ class Gateway:
         routing: by what the twins estimate, or one after the other.
         silence: seconds after which a replica that sends nothing, or a client that takes nothing, is given up.
         connecting: seconds after which a replica that cannot be connected to counts as down.
+        router: the name of a rule of batching.Router, which then chooses instead; the twins say who is up.
     """
 
     def __init__(
@@ -70,11 +72,13 @@ class Gateway:
         routing: Routing = "estimate",
         silence: float = 60.0,
         connecting: float = 3.0,
+        router: str | None = None,
     ) -> None:
         self.accumulator = Accumulator(max_requests=MAX_IN_FLIGHT, max_gaps=MAX_IN_FLIGHT * MAX_TOKENS)
         self.output_lengths = OutputLengths()
         self._twins = twins
         self._turns = itertools.cycle(twins) if routing == "round robin" else None
+        self.rule = None if router is None else Rule(router, len(twins))
         self._silence = silence
         self._connecting = connecting
         self._numbers = itertools.count()
@@ -109,7 +113,7 @@ class Gateway:
         while True:
             await asyncio.sleep(CALIBRATED_EVERY)
             for twin in self._twins:
-                if (log := twin.log()) is not None and (found := await asyncio.to_thread(twin.fitted, log)) is not None:
+                if (copy := twin.to_fit()) is not None and (found := await asyncio.to_thread(fitted, copy)) is not None:
                     twin.adopt(self.now(), found)
 
     async def _connected(self, _: web.Application) -> AsyncIterator[None]:
@@ -128,7 +132,7 @@ class Gateway:
             return problem(400, str(error))
         if self.accumulator.state.running + self.accumulator.state.waiting >= MAX_IN_FLIGHT:
             return problem(503, f"as many requests are in flight as may be: {MAX_IN_FLIGHT}")
-        exchange = Exchange(self, next(self._numbers), prompt_length, max_tokens)
+        exchange = Exchange(self, next(self._numbers), asked["prompt"], prompt_length, max_tokens)
         try:
             for _ in self._twins:
                 if (twin := self._chosen(exchange)) is None:
@@ -157,6 +161,9 @@ class Gateway:
         """The replica to send it to, whose twin then has it. None: no twin would serve it."""
         now = self.now()
         estimates = {twin: twin.estimated(now, exchange.prompt_length, exchange.expected) for twin in self._twins}
+        if self.rule is not None:
+            up = [math.isfinite(estimates[twin][1]) for twin in self._twins]
+            return exchange.routed(self.rule, now, up, estimates, self._twins)
         # Equally good ones are taken in their order.
         best = sorted(self._twins, key=lambda twin: sum(estimates[twin]))
         order = best if self._turns is None else itertools.islice(self._turns, len(self._twins))
@@ -230,7 +237,8 @@ class Gateway:
 class Exchange:
     """One request on its way: tells the accumulator and the twin what becomes of it, and its end once."""
 
-    def __init__(self, gateway: Gateway, number: int, prompt_length: int, max_tokens: int) -> None:
+    def __init__(self, gateway: Gateway, number: int, prompt: object, prompt_length: int, max_tokens: int) -> None:
+        self._prompt = prompt
         self.prompt_length = prompt_length
         self.expected = gateway.output_lengths.expected(0, max_tokens)
         self.is_over = False
@@ -242,6 +250,23 @@ class Exchange:
         self._twin: Twin | None = None
         gateway.accumulator.arrived(number, gateway.now(), prompt_length)
 
+    def routed(
+        self,
+        rule: Rule,
+        now: float,
+        up: Sequence[bool],
+        estimates: Mapping[Twin, tuple[float, float]],
+        twins: Sequence[Twin],
+    ) -> Twin | None:
+        """Where a router sends it."""
+        replica = rule.chosen(
+            now, self._number, up, prompt=self._prompt, prompt_length=self.prompt_length, expected=self.expected
+        )
+        if replica is None:
+            return None
+        self.submit(twins[replica], now, estimates[twins[replica]][0])
+        return twins[replica]
+
     def submit(self, twin: Twin, now: float, estimated_ttft: float) -> None:
         """It is sent to a replica."""
         twin.submit(now, self._number, self.prompt_length, self.expected)
@@ -249,6 +274,8 @@ class Exchange:
 
     def withdraw(self) -> None:
         """It did not get there, or will have no more tokens."""
+        if self._gateway.rule is not None:
+            self._gateway.rule.ended(self._gateway.now(), self._number)
         if self._twin is not None:
             self._twin.aborted(self._gateway.now(), self._number)
             self._twin = None
@@ -268,12 +295,16 @@ class Exchange:
                 self._gateway.accumulator.finished(self._number, now, "length" if reason == "length" else "stop")
                 self._gateway.output_lengths.finished(self._tokens)
                 self._twin.finished(now, self._number, self._tokens)
+                if self._gateway.rule is not None:
+                    self._gateway.rule.ended(now, self._number)
 
     def _has_token(self, now: float, twin: Twin) -> None:
         self._gateway.accumulator.tokens(self._number, now)
         self._tokens += 1
         if self._tokens == 1:
             twin.compare(now, self._number, self._estimated_ttft)
+            if self._gateway.rule is not None:
+                self._gateway.rule.first_token(now, self._number)
         # Half-way: long before the twin takes it for done.
         if self._tokens >= self._half_way and self.expected < self._max_tokens:
             self.expected = self._gateway.output_lengths.expected(self._tokens, self._max_tokens)

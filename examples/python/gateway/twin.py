@@ -6,7 +6,7 @@ The twin calibrates itself: from time to time its iteration times are fitted to 
 import math
 from collections import deque
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from batching import AffineTime, EngineConfig, Event, LiveCalibration, LiveEngine, LiveEngineState
 
@@ -25,6 +25,12 @@ _SECONDS: Final = 0.2
 
 # First tokens whose errors count: the newest, so that a calibration shows.
 _COMPARED: Final = 30
+
+
+def fitted(calibration: LiveCalibration) -> AffineTime | None:
+    """The times that fit to it, or None if there is too little: takes a while, and may be called in another thread."""
+    found = calibration.fit(seconds=_SECONDS, simulations=_SIMULATIONS)
+    return None if found is None else found.iteration_time
 
 
 @dataclass
@@ -77,7 +83,7 @@ class Twin:
         self._engine.submit(request, prompt_length=prompt_length, output_length=output_length)
         self._in_flight.add(request)
         self._sent[request] = Sent(now, prompt_length, output_length)
-        self._calibration.arrived(request, now, prompt_length, expected=output_length)
+        self._calibration.arrived(request, now, prompt_length, expected_output_length=output_length)
         self.sent += 1
 
     def expect(self, now: float, request: int, output_length: int) -> None:
@@ -108,7 +114,8 @@ class Twin:
         each request, until it shows a queue that the replica does not have.
         """
         self._advance(now)
-        self._calibration.finished(request, now, tokens)
+        # An answer without text has the token that ends it.
+        self._calibration.finished(request, now, max(tokens, 1))
         self._sent.pop(request, None)
         self._answers += 1
         # A twin that is a little fast is done already.
@@ -128,17 +135,12 @@ class Twin:
         self._advance(now)
         return self._engine.state
 
-    def log(self) -> Any | None:
-        """What its times can be fitted to; None: it is not time for it, or there is too little."""
+    def to_fit(self) -> LiveCalibration | None:
+        """What its times can be fitted to, as a copy; None: it is not time for it."""
         if self._answers < _ANSWERS:
             return None
         self._answers = 0
-        return self._calibration.log()
-
-    def fitted(self, log: Any) -> AffineTime | None:
-        """The times that fit to it: takes a while, and may be called in another thread."""
-        found = self._calibration.fit(log, seconds=_SECONDS, simulations=_SIMULATIONS)
-        return None if found is None else found.iteration_time
+        return self._calibration.fork()
 
     def adopt(self, now: float, iteration_time: AffineTime) -> None:
         """From now on iterations take so long. A new twin is told when the requests came that the replica has."""
