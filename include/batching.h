@@ -3241,7 +3241,8 @@ batching_status batching_fleet_results_init(batching_fleet_results *results, uin
  * Errors: as of batching_simulate, and BATCHING_ERROR_INVALID_ARGUMENT where an engine has a limit, a log, or
  * attribution, or the router is not for as many workers.
  *
- * Time: as the runs of the replicas, O(log(replicas)) for each iteration in which a request joins or leaves, and for each
+ * Time: as the runs of the replicas, O(log(replicas)) for each iteration in which a request joins or leaves, O(replicas)
+ * for each metrics_interval in which a replica has something to do, if the router looks at metrics, and for each
  * request what its router takes. Memory: that of a live engine for each replica, and 4 bytes a request.
  */
 batching_status batching_fleet_simulate(const batching_fleet_config *config, const batching_requests *requests,

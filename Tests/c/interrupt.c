@@ -471,6 +471,25 @@ static batching_status tell_engine(union told *told) {
     return batching_simulate(&config, &requests, NULL, &told->summary);
 }
 
+/* Few requests, which decode for long after the last of them has come. */
+static batching_status tell_fleet(union told *told) {
+    const int32_t outputs[] = {4000000, 4000000, 4000000};
+    batching_requests requests;
+    batching_requests_init(&requests, sizeof requests);
+    requests.count = 3;
+    requests.output_length = outputs;
+    batching_router_config router;
+    batching_router_config_init(&router, sizeof router);
+    router.router = BATCHING_ROUTER_LEAST_REQUESTS;
+    const int64_t replicas[] = {3};
+    batching_fleet_config config;
+    batching_fleet_config_init(&config, sizeof config);
+    config.router = &router;
+    config.pool_count = 1;
+    config.replicas = replicas;
+    return batching_fleet_simulate(&config, &requests, NULL, NULL, &told->summary);
+}
+
 static batching_status tell_batch_metrics(union told *told) {
     const batching_completed completed = completed_rows();
     return batching_batch_metrics_calculate(&completed, 1e4, &told->batch_metrics);
@@ -790,6 +809,7 @@ static const struct {
     TELLER(batching_summary, tell_continuous),
     TELLER(batching_comparison, tell_comparison),
     TELLER(batching_summary, tell_engine),
+    TELLER(batching_summary, tell_fleet),
     TELLER(batching_batch_metrics, tell_batch_metrics),
     TELLER(batching_serving_metrics, tell_metrics),
     TELLER(batching_distribution, tell_distribution),

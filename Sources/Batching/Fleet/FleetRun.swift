@@ -124,10 +124,15 @@ struct FleetRun: ~Copyable {
     private mutating func runOn(_ replica: Int, to time: Nanoseconds) throws(BatchingError) {
         let replicas = replicas
         let isOpen = nextArrival < Nanoseconds(.max)
+        // A slice is too short to count its own work.
+        try Work.done(iterations: FleetRun.slice)
         try replicas[replica].run(to: time, isOpen: isOpen)
         try takeEvents(of: replica)
         setTime(of: replica, isOpen: nextArrival < Nanoseconds(.max))
     }
+
+    /// Iterations as which a slice of a replica's run counts.
+    private static var slice: Int64 { 4 }
 
     private mutating func setTime(of replica: Int, isOpen: Bool) {
         let replicas = replicas
@@ -149,8 +154,8 @@ struct FleetRun: ~Copyable {
     /// The router is told what waits and what runs.
     private mutating func scrape(at time: Nanoseconds) throws(BatchingError) {
         let replicas = replicas
+        try Work.done(Int64(replicaCount))
         for replica in 0..<replicaCount {
-            try Work.row(replica)
             // One that has nothing to do stays as it is.
             if times.time(of: replica) < Nanoseconds(.max) { try runOn(replica, to: time) }
             metrics.set(replica, replicas[replica].load())

@@ -26,7 +26,7 @@ struct ScrapedMetrics: ~Copyable {
     mutating func next(event: Nanoseconds, arrival: Nanoseconds) -> Nanoseconds? {
         guard arrival < Nanoseconds(.max) else { return nil }
         // Where nothing happens until then, all times but the last tell the same.
-        if event > arrival, event == Nanoseconds(.max) { number = max(number, arrival.count / interval) }
+        if event == Nanoseconds(.max) { number = max(number, arrival.count / interval) }
         let (count, overflows) = number.multipliedReportingOverflow(by: interval)
         let time = Nanoseconds(count)
         guard !overflows, time < event, time <= arrival else { return nil }

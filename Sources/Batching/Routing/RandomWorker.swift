@@ -5,7 +5,7 @@ struct RandomWorker: RouterRule, ~Copyable {
     init(_ configuration: RouterConfig) throws(BatchingError) {}
 
     mutating func decide(_ question: RoutingQuestion, _ state: inout RoutingState) {
-        // Whom it leaves open is set for who asks: a choice needs no list.
+        // Only `explain` needs the list: a choice is made without.
         if state.wantsScores { state.allow { _ in true } }
     }
 

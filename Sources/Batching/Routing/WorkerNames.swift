@@ -18,17 +18,7 @@ struct WorkerNames: ~Copyable {
     private static func write(_ worker: Int, _ name: UnsafeMutablePointer<CChar>) {
         let prefix: StaticString = "worker-"
         for index in 0..<prefix.utf8CodeUnitCount { name[index] = CChar(bitPattern: prefix.utf8Start[index]) }
-        var digits = 1
-        var rest = worker / 10
-        while rest > 0 {
-            digits &+= 1
-            rest /= 10
-        }
-        rest = worker
-        for index in (0..<digits).reversed() {
-            name[prefix.utf8CodeUnitCount &+ index] = CChar(truncatingIfNeeded: 48 &+ rest % 10)
-            rest /= 10
-        }
+        DecimalText.write(Int64(worker), to: name + prefix.utf8CodeUnitCount)
     }
 
     /// NUL-terminated.

@@ -1,4 +1,4 @@
-/// A non-negative integer of many bits, in memory of somebody else's. Whoever uses it knows that its numbers fit there.
+/// A non-negative integer of many bits, in memory that its caller has, and has made large enough.
 struct WholeNumber {
     /// The least significant first.
     private let limbs: UnsafeMutablePointer<UInt64>
