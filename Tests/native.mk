@@ -37,7 +37,7 @@ programs: setup-test
 
 CMOCKA_TESTS := $(addprefix $(TESTS)/c/,textbook structs columns errors interrupt simulators capacity catalogue workload serving_metrics \
                 load clients iteration_times calibration live_calibration profiles fleet engine engine_ends engine_logs engine_callbacks engine_errors engine_policy engine_textbook \
-                attribution accumulator router router_errors router_traffic live_engine live_policy live_order live_slices live_logs live_bytes accumulator_limits)
+                attribution accumulator autoscaler autoscaler_errors autoscaler_readings router router_errors router_traffic live_engine live_policy live_order live_slices live_logs live_bytes accumulator_limits)
 SOAK := $(TESTS)/c/soak
 HOSTILE_INPUTS := $(TESTS)/c/hostile_inputs
 # Not for valgrind: it runs one thread at a time, and a child has the memory of threads that it does not have.
@@ -54,7 +54,7 @@ FAILING_ALLOCATIONS := $(TESTS)/c/failing_allocations
 FUNCTIONS := $(TESTS)/c/functions
 
 $(FAILING_ALLOCATIONS): $(addprefix $(TESTS)/Tests/c/,failing_allocations.o failing_inputs.o failing_functions.o \
-                         failing_handles.o failing_live_calibration.o failing_routers.o) | $(LIBRARY)
+                         failing_handles.o failing_live_calibration.o failing_routers.o failing_autoscalers.o) | $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $^ -o $@ $(NATIVE_LIBS)
 
@@ -113,7 +113,7 @@ test-complexity: $(COMPLEXITY)/complexity $(LIBRARY)
 # --- Examples ---------------------------------------------------------------------------------------------------------
 
 EXAMPLES := $(addprefix $(TESTS)/examples/,quickstart compare engine_c engine_cpp policy_c policy_cpp gateway router closed_loop \
-            live_calibration deployment_c deployment_cpp profile_c profile_cpp routing_c routing_cpp \
+            live_calibration deployment_c deployment_cpp profile_c profile_cpp routing_c routing_cpp scaling \
             embed_python)
 
 $(TESTS)/examples/quickstart: $(TESTS)/examples/c/quickstart.o | $(LIBRARY)
@@ -161,7 +161,7 @@ $(TESTS)/examples/routing_cpp: $(TESTS)/cpp17/examples/cpp/routing.o | $(LIBRARY
 $(TESTS)/examples/gateway: $(TESTS)/examples/c/gateway.o | $(LIBRARY)
 	$(CC) $^ -o $@ $(NATIVE_LIBS)
 
-$(addprefix $(TESTS)/examples/,router closed_loop live_calibration): $(TESTS)/examples/%: $(TESTS)/examples/c/%.o | $(LIBRARY)
+$(addprefix $(TESTS)/examples/,router scaling closed_loop live_calibration): $(TESTS)/examples/%: $(TESTS)/examples/c/%.o | $(LIBRARY)
 	$(CC) $^ -o $@ $(NATIVE_LIBS) -lm
 
 # Python's own header is not pedantic, and POSIX lets a function be an object pointer, which -pedantic does not.
@@ -190,6 +190,7 @@ test-examples-native: $(LIBRARY) $(STAMPS)/venv-run | $(STAMPS)/packages-test
 	examples/compare_output.sh examples/cpp/routing.expected $(TESTS)/examples/routing_cpp
 	examples/compare_output.sh examples/c/gateway.expected $(TESTS)/examples/gateway
 	examples/compare_output.sh examples/c/router.expected $(TESTS)/examples/router
+	examples/compare_output.sh examples/c/scaling.expected $(TESTS)/examples/scaling
 	examples/compare_output.sh examples/c/closed_loop.expected $(TESTS)/examples/closed_loop
 	examples/compare_output.sh examples/c/live_calibration.expected $(TESTS)/examples/live_calibration
 	VIRTUAL_ENV=$(abspath $(VENV)) BATCHING_LIBRARY=$(abspath $(LIBRARY)) \
@@ -237,13 +238,13 @@ $(FUZZ)/c/%.o: Sources/CBatchingThread/%.c
 	$(FUZZ_CC) -ISources/CBatchingThread/include -c $< -o $@
 
 # Beside all functions, one alone.
-FUZZ_TARGETS := engine live_engine load routers accumulator iteration_times calibration live_calibration catalogue profile complexity
+FUZZ_TARGETS := engine live_engine load routers autoscalers accumulator iteration_times calibration live_calibration catalogue profile complexity
 $(FUZZ_TARGETS:%=$(FUZZ)/fuzz_one_%.o): $(FUZZ)/fuzz_one_%.o: Tests/fuzz/fuzz_one.c
 	@mkdir -p $(@D)
 	$(FUZZ_CC) -DTARGET=fuzz_$* -c $< -o $@
 
 FUZZ_OBJECTS := $(addprefix $(FUZZ)/,fuzz_engine.o fuzz_live_engine.o fuzz_engine_bytes.o fuzz_load.o \
-                fuzz_routers.o fuzz_accumulator.o fuzz_times.o fuzz_hardware.o fuzz_live_calibration.o fuzz_profile.o input.o c/cbatching_support.o c/float_mode.o c/interrupt.o c/sentences.o \
+                fuzz_routers.o fuzz_autoscalers.o fuzz_accumulator.o fuzz_times.o fuzz_hardware.o fuzz_live_calibration.o fuzz_profile.o input.o c/cbatching_support.o c/float_mode.o c/interrupt.o c/sentences.o \
                 Batching.o BatchingABI.o)
 FUZZ_LINK = swiftc -sanitize=address,fuzzer -static-stdlib -use-ld=lld $^ -o $@
 

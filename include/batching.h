@@ -30,6 +30,7 @@
  *   Engine: your policy  a scheduler of your own, as a callback
  *   Live engine          a twin of a running server: what has happened, and what would
  *   Routers              which replica gets a request: the rules of real routers
+ *   Autoscalers          how many replicas there should be: the rules of real autoscalers
  *   Fleet                several replicas on one clock, behind a router
  *   Accumulator          the metrics of live traffic, from its events
  *   Hosts                interrupting calls, fork, floating-point modes, versions of structs
@@ -1035,12 +1036,18 @@ batching_status batching_load_calculate(const batching_recorded *recorded, const
  * clients".
  */
 #define BATCHING_REQUEST_NOT_SENT 130
+/** In a fleet: its replica was lost, or none was there, and it was not sent again. end_time is when that was. */
+#define BATCHING_REQUEST_LOST 140
+/** In a fleet: it had no first token, or not all of them, in time. end_time is when it left. */
+#define BATCHING_REQUEST_TIMED_OUT 150
 /** Rejected on arrival: prompt_length is not below max_model_len. Its times are NaN. */
 #define BATCHING_REQUEST_REJECTED_MODEL_LENGTH 200
 /** Rejected on arrival: it needs more KV blocks than there are. Its times are NaN. */
 #define BATCHING_REQUEST_REJECTED_KV_MEMORY 210
 /** Rejected on arrival: chunked prefill is disabled and it is longer than max_num_batched_tokens. Its times are NaN. */
 #define BATCHING_REQUEST_REJECTED_TOKEN_BUDGET 220
+/** Rejected on arrival by a fleet: see batching_admission_config. end_time is its arrival. */
+#define BATCHING_REQUEST_REJECTED_ADMISSION 230
 
 /** Why the run ended: every request has finished, was rejected or was aborted, or is one that will never be sent. */
 #define BATCHING_END_COMPLETED 0
@@ -3166,6 +3173,221 @@ batching_status batching_router_load(batching_router *router, int64_t *requests,
                                      int64_t *waiting);
 
 /* ================================================================================================================
+ * Autoscalers
+ *
+ * How many replicas should there be? An autoscaler is the rule of a real one: it is given readings of the replicas now
+ * and then, and says how many it wants. It stands alone, for a program that scales, or for one that asks what another
+ * autoscaler would have done; it starts and stops nothing, and reads no clock.
+ *
+ *   hpa             Kubernetes' HorizontalPodAutoscaler with one metric per pod: ceil(replicas x mean / target), unless
+ *                   that is within a tolerance; down to the highest of the last down_window only; limits for a period.
+ *   queue_length    KEDA: ceil(total / target), with the windows and limits of hpa; to 0 after a cooldown, if
+ *                   min_replicas allows it, and back as soon as there is something.
+ *   dynamo_planner  NVIDIA Dynamo's planner (1.6.1), one pool: its load step, one replica at a time, and the floor or
+ *                   the number of its throughput step.
+ *   llm_d           llm-d's workload variant autoscaler (2026-05), saturation V2, one variant: tokens demanded against
+ *                   tokens that the replicas can hold.
+ *
+ * The load step of dynamo_planner is recorded. The others are from documentation and source: no recording proves them.
+ *
+ * Replicas. "Ready" are those that serve, "starting" those that will; the current number is both. An answer that is the
+ * current number changes nothing. The caller does what it is told, or its next readings say what it did instead; the
+ * limits of hpa count what was answered as done.
+ *
+ * Bounds. Every answer is within min_replicas and max_replicas, but that hpa is off while there are no replicas at all:
+ * then its answer is 0.
+ *
+ * Handles. As of "Live engine": one thread at a time; a call that fails leaves the autoscaler as it was. Times are of
+ * any clock that does not go back.
+ *
+ * Memory. hpa, queue_length: at most 32 bytes x max_replicas and 10 KB, llm_d: 512 KB, whatever is asked.
+ * ================================================================================================================ */
+
+/** Kubernetes' HorizontalPodAutoscaler. */
+#define BATCHING_AUTOSCALER_HPA 0
+/** KEDA, on a total. */
+#define BATCHING_AUTOSCALER_QUEUE_LENGTH 100
+/** NVIDIA Dynamo's planner. */
+#define BATCHING_AUTOSCALER_DYNAMO_PLANNER 200
+/** llm-d's workload variant autoscaler. */
+#define BATCHING_AUTOSCALER_LLM_D 210
+
+/** Waiting requests. */
+#define BATCHING_SCALING_METRIC_WAITING 0
+/** Running requests. */
+#define BATCHING_SCALING_METRIC_RUNNING 100
+/** Both. */
+#define BATCHING_SCALING_METRIC_IN_FLIGHT 110
+/** The share of KV blocks in use. */
+#define BATCHING_SCALING_METRIC_KV_USAGE 120
+/** Prompt tokens of waiting requests. */
+#define BATCHING_SCALING_METRIC_QUEUED_TOKENS 130
+/** The column metric of the readings. */
+#define BATCHING_SCALING_METRIC_GIVEN 140
+
+/** Prefill workers. */
+#define BATCHING_COMPONENT_PREFILL 0
+/** Decode workers. */
+#define BATCHING_COMPONENT_DECODE 100
+/** Workers that do both. */
+#define BATCHING_COMPONENT_AGGREGATED 110
+
+/** Built-in thresholds for throughput. */
+#define BATCHING_SCALING_TARGET_THROUGHPUT 0
+/** Built-in thresholds for latency. */
+#define BATCHING_SCALING_TARGET_LATENCY 100
+/** Thresholds of the caller's. */
+#define BATCHING_SCALING_TARGET_LOAD 110
+/** Estimates of TTFT and ITL against what is agreed. */
+#define BATCHING_SCALING_TARGET_SLA 120
+
+/**
+ * An autoscaler. 0 and NULL are the defaults given here. Where a default is not 0 and 0 has a meaning, -1 says it.
+ * Replicas are at most 65,536, tokens 2^40, other numbers 1e15, times BATCHING_TIME_MAX.
+ */
+typedef struct batching_autoscaler_config {
+    uint32_t struct_size;   /**< sizeof(batching_autoscaler_config) of the caller; set by the _init function. */
+    uint32_t reserved;      /**< Must be 0. */
+    int32_t autoscaler;     /**< BATCHING_AUTOSCALER_...: its rule. 0: hpa. */
+    int32_t scaling_metric; /**< BATCHING_SCALING_METRIC_...: what hpa and queue_length measure. 0: waiting. */
+    int64_t min_replicas;   /**< 0: 1; -1: 0. */
+    int64_t max_replicas;   /**< At least min_replicas. 0: 65,536. */
+    double interval;        /**< Seconds between decisions, for a fleet; others call as they want. 0: hpa 15,
+                                queue_length and llm_d 30, dynamo_planner 5. */
+
+    /* hpa, queue_length */
+
+    double target;         /**< Of the metric, for each replica. Required. */
+    double tolerance;      /**< No change while mean / target is within 1 - and 1 + this; below 1. 0: 0.1; -1: 0. */
+    double up_window;      /**< Seconds: up to the lowest of what was wanted in the last. 0: at once. */
+    double down_window;    /**< Seconds: down to the highest of what was wanted in the last. 0: 300; -1: at once. */
+    double up_percent;     /**< By so much at most in up_period, or by up_replicas, if that is more. 0: 100; -1: 0. */
+    int64_t up_replicas;   /**< 0: 4; -1: 0. */
+    double up_period;      /**< Seconds. 0: 15. */
+    double down_percent;   /**< The same down; at most 100. 0: 100; -1: 0. */
+    int64_t down_replicas; /**< So many at most. */
+    double down_period;    /**< Seconds. 0: 15. */
+
+    /* queue_length */
+
+    double activation; /**< Something is there if the total is more than this. */
+    double cooldown;   /**< Seconds without anything until there are 0 replicas, if min_replicas is 0. 0: 300; -1: 0. */
+
+    /* dynamo_planner, llm_d */
+
+    int64_t
+        max_kv_tokens; /**< Tokens that the KV cache of a replica holds. Required, but by prefill workers and with an
+                                SLA. */
+
+    /* dynamo_planner */
+
+    int32_t component;           /**< BATCHING_COMPONENT_...: which workers these are. 0: prefill. */
+    int32_t scaling_target;      /**< BATCHING_SCALING_TARGET_...: what its load step compares. 0: throughput. */
+    int32_t no_load_step;        /**< 1: the throughput step alone decides. */
+    int32_t while_starting;      /**< 1: its load step decides also while replicas start. */
+    int64_t context_length;      /**< Tokens. Required for prefill workers with throughput or latency as the target. */
+    int64_t min_endpoint;        /**< Its steps go down to so many. 0: 1. */
+    int64_t prefill_up_tokens;   /**< load, prefill: up if queued tokens of any are at least this. Required there. */
+    int64_t prefill_down_tokens; /**< load, prefill: down if those of all are at most this; below prefill_up_tokens. */
+    double decode_up_percent; /**< load, else: up if KV tokens of any are at least this many percent. Required there. */
+    double decode_down_percent; /**< load, else: down if those of all are at most this; below decode_up_percent. */
+    double ttft_sla;            /**< sla: seconds. 0: 0.5. */
+    double itl_sla;             /**< sla: seconds. 0: 0.05. */
+    double down_sensitivity;    /**< sla: down if what remains is below this share of it; at most 1. 0: 0.8; -1: 0. */
+    double throughput_interval; /**< Seconds between throughput steps. 0: 180. */
+    int64_t throughput_step;    /**< Replicas by which one changes at most. 0: 8. */
+    int64_t gpu_budget;         /**< GPUs of all replicas at most. 0: 8; -1: no such limit. */
+    int64_t gpus_per_replica;   /**< 0: 1. */
+
+    /* llm_d */
+
+    double kv_threshold;            /**< The share of max_kv_tokens that counts as capacity; at most 1. 0: 0.8. */
+    double queue_threshold;         /**< So many waiting requests, and KV tokens in use are the capacity. 0: 5. */
+    double up_threshold;            /**< Up if demand is more than this share of the capacity; at most 1. 0: 0.85. */
+    double down_boundary;           /**< Down by what is beyond demand / this; at most up_threshold. 0: 0.7. */
+    int64_t max_num_batched_tokens; /**< Of a replica: the capacity is estimated before one was seen. 0: it is not. */
+    int64_t max_num_seqs;           /**< Of a replica. Required with max_num_batched_tokens. */
+} batching_autoscaler_config;
+
+batching_status batching_autoscaler_config_init(batching_autoscaler_config *config, uint32_t struct_size);
+
+/**
+ * What an autoscaler is told. A column that its rule looks at is required unless a default is given; the others may be
+ * NULL. Counts are at most 2^50, numbers 1e15.
+ */
+typedef struct batching_scaling_readings {
+    uint32_t struct_size; /**< sizeof(batching_scaling_readings) of the caller; set by the _init function. */
+    uint32_t reserved;    /**< Must be 0. */
+    double time;          /**< Seconds; not before that of the decision before. */
+    int64_t count;        /**< Replicas that are ready. */
+    int64_t starting;     /**< Replicas that are not yet; count + starting is at most 65,536. */
+
+    /* hpa, queue_length, llm_d */
+
+    const int64_t *waiting; /**< [count] Requests that wait. */
+    const int64_t *running; /**< [count] Requests that run. */
+
+    /* All but queue_length */
+
+    const int64_t *queued_prefill_tokens; /**< [count] Prompt tokens of waiting requests. Aggregated: NULL: all 0. */
+    const int64_t *scheduled_kv_tokens;   /**< [count] KV tokens of running requests. llm_d: NULL: from kv_usage. */
+    const int64_t *queued_kv_tokens;      /**< [count] KV tokens that waiting requests will need. NULL: all 0. */
+    const double *kv_usage;               /**< [count] The share of KV blocks in use, in [0, 1]. */
+
+    /* dynamo_planner with an SLA: seconds. NaN: unknown */
+
+    const double *estimated_ttft; /**< [count] TTFT of a next request. Decode: not looked at. */
+    const double *estimated_itl;  /**< [count] ITL. Prefill: not looked at. */
+    const double *merged_ttft;    /**< [count] TTFT, were there one replica less. NULL: unknown; then not down. */
+    const double *own_ttft;       /**< [count] What of merged_ttft it would take without a queue. NULL: 0. */
+    const double *merged_itl;     /**< [count] ITL, were there one replica less. NULL: unknown; then not down. */
+
+    /* hpa, queue_length: scaling_metric given */
+
+    const double *metric;  /**< [count] What is measured. NaN: missing. */
+    double metric_outside; /**< queue_length: what no ready replica has of it. */
+
+    int64_t queued_requests;   /**< queue_length (waiting, in_flight), llm_d: requests that have no replica yet. */
+    double mean_prompt_length; /**< llm_d: tokens of a request. 0: unknown: requests that wait count nothing. */
+    double mean_output_length; /**< llm_d: tokens of a request. 0: unknown. */
+    double demand;             /**< dynamo_planner: requests a second that are predicted. */
+    double capacity;           /**< dynamo_planner: those that a replica can serve. 0: unknown: no throughput step. */
+} batching_scaling_readings;
+
+batching_status batching_scaling_readings_init(batching_scaling_readings *readings, uint32_t struct_size);
+
+/** A handle: see above. */
+typedef struct batching_autoscaler batching_autoscaler;
+
+/**
+ * Makes an autoscaler, which has decided nothing yet.
+ *
+ *   config      must not be NULL. Copied.
+ *   autoscaler  written: the new handle, for batching_autoscaler_destroy. Must not be NULL.
+ *
+ * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_INVALID_ARGUMENT;
+ * BATCHING_ERROR_OUT_OF_MEMORY.
+ */
+batching_status batching_autoscaler_create(const batching_autoscaler_config *config, batching_autoscaler **autoscaler);
+
+/** Gives back what create made. NULL is fine. BATCHING_ERROR_BUSY: it is in use, and still there. */
+batching_status batching_autoscaler_destroy(batching_autoscaler *autoscaler);
+
+/**
+ * Decides how many replicas there should be.
+ *
+ *   readings  must not be NULL.
+ *   desired   written: a number of replicas; count + starting: no change. Must not be NULL.
+ *
+ * Errors: BATCHING_ERROR_NULL_POINTER, also if a required column is NULL; BATCHING_ERROR_STRUCT_SIZE;
+ * BATCHING_ERROR_BUSY; BATCHING_ERROR_INVALID_ARGUMENT if a value is out of its range, or the time goes back.
+ *
+ * Time: O(count), llm_d: O(count log count). Allocates nothing.
+ */
+batching_status batching_autoscaler_decide(batching_autoscaler *autoscaler, const batching_scaling_readings *readings,
+                                           int64_t *desired);
+
+/* ================================================================================================================
  * Fleet
  *
  * Several replicas on one clock, behind one router: how many replicas are needed, and does it help to route by prefix?
@@ -3180,17 +3402,269 @@ batching_status batching_router_load(batching_router *router, int64_t *requests,
  * replica gives what batching_simulate gives, to the last bit, and round robin over n replicas what n runs of
  * batching_simulate give on every n-th request.
  *
- * Routers. Those of "Routers". dynamo_kv has its own index (no_kv_events must be 1), as KV events are not told in a fleet
- * yet; vllm_dp and scorers that look at metrics see those of metrics_interval. A block_size of 0 is that of the hash ids;
- * sessions have their numbers as names. Replicas do not fail, and clients do not leave.
+ * Routers. Those of "Routers". Where they are told KV events (dynamo_kv without no_kv_events, scorers with
+ * BATCHING_SCORER_PRECISE_PREFIX) they are told which hash ids came into the prefix cache of a replica, and left it, kv_event_lag
+ * after the end of the iteration that changed it; then hash_block_size must be a multiple of block_size. vllm_dp and scorers that
+ * look at metrics see those of metrics_interval. A block_size of 0 is that of the hash ids; sessions have their numbers as
+ * names. Clients leave only at timeouts: abort_time must be NULL.
+ *
+ * Prefill and decode apart. Pools have roles: BATCHING_ROLE_PREFILL, BATCHING_ROLE_DECODE, or neither has one. router chooses among
+ * the replicas that prefill, decode_router among those that decode. Of each request:
+ *
+ *   it arrives -> its prompt is computed -> held_time: it is done, and the source holds its KV blocks -> reserved_time: the
+ *   target has reserved blocks -> transfer -> activated_time: it is among the target's requests -> decode_start_time -> its end
+ *
+ * What the target computes first is one token, which counts as a decode. batching_disaggregation_config says when each of
+ * these happens; its presets are Dynamo's replay (recorded), and from their sources vLLM with NIXL, SGLang and llm-d. The decider
+ * may leave a request whole to the replica that decodes: prefill_replica is -1. At one time: what ends at the replicas; then,
+ * in this order, prompts that are done; transfers, links and leases; metrics; arrivals. A preset of Dynamo starts an iteration
+ * before what arrives at the same time is there, as its replay does. A request that is preempted where it decodes computes its
+ * prompt again there. start_time and prefix_cached_tokens are those of the source; tokens of the sources are not counted.
+ * Both pools schedule as vllm or continuous.
+ *
+ * Admission, faults, scaling, where each replica does all of a request. What comes to a fleet is taken or rejected first
+ * (batching_admission_config), then routed. A replica that fails loses its requests and its prefix cache. The router does not
+ * know it before notice_delay: what it sends there meanwhile is lost, too. What is lost is sent again, to where the router
+ * then decides, as long as it has retries; else its status is BATCHING_REQUEST_LOST. A request begins anew each time: start_time and
+ * first_token_time are those of the last. With no worker up it is lost at once. An autoscaler (batching_fleet_scaling_config)
+ * decides every interval: the replicas of the fleet are the most that there can be. A new one takes startup_time; one that is
+ * not wanted takes no new requests, and leaves once it has none. Of more than one at a time the lowest number starts first, and
+ * the highest leaves first. At one time these come in the order in which they were known, after what ends at the replicas, and
+ * before what arrives. Every request ends in exactly one status; in the summary those that were lost or late count as aborted.
  * ================================================================================================================ */
+
+/** Each replica does all of a request. */
+#define BATCHING_ROLE_BOTH 0
+/** Its prompt. */
+#define BATCHING_ROLE_PREFILL 100
+/** What follows. */
+#define BATCHING_ROLE_DECODE 110
+
+/** NVIDIA Dynamo 1.6.1, as its offline replay: always apart; the target is chosen, and then reserves, once the prompt is done, one
+    for each iteration that ends, hand-over to an idle target, and request that joins it; all tokens; the source frees as the
+    request joins the target, which generates all its tokens. */
+#define BATCHING_PRESET_DYNAMO 0
+/** vLLM 0.33 with its NIXL connector behind a proxy: the target reserves as it would admit; missing blocks; the source frees when
+    the transfer is over. */
+#define BATCHING_PRESET_VLLM_NIXL 100
+/** SGLang: both are chosen on arrival; the target reserves before the prompt is done, and leaves reserved_decode_tokens for each
+    request; chunks are sent as they are computed; the first token comes from the source. */
+#define BATCHING_PRESET_SGLANG_PD 110
+/** llm-d: the target is chosen first, and the prompt is computed elsewhere from decider_tokens on; else as vLLM. */
+#define BATCHING_PRESET_LLM_D 120
+
+/** As the preset says. */
+#define BATCHING_DECIDER_PRESET 0
+/** Prefill is always apart. */
+#define BATCHING_DECIDER_ALWAYS 100
+/** It never is. */
+#define BATCHING_DECIDER_NEVER 110
+/** It is where the prompt, and what of it the target has not cached, are both at least decider_tokens; of 0: never. */
+#define BATCHING_DECIDER_PREFIX_THRESHOLD 120
+/** It is not where what the target has not cached is below decider_tokens, and below decider_ratio of the prompt. */
+#define BATCHING_DECIDER_DYNAMO_CONDITIONAL 130
+
+/** As the preset says. */
+#define BATCHING_DECODE_CHOICE_PRESET 0
+/** The target is chosen when the prompt is done. */
+#define BATCHING_DECODE_CHOICE_AFTER_PREFILL 100
+/** It is chosen on arrival. */
+#define BATCHING_DECODE_CHOICE_AT_ARRIVAL 110
+
+/** As the preset says. */
+#define BATCHING_TRANSFER_TOKENS_PRESET 0
+/** The whole prompt is sent. */
+#define BATCHING_TRANSFER_TOKENS_FULL 100
+/** The blocks that are not in the target's prefix cache when it reserves. */
+#define BATCHING_TRANSFER_TOKENS_MISSING 110
+
+/** As the preset says. */
+#define BATCHING_OVERLAP_PRESET 0
+/** Nothing is sent before the prompt is done. */
+#define BATCHING_OVERLAP_NONE 100
+/** Where blocks were reserved before, only the last chunk is sent after it. */
+#define BATCHING_OVERLAP_CHUNK 110
+/** Where blocks were reserved before, only the last of layers. */
+#define BATCHING_OVERLAP_LAYER 120
+
+/** As the preset says. */
+#define BATCHING_RESERVE_PRESET 0
+/** Between two iterations of the target once the prompt is done, as Dynamo. */
+#define BATCHING_RESERVE_START 100
+/** The same, as many as there are free blocks and max_num_seqs for. */
+#define BATCHING_RESERVE_ADMISSION 110
+/** The same, from the arrival on, as long as there is enough left for those that decode. */
+#define BATCHING_RESERVE_PREFILL 120
+
+/** As the preset says. */
+#define BATCHING_SOURCE_RELEASE_PRESET 0
+/** The source frees when the request joins the target. */
+#define BATCHING_SOURCE_RELEASE_ACTIVATION 100
+/** It frees when the transfer is over. */
+#define BATCHING_SOURCE_RELEASE_READ_DONE 110
+
+/** As the preset says. */
+#define BATCHING_FIRST_TOKEN_PRESET 0
+/** From the source, when the prompt is done. */
+#define BATCHING_FIRST_TOKEN_PREFILL 100
+/** From the target: that of the source is not used. */
+#define BATCHING_FIRST_TOKEN_DECODE 110
+
+/** Each transfer has the whole bandwidth. */
+#define BATCHING_SHARING_NONE 0
+/** Those from one source share it, in equal parts at each moment. */
+#define BATCHING_SHARING_SOURCE 100
+/** Those from one source to one target share it. At most 2^20 pairs. */
+#define BATCHING_SHARING_PAIR 110
+
+/** How prefill and decode are split: see above. 0 is the default given here. */
+typedef struct batching_disaggregation_config {
+    uint32_t struct_size; /**< sizeof(batching_disaggregation_config) of the caller; set by the _init function. */
+    uint32_t reserved;    /**< Must be 0. */
+    int32_t preset;       /**< BATCHING_PRESET_...: what the next fields are where they are 0. 0: Dynamo's. */
+    int32_t decider;      /**< BATCHING_DECIDER_...: whether the prompt is computed elsewhere. 0: as the preset says. */
+    int32_t
+        decode_choice; /**< BATCHING_DECODE_CHOICE_...: when the target is chosen; on arrival where the decider looks at it, or
+                                 it reserves before the prompt is done. 0: as the preset says. */
+    int32_t transfer_tokens; /**< BATCHING_TRANSFER_TOKENS_...: what is sent. 0: as the preset says. */
+    int32_t overlap;        /**< BATCHING_OVERLAP_...: what is sent before the prompt is done. 0: as the preset says. */
+    int32_t reserve;        /**< BATCHING_RESERVE_...: when the target reserves blocks. 0: as the preset says. */
+    int32_t source_release; /**< BATCHING_SOURCE_RELEASE_...: when the source frees. 0: as the preset says. */
+    int32_t first_token;    /**< BATCHING_FIRST_TOKEN_...: where the first token comes from. 0: as the preset says. */
+    int32_t sharing;        /**< BATCHING_SHARING_...: what transfers share. 0: nothing. */
+    uint32_t reserved_2;    /**< Must be 0. */
+    double
+        kv_bytes_per_token; /**< Bytes of the KV cache a token, in [0, 1e15]: 2 x layers x KV heads x head size x bytes of a
+                                    number. 0: a transfer takes link_latency. */
+    double link_bandwidth;  /**< Bytes a second, in (0, 1e18]. Required with kv_bytes_per_token. */
+    double link_latency;    /**< Seconds that each transfer takes beside. */
+    int64_t decider_tokens; /**< See the deciders; -1: 0. 0: 16, or 2,048 for Dynamo's. */
+    double decider_ratio;   /**< See the deciders, in (0, 1]; -1: 0. 0: 0.7. */
+    int64_t layers;         /**< BATCHING_OVERLAP_LAYER: layers of the model, in 1..65536. 0: 1. */
+    int64_t
+        reserved_decode_tokens; /**< BATCHING_RESERVE_PREFILL: tokens of each request that decodes, or will, that are left
+                                         free; -1: 0. 0: 512. */
+    double
+        lease; /**< Seconds after held_time at which the source frees blocks whose transfer has not begun: the target then
+                       computes the prompt itself. 0: never, as heartbeats extend it. */
+} batching_disaggregation_config;
+
+batching_status batching_disaggregation_config_init(batching_disaggregation_config *config, uint32_t struct_size);
+
+/** One for each request. */
+#define BATCHING_BUCKET_COST_REQUEST 0
+/** Its prompt tokens. */
+#define BATCHING_BUCKET_COST_PROMPT_TOKENS 100
+
+/** Which requests a fleet takes, how long they may take, and how often they are sent. 0: the default given here. */
+typedef struct batching_admission_config {
+    uint32_t struct_size;  /**< sizeof(batching_admission_config) of the caller; set by the _init function. */
+    uint32_t reserved;     /**< Must be 0. */
+    int64_t max_in_flight; /**< Requests in the fleet, at most 2^50: others are rejected. 0: no limit. */
+    int64_t
+        max_queued_tokens; /**< A request is rejected if the prompts of those in the fleet without a first token have so many
+                                    tokens, at most 2^50: vLLM's max_num_queued_tokens. 0: no limit. */
+    double bucket_capacity;  /**< A token bucket: what it holds, full at first, at most 1e15. 0: there is none. */
+    double bucket_rate;      /**< What flows into it each second. Required with bucket_capacity. */
+    int32_t bucket_cost;     /**< BATCHING_BUCKET_COST_...: what a request takes of it, or is rejected. 0: one. */
+    int32_t sheds;           /**< 1: requests with a priority of at least shed_priority are rejected while the mean over
+                                    the replicas of max(waiting / saturation_queue, KV use / saturation_kv) is at least 1. */
+    int64_t shed_priority;   /**< See sheds: as everywhere lower is more urgent. */
+    double saturation_queue; /**< Requests. 0: 5. */
+    double saturation_kv;    /**< A share. 0: 0.8. */
+    double ttft_timeout;     /**< Seconds from the arrival until a request without a first token leaves. 0: never. */
+    double e2e_timeout;      /**< Seconds from the arrival until it leaves in any case. 0: never. */
+    int64_t retries;         /**< How often a request is sent again that was lost, in 0..1000. */
+    double retry_base;       /**< Seconds before the first time, ... 0: 0.05; -1: 0. */
+    double retry_factor;     /**< ... by how much longer each time, in 1..1e6, ... 0: 1.5. */
+    double retry_cap;        /**< ... and at most. 0: 30. */
+    double retry_jitter;     /**< By what part of it it differs at random either way, at most 1. 0: 0.2; -1: 0. */
+    uint64_t seed;           /**< Of the random draws. */
+} batching_admission_config;
+
+batching_status batching_admission_config_init(batching_admission_config *config, uint32_t struct_size);
+
+/** A replica is lost, with its requests and its prefix cache. One that is not there stays so. */
+#define BATCHING_FAULT_KIND_DOWN 0
+/** One that was lost is back, empty. */
+#define BATCHING_FAULT_KIND_UP 100
+/** Its iterations take fault_factor times as long from the next one on, until it is lost or that changes. */
+#define BATCHING_FAULT_KIND_SLOW 110
+
+/** Which replicas of a fleet fail, and when. 0 and NULL are the defaults given here. */
+typedef struct batching_fault_config {
+    uint32_t struct_size;         /**< sizeof(batching_fault_config) of the caller; set by the _init function. */
+    uint32_t reserved;            /**< Must be 0. */
+    int64_t fault_count;          /**< Faults that are given, at most 16,777,216. */
+    const double *fault_time;     /**< [fault_count] seconds. Required with fault_count. */
+    const int32_t *fault_replica; /**< [fault_count] its replica. Required with fault_count. */
+    const int32_t *fault_kind;    /**< [fault_count] BATCHING_FAULT_KIND_...: what happens to it. NULL: each is lost. */
+    const double *fault_factor;   /**< [fault_count] of those that are slow, in 1..1e6. */
+    double
+        mean_up_time; /**< Mean seconds until a replica is lost by itself, exponentially distributed, as long as there is
+                                       anything to do. 0: it is not. */
+    double mean_down_time; /**< Mean seconds until it is back then, the same. 0: 60; -1: 0. */
+    double notice_delay;   /**< Seconds until the router knows that a replica is lost, or back. */
+    uint64_t seed;         /**< Of the random draws. */
+} batching_fault_config;
+
+batching_status batching_fault_config_init(batching_fault_config *config, uint32_t struct_size);
+
+/**
+ * How many replicas of a fleet there are at a time. The autoscaler is shown, of each replica that is ready, requests that wait and
+ * run, prompt tokens of requests without a first token, tokens in KV blocks in use, KV use; and requests that wait at the router,
+ * mean lengths of what has arrived, and arrivals a second since its last decision as the demand.
+ */
+typedef struct batching_fleet_scaling_config {
+    uint32_t struct_size; /**< sizeof(batching_fleet_scaling_config) of the caller; set by the _init function. */
+    uint32_t reserved;    /**< Must be 0. */
+    const batching_autoscaler_config
+        *autoscaler;          /**< Which decides; its max_replicas is at most the replicas. Must not be NULL. */
+    int64_t initial_replicas; /**< Replicas at first; at most the replicas; -1: none. 0: min_replicas. */
+    double startup_time;      /**< Seconds until a replica that was started is ready. */
+} batching_fleet_scaling_config;
+
+batching_status batching_fleet_scaling_config_init(batching_fleet_scaling_config *config, uint32_t struct_size);
+
+/** What router says. */
+#define BATCHING_CHOOSER_ROUTER 0
+/** The replica in which the request would have its first token first if no other came: a copy of each runs on until then. */
+#define BATCHING_CHOOSER_ESTIMATED_TTFT 100
+/** The replica in which it would end first, the same. */
+#define BATCHING_CHOOSER_ESTIMATED_E2E 110
+/** router_callback. */
+#define BATCHING_CHOOSER_CALLBACK 120
+
+/** The replicas as a router of yours sees them. Columns are valid during the call. */
+typedef struct batching_router_view {
+    uint32_t struct_size;         /**< sizeof(batching_router_view) of the library: fields beyond it are not there. */
+    uint32_t reserved;            /**< 0. */
+    int64_t request;              /**< The index of the request. */
+    double time;                  /**< Seconds: now. */
+    int64_t prompt_length;        /**< Its prompt tokens. */
+    int64_t output_length;        /**< Tokens that it will generate: what no real router knows. */
+    int64_t session;              /**< Its session; -1: it has none. */
+    int64_t count;                /**< Workers: the replicas, or those that prefill. */
+    const int32_t *is_up;         /**< [count] 1: it can be chosen. */
+    const int64_t *in_flight;     /**< [count] requests that went there and have not ended. */
+    const int64_t *queued_tokens; /**< [count] prompt tokens of those of them without a first token. */
+    const int64_t *waiting;       /**< [count] requests that wait there. */
+    const int64_t *running;       /**< [count] requests that run there. */
+    const double *kv_use;         /**< [count] share of its KV blocks in use; 0 without a limit. */
+    const int64_t *cached_tokens; /**< [count] tokens at the start of this prompt that are in its prefix cache. */
+} batching_router_view;
+
+/** Writes the worker that a request goes to, one that is up. Returns 0; anything else stops the run. */
+typedef int32_t (*batching_router_callback)(const batching_router_view *view, int64_t *worker, void *user_data);
 
 /** A fleet: its replicas and their router. 0 and NULL are the defaults given here. */
 typedef struct batching_fleet_config {
     uint32_t struct_size; /**< sizeof(batching_fleet_config) of the caller; set by the _init function. */
     uint32_t reserved;    /**< Must be 0. */
-    const batching_router_config *router; /**< Its workers must be 0, or as many as the replicas. NULL: round robin. */
-    int64_t pool_count;                   /**< Pools; at most 65,536. */
+    const batching_router_config
+        *router;        /**< Its workers must be 0, or as many as the replicas, or those that prefill. NULL: round
+                                               robin. */
+    int64_t pool_count; /**< Pools; at most 65,536. */
     const batching_engine_config *const
         *engine; /**< [pool_count] how the replicas of each pool schedule, what they have, and how long
                                              an iteration takes; without logs, attribution and limits. NULL: all defaults. */
@@ -3198,6 +3672,27 @@ typedef struct batching_fleet_config {
         *replicas; /**< [pool_count] how many each pool has: at least 1, at most 65,536 in all. NULL: 1 each. */
     double
         metrics_interval; /**< Seconds between two times at which the router is told what waits, what runs and KV use. 0: 0.1. */
+    const int32_t *role; /**< [pool_count] BATCHING_ROLE_...: what replicas do of a request. NULL: all of it. */
+    const batching_router_config
+        *decode_router; /**< Where a request decodes whose prompt is computed elsewhere: its workers
+                                                      must be 0, or the replicas that decode. NULL: by the rule of router, with its settings; of
+                                                      dynamo_kv as Dynamo sets it: no credit, no prefill, nothing shared, no queue. */
+    const batching_disaggregation_config *disaggregation; /**< How prefill and decode are split. NULL: all defaults. */
+    double
+        kv_event_lag; /**< Seconds from the end of an iteration until routers are told how it changed the prefix cache. */
+    const int32_t
+        *preferred_replica; /**< [requests->count] the replica that a request goes to where the rule of router allows
+                                           several and would draw one of them, as one that was recorded; -1: none. NULL: none. */
+    const int32_t *preferred_decode_replica; /**< [requests->count] the same of decode_router. */
+    double routing_delay; /**< Seconds from the decision of a router until the request is at its replica. */
+    const batching_admission_config
+        *admission;                      /**< Which requests are taken, timeouts, retries. NULL: all, none, none. */
+    const batching_fault_config *faults; /**< Which replicas fail. NULL: none. */
+    const batching_fleet_scaling_config *scaling; /**< How many replicas there are at a time. NULL: all, always. */
+    int32_t chooser;     /**< BATCHING_CHOOSER_...: what decides; anything but router only counts with it. 0: router. */
+    uint32_t reserved_2; /**< Must be 0. */
+    batching_router_callback router_callback; /**< Asked for each request with BATCHING_CHOOSER_CALLBACK. */
+    void *router_user_data;                   /**< Its last argument. */
 } batching_fleet_config;
 
 batching_status batching_fleet_config_init(batching_fleet_config *config, uint32_t struct_size);
@@ -3224,6 +3719,41 @@ typedef struct batching_fleet_results {
     int64_t *preemptions;  /**< [replica_capacity] how often it preempted a request. */
     int64_t *prefix_cache_queries; /**< [replica_capacity] tokens looked up in its prefix cache at first admissions. */
     int64_t *prefix_cache_hits;    /**< [replica_capacity] tokens found there. */
+
+    /* Where prefill and decode are apart: replica is that in which a request decodes */
+
+    int32_t *prefill_replica;  /**< [capacity] the replica that computed its prompt; -1: the other, or none. */
+    double *held_time;         /**< [capacity] seconds at which its prompt was done there. NaN: it never was. */
+    double *reserved_time;     /**< [capacity] seconds at which blocks were reserved where it decodes. NaN: never. */
+    double *activated_time;    /**< [capacity] seconds at which it was among the requests there. NaN: it never was. */
+    double *decode_start_time; /**< [capacity] seconds at which it started there. NaN: it never did. */
+    double *
+        released_time; /**< [capacity] seconds at which the source freed its blocks: at the end of its iteration, if one
+                                    was under way. NaN: it never did. */
+
+    /* With admission, faults or scaling */
+
+    int32_t *attempts; /**< [capacity] how often a request was sent to a replica, or found none; 0: it was not taken. */
+    double *
+        up_time; /**< [replica_capacity] seconds that a replica was there: from its start until it was lost, or was not wanted
+                             and had no more requests. */
+    int64_t scaling_capacity;  /**< Elements of the next two. */
+    double *scaling_time;      /**< [scaling_capacity] seconds of each decision of the autoscaler. */
+    int64_t *scaling_replicas; /**< [scaling_capacity] replicas that there are to be from then on. */
+    int64_t *scaling_count;    /**< Decisions: those beyond scaling_capacity are not written. */
+
+    /* Where the time of requests goes that have ended at a replica */
+
+    const batching_attribution
+        *attribution; /**< Columns to fill, of which capacity is at least requests->count: see "Engine:
+                                                  attribution". Where prefill and decode are apart, the sums of both replicas but for
+                                                  waiting_for_decode. NULL: not wanted. */
+    double *
+        waiting_for_router; /**< [capacity] seconds from when it was sent (with clients, by the results' sent_time) until it was
+                                     at its replica, the last time. NaN: it never was. */
+    double *transfer; /**< [capacity] seconds from held_time to activated_time. NaN: there was none. */
+    double *
+        waiting_for_decode; /**< [capacity] seconds from activated_time until it decodes; with attribution. NaN: there were none. */
 } batching_fleet_results;
 
 batching_status batching_fleet_results_init(batching_fleet_results *results, uint32_t struct_size);

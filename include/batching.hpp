@@ -496,8 +496,14 @@ template <auto init> class output_columns : public initialized<init> {
     column(time) column(request) column(event) column(tokens)
 #define BATCHING_HPP_WORKER_METRICS(column) \
     column(waiting) column(running) column(kv_usage) column(in_flight_requests) column(in_flight_tokens)
+#define BATCHING_HPP_SCALING_READINGS(column) \
+    column(waiting) column(running) column(queued_prefill_tokens) column(scheduled_kv_tokens) column(queued_kv_tokens) \
+    column(kv_usage) column(estimated_ttft) column(estimated_itl) column(merged_ttft) column(own_ttft) \
+    column(merged_itl) column(metric)
 #define BATCHING_HPP_FLEET_RESULTS(column) \
-    column(replica) column(routed_time)
+    column(replica) column(routed_time) column(prefill_replica) column(held_time) column(reserved_time) \
+    column(activated_time) column(decode_start_time) column(released_time) column(attempts) column(waiting_for_router) \
+    column(transfer) column(waiting_for_decode)
 #define BATCHING_HPP_ACCUMULATOR_EVENTS(column) \
     column(event) column(request) column(time) column(value)
 // clang-format on
@@ -583,9 +589,12 @@ struct request_status {
         stuck = BATCHING_REQUEST_STUCK,
         aborted = BATCHING_REQUEST_ABORTED,
         not_sent = BATCHING_REQUEST_NOT_SENT,
+        lost = BATCHING_REQUEST_LOST,
+        timed_out = BATCHING_REQUEST_TIMED_OUT,
         rejected_model_length = BATCHING_REQUEST_REJECTED_MODEL_LENGTH,
         rejected_kv_memory = BATCHING_REQUEST_REJECTED_KV_MEMORY,
         rejected_token_budget = BATCHING_REQUEST_REJECTED_TOKEN_BUDGET,
+        rejected_admission = BATCHING_REQUEST_REJECTED_ADMISSION,
     };
 };
 
@@ -770,6 +779,170 @@ struct scorer {
         token_load = BATCHING_SCORER_TOKEN_LOAD,
         prefix = BATCHING_SCORER_PREFIX,
         precise_prefix = BATCHING_SCORER_PRECISE_PREFIX,
+    };
+};
+
+/// Its rule: `autoscaler` of batching_autoscaler_config.
+struct autoscaler_name {
+    enum value : std::int32_t {
+        hpa = BATCHING_AUTOSCALER_HPA,
+        queue_length = BATCHING_AUTOSCALER_QUEUE_LENGTH,
+        dynamo_planner = BATCHING_AUTOSCALER_DYNAMO_PLANNER,
+        llm_d = BATCHING_AUTOSCALER_LLM_D,
+    };
+};
+
+/// What hpa and queue_length measure: `scaling_metric` of batching_autoscaler_config.
+struct scaling_metric {
+    enum value : std::int32_t {
+        waiting = BATCHING_SCALING_METRIC_WAITING,
+        running = BATCHING_SCALING_METRIC_RUNNING,
+        in_flight = BATCHING_SCALING_METRIC_IN_FLIGHT,
+        kv_usage = BATCHING_SCALING_METRIC_KV_USAGE,
+        queued_tokens = BATCHING_SCALING_METRIC_QUEUED_TOKENS,
+        given = BATCHING_SCALING_METRIC_GIVEN,
+    };
+};
+
+/// Which workers these are: `component` of batching_autoscaler_config.
+struct component {
+    enum value : std::int32_t {
+        prefill = BATCHING_COMPONENT_PREFILL,
+        decode = BATCHING_COMPONENT_DECODE,
+        aggregated = BATCHING_COMPONENT_AGGREGATED,
+    };
+};
+
+/// What its load step compares: `scaling_target` of batching_autoscaler_config.
+struct scaling_target {
+    enum value : std::int32_t {
+        throughput = BATCHING_SCALING_TARGET_THROUGHPUT,
+        latency = BATCHING_SCALING_TARGET_LATENCY,
+        load = BATCHING_SCALING_TARGET_LOAD,
+        sla = BATCHING_SCALING_TARGET_SLA,
+    };
+};
+
+/// What replicas do of a request: `role` of batching_fleet_config.
+struct role {
+    enum value : std::int32_t {
+        both = BATCHING_ROLE_BOTH,
+        prefill = BATCHING_ROLE_PREFILL,
+        decode = BATCHING_ROLE_DECODE,
+    };
+};
+
+/// What the next fields are where they are 0: `preset` of batching_disaggregation_config.
+struct preset {
+    enum value : std::int32_t {
+        dynamo = BATCHING_PRESET_DYNAMO,
+        vllm_nixl = BATCHING_PRESET_VLLM_NIXL,
+        sglang_pd = BATCHING_PRESET_SGLANG_PD,
+        llm_d = BATCHING_PRESET_LLM_D,
+    };
+};
+
+/// Whether the prompt is computed elsewhere: `decider` of batching_disaggregation_config.
+struct decider {
+    enum value : std::int32_t {
+        preset = BATCHING_DECIDER_PRESET,
+        always = BATCHING_DECIDER_ALWAYS,
+        never = BATCHING_DECIDER_NEVER,
+        prefix_threshold = BATCHING_DECIDER_PREFIX_THRESHOLD,
+        dynamo_conditional = BATCHING_DECIDER_DYNAMO_CONDITIONAL,
+    };
+};
+
+/// When the target is chosen; on arrival where the decider looks at it, or it reserves before the prompt is done:
+/// `decode_choice` of batching_disaggregation_config.
+struct decode_choice {
+    enum value : std::int32_t {
+        preset = BATCHING_DECODE_CHOICE_PRESET,
+        after_prefill = BATCHING_DECODE_CHOICE_AFTER_PREFILL,
+        at_arrival = BATCHING_DECODE_CHOICE_AT_ARRIVAL,
+    };
+};
+
+/// What is sent: `transfer_tokens` of batching_disaggregation_config.
+struct transfer_tokens {
+    enum value : std::int32_t {
+        preset = BATCHING_TRANSFER_TOKENS_PRESET,
+        full = BATCHING_TRANSFER_TOKENS_FULL,
+        missing = BATCHING_TRANSFER_TOKENS_MISSING,
+    };
+};
+
+/// What is sent before the prompt is done: `overlap` of batching_disaggregation_config.
+struct overlap {
+    enum value : std::int32_t {
+        preset = BATCHING_OVERLAP_PRESET,
+        none = BATCHING_OVERLAP_NONE,
+        chunk = BATCHING_OVERLAP_CHUNK,
+        layer = BATCHING_OVERLAP_LAYER,
+    };
+};
+
+/// When the target reserves blocks: `reserve` of batching_disaggregation_config.
+struct reserve {
+    enum value : std::int32_t {
+        preset = BATCHING_RESERVE_PRESET,
+        start = BATCHING_RESERVE_START,
+        admission = BATCHING_RESERVE_ADMISSION,
+        prefill = BATCHING_RESERVE_PREFILL,
+    };
+};
+
+/// When the source frees: `source_release` of batching_disaggregation_config.
+struct source_release {
+    enum value : std::int32_t {
+        preset = BATCHING_SOURCE_RELEASE_PRESET,
+        activation = BATCHING_SOURCE_RELEASE_ACTIVATION,
+        read_done = BATCHING_SOURCE_RELEASE_READ_DONE,
+    };
+};
+
+/// Where the first token comes from: `first_token` of batching_disaggregation_config.
+struct first_token {
+    enum value : std::int32_t {
+        preset = BATCHING_FIRST_TOKEN_PRESET,
+        prefill = BATCHING_FIRST_TOKEN_PREFILL,
+        decode = BATCHING_FIRST_TOKEN_DECODE,
+    };
+};
+
+/// What transfers share: `sharing` of batching_disaggregation_config.
+struct sharing {
+    enum value : std::int32_t {
+        none = BATCHING_SHARING_NONE,
+        source = BATCHING_SHARING_SOURCE,
+        pair = BATCHING_SHARING_PAIR,
+    };
+};
+
+/// What a request takes of it, or is rejected: `bucket_cost` of batching_admission_config.
+struct bucket_cost {
+    enum value : std::int32_t {
+        request = BATCHING_BUCKET_COST_REQUEST,
+        prompt_tokens = BATCHING_BUCKET_COST_PROMPT_TOKENS,
+    };
+};
+
+/// What happens to it: `fault_kind` of batching_fault_config.
+struct fault_kind {
+    enum value : std::int32_t {
+        down = BATCHING_FAULT_KIND_DOWN,
+        up = BATCHING_FAULT_KIND_UP,
+        slow = BATCHING_FAULT_KIND_SLOW,
+    };
+};
+
+/// What decides; anything but router only counts with it: `chooser` of batching_fleet_config.
+struct chooser {
+    enum value : std::int32_t {
+        router = BATCHING_CHOOSER_ROUTER,
+        estimated_ttft = BATCHING_CHOOSER_ESTIMATED_TTFT,
+        estimated_e2e = BATCHING_CHOOSER_ESTIMATED_E2E,
+        callback = BATCHING_CHOOSER_CALLBACK,
     };
 };
 
@@ -2958,6 +3131,56 @@ class router {
 };
 
 /* ================================================================================================================
+ * Autoscalers
+ * ================================================================================================================ */
+
+/// batching_autoscaler_config.
+struct autoscaler_config : detail::initialized<batching_autoscaler_config_init> {
+    autoscaler_config() = default;
+    explicit autoscaler_config(autoscaler_name::value rule) { autoscaler = rule; }
+};
+
+/// batching_scaling_readings: as many ready replicas as its columns have elements, all the same number; what they are made
+/// of is borrowed.
+struct scaling_readings_view
+    : detail::equal_columns<batching_scaling_readings_init, &batching_scaling_readings::count> {
+    scaling_readings_view() = default;
+    explicit scaling_readings_view(double at, std::int64_t not_ready = 0) {
+        time = at;
+        starting = not_ready;
+    }
+
+    BATCHING_HPP_SCALING_READINGS(BATCHING_HPP_SETTER)
+};
+
+/// A batching_autoscaler, which it owns. It can be moved; one that was moved from can only be assigned to or destroyed.
+class autoscaler {
+  public:
+    explicit autoscaler(const autoscaler_config &config) {
+        batching_autoscaler *made = nullptr;
+        detail::check(batching_autoscaler_create(&config, &made));
+        handle_.reset(made);
+    }
+
+    /// How many replicas there should be; ready and starting ones together: no change. Allocates nothing here.
+    std::int64_t decide(const scaling_readings_view &readings) {
+        std::int64_t desired = 0;
+        detail::check(batching_autoscaler_decide(handle_.get(), &readings, &desired));
+        return desired;
+    }
+
+    /// The handle, for the C functions; it stays with this object.
+    batching_autoscaler *get() const noexcept { return handle_.get(); }
+
+  private:
+    struct destroy {
+        void operator()(batching_autoscaler *handle) const noexcept { batching_autoscaler_destroy(handle); }
+    };
+
+    std::unique_ptr<batching_autoscaler, destroy> handle_;
+};
+
+/* ================================================================================================================
  * Fleet
  * ================================================================================================================ */
 
@@ -2965,6 +3188,37 @@ class router {
 struct fleet_pool {
     engine_config engine = {};
     std::int64_t replicas = 1;
+    role::value does = role::both; ///< what each does of a request
+};
+
+/// batching_disaggregation_config.
+struct disaggregation_config : detail::initialized<batching_disaggregation_config_init> {};
+
+/// batching_admission_config.
+struct admission_config : detail::initialized<batching_admission_config_init> {};
+
+/// batching_fault_config: its columns are borrowed.
+struct fault_config : detail::initialized<batching_fault_config_init> {};
+
+/// batching_fleet_scaling_config: its autoscaler is borrowed.
+struct fleet_scaling_config : detail::initialized<batching_fleet_scaling_config_init> {};
+
+/// What a fleet may have beyond pools and a router; all of it is borrowed for the call. nullptr and 0: as batching_fleet_config.
+struct fleet_options {
+    const batching_router_config *decode_router = nullptr;
+    const batching_disaggregation_config *disaggregation = nullptr;
+    const batching_admission_config *admission = nullptr;
+    const batching_fault_config *faults = nullptr;
+    const batching_fleet_scaling_config *scaling = nullptr;
+    chooser::value decides = chooser::router;           ///< what decides
+    batching_router_callback router_callback = nullptr; ///< asked with chooser::callback; it must not throw
+    void *router_user_data = nullptr;
+    double metrics_interval = 0; ///< seconds
+    double kv_event_lag = 0;     ///< seconds
+    double routing_delay = 0;    ///< seconds
+    /// Of each request the replica that it goes to where the rule would draw one of several; -1: none. Empty: none.
+    std::vector<std::int32_t> preferred_replica = {};
+    std::vector<std::int32_t> preferred_decode_replica = {}; ///< the same of where it decodes
 };
 
 /// What one replica of a fleet did: a row of batching_fleet_results.
@@ -2981,6 +3235,7 @@ struct replica_result {
     std::int64_t preemptions = 0;          ///< how often it preempted a request
     std::int64_t prefix_cache_queries = 0; ///< tokens looked up in its prefix cache at first admissions
     std::int64_t prefix_cache_hits = 0;    ///< tokens found there
+    double up_time = 0;                    ///< seconds that it was there
 };
 
 /// What a fleet tells: of each request, in the order of the requests, of the whole run, and of each replica.
@@ -2996,15 +3251,17 @@ struct fleet_result {
 /**
  * batching_fleet_simulate.
  *
- * router: its workers may be 0; round robin by default. metrics_interval: 0: as by default.
+ * router: its workers may be 0; round robin by default.
  */
 inline fleet_result simulate_fleet(const requests_view &requests, const std::vector<fleet_pool> &pools,
-                                   const router_config &router = router_config(), double metrics_interval = 0) {
+                                   const router_config &router = router_config(), const fleet_options &options = {}) {
     std::vector<const batching_engine_config *> engines;
     std::vector<std::int64_t> counts;
+    std::vector<std::int32_t> roles;
     std::size_t total = 0;
     for (const fleet_pool &pool : pools) {
         engines.push_back(&pool.engine);
+        roles.push_back(pool.does);
         counts.push_back(pool.replicas);
         // What is out of range is refused by the library, which says where.
         total += pool.replicas >= 1 && pool.replicas <= 65536 ? static_cast<std::size_t>(pool.replicas) : 0;
@@ -3014,20 +3271,40 @@ inline fleet_result simulate_fleet(const requests_view &requests, const std::vec
     config.pool_count = static_cast<std::int64_t>(pools.size());
     config.engine = engines.data();
     config.replicas = counts.data();
-    config.metrics_interval = metrics_interval;
+    config.role = roles.data();
+    config.metrics_interval = options.metrics_interval;
+    config.kv_event_lag = options.kv_event_lag;
+    config.routing_delay = options.routing_delay;
+    config.decode_router = options.decode_router;
+    config.disaggregation = options.disaggregation;
+    config.admission = options.admission;
+    config.faults = options.faults;
+    config.scaling = options.scaling;
+    config.chooser = options.decides;
+    config.router_callback = options.router_callback;
+    config.router_user_data = options.router_user_data;
 
     const auto rows = static_cast<std::size_t>(requests.count);
+    for (const std::vector<std::int32_t> *given : {&options.preferred_replica, &options.preferred_decode_replica}) {
+        if (!given->empty() && given->size() != rows) {
+            throw std::invalid_argument("a preferred replica is needed for each request, or for none");
+        }
+    }
+    config.preferred_replica = options.preferred_replica.empty() ? nullptr : options.preferred_replica.data();
+    config.preferred_decode_replica =
+        options.preferred_decode_replica.empty() ? nullptr : options.preferred_decode_replica.data();
     fleet_result run;
     run.results.resize(rows);
-    run.replica.resize(rows);
-    run.routed_time.resize(rows);
     std::vector<std::int64_t> numbers(8 * total);
-    std::vector<double> seconds(4 * total);
+    std::vector<double> seconds(5 * total);
     detail::initialized<batching_fleet_results_init> columns;
     columns.capacity = requests.count;
     columns.replica_capacity = static_cast<std::int64_t>(total);
-    columns.replica = run.replica.data();
-    columns.routed_time = run.routed_time.data();
+#define BATCHING_HPP_ROOM(column)                                                                                      \
+    run.column.resize(rows);                                                                                           \
+    columns.column = run.column.data();
+    BATCHING_HPP_FLEET_RESULTS(BATCHING_HPP_ROOM)
+#undef BATCHING_HPP_ROOM
     std::int64_t **const counted[] = {&columns.requests,
                                       &columns.finished,
                                       &columns.tokens,
@@ -3039,8 +3316,9 @@ inline fleet_result simulate_fleet(const requests_view &requests, const std::vec
     for (std::size_t at = 0; at < 8; ++at) {
         *counted[at] = numbers.data() + at * total;
     }
-    double **const timed[] = {&columns.busy_time, &columns.duration, &columns.mean_running, &columns.mean_kv_use};
-    for (std::size_t at = 0; at < 4; ++at) {
+    double **const timed[] = {&columns.busy_time, &columns.duration, &columns.mean_running, &columns.mean_kv_use,
+                              &columns.up_time};
+    for (std::size_t at = 0; at < 5; ++at) {
         *timed[at] = seconds.data() + at * total;
     }
     const results_view view = run.results;
@@ -3059,7 +3337,8 @@ inline fleet_result simulate_fleet(const requests_view &requests, const std::vec
                             columns.peak_waiting[at],
                             columns.preemptions[at],
                             columns.prefix_cache_queries[at],
-                            columns.prefix_cache_hits[at]};
+                            columns.prefix_cache_hits[at],
+                            columns.up_time[at]};
     }
     return run;
 }
@@ -3249,6 +3528,7 @@ class interruption {
 #undef BATCHING_HPP_RECORDED
 #undef BATCHING_HPP_REQUESTS
 #undef BATCHING_HPP_RESULTS
+#undef BATCHING_HPP_SCALING_READINGS
 #undef BATCHING_HPP_SERVING_METRICS
 #undef BATCHING_HPP_WORKER_METRICS
 // End of what is generated, no more columns.

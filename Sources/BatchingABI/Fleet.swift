@@ -17,14 +17,40 @@ public func batching_fleet_simulate(
         if let summary { _ = try batching_summary.read(summary) }
         let pools = try FleetPools(config)
         let columns = try requests.engineColumns()
+        let hashBlock = try pools.hashBlock(requests)
+        let prefill = pools.replicas(.prefill)
         let router = try config.routerConfig(
-            workers: replicas, hashBlock: try pools.hashBlock(requests))
+            config.router, "router", workers: prefill > 0 ? prefill : replicas, hashBlock: hashBlock)
         var configuration = FleetConfig(router: router, pools: UnsafePointer(pools.pools), poolCount: pools.count)
+        if config.decode_router != nil {
+            configuration.decodeRouter = try config.routerConfig(
+                config.decode_router, "decode_router", workers: pools.replicas(.decode), hashBlock: hashBlock)
+        }
+        if config.disaggregation != nil {
+            configuration.disaggregation = try batching_disaggregation_config.read(config.disaggregation)
+                .configuration()
+        }
+        guard config.reserved_2 == 0 else { throw .invalid("config.reserved_2", config.reserved_2, "must be 0") }
+        configuration.chooser = try choice(config.chooser, "chooser")
+        if configuration.chooser == .callback { configuration.routerCallback = try config.routerCallback() }
+        if config.admission != nil {
+            configuration.admission = try batching_admission_config.read(config.admission).configuration()
+        }
+        if config.faults != nil {
+            configuration.faults = try batching_fault_config.read(config.faults).configuration()
+        }
+        if config.scaling != nil {
+            configuration.scaling = try batching_fleet_scaling_config.read(config.scaling).configuration()
+        }
+        configuration.kvEventLag = config.kv_event_lag
+        configuration.preferredReplica = config.preferred_replica.map { UnsafePointer($0) }
+        configuration.preferredDecodeReplica = config.preferred_decode_replica.map { UnsafePointer($0) }
+        configuration.routingDelay = config.routing_delay
         if config.metrics_interval != 0 { configuration.metricsInterval = config.metrics_interval }
         let summaries = try FleetSummaries(count: fleetResults == nil ? 0 : replicas)
         let run = try Fleet.simulate(
             columns, client: requests.clientConfig(), configuration: configuration, results: results,
-            columns: FleetColumns(replica: fleetResults?.replica, routedTime: fleetResults?.routed_time),
+            columns: try fleetResults?.columns(requests.count) ?? FleetColumns(),
             replicas: fleetResults == nil ? nil : summaries.elements)
         if let fleetResults { fleetResults.write(summaries.elements, replicas) }
         if let summary { batching_summary(run).write(to: summary) }
@@ -45,8 +71,12 @@ private struct FleetPools: ~Copyable {
         do throws(BatchingError) {
             while made < count {
                 let engine = try config.engineConfig(made)
+                let role = config.role?[made] ?? 0
+                guard let role = ReplicaRole(rawValue: role) else {
+                    throw .invalid("config.role[\(made)]", role, "must be a BATCHING_ROLE_ constant")
+                }
                 (pools + made).initialize(
-                    to: FleetConfig.Pool(engine: engine, replicas: Int(config.replicas?[made] ?? 1)))
+                    to: FleetConfig.Pool(engine: engine, replicas: Int(config.replicas?[made] ?? 1), role: role))
                 made &+= 1
             }
         } catch {
@@ -56,6 +86,13 @@ private struct FleetPools: ~Copyable {
         }
         self.pools = pools
         self.count = count
+    }
+
+    /// How many replicas have a role.
+    func replicas(_ role: ReplicaRole) -> Int {
+        var sum = 0
+        for pool in 0..<count where pools[pool].role == role { sum &+= pools[pool].replicas }
+        return sum
     }
 
     /// Tokens of a hash id of the requests; nil: they have none.
@@ -139,19 +176,24 @@ extension batching_fleet_config {
         return try config.configuration()
     }
 
-    /// - Parameter hashBlock: tokens of a hash id of the requests; nil: they have none.
-    fileprivate func routerConfig(workers: Int, hashBlock: Int64?) throws(BatchingError) -> RouterConfig {
+    /// - Parameters:
+    ///   - given: NULL: round robin.
+    ///   - name: of the field.
+    ///   - hashBlock: tokens of a hash id of the requests; nil: they have none.
+    fileprivate func routerConfig(
+        _ given: UnsafePointer<batching_router_config>?, _ name: StaticString, workers: Int, hashBlock: Int64?
+    ) throws(BatchingError) -> RouterConfig {
         var config = batching_router_config()
-        if let router { config = try batching_router_config.read(router) }
+        if let given { config = try batching_router_config.read(given) }
         guard config.workers == 0 || config.workers == Int64(workers) else {
             throw .invalid(
-                "config.router.workers", config.workers, "must be 0, or the replicas, which are \(workers)")
+                "config.\(name).workers", config.workers, "must be 0, or the replicas, which are \(workers)")
         }
         config.workers = Int64(workers)
         if let hashBlock {
             guard config.block_size == 0 || config.block_size == hashBlock else {
                 throw .invalid(
-                    "config.router.block_size", config.block_size,
+                    "config.\(name).block_size", config.block_size,
                     "must be 0, or the tokens of a hash id of the requests, which are \(hashBlock)")
             }
             config.block_size = hashBlock
@@ -197,5 +239,33 @@ extension batching_fleet_results {
             prefix_cache_queries?[replica] = own.prefixCacheQueries
             prefix_cache_hits?[replica] = own.prefixCacheHits
         }
+    }
+}
+
+extension batching_fleet_results {
+    /// The columns by request.
+    fileprivate func columns(_ count: Int64) throws(BatchingError) -> FleetColumns {
+        var columns = FleetColumns()
+        if let attribution {
+            columns.attribution = try batching_attribution.read(attribution).columns(holding: count)
+        }
+        columns.waitingForRouter = waiting_for_router
+        columns.transfer = transfer
+        columns.waitingForDecode = waiting_for_decode
+        columns.replica = replica
+        columns.routedTime = routed_time
+        columns.prefillReplica = prefill_replica
+        columns.heldTime = held_time
+        columns.reservedTime = reserved_time
+        columns.activatedTime = activated_time
+        columns.decodeStartTime = decode_start_time
+        columns.releasedTime = released_time
+        columns.attempts = attempts
+        columns.upTime = up_time
+        columns.scalingCapacity = Int(max(scaling_capacity, 0))
+        columns.scalingTime = scaling_time
+        columns.scalingReplicas = scaling_replicas
+        columns.scalingCount = scaling_count
+        return columns
     }
 }

@@ -28,6 +28,7 @@ private func useEverything(_ room: Scratch) throws(BatchingError) {
     try useLiveEngine(few, &scratch)
     try useMetrics(few, &scratch)
     try useRouters(scratch)
+    try useAutoscalers(scratch)
     try useFleet(few, scratch)
     try useAccumulator(few, &scratch)
     useCapacity()
@@ -579,6 +580,62 @@ private func useRouter(_ config: inout batching_router_config, _ few: RoutedFew)
     _ = batching_router_removed(router, 1, few.hashIds, 4)
     _ = batching_router_evict(router, 0)
     _ = batching_router_destroy(router)
+}
+
+/// Every autoscaler with every choice that it has, of which some decide without what they need.
+private func useAutoscalers(_ room: Scratch) throws(BatchingError) {
+    var scratch = room
+    var config = batching_autoscaler_config()
+    _ = batching_autoscaler_config_init(&config, size(batching_autoscaler_config.self))
+    (config.target, config.max_kv_tokens, config.context_length) = (1, 100, 100)
+    (config.prefill_up_tokens, config.decode_up_percent) = (10, 50)
+    (config.max_num_batched_tokens, config.max_num_seqs) = (100, 10)
+    (config.min_replicas, config.max_replicas, config.up_window) = (-1, 8, 30)
+    let counts = UnsafePointer(try scratch.column(2) { Int64(60 * $0) })
+    let numbers = UnsafePointer(try scratch.column(2) { 0.25 * Double($0) })
+    for autoscaler in Choices.autoscaler {
+        config.autoscaler = autoscaler
+        useAutoscaler(&config, counts, numbers)
+    }
+    config.autoscaler = BATCHING_AUTOSCALER_QUEUE_LENGTH
+    for metric in Choices.scalingMetric {
+        config.scaling_metric = metric
+        useAutoscaler(&config, counts, numbers)
+    }
+    config.autoscaler = BATCHING_AUTOSCALER_DYNAMO_PLANNER
+    for component in Choices.component {
+        config.component = component
+        for target in Choices.scalingTarget {
+            config.scaling_target = target
+            useAutoscaler(&config, counts, numbers)
+        }
+    }
+}
+
+private func useAutoscaler(
+    _ config: inout batching_autoscaler_config, _ counts: UnsafePointer<Int64>, _ numbers: UnsafePointer<Double>
+) {
+    var autoscaler: OpaquePointer?
+    guard batching_autoscaler_create(&config, &autoscaler) == BATCHING_OK else { return }
+    var readings = batching_scaling_readings()
+    _ = batching_scaling_readings_init(&readings, size(batching_scaling_readings.self))
+    var desired: Int64 = 0
+    for decision in Int64(0)..<6 {
+        readings.time = 20 * Double(decision)
+        (readings.count, readings.starting, readings.queued_requests) = (decision % 3, decision / 4, decision % 2)
+        (readings.demand, readings.capacity) = (3, decision % 2 == 1 ? 2 : 0)
+        if decision > 0 {
+            (readings.waiting, readings.running, readings.queued_prefill_tokens) = (counts, counts, counts)
+            (readings.scheduled_kv_tokens, readings.queued_kv_tokens) = (counts, counts)
+            (readings.kv_usage, readings.metric) = (numbers, numbers)
+            (readings.estimated_ttft, readings.estimated_itl, readings.own_ttft) = (numbers, numbers, numbers)
+            (readings.merged_ttft, readings.merged_itl) = (numbers, numbers)
+        }
+        _ = batching_autoscaler_decide(autoscaler, &readings, &desired)
+    }
+    readings.waiting = nil
+    _ = batching_autoscaler_decide(autoscaler, &readings, &desired)
+    _ = batching_autoscaler_destroy(autoscaler)
 }
 
 /// A fleet of two pools behind every router: one engine caches prefixes, the others run asynchronously.

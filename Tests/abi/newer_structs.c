@@ -25,8 +25,15 @@ struct scene {
     batching_load_config load_config;
     batching_workload workload;
     batching_router_config router_config;
+    batching_autoscaler_config autoscaler_config;
+    batching_scaling_readings scaling_readings;
     batching_fleet_config fleet_config;
     batching_fleet_results fleet_results;
+    batching_disaggregation_config disaggregation_config;
+    batching_admission_config admission_config;
+    batching_fault_config fault_config;
+    batching_fleet_scaling_config fleet_scaling_config;
+    int32_t role[2];
     batching_routing_request routing_request;
     batching_worker_metrics worker_metrics;
     batching_accumulator_config accumulator_config;
@@ -88,6 +95,7 @@ struct scene {
     int64_t worker;
     batching_accumulator *accumulator;
     batching_router *router;
+    batching_autoscaler *autoscaler;
 };
 
 static struct scene scene;
@@ -134,7 +142,11 @@ static void set_the_scene(void) {
 
     scene.router_config.workers = scene.worker_metrics.count = COUNT;
     scene.worker_metrics.waiting = scene.ids;
+    scene.autoscaler_config.target = 1;
     scene.fleet_config.pool_count = 1;
+    scene.role[0] = BATCHING_ROLE_PREFILL;
+    scene.role[1] = BATCHING_ROLE_DECODE;
+    scene.fleet_scaling_config.autoscaler = &scene.autoscaler_config;
     scene.fleet_results.capacity = COUNT;
     scene.fleet_results.replica_capacity = 1;
 
@@ -168,6 +180,22 @@ static void set_the_scene(void) {
 
 static batching_status simulate(void) {
     return batching_simulate(&scene.engine_config, &scene.requests, &scene.results, &scene.summary);
+}
+
+static batching_status simulate_apart(void) {
+    batching_fleet_config config = scene.fleet_config;
+    config.pool_count = 2;
+    config.role = scene.role;
+    config.disaggregation = &scene.disaggregation_config;
+    return batching_fleet_simulate(&config, &scene.requests, &scene.results, NULL, &scene.summary);
+}
+
+static batching_status simulate_operated(void) {
+    batching_fleet_config config = scene.fleet_config;
+    config.admission = &scene.admission_config;
+    config.faults = &scene.fault_config;
+    config.scaling = &scene.fleet_scaling_config;
+    return batching_fleet_simulate(&config, &scene.requests, &scene.results, NULL, &scene.summary);
 }
 
 static batching_status simulate_fleet(void) {
@@ -413,6 +441,26 @@ static batching_status observe_workers(void) {
     return with_router(tell_router);
 }
 
+static batching_status create_autoscaler(void) {
+    batching_status status = batching_autoscaler_create(&scene.autoscaler_config, &scene.autoscaler);
+    if (status == BATCHING_OK) {
+        assert_succeeds(batching_autoscaler_destroy(scene.autoscaler));
+    }
+    return status;
+}
+
+/* With an autoscaler that is not in the scene, since it is not the call's to write. */
+static batching_status decide_replicas(void) {
+    batching_autoscaler_config config;
+    batching_autoscaler *autoscaler = NULL;
+    assert_succeeds(batching_autoscaler_config_init(&config, sizeof config));
+    config.target = 1;
+    assert_succeeds(batching_autoscaler_create(&config, &autoscaler));
+    batching_status status = batching_autoscaler_decide(autoscaler, &scene.scaling_readings, &scene.needed);
+    assert_succeeds(batching_autoscaler_destroy(autoscaler));
+    return status;
+}
+
 /* With an accumulator that is not in the scene, since it is not the call's to write, and has seen one request. */
 static batching_status with_accumulator(batching_status (*call)(batching_accumulator *)) {
     batching_accumulator *accumulator;
@@ -576,8 +624,15 @@ static const struct use {
     STRUCT(profile_facts, "facts", get_facts_of_profile),
     STRUCT(engine_config, "config", calculate_times),
     STRUCT(router_config, "config", create_router),
+    STRUCT(autoscaler_config, "config", create_autoscaler),
+    STRUCT(scaling_readings, "readings", decide_replicas),
     STRUCT(fleet_config, "config", simulate_fleet),
     STRUCT(fleet_results, "results", simulate_fleet),
+    STRUCT(disaggregation_config, "config", simulate_apart),
+    STRUCT(admission_config, "config", simulate_operated),
+    STRUCT(fault_config, "config", simulate_operated),
+    STRUCT(fleet_scaling_config, "config", simulate_operated),
+    STRUCT(autoscaler_config, "config", simulate_operated),
     STRUCT(results, "results", simulate_fleet),
     STRUCT(requests, "requests", simulate_fleet),
     STRUCT(summary, "summary", simulate_fleet),

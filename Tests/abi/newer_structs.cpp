@@ -25,7 +25,9 @@ using structs =
                batching::gpu, batching::model, batching::deployment, batching::deployment_memory, batching::roofline,
                batching::iterations_view, batching::calibration_config, batching::calibration,
                batching::live_calibration_state, batching::profile_facts, batching::router_config,
-               batching::routing_request, batching::worker_metrics_view>;
+               batching::routing_request, batching::worker_metrics_view, batching::autoscaler_config,
+               batching::disaggregation_config, batching::admission_config, batching::fault_config,
+               batching::fleet_scaling_config, batching::scaling_readings_view>;
 
 template <class... Structs> constexpr bool any_is_a(batching_attribution_bands *, std::tuple<Structs...> *) {
     return true; // told in rows: batching::attribution_band
@@ -175,6 +177,11 @@ TEST_CASE("what is set in a later field of an input gets to the library") {
     gets_to_the_library("metrics", metrics, [](const auto &told) {
         batching::router(batching::router_config(batching::router_name::round_robin, 2)).observe(told);
     });
+    batching::autoscaler_config replicas(batching::autoscaler_name::hpa);
+    replicas.target = 1;
+    gets_to_the_library("config", replicas, [](const auto &config) { batching::autoscaler{config}; });
+    gets_to_the_library("readings", batching::scaling_readings_view(),
+                        [&](const auto &readings) { batching::autoscaler(replicas).decide(readings); });
     batching::accumulator_events_view events;
     events.set_request(ids).set_time(start_time);
     gets_to_the_library("events", events, [](const auto &told) {

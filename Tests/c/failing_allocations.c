@@ -70,6 +70,7 @@ batching_live_engine *engine;
 batching_accumulator *accumulator, *other;
 batching_live_calibration *calibration;
 batching_router *router;
+batching_autoscaler *autoscaler;
 
 void must(batching_status status) {
     if (status != BATCHING_OK) {
@@ -205,6 +206,7 @@ static void take_outputs(struct outputs *taken) {
     taken->accumulator = NULL;
     taken->calibration = NULL;
     taken->router = NULL;
+    taken->autoscaler = NULL;
 }
 
 static bool tells_logs(const struct row *row) {
@@ -354,9 +356,9 @@ static void try_row(const struct row *row) {
     }
 }
 
-static const struct table *const TABLES[] = {&SIMULATION_CALLS,  &METRIC_CALLS,           &ACCUMULATOR_CALLS,
-                                             &LIVE_ENGINE_CALLS, &LIVE_CALIBRATION_CALLS, &ROUTER_CALLS,
-                                             &OTHER_CALLS};
+static const struct table *const TABLES[] = {
+    &SIMULATION_CALLS,       &METRIC_CALLS, &ACCUMULATOR_CALLS, &LIVE_ENGINE_CALLS,
+    &LIVE_CALIBRATION_CALLS, &ROUTER_CALLS, &AUTOSCALER_CALLS,  &OTHER_CALLS};
 enum { TABLE_COUNT = sizeof TABLES / sizeof *TABLES };
 
 static bool has_row(const char *function) {

@@ -76,6 +76,7 @@ struct outputs {
     batching_live_calibration_log log;
     batching_calibration found;
     batching_router *router;
+    batching_autoscaler *autoscaler;
 };
 
 extern struct outputs outputs;
@@ -85,6 +86,7 @@ extern batching_live_engine *engine;
 extern batching_accumulator *accumulator, *other;
 extern batching_live_calibration *calibration;
 extern batching_router *router;
+extern batching_autoscaler *autoscaler;
 
 /* Ends the test unless a call of a preparation, which has all the memory it wants, succeeds. */
 void must(batching_status status);
@@ -103,7 +105,7 @@ batching_serving_metrics_config some_options(int32_t convention);
 void set_log_callbacks(void);
 
 extern const struct table SIMULATION_CALLS, METRIC_CALLS, ACCUMULATOR_CALLS, LIVE_ENGINE_CALLS, LIVE_CALIBRATION_CALLS,
-    ROUTER_CALLS, OTHER_CALLS;
+    ROUTER_CALLS, AUTOSCALER_CALLS, OTHER_CALLS;
 
 /* All that a router tells, into a checksum; failing_routers.c. */
 uint64_t told_by_router(batching_router *router);

@@ -58,7 +58,93 @@ static batching_status fleet_simulate(const struct choice *choice) {
     return batching_fleet_simulate(&config, &requests, &results, &told, &outputs.summary);
 }
 
+/* Two replicas that prefill and two that decode, with KV events and shared links; `kind` is the preset. */
+static batching_status apart_simulate(const struct choice *choice) {
+    batching_requests requests = some_requests(choice);
+    requests.abort_time = NULL;
+    batching_engine_config engine = some_config(choice);
+    const batching_engine_config *engines[] = {&engine, &engine};
+    const int64_t replicas[] = {2, 2};
+    const int32_t roles[] = {BATCHING_ROLE_PREFILL, BATCHING_ROLE_DECODE};
+    batching_router_config router;
+    must(batching_router_config_init(&router, sizeof router));
+    router.router = BATCHING_ROUTER_DYNAMO_KV;
+    batching_disaggregation_config apart;
+    must(batching_disaggregation_config_init(&apart, sizeof apart));
+    apart.preset = choice->kind;
+    apart.sharing = BATCHING_SHARING_SOURCE;
+    apart.kv_bytes_per_token = 1000;
+    apart.link_bandwidth = 1e6;
+    apart.link_latency = 0.001;
+    batching_fleet_config config;
+    must(batching_fleet_config_init(&config, sizeof config));
+    config.pool_count = 2;
+    config.engine = engines;
+    config.replicas = replicas;
+    config.role = roles;
+    config.router = &router;
+    config.disaggregation = &apart;
+    batching_results results = some_results();
+    return batching_fleet_simulate(&config, &requests, &results, NULL, &outputs.summary);
+}
+
+/* Three replicas that are started and lost; `kind` is the autoscaler. */
+static batching_status operated_simulate(const struct choice *choice) {
+    batching_requests requests = some_requests(choice);
+    requests.abort_time = NULL;
+    batching_engine_config engine = some_config(choice);
+    const batching_engine_config *engines[] = {&engine};
+    const int64_t replicas[] = {3};
+    const double times[] = {0.5, 1.0};
+    const int32_t places[] = {0, 0}, kinds[] = {BATCHING_FAULT_KIND_DOWN, BATCHING_FAULT_KIND_UP};
+    batching_admission_config admission;
+    must(batching_admission_config_init(&admission, sizeof admission));
+    admission.retries = 2;
+    admission.ttft_timeout = 5;
+    batching_fault_config faults;
+    must(batching_fault_config_init(&faults, sizeof faults));
+    faults.fault_count = 2;
+    faults.fault_time = times;
+    faults.fault_replica = places;
+    faults.fault_kind = kinds;
+    faults.notice_delay = 0.1;
+    batching_autoscaler_config autoscaler;
+    must(batching_autoscaler_config_init(&autoscaler, sizeof autoscaler));
+    autoscaler.autoscaler = choice->kind;
+    autoscaler.target = 2;
+    batching_fleet_scaling_config scaling;
+    must(batching_fleet_scaling_config_init(&scaling, sizeof scaling));
+    scaling.autoscaler = &autoscaler;
+    scaling.startup_time = 0.5;
+    batching_fleet_config config;
+    must(batching_fleet_config_init(&config, sizeof config));
+    config.pool_count = 1;
+    config.engine = engines;
+    config.replicas = replicas;
+    config.chooser = BATCHING_CHOOSER_ESTIMATED_TTFT;
+    config.admission = &admission;
+    config.faults = &faults;
+    config.scaling = &scaling;
+    batching_results results = some_results();
+    return batching_fleet_simulate(&config, &requests, &results, NULL, &outputs.summary);
+}
+
 static const struct row simulations[] = {
+    {"batching_fleet_simulate",
+     "prefill and decode apart as Dynamo",
+     NULL,
+     apart_simulate,
+     {.kind = BATCHING_PRESET_DYNAMO, .caches_prefixes = 1}},
+    {"batching_fleet_simulate",
+     "prefill and decode apart as SGLang",
+     NULL,
+     apart_simulate,
+     {.kind = BATCHING_PRESET_SGLANG_PD, .caches_prefixes = 1, .is_closed = true}},
+    {"batching_fleet_simulate",
+     "replicas that come and go",
+     NULL,
+     operated_simulate,
+     {.kind = BATCHING_AUTOSCALER_HPA}},
     {"batching_fleet_simulate", "round robin", NULL, fleet_simulate, {.unordered = true}},
     {"batching_fleet_simulate",
      "least requests, clients and sessions",
@@ -525,8 +611,14 @@ INIT(batching_profile_facts)
 INIT(batching_router_config)
 INIT(batching_routing_request)
 INIT(batching_worker_metrics)
+INIT(batching_autoscaler_config)
+INIT(batching_scaling_readings)
 INIT(batching_fleet_config)
 INIT(batching_fleet_results)
+INIT(batching_disaggregation_config)
+INIT(batching_admission_config)
+INIT(batching_fault_config)
+INIT(batching_fleet_scaling_config)
 INIT(batching_accumulator_config)
 INIT(batching_accumulator_events)
 INIT(batching_accumulator_state)
@@ -598,8 +690,14 @@ static const struct row other_rows[] = {
     INIT_ROW(batching_router_config),
     INIT_ROW(batching_routing_request),
     INIT_ROW(batching_worker_metrics),
+    INIT_ROW(batching_autoscaler_config),
+    INIT_ROW(batching_scaling_readings),
     INIT_ROW(batching_fleet_config),
     INIT_ROW(batching_fleet_results),
+    INIT_ROW(batching_disaggregation_config),
+    INIT_ROW(batching_admission_config),
+    INIT_ROW(batching_fault_config),
+    INIT_ROW(batching_fleet_scaling_config),
     INIT_ROW(batching_accumulator_config),
     INIT_ROW(batching_accumulator_events),
     INIT_ROW(batching_accumulator_state),

@@ -532,14 +532,6 @@ static void bad_input_is_refused_in_a_sentence(void **state) {
     router = router_of(BATCHING_ROUTER_DYNAMO_KV);
     router.temperature = -1;
     assert_refused(&config, requests, invalid, "temperature is -1");
-    router = router_of(BATCHING_ROUTER_DYNAMO_KV);
-    router.no_kv_events = 0;
-    assert_refused(&config, requests, invalid, "no_kv_events is 0");
-    const int32_t scorer[] = {BATCHING_SCORER_QUEUE, BATCHING_SCORER_PRECISE_PREFIX};
-    router = router_of(BATCHING_ROUTER_SCORERS);
-    router.scorer_count = 2;
-    router.scorer = scorer;
-    assert_refused(&config, requests, invalid, "scorer[1] is 160");
     router = router_of(BATCHING_ROUTER_LEAST_REQUESTS);
     const int64_t weights[] = {1, 1, 0, 1, 1};
     router.weight = weights;

@@ -660,6 +660,56 @@ static void routers(struct told *told) {
     }
 }
 
+/* Ratios, thresholds, means: whatever rounds. */
+static void autoscalers(struct told *told) {
+    static const int32_t RULES[] = {BATCHING_AUTOSCALER_HPA, BATCHING_AUTOSCALER_QUEUE_LENGTH,
+                                    BATCHING_AUTOSCALER_DYNAMO_PLANNER, BATCHING_AUTOSCALER_LLM_D};
+    static const int32_t TARGETS[] = {BATCHING_SCALING_TARGET_THROUGHPUT, BATCHING_SCALING_TARGET_SLA};
+    for (size_t rule = 0; rule < 8; rule++) {
+        MADE(batching_autoscaler_config, config);
+        config.autoscaler = RULES[rule / 2];
+        config.scaling_metric = BATCHING_SCALING_METRIC_GIVEN;
+        config.target = 1.0 / 3;
+        config.down_window = -1;
+        config.max_kv_tokens = 700;
+        config.component = BATCHING_COMPONENT_AGGREGATED;
+        config.scaling_target = TARGETS[rule % 2];
+        config.kv_threshold = 0.7;
+        config.max_num_batched_tokens = 100;
+        config.max_num_seqs = 7;
+        config.gpu_budget = -1;
+        batching_autoscaler *autoscaler = NULL;
+        CALL(batching_autoscaler_create(&config, &autoscaler));
+        for (int64_t step = 0; step < 60; step++) {
+            double numbers[3], usage[3], estimates[3];
+            int64_t counts[3];
+            for (int64_t at = 0; at < 3; at++) {
+                counts[at] = (step * 7 + at * 11) % 31 * (1 + step % 5 * 20);
+                usage[at] = (double)((step + at) % 10) / 9;
+                numbers[at] = at == 2 ? DBL_TRUE_MIN : 1.0 / (double)(1 + (step + at) % 7);
+                estimates[at] = 0.01 * (double)((step * 3 + at) % 70);
+            }
+            MADE(batching_scaling_readings, readings);
+            readings.time = 20.1 * (double)step;
+            readings.count = 3;
+            readings.starting = step % 4 == 3;
+            readings.waiting = readings.scheduled_kv_tokens = counts;
+            readings.kv_usage = usage;
+            readings.metric = numbers;
+            readings.estimated_ttft = readings.estimated_itl = estimates;
+            readings.merged_ttft = readings.merged_itl = numbers;
+            readings.mean_prompt_length = 100.0 / 3;
+            readings.mean_output_length = 10.0 / 3;
+            readings.demand = 1.0 / 3 * (double)step;
+            readings.capacity = 1.0 / 3;
+            int64_t desired = -7;
+            CALL(batching_autoscaler_decide(autoscaler, &readings, &desired));
+            TELL(desired);
+        }
+        CALL(batching_autoscaler_destroy(autoscaler));
+    }
+}
+
 static void live_engine(struct told *told) {
     batching_engine_config given = config(told);
     given.policy = BATCHING_POLICY_CUSTOM;
@@ -751,6 +801,7 @@ static const struct {
     {"workloads", workloads},
     {"the accumulator", accumulator},
     {"routers", routers},
+    {"autoscalers", autoscalers},
     {"the live engine", live_engine},
 };
 enum { SCENARIO_COUNT = sizeof SCENARIOS / sizeof *SCENARIOS };

@@ -54,8 +54,16 @@ enum {
     ROUTER_CONFIG_SIZE = 304,
     ROUTING_REQUEST_SIZE = 88,
     WORKER_METRICS_SIZE = 56,
-    FLEET_CONFIG_SIZE = 48,
-    FLEET_RESULTS_SIZE = 136,
+    AUTOSCALER_CONFIG_SIZE = 312,
+    SCALING_READINGS_SIZE = 176,
+    FLEET_CONFIG_SIZE = 152,
+    FLEET_CONFIG_FIRST_SIZE = 48,
+    FLEET_RESULTS_SIZE = 264,
+    FLEET_RESULTS_FIRST_SIZE = 136,
+    DISAGGREGATION_CONFIG_SIZE = 112,
+    ADMISSION_CONFIG_SIZE = 136,
+    FAULT_CONFIG_SIZE = 80,
+    FLEET_SCALING_CONFIG_SIZE = 32,
     ACCUMULATOR_CONFIG_SIZE = 72,
     ACCUMULATOR_EVENTS_SIZE = 48,
     ACCUMULATOR_STATE_SIZE = 64,
@@ -111,8 +119,14 @@ union any_struct {
     batching_router_config router_config;
     batching_routing_request routing_request;
     batching_worker_metrics worker_metrics;
+    batching_autoscaler_config autoscaler_config;
+    batching_scaling_readings scaling_readings;
     batching_fleet_config fleet_config;
     batching_fleet_results fleet_results;
+    batching_disaggregation_config disaggregation_config;
+    batching_admission_config admission_config;
+    batching_fault_config fault_config;
+    batching_fleet_scaling_config fleet_scaling_config;
     batching_accumulator_config accumulator_config;
     batching_accumulator_events accumulator_events;
     batching_accumulator_state accumulator_state;
@@ -163,8 +177,14 @@ INIT_OF(attribution_bands)
 INIT_OF(router_config)
 INIT_OF(routing_request)
 INIT_OF(worker_metrics)
+INIT_OF(autoscaler_config)
+INIT_OF(scaling_readings)
 INIT_OF(fleet_config)
 INIT_OF(fleet_results)
+INIT_OF(disaggregation_config)
+INIT_OF(admission_config)
+INIT_OF(fault_config)
+INIT_OF(fleet_scaling_config)
 INIT_OF(accumulator_config)
 INIT_OF(accumulator_events)
 INIT_OF(accumulator_state)
@@ -615,11 +635,75 @@ static batching_status use_worker_metrics(const union any_struct *any) {
     return status;
 }
 
+static batching_status use_autoscaler_config(const union any_struct *any) {
+    union any_struct copy = *any;
+    copy.autoscaler_config.target = 1;
+    batching_autoscaler *autoscaler = NULL;
+    batching_status status = batching_autoscaler_create(&copy.autoscaler_config, &autoscaler);
+    assert_succeeds(batching_autoscaler_destroy(autoscaler));
+    return status;
+}
+
+static batching_status use_scaling_readings(const union any_struct *any) {
+    INITIALIZED(batching_autoscaler_config, config);
+    config.target = 1;
+    batching_autoscaler *autoscaler = NULL;
+    assert_succeeds(batching_autoscaler_create(&config, &autoscaler));
+    int64_t desired;
+    batching_status status = batching_autoscaler_decide(autoscaler, &any->scaling_readings, &desired);
+    assert_succeeds(batching_autoscaler_destroy(autoscaler));
+    return status;
+}
+
 static batching_status use_fleet_config(const union any_struct *any) {
     union any_struct copy = *any;
     copy.fleet_config.pool_count = 1;
     batching_requests requests = lesson_requests();
     return batching_fleet_simulate(&copy.fleet_config, &requests, NULL, NULL, NULL);
+}
+
+/* A replica that prefills and one that decodes; or one that does both. */
+static batching_status simulate_parts(const batching_disaggregation_config *disaggregation,
+                                      const batching_admission_config *admission, const batching_fault_config *faults,
+                                      const batching_fleet_scaling_config *scaling) {
+    static const int32_t roles[] = {BATCHING_ROLE_PREFILL, BATCHING_ROLE_DECODE};
+    batching_requests requests = lesson_requests();
+    INITIALIZED(batching_fleet_config, config);
+    config.pool_count = disaggregation != NULL ? 2 : 1;
+    config.role = disaggregation != NULL ? roles : NULL;
+    config.disaggregation = disaggregation;
+    config.admission = admission;
+    config.faults = faults;
+    config.scaling = scaling;
+    return batching_fleet_simulate(&config, &requests, NULL, NULL, NULL);
+}
+
+static batching_status use_disaggregation_config(const union any_struct *any) {
+    return simulate_parts(&any->disaggregation_config, NULL, NULL, NULL);
+}
+
+static batching_status use_admission_config(const union any_struct *any) {
+    return simulate_parts(NULL, &any->admission_config, NULL, NULL);
+}
+
+static batching_status use_fault_config(const union any_struct *any) {
+    return simulate_parts(NULL, NULL, &any->fault_config, NULL);
+}
+
+static batching_status use_fleet_scaling_config(const union any_struct *any) {
+    INITIALIZED(batching_autoscaler_config, autoscaler);
+    autoscaler.target = 1;
+    union any_struct copy = *any;
+    copy.fleet_scaling_config.autoscaler = &autoscaler;
+    return simulate_parts(NULL, NULL, NULL, &copy.fleet_scaling_config);
+}
+
+static batching_status use_autoscaler_of_fleet(const union any_struct *any) {
+    union any_struct copy = *any;
+    copy.autoscaler_config.target = 1;
+    INITIALIZED(batching_fleet_scaling_config, scaling);
+    scaling.autoscaler = &copy.autoscaler_config;
+    return simulate_parts(NULL, NULL, NULL, &scaling);
 }
 
 static batching_status use_fleet_results(const union any_struct *any) {
@@ -759,8 +843,17 @@ static const struct kind {
     {"request", ROUTING_REQUEST_SIZE, ROUTING_REQUEST_SIZE, routing_request_of_any, explain},
     {"request", ROUTING_REQUEST_SIZE, ROUTING_REQUEST_SIZE, routing_request_of_any, book},
     {"metrics", WORKER_METRICS_SIZE, WORKER_METRICS_SIZE, worker_metrics_of_any, use_worker_metrics},
-    {"config", FLEET_CONFIG_SIZE, FLEET_CONFIG_SIZE, fleet_config_of_any, use_fleet_config},
-    {"results", FLEET_RESULTS_SIZE, FLEET_RESULTS_SIZE, fleet_results_of_any, use_fleet_results},
+    {"config", AUTOSCALER_CONFIG_SIZE, AUTOSCALER_CONFIG_SIZE, autoscaler_config_of_any, use_autoscaler_config},
+    {"readings", SCALING_READINGS_SIZE, SCALING_READINGS_SIZE, scaling_readings_of_any, use_scaling_readings},
+    {"config", FLEET_CONFIG_SIZE, FLEET_CONFIG_FIRST_SIZE, fleet_config_of_any, use_fleet_config},
+    {"results", FLEET_RESULTS_SIZE, FLEET_RESULTS_FIRST_SIZE, fleet_results_of_any, use_fleet_results},
+    {"config", DISAGGREGATION_CONFIG_SIZE, DISAGGREGATION_CONFIG_SIZE, disaggregation_config_of_any,
+     use_disaggregation_config},
+    {"config", ADMISSION_CONFIG_SIZE, ADMISSION_CONFIG_SIZE, admission_config_of_any, use_admission_config},
+    {"config", FAULT_CONFIG_SIZE, FAULT_CONFIG_SIZE, fault_config_of_any, use_fault_config},
+    {"config", FLEET_SCALING_CONFIG_SIZE, FLEET_SCALING_CONFIG_SIZE, fleet_scaling_config_of_any,
+     use_fleet_scaling_config},
+    {"config", AUTOSCALER_CONFIG_SIZE, AUTOSCALER_CONFIG_SIZE, autoscaler_config_of_any, use_autoscaler_of_fleet},
     {"config", ROUTER_CONFIG_SIZE, ROUTER_CONFIG_SIZE, router_config_of_any, use_router_of_fleet},
     {"config", ENGINE_CONFIG_SIZE, ENGINE_CONFIG_FIRST_SIZE, engine_config_of_any, use_engine_of_fleet},
     {"config", ACCUMULATOR_CONFIG_SIZE, ACCUMULATOR_CONFIG_SIZE, accumulator_config_of_any, use_accumulator_config},

@@ -19,6 +19,7 @@ ARROWS: Final = {
     "_ffi": "_version",
     "_columns": "_ffi",
     "_routing": "_ffi",
+    "_scaling": "_ffi",
     "_metrics": "_columns",
     "_workloads": "_columns",
     "_traces": "_columns",
@@ -26,13 +27,13 @@ ARROWS: Final = {
     "_times": "_catalogue",
     "_engine": "_metrics _times",
     "_textbook": "_metrics _workloads",
-    "_fleet": "_engine _routing",
+    "_fleet": "_engine _routing _scaling",
     "_live": "_engine",
     "_calibration": "_engine _traces",
-    "_output": "_traces _calibration _live _engine _textbook _metrics _workloads",
+    "_output": "_traces _calibration _live _fleet _engine _textbook _metrics _workloads",
     # The public names.
-    "__init__": "_output _fleet",
-    "_command": "_output _fleet",
+    "__init__": "_output _scaling",
+    "_command": "_output",
     "__main__": "_command",
 }
 

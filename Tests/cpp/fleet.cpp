@@ -69,3 +69,61 @@ TEST_CASE("what a fleet cannot be is an exception") {
     CHECK_THROWS_WITH_AS(batching::simulate_fleet(requests, {{some_engine(), 0}}),
                          doctest::Contains("replicas[0] is 0"), batching::error);
 }
+
+TEST_CASE("prefill and decode apart: a request goes from one replica to the other") {
+    // 1 s an iteration: the prompt is done at 1, 100 tokens of 1,000 bytes over 200,000 bytes a second take 0.5 s, and its two
+    // tokens come at 2.5 and 3.5.
+    auto engine = some_engine();
+    engine.time_model = BATCHING_TIME_CONSTANT;
+    engine.time_base = 1;
+    std::vector<std::int32_t> prompt{100}, output{2};
+    batching::requests requests;
+    requests.prompt_length = prompt;
+    requests.output_length = output;
+    batching::disaggregation_config apart;
+    apart.kv_bytes_per_token = 1000;
+    apart.link_bandwidth = 200000;
+    batching::fleet_options options;
+    options.disaggregation = &apart;
+    const auto fleet = batching::simulate_fleet(
+        requests, {{engine, 1, batching::role::prefill}, {engine, 1, batching::role::decode}}, {}, options);
+    CHECK(fleet.held_time[0] == 1);
+    CHECK(fleet.activated_time[0] == 1.5);
+    CHECK(fleet.results.first_token_time[0] == 2.5);
+    CHECK(fleet.results.end_time[0] == 3.5);
+    CHECK(fleet.prefill_replica[0] == 0);
+    CHECK(fleet.replica[0] == 1);
+}
+
+TEST_CASE("a replica that is lost takes its request with it, or gives it back") {
+    // 1 s an iteration: at 2.5 s, in the third of its four, the replica is lost.
+    auto engine = some_engine();
+    engine.time_model = BATCHING_TIME_CONSTANT;
+    engine.time_base = 1;
+    std::vector<std::int32_t> output{4};
+    batching::requests requests;
+    requests.output_length = output;
+    const double at = 2.5;
+    const std::int32_t which = 0;
+    batching::fault_config faults;
+    faults.fault_count = 1;
+    faults.fault_time = &at;
+    faults.fault_replica = &which;
+    batching::admission_config admission;
+    batching::fleet_options options;
+    options.faults = &faults;
+    options.admission = &admission;
+    const auto lost = batching::simulate_fleet(requests, {{engine, 2}}, {}, options);
+    CHECK(lost.results.status[0] == BATCHING_REQUEST_LOST);
+    CHECK(lost.results.end_time[0] == 2.5);
+    CHECK(lost.replicas[0].up_time == 2.5);
+    // After 0.5 s it is sent to the other, and has its tokens 4 s later.
+    admission.retries = 1;
+    admission.retry_base = 0.5;
+    admission.retry_jitter = -1;
+    const auto again = batching::simulate_fleet(requests, {{engine, 2}}, {}, options);
+    CHECK(again.results.status[0] == BATCHING_REQUEST_FINISHED);
+    CHECK(again.results.end_time[0] == 7);
+    CHECK(again.attempts[0] == 2);
+    CHECK(again.replica[0] == 1);
+}

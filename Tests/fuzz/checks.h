@@ -190,6 +190,8 @@ void fuzz_attribution_bands(struct input *input);
 
 /* batching_router_...: see fuzz_routers.c. */
 void fuzz_routers(struct input *input);
+/* batching_autoscaler_...: see fuzz_autoscalers.c. */
+void fuzz_autoscalers(struct input *input);
 /* batching_accumulator_...: see fuzz_accumulator.c. */
 void fuzz_accumulator(struct input *input);
 

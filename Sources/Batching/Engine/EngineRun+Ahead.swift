@@ -41,7 +41,7 @@ extension EngineRun where Memory: ~Copyable {
                 replica.now = replica.nextArrival
                 continue
             }
-            if !(isLive && time.mayFail), flight.isFlying, flight.finishingCount == 0,
+            if !(isLive && (time.mayFail || slowness > 1)), flight.isFlying, flight.finishingCount == 0,
                 flight.firstTokenCount == 0, leavingCount == 0, Policy.mayCoast(replica),
                 replica.canCoast(besideWaiting: Policy.coastsBesideWaiting)
             {
@@ -118,6 +118,7 @@ extension EngineRun where Memory: ~Copyable {
         let isFutile = !work.isAny && work.preemptions == 0
         flight.futileBatches = isFutile ? flight.futileBatches &+ 1 : 0
         try replica.complete(at: end)
+        if Memory.findsPrefixes, Observation.isAny { replica.memory.stampChanges(end) }
         if flight.isFlying { flight.isFollowed = true } else { try takeOff() }
     }
 

@@ -21,7 +21,7 @@ extension EngineRun where Memory: ~Copyable {
                 replica.now = replica.nextArrival
                 continue
             }
-            if !(isLive && time.mayFail), Policy.mayCoast(replica),
+            if !(isLive && (time.mayFail || slowness > 1)), Policy.mayCoast(replica),
                 replica.canCoast(besideWaiting: Policy.coastsBesideWaiting)
             {
                 var start = replica.now
@@ -98,6 +98,7 @@ extension EngineRun where Memory: ~Copyable {
         if replica.isAttributed { replica.observer.ledger.count(slowdown: timing.slowdown, end: end) }
         let isFutile = !work.isAny && work.preemptions == 0
         try replica.complete(at: end)
+        if Memory.findsPrefixes, isLive { replica.memory.stampChanges(end) }
         if replica.aborts.nextTime <= end { try replica.takeAborts(at: end, landing: work.number) }
         if isLive {
             if leavingCount > 0 { try settleAborts(at: end, landing: work.number) }
@@ -134,7 +135,7 @@ extension EngineRun where Memory: ~Copyable {
             return try askForTiming(replica.measure(), from: start)
         }
         var timing = Timing()
-        if work.isAny { timing.duration = known }
+        if work.isAny { timing.duration = Observation.isAny ? slowed(known) : known }
         if replica.isAttributed, work.prefillTokens > 0 {
             // If no request decodes in it, there would be no iteration without prefill.
             var decodes: Nanoseconds?
@@ -145,11 +146,16 @@ extension EngineRun where Memory: ~Copyable {
         return timing
     }
 
+    @inline(__always)
+    private func slowed(_ duration: Nanoseconds) -> Nanoseconds {
+        slowness == 1 ? duration : Nanoseconds(cappedSeconds: duration.seconds * slowness)
+    }
+
     /// The same where only the caller knows.
     @inline(never)
     mutating func askForTiming(_ work: IterationWork, from start: Nanoseconds) throws(BatchingError) -> Timing {
         var timing = Timing()
-        if work.isAny { timing.duration = try time.duration(of: work) }
+        if work.isAny { timing.duration = slowed(try time.duration(of: work)) }
         if replica.isAttributed, work.prefillTokens > 0 {
             var decodes = Nanoseconds.zero
             if work.decodeTokens > 0 { decodes = try time.duration(of: work.withoutPrefill) }

@@ -40,6 +40,8 @@ struct EngineRun<Memory: BlockMemory & ~Copyable, Observation: ObservationChoice
     /// Running requests that leave once the iteration under way is over: as finished, or as aborted.
     var leaving: GrowableBuffer<Departure>
     var leavingCount = 0
+    /// Iterations take longer than their model says by this factor.
+    var slowness = 1.0
     /// Nothing can go on before a request comes or leaves.
     var isStuck = false
     /// The request whose end is waited for; -1: none.
@@ -74,6 +76,7 @@ struct EngineRun<Memory: BlockMemory & ~Copyable, Observation: ObservationChoice
         try leaving.assign(other.leaving, count: other.leavingCount)
         leavingCount = other.leavingCount
         isStuck = other.isStuck
+        slowness = other.slowness
     }
 
     /// Whether what is waited for has happened.

@@ -16,6 +16,9 @@ public enum Fleet {
         let count = try configuration.check()
         let survey = try requests.survey()
         if let hashes = requests.prefixHashes { try hashes.check(count: requests.count) }
+        if let hashes = requests.prefixHashes, configuration.ownRouter.takesKVEvents {
+            try configuration.checkEvents(hashBlockSize: hashes.blockSize)
+        }
         try requests.checkEnds()
         guard requests.abortTime == nil else {
             throw BatchingError(.invalidArgument, "abort_time is given: must be NULL in a fleet")
@@ -35,7 +38,7 @@ public enum Fleet {
         var run = try FleetRun(
             requests, configuration, replicas: count, arrivalOrder: permutation, loop: loop,
             FleetOutputs(results, columns))
-        try run.begin()
+        try run.begin(configuration)
         try run.proceed()
         return try run.close(replicas)
     }

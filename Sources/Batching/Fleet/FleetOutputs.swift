@@ -5,6 +5,10 @@ struct FleetOutputs: ~Copyable {
     private(set) var lastCompletion = Nanoseconds.zero
     /// Completions, in order.
     private var completed = 0
+    /// Decisions of the autoscaler.
+    private(set) var scalings = 0
+    /// Completions that were not told by the replica in which they decode.
+    private(set) var finishedApart: Int64 = 0
 
     init(_ results: ResultColumns, _ columns: FleetColumns) {
         self.results = results
@@ -29,8 +33,7 @@ struct FleetOutputs: ~Copyable {
         } else {
             try results.writeArrivals(requests)
         }
-        try columns.replica?.fill(-1, count: count)
-        try columns.routedTime?.fill(.nan, count: count)
+        try columns.begin(count: count)
     }
 
     @inline(__always)
@@ -56,6 +59,68 @@ struct FleetOutputs: ~Copyable {
             results.tokensGenerated?[request] = event.tokens
             results.status?[request] = RequestStatus.aborted.rawValue
         }
+    }
+
+    /// A request whose one token comes from the replica that computes its prompt, or that is turned away as it is handed over.
+    mutating func noteEnd(_ request: Int, _ status: RequestStatus, tokens: Int32, at time: Nanoseconds) {
+        results.status?[request] = status.rawValue
+        results.tokensGenerated?[request] = tokens
+        guard status == .finished else {
+            if status == .lost || status == .timedOut || status == .rejectedByAdmission {
+                results.endTime?[request] = time.seconds
+            }
+            return
+        }
+        finishedApart &+= 1
+        results.endTime?[request] = time.seconds
+        results.completionOrder?[completed] = Int64(request)
+        completed &+= 1
+        lastCompletion = max(lastCompletion, time)
+    }
+
+    /// A request is at its replica; where prefill and decode are apart, at the first, or at that which computes all of it.
+    /// - Parameter arrival: nil: it is sent by a client, as `sentTime` says.
+    func noteRouted(_ request: Int, arrival: Double?, at time: Nanoseconds) {
+        guard let column = columns.waitingForRouter else { return }
+        column[request] = time.seconds - (arrival ?? results.sentTime?[request] ?? .nan)
+    }
+
+    /// A request is at the replica in which it decodes.
+    func noteActivated(_ request: Int, at time: Nanoseconds) {
+        columns.activatedTime?[request] = time.seconds
+        if let held = columns.heldTime { columns.transfer?[request] = time.seconds - held[request] }
+    }
+
+    /// A request has ended at a replica: where its time there went.
+    /// - Parameters:
+    ///   - atClient: seconds before it was sent.
+    ///   - isDecode: whether its prompt was computed elsewhere, so that this is added.
+    func noteParts(_ request: Int, _ parts: RequestParts, atClient: Double, isDecode: Bool) {
+        guard let attribution = columns.attribution else { return }
+        if isDecode {
+            attribution.addDecode(parts, request)
+            columns.waitingForDecode?[request] = parts.waitingForSlot + parts.waitingForMemory
+        } else {
+            attribution.write(parts, request)
+            attribution.writeClient(atClient, request)
+        }
+    }
+
+    /// A request is lost, and begins anew if it is sent again.
+    func forget(_ request: Int) {
+        results.startTime?[request] = .nan
+        results.firstTokenTime?[request] = .nan
+        results.prefixCachedTokens?[request] = 0
+        columns.replica?[request] = -1
+    }
+
+    /// So many replicas are wanted from now on.
+    mutating func noteScaling(replicas: Int64, at time: Nanoseconds) {
+        if scalings < columns.scalingCapacity {
+            columns.scalingTime?[scalings] = time.seconds
+            columns.scalingReplicas?[scalings] = replicas
+        }
+        scalings &+= 1
     }
 
     /// It is left at the end, with so many tokens: nothing could go on.

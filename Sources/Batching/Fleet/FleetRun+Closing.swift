@@ -13,10 +13,14 @@ extension FleetRun {
                 outputs.noteLeft(Int(left.request), tokens: left.tokens)
                 sum.left &+= 1
             }
-            let own = replicas[replica].summary()
+            var own = replicas[replica].summary()
+            if operations.isUsed { own = own.with(operations.lostSummaries[replica]) }
             summaries?[replica] = own
-            sum.add(own)
+            sum.add(own, isSource: split.isUsed && split.isSource.elements[replica])
         }
+        try completions.write(to: outputs.results.completionOrder)
+        if split.isUsed { try closeHandOvers(&sum) }
+        closeOperations(&sum)
         if loop.isUsed {
             let (results, duration) = (outputs.results, sum.duration)
             try loop.forEachUnsent(sent: arrived) { (request, arrival) throws(BatchingError) in
@@ -31,8 +35,35 @@ extension FleetRun {
     }
 }
 
+extension FleetRun {
+    /// What no replica told, and how long each was there.
+    private mutating func closeOperations(_ sum: inout FleetSum) {
+        sum.note(finished: 0, rejected: operations.rejected)
+        sum.note(failed: operations.failed)
+        let end = max(Nanoseconds(cappedSeconds: sum.duration), outputs.lastCompletion)
+        for replica in 0..<replicaCount {
+            outputs.columns.upTime?[replica] =
+                operations.isUsed ? operations.seconds(replica, until: end) : end.seconds
+        }
+        outputs.columns.scalingCount?.pointee = Int64(outputs.scalings)
+    }
+
+    /// Those that are on their way from one replica to another: nothing brings them on.
+    private mutating func closeHandOvers(_ sum: inout FleetSum) throws(BatchingError) {
+        let results = outputs.results
+        let tokens: Int32 = split.settings.firstToken == .prefill ? 1 : 0
+        try split.handOvers.visit { (record) throws(BatchingError) in
+            guard record.isHeld else { return }
+            results.tokensGenerated?[Int(record.request)] = tokens
+            results.status?[Int(record.request)] = RequestStatus.stuck.rawValue
+            sum.left &+= 1
+        }
+        sum.note(finished: outputs.finishedApart, rejected: turnedAway)
+    }
+}
+
 /// What the replicas came to.
-private struct FleetSum {
+struct FleetSum {
     private var sum = EngineSummary()
     private var runningTime = 0.0
     private var usedTime = 0.0
@@ -40,12 +71,25 @@ private struct FleetSum {
     var left: Int64 = 0
     var waiting: Int64 = 0
 
-    mutating func add(_ own: EngineSummary) {
-        sum.totalTokens &+= own.totalTokens
+    /// Requests that ended between two replicas.
+    mutating func note(finished: Int64, rejected: Int64) {
+        sum.totalTokens &+= finished
+        sum.finished &+= finished
+        sum.rejected &+= rejected
+    }
+
+    /// Requests that were lost, or late, and that no replica told.
+    mutating func note(failed: Int64) { sum.aborted &+= failed }
+
+    /// - Parameter isSource: whether its requests go on in other replicas.
+    mutating func add(_ own: EngineSummary, isSource: Bool) {
+        if !isSource {
+            sum.totalTokens &+= own.totalTokens
+            sum.finished &+= own.finished
+        }
         sum.iterations &+= own.iterations
         sum.busyTime += own.busyTime
         sum.duration = max(sum.duration, own.duration)
-        sum.finished &+= own.finished
         sum.rejected &+= own.rejected
         sum.aborted &+= own.aborted
         sum.prefillTokens &+= own.prefillTokens

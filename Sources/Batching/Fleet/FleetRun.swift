@@ -8,22 +8,41 @@
 struct FleetRun: ~Copyable {
     let requests: RequestColumns
     private let arrivalOrder: PermutedOrder?
-    private(set) var loop: ClosedLoop
+    var loop: ClosedLoop
     var router: Router
+    var split: Disaggregation
+    var operations: FleetOperations
+    let chooser: FleetChooserName
+    let routerCallback: RouterCallback?
+    let routerColumns: RouterColumns
+    private let pools: UnsafePointer<FleetConfig.Pool>
+    var timers: TimedEvents
+    /// Requests that were turned away on their way from one replica to another.
+    var turnedAway: Int64 = 0
     private let needs: RouterNeeds
     private let interest: EventInterest
     // Functions copy it: with ThreadSanitizer the compiler crashes on a call through the stored pointer.
     let replicas: UnsafeMutablePointer<LiveEngine>
     let replicaCount: Int
     var outputs: FleetOutputs
-    private var times: EarliestTimes
+    /// Where replicas run one after the other.
+    var completions: CompletionLists
+    var times: EarliestTimes
     /// By request: its slot at the router.
-    private let slots: ScratchBuffer<UInt32>
+    let slots: ScratchBuffer<UInt32>
     /// Requests that have arrived.
     private(set) var arrived = 0
     private var metrics: ScrapedMetrics
     /// Whether a replica has static batches, which wait for requests that are to come.
     private let waitsForMore: Bool
+    /// Whether the routers are told what is in the prefix caches, how late that is, and how late requests come to replicas.
+    let takesEvents: Bool
+    let takesDecodeEvents: Bool
+    private let eventLag: Nanoseconds
+    private let routingDelay: Nanoseconds
+    private let isAttributed: Bool
+    private let preferredReplica: UnsafePointer<Int32>?
+    private let preferredDecodeReplica: UnsafePointer<Int32>?
     /// The session of the request that is routed, in decimal digits.
     private let sessionName: ScratchBuffer<CChar>
 
@@ -31,21 +50,50 @@ struct FleetRun: ~Copyable {
         _ requests: RequestColumns, _ configuration: FleetConfig, replicas count: Int, arrivalOrder: PermutedOrder?,
         loop: consuming ClosedLoop, _ outputs: consuming FleetOutputs
     ) throws(BatchingError) {
-        let router = try Router(configuration.router, keepsIds: false)
+        let router = try Router(configuration.ownRouter, keepsIds: false)
+        let split = try Disaggregation(configuration, requests, replicas: count)
+        let timers = try TimedEvents()
+        let isApart =
+            !router.needs.ends && !loop.isUsed && !configuration.isDisaggregated && !configuration.operates
+            && configuration.chooser == .router && !configuration.ownRouter.takesKVEvents
+        let completions = try CompletionLists(
+            requests: isApart && count > 1 && outputs.results.completionOrder != nil ? requests.count : 0,
+            replicas: count)
+        let routerColumns = try RouterColumns(count: configuration.chooser == .callback ? count : 0)
+        let operations = try FleetOperations(configuration, requests: requests.count, replicas: count)
         let times = try EarliestTimes(count: count)
         let sessionName = try ScratchBuffer<CChar>(uninitialized: 24)
         let metrics = try ScrapedMetrics(replicas: count, interval: configuration.metricsInterval)
         let slots = try ScratchBuffer<UInt32>(uninitialized: requests.count)
-        replicas = try FleetRun.made(configuration, count)
+        replicas = try FleetRun.made(configuration, count, attributes: outputs.columns.attribution != nil)
+        takesEvents = configuration.ownRouter.takesKVEvents
+        takesDecodeEvents = split.isUsed && configuration.ownDecodeRouter.takesKVEvents
+        eventLag = Nanoseconds(validSeconds: configuration.kvEventLag)
+        routingDelay = Nanoseconds(validSeconds: configuration.routingDelay)
+        isAttributed = outputs.columns.attribution != nil
+        preferredReplica = configuration.preferredReplica
+        preferredDecodeReplica = configuration.preferredDecodeReplica
         waitsForMore = FleetRun.hasStaticBatches(configuration)
         replicaCount = count
         self.requests = requests
         self.arrivalOrder = loop.isUsed ? loop.order : arrivalOrder
-        needs = router.needs
-        interest = EventInterest(firstTokens: router.needs.firstTokens)
+        var needs = router.needs
+        if configuration.chooser != .router { needs = RouterNeeds(ends: true, firstTokens: true) }
+        self.needs = needs
+        interest = EventInterest(
+            firstTokens:
+                needs.firstTokens || split.routerNeeds.firstTokens || operations.needsFirstTokens)
         self.router = router
+        self.split = split
+        self.operations = operations
+        pools = configuration.pools
+        chooser = configuration.chooser
+        routerCallback = configuration.routerCallback
+        self.routerColumns = routerColumns
+        self.timers = timers
         self.loop = loop
         self.outputs = outputs
+        self.completions = completions
         self.times = times
         self.slots = slots
         self.metrics = metrics
@@ -63,7 +111,7 @@ struct FleetRun: ~Copyable {
     }
 
     private static func made(
-        _ configuration: FleetConfig, _ count: Int
+        _ configuration: FleetConfig, _ count: Int, attributes: Bool
     ) throws(BatchingError) -> UnsafeMutablePointer<LiveEngine> {
         let memory = try RawMemory.allocate(count, stride: MemoryLayout<LiveEngine>.stride)
         let replicas = memory.bindMemory(to: LiveEngine.self, capacity: count)
@@ -71,8 +119,13 @@ struct FleetRun: ~Copyable {
         do throws(BatchingError) {
             for pool in 0..<configuration.poolCount {
                 for _ in 0..<configuration.pools[pool].replicas {
-                    (replicas + made).initialize(to: try LiveEngine(configuration.pools[pool].engine, keepsIds: false))
+                    var own = configuration.pools[pool]
+                    own.engine.keepsAttribution = own.engine.keepsAttribution || attributes
+                    (replicas + made).initialize(
+                        to: try LiveEngine(own.engine, keepsIds: configuration.needsIds, role: own.role))
                     made &+= 1
+                    let listens = own.role == .decode ? configuration.ownDecodeRouter : configuration.ownRouter
+                    if listens.takesKVEvents { try replicas[made &- 1].noteCacheChanges() }
                 }
             }
         } catch {
@@ -84,9 +137,26 @@ struct FleetRun: ~Copyable {
     }
 
     /// From here on outputs are written.
-    mutating func begin() throws(BatchingError) {
+    mutating func begin(_ configuration: FleetConfig) throws(BatchingError) {
         let isClosed = loop.isUsed
         try outputs.begin(requests, isClosed: isClosed)
+        if operations.isUsed { try beginOperations(configuration) }
+    }
+
+    /// A replica begins anew.
+    mutating func renew(_ replica: Int) throws(BatchingError) {
+        let replicas = replicas
+        var (pool, last) = (0, pools[0].replicas)
+        while replica >= last {
+            pool &+= 1
+            last &+= pools[pool].replicas
+        }
+        var engine = pools[pool].engine
+        engine.keepsAttribution = isAttributed
+        var fresh = try LiveEngine(engine, keepsIds: operations.needsIds)
+        if takesEvents { try fresh.noteCacheChanges() }
+        (replicas + replica).deinitialize(count: 1)
+        (replicas + replica).initialize(to: fresh)
     }
 
     mutating func proceed() throws(BatchingError) {
@@ -94,11 +164,22 @@ struct FleetRun: ~Copyable {
         while true {
             let arrival = nextArrival
             let event = times.time
-            if needs.metrics, let time = metrics.next(event: event, arrival: arrival) {
+            if split.handOverTime < event {
+                try handOver()
+                continue
+            }
+            let timer = timers.nextTime
+            if needs.metrics || split.routerNeeds.metrics,
+                let time = metrics.next(
+                    event: min(event, timer), arrival: arrival,
+                    mayArrive: loop.isUsed || operations.isUsed || split.isUsed)
+            {
                 try scrape(at: time)
-            } else if event <= arrival {
+            } else if event <= arrival, event <= timer {
                 if event == Nanoseconds(.max) { break }
                 try runOn(times.first, to: event)
+            } else if timer <= arrival {
+                try fire()
             } else {
                 try arrive(at: arrival)
             }
@@ -106,11 +187,11 @@ struct FleetRun: ~Copyable {
     }
 
     /// Whether anything that comes depends on what the replicas do.
-    private var isTogether: Bool { needs.ends || loop.isUsed }
+    private var isTogether: Bool { needs.ends || loop.isUsed || split.isUsed || takesEvents || operations.isUsed }
 
     // Mutating, though they change nothing: to lend itself to any other, it would be copied.
 
-    private var nextArrival: Nanoseconds {
+    var nextArrival: Nanoseconds {
         mutating get {
             if loop.isUsed { return loop.nextTime }
             return arrived < requests.count ? requests.arrival(index(at: arrived)) : Nanoseconds(.max)
@@ -121,24 +202,37 @@ struct FleetRun: ~Copyable {
         if let arrivalOrder { arrivalOrder[position] } else { position }
     }
 
-    private mutating func runOn(_ replica: Int, to time: Nanoseconds) throws(BatchingError) {
+    mutating func runOn(_ replica: Int, to time: Nanoseconds) throws(BatchingError) {
         let replicas = replicas
         let isOpen = nextArrival < Nanoseconds(.max)
+        if replicas[replica].isAt(time) { return setTime(of: replica, isOpen: isOpen) }
         // A slice is too short to count its own work.
         try Work.done(iterations: FleetRun.slice)
+        let end = waitsAtEnd(replica) ? replicas[replica].iterationEnd : nil
         try replicas[replica].run(to: time, isOpen: isOpen)
         try takeEvents(of: replica)
+        if let end, end <= time {
+            (split.handOvers.queues.elements + replica).pointee.pokes = 1
+            return try control(replica, at: time)
+        }
         setTime(of: replica, isOpen: nextArrival < Nanoseconds(.max))
+    }
+
+    /// Whether anything is to be done at the end of the iteration that a replica runs.
+    private func waitsAtEnd(_ replica: Int) -> Bool {
+        split.isUsed && !split.handOvers.queues.elements[replica].isEmpty
     }
 
     /// Iterations as which a slice of a replica's run counts.
     private static var slice: Int64 { 4 }
 
-    private mutating func setTime(of replica: Int, isOpen: Bool) {
+    mutating func setTime(of replica: Int, isOpen: Bool) {
         let replicas = replicas
         var interest = interest
         interest.isOpen = isOpen
-        times.set(replica, replicas[replica].earliestEvent(interest))
+        var time = replicas[replica].earliestEvent(interest)
+        if waitsAtEnd(replica), let end = replicas[replica].iterationEnd { time = min(time, end) }
+        times.set(replica, time)
     }
 
     /// No more is known to come: batches that waited for it start.
@@ -160,7 +254,29 @@ struct FleetRun: ~Copyable {
             if times.time(of: replica) < Nanoseconds(.max) { try runOn(replica, to: time) }
             metrics.set(replica, replicas[replica].load())
         }
-        try router.observe(metrics.columns)
+        guard split.isUsed else { return try router.observe(metrics.columns) }
+        if needs.metrics { try router.observe(metrics.columns(of: split.sources.elements, split.sourceCount)) }
+        if split.routerNeeds.metrics {
+            try split.router.observe(metrics.columns(of: split.targets.elements, split.targetCount))
+        }
+    }
+
+    /// A router is told what has come into prefix caches, and left them, as far as it is seen by now.
+    mutating func tellCacheChanges(at time: Nanoseconds, toDecodeRouter: Bool) throws(BatchingError) {
+        let replicas = replicas
+        let seen = Nanoseconds(time.count &- eventLag.count)
+        for replica in 0..<replicaCount where !split.isUsed || split.isSource.elements[replica] != toDecodeRouter {
+            if times.time(of: replica) < Nanoseconds(.max) { try runOn(replica, to: time) }
+            let worker = Int(split.worker.elements[replica])
+            while var change = try replicas[replica].nextCacheChange(by: seen) {
+                try Work.done(1)
+                if toDecodeRouter {
+                    try split.router.tell(&change.id, isStored: change.isStored, worker)
+                } else {
+                    try router.tell(&change.id, isStored: change.isStored, worker)
+                }
+            }
+        }
     }
 
     /// The next request arrives, and is routed.
@@ -176,18 +292,29 @@ struct FleetRun: ~Copyable {
         }
         arrived &+= 1
         try Work.done(iterations: 1)
-        let routed = try router.routed(question(request, time))
-        slots.elements[request] = UInt32(truncatingIfNeeded: routed.slot)
-        if routed.worker >= 0 {
-            try deliver(request, to: routed.worker, at: time)
-            // Its next event is known once the clock of the replica is here.
-            if isTogether { try runOn(routed.worker, to: time) }
+        if takesEvents { try tellCacheChanges(at: time, toDecodeRouter: false) }
+        if operations.isUsed { return try arriveOperated(request, at: time) }
+        var isRouted = true
+        if split.isUsed { isRouted = try arriveApart(request, at: time) }
+        if isRouted {
+            let routed = try routed(request, at: time)
+            slots.elements[request] = UInt32(truncatingIfNeeded: routed.slot)
+            if routed.worker >= 0 {
+                let replica = Int(split.sources.elements[routed.worker])
+                try deliver(request, to: replica, at: time)
+                // Its next event is known once the clock of the replica is here.
+                if isTogether { try runOn(replica, to: time) }
+            }
         }
         if waitsForMore, isTogether, nextArrival == Nanoseconds(.max) { try startBatches(at: time) }
     }
 
-    private mutating func question(_ request: Int, _ time: Nanoseconds) -> RoutingRequest {
+    /// - Parameter decodes: whether it is asked where the request decodes.
+    mutating func question(_ request: Int, _ time: Nanoseconds, decodes: Bool = false) -> RoutingRequest {
         var question = RoutingRequest()
+        if let preferred = decodes ? preferredDecodeReplica : preferredReplica {
+            question.preferredWorker = worker(of: preferred[request], decodes: decodes)
+        }
         question.request = Int64(request)
         question.time = time.seconds
         question.promptLength = Int32(truncatingIfNeeded: requests.prompt(request))
@@ -204,18 +331,147 @@ struct FleetRun: ~Copyable {
         return question
     }
 
-    private mutating func deliver(_ request: Int, to replica: Int, at time: Nanoseconds) throws(BatchingError) {
-        let replicas = replicas
-        outputs.columns.replica?[request] = Int32(truncatingIfNeeded: replica)
+    /// The number that the router has for a replica; -1: it has none.
+    private func worker(of replica: Int32, decodes: Bool) -> Int {
+        let replica = Int(replica)
+        guard replica >= 0, replica < replicaCount else { return -1 }
+        if split.isUsed, split.isSource.elements[replica] == decodes { return -1 }
+        return Int(split.worker.elements[replica])
+    }
+
+    mutating func deliver(_ request: Int, to replica: Int, at time: Nanoseconds) throws(BatchingError) {
         outputs.columns.routedTime?[request] = time.seconds
-        try replicas[replica].submit(request, of: requests, arrival: time)
+        noteRouted(request, at: time)
+        if !operations.isUsed { outputs.columns.attempts?[request] = 1 }
+        guard split.isUsed else {
+            outputs.columns.replica?[request] = Int32(truncatingIfNeeded: replica)
+            return try submit(request, of: requests, to: replica, at: time)
+        }
+        outputs.columns.prefillReplica?[request] = Int32(truncatingIfNeeded: replica)
+        try startBeforeArrivals(replica, at: time)
+        try submit(request, of: split.prefillRequests, to: replica, at: time)
+    }
+
+    /// How long it has waited until it is at its replica.
+    mutating func noteRouted(_ request: Int, at time: Nanoseconds) {
+        if outputs.columns.waitingForRouter == nil { return }
+        let arrival = Nanoseconds(min(time.count &+ routingDelay.count, Nanoseconds.maximum.count))
+        outputs.noteRouted(request, arrival: loop.isUsed ? nil : requests.arrival(request).seconds, at: arrival)
+    }
+
+    /// An iteration of a replica starts in which what arrives now is not, if it is to be so.
+    mutating func startBeforeArrivals(_ replica: Int, at time: Nanoseconds) throws(BatchingError) {
+        guard split.settings.startsBeforeArrivals, split.lastStart.elements[replica] != time else { return }
+        let replicas = replicas
+        split.lastStart.elements[replica] = time
+        try runOn(replica, to: time)
+        try replicas[replica].startIteration(at: time)
+    }
+
+    /// A request goes to a replica.
+    mutating func submit(
+        _ request: Int, of columns: RequestColumns, to replica: Int, at time: Nanoseconds
+    ) throws(BatchingError) {
+        let replicas = replicas
+        let arrival = Nanoseconds(min(time.count &+ routingDelay.count, Nanoseconds.maximum.count))
+        try replicas[replica].submit(request, of: columns, arrival: arrival)
         if isTogether, times.time(of: replica) > time { times.set(replica, time) }
     }
 
     mutating func takeEvents(of replica: Int) throws(BatchingError) {
         let replicas = replicas
         let events = replicas[replica].takeEvents()
-        for place in 0..<events.count { try take(events[place]) }
+        if isAttributed { takeParts(of: replica, events) }
+        guard split.isUsed else {
+            for place in 0..<events.count {
+                try take(events[place])
+                if events[place].event == LiveEngineEvent.finished.rawValue {
+                    completions.add(Int(events[place].id), replica: replica, at: events[place].time)
+                }
+            }
+            return
+        }
+        var held = 0
+        for place in 0..<events.count { try takeApart(events[place], replica, &held) }
+        replicas[replica].forgetHeld()
+    }
+
+    /// Where the time of the requests went that ended at a replica.
+    private mutating func takeParts(of replica: Int, _ events: UnsafeBufferPointer<RunEvent>) {
+        let replicas = replicas
+        let parts = replicas[replica].takeParts()
+        let isTarget = split.isUsed && !split.isSource.elements[replica]
+        var position = 0
+        for place in 0..<events.count where events[place].isEnd && position < parts.count {
+            let request = Int(events[place].id)
+            let isDecode = isTarget && split.origins.elements[request] != .here
+            var atClient = 0.0
+            if loop.isUsed, let sent = outputs.results.sentTime, let arrival = outputs.results.arrivalTime {
+                atClient = sent[request] - arrival[request]
+            }
+            outputs.noteParts(request, parts[position], atClient: atClient, isDecode: isDecode)
+            position &+= 1
+        }
+    }
+
+    /// The same where prefill and decode are apart.
+    private mutating func takeApart(_ event: RunEvent, _ replica: Int, _ held: inout Int) throws(BatchingError) {
+        let replicas = replicas
+        let kind = LiveEngineEvent(rawValue: event.event).unsafelyUnwrapped
+        let request = Int(event.id)
+        if split.isSource.elements[replica] {
+            switch kind {
+            case .finished:
+                let member = replicas[replica].nextHeld(held)
+                held &+= 1
+                try router.finished(slot: Int(slots.elements[request]), time: event.time.seconds)
+                if split.settings.firstToken == .prefill { outputs.note(event, .firstToken) }
+                try notePromptDone(request, replica, member, at: event.time)
+                return try deliverReleased(at: event.time)
+            case .firstToken: return
+            case .admitted, .preempted, .resumed: return outputs.note(event, kind)
+            case .rejected, .aborted:
+                outputs.note(event, kind)
+                try router.finished(slot: Int(slots.elements[request]), time: event.time.seconds)
+                try turnAway(request, at: event.time)
+                return try deliverReleased(at: event.time)
+            }
+        }
+        let origin = split.origins.elements[request]
+        switch kind {
+        case .admitted:
+            outputs.columns.decodeStartTime?[request] = event.time.seconds
+            if origin == .here { outputs.note(event, kind) }
+        case .firstToken:
+            if split.settings.firstToken == .decode || origin == .here { outputs.note(event, kind) }
+            if split.routerNeeds.firstTokens {
+                try split.router.firstToken(slot: Int(split.slots.elements[request]), time: event.time.seconds)
+            }
+        case .finished, .rejected, .aborted:
+            outputs.note(event, kind)
+            try end(request, at: event.time, hasFailed: kind != .finished, atDecodeRouter: true)
+        case .preempted, .resumed: outputs.note(event, kind)
+        }
+    }
+
+    /// A request has ended, wherever it was.
+    mutating func end(
+        _ request: Int, at time: Nanoseconds, hasFailed: Bool, atDecodeRouter: Bool
+    ) throws(BatchingError) {
+        if atDecodeRouter { try split.router.finished(slot: Int(split.slots.elements[request]), time: time.seconds) }
+        if loop.isUsed { try loop.noteEnd(request, at: time, hasFailed: hasFailed) }
+    }
+
+    /// Requests that waited at the router go to their replicas.
+    mutating func deliverReleased(at time: Nanoseconds) throws(BatchingError) {
+        while let released = try router.releasedSlot() {
+            let request = Int(router.request(slot: released.slot))
+            if operations.isUsed {
+                try place(request, released.worker, at: time)
+                continue
+            }
+            try deliver(request, to: Int(split.sources.elements[released.worker]), at: time)
+        }
     }
 
     private mutating func take(_ event: RunEvent) throws(BatchingError) {
@@ -225,16 +481,27 @@ struct FleetRun: ~Copyable {
         let slot = Int(slots.elements[Int(event.id)])
         switch kind {
         case .firstToken:
+            if operations.isUsed { noteFirstToken(Int(event.id)) }
             if needs.firstTokens { try router.firstToken(slot: slot, time: event.time.seconds) } else { return }
         case .finished, .rejected, .aborted:
             try router.finished(slot: slot, time: event.time.seconds)
+            if operations.isUsed { try noteEnd(Int(event.id), at: event.time, isAborted: kind == .aborted) }
             if loop.isUsed {
                 try loop.noteEnd(Int(event.id), at: event.time, hasFailed: kind != .finished)
             }
         case .preempted, .admitted, .resumed: return
         }
-        while let released = try router.releasedSlot() {
-            try deliver(Int(router.request(slot: released.slot)), to: released.worker, at: event.time)
+        try deliverReleased(at: event.time)
+    }
+}
+
+extension Router {
+    /// A worker has stored a block, or removed it.
+    fileprivate mutating func tell(_ id: inout UInt64, isStored: Bool, _ worker: Int) throws(BatchingError) {
+        if isStored {
+            try stored(worker, hashIds: &id, count: 1, first: 0)
+        } else {
+            try removed(worker, hashIds: &id, count: 1)
         }
     }
 }

@@ -3,6 +3,10 @@ struct ScrapedMetrics: ~Copyable {
     private let waiting: ScratchBuffer<Int64>
     private let running: ScratchBuffer<Int64>
     private let kvUse: ScratchBuffer<Double>
+    /// The same of some of the replicas, as their router numbers them.
+    private let ownWaiting: ScratchBuffer<Int64>
+    private let ownRunning: ScratchBuffer<Int64>
+    private let ownKVUse: ScratchBuffer<Double>
     private let replicas: Int
     private let interval: Int64
     /// The number of the next time.
@@ -12,6 +16,12 @@ struct ScrapedMetrics: ~Copyable {
         let waiting = try ScratchBuffer<Int64>(count: replicas, repeating: 0)
         let running = try ScratchBuffer<Int64>(count: replicas, repeating: 0)
         let kvUse = try ScratchBuffer<Double>(count: replicas, repeating: 0)
+        let ownWaiting = try ScratchBuffer<Int64>(count: replicas, repeating: 0)
+        let ownRunning = try ScratchBuffer<Int64>(count: replicas, repeating: 0)
+        let ownKVUse = try ScratchBuffer<Double>(count: replicas, repeating: 0)
+        self.ownWaiting = ownWaiting
+        self.ownRunning = ownRunning
+        self.ownKVUse = ownKVUse
         self.waiting = waiting
         self.running = running
         self.kvUse = kvUse
@@ -22,11 +32,13 @@ struct ScrapedMetrics: ~Copyable {
     /// When the router is told next, if that is before anything else; after what ends, and before what arrives at one time.
     /// - Parameters:
     ///   - event: before which nothing happens at the replicas; `Int64.max` nanoseconds: they have nothing to do.
-    ///   - arrival: of the next request; `Int64.max` nanoseconds: none is left, and nothing more is decided.
-    mutating func next(event: Nanoseconds, arrival: Nanoseconds) -> Nanoseconds? {
-        guard arrival < Nanoseconds(.max) else { return nil }
-        // Where nothing happens until then, all times but the last tell the same.
-        if event == Nanoseconds(.max) { number = max(number, arrival.count / interval) }
+    ///   - arrival: of the next request; `Int64.max` nanoseconds: none is known.
+    ///   - mayArrive: whether one may come then that is not known yet. If not, nothing more is decided.
+    mutating func next(event: Nanoseconds, arrival: Nanoseconds, mayArrive: Bool) -> Nanoseconds? {
+        guard arrival < Nanoseconds(.max) || (mayArrive && event < Nanoseconds(.max)) else { return nil }
+        // Nothing is decided until then: of the times before it only the last is of use.
+        let last = min(Nanoseconds(event.count &- 1), arrival)
+        number = max(number, last.count / interval)
         let (count, overflows) = number.multipliedReportingOverflow(by: interval)
         let time = Nanoseconds(count)
         guard !overflows, time < event, time <= arrival else { return nil }
@@ -46,6 +58,22 @@ struct ScrapedMetrics: ~Copyable {
         metrics.waiting = UnsafePointer(waiting.elements)
         metrics.running = UnsafePointer(running.elements)
         metrics.kvUsage = UnsafePointer(kvUse.elements)
+        return metrics
+    }
+
+    /// Of some of the replicas.
+    mutating func columns(of replica: UnsafePointer<Int32>, _ count: Int) -> WorkerMetrics {
+        for number in 0..<count {
+            let own = Int(replica[number])
+            ownWaiting.elements[number] = waiting.elements[own]
+            ownRunning.elements[number] = running.elements[own]
+            ownKVUse.elements[number] = kvUse.elements[own]
+        }
+        var metrics = WorkerMetrics()
+        metrics.count = count
+        metrics.waiting = UnsafePointer(ownWaiting.elements)
+        metrics.running = UnsafePointer(ownRunning.elements)
+        metrics.kvUsage = UnsafePointer(ownKVUse.elements)
         return metrics
     }
 }

@@ -103,10 +103,11 @@ extension LiveReplica where Memory: ~Copyable {
     ) throws(BatchingError) {
         let (prompt, output) = (max(requests.prompt(index), 1), requests.output(index))
         newest.add(prompt: prompt, output: min(output, run.replica.settings.maxModelLength &- prompt))
-        _ = try submit(one: index, of: requests, id: Int64(index), arrival: arrival.seconds)
+        _ = try submit(
+            one: index, of: requests, id: Int64(index), arrival: arrival.seconds, tieBreak: Int64(index))
     }
 
-    fileprivate mutating func run(to time: Nanoseconds, _ isOpen: Bool) throws(BatchingError) {
+    mutating func run(to time: Nanoseconds, _ isOpen: Bool) throws(BatchingError) {
         var goal = RunGoal(time: time)
         goal.isOpen = isOpen
         goal.iteration = SavedCounters.most
@@ -144,7 +145,11 @@ extension LiveReplica where Memory: ~Copyable {
 
     fileprivate mutating func earliestEvent(_ interest: EventInterest) -> Nanoseconds {
         let clock = run.clock
-        if run.isStuck { return run.replica.nextArrival }
+        // What arrives at the clock is looked at only after it.
+        if run.isStuck {
+            let next = run.replica.nextArrival
+            return next > clock ? next : Nanoseconds(clock.count &+ 1)
+        }
         if run.replica.settings.isAsynchronous {
             if run.flight.isFlying { return max(run.flight.end, Nanoseconds(clock.count &+ 1)) }
         } else if let end = run.underWay?.timing?.end {

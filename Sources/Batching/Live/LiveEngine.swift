@@ -17,8 +17,10 @@ public struct LiveEngine: ~Copyable {
         try self.init(configuration, keepsIds: true)
     }
 
-    /// - Parameter keepsIds: false: no request is found by its id.
-    init(_ configuration: EngineConfig, keepsIds: Bool) throws(BatchingError) {
+    /// - Parameters:
+    ///   - keepsIds: false: no request is found by its id.
+    ///   - role: what it does of a request.
+    init(_ configuration: EngineConfig, keepsIds: Bool, role: ReplicaRole = .both) throws(BatchingError) {
         try configuration.check()
         if let limit = configuration.timeLimit {
             throw .invalid("time_limit", limit, "must be 0 for a live engine: advance says how far it runs")
@@ -30,11 +32,13 @@ public struct LiveEngine: ~Copyable {
         if configuration.cachesPrefixes {
             place = .cached(
                 try allocated(
-                    try LiveReplica(configuration, keepsEvents: true, attributes: attributes, keepsIds: keepsIds)))
+                    try LiveReplica(
+                        configuration, keepsEvents: true, attributes: attributes, keepsIds: keepsIds, role: role)))
         } else {
             place = .counted(
                 try allocated(
-                    try LiveReplica(configuration, keepsEvents: true, attributes: attributes, keepsIds: keepsIds)))
+                    try LiveReplica(
+                        configuration, keepsEvents: true, attributes: attributes, keepsIds: keepsIds, role: role)))
         }
     }
 

@@ -26,6 +26,17 @@ extension LiveReplica where Memory: ~Copyable {
         for index in 0..<requests.count { estimates.elements[index].write(into: results, index) }
     }
 
+    /// When a request of columns that have been checked would have its first token, and end, if it came now; not-a-number:
+    /// never.
+    mutating func estimated(
+        _ index: Int, of requests: RequestColumns
+    ) throws(BatchingError) -> (firstToken: Double, end: Double) {
+        var requests = requests
+        requests.arrivalTime = nil
+        let estimate = try estimate(index, of: requests)
+        return (estimate.firstToken, estimate.end)
+    }
+
     private mutating func estimate(_ index: Int, of requests: RequestColumns) throws(BatchingError) -> Estimate {
         let twin = try preparedTwin()
         let row = try twin.pointee.submit(one: index, of: requests)

@@ -166,7 +166,7 @@ extension Replica where Memory: ~Copyable {
             saved.chunk = member.chunk
         case .decoding: saved.kind = .decoding
         case .finishing: saved.kind = .finishing
-        case .waiting, .none: saved.kind = .preempted
+        case .waiting, .held, .none: saved.kind = .preempted
         }
         return saved
     }

@@ -35,9 +35,10 @@ struct LiveReplica<Memory: LiveMemory & ~Copyable>: ~Copyable {
     ///   - attributes: whether the parts of each request's time will be asked for.
     ///   - ownsBlocks: whether it has a cache of its own from the start.
     ///   - keepsIds: whether requests will be found by their ids.
+    ///   - role: what it does of a request.
     init(
         _ configuration: EngineConfig, keepsEvents: Bool, attributes: Bool = false, ownsBlocks: Bool = true,
-        keepsIds: Bool = true
+        keepsIds: Bool = true, role: ReplicaRole = .both
     ) throws(BatchingError) {
         var configuration = configuration
         let tables = try TableStorage.copying(&configuration.iterationTime)
@@ -45,7 +46,9 @@ struct LiveReplica<Memory: LiveMemory & ~Copyable>: ~Copyable {
         let memory = try Memory(
             configuration, requests: RequestColumns(count: 0),
             reservesBlocks: policy.traits.reservesBlocks, ownsBlocks: ownsBlocks)
-        let rows = try LiveRows(keepsParts: attributes, keepsHashes: Memory.findsPrefixes, keepsIds: keepsIds)
+        let rows = try LiveRows(
+            keepsParts: attributes, keepsHashes: Memory.findsPrefixes, keepsIds: keepsIds,
+            keepsHeldSlots: role == .decode)
         let order = try GrowableBuffer<UInt32>(capacity: 64)
         let newcomers = try GrowableBuffer<UInt32>(capacity: 0)
         let vacated = try GrowableBuffer<UInt32>(capacity: 0)
@@ -58,6 +61,10 @@ struct LiveReplica<Memory: LiveMemory & ~Copyable>: ~Copyable {
             arrivalOrder: nil, survey: survey, memory: memory,
             observer: RunObserver(keepsEvents: keepsEvents, attributes: attributes), loop: ClosedLoop(), isLive: true)
         replica.mayReject = false
+        if role == .prefill {
+            replica.holdsFinished = true
+            try replica.lastChunks.reserve(replica.histories.capacity)
+        }
         try replica.keepPolicyRows(configuration)
         run = try EngineRun(replica, configuration)
         self.configuration = configuration

@@ -20,6 +20,8 @@ struct LiveRows: ~Copyable {
     /// Where it was put in the order of arrival; -1: nowhere yet.
     private(set) var position: GrowableBuffer<Int32>
     private(set) var hashes: LiveHashes
+    /// The slot in which the KV of its prompt is when it comes; -1: nowhere. Empty unless requests come so.
+    private(set) var heldSlot: GrowableBuffer<Int32>
     // Written by the replica.
     private(set) var start: GrowableBuffer<Double>
     private(set) var firstToken: GrowableBuffer<Double>
@@ -32,6 +34,7 @@ struct LiveRows: ~Copyable {
     private var index: IdIndex
     /// Whether rows are found by the ids of their requests.
     private let keepsIds: Bool
+    private let keepsHeldSlots: Bool
 
     /// Rows, and requests, for which there is room in every column: adding them moves nothing.
     private var room = 0
@@ -39,7 +42,9 @@ struct LiveRows: ~Copyable {
 
     private static let firstCapacity = 64
 
-    init(keepsParts: Bool, keepsHashes: Bool, keepsIds: Bool = true) throws(BatchingError) {
+    init(
+        keepsParts: Bool, keepsHashes: Bool, keepsIds: Bool = true, keepsHeldSlots: Bool = false
+    ) throws(BatchingError) {
         let rows = LiveRows.firstCapacity
         let id = try GrowableBuffer<Int64>(capacity: rows)
         let rank = try GrowableBuffer<Int64>(capacity: rows)
@@ -52,6 +57,7 @@ struct LiveRows: ~Copyable {
         let slot = try GrowableBuffer<Int32>(capacity: rows)
         let position = try GrowableBuffer<Int32>(capacity: rows)
         let hashes = try LiveHashes(rows: keepsHashes ? rows : 0)
+        let heldSlot = try GrowableBuffer<Int32>(capacity: keepsHeldSlots ? rows : 0)
         let start = try GrowableBuffer<Double>(capacity: rows)
         let firstToken = try GrowableBuffer<Double>(capacity: rows)
         let end = try GrowableBuffer<Double>(capacity: rows)
@@ -70,6 +76,7 @@ struct LiveRows: ~Copyable {
         self.slot = slot
         self.position = position
         self.hashes = hashes
+        self.heldSlot = heldSlot
         self.start = start
         self.firstToken = firstToken
         self.end = end
@@ -78,6 +85,7 @@ struct LiveRows: ~Copyable {
         self.free = free
         self.index = index
         self.keepsIds = keepsIds
+        self.keepsHeldSlots = keepsHeldSlots
     }
 
     /// Makes room for so many more requests, with so many hash ids, so that adding them cannot fail.
@@ -93,6 +101,7 @@ struct LiveRows: ~Copyable {
         try tieBreak.reserve(rows)
         try slot.reserve(rows)
         try position.reserve(rows)
+        if keepsHeldSlots { try heldSlot.reserve(rows) }
         try start.reserve(rows)
         try firstToken.reserve(rows)
         try end.reserve(rows)
@@ -109,7 +118,8 @@ struct LiveRows: ~Copyable {
             min(min(id.capacity, rank.capacity), min(prompt.capacity, output.capacity)),
             min(min(maxTokens.capacity, arrival.capacity), min(priority.capacity, tieBreak.capacity)),
             min(min(slot.capacity, position.capacity), min(start.capacity, firstToken.capacity)),
-            min(min(end.capacity, cachedTokens.capacity), free.capacity))
+            min(min(end.capacity, cachedTokens.capacity), min(free.capacity, keepsHeldSlots ? heldSlot.capacity : .max))
+        )
         indexRoom = max(indexRoom, count &+ more)
     }
 
@@ -127,13 +137,16 @@ struct LiveRows: ~Copyable {
     }
 
     /// Adds request `index` of `requests`, for which there is room.
-    mutating func add(_ requests: RequestColumns, _ index: Int, id: Int64, arrival: Double) -> Int {
+    /// - Parameter tieBreak: where its columns have none. nil: how many were submitted before it.
+    mutating func add(
+        _ requests: RequestColumns, _ index: Int, id: Int64, arrival: Double, tieBreak: Int64? = nil
+    ) -> Int {
         let row = add(
             LiveRow(
                 id: id, rank: submitted, prompt: Int32(truncatingIfNeeded: requests.prompt(index)),
                 output: Int32(truncatingIfNeeded: requests.output(index)),
                 maxTokens: requests.maxTokens?[index] ?? 0, arrival: arrival,
-                priority: requests.priority?[index] ?? 0, tieBreak: requests.tieBreak?[index] ?? submitted))
+                priority: requests.priority?[index] ?? 0, tieBreak: requests.tieBreak?[index] ?? tieBreak ?? submitted))
         submitted += 1
         hashes.add(requests.prefixHashes, index, row: row)
         return row
@@ -164,6 +177,7 @@ struct LiveRows: ~Copyable {
         firstToken.elements[row] = request.firstToken
         end.elements[row] = .nan
         cachedTokens.elements[row] = request.cachedTokens
+        if keepsHeldSlots { heldSlot.elements[row] = -1 }
         if keepsIds {
             let (ids, ranks) = (id.elements, rank.elements)
             index.insert(row, count: used, isUsed: { ranks[$0] >= 0 }, { ids[$0] })
@@ -227,6 +241,8 @@ struct LiveRows: ~Copyable {
 
     mutating func setSubmitted(_ count: Int64) { submitted = count }
 
+    func set(heldSlot: Int32, of row: Int) { self.heldSlot.elements[row] = heldSlot }
+
     func set(slot: Int32, of row: Int) { self.slot.elements[row] = slot }
 
     func set(output: Int32, of row: Int) { self.output.elements[row] = output }
@@ -254,6 +270,7 @@ struct LiveRows: ~Copyable {
             maxTokens: UnsafePointer(maxTokens.elements))
         columns.rank = UnsafePointer(rank.elements)
         columns.ids = UnsafePointer(id.elements)
+        if keepsHeldSlots { columns.heldSlot = UnsafePointer(heldSlot.elements) }
         return columns
     }
 

@@ -79,6 +79,19 @@ protocol BlockMemory: ~Copyable {
     /// It has been admitted, with those blocks first.
     mutating func letGo(_ slot: Int, blocks: Int)
 
+    // For a replica to which the KV of prompts comes from others
+
+    /// Gives a slot the blocks of a prompt that is to come: those found in the cache, and others. Nothing is published.
+    /// - Returns: how many were found; nil, and nothing is changed, if too few are free.
+    mutating func hold(_ slot: Int, _ prompt: HeldPrompt) throws(BatchingError) -> Int?
+    /// How many full blocks at the start of a prompt are in the cache.
+    mutating func leading(_ prompt: HeldPrompt) -> Int
+    /// From now on it is noted which content comes into the cache, and which leaves it.
+    mutating func noteChanges() throws(BatchingError)
+    var notesChanges: Bool { get }
+    /// What has changed since this was last called is seen from `end` on.
+    mutating func stampChanges(_ end: Nanoseconds)
+
     // For an engine that runs on
 
     /// The columns have moved. What is in `requests` is known from here on if it was not before.
@@ -101,6 +114,12 @@ extension BlockMemory where Self: ~Copyable {
     func countUser(_ slot: Int, by difference: Int32) -> Int { 0 }
     func hold(_ candidate: Candidate, tokens: Int64, blocks: Int) {}
     func letGo(_ slot: Int, blocks: Int) {}
+    func leading(_ prompt: HeldPrompt) -> Int { 0 }
+    func noteChanges() {}
+    var notesChanges: Bool {
+        @inline(__always) get { false }
+    }
+    func stampChanges(_ end: Nanoseconds) {}
 
     @inline(__always)
     mutating func coast(_ members: UnsafePointer<Member>, _ clock: inout some CoastingClock) -> UInt128 {

@@ -82,6 +82,8 @@ struct BlockPool: ~Copyable {
     /// What undoes the changes of a trial; made for the first.
     private var journal: UnsafeMutablePointer<BlockJournal>?
     private var isOnTrial = false
+    /// Which content came and went; made where it is noted.
+    private(set) var changes: UnsafeMutablePointer<CacheChanges>?
 
     init(count: Int) throws(BatchingError) {
         let end = Int32(truncatingIfNeeded: count)
@@ -132,6 +134,7 @@ struct BlockPool: ~Copyable {
 
     deinit {
         deallocate(journal)
+        deallocate(changes)
     }
 
     /// The blocks and `end`.
@@ -145,8 +148,10 @@ struct BlockPool: ~Copyable {
         if isOnTrial { noteTaking(block) }
         if block == fresh { advanceFresh() }
         removeFromFree(block)
-        removeFromIndex(block)
         let element = blocks.elements + Int(block)
+        let wasInIndex = changes != nil && isInIndex(block)
+        removeFromIndex(block)
+        if wasInIndex { noteRemoval(element.pointee.content) }
         if element.pointee.isWatched { noteEviction(element.pointee.place) }
         element.pointee.place = .max
         element.pointee.users = 1
@@ -158,7 +163,7 @@ struct BlockPool: ~Copyable {
     /// - Returns: how many.
     @inline(__always)
     mutating func take(_ count: Int, into taken: UnsafeMutablePointer<Int32>) -> Int {
-        if isOnTrial || fresh < end {
+        if isOnTrial || fresh < end || changes != nil {
             taken[0] = take()
             return 1
         }
@@ -294,6 +299,7 @@ struct BlockPool: ~Copyable {
     @inline(__always)
     private mutating func addToIndex(_ block: Int32, _ content: Content) {
         if content == awaited { awaitedIsThere = true }
+        if changes != nil { noteAddition(content) }
         append(block, to: head(content))
     }
 
@@ -405,6 +411,35 @@ struct BlockPool: ~Copyable {
 
     /// The block that was evicted has another in its place.
     mutating func noteEvictedWatchReplaced() { evictedWatch = -1 }
+}
+
+// MARK: - What changes
+
+extension BlockPool {
+    /// From now on it is noted which content comes and goes.
+    mutating func noteChanges() throws(BatchingError) {
+        if changes == nil { changes = try allocated(try CacheChanges()) }
+    }
+
+    /// So many blocks have one content.
+    mutating func noteParts(_ parts: BlockSize) {
+        let changes = changes
+        changes?.pointee.parts = parts
+    }
+
+    /// A block comes to have this content; another may have it already.
+    @inline(never)
+    private mutating func noteAddition(_ content: Content) {
+        let changes = changes
+        if !content.isUnique, find(content) < 0 { changes?.pointee.add(content, isStored: true) }
+    }
+
+    /// A block has this content no longer; another may have it still.
+    @inline(never)
+    private mutating func noteRemoval(_ content: Content) {
+        let changes = changes
+        if !content.isUnique, find(content) < 0 { changes?.pointee.add(content, isStored: false) }
+    }
 }
 
 // MARK: - A trial

@@ -250,7 +250,7 @@ extension CachedBlocks {
 
     /// Gives a member so many more blocks, which are free.
     @inline(__always)
-    private mutating func append(_ count: Int, to slot: Int) {
+    mutating func append(_ count: Int, to slot: Int) {
         if count <= 0 { return }
         let table = tables.elements + slot
         let blocks = table.pointee.blocks.unsafelyUnwrapped
@@ -289,7 +289,10 @@ extension CachedBlocks {
 
     /// The full blocks of a request whose content is told by hash ids.
     @inline(__always)
-    private func hashedBlocks(_ request: Int) -> Int {
+    private func hashedBlocks(_ request: Int) -> Int { hashedBlocks(requests, request) }
+
+    @inline(__always)
+    func hashedBlocks(_ requests: RequestColumns, _ request: Int) -> Int {
         guard let hashes = requests.prefixHashes else { return 0 }
         let count = hashes.ends[request] &- hashes.begins[request]
         let prompt = max(1, requests.prompt(request))
@@ -301,7 +304,7 @@ extension CachedBlocks {
 
     /// What is in a block: its last id, since ids are chained, or that of which it is a part.
     @inline(__always)
-    private func content(_ ids: UnsafePointer<Int64>, _ position: Int) -> BlockPool.Content {
+    func content(_ ids: UnsafePointer<Int64>, _ position: Int) -> BlockPool.Content {
         let last = (Int64(position) &+ 1) &* hashesPerBlock.tokens &- 1
         return BlockPool.Content(id: ids[blocksPerHash.full(last)], place: UInt32(truncatingIfNeeded: position))
     }
@@ -463,11 +466,17 @@ extension CachedBlocks {
 extension CachedBlocks {
     mutating func replace(_ requests: RequestColumns) {
         self.requests = requests
-        if let hashes = requests.prefixHashes {
-            blocksPerHash = BlockSize(max(1, Int64(hashes.blockSize) / blockSize.tokens))
-            hashesPerBlock = BlockSize(
-                hashes.blockSize == 0 ? 1 : max(1, blockSize.tokens / Int64(hashes.blockSize)))
-        }
+        if let hashes = requests.prefixHashes { note(hashBlockSize: hashes.blockSize) }
+    }
+
+    /// - Parameter size: tokens of a hash id; 0: those of a block.
+    /// How many blocks have the content of one hash id.
+    var partsOfHash: BlockSize { blocksPerHash }
+
+    mutating func note(hashBlockSize size: Int) {
+        blocksPerHash = BlockSize(max(1, Int64(size) / blockSize.tokens))
+        hashesPerBlock = BlockSize(size == 0 ? 1 : max(1, blockSize.tokens / Int64(size)))
+        pool.noteParts(blocksPerHash)
     }
 
     mutating func forget(_ request: Int) {

@@ -130,6 +130,13 @@ struct CountedBlocks: BlockMemory, ~Copyable {
         free &-= blockSize.holding(grown)
     }
 
+    mutating func hold(_ slot: Int, _ prompt: HeldPrompt) -> Int? {
+        let blocks = blockSize.holding(prompt.tokens)
+        if blocks > free { return nil }
+        free &-= blocks
+        return 0
+    }
+
     @inline(__always)
     func settle(_ slot: Int, _ member: Member, computed: Int64) {}
 

@@ -11,6 +11,8 @@ struct Member: BitwiseCopyable {
         case finishing
         /// Preempted.
         case waiting
+        /// Of no request, or of one that is on its way from or to another replica: it only has KV blocks.
+        case held
     }
 
     /// What asynchronous scheduling knows of its end.

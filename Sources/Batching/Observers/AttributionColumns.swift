@@ -49,6 +49,29 @@ extension AttributionColumns {
             heldInBatch: heldInBatch?[request] ?? 0)
     }
 
+    func writeClient(_ seconds: Double, _ row: Int) { waitingForClient?[row] = seconds }
+
+    /// The same value everywhere.
+    func fill(_ value: Double, count: Int) throws(BatchingError) {
+        try waitingForSlot?.fill(value, count: count)
+        try waitingForMemory?.fill(value, count: count)
+        try prefill?.fill(value, count: count)
+        try decode?.fill(value, count: count)
+        try slowedByPrefill?.fill(value, count: count)
+        try preempted?.fill(value, count: count)
+        try heldInBatch?.fill(value, count: count)
+        try waitingForClient?.fill(value, count: count)
+    }
+
+    /// Adds to what stands there, but for the time before it decodes.
+    func addDecode(_ parts: RequestParts, _ row: Int) {
+        prefill?[row] += parts.prefill
+        decode?[row] += parts.decode
+        slowedByPrefill?[row] += parts.slowedByPrefill
+        preempted?[row] += parts.preempted
+        heldInBatch?[row] += parts.heldInBatch
+    }
+
     func write(_ parts: RequestParts, _ row: Int) {
         waitingForSlot?[row] = parts.waitingForSlot
         waitingForMemory?[row] = parts.waitingForMemory

@@ -77,10 +77,17 @@ struct RunEvents: ~Copyable {
         return ends
     }
 
-    /// All, of which no parts are kept: they are forgotten, but stay where they are until the next one comes.
+    /// All, but for their parts: they are forgotten, but stay where they are until the next one comes.
     mutating func takeAll() -> UnsafeBufferPointer<RunEvent> {
         let all = events.all
         events.removeFirst(all.count)
+        return all
+    }
+
+    /// The parts of all requests that ended, in the order of their events, the same.
+    mutating func takeAllParts() -> UnsafeBufferPointer<RequestParts> {
+        let all = parts.all
+        parts.removeFirst(all.count)
         return all
     }
 

@@ -18,6 +18,10 @@ struct RandomStream {
         case calibration = 9
         /// Of a router's choices among equals.
         case routing = 10
+        /// Of when requests of a fleet are sent again.
+        case retries = 11
+        /// Of when its replicas fail.
+        case faults = 12
     }
 
     private var state: (UInt64, UInt64, UInt64, UInt64)

@@ -132,6 +132,7 @@ extension Replica where Memory: ~Copyable {
     private mutating func advance(_ slot: Int, _ end: Nanoseconds) throws(BatchingError) {
         let member = members.elements + slot
         member.pointee.computed &+= Int64(member.pointee.chunk)
+        if holdsFinished { lastChunks.elements[slot] = member.pointee.chunk }
         member.pointee.chunk = 0
         guard member.pointee.computed == member.pointee.known else {
             if isAttributed, isDecode(member.pointee) { observer.ledger.enter(.decode, slot, at: end) }
@@ -226,16 +227,27 @@ extension Replica where Memory: ~Copyable {
             // Asynchronously it may have been preempted while its last token was on its way.
             memory.forget(request)
             removeWaiting(slot)
+            if holdsFinished { try noteHeld(HeldMember()) }
         } else {
             if _slowPath(member.ending == .reached) { standApart(slot) }
             let computed = members.elements[slot].computed
             if member.wasPreempted { noteRecomputed(slot) }
             // What was computed in vain, of a token that was not there, cannot be found.
             memory.settle(slot, member, computed: min(computed, member.longest &- 1))
-            memory.release(slot, member, computed: computed, isPreempted: false)
             removeRunning(slot)
+            if holdsFinished {
+                return try keep(slot, computed: computed, at: end, tokens: tokens, iteration: iteration)
+            }
+            memory.release(slot, member, computed: computed, isPreempted: false)
         }
         giveBack(slot)
+        try tellFinish(request, at: end, tokens: tokens, iteration: iteration)
+    }
+
+    @inline(__always)
+    mutating func tellFinish(
+        _ request: Int, at end: Nanoseconds, tokens: Int32, iteration: Int64
+    ) throws(BatchingError) {
         if aborts.isUsed { aborts.noteEnd(request) }
         try tellClient(request, at: end, hasFailed: false)
         if logsDecisions {
@@ -271,7 +283,7 @@ extension Replica where Memory: ~Copyable {
     mutating func close(_ status: RequestStatus) throws(BatchingError) {
         for slot in 0..<slotCount {
             try Work.row(slot)
-            if members.elements[slot].state == .none { continue }
+            if members.elements[slot].state == .none || members.elements[slot].state == .held { continue }
             let member = members.elements[slot]
             let tokens = outputGenerated(slot)
             let isPreempted = member.wasPreempted

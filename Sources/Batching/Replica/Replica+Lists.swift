@@ -17,6 +17,7 @@ extension Replica where Memory: ~Copyable {
     private mutating func addSlots() throws(BatchingError) {
         try histories.reserve(slotCount &+ 1)
         if keepsTokenRuns { try tokenRuns.reserve(histories.capacity) }
+        if holdsFinished { try lastChunks.reserve(histories.capacity) }
         try memory.reserve(slots: histories.capacity)
         if isAttributed { try observer.ledger.reserve(slots: histories.capacity) }
         try members.reserve(slotCount &+ 1)

@@ -268,13 +268,13 @@ extension Replica where Memory: ~Copyable {
             appendCatchingUp(slot)
             if isAttributed, settings.hasInstantPrefill { try observer.ledger.join(slot, decodesAtOnce: true) }
         } else {
-            try joinAtOnce(slot, tokens: tokens)
+            try joinAtOnce(slot, tokens: tokens, isDecode: false)
         }
         return slot
     }
 
     @inline(never)
-    private mutating func noteAdmission(_ request: Int, _ slot: Int) {
+    mutating func noteAdmission(_ request: Int, _ slot: Int) {
         if settings.isAsynchronous { members.elements[slot].ending = ending(request) }
         if keepsTokenRuns { tokenRuns.elements[slot] = TokenRun() }
         if aborts.isUsed { aborts.noteAdmission(request, slot) }
@@ -288,11 +288,12 @@ extension Replica where Memory: ~Copyable {
     }
 
     /// A member that completes its known tokens in the iteration that admits it: from the next one on it decodes.
+    /// - Parameter isDecode: whether its one token counts as a decode in any case.
     @inline(__always)
-    private mutating func joinAtOnce(_ slot: Int, tokens: Int64) throws(BatchingError) {
+    mutating func joinAtOnce(_ slot: Int, tokens: Int64, isDecode: Bool) throws(BatchingError) {
         let member = members.elements + slot
         let known = member.pointee.known
-        let decodesAtOnce = settings.hasInstantPrefill || (tokens == 1 && member.pointee.generated > 0)
+        let decodesAtOnce = isDecode || settings.hasInstantPrefill || (tokens == 1 && member.pointee.generated > 0)
         if isAttributed { try observer.ledger.join(slot, decodesAtOnce: decodesAtOnce) }
         if decodesAtOnce {
             joining.decodes &+= 1
@@ -312,6 +313,7 @@ extension Replica where Memory: ~Copyable {
         }
         // For the log of decisions, which takes it away again.
         if logsDecisions { member.pointee.chunk = Int32(clamping: tokens) }
+        if holdsFinished { lastChunks.elements[slot] = Int32(clamping: tokens) }
         member.pointee.state = .decoding
         member.pointee.due = iteration &+ Int64(member.pointee.output &- member.pointee.generated) &- 1
         member.pointee.computed = known &- iteration &- 1
@@ -326,10 +328,16 @@ extension Replica where Memory: ~Copyable {
         if isAttributed { observer.ledger.isShortOfMemory = false }
         while waiting.count > 0, runningCount < settings.maxNumSeqs {
             let candidate = firstWaiting()
+            if let slot = heldSlot(candidate) {
+                if try admitHeld(candidate, slot) { continue }
+                if isAttributed { observer.ledger.isShortOfMemory = true }
+                return
+            }
             let known = known(candidate)
             let room =
                 settings.reservesBlocks ? prompt(candidate.request) &+ output(candidate.request) : known
             if memory.blockSize.holding(room) > memory.free {
+                if candidate.slot >= 0, try admitHeldBehind() { continue }
                 if isAttributed { observer.ledger.isShortOfMemory = true }
                 return
             }

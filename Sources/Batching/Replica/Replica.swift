@@ -73,6 +73,14 @@ struct Replica<Memory: BlockMemory & ~Copyable, Observation: ObservationChoice>:
     var finishing: GrowableBuffer<Int32>
     var finishingCount = 0
 
+    /// Whether those that finish keep their KV blocks, for another replica to fetch them; and which have since `held` was
+    /// emptied, in order.
+    var holdsFinished = false
+    var held: GrowableBuffer<HeldMember>
+    var heldCount = 0
+    /// By slot: tokens that its last prefill chunk had. Only where those that finish keep their KV blocks.
+    var lastChunks: GrowableBuffer<Int32>
+
     /// Which clients leave when; empty if none does, or if their host says it as they do.
     var aborts: AbortTimes
     /// By slot; only where a request may leave before its end.
@@ -116,9 +124,13 @@ struct Replica<Memory: BlockMemory & ~Copyable, Observation: ObservationChoice>:
         let victims = try GrowableBuffer<UInt32>(capacity: 0)
         let absentEnds = try GrowableBuffer<UInt32>(capacity: 0)
         try memory.reserve(slots: 64)
+        let held = try GrowableBuffer<HeldMember>(capacity: 0)
+        let lastChunks = try GrowableBuffer<Int32>(capacity: 0)
         let aborts = try AbortTimes(requests, isClosed: loop.isUsed)
         let keepsTokenRuns = isLive || aborts.isUsed
         let tokenRuns = try GrowableBuffer<TokenRun>(capacity: keepsTokenRuns ? 64 : 0)
+        self.held = held
+        self.lastChunks = lastChunks
         self.aborts = aborts
         mayBeAbsent = keepsTokenRuns
         self.keepsTokenRuns = keepsTokenRuns

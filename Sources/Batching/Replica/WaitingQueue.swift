@@ -96,6 +96,12 @@ struct WaitingQueue: ~Copyable {
 
     /// Takes out the first.
     @inline(__always)
+    /// The first of those that never ran no longer waits, whatever waits before it. Only by arrival.
+    mutating func removeFirstFresh() {
+        count &-= 1
+        firstFresh &+= 1
+    }
+
     mutating func removeFirst(_ members: UnsafeMutablePointer<Member>) {
         count &-= 1
         if isByArrival {

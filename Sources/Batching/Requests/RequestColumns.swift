@@ -25,6 +25,8 @@ public struct RequestColumns {
     var rank: UnsafePointer<Int64>?
     /// What the caller calls each; nil: its index.
     var ids: UnsafePointer<Int64>?
+    /// The slot in which the KV of its prompt is already; -1: there is none. nil: of no request.
+    var heldSlot: UnsafePointer<Int32>?
 
     /// - Parameters:
     ///   - count: elements of each column.

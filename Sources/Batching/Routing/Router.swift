@@ -44,7 +44,7 @@ public struct Router: ~Copyable {
             throw .invalid("worker", Int64(worker), "must be one that is up")
         }
         let question = try newQuestion(request)
-        try rules.perform(BookRequest(question: question, worker: worker), &state)
+        _ = try rules.perform(BookRequest(question: question, worker: worker), &state)
         state.now = request.time
     }
 
@@ -181,6 +181,21 @@ extension Router {
 
     /// What the caller calls a request.
     func request(slot: Int) -> Int64 { state.flights.elements[slot].request }
+
+    /// Counts a request at a worker that something else has chosen, which is up.
+    /// - Returns: its slot.
+    mutating func booked(_ request: RoutingRequest, worker: Int) throws(BatchingError) -> Int {
+        let question = try question(request)
+        try state.reserve()
+        let slot = try rules.perform(BookRequest(question: question, worker: worker), &state)
+        state.now = request.time
+        return slot
+    }
+
+    func isUp(_ worker: Int) -> Bool { state.isUp.elements[worker] }
+
+    /// Workers that are up.
+    var workersUp: Int { state.upCount }
 
     var needs: RouterNeeds { rules.needs }
 }

@@ -16,7 +16,9 @@ struct RouteRequest: RoutingOperation {
             return RoutedRequest(slot: slot, worker: -1)
         }
         try rule.decide(question, &state)
+        state.preferred = question.request.preferredWorker
         let worker = rule.choose(&state)
+        state.preferred = -1
         let slot = state.add(question.request, worker: Int32(truncatingIfNeeded: worker))
         rule.book(question, slot: slot, worker: worker, &state)
         return RoutedRequest(slot: slot, worker: worker)
@@ -34,12 +36,14 @@ struct BookRequest: RoutingOperation {
     let question: RoutingQuestion
     let worker: Int
 
+    /// - Returns: its slot.
     func perform<Rule: RouterRule & ~Copyable>(
         _ rule: inout Rule, _ state: inout RoutingState
-    ) throws(BatchingError) {
+    ) throws(BatchingError) -> Int {
         try rule.reserve(question, state)
         let slot = state.add(question.request, worker: Int32(truncatingIfNeeded: worker))
         rule.book(question, slot: slot, worker: worker, &state)
+        return slot
     }
 }
 

@@ -23,6 +23,9 @@ public struct RoutingRequest {
     /// Larger goes before all smaller.
     public var strictPriority: Int64 = 0
 
+    /// The worker that it goes to if the rule leaves it among several, and would draw one of them; -1: none.
+    var preferredWorker = -1
+
     /// One without a prompt.
     public init() {}
 

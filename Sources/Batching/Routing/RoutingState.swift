@@ -3,6 +3,8 @@ struct RoutingState: ~Copyable {
     let workers: Int
     let blockSize: Int
     let isUp: ScratchBuffer<Bool>
+    /// See `RoutingRequest.preferredWorker`.
+    var preferred = -1
     private(set) var upCount: Int
     /// Those that are up, in order: `upCount` of them.
     let upWorkers: ScratchBuffer<Int32>
@@ -134,6 +136,9 @@ extension RoutingState {
 
     /// One of those allowed, each as likely.
     mutating func anyCandidate() -> Int {
+        if preferred >= 0 {
+            for place in 0..<candidateCount where Int(candidates.elements[place]) == preferred { return preferred }
+        }
         let place = candidateCount > 1 ? Int(random.integer(in: 0...Int32(truncatingIfNeeded: candidateCount &- 1))) : 0
         return Int(candidates.elements[place])
     }

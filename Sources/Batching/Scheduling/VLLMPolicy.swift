@@ -34,6 +34,11 @@ enum VLLMPolicy: SchedulingPolicy {
     ) throws(BatchingError) -> Bool {
         let blockSize = replica.memory.blockSize
         let candidate = replica.firstWaiting()
+        if let slot = replica.heldSlot(candidate) {
+            guard try replica.admitHeld(candidate, slot) else { return false }
+            budget &-= 1
+            return true
+        }
         let known = replica.known(candidate)
         let hit = try replica.memory.lookUp(candidate, tokens: known)
         let computed =
@@ -45,6 +50,10 @@ enum VLLMPolicy: SchedulingPolicy {
         let grown = replica.settings.reservesFullPrompt ? known : computed &+ tokens
         let needed = blockSize.holding(grown) &- hit.blocks &+ hit.idle &+ watermark
         if needed > replica.memory.free {
+            if candidate.slot >= 0, try replica.admitHeldBehind() {
+                budget &-= 1
+                return true
+            }
             replica.memory.noteShortage()
             if replica.isAttributed { replica.observer.ledger.isShortOfMemory = true }
             return false

@@ -137,6 +137,118 @@ enum Choices {
         BATCHING_SCORER_PREFIX,
         BATCHING_SCORER_PRECISE_PREFIX,
     ]
+    /// `autoscaler` of batching_autoscaler_config.
+    static let autoscaler: [Int32] = [
+        BATCHING_AUTOSCALER_HPA,
+        BATCHING_AUTOSCALER_QUEUE_LENGTH,
+        BATCHING_AUTOSCALER_DYNAMO_PLANNER,
+        BATCHING_AUTOSCALER_LLM_D,
+    ]
+    /// `scaling_metric` of batching_autoscaler_config.
+    static let scalingMetric: [Int32] = [
+        BATCHING_SCALING_METRIC_WAITING,
+        BATCHING_SCALING_METRIC_RUNNING,
+        BATCHING_SCALING_METRIC_IN_FLIGHT,
+        BATCHING_SCALING_METRIC_KV_USAGE,
+        BATCHING_SCALING_METRIC_QUEUED_TOKENS,
+        BATCHING_SCALING_METRIC_GIVEN,
+    ]
+    /// `component` of batching_autoscaler_config.
+    static let component: [Int32] = [
+        BATCHING_COMPONENT_PREFILL,
+        BATCHING_COMPONENT_DECODE,
+        BATCHING_COMPONENT_AGGREGATED,
+    ]
+    /// `scaling_target` of batching_autoscaler_config.
+    static let scalingTarget: [Int32] = [
+        BATCHING_SCALING_TARGET_THROUGHPUT,
+        BATCHING_SCALING_TARGET_LATENCY,
+        BATCHING_SCALING_TARGET_LOAD,
+        BATCHING_SCALING_TARGET_SLA,
+    ]
+    /// `role` of batching_fleet_config.
+    static let role: [Int32] = [
+        BATCHING_ROLE_BOTH,
+        BATCHING_ROLE_PREFILL,
+        BATCHING_ROLE_DECODE,
+    ]
+    /// `preset` of batching_disaggregation_config.
+    static let preset: [Int32] = [
+        BATCHING_PRESET_DYNAMO,
+        BATCHING_PRESET_VLLM_NIXL,
+        BATCHING_PRESET_SGLANG_PD,
+        BATCHING_PRESET_LLM_D,
+    ]
+    /// `decider` of batching_disaggregation_config.
+    static let decider: [Int32] = [
+        BATCHING_DECIDER_PRESET,
+        BATCHING_DECIDER_ALWAYS,
+        BATCHING_DECIDER_NEVER,
+        BATCHING_DECIDER_PREFIX_THRESHOLD,
+        BATCHING_DECIDER_DYNAMO_CONDITIONAL,
+    ]
+    /// `decode_choice` of batching_disaggregation_config.
+    static let decodeChoice: [Int32] = [
+        BATCHING_DECODE_CHOICE_PRESET,
+        BATCHING_DECODE_CHOICE_AFTER_PREFILL,
+        BATCHING_DECODE_CHOICE_AT_ARRIVAL,
+    ]
+    /// `transfer_tokens` of batching_disaggregation_config.
+    static let transferTokens: [Int32] = [
+        BATCHING_TRANSFER_TOKENS_PRESET,
+        BATCHING_TRANSFER_TOKENS_FULL,
+        BATCHING_TRANSFER_TOKENS_MISSING,
+    ]
+    /// `overlap` of batching_disaggregation_config.
+    static let overlap: [Int32] = [
+        BATCHING_OVERLAP_PRESET,
+        BATCHING_OVERLAP_NONE,
+        BATCHING_OVERLAP_CHUNK,
+        BATCHING_OVERLAP_LAYER,
+    ]
+    /// `reserve` of batching_disaggregation_config.
+    static let reserve: [Int32] = [
+        BATCHING_RESERVE_PRESET,
+        BATCHING_RESERVE_START,
+        BATCHING_RESERVE_ADMISSION,
+        BATCHING_RESERVE_PREFILL,
+    ]
+    /// `source_release` of batching_disaggregation_config.
+    static let sourceRelease: [Int32] = [
+        BATCHING_SOURCE_RELEASE_PRESET,
+        BATCHING_SOURCE_RELEASE_ACTIVATION,
+        BATCHING_SOURCE_RELEASE_READ_DONE,
+    ]
+    /// `first_token` of batching_disaggregation_config.
+    static let firstToken: [Int32] = [
+        BATCHING_FIRST_TOKEN_PRESET,
+        BATCHING_FIRST_TOKEN_PREFILL,
+        BATCHING_FIRST_TOKEN_DECODE,
+    ]
+    /// `sharing` of batching_disaggregation_config.
+    static let sharing: [Int32] = [
+        BATCHING_SHARING_NONE,
+        BATCHING_SHARING_SOURCE,
+        BATCHING_SHARING_PAIR,
+    ]
+    /// `bucket_cost` of batching_admission_config.
+    static let bucketCost: [Int32] = [
+        BATCHING_BUCKET_COST_REQUEST,
+        BATCHING_BUCKET_COST_PROMPT_TOKENS,
+    ]
+    /// `fault_kind` of batching_fault_config.
+    static let faultKind: [Int32] = [
+        BATCHING_FAULT_KIND_DOWN,
+        BATCHING_FAULT_KIND_UP,
+        BATCHING_FAULT_KIND_SLOW,
+    ]
+    /// `chooser` of batching_fleet_config.
+    static let chooser: [Int32] = [
+        BATCHING_CHOOSER_ROUTER,
+        BATCHING_CHOOSER_ESTIMATED_TTFT,
+        BATCHING_CHOOSER_ESTIMATED_E2E,
+        BATCHING_CHOOSER_CALLBACK,
+    ]
     /// `reason` of batching_accumulator_finished.
     static let finishedReason: [Int32] = [
         BATCHING_FINISHED_STOP,

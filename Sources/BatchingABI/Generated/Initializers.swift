@@ -424,6 +424,72 @@ public func batching_worker_metrics_init(
     status { () throws(BatchingError) in try batching_worker_metrics.initialize(metrics, size: struct_size) }
 }
 
+extension batching_autoscaler_config: VersionedStruct {
+    static let argument: StaticString = "config"
+}
+
+@implementation @_cdecl("batching_autoscaler_config_init")
+public func batching_autoscaler_config_init(
+    _ config: UnsafeMutablePointer<batching_autoscaler_config>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in try batching_autoscaler_config.initialize(config, size: struct_size) }
+}
+
+extension batching_scaling_readings: VersionedStruct {
+    static let argument: StaticString = "readings"
+}
+
+@implementation @_cdecl("batching_scaling_readings_init")
+public func batching_scaling_readings_init(
+    _ readings: UnsafeMutablePointer<batching_scaling_readings>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in try batching_scaling_readings.initialize(readings, size: struct_size) }
+}
+
+extension batching_disaggregation_config: VersionedStruct {
+    static let argument: StaticString = "config"
+}
+
+@implementation @_cdecl("batching_disaggregation_config_init")
+public func batching_disaggregation_config_init(
+    _ config: UnsafeMutablePointer<batching_disaggregation_config>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in try batching_disaggregation_config.initialize(config, size: struct_size) }
+}
+
+extension batching_admission_config: VersionedStruct {
+    static let argument: StaticString = "config"
+}
+
+@implementation @_cdecl("batching_admission_config_init")
+public func batching_admission_config_init(
+    _ config: UnsafeMutablePointer<batching_admission_config>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in try batching_admission_config.initialize(config, size: struct_size) }
+}
+
+extension batching_fault_config: VersionedStruct {
+    static let argument: StaticString = "config"
+}
+
+@implementation @_cdecl("batching_fault_config_init")
+public func batching_fault_config_init(
+    _ config: UnsafeMutablePointer<batching_fault_config>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in try batching_fault_config.initialize(config, size: struct_size) }
+}
+
+extension batching_fleet_scaling_config: VersionedStruct {
+    static let argument: StaticString = "config"
+}
+
+@implementation @_cdecl("batching_fleet_scaling_config_init")
+public func batching_fleet_scaling_config_init(
+    _ config: UnsafeMutablePointer<batching_fleet_scaling_config>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in try batching_fleet_scaling_config.initialize(config, size: struct_size) }
+}
+
 extension batching_fleet_config: VersionedStruct {
     static let argument: StaticString = "config"
 }

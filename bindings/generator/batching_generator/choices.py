@@ -134,13 +134,27 @@ def _uses(header: Header) -> Iterator[tuple[tuple[Constant, ...], Use]]:
 
 
 def _read_structs(header: Header) -> set[str]:
-    """The structs that a function only reads."""
-    return {
+    """The structs that a function only reads, and those that such a struct points to, and no function writes."""
+    read = {
         parameter.type.base
         for function in header.functions.values()
         for parameter in function.parameters
         if parameter.type.is_const
     }
+    written = {
+        parameter.type.base
+        for function in header.functions.values()
+        for parameter in function.parameters
+        if not parameter.type.is_const and not function.name.endswith("_init")
+    }
+    structs = {one.name: one for one in header.declarations if isinstance(one, Struct) and one.name not in written}
+    found = list(read)
+    while found:
+        for one in structs[name].fields if (name := found.pop()) in structs else ():
+            if one.type.is_const and one.type.base in structs and one.type.base not in read:
+                read.add(one.type.base)
+                found.append(one.type.base)
+    return read
 
 
 def _at_the_beginning(comment: str) -> str | None:

@@ -9,14 +9,19 @@ WIDTH = 120
 _DISTRIBUTION = "batching_distribution"
 _COLUMN = ("[count]", "[capacity]")
 # What C++ calls otherwise: constants whose names are words of the language, which would not compile, and those beside
-# them; and three choices.
+# them; and four choices.
 _CONSTANTS = {
     "BATCHING_POLICY_STATIC": "static_batching",
     "BATCHING_POLICY_DYNAMIC": "dynamic_batching",
     "BATCHING_POLICY_CONTINUOUS": "continuous_batching",
     "BATCHING_TIME_DEFAULT": "default_time",
 }
-_CHOICES = {"finished_reason": "finish_reason", "failed_reason": "failure_reason", "router": "router_name"}
+_CHOICES = {
+    "finished_reason": "finish_reason",
+    "failed_reason": "failure_reason",
+    "router": "router_name",
+    "autoscaler": "autoscaler_name",
+}
 
 
 def parts(header: Header) -> dict[str, str]:
