@@ -39,8 +39,8 @@ REPLAYS: dict[str, Callable[[Recording, MakeRouter], tuple[int, int]]] = {
     "round_robin": round_robin,
     "vllm_dplb": vllm_dplb,
 }
-# Of clusters, with engines in them; and of what scales them.
-LEFT_OUT = ("dynamo_replay", "dynamo_replay_scarce_memory", "dynamo_planner_load")
+# Of clusters, with engines in them. What scales them: autoscalers.py.
+LEFT_OUT = ("dynamo_replay", "dynamo_replay_scarce_memory")
 # No recording: their rules are from source code, or are a few lines.
 UNPROVEN = {"random", "least_tokens", "aibrix_prefix", "vtc"}
 

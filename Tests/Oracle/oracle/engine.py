@@ -10,7 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 from oracle.attribution import SlowAttribution
 from oracle.blocks import UNLIMITED, SlowBlocks, blocks_for
@@ -137,13 +137,13 @@ class SlowOptions:
 
 def slow_simulate(workload: SlowWorkload, options: SlowOptions, client: SlowClient | None = None) -> SlowResult:
     """What batching_simulate should tell."""
-    run = _Run(workload, options, client)
+    run = SlowEngine(workload, options, SlowSender(workload.arrival_time, workload.session, workload.delay, client))
     reason = run.run_asynchronously() if run.is_asynchronous else run.run_synchronously()
     return run.result(reason)
 
 
 @dataclass(eq=False)
-class _InFlight:
+class SlowFlight:
     """A batch that has been scheduled, and whose output has not been processed."""
 
     batch: SlowBatch
@@ -156,8 +156,22 @@ class _InFlight:
         return self.iteration.started_at + self.iteration.duration
 
 
-class _Run:
-    def __init__(self, workload: SlowWorkload, options: SlowOptions, client: SlowClient | None) -> None:
+class Sender(Protocol):
+    """Where requests come from: a client, or the router of a fleet."""
+
+    is_closed: bool
+    arrival: list[int | None]
+    sent: list[int | None]
+
+    def next_send(self) -> int | None: ...
+    def send(self, by: int) -> int | None: ...
+    def note_end(self, index: int, time: int, *, is_answered: bool) -> None: ...
+
+
+class SlowEngine:
+    """A run, and how far it has come."""
+
+    def __init__(self, workload: SlowWorkload, options: SlowOptions, client: Sender) -> None:
         self.options = options
         self.rules = options.rules()
         self.is_asynchronous = options.async_scheduling and options.policy == "vllm"
@@ -172,7 +186,7 @@ class _Run:
         else:
             self.scheduler = IterationLevelScheduler(self.rules, self.blocks)
         self.requests = [self._request(index) for index in range(self.count)]
-        self.client = SlowSender(workload.arrival_time, workload.session, workload.delay, client)
+        self.client = client
         self.aborts = sorted(
             (nanoseconds(time), index) for index, time in enumerate(workload.abort_time or []) if not math.isnan(time)
         )
@@ -360,7 +374,7 @@ class _Run:
 
     def run_asynchronously(self) -> int:
         """As vLLM's EngineCore.step_with_batch_queue, with two batches in flight."""
-        flights: list[_InFlight] = []
+        flights: list[SlowFlight] = []
         empty_batches = 0
         while True:
             self._take_in()
@@ -393,7 +407,7 @@ class _Run:
             self._process(flight)
         return reason
 
-    def _wait(self, flights: list[_InFlight], until: int, *, changes: bool) -> None:
+    def _wait(self, flights: list[SlowFlight], until: int, *, changes: bool) -> None:
         """A policy of the caller's schedules no batch: the one in flight ends, or, if there is none, time goes by.
 
         Args:
@@ -413,7 +427,7 @@ class _Run:
 
     # One iteration
 
-    def _schedule(self) -> _InFlight:
+    def _schedule(self) -> SlowFlight:
         number = len(self.iterations)
         batch = self.scheduler.schedule()
         running, waiting = self.scheduler.running, self.scheduler.waiting
@@ -432,7 +446,7 @@ class _Run:
             scheduled_at=self.now,
         )
         self.iterations.append(iteration)
-        flight = _InFlight(batch, iteration)
+        flight = SlowFlight(batch, iteration)
         self._take_notes(batch)
         for request, tokens in batch.tokens.items():
             has_generated = request.generated + request.promised > 0
@@ -521,7 +535,7 @@ class _Run:
                 self.seen["resumed with a hit"] += 1
         self.seen.update(batch.seen)
 
-    def _process(self, flight: _InFlight) -> None:
+    def _process(self, flight: SlowFlight) -> None:
         """The output of a batch is there."""
         self.now = max(self.now, flight.end)
         batch, iteration = flight.batch, flight.iteration

@@ -55,6 +55,10 @@ WORDS: dict[str, Mapping[str, int]] = {
     "BATCHING_CACHE_AWARE_RULE_": typed(choices.CACHE_AWARE_RULE_NAMES),
     "BATCHING_WAITING_ORDER_": typed(choices.WAITING_ORDER_NAMES),
     "BATCHING_SCORER_": choices.Scorer.__members__,
+    "BATCHING_AUTOSCALER_": typed(choices.AUTOSCALER_NAMES),
+    "BATCHING_SCALING_METRIC_": typed(choices.SCALING_METRIC_NAMES),
+    "BATCHING_COMPONENT_": typed(choices.COMPONENT_NAMES),
+    "BATCHING_SCALING_TARGET_": typed(choices.SCALING_TARGET_NAMES),
     "BATCHING_TIME_": {**typed(choices.TIME_MODEL_NAMES), "CALLBACK": constants.BATCHING_TIME_CALLBACK},
 }
 
@@ -68,6 +72,7 @@ def declarations() -> str:
 
 HANDLES = {
     "batching_accumulator",
+    "batching_autoscaler",
     "batching_live_calibration",
     "batching_live_engine",
     "batching_profile",

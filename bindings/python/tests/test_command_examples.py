@@ -147,7 +147,7 @@ def test_an_example_runs_as_it_stands(example: str, folder: Path) -> None:
     written = {
         value
         for option, value in pairwise(arguments)
-        if option in {"--plot", "--report", "--output", "--schedule-trace", "-o"}
+        if option in {"--plot", "--report", "--output", "--schedule-trace", "--perfetto", "-o"}
     }
     assert {path.name for path in folder.iterdir()} - before == written - before
     assert all((folder / name).stat().st_size > (500 if name == "profile.json" else 1000) for name in written)

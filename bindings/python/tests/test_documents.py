@@ -77,9 +77,25 @@ PYTHON = {
         r"(79|80|81)% of the tokens were cached\nprefill: [45]\.\d times as many tokens without the cache\n"
     ),
     # 1,000 tokens, the longest output, take 5.5 s if no prompt comes between: a request that leaves has waited first.
-    ("docs/guide/fleet.md", "simulate_fleet("): re.escape(
+    ("docs/guide/fleet.md", "[256, 8] * 4"): re.escape(
         "round_robin [0, 1, 0, 1, 0, 1, 0, 1] 0.8419\nleast_requests [0, 1, 1, 0, 1, 0, 1, 0] 0.7501\n"
     ),
+    # By hand: 10 ms and 1,000 prompt tokens of 0.1 ms; 131,072,000 bytes at 1.31072 GB/s; four iterations of 10 ms.
+    ("docs/guide/fleet.md", "Disaggregation("): re.escape(
+        "held 0.11 reserved 0.11 activated 0.21 decode_start 0.21 first_token 0.22 end 0.25 released 0.21 \n"
+    ),
+    # By hand: both come later by the delay, and the second finds all blocks but the last.
+    ("docs/guide/fleet.md", "routing_delay=delay"): re.escape(
+        "[0.0, 0.2] [0.0, 0.2] [0, 48]\n[0.0, 0.2] [0.25, 0.45] [0, 48]\n"
+    ),
+    # By hand: four iterations of 0.25 s; the second would start as its time is over.
+    ("docs/guide/fleet.md", "Admission(max_in_flight=2"): re.escape(
+        "['FINISHED', 'TIMED_OUT', 'REJECTED_ADMISSION'] [1.0, 1.0, 0.0]\n"
+    ),
+    # By hand: 0.25 s, 0.125 s, and 8 iterations of 0.0625 s.
+    ("docs/guide/fleet.md", "Faults(given="): re.escape("[2, 1] [1, 1] [0.875, 0.125]\n[0.25, 0.875]\n"),
+    # By hand: 15 requests have come by the first decision, and three have ended: more than one for each of four.
+    ("docs/guide/fleet.md", "Scaling("): re.escape("15.0 4\nTrue True\n"),
     ("docs/guide/ends-of-answers.md", "abort_time="): (
         r"1\d\d\d requests had their answer, [1-9]\d* left; \d+\.\d% were good\n"
     ),
@@ -137,6 +153,8 @@ PYTHON = {
     # By hand: nothing is known of either prompt, and the first worker with the fewest requests gets it. Without worker
     # 0 nothing is known of the law: request 1 goes to the idle worker 2, and request 3 follows it.
     ("docs/guide/routers.md", "Router("): re.escape("0 1\n[0]\n0\n2\n2\n[0, 1, 2]\n"),
+    # By hand: ceil(60 / 10); 6 more are 100 %; 16 at most; what was wanted 300 s ago is over, and 100 % may go.
+    ("docs/guide/autoscalers.md", "Autoscaler("): re.escape("0 6\n15 12\n30 16\n45 16\n329 16\n330 1\n"),
     # By hand: two of three requests in 1.5 s; the 99th percentile of 0.25, 0.5 and 0.75 is 0.745.
     ("docs/guide/metrics.md", "RecordedRequests("): r".*goodput 1\.333 requests/s, TTFT 745 ms at p99\n",
     # By hand: 10.25 - 10.0; one of two that ended; request 8.
@@ -184,6 +202,8 @@ COMPILED = {
     ("docs/embedding/cpp.md", "cpp", "live_engine"): "first token after 701.6 ms\nfirst token after 27.9 ms\n",
     # By hand: 0 and 1 in turn, and worker 1 has one less.
     ("docs/guide/routers.md", "cpp", ""): "0 1 0 1\n",
+    # By hand: nothing; one; ceil(35 / 10).
+    ("docs/guide/autoscalers.md", "cpp", ""): "0 1 4 ",
     ("docs/embedding/cpp.md", "cpp", "interruption"): "1000 requests have finished\n",
 }
 COMPILERS = {"c": ("cc", "-std=c99"), "cpp": ("c++", "-std=c++17")}

@@ -173,7 +173,6 @@ def test_a_router_that_knows_prefixes_finds_more_of_them() -> None:
         (TypeError, r"config\[1\] is", {"config": [(EngineConfig(), 1), EngineConfig()]}),
         (ValueError, r"config\[0\]\[1\] is 0", {"config": [(EngineConfig(), 0)]}),
         (ValueError, "replicas is 2: must be None", {"config": [(EngineConfig(), 1)], "replicas": 2}),
-        (ValueError, "use_kv_events is True: must be False", {"router": "dynamo_kv", "use_kv_events": True}),
         (ValueError, "block_size is 32: must be 0, or", {"router": "dynamo_kv", "block_size": 32}),
         (ValueError, "weights has 1 elements", {"router": "least_requests", "weights": [1]}),
         (TypeError, "unexpected keyword argument 'speed'", {"speed": 1}),

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batching import FixedLengths, RequestColumns, SharedPrefixes, generate_requests
-from random_stream import MASK, RandomStream
+from oracle.random_stream import MASK, RandomStream
 
 LATEST = 9223372036.0
 

@@ -35,7 +35,7 @@ from batching import (
     generate_workload,
     simulate,
 )
-from random_stream import RandomStream
+from oracle.random_stream import RandomStream
 
 COUNT = 100_000
 

@@ -42,8 +42,13 @@ from batching._ffi.errors import (
     MissingExtraError,
 )
 from batching._ffi.generated.choices import AccumulatorEvent, EndReason, Event, RequestStatus
+from batching._fleet.chooser import CustomRouter, RouterView
+from batching._fleet.cost import FleetCost
+from batching._fleet.disaggregation import Disaggregation
+from batching._fleet.operations import Admission, Fault, Faults, Scaling
+from batching._fleet.pools import Pools
 from batching._fleet.result import FleetResult, ReplicaColumns
-from batching._fleet.simulate import Pools, simulate_fleet
+from batching._fleet.simulate import simulate_fleet
 from batching._live.engine import LiveEngine, LiveEngineEvent, LiveEngineEventColumns, LiveEngineState
 from batching._live.estimates import Estimate, EstimateColumns
 from batching._live.logs import LiveEngineLogs
@@ -58,11 +63,13 @@ from batching._metrics.tools import (
     sglang_steady_state,
     vllm_metrics,
 )
+from batching._output.fleet_report import write_fleet_report
 from batching._output.plot import plot_calibration, plot_comparison, plot_iteration_time, plot_runs
 from batching._output.results_file import write_results
 from batching._output.schedule_trace import write_schedule_trace
 from batching._output.vllm_bench import vllm_bench_json, write_vllm_bench
 from batching._routing.router import Explanation, Released, Router, RouterLoad, routers
+from batching._scaling.autoscaler import Autoscaler, autoscalers
 from batching._textbook.capacity import calculate_arithmetic_intensity_with_batch, optimal_batch_size
 from batching._textbook.lesson import (
     RequestLatency,
@@ -108,11 +115,13 @@ __all__ = [
     "Accumulator",
     "AccumulatorEvent",
     "AccumulatorState",
+    "Admission",
     "AffineTime",
     "Arrivals",
     "Attribution",
     "AttributionBand",
     "AttributionParts",
+    "Autoscaler",
     "BatchMetrics",
     "BatchingBusyError",
     "BatchingCancelledError",
@@ -128,8 +137,10 @@ __all__ = [
     "CompletedColumns",
     "ConstantArrivals",
     "CustomPolicy",
+    "CustomRouter",
     "DecisionLog",
     "DeploymentMemory",
+    "Disaggregation",
     "Distribution",
     "Dtype",
     "EmpiricalLengths",
@@ -139,7 +150,10 @@ __all__ = [
     "EstimateColumns",
     "Event",
     "Explanation",
+    "Fault",
+    "Faults",
     "FixedLengths",
+    "FleetCost",
     "FleetResult",
     "GammaArrivals",
     "Iteration",
@@ -180,6 +194,8 @@ __all__ = [
     "RooflineTime",
     "Router",
     "RouterLoad",
+    "RouterView",
+    "Scaling",
     "ServingMetrics",
     "Sessions",
     "SharedPrefixes",
@@ -194,6 +210,7 @@ __all__ = [
     "__version__",
     "aiperf_effective_concurrency",
     "aiperf_metrics",
+    "autoscalers",
     "calculate_arithmetic_intensity_with_batch",
     "calculate_batch_metrics",
     "calculate_request_latency",
@@ -231,6 +248,7 @@ __all__ = [
     "static_batch_simulation",
     "vllm_bench_json",
     "vllm_metrics",
+    "write_fleet_report",
     "write_results",
     "write_schedule_trace",
     "write_vllm_bench",

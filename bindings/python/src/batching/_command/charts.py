@@ -1,7 +1,6 @@
-"""The charts of the report, as what plotly.js draws: plain dictionaries, with few enough points for a browser."""
+"""The charts of the report of runs of one engine."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -12,6 +11,7 @@ from batching._command.runs import Run
 from batching._engine.attribution import PARTS
 from batching._engine.result import Result
 from batching._ffi.calls import Float64Array, Int64Array
+from batching._output.chart import Chart, latency_charts, numbers, run_curve
 from batching._output.palette import FREE, GENERATING, HELD, PREFILL, run_line
 from batching._output.palette import PARTS as PART_COLOURS
 from batching._output.slots import (
@@ -25,9 +25,8 @@ from batching._output.slots import (
     slot_time,
     slot_use,
 )
-from batching._output.timeline import LATENCIES, Curve, distribution, load_curves
+from batching._output.timeline import Curve, load_curves
 
-_DASHES: Final = ("solid", "dash", "dashdot", "dot", "longdash", "longdashdot")
 _MOST_SCHEDULES: Final = 4
 _MOST_SCHEDULED: Final = 400
 # Across a schedule on a narrow screen.
@@ -39,62 +38,15 @@ _MARK: Final = "#C2185B"
 _THINNED: Final = "Of each stretch of time its lowest and highest value are drawn, so no peak is lost. Drag to zoom."
 
 
-@dataclass(frozen=True)
-class Chart:
-    """One chart, and what it shows."""
-
-    id: str
-    title: str
-    says: str
-    """What a reader sees in it."""
-    figure: dict[str, Any]
-    height: int
-
-
 def charts(runs: Sequence[Run]) -> list[Chart]:
     """All of them, in the order of the page."""
-    made = [*_latency_charts(runs), *_load_charts(runs), *_schedule_charts(runs[:_MOST_SCHEDULES])]
+    made = [
+        *latency_charts({run.name: run.values for run in runs}),
+        *_load_charts(runs),
+        *_schedule_charts(runs[:_MOST_SCHEDULES]),
+    ]
     attribution = _attribution_chart(runs[:_MOST_SCHEDULES])
     return made if attribution is None else [*made, attribution]
-
-
-def _latency_charts(runs: Sequence[Run]) -> list[Chart]:
-    made = []
-    for key in ("ttft", "tpot", "e2e"):
-        name, meaning = LATENCIES[key]
-        traces, drawn = [], []
-        for index, run in enumerate(runs):
-            values = run.values[key][np.isfinite(run.values[key])]
-            if len(values) == 0:
-                continue
-            points, shares = distribution(values)
-            drawn.append(values)
-            traces.append(
-                _line(run.name, index, points, 100 * shares) | {"hovertemplate": "%{y:.1f}% within %{x:.4g} s"}
-            )
-        skewed = bool(drawn) and _is_skewed(np.concatenate(drawn))
-        axis: dict[str, Any] = {"title": {"text": f"{name}, seconds"}, "type": "log" if skewed else "linear"}
-        if skewed:
-            axis |= {"dtick": 1}
-        made.append(
-            Chart(
-                f"latency-{key}",
-                name,
-                f"{meaning[0].upper()}{meaning[1:]}. How many of the finished requests took at most so long: "
-                f"the further left a curve, the better.",
-                {
-                    "data": traces,
-                    "layout": {
-                        "xaxis": axis,
-                        "yaxis": {"title": {"text": "% of requests"}, "range": [0, 101]},
-                        "showlegend": len(runs) > 1,
-                    },
-                },
-                # Where the names are long the legend has a line for each.
-                320 + 18 * max(0, len(runs) - 2),
-            )
-        )
-    return made
 
 
 def _load_charts(runs: Sequence[Run]) -> list[Chart]:
@@ -113,9 +65,9 @@ def _load_charts(runs: Sequence[Run]) -> list[Chart]:
         for index, run, load in loads:
             curve: Curve | None = getattr(load, key)
             if curve is not None:
-                line = _line(run.name, index, curve.time, curve.value)
-                line["line"] |= {"shape": "hv", "width": 0.5 * run_line(index).width}
-                traces.append(line | {"hovertemplate": "%{y:,.0f} at %{x:.4g} s"})
+                drawn = run_curve(run.name, index, curve.time, curve.value)
+                drawn["line"] |= {"shape": "hv", "width": 0.5 * run_line(index).width}
+                traces.append(drawn | {"hovertemplate": "%{y:,.0f} at %{x:.4g} s"})
         if key == "at_clients" and not traces:
             continue
         layout = {
@@ -155,8 +107,8 @@ def _schedule_charts(runs: Sequence[Run]) -> list[Chart]:
                 "type": "bar",
                 "orientation": "h",
                 "name": name,
-                "base": _numbers(begin[there]),
-                "x": _numbers(end[there] - begin[there]),
+                "base": numbers(begin[there]),
+                "x": numbers(end[there] - begin[there]),
                 "y": place[there].tolist(),
                 "width": np.broadcast_to(height, len(there))[there].tolist(),
                 "marker": {"color": colour, "line": {"width": 0.5, "color": "rgba(255,255,255,0.8)"}},
@@ -194,13 +146,13 @@ def _schedule_charts(runs: Sequence[Run]) -> list[Chart]:
 def _numbered(run: Result, use: SlotUse, window: tuple[float, float]) -> list[dict[str, Any]]:
     """The number of each request in its bar, and a mark with it where it arrives."""
     marks = arrivals_in(run, window)
-    numbers = apart(marks, window[1] - window[0], _CHARACTERS)
+    told_at = apart(marks, window[1] - window[0], _CHARACTERS)
     return [
         {
             "type": "scatter",
             "mode": "text",
             "name": "request",
-            "x": _numbers(np.maximum(use.start_time, window[0])),
+            "x": numbers(np.maximum(use.start_time, window[0])),
             "y": (use.slot + 1.0).tolist(),
             "text": [f" {request}" for request in use.request.tolist()],
             "textposition": "middle right",
@@ -223,9 +175,9 @@ def _numbered(run: Result, use: SlotUse, window: tuple[float, float]) -> list[di
             "type": "scatter",
             "mode": "text",
             "name": "request that arrives",
-            "x": [time for time, _ in numbers],
-            "y": [0.2] * len(numbers),
-            "text": [text for _, text in numbers],
+            "x": [time for time, _ in told_at],
+            "y": [0.2] * len(told_at),
+            "text": [text for _, text in told_at],
             "textposition": "top center",
             "hoverinfo": "skip",
             "showlegend": False,
@@ -273,29 +225,3 @@ def _attribution_chart(runs: Sequence[Run]) -> Chart | None:
         "and the slowest 1%, with the mean time of each group."
     )
     return Chart("attribution", "Where the time went", says, {"data": traces, "layout": layout}, 150 + 30 * len(labels))
-
-
-def _line(name: str, index: int, x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> dict[str, Any]:
-    return {
-        "type": "scatter",
-        "mode": "lines",
-        "name": name,
-        "x": _numbers(x),
-        "y": _numbers(y),
-        "line": {
-            "color": run_line(index).colour,
-            "dash": _DASHES[run_line(index).dash],
-            "width": run_line(index).width,
-        },
-    }
-
-
-def _numbers(values: npt.NDArray[np.float64]) -> list[float]:
-    """As short as a picture needs them: seven digits."""
-    return [float(f"{value:.7g}") for value in values.tolist()]
-
-
-def _is_skewed(values: npt.NDArray[np.float64]) -> bool:
-    """Whether most of a linear axis would be empty."""
-    smallest, largest = float(values.min()), float(values.max())
-    return smallest > 0 and largest > 20 * smallest

@@ -2,18 +2,17 @@
 
 import json as json_text
 from inspect import cleandoc
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import typer
 
 from batching._command import options
 from batching._command.errors import one_sentence_errors
 from batching._command.progress import long_work
+from batching._command.run_options import RunOptions, takes_run_options
 from batching._command.runs import Run, as_json, figures_of, improvement, run_all
-from batching._command.settings import plans
 from batching._command.tables import comparison, console, remarks, say, settings_line, show, workload_lines
-from batching._command.times import times
-from batching._command.workload import Asked, WorkloadSource, workload_of
+from batching._command.workload import WorkloadSource
 from batching._ffi.errors import BatchingValueError
 from batching._output.plot import plot_runs, write_figure
 
@@ -29,37 +28,16 @@ _EXAMPLES: Final = """Examples:
   batching compare --model Qwen3-32B --gpu H100-SXM --tp 2 --dtype fp8"""
 
 
-def compare(  # noqa: PLR0917  (options, which are not passed by position)
+@takes_run_options
+def compare(
+    *,
     policy: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME", help=f"{options.POLICIES}. May be repeated."),
     ] = None,
-    trace: options.Trace = None,
-    num_requests: options.NumRequests = options.USUAL_NUM_REQUESTS,
-    seed: options.Seed = options.USUAL_SEED,
-    begin: options.From = None,
-    end: options.To = None,
-    request_rate: options.RequestRate = None,
-    max_concurrency: options.MaxConcurrency = None,
-    clients: options.Clients = None,
-    think_time: options.ThinkTime = None,
-    think_times: options.ThinkTimes = None,
-    ramp_up: options.RampUp = None,
-    model: options.Model = None,
-    gpu: options.GPU = None,
-    tensor_parallel: options.TensorParallel = None,
-    dtype: options.Dtype = None,
-    kv_dtype: options.KVDtype = None,
-    gpu_memory_utilization: options.GpuMemoryUtilization = None,
-    profile: options.Profile = None,
-    max_num_seqs: options.MaxNumSeqs = None,
-    num_gpu_blocks: options.NumGpuBlocks = None,
-    iteration_time: options.IterationTime = None,
-    setting: options.Setting = None,
+    asked: RunOptions,
     plot: options.Plot = None,
     report: options.Report = None,
-    *,
-    sessions_go_on: options.SessionsGoOn = False,
     json: options.Json = False,
 ) -> None:
     """Compare policies, or settings, on the same requests.
@@ -71,32 +49,11 @@ def compare(  # noqa: PLR0917  (options, which are not passed by position)
     with one_sentence_errors():
         options.check_output("--plot", plot, (".png", ".svg"))
         options.check_output("--report", report, (".html",))
-        timed = times(
-            iteration_time=iteration_time,
-            model=model,
-            gpu=gpu,
-            tensor_parallel=tensor_parallel,
-            dtype=dtype,
-            kv_dtype=kv_dtype,
-            gpu_memory_utilization=gpu_memory_utilization,
-            profile=profile,
-        )
-        common: dict[str, Any] = {
-            **options.engine_settings(max_num_seqs, num_gpu_blocks, timed.settings),
-            **options.client_settings(
-                max_concurrency=max_concurrency,
-                clients=clients,
-                think_time=think_time,
-                think_times=think_times,
-                ramp_up=ramp_up,
-                sessions_go_on=sessions_go_on,
-            ),
-        }
-        planned = timed.completed(plans(policy or _USUAL_POLICIES, common, setting or []))
+        timed, planned = asked.planned(policy or _USUAL_POLICIES)
         if len(planned) > _MOST_RUNS:
             raise BatchingValueError(f"these are {len(planned)} runs: must be at most {_MOST_RUNS}")
         with long_work() as work:
-            workload = workload_of(Asked(trace, num_requests, seed, begin, end, request_rate), work)
+            workload = asked.workload(work)
             runs = run_all(
                 workload, planned, work, log=report is not None, attribution=plot is not None or report is not None
             )

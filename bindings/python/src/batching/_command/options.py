@@ -167,6 +167,12 @@ Plot = Annotated[Path | None, typer.Option(metavar="FILE", help="Draw schedules 
 Report = Annotated[
     Path | None, typer.Option(metavar="FILE", help="Write a page that shows all of it and needs no network: FILE.html.")
 ]
+ScheduleTrace = Annotated[
+    Path | None,
+    typer.Option(
+        "--schedule-trace", "--perfetto", metavar="FILE", help="Write the schedule for ui.perfetto.dev: FILE.json."
+    ),
+]
 SLOTTFT = Annotated[
     float | None, typer.Option("--slo-ttft", metavar="S", help="Seconds: the longest good time to first token.")
 ]

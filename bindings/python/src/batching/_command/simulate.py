@@ -3,18 +3,16 @@
 import json as json_text
 from inspect import cleandoc
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import typer
 
 from batching._command import options
 from batching._command.errors import one_sentence_errors
 from batching._command.progress import long_work
+from batching._command.run_options import RunOptions, takes_run_options
 from batching._command.runs import as_json, run_all
-from batching._command.settings import plans
 from batching._command.tables import console, distributions, remarks, say, settings_line, show, workload_lines
-from batching._command.times import times
-from batching._command.workload import Asked, workload_of
 from batching._ffi.errors import BatchingValueError
 from batching._output.plot import plot_timeline, write_figure
 from batching._output.results_file import write_results
@@ -31,43 +29,20 @@ _EXAMPLES: Final = """Examples:
   batching simulate --iteration-time 0.02 --plot timeline.svg --report report.html --output requests.parquet"""
 
 
-def simulate_one(  # noqa: PLR0912, PLR0915, PLR0917  (options, which are not passed by position)
+@takes_run_options
+def simulate_one(  # noqa: PLR0912, PLR0915  (what is written, and what is printed)
+    *,
     policy: Annotated[str, typer.Option(metavar="NAME", help=f"{options.POLICIES}.")] = "vllm",
-    trace: options.Trace = None,
-    num_requests: options.NumRequests = options.USUAL_NUM_REQUESTS,
-    seed: options.Seed = options.USUAL_SEED,
-    begin: options.From = None,
-    end: options.To = None,
-    request_rate: options.RequestRate = None,
-    max_concurrency: options.MaxConcurrency = None,
-    clients: options.Clients = None,
-    think_time: options.ThinkTime = None,
-    think_times: options.ThinkTimes = None,
-    ramp_up: options.RampUp = None,
-    model: options.Model = None,
-    gpu: options.GPU = None,
-    tensor_parallel: options.TensorParallel = None,
-    dtype: options.Dtype = None,
-    kv_dtype: options.KVDtype = None,
-    gpu_memory_utilization: options.GpuMemoryUtilization = None,
-    profile: options.Profile = None,
-    max_num_seqs: options.MaxNumSeqs = None,
-    num_gpu_blocks: options.NumGpuBlocks = None,
-    iteration_time: options.IterationTime = None,
-    setting: options.Setting = None,
+    asked: RunOptions,
     plot: options.Plot = None,
     report: options.Report = None,
     output: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a row for each request: FILE.parquet, .csv or .json.")
     ] = None,
-    schedule_trace: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the schedule for ui.perfetto.dev: FILE.json.")
-    ] = None,
+    schedule_trace: options.ScheduleTrace = None,
     slo_ttft: options.SLOTTFT = None,
     slo_tpot: options.SLOTPOT = None,
     slo_e2e: options.SLOE2E = None,
-    *,
-    sessions_go_on: options.SessionsGoOn = False,
     slo_due_only: options.SLODueOnly = False,
     json: options.Json = False,
 ) -> None:
@@ -78,32 +53,11 @@ def simulate_one(  # noqa: PLR0912, PLR0915, PLR0917  (options, which are not pa
         options.check_output("--output", output, (".parquet", ".csv", ".json"))
         options.check_output("--schedule-trace", schedule_trace, (".json",))
         slo = options.objectives(slo_ttft, slo_tpot, None, slo_e2e)
-        timed = times(
-            iteration_time=iteration_time,
-            model=model,
-            gpu=gpu,
-            tensor_parallel=tensor_parallel,
-            dtype=dtype,
-            kv_dtype=kv_dtype,
-            gpu_memory_utilization=gpu_memory_utilization,
-            profile=profile,
-        )
-        common: dict[str, Any] = {
-            **options.engine_settings(max_num_seqs, num_gpu_blocks, timed.settings),
-            **options.client_settings(
-                max_concurrency=max_concurrency,
-                clients=clients,
-                think_time=think_time,
-                think_times=think_times,
-                ramp_up=ramp_up,
-                sessions_go_on=sessions_go_on,
-            ),
-        }
-        planned = timed.completed(plans([policy], common, setting or []))
+        timed, planned = asked.planned([policy])
         if len(planned) > 1:
             raise BatchingValueError(f"these are {len(planned)} runs: `batching compare` makes more than one")
         with long_work() as work:
-            workload = workload_of(Asked(trace, num_requests, seed, begin, end, request_rate), work)
+            workload = asked.workload(work)
             logged = any(path is not None for path in (plot, report, schedule_trace))
             (run,) = run_all(workload, planned, work, log=logged, attribution=True)
             if plot is not None:

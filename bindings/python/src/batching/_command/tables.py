@@ -36,6 +36,9 @@ _CLIENTS_FALL_BEHIND: Final = (
 )
 _WIDTH: Final = 240
 _NARROW: Final = 16
+# Between two columns: a line with room beside it, or only room.
+_LINED: Final = 3
+_SPACED: Final = 2
 
 
 class _Output(Console):
@@ -149,14 +152,22 @@ def _not_sent(result: Result, ended: str) -> tuple[str, str]:
     return (f"had not been sent when the run ended {ended}",) * 2
 
 
-def show(out: Console, table: Table, title: str) -> None:
+def show(out: Console, table: Table, title: str, *, dense: bool = False) -> None:
     """Print a table; the best figures, which have their mark, in bold green.
 
     What is too wide is not cut: headings are broken, and then the table is, into several with the same first columns.
+    One that is to be dense first loses its lines, and its names are broken.
     """
     if title:
         say(out, title)
-    for part in _fitted(table, out.width):
+    parts = _fitted(table, out.width)
+    if dense and len(parts) > 1:
+        parts = _without_lines(table, out.width)
+        for part in parts:
+            for line in _aligned(part):
+                out.print(Text(line))
+        return
+    for part in parts:
         printed = RichTable(show_header=any(part.headings))
         for position, (heading, width) in enumerate(zip(part.headings, _widths(part), strict=True)):
             side: Literal["left", "right"] = "right" if position else "left"
@@ -182,17 +193,59 @@ def _fitted(table: Table, width: int) -> list[Table]:
         # What stands in front is words, which can be broken.
         rows = [["\n".join(textwrap.wrap(row[0], max(room, _NARROW))), *row[1:]] for row in rows]
         table = Table("", headings, rows, table.keys)
+    return _parted(table, width, _LINED)
+
+
+def _parted(table: Table, width: int, gap: int) -> list[Table]:
+    """Parts with as many columns as fit, each with the first ones."""
     widths = _widths(table)
     parts: list[list[int]] = [[]]
     for position in range(table.keys, len(widths)):
         taken = [*range(table.keys), *parts[-1], position]
-        if parts[-1] and _width([widths[index] for index in taken]) > width:
+        if parts[-1] and _width([widths[index] for index in taken], gap) > width:
             parts.append([])
         parts[-1].append(position)
     chosen = [[*range(table.keys), *part] for part in parts]
     return [
-        Table("", [headings[i] for i in part], [[row[i] for i in part] for row in rows], table.keys) for part in chosen
+        Table("", [table.headings[i] for i in part], [[row[i] for i in part] for row in table.rows], table.keys)
+        for part in chosen
     ]
+
+
+def _without_lines(table: Table, width: int) -> list[Table]:
+    """Parts of a table with two spaces between columns: one, unless even broken names do not let it fit."""
+    cells = [max(map(len, column), default=0) for column in zip(*table.rows, strict=True)]
+    headings = [_broken(heading, cell) for heading, cell in zip(table.headings, cells, strict=True)]
+    table = Table("", headings, table.rows, table.keys)
+    too_wide = _width(_widths(table), _SPACED) - width
+    if too_wide > 0:
+        names = [_broken(row[table.keys - 1], max(cells[table.keys - 1] - too_wide, 1)) for row in table.rows]
+        keys = range(table.keys - 1)
+        rows = [
+            [*(row[key] for key in keys), name, *row[table.keys :]] for row, name in zip(table.rows, names, strict=True)
+        ]
+        table = Table("", headings, rows, table.keys)
+    return _parted(table, width, _SPACED)
+
+
+def _aligned(table: Table) -> list[str]:
+    """The lines of a table without lines between its columns: names stand left, figures right, headings low."""
+    widths = _widths(table)
+
+    def lines(row: Sequence[str], *, low: bool) -> list[str]:
+        cells = [cell.split("\n") for cell in row]
+        height = max(map(len, cells))
+        padded = [[""] * (height - len(cell)) + cell if low else cell + [""] * (height - len(cell)) for cell in cells]
+        return [
+            "  ".join(
+                parts[line].rjust(width) if position >= table.keys else parts[line].ljust(width)
+                for position, (parts, width) in enumerate(zip(padded, widths, strict=True))
+            ).rstrip()
+            for line in range(height)
+        ]
+
+    rule = "─" * (sum(widths) + 2 * (len(widths) - 1))
+    return [*lines(table.headings, low=True), rule, *(line for row in table.rows for line in lines(row, low=False))]
 
 
 def _broken(heading: str, width: int) -> str:
@@ -212,6 +265,6 @@ def _widths(table: Table) -> list[int]:
     return [max(len(line) for cell in column for line in cell.split("\n")) for column in columns]
 
 
-def _width(widths: Sequence[int]) -> int:
-    """Of a table with its lines and the room beside them."""
-    return sum(widths) + 3 * len(widths) + 1
+def _width(widths: Sequence[int], gap: int = _LINED) -> int:
+    """Of a table with what stands between its columns; with lines these are also beside it."""
+    return sum(widths) + gap * len(widths) + (1 if gap == _LINED else -gap)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
 from batching._engine.policy import CustomPolicy, policy_answer
-from batching._ffi.arguments import number
+from batching._ffi.arguments import integer, number
 from batching._ffi.generated import structs
 from batching._ffi.signals import deferred_handlers, guarded, interruptible
 
@@ -94,6 +94,14 @@ class Callbacks:
     def policy(self, function: CustomPolicy) -> Any:
         """A callback that decides which requests compute how many tokens."""
         return structs.batching_policy_callback(self._guarded(policy_answer(function)))
+
+    def router(self, function: Callable[[Any], int]) -> Any:
+        """A callback that decides which worker a request goes to; it is told the struct of C."""
+
+        def answer(view: Any, worker: Any, _: Any) -> None:
+            worker[0] = integer(function(view.contents), "router's answer", -(2**63), 2**63 - 1)
+
+        return structs.batching_router_callback(self._guarded(answer))
 
     def log(self, function: Callable[[int], None], *, holds_handlers: bool = False) -> Any:
         """A callback that takes rows of a log.

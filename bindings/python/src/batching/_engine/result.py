@@ -250,7 +250,18 @@ class Result(MeasuredRun, _Columns):
             slots: requests that can run at once. None: the max_num_seqs of the run.
             timeline: "changes", a number of equally long intervals, or None.
         """
-        chosen = np.flatnonzero((self.status < RequestStatus.REJECTED_MODEL_LENGTH) & (self.sent_time <= self.duration))
+        return self._load(None, self.max_num_seqs if slots is None else slots, timeline, self.held_in_batch())
+
+    def _load(
+        self,
+        among: BoolArray | None,
+        slots: int | None,
+        timeline: Literal["changes"] | int | None,
+        held: Float64Array | None,
+    ) -> Load:
+        """The load of all requests, or of those that are chosen."""
+        there = (self.status < RequestStatus.REJECTED_MODEL_LENGTH) & (self.sent_time <= self.duration)
+        chosen = np.flatnonzero(there if among is None else there & among)
         end = rows_of(self.end_time, chosen)
         end = np.where(np.isnan(end), self.duration, end)
         start = rows_of(self.start_time, chosen)
@@ -262,10 +273,9 @@ class Result(MeasuredRun, _Columns):
             start_time=start,
             prompt_length=rows_of(self.requests.prompt_length, chosen),
         )
-        held = self.held_in_batch()
         return load_over_time(
             recorded,
-            slots=self.max_num_seqs if slots is None else slots,
+            slots=slots,
             window=(0.0, self.duration) if self.duration > 0 else None,
             last_token_time=None if held is None else last_tokens(start, end, held[chosen]),
             timeline=timeline,

@@ -1,5 +1,6 @@
 """What a fleet found out."""
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
@@ -8,16 +9,35 @@ import numpy.typing as npt
 
 from batching._columns.columns import RequestColumns, _Columns
 from batching._columns.display import Displayed, Table, count, rate, seconds, share
+from batching._engine.attribution import Attribution
 from batching._engine.client import Client
 from batching._engine.config import EngineConfig
 from batching._engine.result import PADDED_POLICIES, Result
-from batching._ffi.arguments import number_of
+from batching._ffi.arguments import integer, number_of
 from batching._ffi.calls import Float64Array, Int32Array, Int64Array
 from batching._ffi.errors import BatchingValueError
 from batching._ffi.generated import structs
+from batching._fleet.cost import FleetCost, price_of
+from batching._fleet.disaggregation import RoleName
+from batching._fleet.files import fleet_files
 from batching._metrics.load import Load
+from batching._metrics.serving import SLO
+from batching._times.roofline import RooflineTime
 
-FLEET_COLUMNS: Final[dict[str, type[np.generic]]] = {"replica": np.int32, "routed_time": np.float64}
+FLEET_COLUMNS: Final[dict[str, type[np.generic]]] = {
+    "replica": np.int32,
+    "routed_time": np.float64,
+    "prefill_replica": np.int32,
+    "held_time": np.float64,
+    "reserved_time": np.float64,
+    "activated_time": np.float64,
+    "decode_start_time": np.float64,
+    "released_time": np.float64,
+    "attempts": np.int32,
+    "waiting_for_router": np.float64,
+    "transfer": np.float64,
+    "waiting_for_decode": np.float64,
+}
 """What a fleet tells of each request beside what an engine tells."""
 
 REPLICA_COLUMNS: Final[dict[str, type[np.generic]]] = {
@@ -33,6 +53,7 @@ REPLICA_COLUMNS: Final[dict[str, type[np.generic]]] = {
     "preemptions": np.int64,
     "prefix_cache_queries": np.int64,
     "prefix_cache_hits": np.int64,
+    "up_time": np.float64,
 }
 """What it tells of each replica."""
 
@@ -67,6 +88,8 @@ class ReplicaColumns(Displayed, _Columns):
     """Tokens looked up in its prefix cache at first admissions."""
     prefix_cache_hits: Int64Array
     """Tokens found there."""
+    up_time: Float64Array
+    """Seconds that it was there: from its start until it was lost, or was not wanted and had no more requests."""
 
     def __init__(self, columns: dict[str, npt.NDArray[Any]]) -> None:
         self._keep(**columns)
@@ -97,6 +120,12 @@ class ReplicaColumns(Displayed, _Columns):
         return f"ReplicaColumns({number_of(len(self), 'replica')})"
 
 
+def _gpus_of(config: EngineConfig) -> int:
+    """GPUs of a replica."""
+    time = config.iteration_time
+    return max(1, int(time.tensor_parallel)) if isinstance(time, RooflineTime) else 1
+
+
 class FleetResult(Result):
     """What `simulate_fleet` found out: all that a `Result` tells, of the requests of all replicas, and more.
 
@@ -108,6 +137,8 @@ class FleetResult(Result):
 
     pools: tuple[tuple[EngineConfig, int], ...]
     """The engines, and how many replicas each has; replicas are numbered from 0, one pool after the other."""
+    roles: tuple[RoleName, ...]
+    """What the replicas of each pool do of a request: "both", "prefill" or "decode"."""
     router: str
     """The name of the router."""
     replicas: ReplicaColumns
@@ -116,17 +147,44 @@ class FleetResult(Result):
     """The replica of each request; -1: it was never routed."""
     routed_time: Float64Array
     """Seconds at which each request was routed. NaN: it never was."""
+    prefill_replica: Int32Array
+    """Where prefill and decode are apart: the replica that computed its prompt; -1: `replica`, or none."""
+    held_time: Float64Array
+    """The same: seconds at which its prompt was done there. NaN: it never was."""
+    reserved_time: Float64Array
+    """The same: seconds at which KV blocks were reserved where it decodes. NaN: they never were."""
+    activated_time: Float64Array
+    """The same: seconds at which it was among the requests there. NaN: it never was."""
+    decode_start_time: Float64Array
+    """The same: seconds at which it started there. NaN: it never did."""
+    released_time: Float64Array
+    """The same: seconds at which its source freed its KV blocks. NaN: it never did."""
+    attempts: Int32Array
+    """How often each request was sent to a replica, or found none; 0: it was not taken."""
+    waiting_for_router: Float64Array
+    """Seconds from when each request was sent until it was at its replica, the last time. NaN: it never was."""
+    transfer: Float64Array
+    """Seconds from held_time to activated_time. NaN: there was none."""
+    waiting_for_decode: Float64Array
+    """Seconds from activated_time until it decodes, with attribution. NaN: there were none."""
+    scaling_time: Float64Array
+    """Seconds of each decision of the autoscaler."""
+    scaling_replicas: Int64Array
+    """Replicas that there are to be from then on."""
 
     def __init__(
         self,
         *,
         requests: RequestColumns,
         pools: Sequence[tuple[EngineConfig, int]],
+        roles: Sequence[RoleName],
         client: Client | None,
         router: str,
         router_settings: Mapping[str, Any],
         columns: dict[str, npt.NDArray[Any]],
         replicas: dict[str, npt.NDArray[Any]],
+        scaling: dict[str, npt.NDArray[Any]],
+        attribution: Attribution | None,
         summary: structs.batching_summary,
     ) -> None:
         super().__init__(
@@ -138,7 +196,7 @@ class FleetResult(Result):
             summary=summary,
             iteration_log=None,
             decision_log=None,
-            attribution=None,
+            attribution=attribution,
             held_in_batch=None,
             held_again=lambda: None,
         )
@@ -146,7 +204,9 @@ class FleetResult(Result):
         total = sum(number for _, number in pools)
         own = {"replicas": total, "router": router, **router_settings}
         self.__dict__.update(
+            **scaling,
             pools=tuple(pools),
+            roles=tuple(roles),
             router=router,
             replicas=ReplicaColumns(replicas),
             policy=policies.pop() if len(policies) == 1 else "mixed",
@@ -157,19 +217,114 @@ class FleetResult(Result):
     @property
     def imbalance(self) -> float:
         """The coefficient of variation of the tokens that the replicas generated: their standard deviation (of the
-        population) over their mean. 0.0: each generated as many; NaN: none generated any.
+        population) over their mean. 0.0: each generated as many; NaN: none generated any. Where prefill and decode are
+        apart, of those that decode.
         """
         tokens = self.replicas.tokens.astype(np.float64)
+        if "decode" in self.roles:
+            tokens = tokens[np.repeat([role == "decode" for role in self.roles], [number for _, number in self.pools])]
         mean = float(tokens.mean())
         return float(tokens.std()) / mean if mean > 0 else float("nan")
 
-    def load(self, *, slots: int | None = None, timeline: Literal["changes"] | int | None = None) -> Load:
-        """As `Result.load`, over the slots of all replicas.
+    @property
+    def prefix_hit_rate(self) -> float:
+        """Tokens found in the prefix caches over those looked up there. NaN: none were looked up."""
+        queries = self.prefix_cache_queries
+        return self.prefix_cache_hits / queries if queries else float("nan")
+
+    def cost(self, *, gpu_hour_price: float | None = None, gpus_per_replica: int | None = None) -> FleetCost:
+        """How many tokens a second each GPU generated, and what these cost.
+
+        Args:
+            gpu_hour_price: what one GPU costs an hour. None: not known.
+            gpus_per_replica: GPUs of each replica. None: as many as share each layer by the RooflineTime of its pool;
+                1 with another model of the iteration time.
 
         Raises:
-            ValueError: a pool has static or dynamic batches: how long these held requests is not told of a fleet.
+            TypeError: an argument is of the wrong type.
+            ValueError: one is not above 0, or the price not finite.
+
+        >>> from batching import RequestColumns, simulate_fleet
+        >>> result = simulate_fleet(RequestColumns([100, 100]), EngineConfig(iteration_time=0.01), replicas=2)
+        >>> result.cost(gpu_hour_price=3.6).total
+        0.002
         """
-        return super().load(slots=slots, timeline=timeline)
+        price = None if gpu_hour_price is None else price_of(gpu_hour_price, "gpu_hour_price")
+        each = None if gpus_per_replica is None else integer(gpus_per_replica, "gpus_per_replica", 1, 2**31 - 1)
+        gpus = sum(number * (_gpus_of(config) if each is None else each) for config, number in self.pools)
+        taken = gpus * self.total_time
+        if self._are_replicas_apart():
+            gpus_of = np.repeat(
+                [_gpus_of(config) if each is None else each for config, _ in self.pools],
+                [number for _, number in self.pools],
+            )
+            taken = float(np.sum(gpus_of * self.replicas.up_time))
+        total = float("nan") if price is None else taken * price / 3600
+        return FleetCost(
+            gpus=gpus,
+            gpu_time=taken,
+            tokens_per_gpu_second=self.total_tokens / taken if taken > 0 else float("nan"),
+            total=total,
+            per_million_tokens=1e6 * total / self.total_tokens if self.total_tokens else float("nan"),
+        )
+
+    def _are_replicas_apart(self) -> bool:
+        """Whether some replicas were there longer than others: they were started, were lost, or left."""
+        return float(np.ptp(self.replicas.up_time)) > 0
+
+    def load(
+        self,
+        *,
+        slots: int | None = None,
+        timeline: Literal["changes"] | int | None = None,
+        replica: int | None = None,
+    ) -> Load:
+        """As `Result.load`, over the slots of all replicas, or of one. The window is in both cases that of the fleet:
+        from 0 to `duration`.
+
+        Args:
+            slots: requests that can run at once. None: as the configurations say.
+            timeline: "changes", a number of equally long intervals, or None.
+            replica: the load of this replica alone, by its number. None: of all.
+
+        Raises:
+            TypeError: an argument is of the wrong type.
+            ValueError: there is no such replica, or a pool has static or dynamic batches: how long these held requests
+                is not told of a fleet.
+        """
+        if replica is None:
+            return super().load(slots=slots, timeline=timeline)
+        number = integer(replica, "replica", 0, len(self.replicas) - 1)
+        self.held_in_batch()
+        return self._load_of(number, self._slots_of(number) if slots is None else slots, timeline)
+
+    def _load_of(self, replica: int, slots: int | None, timeline: Literal["changes"] | int | None) -> Load:
+        """The load of one replica; of static and dynamic batches as if they held no request."""
+        return self._load(self.replica == replica, slots, timeline, None)
+
+    def _slots_of(self, replica: int) -> int:
+        """How many requests can run at once in a replica."""
+        for config, number in self.pools:
+            if replica < number:
+                return config.max_num_seqs
+            replica -= number
+        return 0
+
+    def report(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        slo: SLO | None = None,
+        gpu_hour_price: float | None = None,
+        gpus_per_replica: int | None = None,
+    ) -> None:
+        """Write a page that shows this run: `write_fleet_report`, which takes several as well."""
+        options = {"slo": slo, "gpu_hour_price": gpu_hour_price, "gpus_per_replica": gpus_per_replica}
+        fleet_files().report(self, path, options)
+
+    def perfetto(self, path: str | os.PathLike[str], window: tuple[float, float] | None = None) -> None:
+        """Write the schedule for ui.perfetto.dev, each replica a process: `write_schedule_trace`."""
+        fleet_files().perfetto(self, path, window)
 
     def held_in_batch(self) -> Float64Array | None:
         """None: no policy but static and dynamic holds requests.

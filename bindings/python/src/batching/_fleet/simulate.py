@@ -1,45 +1,31 @@
 """Several engines behind a router in one call."""
 
 import ctypes
-from collections.abc import Mapping, Sequence
-from typing import Any, Final, Unpack
+from collections.abc import Sequence
+from typing import Any, Unpack
 
 import numpy as np
 import numpy.typing as npt
 
 from batching._columns.columns import RequestColumns
 from batching._columns.requests import Request, request_columns, rows
+from batching._engine.attribution import Attribution
 from batching._engine.callbacks import Callbacks
 from batching._engine.client import Client, client_of
-from batching._engine.config import EngineConfig
+from batching._engine.kinds import switch
 from batching._engine.result import sends_later
 from batching._engine.simulate import _outputs, _requested
-from batching._ffi.arguments import integer, number, shown, word
-from batching._ffi.calls import check, initialised, pointer
-from batching._ffi.errors import BatchingValueError
-from batching._ffi.generated import choices, structs
+from batching._ffi.calls import check, initialised
+from batching._ffi.generated import structs
 from batching._ffi.loader import library
-from batching._ffi.memory import allocated
-from batching._fleet.result import FLEET_COLUMNS, REPLICA_COLUMNS, FleetResult
-from batching._routing.settings import (
-    NAMES,
-    RouterName,
-    RouterSettings,
-    set_settings,
-    set_workers,
-    takes_router_settings,
-)
-
-Pools = EngineConfig | Sequence[tuple[EngineConfig, int]]
-
-_USUAL_REPLICAS: Final = 4
-_MOST_REPLICAS: Final = 65_536
-# What C calls otherwise, in the sentences of errors.
-_NAMES: Final = {
-    **NAMES,
-    r"router\.(?=\w)": "",
-    r"no_kv_events is 0: must be 1": "use_kv_events is True: must be False",
-}
+from batching._fleet.chooser import ChooserName, CustomRouter
+from batching._fleet.disaggregation import Disaggregation
+from batching._fleet.operations import Admission, Faults, Scaling
+from batching._fleet.outputs import FleetOutputs, set_columns
+from batching._fleet.pools import Pools, pools_of
+from batching._fleet.result import FleetResult
+from batching._fleet.structure import FleetStructure
+from batching._routing.settings import RouterName, RouterSettings, takes_router_settings
 
 
 @takes_router_settings
@@ -48,9 +34,20 @@ def simulate_fleet(
     config: Pools | None = None,
     *,
     replicas: int | None = None,
-    router: RouterName = "round_robin",
+    router: RouterName | ChooserName | CustomRouter = "round_robin",
     client: Client | None = None,
     metrics_interval: float | None = None,
+    disaggregation: Disaggregation | None = None,
+    decode_router: RouterName | None = None,
+    decode_settings: RouterSettings | None = None,
+    attribution: bool = False,
+    admission: Admission | None = None,
+    faults: Faults | None = None,
+    scaling: Scaling | None = None,
+    preferred_replica: npt.ArrayLike | None = None,
+    preferred_decode_replica: npt.ArrayLike | None = None,
+    kv_event_lag: float = 0.0,
+    routing_delay: float = 0.0,
     names: Sequence[str] | None = None,
     weights: npt.ArrayLike | None = None,
     **settings: Unpack[RouterSettings],
@@ -65,16 +62,34 @@ def simulate_fleet(
     Args:
         requests: RequestColumns, or Request objects; in any order of arrival; without abort_time.
         config: how the replicas schedule, what memory they have and how long their iterations take. Or pools of
-            replicas: a sequence of (EngineConfig, how many). None: EngineConfig().
+            replicas: a sequence of (EngineConfig, how many), or, where prefill and decode are apart, of
+            (EngineConfig, how many, role), with the roles "prefill" and "decode". None: EngineConfig().
         replicas: how many there are; not with pools. None: 4.
-        router: which replica gets a request: one of `routers()`.
+        router: which replica gets a request: one of `routers()`; or "estimated_ttft" or "estimated_e2e": that in which
+            it would have its first token, or end, first, as a copy of each tells; or a function that is shown a
+            `RouterView` and answers with a worker.
         client: how the requests are sent. None: as they arrive, and the turns of sessions one after the other.
         metrics_interval: seconds between two times at which routers that look at metrics are told what waits, what
             runs and KV use. None: 0.1.
+        disaggregation: how prefill and decode are split, where pools have roles. None: as Dynamo, with transfers that
+            take no time.
+        decode_router: where a request decodes whose prompt is computed elsewhere. None: by the same rule; of dynamo_kv
+            as Dynamo sets it.
+        decode_settings: those of the decode_router, as of `Router`.
+        attribution: whether the result says into which parts the time of each request falls that has ended at a
+            replica.
+        admission: which requests are taken, how long they may take, and how often they are sent. None: all, any, once.
+        faults: which replicas fail, and when. None: none.
+        scaling: how many replicas there are at a time, of those that there can be. None: all, always.
+        preferred_replica: of each request the replica that it goes to where the rule allows several and would draw one
+            of them, as one that was recorded; -1: none.
+        preferred_decode_replica: the same of decode_router.
+        kv_event_lag: seconds from the end of an iteration until routers are told how it changed the prefix cache.
+        routing_delay: seconds from the decision of a router until the request is at its replica.
         names: session, round_robin (sets): what each replica is called. None: "worker-0", "worker-1" and so on.
         weights: least_requests, round_robin (smooth): how much each takes; None: all 1.
         settings: those of `Router`, by name. block_size, if it is given, must be the tokens of one of the requests'
-            hash ids. KV events are not told: use_kv_events is False.
+            hash ids.
 
     Raises:
         TypeError: an argument is of the wrong type.
@@ -91,53 +106,40 @@ def simulate_fleet(
     """
     columns = requests if isinstance(requests, RequestColumns) else request_columns(rows(requests, "requests"))
     callbacks = Callbacks()
-    pools = _pools(config, replicas)
+    pools = pools_of(config, replicas)
     sender = client_of(client, {})
-    fleet = initialised(structs.batching_fleet_config)
-    fleet.pool_count = len(pools)
-    # The structs point to these.
-    kept, error_names = _set_engines(fleet, pools, callbacks)
-    total = sum(number for _, number in pools)
-    own = {**settings}
-    own.setdefault("use_kv_events", False)
-    routing = initialised(structs.batching_router_config)
-    routing.router = word(router, "router", choices.ROUTER_NAMES)
-    routing.workers = total
-    kept += set_workers(routing, names, weights)
-    kept += set_settings(routing, own)
-    fleet.router = ctypes.pointer(routing)
-    if metrics_interval is not None:
-        fleet.metrics_interval = number(metrics_interval, "metrics_interval")
-        if fleet.metrics_interval == 0:
-            raise BatchingValueError("metrics_interval is 0: must be greater than 0")
+    fleet = FleetStructure(pools, callbacks)
+    name = fleet.set_router(router, names, weights, settings)
+    fleet.set_decode_router(decode_router, decode_settings)
+    fleet.set_parts(disaggregation, admission, faults, scaling)
+    fleet.set_preferred(len(columns), preferred_replica, preferred_decode_replica)
+    fleet.set_times(metrics_interval, kv_event_lag, routing_delay)
     outputs = _outputs(columns, sender)
     results = initialised(structs.batching_results)
-    _set(results, outputs, len(columns))
-    routed = {name: allocated(len(columns), dtype, "the number of requests") for name, dtype in FLEET_COLUMNS.items()}
-    by_replica = {name: np.empty(total, dtype) for name, dtype in REPLICA_COLUMNS.items()}
-    told = initialised(structs.batching_fleet_results)
-    _set(told, {**routed, **by_replica}, len(columns))
-    told.replica_capacity = total
+    set_columns(results, outputs, len(columns))
+    told = FleetOutputs(len(columns), fleet.replicas, attributes=switch(attribution, "attribution"))
     summary = initialised(structs.batching_summary)
     requested = _requested(columns, sender)
     status = callbacks.run(
         library.batching_fleet_simulate,
-        ctypes.byref(fleet),
+        ctypes.byref(fleet.structure),
         ctypes.byref(requested),
         ctypes.byref(results),
-        ctypes.byref(told),
+        ctypes.byref(told.structure),
         ctypes.byref(summary),
     )
-    del kept
-    check(status, error_names)
+    check(status, fleet.names)
     return FleetResult(
         requests=columns,
-        pools=pools,
+        pools=[(own, number) for own, number, _ in pools],
+        roles=[role for _, _, role in pools],
         client=sender,
-        router=router,
+        router=name,
         router_settings=settings,
-        columns={**_completed(outputs, columns, sender), **routed},
-        replicas=by_replica,
+        columns={**_completed(outputs, columns, sender), **told.by_request},
+        replicas=told.by_replica,
+        scaling=told.scaling(),
+        attribution=None if told.attributed is None else Attribution(told.attributed, outputs["status"]),
         summary=summary,
     )
 
@@ -150,45 +152,3 @@ def _completed(
         return outputs
     arrivals = np.zeros(len(columns)) if columns.arrival_time is None else columns.arrival_time
     return {**outputs, "arrival_time": arrivals, "sent_time": arrivals}
-
-
-def _pools(config: Pools | None, replicas: int | None) -> list[tuple[EngineConfig, int]]:
-    if config is None or isinstance(config, EngineConfig):
-        number = _USUAL_REPLICAS if replicas is None else integer(replicas, "replicas", 1, _MOST_REPLICAS)
-        return [(EngineConfig() if config is None else config, number)]
-    if isinstance(config, (str, bytes)) or not isinstance(config, Sequence):
-        raise TypeError(
-            f"config is {shown(config)}: must be an EngineConfig, a list of (EngineConfig, replicas) or None"
-        )
-    if replicas is not None:
-        raise BatchingValueError(f"replicas is {shown(replicas)}: must be None where config has pools")
-    if not config:
-        raise BatchingValueError("config is empty: must have at least one pool")
-    pools = []
-    for index, pool in enumerate(config):
-        if not isinstance(pool, tuple) or len(pool) != 2 or not isinstance(pool[0], EngineConfig):
-            raise TypeError(f"config[{index}] is {shown(pool)}: must be a pair of an EngineConfig and replicas")
-        pools.append((pool[0], integer(pool[1], f"config[{index}][1]", 1, _MOST_REPLICAS)))
-    return pools
-
-
-def _set_engines(
-    fleet: structs.batching_fleet_config, pools: Sequence[tuple[EngineConfig, int]], callbacks: Callbacks
-) -> tuple[list[Any], Mapping[str, str]]:
-    """Write the pools into the struct of C. Returns what must live as long as it, and what C calls otherwise."""
-    made = [config._structure(callbacks) for config, _ in pools]
-    kind = ctypes.POINTER(structs.batching_engine_config)
-    engines = (kind * len(pools))(*(ctypes.pointer(structure) for structure, _ in made))
-    counts = np.array([count for _, count in pools], np.int64)
-    fleet.engine = engines
-    fleet.replicas = pointer(counts)
-    names: dict[str, str] = dict(_NAMES)
-    for _, own in made:
-        names |= own
-    return [made, engines, counts], names
-
-
-def _set(structure: Any, columns: Mapping[str, npt.NDArray[Any]], capacity: int) -> None:
-    structure.capacity = capacity
-    for name, column in columns.items():
-        setattr(structure, name, pointer(column))

@@ -18,6 +18,11 @@ SLOWED_BY_PREFILL: Final = "#B5A642"
 PREEMPTED: Final = "#8B1A1A"
 RUNNING: Final = "#1B7F5C"
 KV_MEMORY: Final = "#7A5CC7"
+# Of heat maps, and of what replicas have in the pages of fleets.
+QUEUED: Final = "#C45A11"
+ROUTED: Final = "#2F6FB5"
+FOUND: Final = "#7A5CC7"
+PROMPT: Final = "#8A8000"
 
 PARTS: Final = {
     "waiting_for_client": WAITING_FOR_CLIENT,

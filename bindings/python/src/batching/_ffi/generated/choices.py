@@ -21,6 +21,10 @@ class RequestStatus(IntEnum):
     for an arrival_time before the end of the run. Only where there are sessions, clients or a max_concurrency: see
     "Engine: clients" in batching.h.
     """
+    LOST = 140
+    """In a fleet: its replica was lost, or none was there, and it was not sent again. end_time is when that was."""
+    TIMED_OUT = 150
+    """In a fleet: it had no first token, or not all of them, in time. end_time is when it left."""
     REJECTED_MODEL_LENGTH = 200
     """Rejected on arrival: prompt_length is not below max_model_len. Its times are NaN."""
     REJECTED_KV_MEMORY = 210
@@ -28,6 +32,8 @@ class RequestStatus(IntEnum):
     REJECTED_TOKEN_BUDGET = 220
     """Rejected on arrival: chunked prefill is disabled and it is longer than max_num_batched_tokens. Its times are NaN.
     """
+    REJECTED_ADMISSION = 230
+    """Rejected on arrival by a fleet: see batching_admission_config. end_time is its arrival."""
 
 
 class EndReason(IntEnum):
@@ -108,6 +114,28 @@ class Scorer(IntEnum):
     PRECISE_PREFIX = 160
     """The same from KV events, linear from the fewest (0) to the most (1); all equal: 1. From its source: no recording.
     """
+
+
+class Role(IntEnum):
+    """What replicas do of a request: `role` of batching_fleet_config."""
+
+    BOTH = 0
+    """Each replica does all of a request."""
+    PREFILL = 100
+    """Its prompt."""
+    DECODE = 110
+    """What follows."""
+
+
+class FaultKind(IntEnum):
+    """What happens to it: `fault_kind` of batching_fault_config."""
+
+    DOWN = 0
+    """A replica is lost, with its requests and its prefix cache. One that is not there stays so."""
+    UP = 100
+    """One that was lost is back, empty."""
+    SLOW = 110
+    """Its iterations take fault_factor times as long from the next one on, until it is lost or that changes."""
 
 
 class AccumulatorEvent(IntEnum):
@@ -224,6 +252,81 @@ CACHE_AWARE_RULE_NAMES: Final[dict[str, int]] = {"sglang": 0, "vllm": 100, "smg"
 WaitingOrderName = Literal["fcfs", "lcfs", "wspt"]
 """Which waiting request is next: `waiting_order` of batching_router_config."""
 WAITING_ORDER_NAMES: Final[dict[str, int]] = {"fcfs": 0, "lcfs": 100, "wspt": 110}
+
+AutoscalerName = Literal["hpa", "queue_length", "dynamo_planner", "llm_d"]
+"""Its rule: `autoscaler` of batching_autoscaler_config."""
+AUTOSCALER_NAMES: Final[dict[str, int]] = {"hpa": 0, "queue_length": 100, "dynamo_planner": 200, "llm_d": 210}
+
+ScalingMetricName = Literal["waiting", "running", "in_flight", "kv_usage", "queued_tokens", "given"]
+"""What hpa and queue_length measure: `scaling_metric` of batching_autoscaler_config."""
+SCALING_METRIC_NAMES: Final[dict[str, int]] = {
+    "waiting": 0,
+    "running": 100,
+    "in_flight": 110,
+    "kv_usage": 120,
+    "queued_tokens": 130,
+    "given": 140,
+}
+
+ComponentName = Literal["prefill", "decode", "aggregated"]
+"""Which workers these are: `component` of batching_autoscaler_config."""
+COMPONENT_NAMES: Final[dict[str, int]] = {"prefill": 0, "decode": 100, "aggregated": 110}
+
+ScalingTargetName = Literal["throughput", "latency", "load", "sla"]
+"""What its load step compares: `scaling_target` of batching_autoscaler_config."""
+SCALING_TARGET_NAMES: Final[dict[str, int]] = {"throughput": 0, "latency": 100, "load": 110, "sla": 120}
+
+PresetName = Literal["dynamo", "vllm_nixl", "sglang_pd", "llm_d"]
+"""What the next fields are where they are 0: `preset` of batching_disaggregation_config."""
+PRESET_NAMES: Final[dict[str, int]] = {"dynamo": 0, "vllm_nixl": 100, "sglang_pd": 110, "llm_d": 120}
+
+DeciderName = Literal["preset", "always", "never", "prefix_threshold", "dynamo_conditional"]
+"""Whether the prompt is computed elsewhere: `decider` of batching_disaggregation_config."""
+DECIDER_NAMES: Final[dict[str, int]] = {
+    "preset": 0,
+    "always": 100,
+    "never": 110,
+    "prefix_threshold": 120,
+    "dynamo_conditional": 130,
+}
+
+DecodeChoiceName = Literal["preset", "after_prefill", "at_arrival"]
+"""When the target is chosen; on arrival where the decider looks at it, or it reserves before the prompt is done:
+`decode_choice` of batching_disaggregation_config.
+"""
+DECODE_CHOICE_NAMES: Final[dict[str, int]] = {"preset": 0, "after_prefill": 100, "at_arrival": 110}
+
+TransferTokensName = Literal["preset", "full", "missing"]
+"""What is sent: `transfer_tokens` of batching_disaggregation_config."""
+TRANSFER_TOKENS_NAMES: Final[dict[str, int]] = {"preset": 0, "full": 100, "missing": 110}
+
+OverlapName = Literal["preset", "none", "chunk", "layer"]
+"""What is sent before the prompt is done: `overlap` of batching_disaggregation_config."""
+OVERLAP_NAMES: Final[dict[str, int]] = {"preset": 0, "none": 100, "chunk": 110, "layer": 120}
+
+ReserveName = Literal["preset", "start", "admission", "prefill"]
+"""When the target reserves blocks: `reserve` of batching_disaggregation_config."""
+RESERVE_NAMES: Final[dict[str, int]] = {"preset": 0, "start": 100, "admission": 110, "prefill": 120}
+
+SourceReleaseName = Literal["preset", "activation", "read_done"]
+"""When the source frees: `source_release` of batching_disaggregation_config."""
+SOURCE_RELEASE_NAMES: Final[dict[str, int]] = {"preset": 0, "activation": 100, "read_done": 110}
+
+FirstTokenName = Literal["preset", "prefill", "decode"]
+"""Where the first token comes from: `first_token` of batching_disaggregation_config."""
+FIRST_TOKEN_NAMES: Final[dict[str, int]] = {"preset": 0, "prefill": 100, "decode": 110}
+
+SharingName = Literal["none", "source", "pair"]
+"""What transfers share: `sharing` of batching_disaggregation_config."""
+SHARING_NAMES: Final[dict[str, int]] = {"none": 0, "source": 100, "pair": 110}
+
+BucketCostName = Literal["request", "prompt_tokens"]
+"""What a request takes of it, or is rejected: `bucket_cost` of batching_admission_config."""
+BUCKET_COST_NAMES: Final[dict[str, int]] = {"request": 0, "prompt_tokens": 100}
+
+ChooserName = Literal["router", "estimated_ttft", "estimated_e2e"]
+"""What decides; anything but router only counts with it: `chooser` of batching_fleet_config."""
+CHOOSER_NAMES: Final[dict[str, int]] = {"router": 0, "estimated_ttft": 100, "estimated_e2e": 110}
 
 FinishedReasonName = Literal["stop", "length"]
 """Why it finished: `reason` of batching_accumulator_finished."""

@@ -9,8 +9,10 @@ from batching._ffi.generated.structs import (
     batching_accumulator_config,
     batching_accumulator_events,
     batching_accumulator_state,
+    batching_admission_config,
     batching_attribution,
     batching_attribution_bands,
+    batching_autoscaler_config,
     batching_batch_metrics,
     batching_calibration,
     batching_calibration_callback,
@@ -21,10 +23,13 @@ from batching._ffi.generated.structs import (
     batching_decision_log,
     batching_deployment,
     batching_deployment_memory,
+    batching_disaggregation_config,
     batching_distribution,
     batching_engine_config,
+    batching_fault_config,
     batching_fleet_config,
     batching_fleet_results,
+    batching_fleet_scaling_config,
     batching_gpu,
     batching_interrupt_callback,
     batching_iteration_log,
@@ -46,6 +51,7 @@ from batching._ffi.generated.structs import (
     batching_roofline,
     batching_router_config,
     batching_routing_request,
+    batching_scaling_readings,
     batching_serving_metrics,
     batching_serving_metrics_config,
     batching_summary,
@@ -425,6 +431,26 @@ FUNCTIONS: Final[dict[str, Signature]] = {
     # batching_status batching_router_load(batching_router *router, int64_t *requests, int64_t *prefill_tokens, int64_t
     #     *waiting);
     "batching_router_load": Signature(c_int32, [c_void_p, POINTER(c_int64), POINTER(c_int64), POINTER(c_int64)]),
+    # batching_status batching_autoscaler_config_init(batching_autoscaler_config *config, uint32_t struct_size);
+    "batching_autoscaler_config_init": Signature(c_int32, [POINTER(batching_autoscaler_config), c_uint32]),
+    # batching_status batching_scaling_readings_init(batching_scaling_readings *readings, uint32_t struct_size);
+    "batching_scaling_readings_init": Signature(c_int32, [POINTER(batching_scaling_readings), c_uint32]),
+    # batching_status batching_autoscaler_create(const batching_autoscaler_config *config, batching_autoscaler
+    #     **autoscaler);
+    "batching_autoscaler_create": Signature(c_int32, [POINTER(batching_autoscaler_config), POINTER(c_void_p)]),
+    # batching_status batching_autoscaler_destroy(batching_autoscaler *autoscaler);
+    "batching_autoscaler_destroy": Signature(c_int32, [c_void_p]),
+    # batching_status batching_autoscaler_decide(batching_autoscaler *autoscaler, const batching_scaling_readings
+    #     *readings, int64_t *desired);
+    "batching_autoscaler_decide": Signature(c_int32, [c_void_p, POINTER(batching_scaling_readings), POINTER(c_int64)]),
+    # batching_status batching_disaggregation_config_init(batching_disaggregation_config *config, uint32_t struct_size);
+    "batching_disaggregation_config_init": Signature(c_int32, [POINTER(batching_disaggregation_config), c_uint32]),
+    # batching_status batching_admission_config_init(batching_admission_config *config, uint32_t struct_size);
+    "batching_admission_config_init": Signature(c_int32, [POINTER(batching_admission_config), c_uint32]),
+    # batching_status batching_fault_config_init(batching_fault_config *config, uint32_t struct_size);
+    "batching_fault_config_init": Signature(c_int32, [POINTER(batching_fault_config), c_uint32]),
+    # batching_status batching_fleet_scaling_config_init(batching_fleet_scaling_config *config, uint32_t struct_size);
+    "batching_fleet_scaling_config_init": Signature(c_int32, [POINTER(batching_fleet_scaling_config), c_uint32]),
     # batching_status batching_fleet_config_init(batching_fleet_config *config, uint32_t struct_size);
     "batching_fleet_config_init": Signature(c_int32, [POINTER(batching_fleet_config), c_uint32]),
     # batching_status batching_fleet_results_init(batching_fleet_results *results, uint32_t struct_size);

@@ -1079,6 +1079,202 @@ class batching_worker_metrics(VersionedStructure):
     ]
 
 
+class batching_autoscaler_config(VersionedStructure):
+    """An autoscaler. 0 and NULL are the defaults given here. Where a default is not 0 and 0 has a meaning, -1 says it.
+    Replicas are at most 65,536, tokens 2^40, other numbers 1e15, times BATCHING_TIME_MAX.
+    """
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("autoscaler", c_int32),
+        ("scaling_metric", c_int32),
+        ("min_replicas", c_int64),
+        ("max_replicas", c_int64),
+        ("interval", c_double),
+        ("target", c_double),
+        ("tolerance", c_double),
+        ("up_window", c_double),
+        ("down_window", c_double),
+        ("up_percent", c_double),
+        ("up_replicas", c_int64),
+        ("up_period", c_double),
+        ("down_percent", c_double),
+        ("down_replicas", c_int64),
+        ("down_period", c_double),
+        ("activation", c_double),
+        ("cooldown", c_double),
+        ("max_kv_tokens", c_int64),
+        ("component", c_int32),
+        ("scaling_target", c_int32),
+        ("no_load_step", c_int32),
+        ("while_starting", c_int32),
+        ("context_length", c_int64),
+        ("min_endpoint", c_int64),
+        ("prefill_up_tokens", c_int64),
+        ("prefill_down_tokens", c_int64),
+        ("decode_up_percent", c_double),
+        ("decode_down_percent", c_double),
+        ("ttft_sla", c_double),
+        ("itl_sla", c_double),
+        ("down_sensitivity", c_double),
+        ("throughput_interval", c_double),
+        ("throughput_step", c_int64),
+        ("gpu_budget", c_int64),
+        ("gpus_per_replica", c_int64),
+        ("kv_threshold", c_double),
+        ("queue_threshold", c_double),
+        ("up_threshold", c_double),
+        ("down_boundary", c_double),
+        ("max_num_batched_tokens", c_int64),
+        ("max_num_seqs", c_int64),
+    ]
+
+
+class batching_scaling_readings(VersionedStructure):
+    """What an autoscaler is told. A column that its rule looks at is required unless a default is given; the others may
+    be NULL. Counts are at most 2^50, numbers 1e15.
+    """
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("time", c_double),
+        ("count", c_int64),
+        ("starting", c_int64),
+        ("waiting", POINTER(c_int64)),
+        ("running", POINTER(c_int64)),
+        ("queued_prefill_tokens", POINTER(c_int64)),
+        ("scheduled_kv_tokens", POINTER(c_int64)),
+        ("queued_kv_tokens", POINTER(c_int64)),
+        ("kv_usage", POINTER(c_double)),
+        ("estimated_ttft", POINTER(c_double)),
+        ("estimated_itl", POINTER(c_double)),
+        ("merged_ttft", POINTER(c_double)),
+        ("own_ttft", POINTER(c_double)),
+        ("merged_itl", POINTER(c_double)),
+        ("metric", POINTER(c_double)),
+        ("metric_outside", c_double),
+        ("queued_requests", c_int64),
+        ("mean_prompt_length", c_double),
+        ("mean_output_length", c_double),
+        ("demand", c_double),
+        ("capacity", c_double),
+    ]
+
+
+class batching_disaggregation_config(VersionedStructure):
+    """How prefill and decode are split: see above. 0 is the default given here."""
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("preset", c_int32),
+        ("decider", c_int32),
+        ("decode_choice", c_int32),
+        ("transfer_tokens", c_int32),
+        ("overlap", c_int32),
+        ("reserve", c_int32),
+        ("source_release", c_int32),
+        ("first_token", c_int32),
+        ("sharing", c_int32),
+        ("reserved_2", c_uint32),
+        ("kv_bytes_per_token", c_double),
+        ("link_bandwidth", c_double),
+        ("link_latency", c_double),
+        ("decider_tokens", c_int64),
+        ("decider_ratio", c_double),
+        ("layers", c_int64),
+        ("reserved_decode_tokens", c_int64),
+        ("lease", c_double),
+    ]
+
+
+class batching_admission_config(VersionedStructure):
+    """Which requests a fleet takes, how long they may take, and how often they are sent. 0: the default given here."""
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("max_in_flight", c_int64),
+        ("max_queued_tokens", c_int64),
+        ("bucket_capacity", c_double),
+        ("bucket_rate", c_double),
+        ("bucket_cost", c_int32),
+        ("sheds", c_int32),
+        ("shed_priority", c_int64),
+        ("saturation_queue", c_double),
+        ("saturation_kv", c_double),
+        ("ttft_timeout", c_double),
+        ("e2e_timeout", c_double),
+        ("retries", c_int64),
+        ("retry_base", c_double),
+        ("retry_factor", c_double),
+        ("retry_cap", c_double),
+        ("retry_jitter", c_double),
+        ("seed", c_uint64),
+    ]
+
+
+class batching_fault_config(VersionedStructure):
+    """Which replicas of a fleet fail, and when. 0 and NULL are the defaults given here."""
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("fault_count", c_int64),
+        ("fault_time", POINTER(c_double)),
+        ("fault_replica", POINTER(c_int32)),
+        ("fault_kind", POINTER(c_int32)),
+        ("fault_factor", POINTER(c_double)),
+        ("mean_up_time", c_double),
+        ("mean_down_time", c_double),
+        ("notice_delay", c_double),
+        ("seed", c_uint64),
+    ]
+
+
+class batching_fleet_scaling_config(VersionedStructure):
+    """How many replicas of a fleet there are at a time. The autoscaler is shown, of each replica that is ready,
+    requests that wait and run, prompt tokens of requests without a first token, tokens in KV blocks in use, KV use; and
+    requests that wait at the router, mean lengths of what has arrived, and arrivals a second since its last decision as
+    the demand.
+    """
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("autoscaler", POINTER(batching_autoscaler_config)),
+        ("initial_replicas", c_int64),
+        ("startup_time", c_double),
+    ]
+
+
+class batching_router_view(VersionedStructure):
+    """The replicas as a router of yours sees them. Columns are valid during the call."""
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("request", c_int64),
+        ("time", c_double),
+        ("prompt_length", c_int64),
+        ("output_length", c_int64),
+        ("session", c_int64),
+        ("count", c_int64),
+        ("is_up", POINTER(c_int32)),
+        ("in_flight", POINTER(c_int64)),
+        ("queued_tokens", POINTER(c_int64)),
+        ("waiting", POINTER(c_int64)),
+        ("running", POINTER(c_int64)),
+        ("kv_use", POINTER(c_double)),
+        ("cached_tokens", POINTER(c_int64)),
+    ]
+
+
+batching_router_callback = CFUNCTYPE(c_int32, POINTER(batching_router_view), POINTER(c_int64), c_void_p)
+
+
 class batching_fleet_config(VersionedStructure):
     """A fleet: its replicas and their router. 0 and NULL are the defaults given here."""
 
@@ -1090,6 +1286,20 @@ class batching_fleet_config(VersionedStructure):
         ("engine", POINTER(POINTER(batching_engine_config))),
         ("replicas", POINTER(c_int64)),
         ("metrics_interval", c_double),
+        ("role", POINTER(c_int32)),
+        ("decode_router", POINTER(batching_router_config)),
+        ("disaggregation", POINTER(batching_disaggregation_config)),
+        ("kv_event_lag", c_double),
+        ("preferred_replica", POINTER(c_int32)),
+        ("preferred_decode_replica", POINTER(c_int32)),
+        ("routing_delay", c_double),
+        ("admission", POINTER(batching_admission_config)),
+        ("faults", POINTER(batching_fault_config)),
+        ("scaling", POINTER(batching_fleet_scaling_config)),
+        ("chooser", c_int32),
+        ("reserved_2", c_uint32),
+        ("router_callback", batching_router_callback),
+        ("router_user_data", c_void_p),
     ]
 
 
@@ -1115,6 +1325,22 @@ class batching_fleet_results(VersionedStructure):
         ("preemptions", POINTER(c_int64)),
         ("prefix_cache_queries", POINTER(c_int64)),
         ("prefix_cache_hits", POINTER(c_int64)),
+        ("prefill_replica", POINTER(c_int32)),
+        ("held_time", POINTER(c_double)),
+        ("reserved_time", POINTER(c_double)),
+        ("activated_time", POINTER(c_double)),
+        ("decode_start_time", POINTER(c_double)),
+        ("released_time", POINTER(c_double)),
+        ("attempts", POINTER(c_int32)),
+        ("up_time", POINTER(c_double)),
+        ("scaling_capacity", c_int64),
+        ("scaling_time", POINTER(c_double)),
+        ("scaling_replicas", POINTER(c_int64)),
+        ("scaling_count", POINTER(c_int64)),
+        ("attribution", POINTER(batching_attribution)),
+        ("waiting_for_router", POINTER(c_double)),
+        ("transfer", POINTER(c_double)),
+        ("waiting_for_decode", POINTER(c_double)),
     ]
 
 
@@ -1213,6 +1439,13 @@ STRUCTURES: Final[Sequence[type[VersionedStructure]]] = [
     batching_router_config,
     batching_routing_request,
     batching_worker_metrics,
+    batching_autoscaler_config,
+    batching_scaling_readings,
+    batching_disaggregation_config,
+    batching_admission_config,
+    batching_fault_config,
+    batching_fleet_scaling_config,
+    batching_router_view,
     batching_fleet_config,
     batching_fleet_results,
     batching_accumulator_config,
@@ -1225,5 +1458,6 @@ CALLBACKS: Final[dict[str, Any]] = {
     "batching_policy_callback": batching_policy_callback,
     "batching_calibration_callback": batching_calibration_callback,
     "batching_log_callback": batching_log_callback,
+    "batching_router_callback": batching_router_callback,
     "batching_interrupt_callback": batching_interrupt_callback,
 }

@@ -1,0 +1,1 @@
+"""Autoscalers: how many replicas there should be."""
