@@ -28,13 +28,14 @@ endif
 
 .PHONY: help run build test check conformance fidelity bench clean setup-run setup-test \
         generate check-generated check-readiness check-format-swift check-python check-arrows-python check-arrows-swift \
-        check-sanitizers test-swift test-python test-examples test-differential test-conformance
+        check-sanitizers test-swift test-python test-examples test-differential test-conformance fleets test-fleets
 
 help:
 	@echo 'make run [TRACE=FILE]     batching policies compared: a table, $(BUILD)/comparison.png, $(BUILD)/report.html'
 	@echo 'make test                 every test and check'
 	@echo 'make build                $(LIBRARY), and $(VENV) with the Python package'
 	@echo 'make conformance [DATA=…] replays recordings of the real scheduler and of benchmark tools: what differs?'
+	@echo 'make fleets CASES=100000  random fleets through a slow fleet, too: what differs? SEED=…: from this one on'
 	@echo 'make fidelity             how far are simulated times from measured ones? writes docs/fidelity.md'
 	@echo 'make check                formats, types, header, symbols, sanitizers, valgrind (part of make test)'
 	@echo 'make generate             what follows from include/batching.h: for Python, Swift, C++, the checks, the manual'
@@ -132,7 +133,7 @@ run: build
 # The tests are those of Swift Testing; the runner of XCTest would have none, and leaks what the sanitizers then report.
 SWIFT_TEST := $(SWIFT) test --quiet --disable-xctest --scratch-path
 
-test: setup-test programs check test-conformance test-swift test-c test-cpp test-complexity test-python \
+test: setup-test programs check test-conformance test-fleets test-swift test-c test-cpp test-complexity test-python \
       test-examples test-differential test-fuzz test-wheel
 	@echo 'make test: everything passed'
 
@@ -144,6 +145,8 @@ SPECIFICATIONS ?= $(dir $(abspath $(BATCHING_RECORDINGS)))specs/routing
 conformance: $(STAMPS)/venv-test $(LIBRARY)
 	$(VENV)/bin/python Tests/conformance/conformance.py $(DATA)
 	$(VENV)/bin/python Tests/conformance/routers.py $(DATA)
+	$(VENV)/bin/python Tests/conformance/replays.py $(DATA)
+	$(VENV)/bin/python Tests/conformance/autoscalers.py $(DATA) --specifications '$(SPECIFICATIONS)'
 	@if [ -d '$(SPECIFICATIONS)' ]; then \
 	    $(VENV)/bin/python Tests/conformance/random_routers.py '$(SPECIFICATIONS)' --cases 150; else \
 	    echo 'SKIPPED: routers under random operations: $(SPECIFICATIONS) is not there (set SPECIFICATIONS)'; fi
@@ -156,6 +159,17 @@ test-conformance: setup-test $(LIBRARY)
 
 # Where the measured runs are.
 TIMES ?= $(firstword $(BATCHING_DATA))/times
+
+# Random fleets against a slow one, so many, from that seed on.
+CASES ?= 100000
+SEED ?= 5000
+
+fleets: $(STAMPS)/venv-test $(LIBRARY)
+	PYTHONPATH=Tests/Oracle $(VENV)/bin/python Tests/Oracle/fleets.py --specifications '$(SPECIFICATIONS)' \
+	    --cases $(CASES) --seed $(SEED)
+
+test-fleets: setup-test $(LIBRARY)
+	@$(MAKE) --no-print-directory fleets CASES=5000 SEED=0
 
 fidelity: $(STAMPS)/venv-test $(LIBRARY)
 	@if [ -d '$(TIMES)' ]; then \

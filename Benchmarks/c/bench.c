@@ -1,5 +1,5 @@
-/* The benchmarks that go through the C ABI. Usage: bench REQUESTS TRACES [engine]. The report is the standard output.
- */
+/* The benchmarks that go through the C ABI. Usage: bench REQUESTS TRACES [engine|fleets]. The report is the
+ * standard output. */
 #include "columns.h"
 #include "measure.h"
 #include "report.h"
@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static int64_t count_parse(const char *text) {
     char *end;
@@ -20,7 +21,7 @@ static int64_t count_parse(const char *text) {
 
 int main(int arguments, char **argument) {
     if (arguments < 3 || arguments > 4) {
-        fprintf(stderr, "usage: bench REQUESTS TRACES [engine]\n");
+        fprintf(stderr, "usage: bench REQUESTS TRACES [engine|fleets]\n");
         return 2;
     }
     const int64_t count = count_parse(argument[1]);
@@ -32,6 +33,10 @@ int main(int arguments, char **argument) {
         return 1;
     }
     printf("libbatching %s; baselines compiled by %s\n", batching_version(), BENCHMARK_COMPILER);
+    if (arguments == 4 && strcmp(argument[3], "fleets") == 0) {
+        fleets_section(count / 10, argument[2]);
+        return 0;
+    }
     if (arguments == 3) {
         memory_section(count);
         simulators_section(count);
@@ -45,6 +50,7 @@ int main(int arguments, char **argument) {
     times_section(count / 10);
     policy_section(count / 10);
     live_section(count);
+    fleets_section(count / 10, argument[2]);
     routers_section(count);
     return 0;
 }

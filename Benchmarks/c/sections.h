@@ -45,6 +45,12 @@ void threads_section(int64_t count);
 /** What a router asks of a live engine, what keeping one costs a request, and that its memory does not grow. */
 void live_section(int64_t count);
 
+/**
+ * Requests a second of fleets on each workload that a speed is promised for. `traces`: the folder that python/traces.py
+ * has written.
+ */
+void fleets_section(int64_t count, const char *traces);
+
 /** What a decision of each router costs. */
 void routers_section(int64_t count);
 

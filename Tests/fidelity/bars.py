@@ -2,10 +2,15 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
+from ladder import AWARE, BLIND, SATURATED, Climb, Ladder
 from loops import LoopErrors
 from measured_runs import MeasuredRun
 from runs import RunErrors
+
+NOT_THERE: Final = "not simulated: a fleet does not tell KV events yet"
+"""What stands where a router is not simulated."""
 
 
 @dataclass(frozen=True)
@@ -18,8 +23,16 @@ class Bar:
     reached: bool
 
 
-def bars(runs: list[tuple[MeasuredRun, list[RunErrors]]], loops: list[LoopErrors]) -> Iterator[Bar]:
+def bars(
+    runs: list[tuple[MeasuredRun, list[RunErrors]]], loops: list[LoopErrors], ladder: Ladder | None
+) -> Iterator[Bar]:
     """All of them."""
+    yield from _of_runs(runs, loops)
+    if ladder is not None:
+        yield from _of_ladder(ladder)
+
+
+def _of_runs(runs: list[tuple[MeasuredRun, list[RunErrors]]], loops: list[LoopErrors]) -> Iterator[Bar]:
     for kind, what, mean, percentile in (
         ("whole", "calibrated on the whole run (in sample)", 0.01, 0.02),
         ("half", "calibrated on the first half, the rest tested", 0.02, 0.03),
@@ -57,3 +70,45 @@ def bars(runs: list[tuple[MeasuredRun, list[RunErrors]]], loops: list[LoopErrors
             ", ".join(f"{value:,}" for value in found),
             found == [run.files.cached_tokens],
         )
+
+
+def _of_ladder(ladder: Ladder) -> Iterator[Bar]:
+    there = {name: climb for name, climb in ladder.simulated.items() if climb is not None}
+    missing = ", ".join(name for name in ladder.simulated if name not in there)
+    lacks = f"; {missing}: {NOT_THERE}" if missing else ""
+    least, most = (
+        choose(there[name].saturated for name in names if name in there)
+        for choose, names in ((min, AWARE), (max, BLIND))
+    )
+    yield Bar(
+        f"llm-d's ladder: output tokens/s, the mean from {SATURATED:.0f}/s on",
+        f"{' and '.join(AWARE)} ahead of {' and '.join(BLIND)}",
+        f"the least of the ones {least:,.0f}, the most of the others {most:,.0f}{lacks}",
+        least > most and not missing,
+    )
+    for name, measured in ladder.measured.items():
+        climb = ladder.simulated[name]
+        yield Bar(
+            f"llm-d's ladder, {name}: the knee",
+            f"within one step of {knee_text(measured)}",
+            NOT_THERE if climb is None else knee_text(climb),
+            climb is not None and abs(climb.knee - measured.knee) <= 1,
+        )
+    precise = ladder.simulated["precise"]
+    for name, measured in ladder.measured.items():
+        if name == "precise":
+            continue
+        wanted = measured.saturated / ladder.measured["precise"].saturated
+        climb = ladder.simulated[name]
+        found = None if climb is None or precise is None else climb.saturated / precise.saturated
+        yield Bar(
+            f"llm-d's ladder, {name}: output tokens/s of those of precise, from {SATURATED:.0f}/s on",
+            f"within 15% of {wanted:.3f}",
+            NOT_THERE if found is None else f"{found:.3f}, {found / wanted - 1:+.1%}",
+            found is not None and abs(found / wanted - 1) <= 0.15,
+        )
+
+
+def knee_text(climb: Climb) -> str:
+    """The rate of the knee."""
+    return f"{climb.rates[climb.knee]:.0f}/s" if climb.knee < len(climb.rates) else "none"

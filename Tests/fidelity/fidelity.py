@@ -3,7 +3,8 @@ what of the errors that are to be reached is, and writes the page of the manual 
 
 Usage: fidelity.py DATA [--output docs/fidelity.md]
 
-DATA is the folder with runs/, steps/ and closed_loop/. The exit status is 1 if a bar is not reached.
+DATA is the folder with runs/, steps/ and closed_loop/; beside it is fleets/. The exit status is 1 if a bar is not
+reached.
 """
 
 import argparse
@@ -11,6 +12,7 @@ import sys
 from pathlib import Path
 
 from bars import bars
+from ladder import ladder
 from loops import loop_rows
 from measured_runs import RUNS, measured_run
 from page import page
@@ -36,11 +38,14 @@ def main() -> int:
     for loop in loops:
         print(f"{loop.gpu}: {loop.model}: TPOT {loop.tpot_mean:.1%}, median {loop.tpot_median:.1%}", end="")
         print(f"; TTFT median {loop.ttft_median:.1%}")
-    reached = list(bars(runs, loops))
+    fleet = ladder(asked.data.resolve().parent / "fleets")
+    if fleet is None:
+        print("SKIPPED: no measured fleet: there is no fleets/ beside the measured runs")
+    reached = list(bars(runs, loops, fleet))
     for bar in reached:
         print(f"{'reached' if bar.reached else 'NOT REACHED'}: {bar.what}: {bar.wanted}: {bar.got}")
     if asked.output is not None:
-        asked.output.write_text(page(reached, runs, loops, found), encoding="utf-8")
+        asked.output.write_text(page(reached, runs, loops, found, fleet), encoding="utf-8")
     return 0 if all(bar.reached for bar in reached) else 1
 
 

@@ -6,17 +6,20 @@ from typing import Final
 from batching import ClosedLoopCalibration
 
 from bars import Bar
+from ladder import Ladder
+from ladder_page import ladder_parts
 from loops import LoopErrors
 from measured_runs import MeasuredRun
 from peers import PEERS
 from runs import FIGURES, LATENCIES, RunErrors
+from tables import table
 
 _HEAD: Final = """# Fidelity
 
 How far simulated times are from measured ones. `make fidelity` writes this page, from measured runs (`BATCHING_DATA`,
-folder `times`); the same library and data give the same page. Errors are simulated / measured - 1. No constant was
-tuned on what it is tested on: each row says whether the requests that it compares are those that it was fitted to
-("in sample").
+folders `times` and `fleets`); the same library and data give the same page. Errors are simulated / measured - 1. No
+constant was tuned on what it is tested on: each row says whether the requests that it compares are those that it was
+fitted to ("in sample").
 
 What a model must know: *names only* is `RooflineTime.for_deployment` with medians over measured kernels
 ([Iteration times](guide/times.md)), the same for all GPUs of a kind of memory; a *table* is measured kernels of this
@@ -57,6 +60,7 @@ _UNVALIDATED: Final = """## What is not validated
 - Logs that are cut off: with the first half of the requests alone, and nothing of those that came after and shared
   their batches, a calibration is up to 6% off on these runs. Give all requests.
 - ITL: the runs have no times of single tokens. What HTTP, tokenisation and a client add: the times are the engine's.
+- Fleets: one measured ladder, of means; no log of a fleet tells which replica had which request.
 - Schedulers other than vLLM's, speculative decoding, disaggregated prefill, pipeline and expert parallelism.
 - GPUs that slow down as they get hot within minutes: a calibration has one set of coefficients.
 - A wrong num_gpu_blocks: where KV memory is full, 2% of it make percentiles up to 8% wrong. The row "also for the KV
@@ -68,23 +72,22 @@ def page(
     runs: Sequence[tuple[MeasuredRun, list[RunErrors]]],
     loops: Sequence[LoopErrors],
     found: ClosedLoopCalibration,
+    ladder: Ladder | None,
 ) -> str:
     """In Markdown."""
     parts = [_HEAD, "## What is to be reached", _bars(bars), _RUNS]
     for run, rows in runs:
         parts += [f"### {run.files.name}", _run(run, rows)]
     parts += [_LOOPS, _loops(loops), "What was fitted, and how much the rows say of it, from 0 to 1:", _fitted(found)]
-    parts += [_REMARKS, "## What others say of their errors", _peers(), _UNVALIDATED]
+    parts.append(_REMARKS)
+    if ladder is not None:
+        parts += ladder_parts(ladder)
+    parts += ["## What others say of their errors", _peers(), _UNVALIDATED]
     return "\n\n".join(parts) + "\n"
 
 
-def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [headings, ["---"] * len(headings), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
 def _bars(bars: Sequence[Bar]) -> str:
-    return _table(
+    return table(
         ("what", "to reach", "found", ""),
         [(bar.what, bar.wanted, bar.got, "reached" if bar.reached else "**not reached**") for bar in bars],
     )
@@ -110,7 +113,7 @@ def _run(run: MeasuredRun, rows: Sequence[RunErrors]) -> str:
             ]
         )
     peer = ["*LLMServingSim 2, as published*", "no", *(_cell(run.peer[latency]) for latency in LATENCIES)]
-    return _table(headings, [*lines, [*peer, *[""] * 6]])
+    return table(headings, [*lines, [*peer, *[""] * 6]])
 
 
 def _cell(errors: dict[str, float]) -> str:
@@ -132,14 +135,14 @@ def _loops(loops: Sequence[LoopErrors]) -> str:
         )
         for row in loops
     ]
-    return _table(headings, rows)
+    return table(headings, rows)
 
 
 def _fitted(found: ClosedLoopCalibration) -> str:
     rows = [(f"`{name}`", f"x {value:.3f}", f"{found.told[name]:.2f}") for name, value in found.factors.items()]
     rows += [(f"`{name}`", f"{1e3 * value:.2f} ms", f"{found.told[name]:.2f}") for name, value in found.seconds.items()]
-    return _table(("", "found", "told"), rows)
+    return table(("", "found", "told"), rows)
 
 
 def _peers() -> str:
-    return _table(("simulator", "must know", "errors", "where that stands"), PEERS)
+    return table(("simulator", "must know", "errors", "where that stands"), PEERS)
