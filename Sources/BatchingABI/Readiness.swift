@@ -683,6 +683,87 @@ private func useFleet(_ few: Few, _ room: Scratch) throws(BatchingError) {
     }
     config.router = nil
     _ = batching_fleet_simulate(&config, &few.requests, nil, nil, nil)
+    few.requests.session = nil
+    try useFleetApart(few, scratch, config)
+    try useFleetOperated(few, scratch, config)
+}
+
+/// Pools that prefill and decode, in every way, with KV events.
+private func useFleetApart(
+    _ few: Few, _ room: Scratch, _ given: batching_fleet_config
+) throws(BatchingError) {
+    var (few, scratch, config) = (few, room, given)
+    var router = batching_router_config()
+    _ = batching_router_config_init(&router, size(batching_router_config.self))
+    router.router = BATCHING_ROUTER_DYNAMO_KV
+    let roles = [Choices.role[1], Choices.role[2]]
+    config.role = UnsafePointer(try scratch.column(2) { roles[$0] })
+    var apart = batching_disaggregation_config()
+    _ = batching_disaggregation_config_init(&apart, size(batching_disaggregation_config.self))
+    (apart.kv_bytes_per_token, apart.link_bandwidth, apart.lease) = (1000, 1e6, 0.5)
+    let ways: [(WritableKeyPath<batching_disaggregation_config, Int32>, [Int32])] = [
+        (\.preset, Choices.preset), (\.decider, Choices.decider), (\.decode_choice, Choices.decodeChoice),
+        (\.transfer_tokens, Choices.transferTokens), (\.overlap, Choices.overlap), (\.reserve, Choices.reserve),
+        (\.source_release, Choices.sourceRelease), (\.first_token, Choices.firstToken), (\.sharing, Choices.sharing),
+    ]
+    for (field, choices) in ways {
+        for choice in choices {
+            var own = apart
+            own[keyPath: field] = choice
+            withUnsafePointer(to: router) { router in
+                withUnsafePointer(to: own) { own in
+                    (config.router, config.disaggregation) = (router, own)
+                    _ = batching_fleet_simulate(&config, &few.requests, &few.results, nil, &few.summary)
+                }
+            }
+        }
+    }
+}
+
+/// Replicas that come and go, and requests that are turned away, with everything that may decide.
+private func useFleetOperated(
+    _ few: Few, _ room: Scratch, _ given: batching_fleet_config
+) throws(BatchingError) {
+    var (few, scratch, config) = (few, room, given)
+    var admission = batching_admission_config()
+    _ = batching_admission_config_init(&admission, size(batching_admission_config.self))
+    (admission.bucket_capacity, admission.bucket_rate, admission.retries) = (100, 100, 1)
+    (admission.ttft_timeout, admission.e2e_timeout, admission.max_queued_tokens) = (1, 2, 1000)
+    var faults = batching_fault_config()
+    _ = batching_fault_config_init(&faults, size(batching_fault_config.self))
+    faults.fault_count = Int64(Choices.faultKind.count)
+    faults.fault_time = UnsafePointer(try scratch.column(Choices.faultKind.count) { 0.25 * Double($0) })
+    faults.fault_replica = UnsafePointer(try scratch.column(Choices.faultKind.count) { _ in Int32(1) })
+    faults.fault_kind = UnsafePointer(try scratch.column(Choices.faultKind.count) { Choices.faultKind[$0] })
+    faults.fault_factor = UnsafePointer(try scratch.column(Choices.faultKind.count) { _ in 2.0 })
+    var autoscaler = batching_autoscaler_config()
+    _ = batching_autoscaler_config_init(&autoscaler, size(batching_autoscaler_config.self))
+    (autoscaler.target, autoscaler.interval) = (1, 0.25)
+    var scaling = batching_fleet_scaling_config()
+    _ = batching_fleet_scaling_config_init(&scaling, size(batching_fleet_scaling_config.self))
+    scaling.startup_time = 0.25
+    config.router_callback = { _, worker, _ in
+        worker?.pointee = 0
+        return 0
+    }
+    for (cost, chooser) in [
+        (Choices.bucketCost[0], Choices.chooser[0]), (Choices.bucketCost[1], Choices.chooser[1]),
+        (Choices.bucketCost[0], Choices.chooser[2]), (Choices.bucketCost[1], Choices.chooser[3]),
+    ] {
+        admission.bucket_cost = cost
+        config.chooser = chooser
+        withUnsafePointer(to: autoscaler) { autoscaler in
+            scaling.autoscaler = autoscaler
+            withUnsafePointer(to: admission) { admission in
+                withUnsafePointer(to: faults) { faults in
+                    withUnsafePointer(to: scaling) { scaling in
+                        (config.admission, config.faults, config.scaling) = (admission, faults, scaling)
+                        _ = batching_fleet_simulate(&config, &few.requests, &few.results, nil, &few.summary)
+                    }
+                }
+            }
+        }
+    }
 }
 
 private func useAccumulator(_ few: Few, _ scratch: inout Scratch) throws(BatchingError) {

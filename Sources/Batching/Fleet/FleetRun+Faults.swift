@@ -39,8 +39,9 @@ extension FleetRun {
         } by: {
             $0 < $1
         }
-        operations.lostSummaries[replica].add(replicas[replica].summary())
-        operations.lostSummaries[replica].unfinished = 0
+        let summaries = operations.lostSummaries
+        summaries[replica].add(replicas[replica].summary())
+        summaries[replica].unfinished = 0
         try renew(replica)
         operations.set(replica, .down, at: time)
         times.set(replica, Nanoseconds(.max))

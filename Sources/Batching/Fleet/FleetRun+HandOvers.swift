@@ -155,7 +155,7 @@ extension FleetRun {
         if split.settings.reserve != .prefill { split.handOvers.appendToReserve(number, target) }
         try runOn(target, to: time)
         if replicas[target].iterationEnd == nil {
-            (split.handOvers.queues.elements + target).pointee.pokes &+= 1
+            split.handOvers.poke(target)
         }
         try control(target, at: time)
     }
@@ -313,7 +313,7 @@ extension FleetRun {
         let (replicas, target) = (replicas, Int(record.target))
         try runOn(target, to: time)
         replicas[target].release(held: Int(record.reservedSlot), at: time)
-        (split.handOvers.queues.elements + target).pointee.reserved &-= 1
+        split.handOvers.noteFreed(target)
         try control(target, at: time)
     }
 

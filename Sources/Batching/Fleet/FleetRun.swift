@@ -212,7 +212,7 @@ struct FleetRun: ~Copyable {
         try replicas[replica].run(to: time, isOpen: isOpen)
         try takeEvents(of: replica)
         if let end, end <= time {
-            (split.handOvers.queues.elements + replica).pointee.pokes = 1
+            split.handOvers.pokeOnce(replica)
             return try control(replica, at: time)
         }
         setTime(of: replica, isOpen: nextArrival < Nanoseconds(.max))

@@ -122,6 +122,22 @@ struct HandOvers: ~Copyable {
 
     mutating func forgetDone() { doneCount = 0 }
 
+    /// A target may reserve once more, or just once; or has one reservation less.
+    func poke(_ target: Int) {
+        let queue = queues.elements + target
+        queue.pointee.pokes = queue.pointee.pokes &+ 1
+    }
+
+    func pokeOnce(_ target: Int) {
+        let queue = queues.elements + target
+        queue.pointee.pokes = 1
+    }
+
+    func noteFreed(_ target: Int) {
+        let queue = queues.elements + target
+        queue.pointee.reserved = queue.pointee.reserved &- 1
+    }
+
     // Lists
 
     func appendToReserve(_ number: Int, _ target: Int) {

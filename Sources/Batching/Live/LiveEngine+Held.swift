@@ -196,7 +196,11 @@ extension LiveReplica where Memory: ~Copyable {
     }
 
     fileprivate var iterationEnd: Nanoseconds? {
-        if run.flight.isFlying { return run.flight.end }
+        if run.flight.isFlying {
+            // Asynchronously the output of one that is over may not have been looked at yet.
+            if run.flight.end > run.clock { return run.flight.end }
+            return run.flight.deviceEnd > run.clock ? run.flight.deviceEnd : nil
+        }
         if let end = run.underWay?.timing?.end { return end }
         return run.replica.now > run.clock ? run.replica.now : nil
     }
