@@ -1,6 +1,6 @@
 #!/bin/sh
 # Prints the report: the machine, the benchmarks through C, the same through Python.
-# Usage: SIZE=REQUESTS PYTHON=INTERPRETER [BATCHING_DATA=DIRECTORY] report.sh BENCH
+# Usage: SIZE=REQUESTS PYTHON=INTERPRETER [PEER=INTERPRETER] [BATCHING_DATA=DIRECTORY] report.sh BENCH
 set -eu
 bench=$1
 here=$(cd "$(dirname "$0")" && pwd)
@@ -18,5 +18,6 @@ started=$(date +%s)
 "$PYTHON" "$here/python/live_engine.py"
 "$PYTHON" "$here/python/signals.py" --requests "$((SIZE < 4000000 ? SIZE : 4000000))"
 "$PYTHON" "$here/python/reading.py" --rows "$((SIZE < 1000000 ? SIZE : 1000000))"
+"$PYTHON" "$here/python/peers.py" "${PEER:-}"
 echo
 echo "The whole took $(($(date +%s) - started)) s; load at the end $(cut -d ' ' -f 1 /proc/loadavg)."

@@ -2,15 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
 
 from ladder import AWARE, BLIND, SATURATED, Climb, Ladder
 from loops import LoopErrors
 from measured_runs import MeasuredRun
 from runs import RunErrors
-
-NOT_THERE: Final = "not simulated: a fleet does not tell KV events yet"
-"""What stands where a router is not simulated."""
 
 
 @dataclass(frozen=True)
@@ -73,39 +69,32 @@ def _of_runs(runs: list[tuple[MeasuredRun, list[RunErrors]]], loops: list[LoopEr
 
 
 def _of_ladder(ladder: Ladder) -> Iterator[Bar]:
-    there = {name: climb for name, climb in ladder.simulated.items() if climb is not None}
-    missing = ", ".join(name for name in ladder.simulated if name not in there)
-    lacks = f"; {missing}: {NOT_THERE}" if missing else ""
-    least, most = (
-        choose(there[name].saturated for name in names if name in there)
-        for choose, names in ((min, AWARE), (max, BLIND))
-    )
+    measured, simulated = ladder.measured, ladder.simulated
+    least = min(simulated[name].saturated for name in AWARE)
+    most = max(simulated[name].saturated for name in BLIND)
     yield Bar(
         f"llm-d's ladder: output tokens/s, the mean from {SATURATED:.0f}/s on",
         f"{' and '.join(AWARE)} ahead of {' and '.join(BLIND)}",
-        f"the least of the ones {least:,.0f}, the most of the others {most:,.0f}{lacks}",
-        least > most and not missing,
+        f"the least of the ones {least:,.0f}, the most of the others {most:,.0f}",
+        least > most,
     )
-    for name, measured in ladder.measured.items():
-        climb = ladder.simulated[name]
+    for name, climb in simulated.items():
         yield Bar(
             f"llm-d's ladder, {name}: the knee",
-            f"within one step of {knee_text(measured)}",
-            NOT_THERE if climb is None else knee_text(climb),
-            climb is not None and abs(climb.knee - measured.knee) <= 1,
+            f"within one step of {knee_text(measured[name])}",
+            knee_text(climb),
+            abs(climb.knee - measured[name].knee) <= 1,
         )
-    precise = ladder.simulated["precise"]
-    for name, measured in ladder.measured.items():
+    for name, climb in simulated.items():
         if name == "precise":
             continue
-        wanted = measured.saturated / ladder.measured["precise"].saturated
-        climb = ladder.simulated[name]
-        found = None if climb is None or precise is None else climb.saturated / precise.saturated
+        wanted = measured[name].saturated / measured["precise"].saturated
+        found = climb.saturated / simulated["precise"].saturated
         yield Bar(
             f"llm-d's ladder, {name}: output tokens/s of those of precise, from {SATURATED:.0f}/s on",
             f"within 15% of {wanted:.3f}",
-            NOT_THERE if found is None else f"{found:.3f}, {found / wanted - 1:+.1%}",
-            found is not None and abs(found / wanted - 1) <= 0.15,
+            f"{found:.3f}, {found / wanted - 1:+.1%}",
+            abs(found / wanted - 1) <= 0.15,
         )
 
 

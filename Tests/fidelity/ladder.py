@@ -8,7 +8,7 @@ from typing import Any, Final, TypedDict
 
 import numpy as np
 import numpy.typing as npt
-from batching import BatchingValueError, EngineConfig, RequestColumns, RooflineTime, deployment_memory, simulate_fleet
+from batching import EngineConfig, RequestColumns, RooflineTime, deployment_memory, simulate_fleet
 
 from measured_runs import Float64Array
 
@@ -90,9 +90,9 @@ class Ladder:
     """The measured fleet and its simulations, each by the name of the router."""
 
     measured: dict[str, Climb]
-    simulated: dict[str, Climb | None]
-    """With the KV blocks of the servers. None: the fleet cannot do it yet."""
-    by_names: dict[str, Climb | None]
+    simulated: dict[str, Climb]
+    """With the KV blocks of the servers."""
+    by_names: dict[str, Climb]
     """Also with the KV blocks that names alone give."""
     server_tokens: int
     """KV tokens of each replica."""
@@ -136,7 +136,7 @@ def _measured(told: Mapping[str, Any], policy: Policy) -> Climb:
     return Climb(column("rate"), column("ttft_mean_s"), column("output_tokens_per_s"))
 
 
-def _climb(told: Mapping[str, Any], policy: Policy, blocks: int) -> Climb | None:
+def _climb(told: Mapping[str, Any], policy: Policy, blocks: int) -> Climb:
     """The mean over the seeds."""
     config = EngineConfig(
         max_num_seqs=MAX_NUM_SEQS,
@@ -146,13 +146,7 @@ def _climb(told: Mapping[str, Any], policy: Policy, blocks: int) -> Climb | None
         enable_prefix_caching=True,
         iteration_time=RooflineTime.for_deployment(MODEL, GPU, _gpus(told)),
     )
-    try:
-        runs = [_run(told, policy, config, seed) for seed in SEEDS]
-    except BatchingValueError as error:
-        # A fleet that tells no KV events refuses the scorer that looks at them.
-        if policy.settings.get("use_kv_events") and "KV events" in str(error):
-            return None
-        raise
+    runs = [_run(told, policy, config, seed) for seed in SEEDS]
     return Climb(
         runs[0].rates,
         np.mean([run.ttft for run in runs], axis=0),

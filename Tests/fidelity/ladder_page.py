@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from bars import NOT_THERE, knee_text
+from bars import knee_text
 from ladder import BLOCK_SIZE, KNEE, MAX_NUM_BATCHED_TOKENS, MAX_NUM_SEQS, SATURATED, SEEDS, Climb, Ladder
 from tables import table
 
@@ -45,18 +45,14 @@ def ladder_parts(ladder: Ladder) -> Iterator[str]:
     yield _rates(ladder)
 
 
-def _rows(of: str, climbs: Mapping[str, Climb | None]) -> Iterator[list[str]]:
-    precise = climbs["precise"]
+def _rows(of: str, climbs: Mapping[str, Climb]) -> Iterator[list[str]]:
     for name, climb in climbs.items():
-        if climb is None:
-            yield [name, of, NOT_THERE, "", "", ""]
-            continue
         yield [
             name,
             of,
             knee_text(climb),
             f"{climb.ttft.mean():.2f} s",
-            "" if precise is None else f"{climb.saturated / precise.saturated:.3f}",
+            f"{climb.saturated / climbs['precise'].saturated:.3f}",
             "" if climb.cached is None else f"{climb.cached:.1%}",
         ]
 
@@ -65,20 +61,15 @@ def _rates(ladder: Ladder) -> str:
     names = list(ladder.measured)
     others = [name for name in names if name != "precise"]
     headings = ("rate", *(f"TTFT, {name}" for name in names), *(f"tokens/s, {name}" for name in others))
+    both = (ladder.measured, ladder.simulated)
     rows = []
     for index, rate in enumerate(ladder.measured["precise"].rates):
         cells = [f"{rate:.0f}/s"]
-        for name in names:
-            climb = ladder.simulated[name]
-            found = "-" if climb is None else f"{climb.ttft[index]:.2f}"
-            cells.append(f"{ladder.measured[name].ttft[index]:.2f} / {found}")
-        cells += [
-            f"{_share(ladder.measured, name, index)} / {_share(ladder.simulated, name, index)}" for name in others
-        ]
+        cells += [" / ".join(f"{climbs[name].ttft[index]:.2f}" for climbs in both) for name in names]
+        cells += [" / ".join(f"{_share(climbs, name, index):.2f}" for climbs in both) for name in others]
         rows.append(cells)
     return table(headings, rows)
 
 
-def _share(climbs: Mapping[str, Climb | None], name: str, index: int) -> str:
-    climb, precise = climbs[name], climbs["precise"]
-    return "-" if climb is None or precise is None else f"{climb.throughput[index] / precise.throughput[index]:.2f}"
+def _share(climbs: Mapping[str, Climb], name: str, index: int) -> float:
+    return float(climbs[name].throughput[index] / climbs["precise"].throughput[index])
