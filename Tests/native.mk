@@ -238,13 +238,13 @@ $(FUZZ)/c/%.o: Sources/CBatchingThread/%.c
 	$(FUZZ_CC) -ISources/CBatchingThread/include -c $< -o $@
 
 # Beside all functions, one alone.
-FUZZ_TARGETS := engine live_engine load routers autoscalers accumulator iteration_times calibration live_calibration catalogue profile complexity
+FUZZ_TARGETS := engine live_engine load routers fleet autoscalers accumulator iteration_times calibration live_calibration catalogue profile complexity
 $(FUZZ_TARGETS:%=$(FUZZ)/fuzz_one_%.o): $(FUZZ)/fuzz_one_%.o: Tests/fuzz/fuzz_one.c
 	@mkdir -p $(@D)
 	$(FUZZ_CC) -DTARGET=fuzz_$* -c $< -o $@
 
 FUZZ_OBJECTS := $(addprefix $(FUZZ)/,fuzz_engine.o fuzz_live_engine.o fuzz_engine_bytes.o fuzz_load.o \
-                fuzz_routers.o fuzz_autoscalers.o fuzz_accumulator.o fuzz_times.o fuzz_hardware.o fuzz_live_calibration.o fuzz_profile.o input.o c/cbatching_support.o c/float_mode.o c/interrupt.o c/sentences.o \
+                fuzz_routers.o fuzz_fleet.o fuzz_autoscalers.o fuzz_accumulator.o fuzz_times.o fuzz_hardware.o fuzz_live_calibration.o fuzz_profile.o input.o c/cbatching_support.o c/float_mode.o c/interrupt.o c/sentences.o \
                 Batching.o BatchingABI.o)
 FUZZ_LINK = swiftc -sanitize=address,fuzzer -static-stdlib -use-ld=lld $^ -o $@
 

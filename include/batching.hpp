@@ -3188,7 +3188,7 @@ class autoscaler {
 struct fleet_pool {
     engine_config engine = {};
     std::int64_t replicas = 1;
-    role::value does = role::both; ///< what each does of a request
+    role::value does = {}; ///< what each does of a request; by default all of it
 };
 
 /// batching_disaggregation_config.
@@ -3210,7 +3210,7 @@ struct fleet_options {
     const batching_admission_config *admission = nullptr;
     const batching_fault_config *faults = nullptr;
     const batching_fleet_scaling_config *scaling = nullptr;
-    chooser::value decides = chooser::router;           ///< what decides
+    chooser::value decides = {};                        ///< what decides; by default the router
     batching_router_callback router_callback = nullptr; ///< asked with chooser::callback; it must not throw
     void *router_user_data = nullptr;
     double metrics_interval = 0; ///< seconds

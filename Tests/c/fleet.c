@@ -596,6 +596,67 @@ static void bad_input_is_refused_in_a_sentence(void **state) {
                  "fleet_results.replica_capacity is -1");
 }
 
+/* Of two that are routed at 0 and at 1, the second is at its replica at 11: the batch of both starts then, not before. */
+static void a_static_batch_waits_for_what_is_on_its_way(void **state) {
+    (void)state;
+    static struct told told;
+    told_init(&told);
+    INITIALIZED(batching_engine_config, engine);
+    engine.policy = BATCHING_POLICY_STATIC;
+    engine.max_num_seqs = 4;
+    const batching_engine_config *engines[] = {&engine};
+    INITIALIZED(batching_fleet_config, config);
+    config.pool_count = 1;
+    config.engine = engines;
+    /* It is told of ends, so that all replicas go on together. */
+    batching_router_config router = router_of(BATCHING_ROUTER_LEAST_REQUESTS);
+    config.router = &router;
+    config.routing_delay = 10;
+    INITIALIZED(batching_requests, requests);
+    requests.count = 2;
+    requests.output_length = (const int32_t[]){1, 1};
+    requests.arrival_time = (const double[]){0, 1};
+    batching_results results = results_of(&told);
+    assert_succeeds(batching_fleet_simulate(&config, &requests, &results, NULL, &told.summary));
+    assert_double_equal(told.start_time[0], 11.0);
+    assert_double_equal(told.start_time[1], 11.0);
+    assert_int_equal(told.summary.finished, 2);
+}
+
+/* More prompts than the target has room for, which schedules ahead: each waits for its turn, and all end. */
+static void prompts_wait_for_a_target_that_schedules_ahead(void **state) {
+    (void)state;
+    static struct told told;
+    told_init(&told);
+    INITIALIZED(batching_engine_config, engine);
+    engine.policy = BATCHING_POLICY_VLLM;
+    engine.max_num_seqs = 1;
+    engine.async_scheduling = 1;
+    engine.time_model = BATCHING_TIME_AFFINE;
+    engine.time_base = 0.0125;
+    const batching_engine_config *engines[] = {&engine, &engine};
+    INITIALIZED(batching_fleet_config, config);
+    config.pool_count = 2;
+    config.engine = engines;
+    config.role = (const int32_t[]){BATCHING_ROLE_PREFILL, BATCHING_ROLE_DECODE};
+    INITIALIZED(batching_disaggregation_config, disaggregation);
+    config.disaggregation = &disaggregation;
+    INITIALIZED(batching_requests, requests);
+    requests.count = 8;
+    requests.prompt_length = (const int32_t[]){30, 3, 50, 7, 20, 60, 5, 40};
+    requests.output_length = (const int32_t[]){4, 9, 2, 12, 3, 8, 5, 6};
+    static const int32_t PRESETS[] = {BATCHING_PRESET_DYNAMO, BATCHING_PRESET_VLLM_NIXL, BATCHING_PRESET_SGLANG_PD,
+                                      BATCHING_PRESET_LLM_D};
+    for (int preset = 0; preset < 4; preset++) {
+        disaggregation.preset = PRESETS[preset];
+        for (int latency = 0; latency < 40; latency++) {
+            disaggregation.link_latency = latency * 0.0125;
+            assert_succeeds(batching_fleet_simulate(&config, &requests, NULL, NULL, &told.summary));
+            assert_int_equal(told.summary.finished, 8);
+        }
+    }
+}
+
 /* The same in every run, whatever router draws. */
 static void same_input_same_bytes(void **state) {
     (void)state;
@@ -632,6 +693,8 @@ int main(void) {
         cmocka_unit_test(what_cannot_go_on_is_stuck),
         cmocka_unit_test(little_is_enough),
         cmocka_unit_test(bad_input_is_refused_in_a_sentence),
+        cmocka_unit_test(a_static_batch_waits_for_what_is_on_its_way),
+        cmocka_unit_test(prompts_wait_for_a_target_that_schedules_ahead),
         cmocka_unit_test(same_input_same_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -192,6 +192,8 @@ void fuzz_attribution_bands(struct input *input);
 void fuzz_routers(struct input *input);
 /* batching_autoscaler_...: see fuzz_autoscalers.c. */
 void fuzz_autoscalers(struct input *input);
+/* batching_fleet_simulate: see fuzz_fleet.c. */
+void fuzz_fleet(struct input *input);
 /* batching_accumulator_...: see fuzz_accumulator.c. */
 void fuzz_accumulator(struct input *input);
 

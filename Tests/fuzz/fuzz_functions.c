@@ -672,6 +672,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
         fuzz_routers,
         fuzz_routers,
         fuzz_routers,
+        fuzz_fleet,
+        fuzz_fleet,
         fuzz_autoscalers,
         fuzz_autoscalers,
         fuzz_accumulator,

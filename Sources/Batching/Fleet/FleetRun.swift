@@ -208,7 +208,7 @@ struct FleetRun: ~Copyable {
         if replicas[replica].isAt(time) { return setTime(of: replica, isOpen: isOpen) }
         // A slice is too short to count its own work.
         try Work.done(iterations: FleetRun.slice)
-        let end = waitsAtEnd(replica) ? replicas[replica].iterationEnd : nil
+        let end = waitsAtEnd(replica) ? replicas[replica].lastIterationEnd : nil
         try replicas[replica].run(to: time, isOpen: isOpen)
         try takeEvents(of: replica)
         if let end, end <= time {

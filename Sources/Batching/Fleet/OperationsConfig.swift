@@ -183,6 +183,15 @@ public struct FleetScalingConfig: Sendable {
 
     func check(replicas: Int) throws(BatchingError) {
         try autoscaler.check()
+        let measures = autoscaler.autoscaler == .hpa || autoscaler.autoscaler == .queueLength
+        if measures, autoscaler.hpa.metric == .given {
+            throw .invalid("scaling_metric", Int64(ScalingMetric.given.rawValue), "must be one that a fleet gives")
+        }
+        if autoscaler.autoscaler == .dynamoPlanner, autoscaler.planner.hasLoadStep, autoscaler.planner.target == .sla {
+            throw .invalid(
+                "scaling_target", Int64(autoscaler.planner.target.rawValue),
+                "must be one that a fleet gives: it estimates no times")
+        }
         _ = try Nanoseconds(seconds: startupTime, argument: "startup_time")
         guard autoscaler.minReplicas <= replicas else {
             throw .invalid(

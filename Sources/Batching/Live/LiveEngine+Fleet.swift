@@ -169,7 +169,10 @@ extension LiveReplica where Memory: ~Copyable {
         guard traits.padsBatch, run.replica.runningCount == 0, run.replica.waiting.count > 0,
             run.replica.waiting.count < traits.maxNumSeqs
         else { return nil }
-        if configuration.policy == .static { return interest.isOpen ? Nanoseconds(.max) : nil }
+        if configuration.policy == .static {
+            // With a routing delay some that have been routed are still to arrive here.
+            return interest.isOpen || run.replica.nextArrival < Nanoseconds(.max) ? Nanoseconds(.max) : nil
+        }
         return run.replica.earliestWaiting.advanced(by: 1, of: traits.maxQueueDelay) ?? .maximum
     }
 

@@ -79,6 +79,14 @@ extension LiveEngine {
         }
     }
 
+    /// The same, or when that was over whose output is taken in as soon as time goes on: iterations that are scheduled ahead.
+    var lastIterationEnd: Nanoseconds? {
+        switch place {
+        case .counted(let engine): engine.pointee.lastIterationEnd
+        case .cached(let engine): engine.pointee.lastIterationEnd
+        }
+    }
+
     /// An iteration starts now if there is anything to do: what comes later at this time is not in it.
     mutating func startIteration(at time: Nanoseconds) throws(BatchingError) {
         switch place {
@@ -196,11 +204,12 @@ extension LiveReplica where Memory: ~Copyable {
     }
 
     fileprivate var iterationEnd: Nanoseconds? {
-        if run.flight.isFlying {
-            // Asynchronously the output of one that is over may not have been looked at yet.
-            if run.flight.end > run.clock { return run.flight.end }
-            return run.flight.deviceEnd > run.clock ? run.flight.deviceEnd : nil
-        }
+        guard let end = lastIterationEnd, end > run.clock else { return nil }
+        return end
+    }
+
+    fileprivate var lastIterationEnd: Nanoseconds? {
+        if run.flight.isFlying { return run.flight.end }
         if let end = run.underWay?.timing?.end { return end }
         return run.replica.now > run.clock ? run.replica.now : nil
     }
