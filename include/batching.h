@@ -3707,8 +3707,9 @@ typedef struct batching_fleet_results {
     int32_t *replica;    /**< [capacity] the replica of each request; -1: it was never routed. */
     double *routed_time; /**< [capacity] seconds at which it was routed. NaN: it never was. */
 
-    int64_t *requests;     /**< [replica_capacity] requests that were routed to it. */
-    int64_t *finished;     /**< [replica_capacity] those of them that have all their tokens. */
+    int64_t *requests; /**< [replica_capacity] requests that were routed to it. */
+    int64_t *
+        finished; /**< [replica_capacity] those of them that have all their tokens; of a source those whose prompts are done. */
     int64_t *tokens;       /**< [replica_capacity] tokens that it generated. */
     int64_t *iterations;   /**< [replica_capacity] its iterations. */
     double *busy_time;     /**< [replica_capacity] seconds in which it computed. */
@@ -3773,7 +3774,10 @@ batching_status batching_fleet_results_init(batching_fleet_results *results, uin
  *
  * Time: as the runs of the replicas, O(log(replicas)) for each iteration in which a request joins or leaves, O(replicas)
  * for each metrics_interval in which a replica has something to do, if the router looks at metrics, and for each
- * request what its router takes. Memory: that of a live engine for each replica, and 4 bytes a request.
+ * request what its router takes: O(replicas), and a run of each to the end of the request, for an estimate. O(replicas)
+ * for each decision of an autoscaler as long as anything is left to do, O(requests there) for a replica that is lost.
+ * Memory: that of a live engine for each replica, and 4 bytes a request; 12 more where prefill and decode are apart, or
+ * where anything is asked for beside routing. An error of a callback in mid-run leaves columns written up to there.
  */
 batching_status batching_fleet_simulate(const batching_fleet_config *config, const batching_requests *requests,
                                         const batching_results *results, const batching_fleet_results *fleet_results,
