@@ -114,7 +114,8 @@ def test_same_bits_as_the_slow_engine_in_thousands_of_cases() -> None:
     ends = Counter(result.end_reason for _, result in runs)
     assert {reason for reason in EndReason if ends[reason] < 30} == set()
     statuses = Counter(status for _, result in runs for status in set(result.status))
-    assert {status for status in RequestStatus if statuses[status] < 30} == set()
+    of_fleets = {RequestStatus.LOST, RequestStatus.TIMED_OUT, RequestStatus.REJECTED_ADMISSION}
+    assert {status for status in RequestStatus if statuses[status] < 30} == of_fleets
 
     assert {event: count for event, count in sent_in_closed_loops(runs).items() if count < 100} == {}
 
