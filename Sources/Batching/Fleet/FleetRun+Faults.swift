@@ -41,7 +41,6 @@ extension FleetRun {
         }
         let summaries = operations.lostSummaries
         summaries[replica].add(replicas[replica].summary())
-        summaries[replica].unfinished = 0
         try renew(replica)
         operations.set(replica, .down, at: time)
         times.set(replica, Nanoseconds(.max))

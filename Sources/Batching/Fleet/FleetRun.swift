@@ -1,3 +1,10 @@
+/// A request that waited at the router, and where it goes.
+struct Released: BitwiseCopyable {
+    var request: Int64
+    var worker: Int
+    var time: Nanoseconds
+}
+
 /// A fleet and how far it has come.
 ///
 /// Each replica has a time before which nothing happens there that matters (see `LiveEngine.earliestEvent`). The first of
@@ -30,6 +37,11 @@ struct FleetRun: ~Copyable {
     var times: EarliestTimes
     /// By request: its slot at the router.
     let slots: ScratchBuffer<UInt32>
+    /// Requests that the router has released, in order, and how many of them have gone to their replicas.
+    private var released: GrowableBuffer<Released>
+    private var releasedCount = 0
+    private var deliveredCount = 0
+    private var isDelivering = false
     /// Requests that have arrived.
     private(set) var arrived = 0
     private var metrics: ScrapedMetrics
@@ -53,6 +65,7 @@ struct FleetRun: ~Copyable {
         let router = try Router(configuration.ownRouter, keepsIds: false)
         let split = try Disaggregation(configuration, requests, replicas: count)
         let timers = try TimedEvents()
+        let released = try GrowableBuffer<Released>(capacity: 0)
         let isApart =
             !router.needs.ends && !loop.isUsed && !configuration.isDisaggregated && !configuration.operates
             && configuration.chooser == .router && !configuration.ownRouter.takesKVEvents
@@ -91,6 +104,7 @@ struct FleetRun: ~Copyable {
         routerCallback = configuration.routerCallback
         self.routerColumns = routerColumns
         self.timers = timers
+        self.released = released
         self.loop = loop
         self.outputs = outputs
         self.completions = completions
@@ -120,7 +134,7 @@ struct FleetRun: ~Copyable {
             for pool in 0..<configuration.poolCount {
                 for _ in 0..<configuration.pools[pool].replicas {
                     var own = configuration.pools[pool]
-                    own.engine.keepsAttribution = own.engine.keepsAttribution || attributes
+                    own.engine.keepsAttribution = attributes
                     (replicas + made).initialize(
                         to: try LiveEngine(own.engine, keepsIds: configuration.needsIds, role: own.role))
                     made &+= 1
@@ -293,8 +307,11 @@ struct FleetRun: ~Copyable {
         arrived &+= 1
         try Work.done(iterations: 1)
         if takesEvents { try tellCacheChanges(at: time, toDecodeRouter: false) }
-        if operations.isUsed { return try arriveOperated(request, at: time) }
         var isRouted = true
+        if operations.isUsed {
+            try arriveOperated(request, at: time)
+            isRouted = false
+        }
         if split.isUsed { isRouted = try arriveApart(request, at: time) }
         if isRouted {
             let routed = try routed(request, at: time)
@@ -389,11 +406,12 @@ struct FleetRun: ~Copyable {
                     completions.add(Int(events[place].id), replica: replica, at: events[place].time)
                 }
             }
-            return
+            return try deliverReleased()
         }
         var held = 0
         for place in 0..<events.count { try takeApart(events[place], replica, &held) }
         replicas[replica].forgetHeld()
+        try deliverReleased()
     }
 
     /// Where the time of the requests went that ended at a replica.
@@ -427,14 +445,14 @@ struct FleetRun: ~Copyable {
                 try router.finished(slot: Int(slots.elements[request]), time: event.time.seconds)
                 if split.settings.firstToken == .prefill { outputs.note(event, .firstToken) }
                 try notePromptDone(request, replica, member, at: event.time)
-                return try deliverReleased(at: event.time)
+                return try release(at: event.time)
             case .firstToken: return
             case .admitted, .preempted, .resumed: return outputs.note(event, kind)
             case .rejected, .aborted:
                 outputs.note(event, kind)
                 try router.finished(slot: Int(slots.elements[request]), time: event.time.seconds)
                 try turnAway(request, at: event.time)
-                return try deliverReleased(at: event.time)
+                return try release(at: event.time)
             }
         }
         let origin = split.origins.elements[request]
@@ -462,15 +480,37 @@ struct FleetRun: ~Copyable {
         if loop.isUsed { try loop.noteEnd(request, at: time, hasFailed: hasFailed) }
     }
 
-    /// Requests that waited at the router go to their replicas.
-    mutating func deliverReleased(at time: Nanoseconds) throws(BatchingError) {
+    /// Requests that waited at the router are routed: they go to their replicas once no events are being looked at.
+    mutating func release(at time: Nanoseconds) throws(BatchingError) {
         while let released = try router.releasedSlot() {
-            let request = Int(router.request(slot: released.slot))
+            try self.released.reserve(releasedCount &+ 1)
+            self.released.elements[releasedCount] = Released(
+                request: router.request(slot: released.slot), worker: released.worker, time: time)
+            releasedCount &+= 1
+        }
+    }
+
+    /// The same, and they go.
+    mutating func deliverReleased(at time: Nanoseconds) throws(BatchingError) {
+        try release(at: time)
+        try deliverReleased()
+    }
+
+    /// What is told of a replica is not valid once that runs on, as it may for a request that comes to it.
+    private mutating func deliverReleased() throws(BatchingError) {
+        // What comes of one that is delivered follows behind the others.
+        if isDelivering { return }
+        isDelivering = true
+        defer { isDelivering = false }
+        while deliveredCount < releasedCount {
+            let next = released.elements[deliveredCount]
+            deliveredCount &+= 1
+            if deliveredCount == releasedCount { (deliveredCount, releasedCount) = (0, 0) }
             if operations.isUsed {
-                try place(request, released.worker, at: time)
-                continue
+                try place(Int(next.request), next.worker, at: next.time)
+            } else {
+                try deliver(Int(next.request), to: Int(split.sources.elements[next.worker]), at: next.time)
             }
-            try deliver(request, to: Int(split.sources.elements[released.worker]), at: time)
         }
     }
 
@@ -491,7 +531,7 @@ struct FleetRun: ~Copyable {
             }
         case .preempted, .admitted, .resumed: return
         }
-        try deliverReleased(at: event.time)
+        try release(at: event.time)
     }
 }
 

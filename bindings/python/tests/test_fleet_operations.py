@@ -299,3 +299,19 @@ def test_one_that_is_late_is_not_sent_again() -> None:
     )
     assert result.status.tolist() == [RequestStatus.TIMED_OUT]
     assert (result.end_time.tolist(), result.attempts.tolist()) == ([0.125], [1])
+
+
+def test_batches_that_wait_for_more_start_on_every_replica_once_no_more_comes() -> None:
+    # 0 and 2 go to replica 0, and 1 to replica 1; a batch of 4 is full on neither. The last comes at 2 s: both start then,
+    # and take a second.
+    config = EngineConfig(policy="static", max_num_seqs=4, iteration_time=1.0)
+    requests = RequestColumns([1, 1, 1], arrival_time=[0.0, 1.0, 2.0])
+    told = simulate_fleet(requests, config, replicas=2, router="least_requests", admission=Admission(max_in_flight=9))
+    assert told.end_time.tolist() == [3.0, 3.0, 3.0]
+
+
+def test_requests_that_a_replica_lost_were_routed_to_it() -> None:
+    config = EngineConfig(max_num_seqs=1, iteration_time=1.0)
+    told = simulate_fleet(RequestColumns([4, 4]), config, replicas=2, faults=Faults(given=[(1.5, 0)]))
+    assert told.replicas.requests.tolist() == [1, 1]
+    assert told.replicas.finished.tolist() == [0, 1]

@@ -31,7 +31,7 @@ class Autoscaler(Handle):
     """Decides how many replicas there should be as a real autoscaler does: by its rule, from readings of the replicas.
 
     It starts and stops nothing, and has no clock: `decide` is told the time and what was read, and answers with a
-    number. Whoever asks does what it is told, or tells the next time what it did instead.
+    number. The caller does what it is told, or tells the next time what it did instead.
 
     A setting that is None has the default of the real autoscaler. Each belongs to the autoscalers that are named; the
     others do not look at it.
