@@ -302,8 +302,8 @@ def test_one_that_is_late_is_not_sent_again() -> None:
 
 
 def test_batches_that_wait_for_more_start_on_every_replica_once_no_more_comes() -> None:
-    # 0 and 2 go to replica 0, and 1 to replica 1; a batch of 4 is full on neither. The last comes at 2 s: both start then,
-    # and take a second.
+    # 0 and 2 go to replica 0, and 1 to replica 1; a batch of 4 is full on neither. The last comes at 2 s: both start
+    # then, and take a second.
     config = EngineConfig(policy="static", max_num_seqs=4, iteration_time=1.0)
     requests = RequestColumns([1, 1, 1], arrival_time=[0.0, 1.0, 2.0])
     told = simulate_fleet(requests, config, replicas=2, router="least_requests", admission=Admission(max_in_flight=9))
