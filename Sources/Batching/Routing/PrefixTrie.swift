@@ -2,8 +2,8 @@
 /// the first on, whatever they have to do. With prefix_min_match_length, a shorter match goes to the worker that was sent the
 /// fewest requests of late.
 ///
-/// It keeps a radix tree of all prompts that were routed, each piece that several share once, for ever: the real one never
-/// evicts either. Two prompts have the same chunk where all elements up to its end are the same, and, if it is a shorter last
+/// It keeps a radix tree of all prompts that were routed, each piece that several share once. Like the real one it never drops
+/// a prompt. Two prompts have the same chunk where all elements up to its end are the same, and, if it is a shorter last
 /// one, where both end there; such an end is an element of its own.
 struct PrefixTrie: RouterRule, ~Copyable {
     private let chunkSize: Int
