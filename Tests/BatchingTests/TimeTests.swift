@@ -61,6 +61,8 @@ import Testing
         #expect(Nanoseconds.maximum.advanced(by: 1, of: Nanoseconds(1)) == nil)
         #expect(Nanoseconds.zero.advanced(by: .max, of: Nanoseconds(2)) == nil)
         #expect(Nanoseconds.zero.advanced(by: 9_223_372_036, of: Nanoseconds(1_000_000_000)) == .maximum)
+        #expect(Nanoseconds.maximum.later(by: .maximum) == .maximum)
+        #expect(Nanoseconds(2).later(by: Nanoseconds(3)) == Nanoseconds(5))
     }
 
     @Test(arguments: [Double.nan, .infinity, -.infinity, -1e-9, 9_223_372_036.000002])

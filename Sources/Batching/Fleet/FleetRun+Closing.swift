@@ -83,24 +83,9 @@ struct FleetSum {
 
     /// - Parameter isSource: whether its requests go on in other replicas.
     mutating func add(_ own: EngineSummary, isSource: Bool) {
-        if !isSource {
-            sum.totalTokens &+= own.totalTokens
-            sum.finished &+= own.finished
-        }
-        sum.iterations &+= own.iterations
-        sum.busyTime += own.busyTime
-        sum.duration = max(sum.duration, own.duration)
-        sum.rejected &+= own.rejected
-        sum.aborted &+= own.aborted
-        sum.prefillTokens &+= own.prefillTokens
-        sum.decodeTokens &+= own.decodeTokens
-        sum.preemptions &+= own.preemptions
-        sum.recomputedTokens &+= own.recomputedTokens
-        sum.peakRunning = max(sum.peakRunning, own.peakRunning)
-        sum.peakWaiting = max(sum.peakWaiting, own.peakWaiting)
-        sum.peakKVUse = max(sum.peakKVUse, own.peakKVUse)
-        sum.prefixCacheQueries &+= own.prefixCacheQueries
-        sum.prefixCacheHits &+= own.prefixCacheHits
+        var counted = own
+        if isSource { (counted.totalTokens, counted.finished) = (0, 0) }
+        sum.addCounts(counted)
         runningTime += own.meanRunning * own.duration
         usedTime += own.meanKVUse * own.duration
         (sum.meanRunning, sum.meanKVUse) = (own.meanRunning, own.meanKVUse)

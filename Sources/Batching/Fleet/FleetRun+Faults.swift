@@ -16,9 +16,8 @@ extension FleetRun {
     mutating func awaitFailure(of replica: Int, from time: Nanoseconds) throws(BatchingError) {
         guard let mean = operations.faults.meanUpTime else { return }
         let length = Nanoseconds(cappedSeconds: operations.faultRandom.exponential() * mean)
-        let (end, overflows) = time.count.addingReportingOverflow(length.count)
-        if overflows || Nanoseconds(end) > .maximum { return }
-        try timers.add(.failure, replica, mark: operations.marks.elements[replica], at: Nanoseconds(end))
+        guard let failure = time.advanced(by: 1, of: length) else { return }
+        try timers.add(.failure, replica, mark: operations.marks.elements[replica], at: failure)
     }
 
     /// A replica is lost, with all that it has.
@@ -92,7 +91,12 @@ extension EngineSummary {
             meanRunning = (meanRunning * duration + other.meanRunning * other.duration) / length
             meanKVUse = (meanKVUse * duration + other.meanKVUse * other.duration) / length
         }
-        duration = length
+        addCounts(other)
+    }
+
+    /// Adds what can be added, and takes the later end and the higher peaks; the means stay.
+    mutating func addCounts(_ other: EngineSummary) {
+        duration = max(duration, other.duration)
         totalTokens &+= other.totalTokens
         iterations &+= other.iterations
         busyTime += other.busyTime

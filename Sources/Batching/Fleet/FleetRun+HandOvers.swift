@@ -145,7 +145,7 @@ extension FleetRun {
         if let lease = split.settings.lease {
             try timers.add(
                 .lease, number, mark: record.mark,
-                at: Nanoseconds(cappedSeconds: min(time.seconds + lease, Nanoseconds.maximumSeconds)))
+                at: time.later(by: Nanoseconds(cappedSeconds: lease)))
         }
         if record.reservedSlot >= 0 {
             try runOn(target, to: time)
@@ -258,12 +258,7 @@ extension FleetRun {
             duration = Nanoseconds(cappedSeconds: split.settings.linkLatency + bytes / split.settings.linkBandwidth)
         }
         if duration == .zero { return try land(number, at: time) }
-        try timers.add(.landing, number, mark: record.mark, at: later(time, duration))
-    }
-
-    private func later(_ time: Nanoseconds, _ duration: Nanoseconds) -> Nanoseconds {
-        let (sum, overflows) = time.count.addingReportingOverflow(duration.count)
-        return overflows ? .maximum : min(Nanoseconds(sum), .maximum)
+        try timers.add(.landing, number, mark: record.mark, at: time.later(by: duration))
     }
 
     private mutating func watch(_ link: Int) throws(BatchingError) {
@@ -332,7 +327,7 @@ extension FleetRun {
             try watch(index)
             let latency = Nanoseconds(validSeconds: split.settings.linkLatency)
             if latency == .zero { return try land(number, from: event.time) }
-            try timers.add(.landing, number, mark: split.handOvers[number].mark, at: later(event.time, latency))
+            try timers.add(.landing, number, mark: split.handOvers[number].mark, at: event.time.later(by: latency))
         case .lease:
             let record = split.handOvers[index]
             guard record.mark == event.mark, !record.isSent else { return }

@@ -45,8 +45,7 @@ extension FleetRun {
         _ kind: TimedEvents.Kind, _ index: Int, _ seconds: Double, from time: Nanoseconds, mark: Int64 = 0
     ) throws(BatchingError) {
         let length = Nanoseconds(cappedSeconds: seconds)
-        let (end, overflows) = time.count.addingReportingOverflow(length.count)
-        try timers.add(kind, index, mark: mark, at: overflows ? .maximum : min(Nanoseconds(end), .maximum))
+        try timers.add(kind, index, mark: mark, at: time.later(by: length))
         operations.pending &+= 1
     }
 

@@ -19,8 +19,7 @@ extension FleetRun {
         if desired > current { try grow(by: desired &- current, at: time) }
         if desired < current { try shrink(by: current &- desired, at: time) }
         outputs.noteScaling(replicas: Int64(min(desired, replicaCount)), at: time)
-        let (next, overflows) = time.count.addingReportingOverflow(operations.autoscaler.interval.count)
-        if !overflows, Nanoseconds(next) <= .maximum { try timers.add(.scale, 0, at: Nanoseconds(next)) }
+        if let next = time.advanced(by: 1, of: operations.autoscaler.interval) { try timers.add(.scale, 0, at: next) }
     }
 
     mutating func grow(by count: Int, at time: Nanoseconds) throws(BatchingError) {

@@ -372,7 +372,7 @@ struct FleetRun: ~Copyable {
     /// How long it has waited until it is at its replica.
     mutating func noteRouted(_ request: Int, at time: Nanoseconds) {
         if outputs.columns.waitingForRouter == nil { return }
-        let arrival = Nanoseconds(min(time.count &+ routingDelay.count, Nanoseconds.maximum.count))
+        let arrival = time.later(by: routingDelay)
         outputs.noteRouted(request, arrival: loop.isUsed ? nil : requests.arrival(request).seconds, at: arrival)
     }
 
@@ -390,7 +390,7 @@ struct FleetRun: ~Copyable {
         _ request: Int, of columns: RequestColumns, to replica: Int, at time: Nanoseconds
     ) throws(BatchingError) {
         let replicas = replicas
-        let arrival = Nanoseconds(min(time.count &+ routingDelay.count, Nanoseconds.maximum.count))
+        let arrival = time.later(by: routingDelay)
         try replicas[replica].submit(request, of: columns, arrival: arrival)
         if isTogether, times.time(of: replica) > time { times.set(replica, time) }
     }

@@ -61,8 +61,7 @@ struct SharedLinks: ~Copyable {
         guard state.first >= 0 else { return nil }
         let bytes = max(0, transfers.elements[Int(state.first)].end - state.served)
         let length = Nanoseconds(cappedSeconds: bytes * Double(state.count) / bandwidth)
-        let (end, overflows) = state.time.count.addingReportingOverflow(length.count)
-        return (Nanoseconds(overflows ? Nanoseconds.maximum.count : end), state.mark)
+        return (state.time.later(by: length), state.mark)
     }
 
     func isCurrent(_ link: Int, mark: Int64) -> Bool { links.elements[link].mark == mark }

@@ -172,4 +172,8 @@ public struct Nanoseconds: BitwiseCopyable, Equatable, Comparable, Sendable {
         if spanOverflows || sumOverflows || sum > Nanoseconds.maximum.count { return nil }
         return Nanoseconds(sum)
     }
+
+    /// `self + duration`, or the clock's maximum where that is beyond it.
+    @inline(__always)
+    func later(by duration: Nanoseconds) -> Nanoseconds { advanced(by: 1, of: duration) ?? .maximum }
 }

@@ -207,3 +207,10 @@ def test_nothing_is_simulated_of_no_requests() -> None:
     fleet = simulate_fleet(RequestColumns([]), replicas=3)
     assert len(fleet) == 0
     assert math.isnan(fleet.imbalance)
+
+
+def test_a_delay_of_the_router_that_ends_past_the_clock_is_told() -> None:
+    # 9e9 seconds and 9e9 more are past the clock's 9,223,372,036, and in nanoseconds past 64 bits.
+    requests = RequestColumns([1], arrival_time=[9e9])
+    with pytest.raises(ValueError, match="the clock would pass 9223372036 seconds"):
+        simulate_fleet(requests, replicas=2, router="round_robin", routing_delay=9e9)

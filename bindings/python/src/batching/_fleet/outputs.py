@@ -27,7 +27,7 @@ def set_columns(structure: Any, columns: Mapping[str, npt.NDArray[Any]], capacit
 class FleetOutputs:
     """The columns that a fleet fills beside those of an engine, and the struct of C that points to them."""
 
-    def __init__(self, count: int, replicas: int, *, attributes: bool) -> None:
+    def __init__(self, count: int, replicas: int, *, attributes: bool, scales: bool) -> None:
         self.by_request = {
             name: allocated(count, dtype, "the number of requests") for name, dtype in FLEET_COLUMNS.items()
         }
@@ -42,15 +42,16 @@ class FleetOutputs:
             self._parts = initialised(structs.batching_attribution)
             set_columns(self._parts, self.attributed, count)
             self.structure.attribution = ctypes.pointer(self._parts)
-        self._time = np.empty(_MOST_SCALINGS)
-        self._replicas = np.empty(_MOST_SCALINGS, np.int64)
+        room = _MOST_SCALINGS if scales else 0
+        self._time = np.empty(room)
+        self._replicas = np.empty(room, np.int64)
         self._count = ctypes.c_int64(0)
-        self.structure.scaling_capacity = _MOST_SCALINGS
+        self.structure.scaling_capacity = room
         self.structure.scaling_time = pointer(self._time)
         self.structure.scaling_replicas = pointer(self._replicas)
         self.structure.scaling_count = ctypes.pointer(self._count)
 
     def scaling(self) -> dict[str, npt.NDArray[Any]]:
         """The decisions of an autoscaler, as far as there was room."""
-        count = min(self._count.value, _MOST_SCALINGS)
+        count = min(self._count.value, len(self._time))
         return {"scaling_time": self._time[:count].copy(), "scaling_replicas": self._replicas[:count].copy()}

@@ -117,7 +117,9 @@ def simulate_fleet(
     outputs = _outputs(columns, sender)
     results = initialised(structs.batching_results)
     set_columns(results, outputs, len(columns))
-    told = FleetOutputs(len(columns), fleet.replicas, attributes=switch(attribution, "attribution"))
+    told = FleetOutputs(
+        len(columns), fleet.replicas, attributes=switch(attribution, "attribution"), scales=scaling is not None
+    )
     summary = initialised(structs.batching_summary)
     requested = _requested(columns, sender)
     status = callbacks.run(
