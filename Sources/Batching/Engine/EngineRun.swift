@@ -7,12 +7,17 @@ struct RunGoal {
     var iteration = Int64.max
     /// From which iteration on the caller is told of progress; nil: from the next.
     var begin: Int64?
-    /// Whether a replica that has nothing to do takes in what arrives at `time`.
+    /// Whether a replica that has nothing to do, or can do nothing, takes in what arrives at `time`.
     var takesLastArrivals = false
     /// Whether more requests may come than have.
     var isOpen = true
 
     static var forever: Nanoseconds { Nanoseconds(.max) }
+
+    /// Whether a replica that waits for this arrival goes on to it. One at `forever` is none.
+    func takes(_ arrival: Nanoseconds) -> Bool {
+        arrival < time || (takesLastArrivals && arrival == time && arrival < RunGoal.forever)
+    }
 }
 
 /// A replica and how far its run has come. There is one loop, in two forms, synchronous and ahead: a whole run goes through
@@ -90,7 +95,7 @@ struct EngineRun<Memory: BlockMemory & ~Copyable, Observation: ObservationChoice
 
     /// Nothing happens before a request arrives or leaves. False if that is not before the goal.
     mutating func awaitChange() -> Bool {
-        guard min(replica.nextArrival, replica.aborts.nextTime) < goal.time else { return false }
+        guard goal.takes(replica.nextArrival) || replica.aborts.nextTime < goal.time else { return false }
         replica.awaitArrival()
         flight.futileBatches = 0
         isStuck = false

@@ -214,3 +214,24 @@ def test_a_delay_of_the_router_that_ends_past_the_clock_is_told() -> None:
     requests = RequestColumns([1], arrival_time=[9e9])
     with pytest.raises(ValueError, match="the clock would pass 9223372036 seconds"):
         simulate_fleet(requests, replicas=2, router="round_robin", routing_delay=9e9)
+
+
+def test_a_replica_that_can_do_nothing_rejects_what_comes_at_once() -> None:
+    # Request 0 never fits the budget of 3 tokens, so that replica 0 can do nothing. At 1 s either has one in flight, and
+    # replica 0, the first of equals, gets request 2, which is longer than 10 tokens. Rejected at once it is in flight no
+    # more: request 3 goes to replica 0, and request 4, with two in flight there, to replica 1.
+    stuck = EngineConfig(
+        max_num_seqs=3,
+        max_num_batched_tokens=3,
+        max_model_len=10,
+        enable_chunked_prefill=False,
+        admit_oversized=True,
+        iteration_time=9.0,
+    )
+    told = simulate_fleet(
+        RequestColumns([2, 2, 2, 2, 2], prompt_length=[4, 1, 12, 1, 1], arrival_time=[0.0, 0.0, 1.0, 1.0, 1.0]),
+        [(stuck, 1), (EngineConfig(iteration_time=9.0), 1)],
+        router="least_requests",
+    )
+    assert told.replica.tolist() == [0, 1, 0, 0, 1]
+    assert told.status[2] == RequestStatus.REJECTED_MODEL_LENGTH
