@@ -104,7 +104,7 @@ extension LiveReplica where Memory: ~Copyable {
         let (prompt, output) = (max(requests.prompt(index), 1), requests.output(index))
         newest.add(prompt: prompt, output: min(output, run.replica.settings.maxModelLength &- prompt))
         _ = try submit(
-            one: index, of: requests, id: Int64(index), arrival: arrival.seconds, tieBreak: Int64(index))
+            one: index, of: requests, id: Int64(index), arrival: arrival.seconds, turn: Int64(index))
     }
 
     mutating func run(to time: Nanoseconds, _ isOpen: Bool) throws(BatchingError) {

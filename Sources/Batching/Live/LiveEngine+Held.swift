@@ -193,7 +193,7 @@ extension LiveReplica where Memory: ~Copyable {
     ) throws(BatchingError) {
         newest.add(prompt: max(requests.prompt(index), 1), output: requests.output(index))
         let row = try submit(
-            one: index, of: requests, id: Int64(index), arrival: arrival.seconds, tieBreak: Int64(index))
+            one: index, of: requests, id: Int64(index), arrival: arrival.seconds, turn: Int64(index))
         rows.set(heldSlot: Int32(truncatingIfNeeded: slot), of: row)
         run.replica.fill(held: slot, for: row, generated: generated)
     }

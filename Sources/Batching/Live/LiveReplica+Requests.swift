@@ -62,14 +62,14 @@ extension LiveReplica where Memory: ~Copyable {
     }
 
     /// The same under an id that no other has, at a time of arrival, in seconds, that is not before the clock.
-    /// - Parameter tieBreak: where its columns have none. nil: how many were submitted before it.
+    /// - Parameter turn: of those that are equal in all else, which is first; it is at most 2^54. nil: as submitted.
     mutating func submit(
-        one index: Int, of given: RequestColumns, id: Int64, arrival: Double, tieBreak: Int64? = nil
+        one index: Int, of given: RequestColumns, id: Int64, arrival: Double, turn: Int64? = nil
     ) throws(BatchingError) -> Int {
         let requests = prepared(given)
         if isConnected, rows.hasRoom, positions < order.capacity {
             // Nothing moves.
-            let row = rows.add(requests, index, id: id, arrival: arrival, tieBreak: tieBreak)
+            let row = rows.add(requests, index, id: id, arrival: arrival, turn: turn)
             enter(1) { _ in row }
             run.replica.requests.count = positions
             run.replica.noteNextArrival()
@@ -81,7 +81,7 @@ extension LiveReplica where Memory: ~Copyable {
         let hashIDs = requests.prefixHashes.map { Int($0.ends[index] &- $0.begins[index]) } ?? 0
         try rows.reserve(1, hashIDs: hashIDs)
         try reservePositions(1)
-        let row = rows.add(requests, index, id: id, arrival: arrival, tieBreak: tieBreak)
+        let row = rows.add(requests, index, id: id, arrival: arrival, turn: turn)
         connect()
         enter(1) { _ in row }
         connect()

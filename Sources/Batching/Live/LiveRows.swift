@@ -137,16 +137,18 @@ struct LiveRows: ~Copyable {
     }
 
     /// Adds request `index` of `requests`, for which there is room.
-    /// - Parameter tieBreak: where its columns have none. nil: how many were submitted before it.
+    /// - Parameter turn: of those that are equal in all else, which is first; it is at most 2^54. nil: as submitted.
     mutating func add(
-        _ requests: RequestColumns, _ index: Int, id: Int64, arrival: Double, tieBreak: Int64? = nil
+        _ requests: RequestColumns, _ index: Int, id: Int64, arrival: Double, turn: Int64? = nil
     ) -> Int {
+        // One that comes once more is told from what it was before.
+        let rank = turn.map { $0 &<< 8 | submitted & 0xff } ?? submitted
         let row = add(
             LiveRow(
-                id: id, rank: submitted, prompt: Int32(truncatingIfNeeded: requests.prompt(index)),
+                id: id, rank: rank, prompt: Int32(truncatingIfNeeded: requests.prompt(index)),
                 output: Int32(truncatingIfNeeded: requests.output(index)),
                 maxTokens: requests.maxTokens?[index] ?? 0, arrival: arrival,
-                priority: requests.priority?[index] ?? 0, tieBreak: requests.tieBreak?[index] ?? tieBreak ?? submitted))
+                priority: requests.priority?[index] ?? 0, tieBreak: requests.tieBreak?[index] ?? turn ?? submitted))
         submitted += 1
         hashes.add(requests.prefixHashes, index, row: row)
         return row

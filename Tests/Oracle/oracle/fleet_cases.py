@@ -78,13 +78,11 @@ def a_fleet(source: Source, routers: Sequence[str]) -> FleetCase:
     if len(pools) > 1 or client is not None or workload.session is not None or name == "dynamo_kv":
         pools = [(_lasting(options), number) for options, number in pools]
     if client is not None or workload.session is not None:
-        # Which batches are the last is not known then, and equal ties are broken by which request was sent first.
+        # Which batches are the last is not known then.
         pools = [
             (replace(options, policy="continuous") if options.policy == "static" else options, number)
             for options, number in pools
         ]
-        if workload.tie_break is not None:
-            workload.tie_break = [count * own + index for index, own in enumerate(workload.tie_break)]
     router = _router(source, name, replicas, workload)
     has_queue = router.library.get("queue_threshold") is not None
     pools = [

@@ -235,3 +235,17 @@ def test_a_replica_that_can_do_nothing_rejects_what_comes_at_once() -> None:
     )
     assert told.replica.tolist() == [0, 1, 0, 0, 1]
     assert told.status[2] == RequestStatus.REJECTED_MODEL_LENGTH
+
+
+def test_equals_that_come_from_the_router_at_one_time_go_in_their_order() -> None:
+    # The router holds requests 0 and 1 back until the 20 tokens of request 2 are computed, at 0.1 s, and then releases
+    # request 1 first, which came first. They come to the replica at one time, equal in all: index 0 goes first.
+    told = simulate_fleet(
+        RequestColumns([1, 1, 1], prompt_length=[2, 2, 20], arrival_time=[0.02, 0.01, 0.0], tie_break=[5, 5, 5]),
+        EngineConfig(queue_order="priority", max_num_seqs=1, iteration_time=0.1),
+        replicas=1,
+        router="dynamo_kv",
+        queue_threshold=0.5,
+        max_num_batched_tokens=30,
+    )
+    assert told.start_time.tolist() == [0.1, 0.2, 0.0]
