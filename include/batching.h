@@ -3784,6 +3784,187 @@ batching_status batching_fleet_simulate(const batching_fleet_config *config, con
                                         batching_summary *summary);
 
 /* ================================================================================================================
+ * Live fleet
+ *
+ * A fleet that runs as its host's time goes by, as a twin of a real one: the replicas behind a router or a gateway, with what
+ * they have in flight. An autoscaler or a router asks it what would become of the next request.
+ *
+ *     batching_fleet_submit(fleet, &requests, NULL);            as requests arrive at the router
+ *     batching_fleet_advance(fleet, now);                       as time goes by
+ *     batching_fleet_poll(fleet, &events);                      which were routed where, had a first token, ended
+ *     batching_fleet_estimate(fleet, &requests, &results, &fleet_results);   and if this one came?
+ *
+ * The clock begins at 0, and is where batching_fleet_advance has moved it. All that happens up to it has happened, but for what
+ * arrives at it: requests can be submitted in any order as long as none arrives before the clock. In whatever slices requests
+ * are submitted and the clock is moved, what becomes of each is what batching_fleet_simulate with all of them gives, to the last
+ * bit. (A batch of the policy static that is not full, and autoscalers and faults once nothing is left to do, wait for
+ * batching_fleet_advance to infinity, or for the next request.)
+ *
+ * Ids. The caller chooses the id of each request; an id is free again once its request has ended. A router_callback is told the
+ * row of a request, a number that is used again.
+ *
+ * Events are kept until batching_fleet_poll takes them, 40 bytes each, and for each request that has ended 260 bytes more. They
+ * are in order of time; of those of one call of batching_fleet_advance at one time, by replica, in the order in which they
+ * happened there, and those without a replica last.
+ *
+ * Sessions. The host sends each turn when it arrives. session is what a router by session looks at: given in all calls of submit
+ * or in none.
+ *
+ * Attribution is kept where all pools have keep_attribution.
+ *
+ * Memory: that of a live engine for each replica and its requests in flight, about 400 bytes more for each of these, and what the
+ * router remembers.
+ *
+ * Handles. One thread at a time uses a handle; a call on one that is in use, be it from one of its own callbacks, returns
+ * BATCHING_ERROR_BUSY, and does nothing. Different handles are independent. A call that fails for its arguments leaves the fleet
+ * as it was. Where anything else stops batching_fleet_advance, a callback or memory that runs out, what has happened up to there
+ * can be polled and observed, and every other call returns the same error.
+ * ================================================================================================================ */
+
+/** A handle: see above. */
+typedef struct batching_fleet batching_fleet;
+
+/**
+ * Makes a fleet without requests, at time 0.
+ *
+ *   config  must not be NULL. Copied, with all that it points to but user_data. preferred_replica and preferred_decode_replica
+ *           must be NULL. A router's block_size of 0 is the block_size of the pools, which must then be one; hash ids of
+ *           requests must stand for as many tokens.
+ *   fleet   written: the new handle, for batching_fleet_destroy. Must not be NULL.
+ *
+ * Errors: as of batching_fleet_simulate for its configuration; BATCHING_ERROR_OUT_OF_MEMORY.
+ */
+batching_status batching_fleet_create(const batching_fleet_config *config, batching_fleet **fleet);
+
+/** Gives back what create or fork made. NULL is fine. BATCHING_ERROR_BUSY: it is in use, and still there. */
+batching_status batching_fleet_destroy(batching_fleet *fleet);
+
+/**
+ * Submits requests: all of them, or, with an error, none.
+ *
+ *   requests  copied. A NULL arrival_time means the clock, now. hash_block_size and hash_covers_output must be the same for all
+ *             that have hash_ids. client, delay and abort_time must be NULL.
+ *   ids       [requests->count] any, but none that is in flight. NULL: the id of each request is the number of requests
+ *             submitted before it.
+ *
+ * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_BUSY; BATCHING_ERROR_INVALID_ARGUMENT if a
+ * value is out of its range, an id is in flight, or an arrival before the clock; BATCHING_ERROR_OVERFLOW if there would be more
+ * than 2^54 requests in all; BATCHING_ERROR_OUT_OF_MEMORY.
+ *
+ * Time: O(log(pending)) a request, and O(1) a hash id.
+ */
+batching_status batching_fleet_submit(batching_fleet *fleet, const batching_requests *requests, const int64_t *ids);
+
+/**
+ * Moves the clock on, and does what happens until then.
+ *
+ *   time  seconds. If the clock is there already, nothing happens. INFINITY: until nothing is left to do, and no more requests
+ *         come; the clock is then where the last thing happened.
+ *
+ * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_BUSY; BATCHING_ERROR_INVALID_ARGUMENT; BATCHING_ERROR_CANCELLED;
+ * BATCHING_ERROR_OVERFLOW; BATCHING_ERROR_OUT_OF_MEMORY: see "Handles" above.
+ *
+ * Time: as batching_fleet_simulate, O(replicas) for each call, and O(n log(n)) for its n events.
+ */
+batching_status batching_fleet_advance(batching_fleet *fleet, double time);
+
+/** It goes to a replica: the one that computes its prompt, or, once its KV is there, the one in which it decodes. */
+#define BATCHING_EVENT_ROUTED 420
+
+/** What happened: the first count rows are written. NULL columns are not wanted. */
+typedef struct batching_fleet_events {
+    uint32_t struct_size; /**< sizeof(batching_fleet_events) of the caller; set by the _init function. */
+    uint32_t reserved;    /**< Must be 0. */
+    int64_t capacity;     /**< Elements in each column; at least 0. */
+    int64_t count;        /**< Written: rows. */
+    int64_t remaining;    /**< Written: events that are kept for the next call. */
+    double *time;         /**< [capacity] seconds. */
+    int64_t *request;     /**< [capacity] the id of the request. */
+    int32_t *event;       /**< [capacity] BATCHING_EVENT_ROUTED, or of those of a live engine. One that was lost or late is
+                               aborted: the status in results says which. */
+    int32_t *tokens;      /**< [capacity] as of a live engine; of one that was routed 0. */
+    int32_t *replica;     /**< [capacity] the replica that tells it, or that it goes to; -1: it ends at the router, or on its way
+                               from one replica to another. */
+    const batching_results *results; /**< Its columns by request, each at least as long, are written: in the row of an event that
+                               ends a request, what became of it; in any other row, as of a request to which nothing happened.
+                               completion_order must be NULL. NULL: not wanted. */
+    const batching_fleet_results *fleet_results; /**< The same of its columns by request; those by replica and of scaling are not
+                               written, and replica_capacity is not looked at. attribution must be NULL unless the fleet keeps
+                               it. NULL: not wanted. */
+} batching_fleet_events;
+
+batching_status batching_fleet_events_init(batching_fleet_events *events, uint32_t struct_size);
+
+/**
+ * Takes the oldest events that were not taken yet, as many as there is room for. events must not be NULL.
+ *
+ * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_BUSY; BATCHING_ERROR_INVALID_ARGUMENT;
+ * BATCHING_ERROR_CAPACITY if the columns of results have fewer elements than capacity.
+ */
+batching_status batching_fleet_poll(batching_fleet *fleet, batching_fleet_events *events);
+
+/** What a fleet holds now, as of its clock. */
+typedef struct batching_fleet_state {
+    uint32_t struct_size;  /**< sizeof(batching_fleet_state) of the caller; set by the _init function. */
+    uint32_t reserved;     /**< Must be 0. */
+    double clock;          /**< Written, as all up to replicas. Seconds. */
+    int64_t submitted;     /**< Requests ever submitted: the sum of pending, those in flight, and those that have ended. */
+    int64_t pending;       /**< Requests that have not arrived yet. */
+    int64_t in_flight;     /**< Requests that have arrived and not ended. */
+    int64_t queued;        /**< Those of them that wait in the queue of the router. */
+    int64_t finished;      /**< Requests that have finished. */
+    int64_t rejected;      /**< Requests that were rejected. */
+    int64_t aborted;       /**< Requests that were lost, or late. */
+    int64_t events;        /**< Events that were not polled. */
+    int64_t replicas;      /**< Replicas. */
+    int64_t capacity;      /**< Elements of the columns; at least the replicas, if any is given. */
+    int64_t *waiting;      /**< [capacity] requests that wait at each replica. NULL: not wanted, as of the next. */
+    int64_t *running;      /**< [capacity] requests that run there. */
+    double *kv_use;        /**< [capacity] the share of its KV blocks in use; 0 without a limit. */
+    int64_t *routed;       /**< [capacity] requests in flight that the router counts there. */
+    int64_t *queued_tokens; /**< [capacity] prompt tokens of those of them without a first token, as the router counts them. */
+    int32_t *is_up;        /**< [capacity] 1: the router may send requests there. */
+} batching_fleet_state;
+
+batching_status batching_fleet_state_init(batching_fleet_state *state, uint32_t struct_size);
+
+/**
+ * What it holds now. state is filled; it must not be NULL.
+ *
+ * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_STRUCT_SIZE; BATCHING_ERROR_BUSY; BATCHING_ERROR_CAPACITY if a column is
+ * given and capacity is less than the replicas.
+ *
+ * Time: O(1), and O(replicas) with a column.
+ */
+batching_status batching_fleet_observe(batching_fleet *fleet, batching_fleet_state *state);
+
+/**
+ * What would become of each of `requests` if it came, and no other but those that are pending; the fleet stays as it is.
+ *
+ *   requests       as for submit.
+ *   results        columns to fill, or NULL: as of batching_fleet_simulate; completion_order must be NULL.
+ *   fleet_results  columns to fill, or NULL: those by request. replica_capacity is not looked at.
+ *
+ * Errors: those of submit and advance, but the fleet stays usable; BATCHING_ERROR_CAPACITY.
+ *
+ * Time: for each request a copy, as batching_fleet_fork, and what it takes to run that to the end of the request. Where faults,
+ * retries and a router's random draws come into it, those that would come.
+ */
+batching_status batching_fleet_estimate(batching_fleet *fleet, const batching_requests *requests,
+                                        const batching_results *results, const batching_fleet_results *fleet_results);
+
+/**
+ * Makes an independent copy, for a what-if. It has no events yet. Its callbacks are the same.
+ *
+ *   copy  written: the new handle, for batching_fleet_destroy. Must not be NULL.
+ *
+ * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_BUSY; BATCHING_ERROR_OUT_OF_MEMORY.
+ *
+ * Time: that of batching_live_engine_fork for each replica, and a copy of what the router remembers.
+ */
+batching_status batching_fleet_fork(batching_fleet *fleet, batching_fleet **copy);
+
+/* ================================================================================================================
  * Accumulator
  *
  * Measures live traffic: it is told the events of requests as they happen, one at a time or in columns, and gives at

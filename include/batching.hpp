@@ -504,6 +504,10 @@ template <auto init> class output_columns : public initialized<init> {
     column(replica) column(routed_time) column(prefill_replica) column(held_time) column(reserved_time) \
     column(activated_time) column(decode_start_time) column(released_time) column(attempts) column(waiting_for_router) \
     column(transfer) column(waiting_for_decode)
+#define BATCHING_HPP_FLEET_EVENTS(column) \
+    column(time) column(request) column(event) column(tokens) column(replica)
+#define BATCHING_HPP_FLEET_STATE(column) \
+    column(waiting) column(running) column(kv_use) column(routed) column(queued_tokens) column(is_up)
 #define BATCHING_HPP_ACCUMULATOR_EVENTS(column) \
     column(event) column(request) column(time) column(value)
 // clang-format on
@@ -686,7 +690,7 @@ struct scheduling {
     };
 };
 
-/// What happened: `event` of batching_decision_log, batching_live_engine_events.
+/// What happened: `event` of batching_decision_log, batching_live_engine_events, batching_fleet_events.
 struct event {
     enum value : std::int32_t {
         rejected = BATCHING_EVENT_REJECTED,
@@ -694,6 +698,7 @@ struct event {
         admitted = BATCHING_EVENT_ADMITTED,
         resumed = BATCHING_EVENT_RESUMED,
         scheduled = BATCHING_EVENT_SCHEDULED,
+        routed = BATCHING_EVENT_ROUTED,
         first_token = BATCHING_EVENT_FIRST_TOKEN,
         running = BATCHING_EVENT_RUNNING,
         waiting = BATCHING_EVENT_WAITING,
@@ -3517,7 +3522,9 @@ class interruption {
 #undef BATCHING_HPP_ATTRIBUTION_BANDS
 #undef BATCHING_HPP_COMPLETED
 #undef BATCHING_HPP_DECISION_LOG
+#undef BATCHING_HPP_FLEET_EVENTS
 #undef BATCHING_HPP_FLEET_RESULTS
+#undef BATCHING_HPP_FLEET_STATE
 #undef BATCHING_HPP_ITERATION_LOG
 #undef BATCHING_HPP_ITERATIONS
 #undef BATCHING_HPP_LATENCIES

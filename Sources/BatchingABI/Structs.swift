@@ -55,11 +55,14 @@ extension batching_results {
         guard results != nil else { return ResultColumns() }
         let results = try read(results)
         try checkCapacity(results.capacity, argument, holding: count, "requests.count")
-        return ResultColumns(
-            startTime: results.start_time, firstTokenTime: results.first_token_time, endTime: results.end_time,
-            tokensGenerated: results.tokens_generated, completionOrder: results.completion_order,
-            preemptions: results.preemptions, prefixCachedTokens: results.prefix_cached_tokens, status: results.status,
-            arrivalTime: results.arrival_time, sentTime: results.sent_time)
+        return results.columns
+    }
+
+    var columns: ResultColumns {
+        ResultColumns(
+            startTime: start_time, firstTokenTime: first_token_time, endTime: end_time,
+            tokensGenerated: tokens_generated, completionOrder: completion_order, preemptions: preemptions,
+            prefixCachedTokens: prefix_cached_tokens, status: status, arrivalTime: arrival_time, sentTime: sent_time)
     }
 }
 

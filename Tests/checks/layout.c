@@ -1259,6 +1259,43 @@ FIELD(batching_fleet_results, waiting_for_router, 240, double *);
 FIELD(batching_fleet_results, transfer, 248, double *);
 FIELD(batching_fleet_results, waiting_for_decode, 256, double *);
 
+VALUE(BATCHING_EVENT_ROUTED, 420);
+
+SIZE(batching_fleet_events, 88);
+FIELD(batching_fleet_events, struct_size, 0, uint32_t);
+FIELD(batching_fleet_events, reserved, 4, uint32_t);
+FIELD(batching_fleet_events, capacity, 8, int64_t);
+FIELD(batching_fleet_events, count, 16, int64_t);
+FIELD(batching_fleet_events, remaining, 24, int64_t);
+FIELD(batching_fleet_events, time, 32, double *);
+FIELD(batching_fleet_events, request, 40, int64_t *);
+FIELD(batching_fleet_events, event, 48, int32_t *);
+FIELD(batching_fleet_events, tokens, 56, int32_t *);
+FIELD(batching_fleet_events, replica, 64, int32_t *);
+FIELD(batching_fleet_events, results, 72, const batching_results *);
+FIELD(batching_fleet_events, fleet_results, 80, const batching_fleet_results *);
+
+SIZE(batching_fleet_state, 144);
+FIELD(batching_fleet_state, struct_size, 0, uint32_t);
+FIELD(batching_fleet_state, reserved, 4, uint32_t);
+FIELD(batching_fleet_state, clock, 8, double);
+FIELD(batching_fleet_state, submitted, 16, int64_t);
+FIELD(batching_fleet_state, pending, 24, int64_t);
+FIELD(batching_fleet_state, in_flight, 32, int64_t);
+FIELD(batching_fleet_state, queued, 40, int64_t);
+FIELD(batching_fleet_state, finished, 48, int64_t);
+FIELD(batching_fleet_state, rejected, 56, int64_t);
+FIELD(batching_fleet_state, aborted, 64, int64_t);
+FIELD(batching_fleet_state, events, 72, int64_t);
+FIELD(batching_fleet_state, replicas, 80, int64_t);
+FIELD(batching_fleet_state, capacity, 88, int64_t);
+FIELD(batching_fleet_state, waiting, 96, int64_t *);
+FIELD(batching_fleet_state, running, 104, int64_t *);
+FIELD(batching_fleet_state, kv_use, 112, double *);
+FIELD(batching_fleet_state, routed, 120, int64_t *);
+FIELD(batching_fleet_state, queued_tokens, 128, int64_t *);
+FIELD(batching_fleet_state, is_up, 136, int32_t *);
+
 SIZE(batching_accumulator_config, 72);
 FIELD(batching_accumulator_config, struct_size, 0, uint32_t);
 FIELD(batching_accumulator_config, reserved, 4, uint32_t);

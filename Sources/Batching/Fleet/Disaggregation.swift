@@ -19,7 +19,7 @@ struct Disaggregation: ~Copyable {
     var handOvers: HandOvers
     var links: SharedLinks
     /// The requests as those see them that compute their prompts: with one token each.
-    let prefillRequests: RequestColumns
+    var prefillRequests: RequestColumns
     /// Replicas by the numbers that the two routers have for them.
     let sources: ScratchBuffer<Int32>
     let targets: ScratchBuffer<Int32>
@@ -29,9 +29,9 @@ struct Disaggregation: ~Copyable {
     let worker: ScratchBuffer<Int32>
     let isSource: ScratchBuffer<Bool>
     /// By request: its slot at the router of where it decodes.
-    let slots: ScratchBuffer<UInt32>
+    var slots: GrowableBuffer<UInt32>
     /// By request: where its prompt was computed last.
-    let origins: ScratchBuffer<PromptOrigin>
+    var origins: GrowableBuffer<PromptOrigin>
     /// By replica: the last time at which an iteration was started before what arrived then.
     let lastStart: ScratchBuffer<Nanoseconds>
 
@@ -44,8 +44,9 @@ struct Disaggregation: ~Copyable {
         let targets = try ScratchBuffer<Int32>(uninitialized: replicas)
         let worker = try ScratchBuffer<Int32>(uninitialized: replicas)
         let isSource = try ScratchBuffer<Bool>(uninitialized: replicas)
-        let slots = try ScratchBuffer<UInt32>(uninitialized: isUsed ? requests.count : 0)
-        let origins = try ScratchBuffer(count: isUsed ? requests.count : 0, repeating: PromptOrigin.elsewhere)
+        let slots = try GrowableBuffer<UInt32>(capacity: isUsed ? requests.count : 0)
+        var origins = try GrowableBuffer<PromptOrigin>(capacity: 0)
+        if isUsed { try origins.reserve(requests.count, filler: .elsewhere) }
         let lastStart = try ScratchBuffer(count: isUsed ? replicas : 0, repeating: Nanoseconds(-1))
         var (sourceCount, targetCount, replica) = (0, 0, 0)
         for pool in 0..<configuration.poolCount {
@@ -85,6 +86,13 @@ struct Disaggregation: ~Copyable {
         self.lastStart = lastStart
     }
 
+    /// Makes room for so many requests.
+    mutating func reserve(requests count: Int) throws(BatchingError) {
+        try slots.reserve(count)
+        try origins.reserve(count, filler: .elsewhere)
+        try handOvers.reserve(requests: count)
+    }
+
     /// When the prompts are looked at that were done; `Int64.max` nanoseconds: none was.
     var handOverTime: Nanoseconds {
         handOvers.doneCount > 0 ? handOvers.time : Nanoseconds(.max)
@@ -117,7 +125,7 @@ struct Disaggregation: ~Copyable {
 
 extension RequestColumns {
     /// The same with one token of output each.
-    fileprivate var prefillOnly: RequestColumns {
+    var prefillOnly: RequestColumns {
         RequestColumns(
             count: count, promptLength: promptLength, arrivalTime: arrivalTime, priority: priority, tieBreak: tieBreak,
             prefixHashes: prefixHashes)

@@ -37,7 +37,7 @@ public enum Fleet {
         let loop = try ClosedLoop.begin(requests, client, turns, arrivalOrder: permutation)
         var run = try FleetRun(
             requests, configuration, replicas: count, arrivalOrder: permutation, loop: loop,
-            FleetOutputs(results, columns))
+            try FleetOutputs(results, columns))
         try run.begin(configuration)
         try run.proceed()
         return try run.close(replicas)

@@ -41,10 +41,10 @@ struct FleetOperations: ~Copyable {
     var faultRandom: RandomStream
 
     // By request
-    let phases: ScratchBuffer<RequestPhase>
-    let attempts: ScratchBuffer<Int32>
-    let places: ScratchBuffer<Int32>
-    let hasFirstToken: ScratchBuffer<Bool>
+    private(set) var phases: GrowableBuffer<RequestPhase>
+    private(set) var attempts: GrowableBuffer<Int32>
+    private(set) var places: GrowableBuffer<Int32>
+    private(set) var hasFirstToken: GrowableBuffer<Bool>
 
     // By replica
     let states: ScratchBuffer<ReplicaPhase>
@@ -86,10 +86,14 @@ struct FleetOperations: ~Copyable {
     init(_ configuration: FleetConfig, requests: Int, replicas: Int) throws(BatchingError) {
         let isUsed = configuration.operates
         let (count, own) = (isUsed ? requests : 0, isUsed ? replicas : 0)
-        let phases = try ScratchBuffer(count: count, repeating: RequestPhase.toCome)
-        let attempts = try ScratchBuffer<Int32>(count: count, repeating: 0)
-        let places = try ScratchBuffer<Int32>(count: count, repeating: -1)
-        let hasFirstToken = try ScratchBuffer(count: count, repeating: false)
+        var phases = try GrowableBuffer<RequestPhase>(capacity: 0)
+        try phases.reserve(count, filler: .toCome)
+        var attempts = try GrowableBuffer<Int32>(capacity: 0)
+        try attempts.reserve(count, filler: 0)
+        var places = try GrowableBuffer<Int32>(capacity: 0)
+        try places.reserve(count, filler: -1)
+        var hasFirstToken = try GrowableBuffer<Bool>(capacity: 0)
+        try hasFirstToken.reserve(count, filler: false)
         let states = try ScratchBuffer(count: own, repeating: ReplicaPhase.ready)
         let loads = try ScratchBuffer<Int64>(count: own, repeating: 0)
         let prefillTokens = try ScratchBuffer<Int64>(count: own, repeating: 0)
@@ -132,6 +136,22 @@ struct FleetOperations: ~Copyable {
         self.columns = columns
         self.kvUsage = kvUsage
         self.lostRequests = lostRequests
+    }
+
+    /// Makes room for so many requests, where anything is asked for.
+    mutating func reserve(requests count: Int) throws(BatchingError) {
+        try phases.reserve(count, filler: .toCome)
+        try attempts.reserve(count, filler: 0)
+        try places.reserve(count, filler: -1)
+        try hasFirstToken.reserve(count, filler: false)
+    }
+
+    /// A request is to come, where another has been.
+    func begin(_ request: Int) {
+        phases.elements[request] = .toCome
+        attempts.elements[request] = 0
+        places.elements[request] = -1
+        hasFirstToken.elements[request] = false
     }
 
     deinit { deallocate(reallocated: lostSummaries) }

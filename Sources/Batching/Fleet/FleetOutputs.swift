@@ -1,7 +1,9 @@
 /// The columns that a fleet fills, from what its replicas tell.
 struct FleetOutputs: ~Copyable {
-    let results: ResultColumns
-    let columns: FleetColumns
+    var results: ResultColumns
+    var columns: FleetColumns
+    /// Of a fleet that runs on.
+    var events: FleetEvents
     private(set) var lastCompletion = Nanoseconds.zero
     /// Completions, in order.
     private var completed = 0
@@ -10,7 +12,8 @@ struct FleetOutputs: ~Copyable {
     /// Completions that were not told by the replica in which they decode.
     private(set) var finishedApart: Int64 = 0
 
-    init(_ results: ResultColumns, _ columns: FleetColumns) {
+    init(_ results: ResultColumns, _ columns: FleetColumns, keepsEvents: Bool = false) throws(BatchingError) {
+        events = try FleetEvents(isUsed: keepsEvents)
         self.results = results
         self.columns = columns
     }
@@ -37,8 +40,9 @@ struct FleetOutputs: ~Copyable {
     }
 
     @inline(__always)
-    mutating func note(_ event: RunEvent, _ kind: LiveEngineEvent) {
+    mutating func note(_ event: RunEvent, _ kind: LiveEngineEvent, _ replica: Int) throws(BatchingError) {
         let request = Int(event.id)
+        try events.append(kind, request, replica, at: event.time, tokens: event.tokens)
         switch kind {
         case .admitted:
             results.startTime?[request] = event.time.seconds
@@ -62,7 +66,10 @@ struct FleetOutputs: ~Copyable {
     }
 
     /// A request whose one token comes from the replica that computes its prompt, or that is turned away as it is handed over.
-    mutating func noteEnd(_ request: Int, _ status: RequestStatus, tokens: Int32, at time: Nanoseconds) {
+    mutating func noteEnd(
+        _ request: Int, _ status: RequestStatus, tokens: Int32, at time: Nanoseconds
+    ) throws(BatchingError) {
+        try events.append(end: status, request, at: time, tokens: tokens)
         results.status?[request] = status.rawValue
         results.tokensGenerated?[request] = tokens
         guard status == .finished else {
@@ -86,7 +93,8 @@ struct FleetOutputs: ~Copyable {
     }
 
     /// A request is at the replica in which it decodes.
-    func noteActivated(_ request: Int, at time: Nanoseconds) {
+    mutating func noteActivated(_ request: Int, _ replica: Int, at time: Nanoseconds) throws(BatchingError) {
+        try events.appendRouted(request, replica, at: time)
         columns.activatedTime?[request] = time.seconds
         if let held = columns.heldTime { columns.transfer?[request] = time.seconds - held[request] }
     }

@@ -11,7 +11,7 @@ extension FleetRun {
             if try isLocal(request, target, at: time) {
                 split.origins.elements[request] = .here
                 outputs.columns.routedTime?[request] = time.seconds
-                noteRouted(request, at: time)
+                try noteRouted(request, target, at: time)
                 try startBeforeArrivals(target, at: time)
                 try submit(request, of: requests, to: target, at: time)
                 return false
@@ -117,7 +117,7 @@ extension FleetRun {
             }
             try free(record, at: time)
             split.handOvers.remove(number)
-            outputs.noteEnd(request, .finished, tokens: 1, at: time)
+            try outputs.noteEnd(request, .finished, tokens: 1, at: time)
             return try end(request, at: time, hasFailed: false, atDecodeRouter: record.target >= 0)
         }
         if record.target < 0 {
@@ -133,7 +133,7 @@ extension FleetRun {
             }
             try free(record, at: time)
             split.handOvers.remove(number)
-            outputs.noteEnd(request, reason, tokens: 0, at: time)
+            try outputs.noteEnd(request, reason, tokens: 0, at: time)
             turnedAway &+= 1
             return try end(request, at: time, hasFailed: true, atDecodeRouter: true)
         }
@@ -169,7 +169,7 @@ extension FleetRun {
         }
         split.handOvers.remove(number)
         split.origins.elements[request] = .again
-        outputs.noteActivated(request, at: time)
+        try outputs.noteActivated(request, target, at: time)
         try submit(request, of: requests, to: target, at: time)
     }
 
@@ -194,7 +194,7 @@ extension FleetRun {
             }
         }
         queue.pointee.pokes = 0
-        setTime(of: target, isOpen: nextArrival < Nanoseconds(.max))
+        setTime(of: target, isOpen: mayArrive)
     }
 
     /// Whether the first in the line may look for blocks.
@@ -287,10 +287,11 @@ extension FleetRun {
         queue.pointee.reserved &-= 1
         queue.pointee.pokes &+= 1
         split.handOvers.remove(number)
-        outputs.noteActivated(request, at: time)
+        try outputs.noteActivated(request, target, at: time)
         let generated: Int32 = split.settings.firstToken == .prefill ? 1 : 0
         try replicas[target].submit(
-            request, of: requests, arrival: time, held: Int(record.reservedSlot), generated: generated)
+            request, of: requests, arrival: time, turn: turn(of: request), held: Int(record.reservedSlot),
+            generated: generated)
     }
 
     /// The replica that computed a prompt frees its KV blocks.
@@ -300,7 +301,7 @@ extension FleetRun {
         try runOn(source, to: time)
         replicas[source].release(held: Int(record.heldSlot), at: time)
         outputs.columns.releasedTime?[Int(record.request)] = (replicas[source].iterationEnd ?? time).seconds
-        setTime(of: source, isOpen: nextArrival < Nanoseconds(.max))
+        setTime(of: source, isOpen: mayArrive)
     }
 
     /// What was reserved where a request was to decode is free again.

@@ -36,8 +36,13 @@ extension FleetRun {
         }
         operations.inFlight &+= 1
         operations.queuedTokens &+= prompt
-        if let timeout = operations.admission.ttftTimeout { try expect(.ttftTimeout, request, timeout, from: time) }
-        if let timeout = operations.admission.e2eTimeout { try expect(.e2eTimeout, request, timeout, from: time) }
+        let turn = turn(of: request)
+        if let timeout = operations.admission.ttftTimeout {
+            try expect(.ttftTimeout, request, timeout, from: time, mark: turn)
+        }
+        if let timeout = operations.admission.e2eTimeout {
+            try expect(.e2eTimeout, request, timeout, from: time, mark: turn)
+        }
         try send(request, at: time)
     }
 
@@ -113,7 +118,7 @@ extension FleetRun {
         if operations.phases.elements[request] == .leaving { return try fail(request, .timedOut, at: time) }
         guard Int64(attempt) <= operations.admission.retries else { return try fail(request, .lost, at: time) }
         operations.phases.elements[request] = .lost
-        try expect(.retry, request, operations.retryDelay(attempt), from: time)
+        try expect(.retry, request, operations.retryDelay(attempt), from: time, mark: turn(of: request))
     }
 
     /// A request that was taken ends without all its tokens, and no replica tells it.
@@ -131,7 +136,7 @@ extension FleetRun {
 
     mutating func endOperated(_ request: Int, _ status: RequestStatus, at time: Nanoseconds) throws(BatchingError) {
         operations.phases.elements[request] = .ended
-        outputs.noteEnd(request, status, tokens: 0, at: time)
+        try outputs.noteEnd(request, status, tokens: 0, at: time)
         if loop.isUsed { try loop.noteEnd(request, at: time, hasFailed: true) }
     }
 
@@ -190,10 +195,10 @@ extension FleetRun {
         if event.kind != .scale, event.kind != .failure { operations.pending &-= 1 }
         switch event.kind {
         case .retry:
-            if operations.phases.elements[index] == .lost { try send(index, at: time) }
+            if turn(of: index) == event.mark, operations.phases.elements[index] == .lost { try send(index, at: time) }
         case .ttftTimeout:
-            if !operations.hasFirstToken.elements[index] { try timeOut(index, at: time) }
-        case .e2eTimeout: try timeOut(index, at: time)
+            if turn(of: index) == event.mark, !operations.hasFirstToken.elements[index] { try timeOut(index, at: time) }
+        case .e2eTimeout: if turn(of: index) == event.mark { try timeOut(index, at: time) }
         // Once all is over, nothing is lost, and no replica is paid for longer than the others.
         case .fault: if workRemains { try happen(index, at: time) }
         case .failure:
@@ -221,10 +226,15 @@ extension FleetRun {
         }
     }
 
+    /// Whether all is over, in a fleet that runs to its end and may run on from there: what was to happen later still is.
+    var isOver: Bool {
+        mutating get { operations.isUsed && pending.isUsed && !workRemains }
+    }
+
     /// Whether anything is left that faults and autoscalers could matter to.
     var workRemains: Bool {
         mutating get {
-            nextArrival < Nanoseconds(.max) || times.time < Nanoseconds(.max)
+            mayArrive || times.time < Nanoseconds(.max)
                 || (operations.pending > 0 && operations.inFlight > 0)
         }
     }

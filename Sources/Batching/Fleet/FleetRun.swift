@@ -13,7 +13,7 @@ struct Released: BitwiseCopyable {
 ///
 /// At one time: what ends, by replica, in the order in which it happens there; then what arrives, in order.
 struct FleetRun: ~Copyable {
-    let requests: RequestColumns
+    var requests: RequestColumns
     private let arrivalOrder: PermutedOrder?
     var loop: ClosedLoop
     var router: Router
@@ -22,12 +22,18 @@ struct FleetRun: ~Copyable {
     let chooser: FleetChooserName
     let routerCallback: RouterCallback?
     let routerColumns: RouterColumns
-    private let pools: UnsafePointer<FleetConfig.Pool>
+    let pools: UnsafePointer<FleetConfig.Pool>
     var timers: TimedEvents
     /// Requests that were turned away on their way from one replica to another.
     var turnedAway: Int64 = 0
-    private let needs: RouterNeeds
+    let needs: RouterNeeds
     private let interest: EventInterest
+    /// Of a fleet that runs on: requests that are to come, how far it runs, and whether others may come than are known.
+    var pending: PendingArrivals
+    var horizon = RunGoal.forever
+    var isOpen = false
+    /// The last time at which anything was done.
+    var latest = Nanoseconds.zero
     // Functions copy it: with ThreadSanitizer the compiler crashes on a call through the stored pointer.
     let replicas: UnsafeMutablePointer<LiveEngine>
     let replicaCount: Int
@@ -36,7 +42,7 @@ struct FleetRun: ~Copyable {
     var completions: CompletionLists
     var times: EarliestTimes
     /// By request: its slot at the router.
-    let slots: ScratchBuffer<UInt32>
+    var slots: GrowableBuffer<UInt32>
     /// Requests that the router has released, in order, and how many of them have gone to their replicas.
     private var released: GrowableBuffer<Released>
     private var releasedCount = 0
@@ -44,9 +50,9 @@ struct FleetRun: ~Copyable {
     private var isDelivering = false
     /// Requests that have arrived.
     private(set) var arrived = 0
-    private var metrics: ScrapedMetrics
+    var metrics: ScrapedMetrics
     /// Whether a replica has static batches, which wait for requests that are to come.
-    private let waitsForMore: Bool
+    let waitsForMore: Bool
     /// Whether the routers are told what is in the prefix caches, how late that is, and how late requests come to replicas.
     let takesEvents: Bool
     let takesDecodeEvents: Bool
@@ -60,14 +66,14 @@ struct FleetRun: ~Copyable {
 
     init(
         _ requests: RequestColumns, _ configuration: FleetConfig, replicas count: Int, arrivalOrder: PermutedOrder?,
-        loop: consuming ClosedLoop, _ outputs: consuming FleetOutputs
+        loop: consuming ClosedLoop, isLive: Bool = false, _ outputs: consuming FleetOutputs
     ) throws(BatchingError) {
         let router = try Router(configuration.ownRouter, keepsIds: false)
         let split = try Disaggregation(configuration, requests, replicas: count)
         let timers = try TimedEvents()
         let released = try GrowableBuffer<Released>(capacity: 0)
         let isApart =
-            !router.needs.ends && !loop.isUsed && !configuration.isDisaggregated && !configuration.operates
+            !isLive && !router.needs.ends && !loop.isUsed && !configuration.isDisaggregated && !configuration.operates
             && configuration.chooser == .router && !configuration.ownRouter.takesKVEvents
         let completions = try CompletionLists(
             requests: isApart && count > 1 && outputs.results.completionOrder != nil ? requests.count : 0,
@@ -77,7 +83,8 @@ struct FleetRun: ~Copyable {
         let times = try EarliestTimes(count: count)
         let sessionName = try ScratchBuffer<CChar>(uninitialized: 24)
         let metrics = try ScrapedMetrics(replicas: count, interval: configuration.metricsInterval)
-        let slots = try ScratchBuffer<UInt32>(uninitialized: requests.count)
+        let slots = try GrowableBuffer<UInt32>(capacity: requests.count)
+        let pending = try PendingArrivals(isUsed: isLive)
         replicas = try FleetRun.made(configuration, count, attributes: outputs.columns.attribution != nil)
         takesEvents = configuration.ownRouter.takesKVEvents
         takesDecodeEvents = split.isUsed && configuration.ownDecodeRouter.takesKVEvents
@@ -106,6 +113,7 @@ struct FleetRun: ~Copyable {
         self.timers = timers
         self.released = released
         self.loop = loop
+        self.pending = pending
         self.outputs = outputs
         self.completions = completions
         self.times = times
@@ -185,31 +193,45 @@ struct FleetRun: ~Copyable {
             let timer = timers.nextTime
             if needs.metrics || split.routerNeeds.metrics,
                 let time = metrics.next(
-                    event: min(event, timer), arrival: arrival,
+                    event: min(event, timer), arrival: min(arrival, horizon),
                     mayArrive: loop.isUsed || operations.isUsed || split.isUsed)
             {
                 try scrape(at: time)
             } else if event <= arrival, event <= timer {
-                if event == Nanoseconds(.max) { break }
+                if event == RunGoal.forever || event > horizon { break }
+                latest = event
                 try runOn(times.first, to: event)
             } else if timer <= arrival {
+                if timer > horizon || isOver { break }
+                latest = timer
                 try fire()
             } else {
+                if arrival >= horizon { break }
+                latest = arrival
                 try arrive(at: arrival)
             }
+            if outputs.events.isWatchOver { break }
         }
     }
 
     /// Whether anything that comes depends on what the replicas do.
-    private var isTogether: Bool { needs.ends || loop.isUsed || split.isUsed || takesEvents || operations.isUsed }
+    private var isTogether: Bool {
+        needs.ends || loop.isUsed || split.isUsed || takesEvents || operations.isUsed || pending.isUsed
+    }
 
     // Mutating, though they change nothing: to lend itself to any other, it would be copied.
 
     var nextArrival: Nanoseconds {
         mutating get {
             if loop.isUsed { return loop.nextTime }
+            if pending.isUsed { return pending.nextTime }
             return arrived < requests.count ? requests.arrival(index(at: arrived)) : Nanoseconds(.max)
         }
+    }
+
+    /// Whether any more requests come.
+    var mayArrive: Bool {
+        mutating get { isOpen || nextArrival < Nanoseconds(.max) }
     }
 
     private mutating func index(at position: Int) -> Int {
@@ -218,18 +240,18 @@ struct FleetRun: ~Copyable {
 
     mutating func runOn(_ replica: Int, to time: Nanoseconds) throws(BatchingError) {
         let replicas = replicas
-        let isOpen = nextArrival < Nanoseconds(.max)
-        if replicas[replica].isAt(time) { return setTime(of: replica, isOpen: isOpen) }
+        let mayArrive = mayArrive
+        if replicas[replica].isAt(time) { return setTime(of: replica, isOpen: mayArrive) }
         // A slice is too short to count its own work.
         try Work.done(iterations: FleetRun.slice)
         let end = waitsAtEnd(replica) ? replicas[replica].lastIterationEnd : nil
-        try replicas[replica].run(to: time, isOpen: isOpen)
+        try replicas[replica].run(to: time, isOpen: mayArrive)
         try takeEvents(of: replica)
         if let end, end <= time {
             split.handOvers.pokeOnce(replica)
             return try control(replica, at: time)
         }
-        setTime(of: replica, isOpen: nextArrival < Nanoseconds(.max))
+        setTime(of: replica, isOpen: self.mayArrive)
     }
 
     /// Whether anything is to be done at the end of the iteration that a replica runs.
@@ -250,7 +272,7 @@ struct FleetRun: ~Copyable {
     }
 
     /// No more is known to come: batches that waited for it start.
-    private mutating func startBatches(at time: Nanoseconds) throws(BatchingError) {
+    mutating func startBatches(at time: Nanoseconds) throws(BatchingError) {
         let replicas = replicas
         for replica in 0..<replicaCount where times.time(of: replica) == Nanoseconds(.max) {
             try Work.row(replica)
@@ -302,7 +324,7 @@ struct FleetRun: ~Copyable {
             outputs.results.sentTime?[request] = time.seconds
             outputs.results.arrivalTime?[request] = sent.arrival.seconds
         } else {
-            request = index(at: arrived)
+            request = pending.isUsed ? pending.takeNext() : index(at: arrived)
         }
         arrived &+= 1
         try Work.done(iterations: 1)
@@ -323,7 +345,7 @@ struct FleetRun: ~Copyable {
                 if isTogether { try runOn(replica, to: time) }
             }
         }
-        if waitsForMore, isTogether, nextArrival == Nanoseconds(.max) { try startBatches(at: time) }
+        if waitsForMore, isTogether, !mayArrive { try startBatches(at: time) }
     }
 
     /// - Parameter decodes: whether it is asked where the request decodes.
@@ -358,7 +380,7 @@ struct FleetRun: ~Copyable {
 
     mutating func deliver(_ request: Int, to replica: Int, at time: Nanoseconds) throws(BatchingError) {
         outputs.columns.routedTime?[request] = time.seconds
-        noteRouted(request, at: time)
+        try noteRouted(request, replica, at: time)
         if !operations.isUsed { outputs.columns.attempts?[request] = 1 }
         guard split.isUsed else {
             outputs.columns.replica?[request] = Int32(truncatingIfNeeded: replica)
@@ -369,8 +391,9 @@ struct FleetRun: ~Copyable {
         try submit(request, of: split.prefillRequests, to: replica, at: time)
     }
 
-    /// How long it has waited until it is at its replica.
-    mutating func noteRouted(_ request: Int, at time: Nanoseconds) {
+    /// It goes to its replica; how long it has waited until it is there.
+    mutating func noteRouted(_ request: Int, _ replica: Int, at time: Nanoseconds) throws(BatchingError) {
+        try outputs.events.appendRouted(request, replica, at: time)
         if outputs.columns.waitingForRouter == nil { return }
         let arrival = time.later(by: routingDelay)
         outputs.noteRouted(request, arrival: loop.isUsed ? nil : requests.arrival(request).seconds, at: arrival)
@@ -385,13 +408,16 @@ struct FleetRun: ~Copyable {
         try replicas[replica].startIteration(at: time)
     }
 
+    /// Which of equal requests is first; and, to tell it from another that has had its row, what it is marked by.
+    func turn(of request: Int) -> Int64 { requests.rank(request) }
+
     /// A request goes to a replica.
     mutating func submit(
         _ request: Int, of columns: RequestColumns, to replica: Int, at time: Nanoseconds
     ) throws(BatchingError) {
         let replicas = replicas
         let arrival = time.later(by: routingDelay)
-        try replicas[replica].submit(request, of: columns, arrival: arrival)
+        try replicas[replica].submit(request, of: columns, arrival: arrival, turn: turn(of: request))
         if isTogether, times.time(of: replica) > time { times.set(replica, time) }
     }
 
@@ -401,7 +427,7 @@ struct FleetRun: ~Copyable {
         if isAttributed { takeParts(of: replica, events) }
         guard split.isUsed else {
             for place in 0..<events.count {
-                try take(events[place])
+                try take(events[place], replica)
                 if events[place].event == LiveEngineEvent.finished.rawValue {
                     completions.add(Int(events[place].id), replica: replica, at: events[place].time)
                 }
@@ -443,13 +469,13 @@ struct FleetRun: ~Copyable {
                 let member = replicas[replica].nextHeld(held)
                 held &+= 1
                 try router.finished(slot: Int(slots.elements[request]), time: event.time.seconds)
-                if split.settings.firstToken == .prefill { outputs.note(event, .firstToken) }
+                if split.settings.firstToken == .prefill { try outputs.note(event, .firstToken, replica) }
                 try notePromptDone(request, replica, member, at: event.time)
                 return try release(at: event.time)
             case .firstToken: return
-            case .admitted, .preempted, .resumed: return outputs.note(event, kind)
+            case .admitted, .preempted, .resumed: return try outputs.note(event, kind, replica)
             case .rejected, .aborted:
-                outputs.note(event, kind)
+                try outputs.note(event, kind, replica)
                 try router.finished(slot: Int(slots.elements[request]), time: event.time.seconds)
                 try turnAway(request, at: event.time)
                 return try release(at: event.time)
@@ -459,16 +485,17 @@ struct FleetRun: ~Copyable {
         switch kind {
         case .admitted:
             outputs.columns.decodeStartTime?[request] = event.time.seconds
-            if origin == .here { outputs.note(event, kind) }
+            if origin == .here { return try outputs.note(event, kind, replica) }
+            try outputs.events.append(kind, request, replica, at: event.time, tokens: event.tokens)
         case .firstToken:
-            if split.settings.firstToken == .decode || origin == .here { outputs.note(event, kind) }
+            if split.settings.firstToken == .decode || origin == .here { try outputs.note(event, kind, replica) }
             if split.routerNeeds.firstTokens {
                 try split.router.firstToken(slot: Int(split.slots.elements[request]), time: event.time.seconds)
             }
         case .finished, .rejected, .aborted:
-            outputs.note(event, kind)
+            try outputs.note(event, kind, replica)
             try end(request, at: event.time, hasFailed: kind != .finished, atDecodeRouter: true)
-        case .preempted, .resumed: outputs.note(event, kind)
+        case .preempted, .resumed: try outputs.note(event, kind, replica)
         }
     }
 
@@ -514,10 +541,10 @@ struct FleetRun: ~Copyable {
         }
     }
 
-    private mutating func take(_ event: RunEvent) throws(BatchingError) {
+    private mutating func take(_ event: RunEvent, _ replica: Int) throws(BatchingError) {
         // The engine writes raw values of this type only.
         let kind = LiveEngineEvent(rawValue: event.event).unsafelyUnwrapped
-        outputs.note(event, kind)
+        try outputs.note(event, kind, replica)
         let slot = Int(slots.elements[Int(event.id)])
         switch kind {
         case .firstToken:

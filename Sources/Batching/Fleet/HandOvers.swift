@@ -48,7 +48,7 @@ struct HandOvers: ~Copyable {
     /// By replica.
     let queues: ScratchBuffer<TargetQueue>
     /// By request: its number here; -1: it has none.
-    private let numbers: ScratchBuffer<Int32>
+    private var numbers: GrowableBuffer<Int32>
     /// Prompts that were done at `time`, before it was decided what becomes of them.
     private var done: GrowableBuffer<Int32>
     private(set) var doneCount = 0
@@ -57,7 +57,8 @@ struct HandOvers: ~Copyable {
     init(requests: Int, replicas: Int) throws(BatchingError) {
         let records = try GrowableBuffer<HandOver>(capacity: 0)
         let queues = try ScratchBuffer(count: replicas, repeating: TargetQueue())
-        let numbers = try ScratchBuffer(count: requests, repeating: Int32(-1))
+        var numbers = try GrowableBuffer<Int32>(capacity: 0)
+        try numbers.reserve(requests, filler: -1)
         let done = try GrowableBuffer<Int32>(capacity: 0)
         self.records = records
         self.queues = queues
@@ -69,6 +70,9 @@ struct HandOvers: ~Copyable {
         @inline(__always) get { records.elements[number] }
         @inline(__always) nonmutating set { records.elements[number] = newValue }
     }
+
+    /// Makes room for so many requests.
+    mutating func reserve(requests: Int) throws(BatchingError) { try numbers.reserve(requests, filler: -1) }
 
     func number(of request: Int) -> Int { Int(numbers.elements[request]) }
 

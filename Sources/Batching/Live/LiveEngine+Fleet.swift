@@ -10,12 +10,13 @@ struct EventInterest {
 
 extension LiveEngine {
     /// Request `index` of columns that have been checked comes, at or after the clock.
+    /// - Parameter turn: of those that are equal in all else, which is first; it is at most 2^54.
     mutating func submit(
-        _ index: Int, of requests: RequestColumns, arrival: Nanoseconds
+        _ index: Int, of requests: RequestColumns, arrival: Nanoseconds, turn: Int64
     ) throws(BatchingError) {
         switch place {
-        case .counted(let engine): try engine.pointee.submit(index, of: requests, arrival: arrival)
-        case .cached(let engine): try engine.pointee.submit(index, of: requests, arrival: arrival)
+        case .counted(let engine): try engine.pointee.submit(index, of: requests, arrival: arrival, turn: turn)
+        case .cached(let engine): try engine.pointee.submit(index, of: requests, arrival: arrival, turn: turn)
         }
     }
 
@@ -99,12 +100,11 @@ struct NewestRequests {
 
 extension LiveReplica where Memory: ~Copyable {
     fileprivate mutating func submit(
-        _ index: Int, of requests: RequestColumns, arrival: Nanoseconds
+        _ index: Int, of requests: RequestColumns, arrival: Nanoseconds, turn: Int64
     ) throws(BatchingError) {
         let (prompt, output) = (max(requests.prompt(index), 1), requests.output(index))
         newest.add(prompt: prompt, output: min(output, run.replica.settings.maxModelLength &- prompt))
-        _ = try submit(
-            one: index, of: requests, id: Int64(index), arrival: arrival.seconds, turn: Int64(index))
+        _ = try submit(one: index, of: requests, id: Int64(index), arrival: arrival.seconds, turn: turn)
     }
 
     mutating func run(to time: Nanoseconds, _ isOpen: Bool) throws(BatchingError) {

@@ -53,13 +53,15 @@ extension LiveEngine {
 
     /// A request comes whose KV is in a slot.
     mutating func submit(
-        _ index: Int, of requests: RequestColumns, arrival: Nanoseconds, held slot: Int, generated: Int32
+        _ index: Int, of requests: RequestColumns, arrival: Nanoseconds, turn: Int64, held slot: Int, generated: Int32
     ) throws(BatchingError) {
         switch place {
         case .counted(let engine):
-            try engine.pointee.submit(index, of: requests, arrival: arrival, held: slot, generated: generated)
+            try engine.pointee.submit(
+                index, of: requests, arrival: arrival, turn: turn, held: slot, generated: generated)
         case .cached(let engine):
-            try engine.pointee.submit(index, of: requests, arrival: arrival, held: slot, generated: generated)
+            try engine.pointee.submit(
+                index, of: requests, arrival: arrival, turn: turn, held: slot, generated: generated)
         }
     }
 
@@ -189,11 +191,11 @@ extension LiveReplica where Memory: ~Copyable {
     }
 
     fileprivate mutating func submit(
-        _ index: Int, of requests: RequestColumns, arrival: Nanoseconds, held slot: Int, generated: Int32
+        _ index: Int, of requests: RequestColumns, arrival: Nanoseconds, turn: Int64, held slot: Int, generated: Int32
     ) throws(BatchingError) {
         newest.add(prompt: max(requests.prompt(index), 1), output: requests.output(index))
         let row = try submit(
-            one: index, of: requests, id: Int64(index), arrival: arrival.seconds, turn: Int64(index))
+            one: index, of: requests, id: Int64(index), arrival: arrival.seconds, turn: turn)
         rows.set(heldSlot: Int32(truncatingIfNeeded: slot), of: row)
         run.replica.fill(held: slot, for: row, generated: generated)
     }

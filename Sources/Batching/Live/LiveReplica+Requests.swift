@@ -269,7 +269,7 @@ extension LiveReplica where Memory: ~Copyable {
 
 extension RequestColumns {
     /// The same with these hashes.
-    fileprivate func with(_ prefixHashes: PrefixHashes?) -> RequestColumns {
+    func with(_ prefixHashes: PrefixHashes?) -> RequestColumns {
         var columns = self
         columns.prefixHashes = prefixHashes
         return columns

@@ -123,6 +123,9 @@ struct LiveRows: ~Copyable {
         indexRoom = max(indexRoom, count &+ more)
     }
 
+    /// Rows for which there is room.
+    var capacity: Int { room }
+
     /// Whether there is room for one more request without hash ids.
     var hasRoom: Bool {
         @inline(__always) get { (freeCount > 0 || used < room) && (!keepsIds || count < indexRoom) }
@@ -135,6 +138,9 @@ struct LiveRows: ~Copyable {
         let row = index.number(of: id) { ids[$0] }
         return row < 0 ? nil : row
     }
+
+    /// What the caller calls the request of a row, or called it that has just gone.
+    func id(of row: Int) -> Int64 { id.elements[row] }
 
     /// Adds request `index` of `requests`, for which there is room.
     /// - Parameter turn: of those that are equal in all else, which is first; it is at most 2^54. nil: as submitted.

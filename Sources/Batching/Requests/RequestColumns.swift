@@ -18,7 +18,7 @@ public struct RequestColumns {
     /// Seconds at which the client leaves; not-a-number: never. nil: none does.
     let abortTime: UnsafePointer<Double>?
     /// Requests of one value are the turns of a conversation, in the given order; nil: each is its own.
-    let session: UnsafePointer<Int64>?
+    var session: UnsafePointer<Int64>?
     /// Seconds from the end of the turn before to the arrival of this one; nil: all 0.0.
     let delay: UnsafePointer<Double>?
     /// Which of the requests was there first, where indices are used again; nil: the index says it.

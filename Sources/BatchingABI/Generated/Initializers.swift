@@ -512,6 +512,28 @@ public func batching_fleet_results_init(
     status { () throws(BatchingError) in try batching_fleet_results.initialize(results, size: struct_size) }
 }
 
+extension batching_fleet_events: VersionedStruct {
+    static let argument: StaticString = "events"
+}
+
+@implementation @_cdecl("batching_fleet_events_init")
+public func batching_fleet_events_init(
+    _ events: UnsafeMutablePointer<batching_fleet_events>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in try batching_fleet_events.initialize(events, size: struct_size) }
+}
+
+extension batching_fleet_state: VersionedStruct {
+    static let argument: StaticString = "state"
+}
+
+@implementation @_cdecl("batching_fleet_state_init")
+public func batching_fleet_state_init(
+    _ state: UnsafeMutablePointer<batching_fleet_state>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in try batching_fleet_state.initialize(state, size: struct_size) }
+}
+
 extension batching_accumulator_config: VersionedStruct {
     static let argument: StaticString = "config"
 }

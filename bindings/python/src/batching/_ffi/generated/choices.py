@@ -70,7 +70,7 @@ class LinkType(IntEnum):
 
 
 class Event(IntEnum):
-    """What happened: `event` of batching_decision_log, batching_live_engine_events."""
+    """What happened: `event` of batching_decision_log, batching_live_engine_events, batching_fleet_events."""
 
     REJECTED = 100
     """It was rejected on arrival; its status says why."""
@@ -82,6 +82,8 @@ class Event(IntEnum):
     """It joins the running again after a preemption; tokens: found in the prefix cache."""
     SCHEDULED = 400
     """It is scheduled; tokens: how many it computes in this iteration."""
+    ROUTED = 420
+    """It goes to a replica: the one that computes its prompt, or, once its KV is there, the one in which it decodes."""
     FIRST_TOKEN = 450
     """It has its first token. (The other events are those of batching_decision_log.)."""
     RUNNING = 500

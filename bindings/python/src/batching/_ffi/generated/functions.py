@@ -28,8 +28,10 @@ from batching._ffi.generated.structs import (
     batching_engine_config,
     batching_fault_config,
     batching_fleet_config,
+    batching_fleet_events,
     batching_fleet_results,
     batching_fleet_scaling_config,
+    batching_fleet_state,
     batching_gpu,
     batching_interrupt_callback,
     batching_iteration_log,
@@ -467,6 +469,31 @@ FUNCTIONS: Final[dict[str, Signature]] = {
             POINTER(batching_summary),
         ],
     ),
+    # batching_status batching_fleet_create(const batching_fleet_config *config, batching_fleet **fleet);
+    "batching_fleet_create": Signature(c_int32, [POINTER(batching_fleet_config), POINTER(c_void_p)]),
+    # batching_status batching_fleet_destroy(batching_fleet *fleet);
+    "batching_fleet_destroy": Signature(c_int32, [c_void_p]),
+    # batching_status batching_fleet_submit(batching_fleet *fleet, const batching_requests *requests, const int64_t
+    #     *ids);
+    "batching_fleet_submit": Signature(c_int32, [c_void_p, POINTER(batching_requests), POINTER(c_int64)]),
+    # batching_status batching_fleet_advance(batching_fleet *fleet, double time);
+    "batching_fleet_advance": Signature(c_int32, [c_void_p, c_double]),
+    # batching_status batching_fleet_events_init(batching_fleet_events *events, uint32_t struct_size);
+    "batching_fleet_events_init": Signature(c_int32, [POINTER(batching_fleet_events), c_uint32]),
+    # batching_status batching_fleet_poll(batching_fleet *fleet, batching_fleet_events *events);
+    "batching_fleet_poll": Signature(c_int32, [c_void_p, POINTER(batching_fleet_events)]),
+    # batching_status batching_fleet_state_init(batching_fleet_state *state, uint32_t struct_size);
+    "batching_fleet_state_init": Signature(c_int32, [POINTER(batching_fleet_state), c_uint32]),
+    # batching_status batching_fleet_observe(batching_fleet *fleet, batching_fleet_state *state);
+    "batching_fleet_observe": Signature(c_int32, [c_void_p, POINTER(batching_fleet_state)]),
+    # batching_status batching_fleet_estimate(batching_fleet *fleet, const batching_requests *requests, const
+    #     batching_results *results, const batching_fleet_results *fleet_results);
+    "batching_fleet_estimate": Signature(
+        c_int32,
+        [c_void_p, POINTER(batching_requests), POINTER(batching_results), POINTER(batching_fleet_results)],
+    ),
+    # batching_status batching_fleet_fork(batching_fleet *fleet, batching_fleet **copy);
+    "batching_fleet_fork": Signature(c_int32, [c_void_p, POINTER(c_void_p)]),
     # batching_status batching_accumulator_config_init(batching_accumulator_config *config, uint32_t struct_size);
     "batching_accumulator_config_init": Signature(c_int32, [POINTER(batching_accumulator_config), c_uint32]),
     # batching_status batching_accumulator_create(const batching_accumulator_config *config, batching_accumulator

@@ -1344,6 +1344,51 @@ class batching_fleet_results(VersionedStructure):
     ]
 
 
+class batching_fleet_events(VersionedStructure):
+    """What happened: the first count rows are written. NULL columns are not wanted."""
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("capacity", c_int64),
+        ("count", c_int64),
+        ("remaining", c_int64),
+        ("time", POINTER(c_double)),
+        ("request", POINTER(c_int64)),
+        ("event", POINTER(c_int32)),
+        ("tokens", POINTER(c_int32)),
+        ("replica", POINTER(c_int32)),
+        ("results", POINTER(batching_results)),
+        ("fleet_results", POINTER(batching_fleet_results)),
+    ]
+
+
+class batching_fleet_state(VersionedStructure):
+    """What a fleet holds now, as of its clock."""
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("clock", c_double),
+        ("submitted", c_int64),
+        ("pending", c_int64),
+        ("in_flight", c_int64),
+        ("queued", c_int64),
+        ("finished", c_int64),
+        ("rejected", c_int64),
+        ("aborted", c_int64),
+        ("events", c_int64),
+        ("replicas", c_int64),
+        ("capacity", c_int64),
+        ("waiting", POINTER(c_int64)),
+        ("running", POINTER(c_int64)),
+        ("kv_use", POINTER(c_double)),
+        ("routed", POINTER(c_int64)),
+        ("queued_tokens", POINTER(c_int64)),
+        ("is_up", POINTER(c_int32)),
+    ]
+
+
 class batching_accumulator_config(VersionedStructure):
     """What an accumulator keeps. 0 is the default given here."""
 
@@ -1448,6 +1493,8 @@ STRUCTURES: Final[Sequence[type[VersionedStructure]]] = [
     batching_router_view,
     batching_fleet_config,
     batching_fleet_results,
+    batching_fleet_events,
+    batching_fleet_state,
     batching_accumulator_config,
     batching_accumulator_events,
     batching_accumulator_state,

@@ -1,0 +1,36 @@
+/// Columns of one type, all of as many rows, in one piece of memory, which grows by doubling.
+struct ColumnTable<Element: BitwiseCopyable>: ~Copyable {
+    let columns: Int
+    /// Rows for which there is room.
+    private(set) var rows = 0
+    private var elements: GrowableBuffer<Element>
+
+    private static var leastRows: Int { 64 }
+
+    init(columns: Int) throws(BatchingError) {
+        elements = try GrowableBuffer(capacity: 0)
+        self.columns = columns
+    }
+
+    /// Valid until the table grows.
+    @inline(__always)
+    func column(_ number: Int) -> UnsafeMutablePointer<Element> { elements.elements + number &* rows }
+
+    /// Makes room for at least `count` rows; what is there stays.
+    mutating func reserve(_ count: Int) throws(BatchingError) {
+        if count <= rows { return }
+        let more = max(count, 2 &* rows, Self.leastRows)
+        try elements.reserve(more &* columns)
+        // The last first: each goes to where others have been.
+        for number in (1..<max(columns, 1)).reversed() {
+            (elements.elements + number &* more).update(from: elements.elements + number &* rows, count: rows)
+        }
+        rows = more
+    }
+
+    /// Takes over the first `count` rows of another table of as many columns.
+    mutating func assign(_ other: borrowing ColumnTable, count: Int) throws(BatchingError) {
+        try reserve(count)
+        for number in 0..<columns { try column(number).copy(other.column(number), count: count) }
+    }
+}
