@@ -29,10 +29,11 @@ public struct LiveFleet: ~Copyable {
         try check(configuration.preferredDecodeReplica != nil, "preferred_decode_replica")
         let owned = try OwnedFleetConfig(configuration)
         let rows = try FleetRows(keepsAttribution: keepsAttribution)
+        let whole = owned.with(routersOf: configuration)
         var run = try FleetRun(
-            rows.columns, owned.configuration, replicas: replicas, arrivalOrder: nil, loop: ClosedLoop(), isLive: true,
+            rows.columns, whole, replicas: replicas, arrivalOrder: nil, loop: ClosedLoop(), isLive: true,
             try FleetOutputs(rows.results, rows.fleetColumns, keepsEvents: true))
-        try run.begin(owned.configuration)
+        try run.begin(whole)
         self.owned = owned
         self.run = run
         self.rows = rows

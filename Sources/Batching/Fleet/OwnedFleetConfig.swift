@@ -56,6 +56,14 @@ struct OwnedFleetConfig: ~Copyable {
         self.faultFactor = faultFactor
     }
 
+    /// The same with the routers of what it was made of, while that is there.
+    func with(routersOf given: FleetConfig) -> FleetConfig {
+        var whole = configuration
+        whole.router = given.router
+        whole.decodeRouter = given.decodeRouter
+        return whole
+    }
+
     deinit {
         pools.deinitialize(count: configuration.poolCount)
         deallocate(reallocated: pools)
