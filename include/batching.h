@@ -3172,6 +3172,18 @@ batching_status batching_router_evict(batching_router *router, int64_t max_tree_
 batching_status batching_router_load(batching_router *router, int64_t *requests, int64_t *prefill_tokens,
                                      int64_t *waiting);
 
+/**
+ * Makes an independent copy, for a what-if: with its seed and all that it remembers, so that it decides as the router does
+ * if both are told the same from then on.
+ *
+ *   copy  written: the new handle, for batching_router_destroy. Must not be NULL.
+ *
+ * Errors: out of memory; the interrupt callback stopped it. The router is as it was, in any case.
+ * Time and memory: a copy of all that the router keeps (requests in flight, tables of blocks, trees of prompts), at the
+ * speed of memory.
+ */
+batching_status batching_router_fork(batching_router *router, batching_router **copy);
+
 /* ================================================================================================================
  * Autoscalers
  *

@@ -3121,6 +3121,13 @@ class router {
         return told;
     }
 
+    /// An independent copy, which decides as this one does if both are told the same from now on.
+    router fork() const {
+        batching_router *copy = nullptr;
+        detail::check(batching_router_fork(handle_.get(), &copy));
+        return router(copy, workers_);
+    }
+
     /// The handle, for the C functions; it stays with this object.
     batching_router *get() const noexcept { return handle_.get(); }
 
@@ -3128,6 +3135,8 @@ class router {
     struct destroy {
         void operator()(batching_router *handle) const noexcept { batching_router_destroy(handle); }
     };
+
+    router(batching_router *handle, std::int64_t workers) noexcept : handle_(handle), workers_(workers) {}
 
     std::size_t size() const noexcept { return static_cast<std::size_t>(workers_); }
 

@@ -573,6 +573,8 @@ private func useRouter(_ config: inout batching_router_config, _ few: RoutedFew)
         _ = batching_router_output_block(router, id, 0.5)
     }
     _ = batching_router_load(router, few.counts, nil, &waiting)
+    var copy: OpaquePointer?
+    if batching_router_fork(router, &copy) == BATCHING_OK { _ = batching_router_destroy(copy) }
     _ = batching_router_set_worker(router, 0, 0, 6)
     _ = batching_router_set_worker(router, 0, 1, 6)
     for id in Int64(0)..<7 { _ = batching_router_finished(router, id, 7) }

@@ -155,3 +155,13 @@ public func batching_router_load(
         waiting?.pointee = waits
     }
 }
+
+@implementation @_cdecl("batching_router_fork")
+public func batching_router_fork(
+    _ router: OpaquePointer!, _ copy: UnsafeMutablePointer<OpaquePointer?>!
+) -> batching_status {
+    status(of: router) { (router: inout Router) throws(BatchingError) in
+        let copy = try required(copy, "copy")
+        copy.pointee = try RouterHandle.create(try router.fork())
+    }
+}

@@ -222,6 +222,11 @@ static batching_status load(const struct choice *choice) {
     return batching_router_load(router, outputs.numbers[0], outputs.numbers[1], &outputs.needed);
 }
 
+static batching_status fork_router(const struct choice *choice) {
+    (void)choice;
+    return batching_router_fork(router, &outputs.router);
+}
+
 #define CALLS(rule, variant)                                                                                           \
     ROW(create, "", NULL, rule, variant, 0), ROW(destroy, "", make_router, rule, variant, 0),                          \
         ROW(route, "text", make_router, rule, variant, 0), ROW(route, "hash ids", make_router, rule, variant, 1),      \
@@ -231,10 +236,13 @@ static batching_status load(const struct choice *choice) {
         ROW(output_block, "", make_router, rule, variant, 0), ROW(finished, "", make_router, rule, variant, 0),        \
         ROW(set_worker, "", make_router, rule, variant, 0), ROW(observe, "", make_router, rule, variant, 0),           \
         ROW(stored, "", make_router, rule, variant, 0), ROW(removed, "", make_router, rule, variant, 0),               \
-        ROW(evict, "", make_router, rule, variant, 0), ROW(load, "", make_router, rule, variant, 0)
+        ROW(evict, "", make_router, rule, variant, 0), ROW(load, "", make_router, rule, variant, 0),                   \
+        ROW_OF("batching_router_fork", fork_router, "", make_router, rule, variant, 0)
 #define ROW(call, what, prepare, rule, variant, by_hash)                                                               \
+    ROW_OF("batching_router_" #call, call, what, prepare, rule, variant, by_hash)
+#define ROW_OF(name, call, what, prepare, rule, variant, by_hash)                                                      \
     {                                                                                                                  \
-        "batching_router_" #call, #rule " " what, prepare, call, {                                                     \
+        name, #rule " " what, prepare, call, {                                                                         \
             .kind = BATCHING_ROUTER_##rule, .asynchronous = variant, .caches_prefixes = by_hash                        \
         }                                                                                                              \
     }

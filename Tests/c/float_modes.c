@@ -654,6 +654,9 @@ static void routers(struct told *told) {
         CALL(batching_router_load(router, requests, tokens, &waiting));
         TELL(requests);
         TELL(tokens);
+        batching_router *copy = NULL;
+        CALL(batching_router_fork(router, &copy));
+        CALL(batching_router_destroy(copy));
         CALL(batching_router_removed(router, 1, HASHES, 2));
         CALL(batching_router_evict(router, 10));
         CALL(batching_router_destroy(router));

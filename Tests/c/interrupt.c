@@ -751,6 +751,12 @@ static batching_status tell_router(union told *told, int32_t rule, bool is_text)
         status = status == BATCHING_OK ? batching_router_removed(router, 1, hash_ids, ROWS) : status;
     }
     if (status == BATCHING_OK) {
+        batching_router *copy = NULL;
+        status = batching_router_fork(router, &copy);
+        assert_int_equal(copy == NULL, status != BATCHING_OK);
+        assert_int_equal(batching_router_destroy(copy), BATCHING_OK);
+    }
+    if (status == BATCHING_OK) {
         told->number = 1 + worker;
     }
     assert_int_equal(batching_router_destroy(router), BATCHING_OK);

@@ -296,6 +296,58 @@ static void text_that_is_not_utf_8_is_refused(void **state) {
     destroy(router);
 }
 
+/* --- Copies --------------------------------------------------------------------------------------------------------*/
+
+static void a_copy_goes_on_by_itself(void **state) {
+    (void)state;
+    batching_router *router = created(BATCHING_ROUTER_ROUND_ROBIN, 3), *copy = NULL;
+    require_workers(router, 0, (int64_t[]){0, 1}, 2);
+    assert_succeeds(batching_router_fork(router, &copy));
+    require_load(copy, (int64_t[]){1, 1, 0}, 3);
+    /* The third has its turn in both; the copy goes twice round, of which the router knows nothing. */
+    require_workers(copy, 2, (int64_t[]){2, 0, 1, 2, 0}, 5);
+    require_workers(router, 2, (int64_t[]){2, 0}, 2);
+    require_load(router, (int64_t[]){2, 1, 1}, 3);
+    require_load(copy, (int64_t[]){3, 2, 2}, 3);
+    /* Request 0 is in flight in both, request 6 in the copy alone. */
+    assert_fails(batching_router_finished(router, 6, 1.0), BATCHING_ERROR_INVALID_ARGUMENT,
+                 "request is 6: must be the id of a request in flight");
+    destroy(router);
+    assert_succeeds(batching_router_finished(copy, 0, 1.0));
+    assert_succeeds(batching_router_finished(copy, 6, 1.0));
+    require_load(copy, (int64_t[]){1, 2, 2}, 3);
+    destroy(copy);
+}
+
+/* A worker with 10 tokens to prefill is busy above 9. */
+static void what_waits_waits_in_a_copy(void **state) {
+    (void)state;
+    INITIALIZED(batching_router_config, config);
+    config.router = BATCHING_ROUTER_DYNAMO_KV;
+    config.workers = 1;
+    config.queue_threshold = 1;
+    config.max_num_batched_tokens = 9;
+    batching_router *router = NULL, *copy = NULL;
+    assert_succeeds(batching_router_create(&config, &router));
+    require_workers(router, 1, (int64_t[]){0, BATCHING_WORKER_NONE}, 2);
+    assert_succeeds(batching_router_fork(router, &copy));
+    int64_t request = -7, worker = -7, waiting = -7;
+    assert_succeeds(batching_router_first_token(copy, 1, 1.0));
+    assert_succeeds(batching_router_release(copy, &request, &worker));
+    assert_int_equal(request, 2);
+    assert_int_equal(worker, 0);
+    destroy(copy);
+    assert_succeeds(batching_router_release(router, &request, &worker));
+    assert_int_equal(worker, BATCHING_WORKER_NONE);
+    assert_succeeds(batching_router_load(router, NULL, NULL, &waiting));
+    assert_int_equal(waiting, 1);
+    assert_succeeds(batching_router_fork(router, &copy));
+    destroy(router);
+    assert_succeeds(batching_router_load(copy, NULL, NULL, &waiting));
+    assert_int_equal(waiting, 1);
+    destroy(copy);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(workers_get_requests_in_the_order_of_their_numbers),
@@ -312,6 +364,8 @@ int main(void) {
         cmocka_unit_test(nothing_waits_without_a_queue),
         cmocka_unit_test(every_rule_finds_the_one_worker_that_is_up),
         cmocka_unit_test(text_that_is_not_utf_8_is_refused),
+        cmocka_unit_test(a_copy_goes_on_by_itself),
+        cmocka_unit_test(what_waits_waits_in_a_copy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -333,6 +333,10 @@ static void a_null_pointer_is_an_error(void **state) {
     assert_fails(batching_router_evict(NULL, 0), null, no_router);
     assert_fails(batching_router_load(NULL, NULL, NULL, &number), null, no_router);
     assert_int_equal(number, -7);
+    batching_router *copy = NULL;
+    assert_fails(batching_router_fork(NULL, &copy), null, no_router);
+    assert_fails(batching_router_fork(router, NULL), null, "copy is NULL: it is required");
+    assert_null(copy);
     /* What may be NULL. */
     assert_succeeds(batching_router_destroy(NULL));
     assert_succeeds(batching_router_load(router, NULL, NULL, NULL));

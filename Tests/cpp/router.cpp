@@ -86,6 +86,20 @@ TEST_CASE("requests wait while all workers are busy") {
     router.removed(0, ids);
 }
 
+TEST_CASE("a copy goes on by itself") {
+    batching::router router(router_config(router_name::round_robin, 3));
+    CHECK(router.route(routing_request(1)) == 0);
+    batching::router copy = router.fork();
+    CHECK(copy.workers() == 3);
+    // The second has its turn in both.
+    CHECK(copy.route(routing_request(2)) == 1);
+    CHECK(copy.route(routing_request(3)) == 2);
+    CHECK(router.route(routing_request(2)) == 1);
+    CHECK(router.load().requests == std::vector<std::int64_t>{1, 1, 0});
+    router = std::move(copy);
+    CHECK(router.load().requests == std::vector<std::int64_t>{1, 1, 1});
+}
+
 TEST_CASE("errors are exceptions, and leave a router as it is") {
     CHECK_THROWS_WITH_AS(batching::router(router_config(router_name::random, 0)), "workers is 0: must be in 1..65536",
                          batching::invalid_argument);

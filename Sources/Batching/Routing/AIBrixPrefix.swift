@@ -14,7 +14,7 @@ struct AIBrixPrefix: RouterRule, ~Copyable {
     /// One line: the blocks of all workers.
     private var recent: RecentBlocks
     /// The latest time of a request: in a line, times do not go back.
-    private var clock = 0.0
+    private var clock: Double
 
     private static var mostBlocks: Int { 200_000 }
     private static var blockLife: Double { 20 * 60 }
@@ -31,6 +31,15 @@ struct AIBrixPrefix: RouterRule, ~Copyable {
         self.matches = matches
         self.routed = routed
         self.recent = recent
+        clock = 0
+    }
+
+    init(copying other: borrowing AIBrixPrefix, _ copy: inout DeepCopy) {
+        (imbalance, blockCharacters, clock) = (other.imbalance, other.blockCharacters, other.clock)
+        prompt = PromptBlocks(copying: other.prompt, &copy)
+        matches = BlockMatches(copying: other.matches, &copy)
+        routed = BlockHolders(copying: other.routed, &copy)
+        recent = RecentBlocks(copying: other.recent, &copy)
     }
 
     mutating func decide(_ question: RoutingQuestion, _ state: inout RoutingState) throws(BatchingError) {

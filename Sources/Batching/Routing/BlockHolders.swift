@@ -10,12 +10,12 @@ struct BlockHolders: ~Copyable {
     /// Of each block its id, its link, and the words of its set. Of a row that is free the link is that to the next free row.
     private var rows: GrowableBuffer<UInt64>
     private var index: IdIndex
-    private var used = 0
-    private var firstFree = -1
+    private var used: Int
+    private var firstFree: Int
     /// Blocks that some worker holds.
-    private(set) var count = 0
+    private(set) var count: Int
     /// Keeps the reads of `touch`.
-    private var touched: Int64 = 0
+    private var touched: Int64
 
     /// A walk along the blocks of a prompt. Most often a block is followed by the one that followed it last time, and no
     /// search is needed.
@@ -36,6 +36,14 @@ struct BlockHolders: ~Copyable {
         words = (workers &+ 63) / 64
         self.rows = rows
         self.index = index
+        (used, firstFree, count, touched) = (0, -1, 0, 0)
+    }
+
+    init(copying other: borrowing BlockHolders, _ copy: inout DeepCopy) {
+        (workers, words) = (other.workers, other.words)
+        rows = GrowableBuffer(copying: other.rows, count: other.used &* other.stride, &copy)
+        index = IdIndex(copying: other.index, &copy)
+        (used, firstFree, count, touched) = (other.used, other.firstFree, other.count, other.touched)
     }
 
     private var stride: Int { words &+ 2 }

@@ -1,8 +1,8 @@
 /// Paths of blocks that are held for a time, in the order in which that ends. Of each it keeps 24 bytes until then.
 struct BlockLeases: ~Copyable {
     private var leases: GrowableBuffer<Lease>
-    private var first = 0
-    private var end = 0
+    private var first: Int
+    private var end: Int
 
     struct Lease: BitwiseCopyable {
         let until: Double
@@ -13,6 +13,12 @@ struct BlockLeases: ~Copyable {
 
     init() throws(BatchingError) {
         leases = try GrowableBuffer(capacity: 0)
+        (first, end) = (0, 0)
+    }
+
+    init(copying other: borrowing BlockLeases, _ copy: inout DeepCopy) {
+        leases = GrowableBuffer(copying: other.leases, count: other.end, &copy)
+        (first, end) = (other.first, other.end)
     }
 
     /// Makes room for one more.

@@ -19,6 +19,12 @@ struct BlockMatches: ~Copyable {
         self.steady = steady
     }
 
+    init(copying other: borrowing BlockMatches, _ copy: inout DeepCopy) {
+        counts = ScratchBuffer(copying: other.counts, &copy)
+        planes = ScratchBuffer(copying: other.planes, &copy)
+        steady = ScratchBuffer(copying: other.steady, &copy)
+    }
+
     /// Counts the blocks that each holds, up to the first that none holds. A gap of one worker does not end its count.
     mutating func countAll(
         _ ids: UnsafePointer<UInt64>, count: Int, _ holders: borrowing BlockHolders

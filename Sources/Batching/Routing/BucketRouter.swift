@@ -14,6 +14,11 @@ struct BucketRouter: RouterRule, ~Copyable {
         sent = try ScratchBuffer(count: configuration.workers, repeating: 0)
     }
 
+    init(copying other: borrowing BucketRouter, _ copy: inout DeepCopy) {
+        (absoluteThreshold, relativeThreshold) = (other.absoluteThreshold, other.relativeThreshold)
+        sent = ScratchBuffer(copying: other.sent, &copy)
+    }
+
     mutating func decide(_ question: RoutingQuestion, _ state: inout RoutingState) {
         let sent = sent.elements
         state.score { Double(sent[$0]) }

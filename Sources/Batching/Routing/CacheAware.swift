@@ -18,9 +18,9 @@ struct CacheAware: RouterRule, ~Copyable {
     private var nextEviction: Double?
 
     // Where the prompt that is being routed or booked is; what decides is looked at once.
-    private var walk = RadixWalk()
-    private var isUnbalanced = false
-    private var isPrepared = false
+    private var walk: RadixWalk
+    private var isUnbalanced: Bool
+    private var isPrepared: Bool
 
     static var readsText: Bool { true }
 
@@ -35,7 +35,17 @@ struct CacheAware: RouterRule, ~Copyable {
         maxTreeSize = prefix.maxTreeSize
         self.tree = tree
         epoch = -1
+        (walk, isUnbalanced, isPrepared) = (RadixWalk(), false, false)
         for _ in 0..<configuration.workers { noteRegistration() }
+    }
+
+    init(copying other: borrowing CacheAware, _ copy: inout DeepCopy) {
+        (rule, cacheThreshold) = (other.rule, other.cacheThreshold)
+        (balanceRelThreshold, balanceAbsThreshold) = (other.balanceRelThreshold, other.balanceAbsThreshold)
+        (evictionInterval, maxTreeSize) = (other.evictionInterval, other.maxTreeSize)
+        tree = RadixTree(copying: other.tree, &copy)
+        (epoch, nextEviction) = (other.epoch, other.nextEviction)
+        (walk, isUnbalanced, isPrepared) = (other.walk, other.isUnbalanced, other.isPrepared)
     }
 
     /// A worker is registered with an empty prompt; sglang-router does so twice, of which only the counter shows.

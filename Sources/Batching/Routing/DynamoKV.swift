@@ -25,7 +25,7 @@ struct DynamoKV: RouterRule, ~Copyable {
     let held: ScratchBuffer<Int32>
     let cost: ScratchBuffer<Double>
     /// Whether `active` and `held` are of the request that is being booked.
-    var hasLooked = false
+    var hasLooked: Bool
 
     /// What a request in flight has at its worker.
     struct Use: BitwiseCopyable {
@@ -60,6 +60,7 @@ struct DynamoKV: RouterRule, ~Copyable {
         let active = try ScratchBuffer<Int32>(count: workers, repeating: 0)
         let held = try ScratchBuffer<Int32>(count: workers, repeating: 0)
         let cost = try ScratchBuffer<Double>(count: workers, repeating: 0)
+        hasLooked = false
         self.settings = settings
         self.workers = workers
         blockSize = configuration.blockSize
@@ -73,6 +74,21 @@ struct DynamoKV: RouterRule, ~Copyable {
         self.active = active
         self.held = held
         self.cost = cost
+    }
+
+    init(copying other: borrowing DynamoKV, _ copy: inout DeepCopy) {
+        (settings, workers, blockSize, hasLooked) = (other.settings, other.workers, other.blockSize, other.hasLooked)
+        paths = PromptPaths(copying: other.paths, &copy)
+        heldBlocks = HeldBlocks(copying: other.heldBlocks, &copy)
+        leases = BlockLeases(copying: other.leases, &copy)
+        queue = DynamoQueue(copying: other.queue, &copy)
+        // Those that no slot has yet are set, too.
+        uses = GrowableBuffer(copying: other.uses, count: other.uses.capacity, &copy)
+        sum = ScratchBuffer(copying: other.sum, &copy)
+        blocksInUse = ScratchBuffer(copying: other.blocksInUse, &copy)
+        active = ScratchBuffer(copying: other.active, &copy)
+        held = ScratchBuffer(copying: other.held, &copy)
+        cost = ScratchBuffer(copying: other.cost, &copy)
     }
 
     mutating func decide(_ question: RoutingQuestion, _ state: inout RoutingState) throws(BatchingError) {

@@ -4,13 +4,13 @@ struct DynamoQueue: ~Copyable {
     private let order: WaitingOrder
     private let workers: Int
     private var heap: GrowableBuffer<Waiting>
-    private(set) var count = 0
-    private var arrivals: Int64 = 0
+    private(set) var count: Int
+    private var arrivals: Int64
     /// By slot: where it is in the heap.
     private var place: GrowableBuffer<Int32>
     /// What the next will be kept in.
     private var spare: UnsafeMutablePointer<UInt64>?
-    private var spareWords = 0
+    private var spareWords: Int
 
     struct Waiting: BitwiseCopyable {
         let slot: Int
@@ -20,7 +20,7 @@ struct DynamoQueue: ~Copyable {
         let promptLength: Int32
         /// Blocks, whose ids come first in memory; what the workers held comes behind.
         let count: Int32
-        let memory: UnsafeMutablePointer<UInt64>
+        var memory: UnsafeMutablePointer<UInt64>
 
         var held: UnsafePointer<Int32> {
             UnsafePointer(UnsafeMutableRawPointer(memory + Int(count)).assumingMemoryBound(to: Int32.self))
@@ -39,6 +39,22 @@ struct DynamoQueue: ~Copyable {
         self.workers = workers
         self.heap = heap
         self.place = place
+        (count, arrivals, spareWords) = (0, 0, 0)
+    }
+
+    init(copying other: borrowing DynamoQueue, _ copy: inout DeepCopy) {
+        (order, workers) = (other.order, other.workers)
+        place = GrowableBuffer(copying: other.place, count: other.place.capacity, &copy)
+        heap = GrowableBuffer(copying: other.heap, count: other.count, &copy)
+        (count, arrivals) = (0, other.arrivals)
+        (spare, spareWords) = (nil, 0)
+        for index in 0..<other.count {
+            let waiting = other.heap.elements[index]
+            let words = other.words(ofBlocks: Int(waiting.count))
+            guard let memory = copy.elements(waiting.memory, count: words) else { return }
+            heap.elements[index].memory = memory
+            count &+= 1
+        }
     }
 
     deinit {
@@ -46,12 +62,15 @@ struct DynamoQueue: ~Copyable {
         deallocate(reallocated: spare)
     }
 
+    /// Words of memory of a request.
+    private func words(ofBlocks blocks: Int) -> Int { blocks &+ (workers &+ 1) / 2 }
+
     /// Makes room for one more.
     /// - Parameter slots: what its slot is below.
     mutating func reserve(blocks: Int, slots: Int) throws(BatchingError) {
         try heap.reserve(count &+ 1)
         try place.reserve(slots)
-        let words = blocks &+ (workers &+ 1) / 2
+        let words = words(ofBlocks: blocks)
         if words > spareWords {
             spare = try reallocated(spare, count: words)
             spareWords = words
@@ -125,6 +144,6 @@ struct DynamoQueue: ~Copyable {
         }
         deallocate(reallocated: spare)
         spare = removed.memory
-        spareWords = Int(removed.count) &+ (workers &+ 1) / 2
+        spareWords = words(ofBlocks: Int(removed.count))
     }
 }

@@ -22,6 +22,11 @@ struct HashRing: ~Copyable {
         self.count = count
     }
 
+    init(copying other: borrowing HashRing, _ copy: inout DeepCopy) {
+        points = ScratchBuffer(copying: other.points, &copy)
+        count = other.count
+    }
+
     /// By worker.
     private static func points(
         _ names: borrowing WorkerNames, workers: Int

@@ -6,9 +6,9 @@ struct HeldBlocks: ~Copyable {
     private var blocks: GrowableBuffer<Block>
     private var index: IdIndex
     /// Numbers are below it.
-    private var count = 0
-    private var firstFree: Int32 = -1
-    private var used = 0
+    private var count: Int
+    private var firstFree: Int32
+    private var used: Int
 
     struct Block: BitwiseCopyable {
         var id: UInt64
@@ -35,6 +35,13 @@ struct HeldBlocks: ~Copyable {
         let blocks = try GrowableBuffer<Block>(capacity: 0)
         index = try IdIndex(count: 0)
         self.blocks = blocks
+        (count, firstFree, used) = (0, -1, 0)
+    }
+
+    init(copying other: borrowing HeldBlocks, _ copy: inout DeepCopy) {
+        blocks = GrowableBuffer(copying: other.blocks, count: other.count, &copy)
+        index = IdIndex(copying: other.index, &copy)
+        (count, firstFree, used) = (other.count, other.firstFree, other.used)
     }
 
     /// Makes room for so many more blocks.

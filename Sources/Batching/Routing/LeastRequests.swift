@@ -31,6 +31,14 @@ struct LeastRequests: RouterRule, ~Copyable {
         changes = Int64(workers)
     }
 
+    init(copying other: borrowing LeastRequests, _ copy: inout DeepCopy) {
+        (ties, isWeighted, changes) = (other.ties, other.isWeighted, other.changes)
+        tournament = WorkerTournament(copying: other.tournament, &copy)
+        smooth = SmoothRoundRobin(copying: other.smooth, &copy)
+        key = ScratchBuffer(copying: other.key, &copy)
+        since = ScratchBuffer(copying: other.since, &copy)
+    }
+
     mutating func decide(_ question: RoutingQuestion, _ state: inout RoutingState) {
         let requests = state.requests.elements
         let weight = state.weight.elements

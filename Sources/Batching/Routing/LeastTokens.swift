@@ -6,6 +6,10 @@ struct LeastTokens: RouterRule, ~Copyable {
         tournament = try WorkerTournament(workers: configuration.workers)
     }
 
+    init(copying other: borrowing LeastTokens, _ copy: inout DeepCopy) {
+        tournament = WorkerTournament(copying: other.tournament, &copy)
+    }
+
     mutating func decide(_ question: RoutingQuestion, _ state: inout RoutingState) {
         let tokens = state.tokens.elements
         state.score { Double(tokens[$0]) }

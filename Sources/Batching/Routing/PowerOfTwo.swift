@@ -3,6 +3,8 @@
 struct PowerOfTwo: RouterRule, ~Copyable {
     init(_ configuration: RouterConfig) throws(BatchingError) {}
 
+    init(copying other: borrowing PowerOfTwo, _ copy: inout DeepCopy) {}
+
     mutating func decide(_ question: RoutingQuestion, _ state: inout RoutingState) {
         // Whom it leaves open is set for who asks: a choice looks at two.
         guard state.wantsScores else { return }

@@ -12,7 +12,7 @@ struct PrefixTrie: RouterRule, ~Copyable {
     private var rates: RequestRates
     private let end: ScratchBuffer<UInt64>
     /// Where the prompt that is being booked is.
-    private var walk = RadixWalk()
+    private var walk: RadixWalk
 
     static var readsText: Bool { true }
 
@@ -26,6 +26,14 @@ struct PrefixTrie: RouterRule, ~Copyable {
         self.tree = tree
         self.rates = rates
         self.end = end
+        walk = RadixWalk()
+    }
+
+    init(copying other: borrowing PrefixTrie, _ copy: inout DeepCopy) {
+        (chunkSize, leastMatch, walk) = (other.chunkSize, other.leastMatch, other.walk)
+        tree = RadixTree(copying: other.tree, &copy)
+        rates = RequestRates(copying: other.rates, &copy)
+        end = ScratchBuffer(copying: other.end, &copy)
     }
 
     mutating func reserve(_ question: RoutingQuestion, _ state: borrowing RoutingState) throws(BatchingError) {

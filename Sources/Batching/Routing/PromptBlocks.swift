@@ -3,12 +3,19 @@
 struct PromptBlocks: ~Copyable {
     /// Valid during the call that took them.
     private(set) var ids: UnsafePointer<UInt64>
-    private(set) var count = 0
+    private(set) var count: Int
     private var hashes: GrowableBuffer<UInt64>
 
     init() throws(BatchingError) {
         hashes = try GrowableBuffer<UInt64>(capacity: 0)
         ids = UnsafePointer(ScratchBuffer<UInt64>.nothing)
+        count = 0
+    }
+
+    init(copying other: borrowing PromptBlocks, _ copy: inout DeepCopy) {
+        // What they are of is gone when a call has ended.
+        (ids, count) = (UnsafePointer(ScratchBuffer<UInt64>.nothing), 0)
+        hashes = GrowableBuffer(copying: other.hashes, count: 0, &copy)
     }
 
     /// - Parameters:

@@ -14,9 +14,9 @@ struct PromptPaths: ~Copyable {
     private var index: IdIndex
     var shared: SharedUses
     /// Numbers are below it.
-    private var count = 0
-    private var firstFree: Int32 = -1
-    private var used = 0
+    private var count: Int
+    private var firstFree: Int32
+    private var used: Int
 
     /// Why a worker has a path: there is a request in flight, or it was routed there.
     enum Layer: Int64 {
@@ -63,6 +63,15 @@ struct PromptPaths: ~Copyable {
         self.nodes = nodes
         self.ids = ids
         self.shared = shared
+        (count, firstFree, used) = (0, -1, 0)
+    }
+
+    init(copying other: borrowing PromptPaths, _ copy: inout DeepCopy) {
+        nodes = GrowableBuffer(copying: other.nodes, count: other.count, &copy)
+        ids = GrowableBuffer(copying: other.ids, count: other.count &* Self.most, &copy)
+        index = IdIndex(copying: other.index, &copy)
+        shared = SharedUses(copying: other.shared, &copy)
+        (count, firstFree, used) = (other.count, other.firstFree, other.used)
     }
 
     /// Makes room for a path.

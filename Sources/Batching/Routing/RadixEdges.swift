@@ -8,11 +8,17 @@ struct RadixEdges: ~Copyable {
     /// Numbers of nodes + 1; 0: none.
     private var places: ZeroedBuffer<UInt32>
     private var mask: Int
-    private var key = HashKey()
+    private var key: HashKey
 
     init() throws(BatchingError) {
         places = try ZeroedBuffer(count: 128)
         mask = 127
+        key = HashKey()
+    }
+
+    init(copying other: borrowing RadixEdges, _ copy: inout DeepCopy) {
+        places = ZeroedBuffer(copying: other.places, count: other.mask &+ 1, &copy)
+        (mask, key) = (other.mask, other.key)
     }
 
     /// The child of a node that begins with an element; -1 if it has none.

@@ -2,12 +2,18 @@
 /// fits one, else as 2, 4 or 8 bytes each. Text takes about as much as in UTF-8, hash ids take 8 bytes.
 struct RadixText: ~Copyable {
     private var bytes: GrowableBuffer<UInt8>
-    private(set) var used = 0
+    private(set) var used: Int
     /// Of those, bytes that belong to no node any more.
-    private(set) var unused = 0
+    private(set) var unused: Int
 
     init() throws(BatchingError) {
         bytes = try GrowableBuffer(capacity: 0)
+        (used, unused) = (0, 0)
+    }
+
+    init(copying other: borrowing RadixText, _ copy: inout DeepCopy) {
+        bytes = GrowableBuffer(copying: other.bytes, count: other.used, &copy)
+        (used, unused) = (other.used, other.unused)
     }
 
     private static func aligned(_ place: Int, _ shift: UInt8) -> Int {

@@ -39,9 +39,9 @@ struct RadixWalk {
 struct RadixTree: ~Copyable {
     let workers: Int
     private(set) var nodes: GrowableBuffer<RadixNode>
-    private(set) var slots = 1
-    private var firstFree: Int32 = -1
-    private var used = 1
+    private(set) var slots: Int
+    private var firstFree: Int32
+    private var used: Int
     private var edges: RadixEdges
     private var text: RadixText
     private var lists: TenantLists
@@ -66,6 +66,17 @@ struct RadixTree: ~Copyable {
         self.nodes = nodes
         self.edges = edges
         self.text = text
+        (slots, firstFree, used) = (1, -1, 1)
+    }
+
+    init(copying other: borrowing RadixTree, _ copy: inout DeepCopy) {
+        (workers, slots, firstFree, used) = (other.workers, other.slots, other.firstFree, other.used)
+        nodes = GrowableBuffer(copying: other.nodes, count: other.slots, &copy)
+        edges = RadixEdges(copying: other.edges, &copy)
+        text = RadixText(copying: other.text, &copy)
+        lists = TenantLists(copying: other.lists, &copy)
+        sizes = ScratchBuffer(copying: other.sizes, &copy)
+        held = ScratchBuffer(copying: other.held, &copy)
     }
 
     /// Walks down as long as elements are the same.

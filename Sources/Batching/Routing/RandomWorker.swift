@@ -4,6 +4,8 @@ struct RandomWorker: RouterRule, ~Copyable {
 
     init(_ configuration: RouterConfig) throws(BatchingError) {}
 
+    init(copying other: borrowing RandomWorker, _ copy: inout DeepCopy) {}
+
     mutating func decide(_ question: RoutingQuestion, _ state: inout RoutingState) {
         // Only `explain` needs the list: a choice is made without.
         if state.wantsScores { state.allow { _ in true } }

@@ -10,10 +10,10 @@ struct RayPrefix: RouterRule, ~Copyable {
     private var tree: RadixTree
     private var pair: PowerOfTwo
     /// Where the prompt that is being routed or booked is.
-    private var walk = RadixWalk()
-    private var isPrepared = false
+    private var walk: RadixWalk
+    private var isPrepared: Bool
     /// What was decided: two at random.
-    private var isPair = false
+    private var isPair: Bool
 
     static var readsText: Bool { true }
 
@@ -23,6 +23,14 @@ struct RayPrefix: RouterRule, ~Copyable {
         matchRateThreshold = configuration.prefix.matchRateThreshold
         imbalancedThreshold = configuration.prefix.imbalancedThreshold
         self.tree = tree
+        (walk, isPrepared, isPair) = (RadixWalk(), false, false)
+    }
+
+    init(copying other: borrowing RayPrefix, _ copy: inout DeepCopy) {
+        (matchRateThreshold, imbalancedThreshold) = (other.matchRateThreshold, other.imbalancedThreshold)
+        tree = RadixTree(copying: other.tree, &copy)
+        pair = PowerOfTwo(copying: other.pair, &copy)
+        (walk, isPrepared, isPair) = (other.walk, other.isPrepared, other.isPair)
     }
 
     mutating func reserve(_ question: RoutingQuestion, _ state: borrowing RoutingState) throws(BatchingError) {

@@ -10,13 +10,13 @@ struct RecentBlocks: ~Copyable {
     private var pages: GrowableBuffer<Page>
     private var index: IdIndex
     private let lines: ScratchBuffer<Line>
-    private var used = 0
-    private var firstFree: Int32 = -1
-    private var pageCount = 0
+    private var used: Int
+    private var firstFree: Int32
+    private var pageCount: Int
     /// The page that was found last.
-    private var lastPage = 0
+    private var lastPage: Int
     /// Blocks in all lines.
-    private(set) var count = 0
+    private(set) var count: Int
 
     // These are not private: a debug build does not compile then (Swift 6.3).
     struct Node: BitwiseCopyable {
@@ -52,6 +52,16 @@ struct RecentBlocks: ~Copyable {
         self.pages = pages
         self.index = index
         self.lines = buffer
+        (used, firstFree, pageCount, lastPage, count) = (0, -1, 0, 0, 0)
+    }
+
+    init(copying other: borrowing RecentBlocks, _ copy: inout DeepCopy) {
+        nodes = GrowableBuffer(copying: other.nodes, count: other.used &* Self.pageSize, &copy)
+        pages = GrowableBuffer(copying: other.pages, count: other.used, &copy)
+        index = IdIndex(copying: other.index, &copy)
+        lines = ScratchBuffer(copying: other.lines, &copy)
+        (used, firstFree, count) = (other.used, other.firstFree, other.count)
+        (pageCount, lastPage) = (other.pageCount, other.lastPage)
     }
 
     /// Makes room for so many more.

@@ -3,8 +3,8 @@ struct RequestRates: ~Copyable {
     private let window: Double
     /// A ring, in order of routing.
     private var routed: GrowableBuffer<Routed>
-    private var first = 0
-    private var count = 0
+    private var first: Int
+    private var count: Int
     /// By worker, of those in the ring.
     private let requests: ScratchBuffer<Int64>
     /// The same less those that are too old by now.
@@ -26,6 +26,17 @@ struct RequestRates: ~Copyable {
         self.requests = requests
         self.recent = recent
         self.wasUsed = wasUsed
+        (first, count) = (0, 0)
+    }
+
+    init(copying other: borrowing RequestRates, _ copy: inout DeepCopy) {
+        window = other.window
+        // The ring goes round all of it.
+        routed = GrowableBuffer(copying: other.routed, count: other.routed.capacity, &copy)
+        (first, count) = (other.first, other.count)
+        requests = ScratchBuffer(copying: other.requests, &copy)
+        recent = ScratchBuffer(copying: other.recent, &copy)
+        wasUsed = ScratchBuffer(copying: other.wasUsed, &copy)
     }
 
     /// Makes room for one more.

@@ -4,7 +4,7 @@ struct RoundRobin: RouterRule, ~Copyable {
     static var needs: RouterNeeds { RouterNeeds(ends: false) }
 
     private let rule: RoundRobinRule
-    private var counter = 0
+    private var counter: Int
     private var sets: WorkerSets?
     private var smooth: SmoothRoundRobin
 
@@ -14,6 +14,16 @@ struct RoundRobin: RouterRule, ~Copyable {
         let smooth = try SmoothRoundRobin(workers: configuration.workers)
         self.sets = consume sets
         self.smooth = smooth
+        counter = 0
+    }
+
+    init(copying other: borrowing RoundRobin, _ copy: inout DeepCopy) {
+        (rule, counter) = (other.rule, other.counter)
+        switch other.sets {
+        case .some(let original): sets = WorkerSets(copying: original, &copy)
+        case .none: sets = nil
+        }
+        smooth = SmoothRoundRobin(copying: other.smooth, &copy)
     }
 
     mutating func decide(_ question: RoutingQuestion, _ state: inout RoutingState) {

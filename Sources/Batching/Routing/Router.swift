@@ -20,8 +20,26 @@ public struct Router: ~Copyable {
         self.characters = characters
     }
 
+    private init(copying other: borrowing Router, _ copy: inout DeepCopy) throws(BatchingError) {
+        let state = RoutingState(copying: other.state, &copy)
+        // What was looked at last is looked at no more.
+        let characters = GrowableBuffer(copying: other.characters, count: 0, &copy)
+        rules = try RouterRules(copying: other.rules, &copy)
+        self.state = state
+        self.characters = characters
+    }
+
     deinit {
         rules.destroy()
+    }
+
+    /// An independent copy, which decides from now on as this one does if it is told the same.
+    /// - Complexity: O(what it keeps).
+    public borrowing func fork() throws(BatchingError) -> Router {
+        var copy = DeepCopy()
+        let router = try Router(copying: self, &copy)
+        try copy.check()
+        return router
     }
 
     /// Workers.

@@ -15,6 +15,7 @@ protocol RouterRule: ~Copyable {
     static var needs: RouterNeeds { get }
 
     init(_ configuration: RouterConfig) throws(BatchingError)
+    init(copying other: borrowing Self, _ copy: inout DeepCopy)
 
     /// Sets the candidates and scores of a request: the workers that it may go to, all of which are up. At least one is up.
     /// Where scores are not wanted, a rule whose `choose` looks at no candidates need set neither.

@@ -45,6 +45,32 @@ enum RouterRules {
         }
     }
 
+    init(copying other: RouterRules, _ copy: inout DeepCopy) throws(BatchingError) {
+        switch other {
+        case .roundRobin(let rule): self = .roundRobin(try Self.copied(rule, &copy))
+        case .random(let rule): self = .random(try Self.copied(rule, &copy))
+        case .powerOfTwo(let rule): self = .powerOfTwo(try Self.copied(rule, &copy))
+        case .leastRequests(let rule): self = .leastRequests(try Self.copied(rule, &copy))
+        case .leastTokens(let rule): self = .leastTokens(try Self.copied(rule, &copy))
+        case .session(let rule): self = .session(try Self.copied(rule, &copy))
+        case .dynamoKV(let rule): self = .dynamoKV(try Self.copied(rule, &copy))
+        case .vllmDP(let rule): self = .vllmDP(try Self.copied(rule, &copy))
+        case .cacheAware(let rule): self = .cacheAware(try Self.copied(rule, &copy))
+        case .bucket(let rule): self = .bucket(try Self.copied(rule, &copy))
+        case .prefixTrie(let rule): self = .prefixTrie(try Self.copied(rule, &copy))
+        case .rayPrefix(let rule): self = .rayPrefix(try Self.copied(rule, &copy))
+        case .scorers(let rule): self = .scorers(try Self.copied(rule, &copy))
+        case .aibrixPrefix(let rule): self = .aibrixPrefix(try Self.copied(rule, &copy))
+        case .vtc(let rule): self = .vtc(try Self.copied(rule, &copy))
+        }
+    }
+
+    private static func copied<Rule: RouterRule & ~Copyable>(
+        _ rule: UnsafeMutablePointer<Rule>, _ copy: inout DeepCopy
+    ) throws(BatchingError) -> UnsafeMutablePointer<Rule> {
+        try allocated(Rule(copying: rule.pointee, &copy))
+    }
+
     func destroy() {
         switch self {
         case .roundRobin(let rule): deallocate(rule)

@@ -4,7 +4,7 @@ struct RoutingState: ~Copyable {
     let blockSize: Int
     let isUp: ScratchBuffer<Bool>
     /// See `RoutingRequest.preferredWorker`.
-    var preferred = -1
+    var preferred: Int
     private(set) var upCount: Int
     /// Those that are up, in order: `upCount` of them.
     let upWorkers: ScratchBuffer<Int32>
@@ -25,20 +25,20 @@ struct RoutingState: ~Copyable {
 
     /// The workers that the last decision allows, in order.
     let candidates: ScratchBuffer<Int32>
-    private(set) var candidateCount = 0
+    private(set) var candidateCount: Int
     /// What it compared; NaN where it looked at none.
     let scores: ScratchBuffer<Double>
     /// Whether they are asked for; a rule that compares other numbers need not set them else.
-    var wantsScores = false
+    var wantsScores: Bool
     var random: RandomStream
     /// The time of the last call that had one.
-    var now = 0.0
+    var now: Double
 
     /// By slot; a slot that is free has a worker of `free`.
     private(set) var flights: GrowableBuffer<RequestInFlight>
-    private(set) var slots = 0
-    private var firstFree = -1
-    private(set) var inFlight = 0
+    private(set) var slots: Int
+    private var firstFree: Int
+    private(set) var inFlight: Int
     private var index: IdIndex
     /// Whether requests are found by their ids.
     private let keepsIds: Bool
@@ -96,6 +96,30 @@ struct RoutingState: ~Copyable {
         blockSize = configuration.blockSize
         self.keepsIds = keepsIds
         random = RandomStream(seed: configuration.seed, purpose: .routing)
+        (preferred, candidateCount, wantsScores, now) = (-1, 0, false, 0)
+        (slots, firstFree, inFlight) = (0, -1, 0)
+    }
+
+    init(copying other: borrowing RoutingState, _ copy: inout DeepCopy) {
+        (workers, blockSize, keepsIds) = (other.workers, other.blockSize, other.keepsIds)
+        isUp = ScratchBuffer(copying: other.isUp, &copy)
+        (preferred, upCount) = (other.preferred, other.upCount)
+        upWorkers = ScratchBuffer(copying: other.upWorkers, &copy)
+        weight = ScratchBuffer(copying: other.weight, &copy)
+        requests = ScratchBuffer(copying: other.requests, &copy)
+        tokens = ScratchBuffer(copying: other.tokens, &copy)
+        prefillTokens = ScratchBuffer(copying: other.prefillTokens, &copy)
+        waiting = ScratchBuffer(copying: other.waiting, &copy)
+        running = ScratchBuffer(copying: other.running, &copy)
+        kvUsage = ScratchBuffer(copying: other.kvUsage, &copy)
+        toldRequests = ScratchBuffer(copying: other.toldRequests, &copy)
+        toldTokens = ScratchBuffer(copying: other.toldTokens, &copy)
+        candidates = ScratchBuffer(copying: other.candidates, &copy)
+        scores = ScratchBuffer(copying: other.scores, &copy)
+        (candidateCount, wantsScores, random, now) = (other.candidateCount, other.wantsScores, other.random, other.now)
+        flights = GrowableBuffer(copying: other.flights, count: other.slots, &copy)
+        (slots, firstFree, inFlight) = (other.slots, other.firstFree, other.inFlight)
+        index = IdIndex(copying: other.index, &copy)
     }
 }
 

@@ -63,6 +63,19 @@ struct ScorersRouter: RouterRule, ~Copyable {
         self.stored = stored
     }
 
+    init(copying other: borrowing ScorersRouter, _ copy: inout DeepCopy) {
+        scorers = ScratchBuffer(copying: other.scorers, &copy)
+        (count, usesPrefix, usesPrecisePrefix) = (other.count, other.usesPrefix, other.usesPrecisePrefix)
+        totals = ScratchBuffer(copying: other.totals, &copy)
+        values = ScratchBuffer(copying: other.values, &copy)
+        matches = BlockMatches(copying: other.matches, &copy)
+        (blockCharacters, mostBlocks, lruBlocks) = (other.blockCharacters, other.mostBlocks, other.lruBlocks)
+        prompt = PromptBlocks(copying: other.prompt, &copy)
+        routed = BlockHolders(copying: other.routed, &copy)
+        recent = RecentBlocks(copying: other.recent, &copy)
+        stored = BlockHolders(copying: other.stored, &copy)
+    }
+
     mutating func decide(_ question: RoutingQuestion, _ state: inout RoutingState) throws(BatchingError) {
         // One that is routed has been looked at by `reserve`.
         if state.wantsScores { try takePrompt(question) }

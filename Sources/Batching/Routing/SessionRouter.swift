@@ -12,6 +12,11 @@ struct SessionRouter: RouterRule, ~Copyable {
         self.rates = rates
     }
 
+    init(copying other: borrowing SessionRouter, _ copy: inout DeepCopy) {
+        ring = HashRing(copying: other.ring, &copy)
+        rates = RequestRates(copying: other.rates, &copy)
+    }
+
     mutating func decide(_ question: RoutingQuestion, _ state: inout RoutingState) throws(BatchingError) {
         guard let session = question.request.session else { return try rates.decide(at: question.request.time, &state) }
         state.allowOnly(try ring.worker(of: session, isUp: state.isUp.elements))

@@ -2,9 +2,9 @@
 struct SharedUses: ~Copyable {
     private var records: GrowableBuffer<Record>
     private var index: IdIndex
-    private var count = 0
-    private var firstFree: Int32 = -1
-    private var used = 0
+    private var count: Int
+    private var firstFree: Int32
+    private var used: Int
 
     struct Record: BitwiseCopyable {
         /// Of node, worker and layer; -1: it is free.
@@ -22,6 +22,13 @@ struct SharedUses: ~Copyable {
         let records = try GrowableBuffer<Record>(capacity: 0)
         index = try IdIndex(count: 0)
         self.records = records
+        (count, firstFree, used) = (0, -1, 0)
+    }
+
+    init(copying other: borrowing SharedUses, _ copy: inout DeepCopy) {
+        records = GrowableBuffer(copying: other.records, count: other.count, &copy)
+        index = IdIndex(copying: other.index, &copy)
+        (count, firstFree, used) = (other.count, other.firstFree, other.used)
     }
 
     /// Makes room for so many more.

@@ -3,11 +3,17 @@
 struct SmoothRoundRobin: ~Copyable {
     private let credit: ScratchBuffer<Int64>
     // Of those that were asked the first, and how many there are: the others still stand in the list of candidates.
-    private var first = 0
-    private var count = 0
+    private var first: Int
+    private var count: Int
 
     init(workers: Int) throws(BatchingError) {
         credit = try ScratchBuffer<Int64>(count: workers, repeating: 0)
+        (first, count) = (0, 0)
+    }
+
+    init(copying other: borrowing SmoothRoundRobin, _ copy: inout DeepCopy) {
+        credit = ScratchBuffer(copying: other.credit, &copy)
+        (first, count) = (other.first, other.count)
     }
 
     /// Leaves one of the candidates; credits are as they were.

@@ -24,7 +24,7 @@ struct TenantList: BitwiseCopyable {
 /// next of that size.
 struct TenantLists: ~Copyable {
     private var tenants: GrowableBuffer<Tenant>
-    private var used = 0
+    private var used: Int
     /// By size: the first that is free, whose stamp is the next; -1: none.
     private let free: ScratchBuffer<Int64>
 
@@ -32,6 +32,13 @@ struct TenantLists: ~Copyable {
         let free = try ScratchBuffer<Int64>(count: 32, repeating: -1)
         tenants = try GrowableBuffer(capacity: 0)
         self.free = free
+        used = 0
+    }
+
+    init(copying other: borrowing TenantLists, _ copy: inout DeepCopy) {
+        tenants = GrowableBuffer(copying: other.tenants, count: other.used, &copy)
+        used = other.used
+        free = ScratchBuffer(copying: other.free, &copy)
     }
 
     /// Valid until there is room for more.

@@ -5,16 +5,16 @@ struct TokenWindow: ~Copyable {
     /// In seconds. A request counts by the second in which it was, while that is not more than so many seconds ago.
     private let length: Int64
     private var requests: GrowableBuffer<CountedRequest>
-    private var first = 0
-    private var end = 0
-    private var clock = Int64.min
+    private var first: Int
+    private var end: Int
+    private var clock: Int64
 
     private var users: GrowableBuffer<TokenUser>
     private var index: IdIndex
-    private var used = 0
-    private var firstFree: Int32 = -1
+    private var used: Int
+    private var firstFree: Int32
     /// Users with tokens, in two heaps: fewest tokens first, and most tokens first.
-    private var count = 0
+    private var count: Int
     private var fewest: GrowableBuffer<Int32>
     private var most: GrowableBuffer<Int32>
 
@@ -30,6 +30,19 @@ struct TokenWindow: ~Copyable {
         self.index = index
         self.fewest = fewest
         self.most = most
+        (first, end, clock) = (0, 0, .min)
+        (used, firstFree, count) = (0, -1, 0)
+    }
+
+    init(copying other: borrowing TokenWindow, _ copy: inout DeepCopy) {
+        length = other.length
+        requests = GrowableBuffer(copying: other.requests, count: other.end, &copy)
+        (first, end, clock) = (other.first, other.end, other.clock)
+        users = GrowableBuffer(copying: other.users, count: other.used, &copy)
+        index = IdIndex(copying: other.index, &copy)
+        (used, firstFree, count) = (other.used, other.firstFree, other.count)
+        fewest = GrowableBuffer(copying: other.fewest, count: other.count, &copy)
+        most = GrowableBuffer(copying: other.most, count: other.count, &copy)
     }
 
     /// What is in the window at a time.

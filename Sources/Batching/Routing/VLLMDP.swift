@@ -14,6 +14,10 @@ struct VLLMDP: RouterRule, ~Copyable {
         start = configuration.workers &* Int(configuration.clientIndex) / Int(configuration.clientCount)
     }
 
+    init(copying other: borrowing VLLMDP, _ copy: inout DeepCopy) {
+        (rule, clients, start) = (other.rule, other.clients, other.start)
+    }
+
     mutating func decide(_ question: RoutingQuestion, _ state: inout RoutingState) {
         state.score { score($0, state) }
         var best = -1

@@ -6,7 +6,7 @@ struct VTC: RouterRule, ~Copyable {
     private var window: TokenWindow
     private let scores: ScratchBuffer<Double>
     /// Whether the last decision had scores.
-    private var hasScores = false
+    private var hasScores: Bool
 
     private static var windowSeconds: Int64 { 300 }
     private static var leastBucket: Double { 1000 }
@@ -20,6 +20,13 @@ struct VTC: RouterRule, ~Copyable {
         let scores = try ScratchBuffer<Double>(count: configuration.workers, repeating: 0)
         self.window = window
         self.scores = scores
+        hasScores = false
+    }
+
+    init(copying other: borrowing VTC, _ copy: inout DeepCopy) {
+        window = TokenWindow(copying: other.window, &copy)
+        scores = ScratchBuffer(copying: other.scores, &copy)
+        hasScores = other.hasScores
     }
 
     mutating func decide(_ question: RoutingQuestion, _ state: inout RoutingState) {

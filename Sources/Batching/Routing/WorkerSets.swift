@@ -9,12 +9,12 @@ struct WorkerSets: ~Copyable {
     private let upInOrder: ScratchBuffer<Int32>
     private let bits: ScratchBuffer<UInt64>
     /// Its number; `none`: it is new.
-    private var current = WorkerSets.none
+    private var current: Int
     /// Its id, if it is new.
-    private var id: Int64 = 0
-    private var isOld = true
+    private var id: Int64
+    private var isOld: Bool
     // By number of a set.
-    private var count = 0
+    private var count: Int
     private var sets: GrowableBuffer<UInt64>
     private var ids: GrowableBuffer<Int64>
     private var counters: GrowableBuffer<Int>
@@ -42,6 +42,19 @@ struct WorkerSets: ~Copyable {
         self.ids = ids
         self.counters = counters
         self.index = index
+        (current, id, isOld, count) = (Self.none, 0, true, 0)
+    }
+
+    init(copying other: borrowing WorkerSets, _ copy: inout DeepCopy) {
+        (workers, size) = (other.workers, other.size)
+        order = ScratchBuffer(copying: other.order, &copy)
+        upInOrder = ScratchBuffer(copying: other.upInOrder, &copy)
+        bits = ScratchBuffer(copying: other.bits, &copy)
+        (current, id, isOld, count) = (other.current, other.id, other.isOld, other.count)
+        sets = GrowableBuffer(copying: other.sets, count: other.count &* other.size, &copy)
+        ids = GrowableBuffer(copying: other.ids, count: other.count, &copy)
+        counters = GrowableBuffer(copying: other.counters, count: other.count, &copy)
+        index = IdIndex(copying: other.index, &copy)
     }
 
     /// Other workers are up than before.

@@ -16,6 +16,11 @@ struct WorkerTournament: ~Copyable {
         self.winners = winners
     }
 
+    init(copying other: borrowing WorkerTournament, _ copy: inout DeepCopy) {
+        leaves = other.leaves
+        winners = ScratchBuffer(copying: other.winners, &copy)
+    }
+
     /// The first of those that none precedes. At least one worker is up.
     @inline(__always)
     var winner: Int { Int(winners.elements[1]) }

@@ -12,6 +12,14 @@ struct GrowableBuffer<Element: BitwiseCopyable>: ~Copyable {
         self.capacity = capacity
     }
 
+    /// A deep copy of another.
+    /// - Parameter count: elements of the other that are in use.
+    init(copying other: borrowing GrowableBuffer, count: Int, _ copy: inout DeepCopy) {
+        let copied = copy.elements(other.elements, count: count)
+        elements = copied ?? ScratchBuffer.nothing
+        capacity = copied == nil ? 0 : count
+    }
+
     deinit {
         if capacity > 0 { deallocate(reallocated: elements) }
     }

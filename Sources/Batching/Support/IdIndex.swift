@@ -17,13 +17,19 @@ struct IdIndex: ~Copyable {
     /// Numbers + 1; 0: none.
     private var places: ZeroedBuffer<UInt32>
     private var mask: Int
-    private var key = HashKey()
+    private var key: HashKey
 
     /// - Parameter count: the most ids.
     init(count: Int) throws(BatchingError) {
         let size = IdIndex.size(for: count)
         places = try ZeroedBuffer(count: size)
         mask = size - 1
+        key = HashKey()
+    }
+
+    init(copying other: borrowing IdIndex, _ copy: inout DeepCopy) {
+        places = ZeroedBuffer(copying: other.places, count: other.mask &+ 1, &copy)
+        (mask, key) = (other.mask, other.key)
     }
 
     private static func size(for count: Int) -> Int {

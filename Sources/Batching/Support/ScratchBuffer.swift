@@ -10,6 +10,7 @@
 /// memory, making one throws.
 struct ScratchBuffer<Element: BitwiseCopyable>: ~Copyable {
     let elements: UnsafeMutablePointer<Element>
+    private let count: Int
 
     /// - Parameters:
     ///   - count: elements; at least 0.
@@ -24,11 +25,19 @@ struct ScratchBuffer<Element: BitwiseCopyable>: ~Copyable {
             throw error
         }
         elements = memory
+        self.count = count
     }
 
     /// - Parameter count: elements; at least 0. Each must be set before it is read.
     init(uninitialized count: Int) throws(BatchingError) {
         elements = try ScratchBuffer.allocate(count)
+        self.count = count
+    }
+
+    /// A deep copy of another.
+    init(copying other: borrowing ScratchBuffer, _ copy: inout DeepCopy) {
+        elements = copy.elements(other.elements, count: other.count) ?? ScratchBuffer.nothing
+        count = other.count
     }
 
     /// Where nothing is: no memory is taken for no elements.

@@ -35,7 +35,13 @@ struct ZeroedBuffer<Element: BitwiseCopyable>: ~Copyable {
         elements = copy
     }
 
+    /// A deep copy of another.
+    /// - Parameter count: the elements of the other.
+    init(copying other: borrowing ZeroedBuffer, count: Int, _ copy: inout DeepCopy) {
+        elements = copy.elements(other.elements, count: count) ?? ScratchBuffer.nothing
+    }
+
     deinit {
-        free(elements)
+        if elements != ScratchBuffer.nothing { free(elements) }
     }
 }

@@ -433,6 +433,8 @@ FUNCTIONS: Final[dict[str, Signature]] = {
     # batching_status batching_router_load(batching_router *router, int64_t *requests, int64_t *prefill_tokens, int64_t
     #     *waiting);
     "batching_router_load": Signature(c_int32, [c_void_p, POINTER(c_int64), POINTER(c_int64), POINTER(c_int64)]),
+    # batching_status batching_router_fork(batching_router *router, batching_router **copy);
+    "batching_router_fork": Signature(c_int32, [c_void_p, POINTER(c_void_p)]),
     # batching_status batching_autoscaler_config_init(batching_autoscaler_config *config, uint32_t struct_size);
     "batching_autoscaler_config_init": Signature(c_int32, [POINTER(batching_autoscaler_config), c_uint32]),
     # batching_status batching_scaling_readings_init(batching_scaling_readings *readings, uint32_t struct_size);
