@@ -3,9 +3,7 @@ extension LiveReplica where Memory: ~Copyable {
     /// An independent copy, in a place of its own, which has nothing to tell yet.
     mutating func copy() throws(BatchingError) -> UnsafeMutablePointer<LiveReplica> {
         try check()
-        let attributes = configuration.keepsAttribution
-        let copy = try allocated(
-            try LiveReplica(configuration, keepsEvents: true, attributes: attributes, ownsBlocks: false))
+        let copy = try fresh()
         do throws(BatchingError) {
             try copy.pointee.assign(&self)
             try copy.pointee.run.replica.memory.assign(run.replica.memory, slots: run.replica.slotCount)
