@@ -62,7 +62,7 @@ $(FUNCTIONS): include/batching.h Tests/checks/functions.sh | $(STAMPS)/packages-
 	@mkdir -p $(@D)
 	Tests/checks/functions.sh > $@
 
-$(HOSTILE_INPUTS): $(addprefix $(TESTS)/Tests/c/,hostile_inputs.o hostile_engine.o hostile_accumulator.o \
+$(HOSTILE_INPUTS): $(addprefix $(TESTS)/Tests/c/,hostile_inputs.o hostile_engine.o hostile_fleet.o hostile_accumulator.o \
                     hostile_live_engine.o hostile_times.o hostile_profiles.o) | $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $^ -o $@ $(NATIVE_LIBS)
