@@ -36,7 +36,7 @@ programs: setup-test
 # --- C ----------------------------------------------------------------------------------------------------------------
 
 CMOCKA_TESTS := $(addprefix $(TESTS)/c/,textbook structs columns errors interrupt simulators capacity catalogue workload serving_metrics \
-                load clients iteration_times calibration live_calibration profiles fleet engine engine_ends engine_logs engine_callbacks engine_errors engine_policy engine_textbook \
+                load clients iteration_times calibration live_calibration profiles fleet fleet_disaggregation fleet_operations fleet_errors engine engine_ends engine_logs engine_callbacks engine_errors engine_policy engine_textbook \
                 attribution accumulator autoscaler autoscaler_errors autoscaler_readings router router_errors router_traffic live_engine live_policy live_order live_slices live_logs live_bytes accumulator_limits)
 SOAK := $(TESTS)/c/soak
 HOSTILE_INPUTS := $(TESTS)/c/hostile_inputs
@@ -62,7 +62,7 @@ $(FUNCTIONS): include/batching.h Tests/checks/functions.sh | $(STAMPS)/packages-
 	@mkdir -p $(@D)
 	Tests/checks/functions.sh > $@
 
-$(HOSTILE_INPUTS): $(addprefix $(TESTS)/Tests/c/,hostile_inputs.o hostile_engine.o hostile_accumulator.o \
+$(HOSTILE_INPUTS): $(addprefix $(TESTS)/Tests/c/,hostile_inputs.o hostile_engine.o hostile_fleet.o hostile_accumulator.o \
                     hostile_live_engine.o hostile_times.o hostile_profiles.o) | $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $^ -o $@ $(NATIVE_LIBS)
@@ -113,7 +113,7 @@ test-complexity: $(COMPLEXITY)/complexity $(LIBRARY)
 # --- Examples ---------------------------------------------------------------------------------------------------------
 
 EXAMPLES := $(addprefix $(TESTS)/examples/,quickstart compare engine_c engine_cpp policy_c policy_cpp gateway router closed_loop \
-            live_calibration deployment_c deployment_cpp profile_c profile_cpp routing_c routing_cpp scaling \
+            live_calibration deployment_c deployment_cpp profile_c profile_cpp routing_c routing_cpp fleet scaling \
             embed_python)
 
 $(TESTS)/examples/quickstart: $(TESTS)/examples/c/quickstart.o | $(LIBRARY)
@@ -161,7 +161,7 @@ $(TESTS)/examples/routing_cpp: $(TESTS)/cpp17/examples/cpp/routing.o | $(LIBRARY
 $(TESTS)/examples/gateway: $(TESTS)/examples/c/gateway.o | $(LIBRARY)
 	$(CC) $^ -o $@ $(NATIVE_LIBS)
 
-$(addprefix $(TESTS)/examples/,router scaling closed_loop live_calibration): $(TESTS)/examples/%: $(TESTS)/examples/c/%.o | $(LIBRARY)
+$(addprefix $(TESTS)/examples/,router fleet scaling closed_loop live_calibration): $(TESTS)/examples/%: $(TESTS)/examples/c/%.o | $(LIBRARY)
 	$(CC) $^ -o $@ $(NATIVE_LIBS) -lm
 
 # Python's own header is not pedantic, and POSIX lets a function be an object pointer, which -pedantic does not.
@@ -190,6 +190,7 @@ test-examples-native: $(LIBRARY) $(STAMPS)/venv-run | $(STAMPS)/packages-test
 	examples/compare_output.sh examples/cpp/routing.expected $(TESTS)/examples/routing_cpp
 	examples/compare_output.sh examples/c/gateway.expected $(TESTS)/examples/gateway
 	examples/compare_output.sh examples/c/router.expected $(TESTS)/examples/router
+	examples/compare_output.sh examples/c/fleet.expected $(TESTS)/examples/fleet
 	examples/compare_output.sh examples/c/scaling.expected $(TESTS)/examples/scaling
 	examples/compare_output.sh examples/c/closed_loop.expected $(TESTS)/examples/closed_loop
 	examples/compare_output.sh examples/c/live_calibration.expected $(TESTS)/examples/live_calibration

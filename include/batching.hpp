@@ -3217,6 +3217,12 @@ struct fault_config : detail::initialized<batching_fault_config_init> {};
 /// batching_fleet_scaling_config: its autoscaler is borrowed.
 struct fleet_scaling_config : detail::initialized<batching_fleet_scaling_config_init> {};
 
+/// batching_router_view: the replicas as a router of your own sees them. Its columns are valid until the router returns.
+using router_view = ::batching_router_view;
+
+/// A router of your own: says which worker a request goes to, one that is up.
+using custom_router = callback<std::int64_t(const router_view &)>;
+
 /// What a fleet may have beyond pools and a router; all of it is borrowed for the call. nullptr and 0: as batching_fleet_config.
 struct fleet_options {
     const batching_router_config *decode_router = nullptr;
@@ -3224,9 +3230,10 @@ struct fleet_options {
     const batching_admission_config *admission = nullptr;
     const batching_fault_config *faults = nullptr;
     const batching_fleet_scaling_config *scaling = nullptr;
-    chooser::value decides = {};                        ///< what decides; by default the router
-    batching_router_callback router_callback = nullptr; ///< asked with chooser::callback; it must not throw
-    void *router_user_data = nullptr;
+    chooser::value decides = {}; ///< what decides; by default the router, or router_callback where there is one
+    /// Asked for each request; the router then only counts. What it throws comes out of simulate_fleet.
+    std::optional<custom_router> router_callback = {};
+    bool attribution = false;    ///< into which parts the time of each request falls
     double metrics_interval = 0; ///< seconds
     double kv_event_lag = 0;     ///< seconds
     double routing_delay = 0;    ///< seconds
@@ -3260,6 +3267,10 @@ struct fleet_result {
     batching::summary summary;
     BATCHING_HPP_FLEET_RESULTS(BATCHING_HPP_VECTOR)
     std::vector<replica_result> replicas = {};
+    batching::attribution attribution = {};          ///< empty unless asked for
+    std::int64_t scaling_count = 0;                  ///< decisions of the autoscaler
+    std::vector<double> scaling_time = {};           ///< seconds of each of them, at most the first 4,194,304
+    std::vector<std::int64_t> scaling_replicas = {}; ///< replicas that there are to be from then on
 };
 
 /**
@@ -3295,8 +3306,20 @@ inline fleet_result simulate_fleet(const requests_view &requests, const std::vec
     config.faults = options.faults;
     config.scaling = options.scaling;
     config.chooser = options.decides;
-    config.router_callback = options.router_callback;
-    config.router_user_data = options.router_user_data;
+    // A copy, which shares the function: the struct of C wants it without const.
+    std::optional<custom_router> asked = options.router_callback;
+    if (asked) {
+        if (config.chooser == chooser::router) {
+            config.chooser = chooser::callback;
+        }
+        config.router_user_data = &*asked;
+        config.router_callback = [](const router_view *view, std::int64_t *worker, void *user_data) noexcept {
+            return detail::callback_guard::call("router_callback", [&] {
+                *worker = (*static_cast<const custom_router *>(user_data))(*view);
+                return true;
+            });
+        };
+    }
 
     const auto rows = static_cast<std::size_t>(requests.count);
     for (const std::vector<std::int32_t> *given : {&options.preferred_replica, &options.preferred_decode_replica}) {
@@ -3335,9 +3358,33 @@ inline fleet_result simulate_fleet(const requests_view &requests, const std::vec
     for (std::size_t at = 0; at < 5; ++at) {
         *timed[at] = seconds.data() + at * total;
     }
+    batching_attribution parts{};
+    if (options.attribution) {
+        run.attribution = attribution(rows);
+        parts = static_cast<attribution_view>(run.attribution).for_each_of(requests);
+        columns.attribution = &parts;
+    }
+    // How many decisions there will be is not known before, and asking twice would ask a callback twice: there is room for
+    // many, which is not memory before it is written.
+    std::unique_ptr<double[]> decided;
+    std::unique_ptr<std::int64_t[]> wanted;
+    if (options.scaling != nullptr) {
+        constexpr std::int64_t most = 1 << 22;
+        decided.reset(new double[most]);
+        wanted.reset(new std::int64_t[most]);
+        columns.scaling_capacity = most;
+        columns.scaling_time = decided.get();
+        columns.scaling_replicas = wanted.get();
+        columns.scaling_count = &run.scaling_count;
+    }
     const results_view view = run.results;
     const auto written = view.for_each_of(requests);
     detail::guarded([&] { return batching_fleet_simulate(&config, &requests, &written, &columns, &run.summary); });
+    const auto kept = std::min(run.scaling_count, columns.scaling_capacity);
+    if (kept > 0) {
+        run.scaling_time.assign(decided.get(), decided.get() + kept);
+        run.scaling_replicas.assign(wanted.get(), wanted.get() + kept);
+    }
     run.replicas.resize(total);
     for (std::size_t at = 0; at < total; ++at) {
         run.replicas[at] = {columns.requests[at],

@@ -713,6 +713,141 @@ static void autoscalers(struct told *told) {
     }
 }
 
+/* The one after the next, in the host's mode. */
+static int32_t route(const batching_router_view *view, int64_t *worker, void *user_data) {
+    require_host("router_callback");
+    *(volatile double *)user_data += view->time / third;
+    *worker = view->request * 2 % view->count;
+    while (!view->is_up[*worker]) {
+        *worker = (*worker + 1) % view->count;
+    }
+    return 0;
+}
+
+enum { MOST_REPLICAS = 4 };
+
+static void simulate_fleet(struct told *told, const batching_fleet_config *config, const batching_requests *requests) {
+    struct columns columns;
+    const batching_results written = results(told, &columns);
+    const batching_attribution parts = attribution(told, &columns);
+    double by_request[8][COUNT], by_replica[5][MOST_REPLICAS], scaling_time[COUNT];
+    int64_t tokens[MOST_REPLICAS], scaling_replicas[COUNT], scaling_count = -7;
+    int32_t replica[COUNT], attempts[COUNT];
+    memset(by_request, 0, sizeof by_request);
+    memset(by_replica, 0, sizeof by_replica);
+    memset(scaling_time, 0, sizeof scaling_time);
+    memset(tokens, 0, sizeof tokens);
+    memset(scaling_replicas, 0, sizeof scaling_replicas);
+    memset(replica, 0, sizeof replica);
+    memset(attempts, 0, sizeof attempts);
+    MADE(batching_fleet_results, fleet);
+    fleet.capacity = fleet.scaling_capacity = COUNT;
+    fleet.replica_capacity = MOST_REPLICAS;
+    fleet.replica = replica;
+    fleet.attempts = attempts;
+    fleet.routed_time = by_request[0];
+    fleet.held_time = by_request[1];
+    fleet.reserved_time = by_request[2];
+    fleet.activated_time = by_request[3];
+    fleet.decode_start_time = by_request[4];
+    fleet.released_time = by_request[5];
+    fleet.waiting_for_router = by_request[6];
+    fleet.transfer = by_request[7];
+    fleet.tokens = tokens;
+    fleet.busy_time = by_replica[0];
+    fleet.duration = by_replica[1];
+    fleet.mean_running = by_replica[2];
+    fleet.mean_kv_use = by_replica[3];
+    fleet.up_time = by_replica[4];
+    fleet.scaling_time = scaling_time;
+    fleet.scaling_replicas = scaling_replicas;
+    fleet.scaling_count = &scaling_count;
+    fleet.attribution = &parts;
+    MADE(batching_summary, summary);
+    CALL(batching_fleet_simulate(config, requests, &written, &fleet, &summary));
+    TELL(columns);
+    TELL(by_request);
+    TELL(by_replica);
+    TELL(scaling_time);
+    TELL(tokens);
+    TELL(scaling_replicas);
+    TELL(scaling_count);
+    TELL(replica);
+    TELL(attempts);
+    TELL(summary);
+}
+
+/* Apart, with transfers that share a link; and with admission, retries, random faults and an autoscaler, by each chooser. */
+static void fleets(struct told *told) {
+    batching_engine_config engine = config(told);
+    engine.time_model = BATCHING_TIME_AFFINE;
+    engine.time_base = 0.01 / 3;
+    engine.time_per_prefill_token = 1e-5 / 7;
+    engine.time_per_decode_token = 1e-3 / 3;
+    engine.num_gpu_blocks = 100;
+    engine.enable_prefix_caching = 1;
+    engine.progress_callback = NULL;
+    const batching_engine_config *const engines[] = {&engine, &engine};
+    const int64_t replicas[] = {2, 2};
+    const int32_t roles[] = {BATCHING_ROLE_PREFILL, BATCHING_ROLE_DECODE};
+    static const int32_t CHOOSERS[] = {BATCHING_CHOOSER_ROUTER, BATCHING_CHOOSER_ESTIMATED_TTFT,
+                                       BATCHING_CHOOSER_CALLBACK};
+    static const int32_t PRESETS[] = {BATCHING_PRESET_DYNAMO, BATCHING_PRESET_VLLM_NIXL, BATCHING_PRESET_SGLANG_PD};
+    const batching_requests sent = requests(told);
+    MADE(batching_router_config, router);
+    router.router = BATCHING_ROUTER_POWER_OF_TWO;
+    MADE(batching_disaggregation_config, disaggregation);
+    disaggregation.kv_bytes_per_token = 1e6 / 3;
+    disaggregation.link_bandwidth = 1e9 / 7;
+    disaggregation.link_latency = 1e-3 / 3;
+    disaggregation.sharing = BATCHING_SHARING_SOURCE;
+    MADE(batching_admission_config, admission);
+    admission.bucket_capacity = 1000.0 / 3;
+    admission.bucket_rate = 2e4 / 3;
+    admission.bucket_cost = BATCHING_BUCKET_COST_PROMPT_TOKENS;
+    admission.retries = 1;
+    admission.retry_base = 0.01 / 3;
+    admission.retry_factor = 4.0 / 3;
+    admission.e2e_timeout = 0.4 / 3;
+    MADE(batching_fault_config, faults);
+    faults.mean_up_time = 0.7;
+    faults.mean_down_time = 0.1 / 3;
+    faults.notice_delay = 1e-3 / 3;
+    MADE(batching_autoscaler_config, autoscaler);
+    autoscaler.max_replicas = MOST_REPLICAS;
+    autoscaler.scaling_metric = BATCHING_SCALING_METRIC_KV_USAGE;
+    autoscaler.target = 0.1 / 3;
+    autoscaler.interval = 0.1 / 3;
+    autoscaler.down_window = 0.1;
+    MADE(batching_fleet_scaling_config, scaling);
+    scaling.autoscaler = &autoscaler;
+    scaling.startup_time = 0.02 / 3;
+    MADE(batching_fleet_config, fleet);
+    fleet.router = &router;
+    fleet.pool_count = 2;
+    fleet.engine = engines;
+    fleet.replicas = replicas;
+    fleet.routing_delay = 1e-3 / 7;
+    fleet.router_callback = route;
+    fleet.router_user_data = (void *)&of_the_host;
+    for (size_t kind = 0; kind < 3; kind++) {
+        fleet.chooser = CHOOSERS[kind];
+        fleet.role = roles;
+        fleet.disaggregation = &disaggregation;
+        fleet.admission = NULL;
+        fleet.faults = NULL;
+        fleet.scaling = NULL;
+        disaggregation.preset = PRESETS[kind];
+        simulate_fleet(told, &fleet, &sent);
+        fleet.role = NULL;
+        fleet.disaggregation = NULL;
+        fleet.admission = &admission;
+        fleet.faults = &faults;
+        fleet.scaling = &scaling;
+        simulate_fleet(told, &fleet, &sent);
+    }
+}
+
 static void live_engine(struct told *told) {
     batching_engine_config given = config(told);
     given.policy = BATCHING_POLICY_CUSTOM;
@@ -806,6 +941,7 @@ static const struct {
     {"routers", routers},
     {"autoscalers", autoscalers},
     {"the live engine", live_engine},
+    {"fleets", fleets},
 };
 enum { SCENARIO_COUNT = sizeof SCENARIOS / sizeof *SCENARIOS };
 

@@ -42,6 +42,7 @@ struct input {
     const int64_t *hash_offsets;
     int32_t hash_block_size;
     int32_t hash_covers_output;
+    const struct fleet *fleet; /* see hostile_fleet.c */
 };
 
 typedef batching_status run(const struct input *);
@@ -65,6 +66,8 @@ struct table {
 
 extern const struct table ENGINE_TABLES[];
 extern const size_t ENGINE_TABLE_COUNT;
+extern const struct table FLEET_TABLES[];
+extern const size_t FLEET_TABLE_COUNT;
 extern const struct table ACCUMULATOR_TABLES[];
 extern const size_t ACCUMULATOR_TABLE_COUNT;
 extern const struct table LIVE_ENGINE_TABLES[];

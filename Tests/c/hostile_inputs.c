@@ -1,8 +1,8 @@
 /*
  * The worst inputs of every function, each in a child process that has to end by itself: a trap, an abort, a hang or a
  * wrong status is a failure. With the argument --no-fork all run in this process, for valgrind, without those that take
- * memory away or much time. Those of the engine are in hostile_engine.c, of its times in hostile_times.c, and of profiles
- * in hostile_profiles.c.
+ * memory away or much time. Those of the engine are in hostile_engine.c, of its times in hostile_times.c, of fleets
+ * in hostile_fleet.c, and of profiles in hostile_profiles.c.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -662,6 +662,7 @@ int main(int argument_count, char **arguments) {
     forks = argument_count < 2 || strcmp(arguments[1], "--no-fork") != 0;
     try_all(TABLES, sizeof TABLES / sizeof *TABLES);
     try_all(ENGINE_TABLES, ENGINE_TABLE_COUNT);
+    try_all(FLEET_TABLES, FLEET_TABLE_COUNT);
     try_all(ACCUMULATOR_TABLES, ACCUMULATOR_TABLE_COUNT);
     try_all(LIVE_ENGINE_TABLES, LIVE_ENGINE_TABLE_COUNT);
     try_all(TIME_TABLES, TIME_TABLE_COUNT);

@@ -490,6 +490,64 @@ static batching_status tell_fleet(union told *told) {
     return batching_fleet_simulate(&config, &requests, NULL, NULL, &told->summary);
 }
 
+/* The same where they decode apart. */
+static batching_status tell_fleet_apart(union told *told) {
+    const int32_t outputs[] = {4000000, 4000000, 4000000}, roles[] = {BATCHING_ROLE_PREFILL, BATCHING_ROLE_DECODE};
+    batching_requests requests;
+    batching_requests_init(&requests, sizeof requests);
+    requests.count = 3;
+    requests.output_length = outputs;
+    batching_fleet_config config;
+    batching_fleet_config_init(&config, sizeof config);
+    config.pool_count = 2;
+    config.role = roles;
+    return batching_fleet_simulate(&config, &requests, NULL, NULL, &told->summary);
+}
+
+/* One iteration of 20 s, in which an autoscaler decides 20,000 times. */
+static batching_status tell_fleet_that_scales(union told *told) {
+    batching_engine_config engine;
+    batching_engine_config_init(&engine, sizeof engine);
+    engine.time_model = BATCHING_TIME_CONSTANT;
+    engine.time_base = 20;
+    const batching_engine_config *const engines[] = {&engine};
+    const int64_t replicas[] = {3};
+    batching_requests requests;
+    batching_requests_init(&requests, sizeof requests);
+    requests.count = 1;
+    batching_autoscaler_config autoscaler;
+    batching_autoscaler_config_init(&autoscaler, sizeof autoscaler);
+    autoscaler.target = 1;
+    autoscaler.interval = 0.001;
+    batching_fleet_scaling_config scaling;
+    batching_fleet_scaling_config_init(&scaling, sizeof scaling);
+    scaling.autoscaler = &autoscaler;
+    batching_fleet_config config;
+    batching_fleet_config_init(&config, sizeof config);
+    config.pool_count = 1;
+    config.engine = engines;
+    config.replicas = replicas;
+    config.scaling = &scaling;
+    return batching_fleet_simulate(&config, &requests, NULL, NULL, &told->summary);
+}
+
+/* A replica that is lost and back, some 15,000 times, until the request comes. */
+static batching_status tell_fleet_that_fails(union told *told) {
+    const double arrival_time = 30;
+    batching_requests requests;
+    batching_requests_init(&requests, sizeof requests);
+    requests.count = 1;
+    requests.arrival_time = &arrival_time;
+    batching_fault_config faults;
+    batching_fault_config_init(&faults, sizeof faults);
+    faults.mean_up_time = faults.mean_down_time = 0.001;
+    batching_fleet_config config;
+    batching_fleet_config_init(&config, sizeof config);
+    config.pool_count = 1;
+    config.faults = &faults;
+    return batching_fleet_simulate(&config, &requests, NULL, NULL, &told->summary);
+}
+
 static batching_status tell_batch_metrics(union told *told) {
     const batching_completed completed = completed_rows();
     return batching_batch_metrics_calculate(&completed, 1e4, &told->batch_metrics);
@@ -816,6 +874,9 @@ static const struct {
     TELLER(batching_comparison, tell_comparison),
     TELLER(batching_summary, tell_engine),
     TELLER(batching_summary, tell_fleet),
+    TELLER(batching_summary, tell_fleet_apart),
+    TELLER(batching_summary, tell_fleet_that_scales),
+    TELLER(batching_summary, tell_fleet_that_fails),
     TELLER(batching_batch_metrics, tell_batch_metrics),
     TELLER(batching_serving_metrics, tell_metrics),
     TELLER(batching_distribution, tell_distribution),

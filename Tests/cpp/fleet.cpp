@@ -1,8 +1,9 @@
-// Fleets: one replica is a run of the engine, and what replicas did adds up.
+// Fleets: one replica is a run of the engine, what replicas did adds up, and small ones by hand.
 #include <doctest/doctest.h>
 
 #include <cstdint>
 #include <numeric>
+#include <optional>
 #include <vector>
 
 #include "batching.hpp"
@@ -126,4 +127,143 @@ TEST_CASE("a replica that is lost takes its request with it, or gives it back") 
     CHECK(again.results.end_time[0] == 7);
     CHECK(again.attempts[0] == 2);
     CHECK(again.replica[0] == 1);
+}
+
+namespace {
+
+/// 1 s an iteration.
+batching::engine_config a_second() {
+    batching::engine_config engine;
+    engine.time_model = BATCHING_TIME_CONSTANT;
+    engine.time_base = 1;
+    return engine;
+}
+
+/// Not a std::exception: any object can be thrown.
+struct change_of_mind {};
+
+} // namespace
+
+TEST_CASE("a router of one's own is shown the replicas, and decides") {
+    // Request 0 computes its prompt on replica 1 until 1, and ends at 4; request 1 comes at 0.5, joins it at 1, and ends at 2.
+    // Request 2 comes at 2.5 to replica 0, and ends at 4.5.
+    batching::requests requests;
+    requests.prompt_length = {10, 20, 5};
+    requests.output_length = {4, 1, 2};
+    requests.arrival_time = {0.0, 0.5, 2.5};
+    struct shown {
+        std::int64_t request, prompt_length, output_length, session, count;
+        double time;
+        std::vector<std::int64_t> in_flight, queued_tokens, running;
+    };
+    std::vector<shown> asked;
+    batching::fleet_options options;
+    options.router_callback = [&asked](const batching::router_view &view) {
+        const auto of = [&view](const std::int64_t *column) { return std::vector(column, column + view.count); };
+        asked.push_back({view.request, view.prompt_length, view.output_length, view.session, view.count, view.time,
+                         of(view.in_flight), of(view.queued_tokens), of(view.running)});
+        return view.request < 2 ? 1 : 0;
+    };
+    const auto fleet = batching::simulate_fleet(requests, {{a_second(), 2}}, {}, options);
+    CHECK(fleet.replica == std::vector<std::int32_t>{1, 1, 0});
+    CHECK(fleet.results.end_time == std::vector<double>{4, 2, 4.5});
+    REQUIRE(asked.size() == 3);
+    for (std::size_t i = 0; i < 3; ++i) {
+        CHECK(asked[i].request == static_cast<std::int64_t>(i));
+        CHECK(asked[i].time == requests.arrival_time[i]);
+        CHECK(asked[i].prompt_length == requests.prompt_length[i]);
+        CHECK(asked[i].output_length == requests.output_length[i]);
+        CHECK(asked[i].session == -1);
+        CHECK(asked[i].count == 2);
+    }
+    using counts = std::vector<std::int64_t>;
+    CHECK(asked[0].in_flight == counts{0, 0});
+    CHECK(asked[1].in_flight == counts{0, 1});
+    CHECK(asked[2].in_flight == counts{0, 1});
+    CHECK(asked[1].queued_tokens == counts{0, 10}); // its first token comes at 1
+    CHECK(asked[2].queued_tokens == counts{0, 0});
+    CHECK(asked[1].running == counts{0, 1});
+    CHECK(asked[2].running == counts{0, 1});
+
+    // With another name for what decides it is not asked.
+    asked.clear();
+    options.decides = batching::chooser::estimated_ttft;
+    batching::simulate_fleet(requests, {{a_second(), 2}}, {}, options);
+    CHECK(asked.empty());
+}
+
+TEST_CASE("what a router of one's own throws comes out of the run") {
+    const auto requests = some_requests();
+    int calls = 0;
+    batching::fleet_options options;
+    options.router_callback = [&calls](const batching::router_view &) -> std::int64_t {
+        if (++calls == 3) {
+            throw change_of_mind();
+        }
+        return 0;
+    };
+    CHECK_THROWS_AS(batching::simulate_fleet(requests, {{some_engine(), 2}}, {}, options), change_of_mind);
+    CHECK(calls == 3);
+    // A worker that is not there.
+    options.router_callback = [](const batching::router_view &view) { return view.count; };
+    CHECK_THROWS_WITH_AS(batching::simulate_fleet(requests, {{some_engine(), 2}}, {}, options),
+                         doctest::Contains("request 0 is 2: must be a worker in 0..1"), batching::invalid_argument);
+    options.router_callback = std::nullopt;
+    options.decides = batching::chooser::callback;
+    CHECK_THROWS_WITH_AS(batching::simulate_fleet(requests, {{some_engine(), 2}}, {}, options),
+                         doctest::Contains("router_callback is NULL"), batching::error);
+}
+
+TEST_CASE("each decision of the autoscaler is told") {
+    // One request runs at a time, of 4 s each; all five are there from the start, on replica 0. At 3.5 s four wait, and 2 are
+    // wanted for each replica: two replicas. At 7 s three wait, which is two again; at 10.5 s two do: one. It stays one at 14
+    // and, of the least, at 17.5 s; the last ends at 20. Replica 1 was there from 3.5 to 10.5 s.
+    auto engine = a_second();
+    engine.max_num_seqs = 1;
+    batching::requests requests;
+    requests.output_length = {4, 4, 4, 4, 4};
+    batching::autoscaler_config autoscaler;
+    autoscaler.autoscaler = BATCHING_AUTOSCALER_QUEUE_LENGTH;
+    autoscaler.max_replicas = 3;
+    autoscaler.target = 2;
+    autoscaler.interval = 3.5;
+    autoscaler.down_window = -1;
+    batching::fleet_scaling_config scaling;
+    scaling.autoscaler = &autoscaler;
+    batching::fleet_options options;
+    options.scaling = &scaling;
+    const auto fleet = batching::simulate_fleet(requests, {{engine, 3}}, {}, options);
+    CHECK(fleet.scaling_count == 5);
+    CHECK(fleet.scaling_time == std::vector<double>{3.5, 7, 10.5, 14, 17.5});
+    CHECK(fleet.scaling_replicas == std::vector<std::int64_t>{2, 2, 1, 1, 1});
+    CHECK(fleet.replicas[0].up_time == 20);
+    CHECK(fleet.replicas[1].up_time == 7);
+    CHECK(fleet.replicas[2].up_time == 0);
+
+    const auto constant = batching::simulate_fleet(requests, {{engine, 3}});
+    CHECK(constant.scaling_count == 0);
+    CHECK(constant.scaling_time.empty());
+    CHECK(constant.scaling_replicas.empty());
+}
+
+TEST_CASE("where the time of each request goes is told of a fleet, too") {
+    // One slot, and half a second until a request is at its replica. The first prefills until 1.5 s and decodes until 2.5 s.
+    // The second waits for the slot until then.
+    auto engine = a_second();
+    engine.max_num_seqs = 1;
+    batching::requests requests;
+    requests.output_length = {2, 2};
+    batching::fleet_options options;
+    options.routing_delay = 0.5;
+    options.attribution = true;
+    const auto fleet = batching::simulate_fleet(requests, {{engine, 1}}, {}, options);
+    CHECK(fleet.results.end_time == std::vector<double>{2.5, 4.5});
+    CHECK(fleet.waiting_for_router == std::vector<double>{0.5, 0.5});
+    CHECK(fleet.attribution.waiting_for_slot == std::vector<double>{0, 2});
+    CHECK(fleet.attribution.prefill == std::vector<double>{1, 1});
+    CHECK(fleet.attribution.decode == std::vector<double>{1, 1});
+    CHECK(fleet.attribution.waiting_for_memory == std::vector<double>{0, 0});
+
+    options.attribution = false;
+    CHECK(batching::simulate_fleet(requests, {{engine, 1}}, {}, options).attribution.size() == 0);
 }

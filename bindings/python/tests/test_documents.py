@@ -204,6 +204,8 @@ COMPILED = {
     ("docs/guide/routers.md", "cpp", ""): "0 1 0 1\n",
     # By hand: nothing; one; ceil(35 / 10).
     ("docs/guide/autoscalers.md", "cpp", ""): "0 1 4 ",
+    # By hand: replica 0 has 1,000 prompt tokens until 1.1 s, replica 1 has 10, and then 20, until 0.12 s.
+    ("docs/guide/fleet.md", "cpp", ""): "0 1 1 1 \n",
     ("docs/embedding/cpp.md", "cpp", "interruption"): "1000 requests have finished\n",
 }
 COMPILERS = {"c": ("cc", "-std=c99"), "cpp": ("c++", "-std=c++17")}
