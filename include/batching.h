@@ -3631,7 +3631,7 @@ typedef struct batching_fleet_scaling_config {
     uint32_t struct_size; /**< sizeof(batching_fleet_scaling_config) of the caller; set by the _init function. */
     uint32_t reserved;    /**< Must be 0. */
     const batching_autoscaler_config
-        *autoscaler;          /**< Which decides; its max_replicas is at most the replicas. Must not be NULL. */
+        *autoscaler;          /**< Which decides; of its max_replicas no more than the replicas count. Must not be NULL. */
     int64_t initial_replicas; /**< Replicas at first; at most the replicas; -1: none. 0: min_replicas. */
     double startup_time;      /**< Seconds until a replica that was started is ready. */
 } batching_fleet_scaling_config;
@@ -3716,8 +3716,8 @@ typedef struct batching_fleet_results {
     int64_t capacity;         /**< Elements of the columns by request: at least requests->count. */
     int64_t replica_capacity; /**< Elements of the columns by replica: at least the replicas. */
 
-    int32_t *replica;    /**< [capacity] the replica of each request; -1: it was never routed. */
-    double *routed_time; /**< [capacity] seconds at which it was routed. NaN: it never was. */
+    int32_t *replica;    /**< [capacity] the replica of each request, of one that was lost the last; -1: it was never routed. */
+    double *routed_time; /**< [capacity] seconds at which it was routed, the last time. NaN: it never was. */
 
     int64_t *requests; /**< [replica_capacity] requests that were routed to it. */
     int64_t *
@@ -3787,7 +3787,8 @@ batching_status batching_fleet_results_init(batching_fleet_results *results, uin
  * Time: as the runs of the replicas, O(log(replicas)) for each iteration in which a request joins or leaves, O(replicas)
  * for each metrics_interval in which a replica has something to do, if the router looks at metrics, and for each
  * request what its router takes: O(replicas), and a run of each to the end of the request, for an estimate. O(replicas)
- * for each decision of an autoscaler as long as anything is left to do, O(requests there) for a replica that is lost.
+ * for each decision of an autoscaler, and O(1) for each failure by mean_up_time, as long as anything is left to do or to come;
+ * O(requests there) for a replica that is lost.
  * Memory: that of a live engine for each replica, and 4 bytes a request; 12 more where prefill and decode are apart, or
  * where anything is asked for beside routing. An error of a callback in mid-run leaves columns written up to there.
  */

@@ -100,7 +100,10 @@ extension batching_fleet_results {
         columns.releasedTime = released_time
         columns.attempts = attempts
         columns.upTime = up_time
-        columns.scalingCapacity = Int(max(scaling_capacity, 0))
+        guard scaling_capacity >= 0 else {
+            throw .invalid("fleet_results.scaling_capacity", scaling_capacity, "must be at least 0")
+        }
+        columns.scalingCapacity = Int(scaling_capacity)
         columns.scalingTime = scaling_time
         columns.scalingReplicas = scaling_replicas
         columns.scalingCount = scaling_count

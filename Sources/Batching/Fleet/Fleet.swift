@@ -15,6 +15,7 @@ public enum Fleet {
         try client?.check()
         let count = try configuration.check()
         let survey = try requests.survey()
+        try configuration.checkPreferred(requests: requests.count, replicas: count)
         if let hashes = requests.prefixHashes { try hashes.check(count: requests.count) }
         if let hashes = requests.prefixHashes, configuration.ownRouter.takesKVEvents {
             try configuration.checkEvents(hashBlockSize: hashes.blockSize)

@@ -142,6 +142,21 @@ extension FleetConfig {
         return own
     }
 
+    /// Throws unless each replica that a request is to be sent to is one.
+    func checkPreferred(requests: Int, replicas: Int) throws(BatchingError) {
+        func check(_ column: UnsafePointer<Int32>?, _ name: ErrorText) throws(BatchingError) {
+            guard let column else { return }
+            for request in 0..<requests {
+                try Work.row(request)
+                guard column[request] >= -1, Int(column[request]) < replicas else {
+                    throw .invalid(name, request, column[request], "must be a replica, in 0..\(replicas &- 1), or -1")
+                }
+            }
+        }
+        try check(preferredReplica, "preferred_replica")
+        try check(preferredDecodeReplica, "preferred_decode_replica")
+    }
+
     private func checkRoles(_ count: Int) throws(BatchingError) {
         let (prefill, decode) = (replicas(.prefill), replicas(.decode))
         if prefill == 0, decode == 0 {

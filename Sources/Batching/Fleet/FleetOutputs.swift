@@ -127,7 +127,6 @@ struct FleetOutputs: ~Copyable {
         results.startTime?[request] = .nan
         results.firstTokenTime?[request] = .nan
         results.prefixCachedTokens?[request] = 0
-        columns.replica?[request] = -1
     }
 
     /// So many replicas are wanted from now on.

@@ -83,16 +83,22 @@ extension FleetRun {
     }
 
     mutating func deliver(_ request: Int, to replica: Int, at time: Nanoseconds) throws(BatchingError) {
+        try noteDelivery(request, replica, at: time)
+        guard split.isUsed else { return try submit(request, of: requests, to: replica, at: time) }
+        try startBeforeArrivals(replica, at: time)
+        try submit(request, of: split.prefillRequests, to: replica, at: time)
+    }
+
+    /// The router has sent a request to a replica.
+    mutating func noteDelivery(_ request: Int, _ replica: Int, at time: Nanoseconds) throws(BatchingError) {
         outputs.columns.routedTime?[request] = time.seconds
         try noteRouted(request, replica, at: time)
         if !operations.isUsed { outputs.columns.attempts?[request] = 1 }
-        guard split.isUsed else {
+        if split.isUsed {
+            outputs.columns.prefillReplica?[request] = Int32(truncatingIfNeeded: replica)
+        } else {
             outputs.columns.replica?[request] = Int32(truncatingIfNeeded: replica)
-            return try submit(request, of: requests, to: replica, at: time)
         }
-        outputs.columns.prefillReplica?[request] = Int32(truncatingIfNeeded: replica)
-        try startBeforeArrivals(replica, at: time)
-        try submit(request, of: split.prefillRequests, to: replica, at: time)
     }
 
     /// It goes to its replica; how long it has waited until it is there.

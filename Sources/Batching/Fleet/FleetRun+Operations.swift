@@ -99,6 +99,9 @@ extension FleetRun {
     /// A request goes to the replica that it was routed to, if that is there.
     mutating func place(_ request: Int, _ replica: Int, at time: Nanoseconds) throws(BatchingError) {
         guard operations.states.elements[replica] != .down else {
+            // It comes to nothing.
+            try noteDelivery(request, replica, at: time)
+            operations.lostSummaries[replica].unfinished &+= 1
             try router.finished(slot: Int(slots.elements[request]), time: time.seconds)
             return try lose(request, at: time)
         }

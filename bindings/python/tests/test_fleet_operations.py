@@ -315,3 +315,19 @@ def test_requests_that_a_replica_lost_were_routed_to_it() -> None:
     told = simulate_fleet(RequestColumns([4, 4]), config, replicas=2, faults=Faults(given=[(1.5, 0)]))
     assert told.replicas.requests.tolist() == [1, 1]
     assert told.replicas.finished.tolist() == [0, 1]
+
+
+def test_a_request_that_is_lost_was_routed() -> None:
+    # Round robin: requests 0 and 2 go to replica 0, which is lost at 1 s; the router learns of it at 3 s only, and sends
+    # request 2, of 1.5 s, there, where nothing is any more.
+    result = simulate_fleet(
+        RequestColumns([2, 2, 2], arrival_time=[0.0, 0.25, 1.5]),
+        EngineConfig(iteration_time=1.0),
+        replicas=2,
+        faults=Faults(given=[Fault(1.0, 0)], notice_delay=2.0),
+    )
+    assert result.status.tolist() == [RequestStatus.LOST, RequestStatus.FINISHED, RequestStatus.LOST]
+    assert result.replica.tolist() == [0, 1, 0]
+    assert result.routed_time.tolist() == [0.0, 0.25, 1.5]
+    assert result.attempts.tolist() == [1, 1, 1]
+    assert result.replicas.requests.tolist() == [2, 1]
