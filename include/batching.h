@@ -3881,6 +3881,17 @@ batching_status batching_fleet_submit(batching_fleet *fleet, const batching_requ
  */
 batching_status batching_fleet_advance(batching_fleet *fleet, double time);
 
+/**
+ * A request leaves, wherever it is: its client is gone. It leaves a replica as batching_live_engine_abort says. Where prefill and
+ * decode are apart, one whose KV is on its way leaves once it is there.
+ *
+ * Errors: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_BUSY; BATCHING_ERROR_INVALID_ARGUMENT if it is not in flight or pending;
+ * BATCHING_ERROR_OUT_OF_MEMORY.
+ *
+ * Time: as batching_live_engine_abort; O(pending) for one that has not arrived.
+ */
+batching_status batching_fleet_abort(batching_fleet *fleet, int64_t request);
+
 /** It goes to a replica: the one that computes its prompt, or, once its KV is there, the one in which it decodes. */
 #define BATCHING_EVENT_ROUTED 420
 
@@ -3927,7 +3938,7 @@ typedef struct batching_fleet_state {
     int64_t queued;        /**< Those of them that wait in the queue of the router. */
     int64_t finished;      /**< Requests that have finished. */
     int64_t rejected;      /**< Requests that were rejected. */
-    int64_t aborted;       /**< Requests that were lost, or late. */
+    int64_t aborted;       /**< Requests that were aborted, lost, or late. */
     int64_t events;        /**< Events that were not polled. */
     int64_t replicas;      /**< Replicas. */
     int64_t capacity;      /**< Elements of the columns; at least the replicas, if any is given. */

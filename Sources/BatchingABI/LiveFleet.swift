@@ -48,6 +48,11 @@ public func batching_fleet_advance(_ fleet: OpaquePointer!, _ time: Double) -> b
     status(of: fleet) { (fleet: inout LiveFleet) throws(BatchingError) in try fleet.advance(to: time) }
 }
 
+@implementation @_cdecl("batching_fleet_abort")
+public func batching_fleet_abort(_ fleet: OpaquePointer!, _ request: Int64) -> batching_status {
+    status(of: fleet) { (fleet: inout LiveFleet) throws(BatchingError) in try fleet.abort(request) }
+}
+
 @implementation @_cdecl("batching_fleet_poll")
 public func batching_fleet_poll(
     _ fleet: OpaquePointer!, _ events: UnsafeMutablePointer<batching_fleet_events>!

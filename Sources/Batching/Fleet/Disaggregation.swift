@@ -32,6 +32,8 @@ struct Disaggregation: ~Copyable {
     var slots: GrowableBuffer<UInt32>
     /// By request: where its prompt was computed last.
     var origins: GrowableBuffer<PromptOrigin>
+    /// By request: whether its client is gone, so that it ends once its KV is there.
+    var isLeaving: GrowableBuffer<Bool>
     /// By replica: the last time at which an iteration was started before what arrived then.
     let lastStart: ScratchBuffer<Nanoseconds>
 
@@ -47,6 +49,8 @@ struct Disaggregation: ~Copyable {
         let slots = try GrowableBuffer<UInt32>(capacity: isUsed ? requests.count : 0)
         var origins = try GrowableBuffer<PromptOrigin>(capacity: 0)
         if isUsed { try origins.reserve(requests.count, filler: .elsewhere) }
+        var isLeaving = try GrowableBuffer<Bool>(capacity: 0)
+        if isUsed { try isLeaving.reserve(requests.count, filler: false) }
         let lastStart = try ScratchBuffer(count: isUsed ? replicas : 0, repeating: Nanoseconds(-1))
         var (sourceCount, targetCount, replica) = (0, 0, 0)
         for pool in 0..<configuration.poolCount {
@@ -83,6 +87,7 @@ struct Disaggregation: ~Copyable {
         self.isSource = isSource
         self.slots = slots
         self.origins = origins
+        self.isLeaving = isLeaving
         self.lastStart = lastStart
     }
 
@@ -98,6 +103,7 @@ struct Disaggregation: ~Copyable {
         isSource = ScratchBuffer(copying: other.isSource, &copy)
         slots = GrowableBuffer(copying: other.slots, count: other.slots.capacity, &copy)
         origins = GrowableBuffer(copying: other.origins, count: other.origins.capacity, &copy)
+        isLeaving = GrowableBuffer(copying: other.isLeaving, count: other.isLeaving.capacity, &copy)
         lastStart = ScratchBuffer(copying: other.lastStart, &copy)
     }
 
@@ -105,7 +111,14 @@ struct Disaggregation: ~Copyable {
     mutating func reserve(requests count: Int) throws(BatchingError) {
         try slots.reserve(count)
         try origins.reserve(count, filler: .elsewhere)
+        try isLeaving.reserve(count, filler: false)
         try handOvers.reserve(requests: count)
+    }
+
+    /// A request is to come, where another has been.
+    func begin(_ request: Int) {
+        origins.elements[request] = .elsewhere
+        isLeaving.elements[request] = false
     }
 
     /// When the prompts are looked at that were done; `Int64.max` nanoseconds: none was.

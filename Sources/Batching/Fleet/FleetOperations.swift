@@ -8,6 +8,8 @@ enum RequestPhase: UInt8 {
     case placed
     /// The same, but it is late, and leaves at the end of an iteration.
     case leaving
+    /// The same, but its client is gone.
+    case quitting
     /// It was lost, and is sent again later.
     case lost
     case ended

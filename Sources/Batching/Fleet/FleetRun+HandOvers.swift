@@ -168,6 +168,7 @@ extension FleetRun {
             split.handOvers.removeToReserve(number, target)
         }
         split.handOvers.remove(number)
+        if split.isLeaving.elements[request] { return try endLeaving(request, at: time) }
         split.origins.elements[request] = .again
         try outputs.noteActivated(request, target, at: time)
         try submit(request, of: requests, to: target, at: time)
@@ -287,11 +288,22 @@ extension FleetRun {
         queue.pointee.reserved &-= 1
         queue.pointee.pokes &+= 1
         split.handOvers.remove(number)
+        if split.isLeaving.elements[request] {
+            replicas[target].release(held: Int(record.reservedSlot), at: time)
+            return try endLeaving(request, at: time)
+        }
         try outputs.noteActivated(request, target, at: time)
         let generated: Int32 = split.settings.firstToken == .prefill ? 1 : 0
         try replicas[target].submit(
             request, of: requests, arrival: time, turn: turn(of: request), held: Int(record.reservedSlot),
             generated: generated)
+    }
+
+    /// A request whose client is gone ends, as its KV is there, or is not to be had.
+    private mutating func endLeaving(_ request: Int, at time: Nanoseconds) throws(BatchingError) {
+        let tokens: Int32 = split.settings.firstToken == .prefill ? 1 : 0
+        try outputs.noteEnd(request, .aborted, tokens: tokens, at: time)
+        try end(request, at: time, hasFailed: true, atDecodeRouter: true)
     }
 
     /// The replica that computed a prompt frees its KV blocks.

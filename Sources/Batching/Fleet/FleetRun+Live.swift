@@ -14,7 +14,7 @@ extension FleetRun {
     /// A request comes, in a row for which there is room.
     mutating func expect(_ request: Int) {
         if operations.isUsed { operations.begin(request) }
-        if split.isUsed { split.origins.elements[request] = .elsewhere }
+        if split.isUsed { split.begin(request) }
         pending.add(request, turn: turn(of: request), at: requests.arrival(request))
     }
 
@@ -34,5 +34,57 @@ extension FleetRun {
                 try runOn(replica, to: goal)
             }
         }
+    }
+
+    // A client is gone
+
+    /// A request leaves, wherever it is; at a replica where it runs at the end of the iteration under way.
+    mutating func abort(_ request: Int, at time: Nanoseconds) throws(BatchingError) {
+        isOpen = true
+        if try pending.remove(request) {
+            return try outputs.noteEnd(request, .aborted, tokens: 0, at: time)
+        }
+        if operations.isUsed { return try abortOperated(request, at: time) }
+        if split.isUsed { return try abortApart(request, at: time) }
+        let replica = Int(outputs.columns.replica?[request] ?? -1)
+        if replica >= 0 { return try leave(request, from: replica, at: time) }
+        try router.finished(slot: Int(slots.elements[request]), time: time.seconds)
+        try outputs.noteEnd(request, .aborted, tokens: 0, at: time)
+    }
+
+    /// A request is taken from its replica, which has run up to then.
+    mutating func leave(_ request: Int, from replica: Int, at time: Nanoseconds) throws(BatchingError) {
+        let replicas = replicas
+        try replicas[replica].abort(Int64(request))
+        try runOn(replica, to: time)
+    }
+
+    private mutating func abortOperated(_ request: Int, at time: Nanoseconds) throws(BatchingError) {
+        switch operations.phases.elements[request] {
+        case .queued:
+            try router.finished(slot: Int(slots.elements[request]), time: time.seconds)
+            try fail(request, .aborted, at: time)
+        case .lost: try fail(request, .aborted, at: time)
+        case .placed:
+            operations.phases.elements[request] = .quitting
+            try leave(request, from: Int(operations.places.elements[request]), at: time)
+        case .toCome, .leaving, .quitting, .ended: return
+        }
+    }
+
+    private mutating func abortApart(_ request: Int, at time: Nanoseconds) throws(BatchingError) {
+        let number = split.handOvers.number(of: request)
+        guard number >= 0 else {
+            return try leave(request, from: Int(outputs.columns.replica?[request] ?? 0), at: time)
+        }
+        if split.handOvers[number].source >= 0 {
+            split.isLeaving.elements[request] = true
+            return
+        }
+        let source = Int(outputs.columns.prefillReplica?[request] ?? -1)
+        if source >= 0 { return try leave(request, from: source, at: time) }
+        try router.finished(slot: Int(slots.elements[request]), time: time.seconds)
+        try outputs.noteEnd(request, .aborted, tokens: 0, at: time)
+        try turnAway(request, at: time)
     }
 }

@@ -118,7 +118,11 @@ extension FleetRun {
     mutating func lose(_ request: Int, at time: Nanoseconds) throws(BatchingError) {
         let attempt = operations.attempts.elements[request]
         outputs.forget(request)
-        if operations.phases.elements[request] == .leaving { return try fail(request, .timedOut, at: time) }
+        switch operations.phases.elements[request] {
+        case .leaving: return try fail(request, .timedOut, at: time)
+        case .quitting: return try fail(request, .aborted, at: time)
+        default: break
+        }
         guard Int64(attempt) <= operations.admission.retries else { return try fail(request, .lost, at: time) }
         operations.phases.elements[request] = .lost
         try expect(.retry, request, operations.retryDelay(attempt), from: time, mark: turn(of: request))
@@ -152,12 +156,13 @@ extension FleetRun {
     }
 
     /// A replica has told the end of a request.
-    /// - Parameter isAborted: it was taken from there, as it was late.
+    /// - Parameter isAborted: it was taken from there.
     mutating func noteEnd(_ request: Int, at time: Nanoseconds, isAborted: Bool) throws(BatchingError) {
         let replica = leave(request)
         noteTaken(request)
+        let wasLate = operations.phases.elements[request] == .leaving
         operations.phases.elements[request] = .ended
-        if isAborted { outputs.results.status?[request] = RequestStatus.timedOut.rawValue }
+        if isAborted, wasLate { outputs.results.status?[request] = RequestStatus.timedOut.rawValue }
         if operations.states.elements[replica] == .draining, operations.loads.elements[replica] == 0 {
             operations.set(replica, .off, at: time)
         }
@@ -181,14 +186,13 @@ extension FleetRun {
             try fail(request, .timedOut, at: time)
         case .lost: try fail(request, .timedOut, at: time)
         case .placed:
-            let (replicas, replica) = (replicas, Int(operations.places.elements[request]))
+            let replica = Int(operations.places.elements[request])
             try runOn(replica, to: time)
             // It may have ended at this very time.
             guard operations.phases.elements[request] == .placed else { return }
             operations.phases.elements[request] = .leaving
-            try replicas[replica].abort(Int64(request))
-            try runOn(replica, to: time)
-        case .toCome, .leaving, .ended: return
+            try leave(request, from: replica, at: time)
+        case .toCome, .leaving, .quitting, .ended: return
         }
     }
 

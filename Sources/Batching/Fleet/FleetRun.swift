@@ -85,7 +85,9 @@ struct FleetRun: ~Copyable {
         let metrics = try ScrapedMetrics(replicas: count, interval: configuration.metricsInterval)
         let slots = try GrowableBuffer<UInt32>(capacity: requests.count)
         let pending = try PendingArrivals(isUsed: isLive)
-        replicas = try FleetRun.made(configuration, count, attributes: outputs.columns.attribution != nil)
+        replicas = try FleetRun.made(
+            configuration, count, keepsIds: isLive || configuration.needsIds,
+            attributes: outputs.columns.attribution != nil)
         takesEvents = configuration.ownRouter.takesKVEvents
         takesDecodeEvents = split.isUsed && configuration.ownDecodeRouter.takesKVEvents
         eventLag = Nanoseconds(validSeconds: configuration.kvEventLag)
@@ -183,7 +185,7 @@ struct FleetRun: ~Copyable {
     }
 
     private static func made(
-        _ configuration: FleetConfig, _ count: Int, attributes: Bool
+        _ configuration: FleetConfig, _ count: Int, keepsIds: Bool, attributes: Bool
     ) throws(BatchingError) -> UnsafeMutablePointer<LiveEngine> {
         let memory = try RawMemory.allocate(count, stride: MemoryLayout<LiveEngine>.stride)
         let replicas = memory.bindMemory(to: LiveEngine.self, capacity: count)
@@ -194,7 +196,7 @@ struct FleetRun: ~Copyable {
                     var own = configuration.pools[pool]
                     own.engine.keepsAttribution = attributes
                     (replicas + made).initialize(
-                        to: try LiveEngine(own.engine, keepsIds: configuration.needsIds, role: own.role))
+                        to: try LiveEngine(own.engine, keepsIds: keepsIds, role: own.role))
                     made &+= 1
                     let listens = own.role == .decode ? configuration.ownDecodeRouter : configuration.ownRouter
                     if listens.takesKVEvents { try replicas[made &- 1].noteCacheChanges() }
@@ -244,7 +246,7 @@ struct FleetRun: ~Copyable {
         }
         var engine = pools[pool].engine
         engine.keepsAttribution = isAttributed
-        var fresh = try LiveEngine(engine, keepsIds: operations.needsIds)
+        var fresh = try LiveEngine(engine, keepsIds: pending.isUsed || operations.needsIds)
         if takesEvents { try fresh.noteCacheChanges() }
         (replicas + replica).deinitialize(count: 1)
         (replicas + replica).initialize(to: fresh)

@@ -114,6 +114,22 @@ public struct LiveFleet: ~Copyable {
         }
     }
 
+    /// A request leaves, wherever it is: its client is gone.
+    /// - Complexity: as of a live engine; O(pending) for one that has not arrived.
+    public mutating func abort(_ request: Int64) throws(BatchingError) {
+        try check()
+        guard let row = rows.requests.row(of: request) else {
+            throw .invalid("request", request, "must be the id of a request in flight")
+        }
+        do throws(BatchingError) {
+            try run.abort(row, at: clock)
+            try noteEvents()
+        } catch {
+            failure = error
+            throw error
+        }
+    }
+
     /// How many events have not been polled.
     public var events: Int { run.outputs.events.count }
 

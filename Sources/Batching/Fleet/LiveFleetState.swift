@@ -14,7 +14,7 @@ public struct LiveFleetState: Equatable, Sendable {
     public var finished: Int64 = 0
     /// Requests that were rejected.
     public var rejected: Int64 = 0
-    /// Requests that were lost, or late.
+    /// Requests that were aborted, lost, or late.
     public var aborted: Int64 = 0
     /// Events that have not been polled.
     public var events: Int64 = 0

@@ -49,6 +49,24 @@ struct PendingArrivals: ~Copyable {
         return Int(next.request)
     }
 
+    /// Takes a request out, if it is there.
+    /// - Complexity: O(n).
+    mutating func remove(_ request: Int) throws(BatchingError) -> Bool {
+        for position in 0..<count {
+            try Work.row(position)
+            guard Int(entries.elements[position].request) == request else { continue }
+            count &-= 1
+            let last = entries.elements[count]
+            guard position < count else { return true }
+            // To where it was, and from there up or down.
+            Heap.siftUp(last, from: position, entries.elements) { PendingArrivals.precedes($0, $1) }
+            let settled = entries.elements[position]
+            Heap.siftDown(settled, from: position, entries.elements, count: count) { PendingArrivals.precedes($0, $1) }
+            return true
+        }
+        return false
+    }
+
     private static func precedes(_ one: Entry, _ other: Entry) -> Bool {
         one.time == other.time ? one.turn < other.turn : one.time < other.time
     }

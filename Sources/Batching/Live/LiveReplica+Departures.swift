@@ -48,6 +48,7 @@ extension LiveReplica where Memory: ~Copyable {
     /// A request that never ran leaves.
     private mutating func removeUnserved(_ row: Int) throws(BatchingError) {
         run.replica.memory.forget(row)
+        if let slot = rows.heldSlot(of: row) { run.replica.release(held: slot) }
         if let position = position(of: row) {
             if position < run.replica.arrived { run.replica.waiting.removeFresh() }
             try vacate(row)

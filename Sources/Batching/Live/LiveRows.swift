@@ -249,6 +249,12 @@ struct LiveRows: ~Copyable {
 
     mutating func setSubmitted(_ count: Int64) { submitted = count }
 
+    /// The slot in which the KV of its prompt is; nil: it came with none.
+    func heldSlot(of row: Int) -> Int? {
+        guard keepsHeldSlots, heldSlot.elements[row] >= 0 else { return nil }
+        return Int(heldSlot.elements[row])
+    }
+
     func set(heldSlot: Int32, of row: Int) { self.heldSlot.elements[row] = heldSlot }
 
     func set(slot: Int32, of row: Int) { self.slot.elements[row] = slot }

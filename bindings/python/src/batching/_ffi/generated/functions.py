@@ -480,6 +480,8 @@ FUNCTIONS: Final[dict[str, Signature]] = {
     "batching_fleet_submit": Signature(c_int32, [c_void_p, POINTER(batching_requests), POINTER(c_int64)]),
     # batching_status batching_fleet_advance(batching_fleet *fleet, double time);
     "batching_fleet_advance": Signature(c_int32, [c_void_p, c_double]),
+    # batching_status batching_fleet_abort(batching_fleet *fleet, int64_t request);
+    "batching_fleet_abort": Signature(c_int32, [c_void_p, c_int64]),
     # batching_status batching_fleet_events_init(batching_fleet_events *events, uint32_t struct_size);
     "batching_fleet_events_init": Signature(c_int32, [POINTER(batching_fleet_events), c_uint32]),
     # batching_status batching_fleet_poll(batching_fleet *fleet, batching_fleet_events *events);
