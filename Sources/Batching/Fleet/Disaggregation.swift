@@ -86,6 +86,21 @@ struct Disaggregation: ~Copyable {
         self.lastStart = lastStart
     }
 
+    init(copying other: borrowing Disaggregation, _ copy: inout DeepCopy) throws(BatchingError) {
+        router = try other.router.fork()
+        (isUsed, settings, routerNeeds) = (other.isUsed, other.settings, other.routerNeeds)
+        (prefillRequests, sourceCount, targetCount) = (other.prefillRequests, other.sourceCount, other.targetCount)
+        handOvers = HandOvers(copying: other.handOvers, &copy)
+        links = SharedLinks(copying: other.links, &copy)
+        sources = ScratchBuffer(copying: other.sources, &copy)
+        targets = ScratchBuffer(copying: other.targets, &copy)
+        worker = ScratchBuffer(copying: other.worker, &copy)
+        isSource = ScratchBuffer(copying: other.isSource, &copy)
+        slots = GrowableBuffer(copying: other.slots, count: other.slots.capacity, &copy)
+        origins = GrowableBuffer(copying: other.origins, count: other.origins.capacity, &copy)
+        lastStart = ScratchBuffer(copying: other.lastStart, &copy)
+    }
+
     /// Makes room for so many requests.
     mutating func reserve(requests count: Int) throws(BatchingError) {
         try slots.reserve(count)

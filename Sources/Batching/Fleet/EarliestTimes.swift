@@ -18,6 +18,12 @@ struct EarliestTimes: ~Copyable {
         self.leaves = leaves
     }
 
+    init(copying other: borrowing EarliestTimes, _ copy: inout DeepCopy) {
+        times = ScratchBuffer(copying: other.times, &copy)
+        winners = ScratchBuffer(copying: other.winners, &copy)
+        leaves = other.leaves
+    }
+
     var first: Int { Int(winners.elements[1]) }
     var time: Nanoseconds { times.elements[first] }
 

@@ -109,7 +109,7 @@ extension FleetRun {
         for worker in 0..<workerCount where router.isUp(worker) {
             let replica = Int(split.sources.elements[worker])
             try runOn(replica, to: time)
-            let estimate = try replicas[replica].estimated(request, of: columns)
+            let estimate = try replicas[replica].estimated(request, of: columns, turn: turn(of: request))
             let own = chooser == .estimatedTTFT ? estimate.firstToken : estimate.end
             if best < 0 || own < least { (best, least) = (worker, own.isNaN ? .infinity : own) }
         }

@@ -37,18 +37,26 @@ struct FleetEvents: ~Copyable {
     let isUsed: Bool
     private var events: GrowableBuffer<FleetEvent>
     /// Of those in memory: how many have been taken, and how many there are in all.
-    private var taken = 0
-    private var end = 0
+    private var taken: Int
+    private var end: Int
     /// From where on they are not in order.
-    private var sorted = 0
-    private var made: Int64 = 0
+    private var sorted: Int
+    private var made: Int64
     /// The row of a request whose end is waited for; -1: none. And whether it is there.
-    var watched = -1
-    private(set) var isWatchOver = false
+    var watched: Int
+    private(set) var isWatchOver: Bool
 
     init(isUsed: Bool) throws(BatchingError) {
         events = try GrowableBuffer(capacity: 0)
         self.isUsed = isUsed
+        (taken, end, sorted, made, watched, isWatchOver) = (0, 0, 0, 0, -1, false)
+    }
+
+    /// Those of a copy, which has nothing to tell yet.
+    init(after other: borrowing FleetEvents, _ copy: inout DeepCopy) {
+        events = GrowableBuffer(copying: other.events, count: 0, &copy)
+        (isUsed, made) = (other.isUsed, other.made)
+        (taken, end, sorted, watched, isWatchOver) = (0, 0, 0, -1, false)
     }
 
     var count: Int { end &- taken }
@@ -121,6 +129,10 @@ struct FleetEvents: ~Copyable {
 
     subscript(position: Int) -> FleetEvent { events.elements[position] }
 
+    func forEachKept(_ body: (FleetEvent) -> Void) {
+        for position in taken..<end { body(events.elements[position]) }
+    }
+
     /// The first that has not been taken; nil: there is none that is in order.
     mutating func takeNext() -> FleetEvent? {
         guard taken < sorted else { return nil }
@@ -128,11 +140,5 @@ struct FleetEvents: ~Copyable {
         taken &+= 1
         if taken == end { (taken, end, sorted) = (0, 0, 0) }
         return next
-    }
-
-    /// Becomes equal to others that have nothing to tell.
-    mutating func assignNone(_ other: borrowing FleetEvents) {
-        (taken, end, sorted) = (0, 0, 0)
-        made = other.made
     }
 }

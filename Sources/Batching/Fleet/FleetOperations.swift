@@ -61,21 +61,21 @@ struct FleetOperations: ~Copyable {
     let replicaCount: Int
 
     /// Requests that were taken, and have not ended; prompt tokens of those without a first token.
-    var inFlight: Int64 = 0
-    var queuedTokens: Int64 = 0
+    var inFlight: Int64
+    var queuedTokens: Int64
     /// What is in the bucket, and when that was so.
     var bucket: Double
-    var bucketTime = Nanoseconds.zero
+    var bucketTime: Nanoseconds
     /// Events that bring requests on, or replicas back.
-    var pending = 0
+    var pending: Int
     /// Ends that no replica told.
-    var rejected: Int64 = 0
-    var failed: Int64 = 0
+    var rejected: Int64
+    var failed: Int64
     /// Of those that have arrived.
-    var arrivals: Int64 = 0
-    var promptSum = 0.0
-    var outputSum = 0.0
-    var arrivalsBefore: Int64 = 0
+    var arrivals: Int64
+    var promptSum: Double
+    var outputSum: Double
+    var arrivalsBefore: Int64
 
     // What an autoscaler is shown
     let columns: ScratchBuffer<Int64>
@@ -136,6 +136,43 @@ struct FleetOperations: ~Copyable {
         self.columns = columns
         self.kvUsage = kvUsage
         self.lostRequests = lostRequests
+        (inFlight, queuedTokens, bucketTime, pending) = (0, 0, .zero, 0)
+        (rejected, failed, arrivals, arrivalsBefore) = (0, 0, 0, 0)
+        (promptSum, outputSum) = (0, 0)
+    }
+
+    /// - Parameter faults: as the other has them, where the copy is to find them.
+    init(
+        copying other: borrowing FleetOperations, faults: FaultConfig, _ copy: inout DeepCopy
+    ) throws(BatchingError) {
+        let autoscaler = try Autoscaler(copying: other.autoscaler, &copy)
+        let lostSummaries = try RawMemory.allocate(other.replicaCount, stride: MemoryLayout<EngineSummary>.stride)
+            .bindMemory(to: EngineSummary.self, capacity: other.replicaCount)
+        lostSummaries.initialize(from: other.lostSummaries, count: other.replicaCount)
+        (isUsed, admission, self.faults, scales) = (other.isUsed, other.admission, faults, other.scales)
+        (startupTime, noticeDelay) = (other.startupTime, other.noticeDelay)
+        self.autoscaler = autoscaler
+        (random, faultRandom) = (other.random, other.faultRandom)
+        phases = GrowableBuffer(copying: other.phases, count: other.phases.capacity, &copy)
+        attempts = GrowableBuffer(copying: other.attempts, count: other.attempts.capacity, &copy)
+        places = GrowableBuffer(copying: other.places, count: other.places.capacity, &copy)
+        hasFirstToken = GrowableBuffer(copying: other.hasFirstToken, count: other.hasFirstToken.capacity, &copy)
+        states = ScratchBuffer(copying: other.states, &copy)
+        loads = ScratchBuffer(copying: other.loads, &copy)
+        prefillTokens = ScratchBuffer(copying: other.prefillTokens, &copy)
+        since = ScratchBuffer(copying: other.since, &copy)
+        upTime = ScratchBuffer(copying: other.upTime, &copy)
+        marks = ScratchBuffer(copying: other.marks, &copy)
+        self.lostSummaries = lostSummaries
+        replicaCount = other.replicaCount
+        (inFlight, queuedTokens) = (other.inFlight, other.queuedTokens)
+        (bucket, bucketTime, pending) = (other.bucket, other.bucketTime, other.pending)
+        (rejected, failed) = (other.rejected, other.failed)
+        (arrivals, promptSum, outputSum) = (other.arrivals, other.promptSum, other.outputSum)
+        arrivalsBefore = other.arrivalsBefore
+        columns = ScratchBuffer(copying: other.columns, &copy)
+        kvUsage = ScratchBuffer(copying: other.kvUsage, &copy)
+        lostRequests = GrowableBuffer(copying: other.lostRequests, count: 0, &copy)
     }
 
     /// Makes room for so many requests, where anything is asked for.

@@ -4,18 +4,26 @@ struct FleetOutputs: ~Copyable {
     var columns: FleetColumns
     /// Of a fleet that runs on.
     var events: FleetEvents
-    private(set) var lastCompletion = Nanoseconds.zero
+    private(set) var lastCompletion: Nanoseconds
     /// Completions, in order.
-    private var completed = 0
+    private var completed: Int
     /// Decisions of the autoscaler.
-    private(set) var scalings = 0
+    private(set) var scalings: Int
     /// Completions that were not told by the replica in which they decode.
-    private(set) var finishedApart: Int64 = 0
+    private(set) var finishedApart: Int64
 
     init(_ results: ResultColumns, _ columns: FleetColumns, keepsEvents: Bool = false) throws(BatchingError) {
         events = try FleetEvents(isUsed: keepsEvents)
         self.results = results
         self.columns = columns
+        (lastCompletion, completed, scalings, finishedApart) = (.zero, 0, 0, 0)
+    }
+
+    init(copying other: borrowing FleetOutputs, _ copy: inout DeepCopy) {
+        (results, columns) = (other.results, other.columns)
+        events = FleetEvents(after: other.events, &copy)
+        (lastCompletion, completed) = (other.lastCompletion, other.completed)
+        (scalings, finishedApart) = (other.scalings, other.finishedApart)
     }
 
     /// What stands there of a request to which nothing happens: written when nothing can fail any more but the run itself.

@@ -21,6 +21,18 @@ struct FleetRows: ~Copyable {
         self.keepsAttribution = keepsAttribution
     }
 
+    init(copying other: borrowing FleetRows, _ copy: inout DeepCopy) throws(BatchingError) {
+        var requests = try LiveRows(keepsParts: false, keepsHashes: true)
+        try requests.assign(other.requests, copiesHashIDs: true)
+        try requests.reserve(0, hashIDs: 0)
+        self.requests = requests
+        sessions = GrowableBuffer(copying: other.sessions, count: other.sessions.capacity, &copy)
+        hasSessions = other.hasSessions
+        times = ColumnTable(copying: other.times, &copy)
+        counts = ColumnTable(copying: other.counts, &copy)
+        keepsAttribution = other.keepsAttribution
+    }
+
     /// Makes room for so many more requests, with so many hash ids, so that adding them cannot fail.
     mutating func reserve(_ more: Int, hashIDs: Int) throws(BatchingError) {
         try requests.reserve(more, hashIDs: hashIDs)
@@ -58,14 +70,9 @@ struct FleetRows: ~Copyable {
     /// Its end has been told.
     mutating func release(_ row: Int) { requests.release(row) }
 
-    mutating func assign(_ other: borrowing FleetRows) throws(BatchingError) {
-        let used = other.requests.used
-        try requests.assign(other.requests, copiesHashIDs: true)
-        try reserve(0, hashIDs: 0)
-        try sessions.elements.copy(other.sessions.elements, count: used)
-        hasSessions = other.hasSessions
-        try times.assign(other.times, count: used)
-        try counts.assign(other.counts, count: used)
+    /// What the other, of which it is a copy, has still to tell of requests that have ended, this one does not.
+    mutating func release(endedIn events: borrowing FleetEvents) {
+        events.forEachKept { if $0.isEnd { requests.release(Int($0.request)) } }
     }
 
     /// The rows as a fleet takes them; valid until there is room for more.
@@ -135,6 +142,12 @@ extension FleetRows {
                 heldInBatch: times.column(20), waitingForClient: times.column(21))
         }
         return columns
+    }
+
+    /// What has become of a request in other rows stands in this one now.
+    func take(_ other: borrowing FleetRows, _ row: Int, at place: Int) {
+        for number in 0..<FleetRows.timeCount { times.column(number)[place] = other.times.column(number)[row] }
+        for number in 0..<FleetRows.countCount { counts.column(number)[place] = other.counts.column(number)[row] }
     }
 
     /// Writes what has become of a request where a caller wants it; nil: what of one to which nothing has happened.

@@ -33,10 +33,11 @@ extension FleetRun {
             operations.lostRequests.elements[count] = left.request
             count &+= 1
         }
+        let requests = requests
         try Heap.sort(operations.lostRequests.elements, count: count) { (step: Int) throws(BatchingError) in
             try Work.row(step)
         } by: {
-            $0 < $1
+            requests.rank(Int($0)) < requests.rank(Int($1))
         }
         let summaries = operations.lostSummaries
         summaries[replica].add(replicas[replica].summary())

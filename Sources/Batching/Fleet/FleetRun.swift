@@ -14,7 +14,7 @@ struct Released: BitwiseCopyable {
 /// At one time: what ends, by replica, in the order in which it happens there; then what arrives, in order.
 struct FleetRun: ~Copyable {
     var requests: RequestColumns
-    private let arrivalOrder: PermutedOrder?
+    let arrivalOrder: PermutedOrder?
     var loop: ClosedLoop
     var router: Router
     var split: Disaggregation
@@ -25,15 +25,15 @@ struct FleetRun: ~Copyable {
     let pools: UnsafePointer<FleetConfig.Pool>
     var timers: TimedEvents
     /// Requests that were turned away on their way from one replica to another.
-    var turnedAway: Int64 = 0
+    var turnedAway: Int64
     let needs: RouterNeeds
     private let interest: EventInterest
     /// Of a fleet that runs on: requests that are to come, how far it runs, and whether others may come than are known.
     var pending: PendingArrivals
-    var horizon = RunGoal.forever
-    var isOpen = false
+    var horizon: Nanoseconds
+    var isOpen: Bool
     /// The last time at which anything was done.
-    var latest = Nanoseconds.zero
+    var latest: Nanoseconds
     // Functions copy it: with ThreadSanitizer the compiler crashes on a call through the stored pointer.
     let replicas: UnsafeMutablePointer<LiveEngine>
     let replicaCount: Int
@@ -44,12 +44,12 @@ struct FleetRun: ~Copyable {
     /// By request: its slot at the router.
     var slots: GrowableBuffer<UInt32>
     /// Requests that the router has released, in order, and how many of them have gone to their replicas.
-    private var released: GrowableBuffer<Released>
-    private var releasedCount = 0
-    private var deliveredCount = 0
-    private var isDelivering = false
+    var released: GrowableBuffer<Released>
+    var releasedCount: Int
+    var deliveredCount: Int
+    var isDelivering: Bool
     /// Requests that have arrived.
-    private(set) var arrived = 0
+    var arrived: Int
     var metrics: ScrapedMetrics
     /// Whether a replica has static batches, which wait for requests that are to come.
     let waitsForMore: Bool
@@ -57,12 +57,12 @@ struct FleetRun: ~Copyable {
     let takesEvents: Bool
     let takesDecodeEvents: Bool
     private let eventLag: Nanoseconds
-    private let routingDelay: Nanoseconds
-    private let isAttributed: Bool
-    private let preferredReplica: UnsafePointer<Int32>?
-    private let preferredDecodeReplica: UnsafePointer<Int32>?
+    let routingDelay: Nanoseconds
+    let isAttributed: Bool
+    let preferredReplica: UnsafePointer<Int32>?
+    let preferredDecodeReplica: UnsafePointer<Int32>?
     /// The session of the request that is routed, in decimal digits.
-    private let sessionName: ScratchBuffer<CChar>
+    let sessionName: ScratchBuffer<CChar>
 
     init(
         _ requests: RequestColumns, _ configuration: FleetConfig, replicas count: Int, arrivalOrder: PermutedOrder?,
@@ -120,6 +120,56 @@ struct FleetRun: ~Copyable {
         self.slots = slots
         self.metrics = metrics
         self.sessionName = sessionName
+        (turnedAway, arrived) = (0, 0)
+        (horizon, isOpen, latest) = (RunGoal.forever, false, .zero)
+        (releasedCount, deliveredCount, isDelivering) = (0, 0, false)
+    }
+
+    /// A copy of one that runs on, which has nothing to tell yet.
+    /// - Parameter configuration: equal to that of the other, where the copy is to find it.
+    init(copying other: borrowing FleetRun, _ configuration: FleetConfig) throws(BatchingError) {
+        var copy = DeepCopy()
+        let router = try other.router.fork()
+        let split = try Disaggregation(copying: other.split, &copy)
+        let operations = try FleetOperations(copying: other.operations, faults: configuration.faults, &copy)
+        let routerColumns = try RouterColumns(count: other.chooser == .callback ? other.replicaCount : 0)
+        let completions = try CompletionLists(requests: 0, replicas: other.replicaCount)
+        let timers = TimedEvents(copying: other.timers, &copy)
+        let pending = PendingArrivals(copying: other.pending, &copy)
+        let outputs = FleetOutputs(copying: other.outputs, &copy)
+        let times = EarliestTimes(copying: other.times, &copy)
+        let slots = GrowableBuffer(copying: other.slots, count: other.slots.capacity, &copy)
+        let released = GrowableBuffer(copying: other.released, count: other.releasedCount, &copy)
+        let metrics = ScrapedMetrics(copying: other.metrics, &copy)
+        let sessionName = ScratchBuffer(copying: other.sessionName, &copy)
+        try copy.check()
+        let loop = try ClosedLoop()
+        replicas = try FleetRun.copied(other.replicas, other.replicaCount)
+        (requests, arrivalOrder) = (other.requests, other.arrivalOrder)
+        self.loop = loop
+        self.router = router
+        self.split = split
+        self.operations = operations
+        (chooser, routerCallback) = (other.chooser, other.routerCallback)
+        self.routerColumns = routerColumns
+        pools = configuration.pools
+        self.timers = timers
+        (turnedAway, needs, interest) = (other.turnedAway, other.needs, other.interest)
+        self.pending = pending
+        (horizon, isOpen, latest) = (other.horizon, other.isOpen, other.latest)
+        replicaCount = other.replicaCount
+        self.outputs = outputs
+        self.completions = completions
+        self.times = times
+        self.slots = slots
+        self.released = released
+        (releasedCount, deliveredCount) = (other.releasedCount, other.deliveredCount)
+        (isDelivering, arrived) = (false, other.arrived)
+        self.metrics = metrics
+        (waitsForMore, takesEvents, takesDecodeEvents) = (other.waitsForMore, other.takesEvents, other.takesDecodeEvents)
+        (eventLag, routingDelay, isAttributed) = (other.eventLag, other.routingDelay, other.isAttributed)
+        (preferredReplica, preferredDecodeReplica) = (other.preferredReplica, other.preferredDecodeReplica)
+        self.sessionName = sessionName
     }
 
     deinit {
@@ -149,6 +199,25 @@ struct FleetRun: ~Copyable {
                     let listens = own.role == .decode ? configuration.ownDecodeRouter : configuration.ownRouter
                     if listens.takesKVEvents { try replicas[made &- 1].noteCacheChanges() }
                 }
+            }
+        } catch {
+            replicas.deinitialize(count: made)
+            deallocate(reallocated: replicas)
+            throw error
+        }
+        return replicas
+    }
+
+    private static func copied(
+        _ others: UnsafeMutablePointer<LiveEngine>, _ count: Int
+    ) throws(BatchingError) -> UnsafeMutablePointer<LiveEngine> {
+        let replicas = try RawMemory.allocate(count, stride: MemoryLayout<LiveEngine>.stride)
+            .bindMemory(to: LiveEngine.self, capacity: count)
+        var made = 0
+        do throws(BatchingError) {
+            while made < count {
+                (replicas + made).initialize(to: try others[made].fork())
+                made &+= 1
             }
         } catch {
             replicas.deinitialize(count: made)
@@ -215,27 +284,8 @@ struct FleetRun: ~Copyable {
     }
 
     /// Whether anything that comes depends on what the replicas do.
-    private var isTogether: Bool {
+    var isTogether: Bool {
         needs.ends || loop.isUsed || split.isUsed || takesEvents || operations.isUsed || pending.isUsed
-    }
-
-    // Mutating, though they change nothing: to lend itself to any other, it would be copied.
-
-    var nextArrival: Nanoseconds {
-        mutating get {
-            if loop.isUsed { return loop.nextTime }
-            if pending.isUsed { return pending.nextTime }
-            return arrived < requests.count ? requests.arrival(index(at: arrived)) : Nanoseconds(.max)
-        }
-    }
-
-    /// Whether any more requests come.
-    var mayArrive: Bool {
-        mutating get { isOpen || nextArrival < Nanoseconds(.max) }
-    }
-
-    private mutating func index(at position: Int) -> Int {
-        if let arrivalOrder { arrivalOrder[position] } else { position }
     }
 
     mutating func runOn(_ replica: Int, to time: Nanoseconds) throws(BatchingError) {
@@ -313,252 +363,6 @@ struct FleetRun: ~Copyable {
                 }
             }
         }
-    }
-
-    /// The next request arrives, and is routed.
-    private mutating func arrive(at time: Nanoseconds) throws(BatchingError) {
-        let request: Int
-        if loop.isUsed {
-            let sent = try loop.send(at: arrived)
-            request = sent.request
-            outputs.results.sentTime?[request] = time.seconds
-            outputs.results.arrivalTime?[request] = sent.arrival.seconds
-        } else {
-            request = pending.isUsed ? pending.takeNext() : index(at: arrived)
-        }
-        arrived &+= 1
-        try Work.done(iterations: 1)
-        if takesEvents { try tellCacheChanges(at: time, toDecodeRouter: false) }
-        var isRouted = true
-        if operations.isUsed {
-            try arriveOperated(request, at: time)
-            isRouted = false
-        }
-        if split.isUsed { isRouted = try arriveApart(request, at: time) }
-        if isRouted {
-            let routed = try routed(request, at: time)
-            slots.elements[request] = UInt32(truncatingIfNeeded: routed.slot)
-            if routed.worker >= 0 {
-                let replica = Int(split.sources.elements[routed.worker])
-                try deliver(request, to: replica, at: time)
-                // Its next event is known once the clock of the replica is here.
-                if isTogether { try runOn(replica, to: time) }
-            }
-        }
-        if waitsForMore, isTogether, !mayArrive { try startBatches(at: time) }
-    }
-
-    /// - Parameter decodes: whether it is asked where the request decodes.
-    mutating func question(_ request: Int, _ time: Nanoseconds, decodes: Bool = false) -> RoutingRequest {
-        var question = RoutingRequest()
-        if let preferred = decodes ? preferredDecodeReplica : preferredReplica {
-            question.preferredWorker = worker(of: preferred[request], decodes: decodes)
-        }
-        question.request = Int64(request)
-        question.time = time.seconds
-        question.promptLength = Int32(truncatingIfNeeded: requests.prompt(request))
-        question.outputLength = Int32(truncatingIfNeeded: requests.output(request))
-        if let session = requests.session {
-            DecimalText.write(session[request], to: sessionName.elements)
-            question.session = UnsafePointer(sessionName.elements)
-        }
-        if let hashes = requests.prefixHashes {
-            question.hashIds = UnsafeRawPointer(hashes.ids + Int(hashes.begins[request]))
-                .assumingMemoryBound(to: UInt64.self)
-            question.hashCount = Int(hashes.ends[request] &- hashes.begins[request])
-        }
-        return question
-    }
-
-    /// The number that the router has for a replica; -1: it has none.
-    private func worker(of replica: Int32, decodes: Bool) -> Int {
-        let replica = Int(replica)
-        guard replica >= 0, replica < replicaCount else { return -1 }
-        if split.isUsed, split.isSource.elements[replica] == decodes { return -1 }
-        return Int(split.worker.elements[replica])
-    }
-
-    mutating func deliver(_ request: Int, to replica: Int, at time: Nanoseconds) throws(BatchingError) {
-        outputs.columns.routedTime?[request] = time.seconds
-        try noteRouted(request, replica, at: time)
-        if !operations.isUsed { outputs.columns.attempts?[request] = 1 }
-        guard split.isUsed else {
-            outputs.columns.replica?[request] = Int32(truncatingIfNeeded: replica)
-            return try submit(request, of: requests, to: replica, at: time)
-        }
-        outputs.columns.prefillReplica?[request] = Int32(truncatingIfNeeded: replica)
-        try startBeforeArrivals(replica, at: time)
-        try submit(request, of: split.prefillRequests, to: replica, at: time)
-    }
-
-    /// It goes to its replica; how long it has waited until it is there.
-    mutating func noteRouted(_ request: Int, _ replica: Int, at time: Nanoseconds) throws(BatchingError) {
-        try outputs.events.appendRouted(request, replica, at: time)
-        if outputs.columns.waitingForRouter == nil { return }
-        let arrival = time.later(by: routingDelay)
-        outputs.noteRouted(request, arrival: loop.isUsed ? nil : requests.arrival(request).seconds, at: arrival)
-    }
-
-    /// An iteration of a replica starts in which what arrives now is not, if it is to be so.
-    mutating func startBeforeArrivals(_ replica: Int, at time: Nanoseconds) throws(BatchingError) {
-        guard split.settings.startsBeforeArrivals, split.lastStart.elements[replica] != time else { return }
-        let replicas = replicas
-        split.lastStart.elements[replica] = time
-        try runOn(replica, to: time)
-        try replicas[replica].startIteration(at: time)
-    }
-
-    /// Which of equal requests is first; and, to tell it from another that has had its row, what it is marked by.
-    func turn(of request: Int) -> Int64 { requests.rank(request) }
-
-    /// A request goes to a replica.
-    mutating func submit(
-        _ request: Int, of columns: RequestColumns, to replica: Int, at time: Nanoseconds
-    ) throws(BatchingError) {
-        let replicas = replicas
-        let arrival = time.later(by: routingDelay)
-        try replicas[replica].submit(request, of: columns, arrival: arrival, turn: turn(of: request))
-        if isTogether, times.time(of: replica) > time { times.set(replica, time) }
-    }
-
-    mutating func takeEvents(of replica: Int) throws(BatchingError) {
-        let replicas = replicas
-        let events = replicas[replica].takeEvents()
-        if isAttributed { takeParts(of: replica, events) }
-        guard split.isUsed else {
-            for place in 0..<events.count {
-                try take(events[place], replica)
-                if events[place].event == LiveEngineEvent.finished.rawValue {
-                    completions.add(Int(events[place].id), replica: replica, at: events[place].time)
-                }
-            }
-            return try deliverReleased()
-        }
-        var held = 0
-        for place in 0..<events.count { try takeApart(events[place], replica, &held) }
-        replicas[replica].forgetHeld()
-        try deliverReleased()
-    }
-
-    /// Where the time of the requests went that ended at a replica.
-    private mutating func takeParts(of replica: Int, _ events: UnsafeBufferPointer<RunEvent>) {
-        let replicas = replicas
-        let parts = replicas[replica].takeParts()
-        let isTarget = split.isUsed && !split.isSource.elements[replica]
-        var position = 0
-        for place in 0..<events.count where events[place].isEnd && position < parts.count {
-            let request = Int(events[place].id)
-            let isDecode = isTarget && split.origins.elements[request] != .here
-            var atClient = 0.0
-            if loop.isUsed, let sent = outputs.results.sentTime, let arrival = outputs.results.arrivalTime {
-                atClient = sent[request] - arrival[request]
-            }
-            outputs.noteParts(request, parts[position], atClient: atClient, isDecode: isDecode)
-            position &+= 1
-        }
-    }
-
-    /// The same where prefill and decode are apart.
-    private mutating func takeApart(_ event: RunEvent, _ replica: Int, _ held: inout Int) throws(BatchingError) {
-        let replicas = replicas
-        let kind = LiveEngineEvent(rawValue: event.event).unsafelyUnwrapped
-        let request = Int(event.id)
-        if split.isSource.elements[replica] {
-            switch kind {
-            case .finished:
-                let member = replicas[replica].nextHeld(held)
-                held &+= 1
-                try router.finished(slot: Int(slots.elements[request]), time: event.time.seconds)
-                if split.settings.firstToken == .prefill { try outputs.note(event, .firstToken, replica) }
-                try notePromptDone(request, replica, member, at: event.time)
-                return try release(at: event.time)
-            case .firstToken: return
-            case .admitted, .preempted, .resumed: return try outputs.note(event, kind, replica)
-            case .rejected, .aborted:
-                try outputs.note(event, kind, replica)
-                try router.finished(slot: Int(slots.elements[request]), time: event.time.seconds)
-                try turnAway(request, at: event.time)
-                return try release(at: event.time)
-            }
-        }
-        let origin = split.origins.elements[request]
-        switch kind {
-        case .admitted:
-            outputs.columns.decodeStartTime?[request] = event.time.seconds
-            if origin == .here { return try outputs.note(event, kind, replica) }
-            try outputs.events.append(kind, request, replica, at: event.time, tokens: event.tokens)
-        case .firstToken:
-            if split.settings.firstToken == .decode || origin == .here { try outputs.note(event, kind, replica) }
-            if split.routerNeeds.firstTokens {
-                try split.router.firstToken(slot: Int(split.slots.elements[request]), time: event.time.seconds)
-            }
-        case .finished, .rejected, .aborted:
-            try outputs.note(event, kind, replica)
-            try end(request, at: event.time, hasFailed: kind != .finished, atDecodeRouter: true)
-        case .preempted, .resumed: try outputs.note(event, kind, replica)
-        }
-    }
-
-    /// A request has ended, wherever it was.
-    mutating func end(
-        _ request: Int, at time: Nanoseconds, hasFailed: Bool, atDecodeRouter: Bool
-    ) throws(BatchingError) {
-        if atDecodeRouter { try split.router.finished(slot: Int(split.slots.elements[request]), time: time.seconds) }
-        if loop.isUsed { try loop.noteEnd(request, at: time, hasFailed: hasFailed) }
-    }
-
-    /// Requests that waited at the router are routed: they go to their replicas once no events are being looked at.
-    mutating func release(at time: Nanoseconds) throws(BatchingError) {
-        while let released = try router.releasedSlot() {
-            try self.released.reserve(releasedCount &+ 1)
-            self.released.elements[releasedCount] = Released(
-                request: router.request(slot: released.slot), worker: released.worker, time: time)
-            releasedCount &+= 1
-        }
-    }
-
-    /// The same, and they go.
-    mutating func deliverReleased(at time: Nanoseconds) throws(BatchingError) {
-        try release(at: time)
-        try deliverReleased()
-    }
-
-    /// What is told of a replica is not valid once that runs on, as it may for a request that comes to it.
-    private mutating func deliverReleased() throws(BatchingError) {
-        // What comes of one that is delivered follows behind the others.
-        if isDelivering { return }
-        isDelivering = true
-        defer { isDelivering = false }
-        while deliveredCount < releasedCount {
-            let next = released.elements[deliveredCount]
-            deliveredCount &+= 1
-            if deliveredCount == releasedCount { (deliveredCount, releasedCount) = (0, 0) }
-            if operations.isUsed {
-                try place(Int(next.request), next.worker, at: next.time)
-            } else {
-                try deliver(Int(next.request), to: Int(split.sources.elements[next.worker]), at: next.time)
-            }
-        }
-    }
-
-    private mutating func take(_ event: RunEvent, _ replica: Int) throws(BatchingError) {
-        // The engine writes raw values of this type only.
-        let kind = LiveEngineEvent(rawValue: event.event).unsafelyUnwrapped
-        try outputs.note(event, kind, replica)
-        let slot = Int(slots.elements[Int(event.id)])
-        switch kind {
-        case .firstToken:
-            if operations.isUsed { noteFirstToken(Int(event.id)) }
-            if needs.firstTokens { try router.firstToken(slot: slot, time: event.time.seconds) } else { return }
-        case .finished, .rejected, .aborted:
-            try router.finished(slot: slot, time: event.time.seconds)
-            if operations.isUsed { try noteEnd(Int(event.id), at: event.time, isAborted: kind == .aborted) }
-            if loop.isUsed {
-                try loop.noteEnd(Int(event.id), at: event.time, hasFailed: kind != .finished)
-            }
-        case .preempted, .admitted, .resumed: return
-        }
-        try release(at: event.time)
     }
 }
 

@@ -41,18 +41,18 @@ struct TargetQueue: BitwiseCopyable {
 /// The requests between two replicas: in memory for as many as are there at a time.
 struct HandOvers: ~Copyable {
     private var records: GrowableBuffer<HandOver>
-    private var count = 0
-    private var firstFree: Int32 = -1
-    private var made: Int64 = 0
-    private(set) var used: Int64 = 0
+    private var count: Int
+    private var firstFree: Int32
+    private var made: Int64
+    private(set) var used: Int64
     /// By replica.
     let queues: ScratchBuffer<TargetQueue>
     /// By request: its number here; -1: it has none.
     private var numbers: GrowableBuffer<Int32>
     /// Prompts that were done at `time`, before it was decided what becomes of them.
     private var done: GrowableBuffer<Int32>
-    private(set) var doneCount = 0
-    private(set) var time = Nanoseconds.zero
+    private(set) var doneCount: Int
+    private(set) var time: Nanoseconds
 
     init(requests: Int, replicas: Int) throws(BatchingError) {
         let records = try GrowableBuffer<HandOver>(capacity: 0)
@@ -64,6 +64,16 @@ struct HandOvers: ~Copyable {
         self.queues = queues
         self.numbers = numbers
         self.done = done
+        (count, firstFree, made, used, doneCount, time) = (0, -1, 0, 0, 0, .zero)
+    }
+
+    init(copying other: borrowing HandOvers, _ copy: inout DeepCopy) {
+        records = GrowableBuffer(copying: other.records, count: other.count, &copy)
+        (count, firstFree, made, used) = (other.count, other.firstFree, other.made, other.used)
+        queues = ScratchBuffer(copying: other.queues, &copy)
+        numbers = GrowableBuffer(copying: other.numbers, count: other.numbers.capacity, &copy)
+        done = GrowableBuffer(copying: other.done, count: other.doneCount, &copy)
+        (doneCount, time) = (other.doneCount, other.time)
     }
 
     subscript(number: Int) -> HandOver {

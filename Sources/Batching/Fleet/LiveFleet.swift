@@ -4,13 +4,13 @@
 /// One thread at a time uses it.
 public struct LiveFleet: ~Copyable {
     private let owned: OwnedFleetConfig
-    private var run: FleetRun
-    private var rows: FleetRows
+    var run: FleetRun
+    var rows: FleetRows
     /// Seconds up to which all has happened.
-    private var clock = Nanoseconds.zero
-    private var finished: Int64 = 0
-    private var rejected: Int64 = 0
-    private var aborted: Int64 = 0
+    var clock: Nanoseconds
+    private var finished: Int64
+    private var rejected: Int64
+    private var aborted: Int64
     /// Why it cannot run on any more.
     private var failure: BatchingError?
     private let keepsAttribution: Bool
@@ -38,6 +38,22 @@ public struct LiveFleet: ~Copyable {
         self.run = run
         self.rows = rows
         self.keepsAttribution = keepsAttribution
+        (clock, finished, rejected, aborted) = (.zero, 0, 0, 0)
+    }
+
+    private init(copying other: borrowing LiveFleet) throws(BatchingError) {
+        var copy = DeepCopy()
+        let owned = try OwnedFleetConfig(other.owned.configuration)
+        var rows = try FleetRows(copying: other.rows, &copy)
+        try copy.check()
+        var run = try FleetRun(copying: other.run, owned.configuration)
+        rows.release(endedIn: other.run.outputs.events)
+        try run.connect(rows)
+        self.owned = owned
+        self.run = run
+        self.rows = rows
+        (clock, failure, keepsAttribution) = (other.clock, nil, other.keepsAttribution)
+        (finished, rejected, aborted) = (other.finished, other.rejected, other.aborted)
     }
 
     /// Requests come, at or after the clock, in any order; all or none.
@@ -126,15 +142,11 @@ public struct LiveFleet: ~Copyable {
         return count
     }
 
-    /// What would become of each of `requests` if it came, and no other but those that are pending.
-    public mutating func estimate(
-        _ given: RequestColumns, results: ResultColumns, columns: FleetColumns
-    ) throws(BatchingError) {
-    }
-
     /// An independent copy, which has nothing to tell yet.
-    public mutating func fork() throws(BatchingError) -> LiveFleet {
-        throw BatchingError(.busy, "not yet")
+    /// - Complexity: that of `LiveEngine.fork` for each replica, and what the router remembers.
+    public borrowing func fork() throws(BatchingError) -> LiveFleet {
+        try check()
+        return try LiveFleet(copying: self)
     }
 
     /// What it holds now.
@@ -155,7 +167,7 @@ public struct LiveFleet: ~Copyable {
 
 extension LiveFleet {
     /// Throws if an error has left it unusable.
-    private func check() throws(BatchingError) {
+    func check() throws(BatchingError) {
         if let failure { throw failure }
     }
 
@@ -174,7 +186,7 @@ extension LiveFleet {
 
     /// Checks every element.
     /// - Returns: how many hash ids there are.
-    private mutating func checked(_ requests: RequestColumns) throws(BatchingError) -> Int {
+    func checked(_ requests: RequestColumns) throws(BatchingError) -> Int {
         _ = try requests.survey()
         let room = RequestColumns.maximumCount &- rows.requests.used
         guard requests.count <= room else {
@@ -214,7 +226,7 @@ extension LiveFleet {
     }
 
     /// The same with the tokens of a hash id.
-    private func prepared(_ given: RequestColumns) -> RequestColumns {
+    func prepared(_ given: RequestColumns) -> RequestColumns {
         guard let hashes = given.prefixHashes, hashes.blockSize == 0 else { return given }
         return given.with(
             PrefixHashes(

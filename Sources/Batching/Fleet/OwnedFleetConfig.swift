@@ -10,7 +10,7 @@ struct OwnedFleetConfig: ~Copyable {
     private let faultKind: ScratchBuffer<Int32>
     private let faultFactor: ScratchBuffer<Double>
 
-    /// - Parameter given: which has been checked.
+    /// - Parameter given: which has been checked; another such configuration to make a copy.
     init(_ given: FleetConfig) throws(BatchingError) {
         let faults = given.faults
         let faultTime = try ScratchBuffer<Double>.copy(faults.time, count: faults.count)
@@ -39,7 +39,7 @@ struct OwnedFleetConfig: ~Copyable {
             deallocate(reallocated: pools)
             throw error
         }
-        configuration = given
+        var configuration = given
         configuration.router = RouterConfig()
         configuration.router.blockSize = given.router.blockSize
         configuration.decodeRouter = nil
@@ -48,6 +48,7 @@ struct OwnedFleetConfig: ~Copyable {
         configuration.faults.replica = faultReplica.column(of: faults.replica)
         configuration.faults.kind = faultKind.column(of: faults.kind)
         configuration.faults.factor = faultFactor.column(of: faults.factor)
+        self.configuration = configuration
         self.pools = pools
         self.tables = tables.unsafelyUnwrapped
         self.faultTime = faultTime

@@ -10,11 +10,17 @@ struct PendingArrivals: ~Copyable {
 
     let isUsed: Bool
     private var entries: GrowableBuffer<Entry>
-    private(set) var count = 0
+    private(set) var count: Int
 
     init(isUsed: Bool) throws(BatchingError) {
         entries = try GrowableBuffer(capacity: 0)
         self.isUsed = isUsed
+        count = 0
+    }
+
+    init(copying other: borrowing PendingArrivals, _ copy: inout DeepCopy) {
+        (isUsed, count) = (other.isUsed, other.count)
+        entries = GrowableBuffer(copying: other.entries, count: other.count, &copy)
     }
 
     /// `Int64.max` nanoseconds: there is none.
@@ -41,11 +47,6 @@ struct PendingArrivals: ~Copyable {
             Heap.siftDown(last, from: 0, entries.elements, count: count) { PendingArrivals.precedes($0, $1) }
         }
         return Int(next.request)
-    }
-
-    mutating func assign(_ other: borrowing PendingArrivals) throws(BatchingError) {
-        try entries.assign(other.entries, count: other.count)
-        count = other.count
     }
 
     private static func precedes(_ one: Entry, _ other: Entry) -> Bool {

@@ -10,7 +10,7 @@ struct ScrapedMetrics: ~Copyable {
     private let replicas: Int
     private let interval: Int64
     /// The number of the next time.
-    private var number: Int64 = 1
+    private var number: Int64
 
     init(replicas: Int, interval: Double) throws(BatchingError) {
         let waiting = try ScratchBuffer<Int64>(count: replicas, repeating: 0)
@@ -27,6 +27,17 @@ struct ScrapedMetrics: ~Copyable {
         self.kvUse = kvUse
         self.replicas = replicas
         self.interval = Nanoseconds(validSeconds: interval).count
+        number = 1
+    }
+
+    init(copying other: borrowing ScrapedMetrics, _ copy: inout DeepCopy) {
+        waiting = ScratchBuffer(copying: other.waiting, &copy)
+        running = ScratchBuffer(copying: other.running, &copy)
+        kvUse = ScratchBuffer(copying: other.kvUse, &copy)
+        ownWaiting = ScratchBuffer(copying: other.ownWaiting, &copy)
+        ownRunning = ScratchBuffer(copying: other.ownRunning, &copy)
+        ownKVUse = ScratchBuffer(copying: other.ownKVUse, &copy)
+        (replicas, interval, number) = (other.replicas, other.interval, other.number)
     }
 
     /// When the router is told next, if that is before anything else; after what ends, and before what arrives at one time.

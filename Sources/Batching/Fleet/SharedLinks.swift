@@ -21,17 +21,22 @@ struct SharedLinks: ~Copyable {
 
     /// Bytes a second.
     private let bandwidth: Double
-    private let links: GrowableBuffer<Link>
+    private let links: ScratchBuffer<Link>
     /// By the number of the hand-over.
     private var transfers: GrowableBuffer<Transfer>
 
     init(count: Int, bandwidth: Double) throws(BatchingError) {
-        var links = try GrowableBuffer<Link>(capacity: 0)
-        try links.reserve(count, filler: Link())
+        let links = try ScratchBuffer(count: count, repeating: Link())
         let transfers = try GrowableBuffer<Transfer>(capacity: 0)
         self.links = links
         self.transfers = transfers
         self.bandwidth = bandwidth
+    }
+
+    init(copying other: borrowing SharedLinks, _ copy: inout DeepCopy) {
+        bandwidth = other.bandwidth
+        links = ScratchBuffer(copying: other.links, &copy)
+        transfers = GrowableBuffer(copying: other.transfers, count: other.transfers.capacity, &copy)
     }
 
     /// A transfer begins.

@@ -38,11 +38,17 @@ struct TimedEvents: ~Copyable {
     }
 
     private var events: GrowableBuffer<Event>
-    private var count = 0
-    private var added: Int64 = 0
+    private var count: Int
+    private var added: Int64
 
     init() throws(BatchingError) {
         events = try GrowableBuffer(capacity: 0)
+        (count, added) = (0, 0)
+    }
+
+    init(copying other: borrowing TimedEvents, _ copy: inout DeepCopy) {
+        events = GrowableBuffer(copying: other.events, count: other.count, &copy)
+        (count, added) = (other.count, other.added)
     }
 
     /// `Int64.max` nanoseconds: there is none.

@@ -143,11 +143,11 @@ extension LiveEngine {
 
     /// When a request would have its first token, and end, if it came now; not-a-number: never.
     mutating func estimated(
-        _ index: Int, of requests: RequestColumns
+        _ index: Int, of requests: RequestColumns, turn: Int64
     ) throws(BatchingError) -> (firstToken: Double, end: Double) {
         switch place {
-        case .counted(let engine): try engine.pointee.estimated(index, of: requests)
-        case .cached(let engine): try engine.pointee.estimated(index, of: requests)
+        case .counted(let engine): try engine.pointee.estimated(index, of: requests, turn: turn)
+        case .cached(let engine): try engine.pointee.estimated(index, of: requests, turn: turn)
         }
     }
 

@@ -3,9 +3,7 @@ extension LiveReplica where Memory: ~Copyable {
     /// An independent copy, in a place of its own, which has nothing to tell yet.
     mutating func copy() throws(BatchingError) -> UnsafeMutablePointer<LiveReplica> {
         try check()
-        let attributes = configuration.keepsAttribution
-        let copy = try allocated(
-            try LiveReplica(configuration, keepsEvents: true, attributes: attributes, ownsBlocks: false))
+        let copy = try fresh()
         do throws(BatchingError) {
             try copy.pointee.assign(&self)
             try copy.pointee.run.replica.memory.assign(run.replica.memory, slots: run.replica.slotCount)
@@ -28,18 +26,21 @@ extension LiveReplica where Memory: ~Copyable {
 
     /// When a request of columns that have been checked would have its first token, and end, if it came now; not-a-number:
     /// never.
+    /// - Parameter turn: which of equal requests is first.
     mutating func estimated(
-        _ index: Int, of requests: RequestColumns
+        _ index: Int, of requests: RequestColumns, turn: Int64
     ) throws(BatchingError) -> (firstToken: Double, end: Double) {
         var requests = requests
         requests.arrivalTime = nil
-        let estimate = try estimate(index, of: requests)
+        let estimate = try estimate(index, of: requests, turn: turn)
         return (estimate.firstToken, estimate.end)
     }
 
-    private mutating func estimate(_ index: Int, of requests: RequestColumns) throws(BatchingError) -> Estimate {
+    private mutating func estimate(
+        _ index: Int, of requests: RequestColumns, turn: Int64? = nil
+    ) throws(BatchingError) -> Estimate {
         let twin = try preparedTwin()
-        let row = try twin.pointee.submit(one: index, of: requests)
+        let row = try twin.pointee.submit(one: index, of: requests, turn: turn)
         if let rejection = twin.pointee.run.replica.rejection(row) { return twin.pointee.estimate(row, rejection) }
         try run.replica.memory.lendCache(to: &twin.pointee.run.replica.memory)
         defer { run.replica.memory.takeCacheBack(from: &twin.pointee.run.replica.memory) }

@@ -54,11 +54,14 @@ extension LiveReplica where Memory: ~Copyable {
 
     /// Takes in one request of columns that have been checked, under an id that no other has.
     /// - Returns: its row.
-    mutating func submit(one index: Int, of given: RequestColumns) throws(BatchingError) -> Int {
+    /// - Parameter turn: see below.
+    mutating func submit(
+        one index: Int, of given: RequestColumns, turn: Int64? = nil
+    ) throws(BatchingError) -> Int {
         var id = Int64.min
         while rows.row(of: id) != nil { id &+= 1 }
         let arrival = given.arrivalTime?[index] ?? run.clock.seconds
-        return try submit(one: index, of: given, id: id, arrival: arrival)
+        return try submit(one: index, of: given, id: id, arrival: arrival, turn: turn)
     }
 
     /// The same under an id that no other has, at a time of arrival, in seconds, that is not before the clock.

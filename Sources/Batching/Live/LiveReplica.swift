@@ -2,6 +2,8 @@
 /// what is told of it, is the engine's.
 struct LiveReplica<Memory: LiveMemory & ~Copyable>: ~Copyable {
     let configuration: EngineConfig
+    /// What it does of a request.
+    private let role: ReplicaRole
     /// What its model of time points to.
     private let tables: TableStorage
     var run: EngineRun<Memory, Observed>
@@ -68,6 +70,7 @@ struct LiveReplica<Memory: LiveMemory & ~Copyable>: ~Copyable {
         try replica.keepPolicyRows(configuration)
         run = try EngineRun(replica, configuration)
         self.configuration = configuration
+        self.role = role
         self.tables = tables
         self.rows = rows
         self.order = order
@@ -132,7 +135,16 @@ struct LiveReplica<Memory: LiveMemory & ~Copyable>: ~Copyable {
             run.replica.forgetHolds(&other.run.replica)
         }
         failure = other.failure
+        newest = other.newest
         connect()
+    }
+
+    /// Another of the same configuration, without KV blocks of its own, in which nothing has happened.
+    func fresh() throws(BatchingError) -> UnsafeMutablePointer<LiveReplica> {
+        try allocated(
+            try LiveReplica(
+                configuration, keepsEvents: true, attributes: configuration.keepsAttribution, ownsBlocks: false,
+                keepsIds: rows.keepsIds, role: role))
     }
 }
 

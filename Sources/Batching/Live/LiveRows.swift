@@ -33,7 +33,7 @@ struct LiveRows: ~Copyable {
     private var freeCount = 0
     private var index: IdIndex
     /// Whether rows are found by the ids of their requests.
-    private let keepsIds: Bool
+    let keepsIds: Bool
     private let keepsHeldSlots: Bool
 
     /// Rows, and requests, for which there is room in every column: adding them moves nothing.
@@ -309,6 +309,7 @@ struct LiveRows: ~Copyable {
         try firstToken.assign(other.firstToken, count: rows)
         try end.assign(other.end, count: rows)
         try cachedTokens.assign(other.cachedTokens, count: rows)
+        if keepsHeldSlots { try heldSlot.assign(other.heldSlot, count: rows) }
         try parts.assign(other.parts, count: rows)
         try free.reserve(rows)
         try free.elements.copy(other.free.elements, count: other.freeCount)

@@ -103,6 +103,7 @@ struct BlockPool: ~Copyable {
     /// An independent copy.
     /// - Complexity: O(blocks that were ever taken), at the speed of memory.
     init(_ other: borrowing BlockPool) throws(BatchingError) {
+        let changes = try other.copiedChanges()
         let blocks = try ScratchBuffer<Block>(uninitialized: other.blockCount)
         let taken = Int(other.fresh)
         try blocks.elements.copy(other.blocks.elements, count: min(taken + 1, other.blockCount))
@@ -130,6 +131,15 @@ struct BlockPool: ~Copyable {
         idleWatched = other.idleWatched
         awaited = other.awaited
         awaitedIsThere = other.awaitedIsThere
+        self.changes = changes
+    }
+
+    private func copiedChanges() throws(BatchingError) -> UnsafeMutablePointer<CacheChanges>? {
+        guard let changes else { return nil }
+        var copy = DeepCopy()
+        let copied = CacheChanges(copying: changes.pointee, &copy)
+        try copy.check()
+        return try allocated(copied)
     }
 
     deinit {

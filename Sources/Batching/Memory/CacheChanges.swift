@@ -9,17 +9,24 @@ struct CacheChanges: ~Copyable {
     }
 
     /// Blocks that one hash id stands for: of these the last tells for all.
-    var parts = BlockSize(1)
+    var parts: BlockSize
     private var changes: GrowableBuffer<Change>
     /// Those before it have been taken, and those before the other have their times.
-    private var first = 0
-    private var stamped = 0
-    private var count = 0
+    private var first: Int
+    private var stamped: Int
+    private var count: Int
     /// There was no memory for one: what follows would be wrong.
-    private var hasFailed = false
+    private var hasFailed: Bool
 
     init() throws(BatchingError) {
         changes = try GrowableBuffer(capacity: 64)
+        (parts, first, stamped, count, hasFailed) = (BlockSize(1), 0, 0, 0, false)
+    }
+
+    init(copying other: borrowing CacheChanges, _ copy: inout DeepCopy) {
+        changes = GrowableBuffer(copying: other.changes, count: other.count, &copy)
+        (parts, first, stamped, count) = (other.parts, other.first, other.stamped, other.count)
+        hasFailed = other.hasFailed
     }
 
     mutating func add(_ content: BlockPool.Content, isStored: Bool) {

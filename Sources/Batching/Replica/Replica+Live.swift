@@ -115,6 +115,10 @@ extension Replica where Memory: ~Copyable {
         preempted = other.preempted
         finishingCount = other.finishingCount
         try tokenRuns.assign(other.tokenRuns, count: other.slotCount)
+        if holdsFinished {
+            try lastChunks.reserve(histories.capacity)
+            try lastChunks.elements.copy(other.lastChunks.elements, count: other.slotCount)
+        }
         totals = other.totals
     }
 }

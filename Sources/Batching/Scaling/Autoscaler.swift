@@ -5,7 +5,7 @@ public struct Autoscaler: ~Copyable {
     private let maxReplicas: Int
     /// Whether none stays none, whatever the least is.
     private let isOffAtZero: Bool
-    private var last = Nanoseconds.zero
+    private var last: Nanoseconds
     /// The time between decisions of a fleet. Other callers decide when they want.
     public let interval: Nanoseconds
 
@@ -20,6 +20,13 @@ public struct Autoscaler: ~Copyable {
         minReplicas = configuration.minReplicas
         maxReplicas = configuration.maxReplicas
         isOffAtZero = configuration.autoscaler == .hpa
+        last = .zero
+    }
+
+    init(copying other: borrowing Autoscaler, _ copy: inout DeepCopy) throws(BatchingError) {
+        rules = try ScalingRules(copying: other.rules, &copy)
+        (minReplicas, maxReplicas, isOffAtZero) = (other.minReplicas, other.maxReplicas, other.isOffAtZero)
+        (last, interval) = (other.last, other.interval)
     }
 
     deinit {

@@ -8,12 +8,18 @@ struct DynamoPlanner: ScalingRule, ~Copyable {
     /// When there was a throughput step last. nil: never.
     private var lastStep: Nanoseconds?
     /// What it said.
-    private var floor = 0
+    private var floor: Int
 
     init(_ configuration: AutoscalerConfig) throws(BatchingError) {
         self.configuration = configuration.planner
         maxKVTokens = configuration.maxKVTokens
         throughputInterval = Nanoseconds(validSeconds: configuration.planner.throughputInterval).count
+        floor = 0
+    }
+
+    init(copying other: borrowing DynamoPlanner, _ copy: inout DeepCopy) {
+        (configuration, maxKVTokens) = (other.configuration, other.maxKVTokens)
+        (throughputInterval, lastStep, floor) = (other.throughputInterval, other.lastStep, other.floor)
     }
 
     func check(_ readings: ScalingReadings) throws(BatchingError) {

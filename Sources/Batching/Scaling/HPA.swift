@@ -13,6 +13,11 @@ struct HPA: ScalingRule, ~Copyable {
         self.behavior = behavior
     }
 
+    init(copying other: borrowing HPA, _ copy: inout DeepCopy) {
+        metric = other.metric
+        behavior = ScalingBehavior(copying: other.behavior, &copy)
+    }
+
     func check(_ readings: ScalingReadings) throws(BatchingError) { try metric.check(readings) }
 
     mutating func decide(_ readings: ScalingReadings, at time: Nanoseconds) -> Int {

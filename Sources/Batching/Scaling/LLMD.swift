@@ -12,10 +12,10 @@ struct LLMD: ScalingRule, ~Copyable {
     private let capacities: ScratchBuffer<Int64>
     /// KV tokens in use of replicas whose queues were long.
     private let observed: ScratchBuffer<Double>
-    private var observations = 0
-    private var nextPlace = 0
+    private var observations: Int
+    private var nextPlace: Int
     /// Of a replica, when there was one last. 0: there was none.
-    private var lastCapacity: Int64 = 0
+    private var lastCapacity: Int64
 
     init(_ configuration: AutoscalerConfig) throws(BatchingError) {
         let capacities = try ScratchBuffer<Int64>(uninitialized: AutoscalerConfig.mostReplicas)
@@ -24,6 +24,14 @@ struct LLMD: ScalingRule, ~Copyable {
         self.observed = observed
         self.configuration = configuration.llmD
         maxKVTokens = configuration.maxKVTokens
+        (observations, nextPlace, lastCapacity) = (0, 0, 0)
+    }
+
+    init(copying other: borrowing LLMD, _ copy: inout DeepCopy) {
+        (configuration, maxKVTokens) = (other.configuration, other.maxKVTokens)
+        capacities = ScratchBuffer(copying: other.capacities, &copy)
+        observed = ScratchBuffer(copying: other.observed, &copy)
+        (observations, nextPlace, lastCapacity) = (other.observations, other.nextPlace, other.lastCapacity)
     }
 
     func check(_ readings: ScalingReadings) throws(BatchingError) {

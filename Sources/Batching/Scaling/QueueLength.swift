@@ -21,6 +21,12 @@ struct QueueLength: ScalingRule, ~Copyable {
         self.behavior = behavior
     }
 
+    init(copying other: borrowing QueueLength, _ copy: inout DeepCopy) {
+        (metric, minReplicas, activation, cooldown) = (other.metric, other.minReplicas, other.activation, other.cooldown)
+        behavior = ScalingBehavior(copying: other.behavior, &copy)
+        lastActive = other.lastActive
+    }
+
     func check(_ readings: ScalingReadings) throws(BatchingError) { try metric.check(readings) }
 
     mutating func decide(_ readings: ScalingReadings, at time: Nanoseconds) -> Int {

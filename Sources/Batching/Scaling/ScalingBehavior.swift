@@ -11,7 +11,7 @@ struct ScalingBehavior: ~Copyable {
     private var highest: ScalingWindow
     private var added: ScalingChanges
     private var removed: ScalingChanges
-    private var hasBegun = false
+    private var hasBegun: Bool
 
     init(_ configuration: HPAConfig, minReplicas: Int, maxReplicas: Int) throws(BatchingError) {
         let lowest = try ScalingWindow(seconds: configuration.upWindow, most: maxReplicas, isHighest: false)
@@ -28,6 +28,17 @@ struct ScalingBehavior: ~Copyable {
         self.highest = highest
         self.added = added
         self.removed = removed
+        hasBegun = false
+    }
+
+    init(copying other: borrowing ScalingBehavior, _ copy: inout DeepCopy) {
+        (minReplicas, maxReplicas) = (other.minReplicas, other.maxReplicas)
+        (up, down, upPeriod, downPeriod) = (other.up, other.down, other.upPeriod, other.downPeriod)
+        lowest = ScalingWindow(copying: other.lowest, &copy)
+        highest = ScalingWindow(copying: other.highest, &copy)
+        added = ScalingChanges(copying: other.added, &copy)
+        removed = ScalingChanges(copying: other.removed, &copy)
+        hasBegun = other.hasBegun
     }
 
     /// - Parameters:

@@ -6,11 +6,17 @@ struct ScalingChanges: ~Copyable {
     private static var most: Int { 256 }
 
     private let changes: ScratchBuffer<ScalingWish>
-    private var first = 0
-    private var count = 0
+    private var first: Int
+    private var count: Int
 
     init() throws(BatchingError) {
         changes = try ScratchBuffer<ScalingWish>(uninitialized: Self.most)
+        (first, count) = (0, 0)
+    }
+
+    init(copying other: borrowing ScalingChanges, _ copy: inout DeepCopy) {
+        changes = ScratchBuffer(copying: other.changes, &copy)
+        (first, count) = (other.first, other.count)
     }
 
     mutating func add(_ replicas: Int, at time: Nanoseconds) {

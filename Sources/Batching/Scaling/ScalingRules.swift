@@ -4,6 +4,7 @@ protocol ScalingRule: ~Copyable {
     static var interval: Double { get }
 
     init(_ configuration: AutoscalerConfig) throws(BatchingError)
+    init(copying other: borrowing Self, _ copy: inout DeepCopy)
 
     /// Throws if a column is missing that it looks at. The readings are in range.
     func check(_ readings: ScalingReadings) throws(BatchingError)
@@ -25,6 +26,15 @@ enum ScalingRules {
         case .queueLength: self = .queueLength(try allocated(try QueueLength(configuration)))
         case .dynamoPlanner: self = .dynamoPlanner(try allocated(try DynamoPlanner(configuration)))
         case .llmD: self = .llmD(try allocated(try LLMD(configuration)))
+        }
+    }
+
+    init(copying other: ScalingRules, _ copy: inout DeepCopy) throws(BatchingError) {
+        switch other {
+        case .hpa(let rule): self = .hpa(try allocated(HPA(copying: rule.pointee, &copy)))
+        case .queueLength(let rule): self = .queueLength(try allocated(QueueLength(copying: rule.pointee, &copy)))
+        case .dynamoPlanner(let rule): self = .dynamoPlanner(try allocated(DynamoPlanner(copying: rule.pointee, &copy)))
+        case .llmD(let rule): self = .llmD(try allocated(LLMD(copying: rule.pointee, &copy)))
         }
     }
 

@@ -5,8 +5,8 @@ struct ScalingWindow: ~Copyable {
     private let length: Int64
     private let capacity: Int
     private let wishes: ScratchBuffer<ScalingWish>
-    private var first = 0
-    private var count = 0
+    private var first: Int
+    private var count: Int
 
     /// - Parameters:
     ///   - seconds: its length. 0: only the present counts, and nothing is kept.
@@ -19,6 +19,13 @@ struct ScalingWindow: ~Copyable {
         self.isHighest = isHighest
         self.length = length
         self.capacity = capacity
+        (first, count) = (0, 0)
+    }
+
+    init(copying other: borrowing ScalingWindow, _ copy: inout DeepCopy) {
+        (isHighest, length, capacity) = (other.isHighest, other.length, other.capacity)
+        wishes = ScratchBuffer(copying: other.wishes, &copy)
+        (first, count) = (other.first, other.count)
     }
 
     /// Counts what is wanted now, in 0 and the largest number. What was wanted exactly `length` ago is over.

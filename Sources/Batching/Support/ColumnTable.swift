@@ -2,7 +2,7 @@
 struct ColumnTable<Element: BitwiseCopyable>: ~Copyable {
     let columns: Int
     /// Rows for which there is room.
-    private(set) var rows = 0
+    private(set) var rows: Int
     private var elements: GrowableBuffer<Element>
 
     private static var leastRows: Int { 64 }
@@ -10,6 +10,12 @@ struct ColumnTable<Element: BitwiseCopyable>: ~Copyable {
     init(columns: Int) throws(BatchingError) {
         elements = try GrowableBuffer(capacity: 0)
         self.columns = columns
+        rows = 0
+    }
+
+    init(copying other: borrowing ColumnTable, _ copy: inout DeepCopy) {
+        (columns, rows) = (other.columns, other.rows)
+        elements = GrowableBuffer(copying: other.elements, count: other.rows &* other.columns, &copy)
     }
 
     /// Valid until the table grows.
@@ -26,11 +32,5 @@ struct ColumnTable<Element: BitwiseCopyable>: ~Copyable {
             (elements.elements + number &* more).update(from: elements.elements + number &* rows, count: rows)
         }
         rows = more
-    }
-
-    /// Takes over the first `count` rows of another table of as many columns.
-    mutating func assign(_ other: borrowing ColumnTable, count: Int) throws(BatchingError) {
-        try reserve(count)
-        for number in 0..<columns { try column(number).copy(other.column(number), count: count) }
     }
 }
