@@ -2783,6 +2783,30 @@ struct engine_estimate {
     std::int32_t status = 0; ///< request_status
 };
 
+namespace detail {
+
+/// One request, as the library takes it, whose fields stay with the caller.
+inline initialized<batching_requests_init> single(const std::int32_t &prompt_length, const std::int32_t &output_length,
+                                                  const std::optional<double> &arrival_time) {
+    initialized<batching_requests_init> borrowed;
+    borrowed.count = 1;
+    borrowed.prompt_length = &prompt_length;
+    borrowed.output_length = &output_length;
+    borrowed.arrival_time = arrival_time ? &*arrival_time : nullptr;
+    return borrowed;
+}
+
+/// `ids` left out: none.
+inline const std::int64_t *ids_of(const requests_view &requests, const optional_column<const std::int64_t> &ids) {
+    const auto *const first = requests.sizes().first();
+    if (ids && first != nullptr && ids->size() != first->size) {
+        throw_sizes(BATCHING_ERROR_INVALID_ARGUMENT, {"ids", ids->size()}, *first);
+    }
+    return ids ? ids->data() : nullptr;
+}
+
+} // namespace detail
+
 /// A batching_live_engine, which it owns. It can be moved; one that was moved from can only be assigned to or
 /// destroyed. The functions of its config are kept, and shared with its forks.
 class live_engine {
@@ -2795,17 +2819,13 @@ class live_engine {
 
     /// Requests come. `ids` left out: each has the number of those submitted before it.
     void submit(const requests_view &requests, const optional_column<const std::int64_t> &ids = {}) {
-        const auto *const first = requests.sizes().first();
-        if (ids && first != nullptr && ids->size() != first->size) {
-            detail::throw_sizes(BATCHING_ERROR_INVALID_ARGUMENT, {"ids", ids->size()}, *first);
-        }
-        detail::check(batching_live_engine_submit(handle_.get(), &requests, ids ? ids->data() : nullptr));
+        detail::check(batching_live_engine_submit(handle_.get(), &requests, detail::ids_of(requests, ids)));
     }
 
     /// One request comes, now or at `arrival_time`.
     void submit(std::int64_t id, std::int32_t prompt_length, std::int32_t output_length,
                 const std::optional<double> &arrival_time = {}) {
-        const auto borrowed = single(prompt_length, output_length, arrival_time);
+        const auto borrowed = detail::single(prompt_length, output_length, arrival_time);
         detail::check(batching_live_engine_submit(handle_.get(), &borrowed, &id));
     }
 
@@ -2892,7 +2912,7 @@ class live_engine {
     engine_estimate estimate(std::int32_t prompt_length, std::int32_t output_length,
                              const std::optional<double> &arrival_time = {}) const {
         const std::optional<double> arrival = arrival_time ? *arrival_time : observe().clock;
-        return estimates(single(prompt_length, output_length, arrival)).front();
+        return estimates(detail::single(prompt_length, output_length, arrival)).front();
     }
 
     /// What would become of each of `requests`, with their hash ids, if it came, and no other: in one call.
@@ -2944,18 +2964,6 @@ class live_engine {
 
     live_engine(batching_live_engine *handle, std::shared_ptr<const engine_config> config) noexcept
         : config_(std::move(config)), handle_(handle) {}
-
-    /// One request, as the library takes it, whose fields stay with the caller.
-    static detail::initialized<batching_requests_init> single(const std::int32_t &prompt_length,
-                                                              const std::int32_t &output_length,
-                                                              const std::optional<double> &arrival_time) {
-        detail::initialized<batching_requests_init> borrowed;
-        borrowed.count = 1;
-        borrowed.prompt_length = &prompt_length;
-        borrowed.output_length = &output_length;
-        borrowed.arrival_time = arrival_time ? &*arrival_time : nullptr;
-        return borrowed;
-    }
 
     /// Of requests that say when they arrive.
     std::vector<engine_estimate> estimates(const batching_requests &requests) const {
@@ -3273,6 +3281,73 @@ struct fleet_result {
     std::vector<std::int64_t> scaling_replicas = {}; ///< replicas that there are to be from then on
 };
 
+namespace detail {
+
+/// The struct of C that says what a fleet is made of. It borrows its arguments.
+class fleet_structure : public initialized<batching_fleet_config_init> {
+  public:
+    fleet_structure(const std::vector<fleet_pool> &pools, const router_config &routing, const fleet_options &options) {
+        for (const fleet_pool &pool : pools) {
+            engines_.push_back(&pool.engine);
+            roles_.push_back(pool.does);
+            counts_.push_back(pool.replicas);
+            // What is out of range is refused by the library, which says where.
+            total_ += pool.replicas >= 1 && pool.replicas <= 65536 ? static_cast<std::size_t>(pool.replicas) : 0;
+        }
+        router = &routing;
+        pool_count = static_cast<std::int64_t>(pools.size());
+        engine = engines_.data();
+        replicas = counts_.data();
+        role = roles_.data();
+        metrics_interval = options.metrics_interval;
+        kv_event_lag = options.kv_event_lag;
+        routing_delay = options.routing_delay;
+        decode_router = options.decode_router;
+        disaggregation = options.disaggregation;
+        admission = options.admission;
+        faults = options.faults;
+        scaling = options.scaling;
+        chooser = options.decides;
+        if (options.router_callback) {
+            asked_ = std::make_shared<const custom_router>(*options.router_callback);
+            if (chooser == batching::chooser::router) {
+                chooser = batching::chooser::callback;
+            }
+            // The struct of C wants it without const.
+            router_user_data = const_cast<custom_router *>(asked_.get());
+            router_callback = [](const router_view *view, std::int64_t *worker, void *user_data) noexcept {
+                return callback_guard::call("router_callback", [&] {
+                    *worker = (*static_cast<const custom_router *>(user_data))(*view);
+                    return true;
+                });
+            };
+        }
+        const auto given = [](const std::vector<std::int32_t> &column) {
+            return column.empty() ? nullptr : column.data();
+        };
+        preferred_replica = given(options.preferred_replica);
+        preferred_decode_replica = given(options.preferred_decode_replica);
+    }
+
+    fleet_structure(const fleet_structure &) = delete;
+    fleet_structure &operator=(const fleet_structure &) = delete;
+
+    /// Replicas.
+    std::size_t total() const noexcept { return total_; }
+
+    /// The router of your own, for as long as the library has its address; nullptr: none.
+    const std::shared_ptr<const custom_router> &asked() const noexcept { return asked_; }
+
+  private:
+    std::vector<const batching_engine_config *> engines_;
+    std::vector<std::int64_t> counts_;
+    std::vector<std::int32_t> roles_;
+    std::size_t total_ = 0;
+    std::shared_ptr<const custom_router> asked_;
+};
+
+} // namespace detail
+
 /**
  * batching_fleet_simulate.
  *
@@ -3280,56 +3355,14 @@ struct fleet_result {
  */
 inline fleet_result simulate_fleet(const requests_view &requests, const std::vector<fleet_pool> &pools,
                                    const router_config &router = router_config(), const fleet_options &options = {}) {
-    std::vector<const batching_engine_config *> engines;
-    std::vector<std::int64_t> counts;
-    std::vector<std::int32_t> roles;
-    std::size_t total = 0;
-    for (const fleet_pool &pool : pools) {
-        engines.push_back(&pool.engine);
-        roles.push_back(pool.does);
-        counts.push_back(pool.replicas);
-        // What is out of range is refused by the library, which says where.
-        total += pool.replicas >= 1 && pool.replicas <= 65536 ? static_cast<std::size_t>(pool.replicas) : 0;
-    }
-    detail::initialized<batching_fleet_config_init> config;
-    config.router = &router;
-    config.pool_count = static_cast<std::int64_t>(pools.size());
-    config.engine = engines.data();
-    config.replicas = counts.data();
-    config.role = roles.data();
-    config.metrics_interval = options.metrics_interval;
-    config.kv_event_lag = options.kv_event_lag;
-    config.routing_delay = options.routing_delay;
-    config.decode_router = options.decode_router;
-    config.disaggregation = options.disaggregation;
-    config.admission = options.admission;
-    config.faults = options.faults;
-    config.scaling = options.scaling;
-    config.chooser = options.decides;
-    // A copy, which shares the function: the struct of C wants it without const.
-    std::optional<custom_router> asked = options.router_callback;
-    if (asked) {
-        if (config.chooser == chooser::router) {
-            config.chooser = chooser::callback;
-        }
-        config.router_user_data = &*asked;
-        config.router_callback = [](const router_view *view, std::int64_t *worker, void *user_data) noexcept {
-            return detail::callback_guard::call("router_callback", [&] {
-                *worker = (*static_cast<const custom_router *>(user_data))(*view);
-                return true;
-            });
-        };
-    }
-
+    const detail::fleet_structure config(pools, router, options);
+    const std::size_t total = config.total();
     const auto rows = static_cast<std::size_t>(requests.count);
     for (const std::vector<std::int32_t> *given : {&options.preferred_replica, &options.preferred_decode_replica}) {
         if (!given->empty() && given->size() != rows) {
             throw std::invalid_argument("a preferred replica is needed for each request, or for none");
         }
     }
-    config.preferred_replica = options.preferred_replica.empty() ? nullptr : options.preferred_replica.data();
-    config.preferred_decode_replica =
-        options.preferred_decode_replica.empty() ? nullptr : options.preferred_decode_replica.data();
     fleet_result run;
     run.results.resize(rows);
     std::vector<std::int64_t> numbers(8 * total);
@@ -3403,6 +3436,266 @@ inline fleet_result simulate_fleet(const requests_view &requests, const std::vec
     }
     return run;
 }
+
+/* ================================================================================================================
+ * Live fleet
+ * ================================================================================================================ */
+
+/// What became of a request of a live fleet: what fleet_result tells of it.
+struct live_fleet_outcome {
+    using c_struct = batching_fleet_results;
+
+    std::int32_t status = 0; ///< request_status
+    double arrival_time = 0.0;
+    double start_time = 0.0;
+    double first_token_time = 0.0;
+    double end_time = 0.0;
+    std::int32_t tokens_generated = 0;
+    std::int32_t preemptions = 0;
+    std::int32_t prefix_cached_tokens = 0;
+    BATCHING_HPP_FLEET_RESULTS(BATCHING_HPP_VALUE)
+    /// Of one that has ended at a replica, if all pools were made with keep_attribution.
+    std::optional<attribution_parts> attribution = {};
+};
+
+/// What happened to a request: a row of batching_fleet_events.
+struct live_fleet_event {
+    using c_struct = batching_fleet_events;
+
+    BATCHING_HPP_FLEET_EVENTS(BATCHING_HPP_VALUE)
+    /// Of an event that ends its request.
+    std::optional<live_fleet_outcome> outcome = {};
+};
+
+/// batching_fleet_state, without columns.
+struct live_fleet_state : detail::initialized<batching_fleet_state_init> {};
+
+/// What a replica holds: a row of batching_fleet_state.
+struct live_fleet_replica {
+    using c_struct = batching_fleet_state;
+
+    BATCHING_HPP_FLEET_STATE(BATCHING_HPP_VALUE)
+};
+
+/// What would become of a request of a fleet. Times are seconds; NaN where it would not get that far.
+struct live_fleet_estimate {
+    double ttft = 0.0; ///< from its arrival
+    double e2e = 0.0;  ///< from its arrival
+    double start_time = 0.0;
+    double first_token_time = 0.0;
+    double end_time = 0.0;
+    std::int32_t status = 0;           ///< request_status
+    std::int32_t replica = -1;         ///< where it would go; -1: nowhere
+    std::int32_t prefill_replica = -1; ///< where its prompt would be computed, if that is elsewhere
+};
+
+/// A batching_fleet, which it owns. It can be moved; one that was moved from can only be assigned to or destroyed. The
+/// functions of its pools are kept, and shared with its forks.
+class live_fleet {
+  public:
+    /// Of the options no replica may be preferred.
+    explicit live_fleet(const std::vector<fleet_pool> &pools, const router_config &router = router_config(),
+                        const fleet_options &options = {})
+        : pools_(std::make_shared<const std::vector<fleet_pool>>(pools)) {
+        const detail::fleet_structure config(*pools_, router, options);
+        batching_fleet *made = nullptr;
+        detail::check(batching_fleet_create(&config, &made));
+        handle_.reset(made);
+        asked_ = config.asked();
+    }
+
+    /// Requests come. `ids` left out: each has the number of those submitted before it.
+    void submit(const requests_view &requests, const optional_column<const std::int64_t> &ids = {}) {
+        detail::check(batching_fleet_submit(handle_.get(), &requests, detail::ids_of(requests, ids)));
+    }
+
+    /// One request comes, now or at `arrival_time`.
+    void submit(std::int64_t id, std::int32_t prompt_length, std::int32_t output_length,
+                const std::optional<double> &arrival_time = {}) {
+        const auto borrowed = detail::single(prompt_length, output_length, arrival_time);
+        detail::check(batching_fleet_submit(handle_.get(), &borrowed, &id));
+    }
+
+    /// Moves the clock on; infinity: until nothing is left to do. Throws what a callback throws; what has happened up
+    /// to there can be polled and observed then, and nothing else be done.
+    void advance(double time = std::numeric_limits<double>::infinity()) {
+        detail::guarded([&] { return batching_fleet_advance(handle_.get(), time); });
+    }
+
+    /// A request leaves: its client is gone.
+    void abort(std::int64_t request) { detail::check(batching_fleet_abort(handle_.get(), request)); }
+
+    /// What happened since it was last asked.
+    std::vector<live_fleet_event> poll() {
+        const auto count = static_cast<std::size_t>(observe().events);
+        const bool is_attributed = keeps_attribution();
+        batching::attribution parts(is_attributed ? count : 0);
+        const auto attributed = static_cast<attribution_view>(parts);
+        detail::initialized<batching_fleet_results_init> fleet_results;
+        fleet_results.capacity = static_cast<std::int64_t>(count);
+        fleet_results.attribution = is_attributed ? &attributed : nullptr;
+        detail::initialized<batching_results_init> results;
+        results.capacity = fleet_results.capacity;
+        detail::initialized<batching_fleet_events_init> told;
+        told.capacity = fleet_results.capacity;
+        told.results = &results;
+        told.fleet_results = &fleet_results;
+#define BATCHING_HPP_WANT(name)                                                                                        \
+    std::vector<decltype(live_fleet_event::name)> told_##name(count);                                                  \
+    told.name = told_##name.data();
+        BATCHING_HPP_FLEET_EVENTS(BATCHING_HPP_WANT)
+#undef BATCHING_HPP_WANT
+#define BATCHING_HPP_WANT(name)                                                                                        \
+    std::vector<decltype(live_fleet_outcome::name)> name##_column(count);                                              \
+    fleet_results.name = name##_column.data();
+        BATCHING_HPP_FLEET_RESULTS(BATCHING_HPP_WANT)
+#undef BATCHING_HPP_WANT
+        std::vector<double> arrival(count), start(count), first_token(count), end(count);
+        std::vector<std::int32_t> generated(count), preemptions(count), cached(count), status(count);
+        results.arrival_time = arrival.data();
+        results.start_time = start.data();
+        results.first_token_time = first_token.data();
+        results.end_time = end.data();
+        results.tokens_generated = generated.data();
+        results.preemptions = preemptions.data();
+        results.prefix_cached_tokens = cached.data();
+        results.status = status.data();
+        detail::check(batching_fleet_poll(handle_.get(), &told));
+        // Another thread may have taken some since they were counted.
+        std::vector<live_fleet_event> events(static_cast<std::size_t>(told.count));
+        for (std::size_t row = 0; row < events.size(); ++row) {
+#define BATCHING_HPP_TAKE(name) events[row].name = told_##name[row];
+            BATCHING_HPP_FLEET_EVENTS(BATCHING_HPP_TAKE)
+#undef BATCHING_HPP_TAKE
+            if (events[row].event != event::finished && events[row].event != event::aborted &&
+                events[row].event != event::rejected) {
+                continue;
+            }
+            auto &outcome = events[row].outcome.emplace();
+            outcome.status = status[row];
+            outcome.arrival_time = arrival[row];
+            outcome.start_time = start[row];
+            outcome.first_token_time = first_token[row];
+            outcome.end_time = end[row];
+            outcome.tokens_generated = generated[row];
+            outcome.preemptions = preemptions[row];
+            outcome.prefix_cached_tokens = cached[row];
+#define BATCHING_HPP_TAKE(name) outcome.name = name##_column[row];
+            BATCHING_HPP_FLEET_RESULTS(BATCHING_HPP_TAKE)
+#undef BATCHING_HPP_TAKE
+            if (is_attributed && !std::isnan(parts.decode[row])) {
+                auto &own = outcome.attribution.emplace();
+#define BATCHING_HPP_TAKE(name) own.name = parts.name[row];
+                BATCHING_HPP_ATTRIBUTION(BATCHING_HPP_TAKE)
+#undef BATCHING_HPP_TAKE
+            }
+        }
+        return events;
+    }
+
+    live_fleet_state observe() const {
+        live_fleet_state told;
+        detail::check(batching_fleet_observe(handle_.get(), &told));
+        return told;
+    }
+
+    /// What each replica holds.
+    std::vector<live_fleet_replica> replicas() const {
+        live_fleet_state told = observe();
+        const auto count = static_cast<std::size_t>(told.replicas);
+        told.capacity = told.replicas;
+#define BATCHING_HPP_WANT(name)                                                                                        \
+    std::vector<decltype(live_fleet_replica::name)> name##_column(count);                                              \
+    told.name = name##_column.data();
+        BATCHING_HPP_FLEET_STATE(BATCHING_HPP_WANT)
+#undef BATCHING_HPP_WANT
+        detail::check(batching_fleet_observe(handle_.get(), &told));
+        std::vector<live_fleet_replica> held(count);
+        for (std::size_t row = 0; row < count; ++row) {
+#define BATCHING_HPP_TAKE(name) held[row].name = name##_column[row];
+            BATCHING_HPP_FLEET_STATE(BATCHING_HPP_TAKE)
+#undef BATCHING_HPP_TAKE
+        }
+        return held;
+    }
+
+    /// What would become of one request if it came, and no other but those that are pending.
+    live_fleet_estimate estimate(std::int32_t prompt_length, std::int32_t output_length,
+                                 const std::optional<double> &arrival_time = {}) const {
+        return estimates(detail::single(prompt_length, output_length, arrival_time)).front();
+    }
+
+    /// What would become of each of `requests` if it came, and no other but those that are pending: in one call.
+    std::vector<live_fleet_estimate> estimate(const requests_view &requests) const {
+        return estimates(requests);
+    }
+
+    /// An independent copy, which has no events yet.
+    live_fleet fork() const {
+        batching_fleet *copy = nullptr;
+        detail::check(batching_fleet_fork(handle_.get(), &copy));
+        return live_fleet(copy, pools_, asked_);
+    }
+
+    /// The handle, for the C functions; it stays with this object.
+    batching_fleet *get() const noexcept {
+        return handle_.get();
+    }
+
+  private:
+    struct destroy {
+        void operator()(batching_fleet *handle) const noexcept { batching_fleet_destroy(handle); }
+    };
+
+    live_fleet(batching_fleet *handle, std::shared_ptr<const std::vector<fleet_pool>> pools,
+               std::shared_ptr<const custom_router> asked) noexcept
+        : pools_(std::move(pools)), asked_(std::move(asked)), handle_(handle) {}
+
+    bool keeps_attribution() const {
+        for (const fleet_pool &pool : *pools_) {
+            if (pool.engine.keep_attribution == 0) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    std::vector<live_fleet_estimate> estimates(const batching_requests &requests) const {
+        const auto count = static_cast<std::size_t>(requests.count);
+        std::vector<double> arrival(count), start(count), first_token(count), end(count);
+        std::vector<std::int32_t> status(count), replica(count), prefill_replica(count);
+        detail::initialized<batching_results_init> results;
+        results.capacity = requests.count;
+        // Of those that are given no time that of the clock.
+        results.arrival_time = arrival.data();
+        results.start_time = start.data();
+        results.first_token_time = first_token.data();
+        results.end_time = end.data();
+        results.status = status.data();
+        detail::initialized<batching_fleet_results_init> fleet_results;
+        fleet_results.capacity = requests.count;
+        fleet_results.replica = replica.data();
+        fleet_results.prefill_replica = prefill_replica.data();
+        detail::guarded([&] { return batching_fleet_estimate(handle_.get(), &requests, &results, &fleet_results); });
+        std::vector<live_fleet_estimate> told(count);
+        for (std::size_t row = 0; row < count; ++row) {
+            told[row] = {first_token[row] - arrival[row],
+                         end[row] - arrival[row],
+                         start[row],
+                         first_token[row],
+                         end[row],
+                         status[row],
+                         replica[row],
+                         prefill_replica[row]};
+        }
+        return told;
+    }
+
+    /// The library keeps pointers to its functions.
+    std::shared_ptr<const std::vector<fleet_pool>> pools_;
+    std::shared_ptr<const custom_router> asked_;
+    std::unique_ptr<batching_fleet, destroy> handle_;
+};
 
 /* ================================================================================================================
  * Accumulator

@@ -680,6 +680,7 @@ private func useFleet(_ few: Few, _ room: Scratch) throws(BatchingError) {
                 (few.requests.client, few.requests.arrival_time) = (client, nil)
                 _ = batching_fleet_simulate(&config, &few.requests, &few.results, &results, &few.summary)
                 (few.requests.client, few.requests.arrival_time) = (nil, arrivals)
+                useLiveFleet(few, config)
             }
         }
     }
@@ -716,10 +717,37 @@ private func useFleetApart(
                 withUnsafePointer(to: own) { own in
                     (config.router, config.disaggregation) = (router, own)
                     _ = batching_fleet_simulate(&config, &few.requests, &few.results, nil, &few.summary)
+                    useLiveFleet(few, config)
                 }
             }
         }
     }
+}
+
+/// The same as its host's time goes by, and a copy of it.
+private func useLiveFleet(_ given: Few, _ config: batching_fleet_config) {
+    var (few, config) = (given, config)
+    few.results.completion_order = nil
+    var events = batching_fleet_events()
+    _ = batching_fleet_events_init(&events, size(batching_fleet_events.self))
+    events.capacity = Int64(Few.count)
+    var state = batching_fleet_state()
+    _ = batching_fleet_state_init(&state, size(batching_fleet_state.self))
+    var (fleet, copy): (OpaquePointer?, OpaquePointer?)
+    guard batching_fleet_create(&config, &fleet) == BATCHING_OK else { return }
+    _ = batching_fleet_submit(fleet, &few.requests, nil)
+    _ = batching_fleet_advance(fleet, 0.3)
+    few.requests.arrival_time = nil
+    _ = batching_fleet_estimate(fleet, &few.requests, &few.results, nil)
+    _ = batching_fleet_fork(fleet, &copy)
+    _ = batching_fleet_advance(fleet, .infinity)
+    _ = batching_fleet_observe(fleet, &state)
+    withUnsafePointer(to: few.results) {
+        events.results = $0
+        _ = batching_fleet_poll(fleet, &events)
+    }
+    _ = batching_fleet_destroy(fleet)
+    _ = batching_fleet_destroy(copy)
 }
 
 /// Replicas that come and go, and requests that are turned away, with everything that may decide.
@@ -761,6 +789,7 @@ private func useFleetOperated(
                     withUnsafePointer(to: scaling) { scaling in
                         (config.admission, config.faults, config.scaling) = (admission, faults, scaling)
                         _ = batching_fleet_simulate(&config, &few.requests, &few.results, nil, &few.summary)
+                        useLiveFleet(few, config)
                     }
                 }
             }

@@ -27,8 +27,8 @@ ARROWS: Final = {
     "_times": "_catalogue",
     "_engine": "_metrics _times",
     "_textbook": "_metrics _workloads",
-    "_fleet": "_engine _routing _scaling",
     "_live": "_engine",
+    "_fleet": "_live _routing _scaling",
     "_calibration": "_engine _traces",
     "_output": "_traces _calibration _live _fleet _engine _textbook _metrics _workloads",
     # The public names.

@@ -217,9 +217,9 @@ def test_a_delay_of_the_router_that_ends_past_the_clock_is_told() -> None:
 
 
 def test_a_replica_that_can_do_nothing_rejects_what_comes_at_once() -> None:
-    # Request 0 never fits the budget of 3 tokens, so that replica 0 can do nothing. At 1 s either has one in flight, and
-    # replica 0, the first of equals, gets request 2, which is longer than 10 tokens. Rejected at once it is in flight no
-    # more: request 3 goes to replica 0, and request 4, with two in flight there, to replica 1.
+    # Request 0 never fits the budget of 3 tokens, so that replica 0 can do nothing. At 1 s either has one in flight,
+    # and replica 0, the first of equals, gets request 2, which is longer than 10 tokens. Rejected at once it is in
+    # flight no more: request 3 goes to replica 0, and request 4, with two in flight there, to replica 1.
     stuck = EngineConfig(
         max_num_seqs=3,
         max_num_batched_tokens=3,

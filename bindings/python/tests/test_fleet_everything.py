@@ -6,146 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from batching import (
-    Admission,
-    Client,
-    Disaggregation,
-    EngineConfig,
-    Fault,
-    Faults,
-    RequestColumns,
-    RequestStatus,
-    Scaling,
-    simulate_fleet,
-)
+from batching import RequestStatus, simulate_fleet
+from random_fleets import random_disaggregation, random_engine, random_operations, random_requests, random_routing
 
-_ROUTERS = [
-    "round_robin",
-    "random",
-    "least_requests",
-    "least_tokens",
-    "dynamo_kv",
-    "vllm_dp",
-    "scorers",
-    "cache_aware",
-    "estimated_ttft",
-    "estimated_e2e",
-]
 _RUNS = 40
 """Fleets of each test."""
-
-
-def _engine(draw: random.Random, block_size: int) -> EngineConfig:
-    policy = draw.choice(["vllm", "vllm", "vllm", "continuous"])
-    blocks = draw.choice([None, 8, 30, 200])
-    slots = draw.choice([1, 2, 8])
-    return EngineConfig(
-        policy=policy,  # type: ignore[arg-type]
-        max_num_seqs=slots,
-        max_num_batched_tokens=draw.choice([8, 32, 2048]),
-        block_size=block_size,
-        num_gpu_blocks=blocks,
-        iteration_time=draw.choice([0.0, 1e-9, 0.01, 0.05]),
-        async_scheduling=policy == "vllm" and draw.random() < 0.5,
-        admit_oversized=draw.random() < 0.2,
-        queue_order=draw.choice(["arrival", "priority", "shortest_output"]),
-        enable_prefix_caching=policy == "vllm" and blocks is not None and draw.random() < 0.6,
-    )
-
-
-def _requests(draw: random.Random, block_size: int) -> RequestColumns:
-    count = draw.randint(1, 30)
-    prompts = [draw.randint(1, 60) for _ in range(count)]
-    ids: list[int] = []
-    offsets = [0]
-    for prompt in prompts:
-        first = 1000 * draw.randint(0, 2)
-        ids += range(first, first + prompt // block_size)
-        offsets.append(len(ids))
-    return RequestColumns(
-        prompt_length=prompts,
-        output_length=[draw.randint(1, 20) for _ in range(count)],
-        arrival_time=sorted(draw.choice([0.0, 0.01 * draw.randint(0, 50), draw.random()]) for _ in range(count)),
-        priority=[draw.randint(0, 2) for _ in range(count)],
-        session=[draw.randint(0, 5) for _ in range(count)] if draw.random() < 0.3 else None,
-        hash_ids=ids,
-        hash_offsets=offsets,
-        hash_block_size=block_size,
-    )
-
-
-def _routing(draw: random.Random) -> dict[str, Any]:
-    router = draw.choice(_ROUTERS)
-    settings: dict[str, Any] = {
-        "router": router,
-        "kv_event_lag": draw.choice([0.0, 0.01, 0.5]),
-        "routing_delay": draw.choice([0.0, 0.003, 0.1]),
-        "attribution": draw.random() < 0.4,
-    }
-    if draw.random() < 0.3:
-        settings["client"] = Client(max_concurrency=draw.randint(1, 5))
-    if router == "scorers" and draw.random() < 0.5:
-        settings["scorer"] = ["precise_prefix", "queue"]
-    if router == "dynamo_kv" and draw.random() < 0.5:
-        settings |= {"queue_threshold": draw.choice([0.0, 0.5, 2.0]), "max_num_batched_tokens": 16}
-    return settings
-
-
-def _disaggregation(draw: random.Random) -> Disaggregation:
-    return Disaggregation(
-        preset=draw.choice(["dynamo", "vllm_nixl", "sglang_pd", "llm_d"]),
-        decider=draw.choice(["preset", "always", "never", "prefix_threshold", "dynamo_conditional"]),
-        decode_choice=draw.choice(["preset", "after_prefill", "at_arrival"]),
-        transfer_tokens=draw.choice(["preset", "full", "missing"]),
-        overlap=draw.choice(["preset", "none", "chunk", "layer"]),
-        reserve=draw.choice(["preset", "start", "admission", "prefill"]),
-        source_release=draw.choice(["preset", "activation", "read_done"]),
-        first_token=draw.choice(["preset", "prefill", "decode"]),
-        sharing=draw.choice(["none", "source", "pair"]),
-        kv_bytes_per_token=draw.choice([0.0, 1000.0]),
-        link_bandwidth=draw.choice([1e4, 1e6]),
-        link_latency=draw.choice([0.0, 0.01]),
-        decider_tokens=draw.choice([None, 0, 5, 50]),
-        reserved_decode_tokens=draw.choice([None, 0, 10]),
-        lease=draw.choice([None, None, 0.01, 1.0]),
-        layers=draw.choice([1, 10]),
-    )
-
-
-def _operations(draw: random.Random, replicas: int) -> dict[str, Any]:
-    given: dict[str, Any] = {}
-    if draw.random() < 0.7:
-        given["admission"] = Admission(
-            max_in_flight=draw.choice([None, 3, 20]),
-            max_queued_tokens=draw.choice([None, 50]),
-            bucket_capacity=draw.choice([None, 5.0]),
-            bucket_rate=10.0,
-            ttft_timeout=draw.choice([None, 0.01, 1.0]),
-            e2e_timeout=draw.choice([None, 0.2]),
-            retries=draw.choice([0, 1, 5]),
-            shed_priority=draw.choice([None, 1]),
-        )
-    if draw.random() < 0.7:
-        faults = [
-            Fault(draw.random(), draw.randrange(replicas), draw.choice(["down", "up", "slow"]), 2.0)
-            for _ in range(draw.randint(0, 6))
-        ]
-        given["faults"] = Faults(
-            given=faults,
-            mean_up_time=draw.choice([None, 0.3]),
-            mean_down_time=draw.choice([0.0, 0.1]),
-            notice_delay=draw.choice([0.0, 0.05]),
-        )
-    if draw.random() < 0.5:
-        given["scaling"] = Scaling(
-            "hpa",
-            target=draw.choice([1, 4]),
-            interval=draw.choice([0.05, 1.0]),
-            startup_time=draw.choice([0.0, 0.1]),
-            min_replicas=draw.choice([0, 1]),
-            scaling_metric=draw.choice(["waiting", "running", "in_flight"]),
-        )
-    return given
 
 
 @pytest.mark.parametrize("first", range(0, 10 * _RUNS, _RUNS))
@@ -154,16 +19,19 @@ def test_what_holds_of_every_fleet(first: int, *, apart: bool) -> None:
     for seed in range(first, first + _RUNS):
         draw = random.Random(seed)  # noqa: S311
         size = draw.choice([1, 4, 16])
-        requests = _requests(draw, size)
+        requests = random_requests(draw, size)
         counts = [draw.randint(1, 3), draw.randint(1, 3)]
-        settings = _routing(draw)
+        settings = random_routing(draw)
         pools: list[Any]
         if apart:
-            pools = [(_engine(draw, size), counts[0], "prefill"), (_engine(draw, size), counts[1], "decode")]
-            settings["disaggregation"] = _disaggregation(draw)
+            pools = [
+                (random_engine(draw, size), counts[0], "prefill"),
+                (random_engine(draw, size), counts[1], "decode"),
+            ]
+            settings["disaggregation"] = random_disaggregation(draw)
         else:
-            pools = [(_engine(draw, size), count) for count in counts]
-            settings |= _operations(draw, sum(counts))
+            pools = [(random_engine(draw, size), count) for count in counts]
+            settings |= random_operations(draw, sum(counts))
         told = simulate_fleet(requests, pools, **settings)
         ends = told.finished + told.rejected + told.aborted + told.unfinished + told.not_sent
         assert ends == len(requests), seed

@@ -45,6 +45,15 @@ from batching._ffi.generated.choices import AccumulatorEvent, EndReason, Event, 
 from batching._fleet.chooser import CustomRouter, RouterView
 from batching._fleet.cost import FleetCost
 from batching._fleet.disaggregation import Disaggregation
+from batching._fleet.live import LiveFleet
+from batching._fleet.live_estimates import FleetEstimate, FleetEstimateColumns
+from batching._fleet.live_events import (
+    LiveFleetEvent,
+    LiveFleetEventColumns,
+    LiveFleetOutcome,
+    LiveFleetOutcomeColumns,
+)
+from batching._fleet.live_state import LiveFleetReplicaColumns, LiveFleetState
 from batching._fleet.operations import Admission, Fault, Faults, Scaling
 from batching._fleet.pools import Pools
 from batching._fleet.result import FleetResult, ReplicaColumns
@@ -154,6 +163,8 @@ __all__ = [
     "Faults",
     "FixedLengths",
     "FleetCost",
+    "FleetEstimate",
+    "FleetEstimateColumns",
     "FleetResult",
     "GammaArrivals",
     "Iteration",
@@ -168,6 +179,13 @@ __all__ = [
     "LiveEngineEventColumns",
     "LiveEngineLogs",
     "LiveEngineState",
+    "LiveFleet",
+    "LiveFleetEvent",
+    "LiveFleetEventColumns",
+    "LiveFleetOutcome",
+    "LiveFleetOutcomeColumns",
+    "LiveFleetReplicaColumns",
+    "LiveFleetState",
     "Load",
     "LoadTimeline",
     "LognormalLengths",

@@ -10,7 +10,6 @@ import numpy.typing as npt
 from batching._columns.columns import RequestColumns
 from batching._columns.requests import Request, request_columns, rows
 from batching._engine.attribution import Attribution
-from batching._engine.callbacks import Callbacks
 from batching._engine.client import Client, client_of
 from batching._engine.kinds import switch
 from batching._engine.result import sends_later
@@ -105,15 +104,25 @@ def simulate_fleet(
     [0, 1, 0, 1]
     """
     columns = requests if isinstance(requests, RequestColumns) else request_columns(rows(requests, "requests"))
-    callbacks = Callbacks()
     pools = pools_of(config, replicas)
     sender = client_of(client, {})
-    fleet = FleetStructure(pools, callbacks)
-    name = fleet.set_router(router, names, weights, settings)
-    fleet.set_decode_router(decode_router, decode_settings)
-    fleet.set_parts(disaggregation, admission, faults, scaling)
+    fleet = FleetStructure(
+        pools,
+        router=router,
+        names=names,
+        weights=weights,
+        settings=settings,
+        decode_router=decode_router,
+        decode_settings=decode_settings,
+        disaggregation=disaggregation,
+        admission=admission,
+        faults=faults,
+        scaling=scaling,
+        metrics_interval=metrics_interval,
+        kv_event_lag=kv_event_lag,
+        routing_delay=routing_delay,
+    )
     fleet.set_preferred(len(columns), preferred_replica, preferred_decode_replica)
-    fleet.set_times(metrics_interval, kv_event_lag, routing_delay)
     outputs = _outputs(columns, sender)
     results = initialised(structs.batching_results)
     set_columns(results, outputs, len(columns))
@@ -122,7 +131,7 @@ def simulate_fleet(
     )
     summary = initialised(structs.batching_summary)
     requested = _requested(columns, sender)
-    status = callbacks.run(
+    status = fleet.callbacks.run(
         library.batching_fleet_simulate,
         ctypes.byref(fleet.structure),
         ctypes.byref(requested),
@@ -136,7 +145,7 @@ def simulate_fleet(
         pools=[(own, number) for own, number, _ in pools],
         roles=[role for _, _, role in pools],
         client=sender,
-        router=name,
+        router=fleet.router,
         router_settings=settings,
         columns={**_completed(outputs, columns, sender), **told.by_request},
         replicas=told.by_replica,

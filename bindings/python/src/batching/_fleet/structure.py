@@ -27,9 +27,35 @@ Part = TypeVar("Part", Disaggregation, Admission, Faults, Scaling)
 class FleetStructure:
     """A fleet as C takes it, and what its pointers point to."""
 
-    def __init__(self, pools: Sequence[tuple[EngineConfig, int, RoleName]], callbacks: Callbacks) -> None:
-        self._callbacks = callbacks
-        made = [config._structure(callbacks) for config, _, _ in pools]
+    def __init__(
+        self,
+        pools: Sequence[tuple[EngineConfig, int, RoleName]],
+        *,
+        router: RouterName | ChooserName | CustomRouter,
+        names: Sequence[str] | None,
+        weights: npt.ArrayLike | None,
+        settings: Mapping[str, Any],
+        decode_router: RouterName | None,
+        decode_settings: RouterSettings | None,
+        disaggregation: Disaggregation | None,
+        admission: Admission | None,
+        faults: Faults | None,
+        scaling: Scaling | None,
+        metrics_interval: float | None,
+        kv_event_lag: float,
+        routing_delay: float,
+    ) -> None:
+        self.callbacks = Callbacks()
+        """What the engines and the router call."""
+        self._set_pools(pools)
+        self.router = self._set_router(router, names, weights, settings)
+        """The name of what decides."""
+        self._set_decode_router(decode_router, decode_settings)
+        self._set_parts(disaggregation, admission, faults, scaling)
+        self._set_times(metrics_interval, kv_event_lag, routing_delay)
+
+    def _set_pools(self, pools: Sequence[tuple[EngineConfig, int, RoleName]]) -> None:
+        made = [config._structure(self.callbacks) for config, _, _ in pools]
         kind = ctypes.POINTER(structs.batching_engine_config)
         engines = (kind * len(pools))(*(ctypes.pointer(structure) for structure, _ in made))
         counts = np.array([count for _, count, _ in pools], np.int64)
@@ -43,13 +69,19 @@ class FleetStructure:
         """What C calls otherwise, in the sentences of errors."""
         for _, own in made:
             self.names |= own
-        self._kept: list[Any] = [made, engines, counts, roles]
+        self._engines = [structure for structure, _ in made]
+        self._kept: list[Any] = [engines, counts, roles]
         self.replicas = int(counts.sum())
         """How many there are."""
         self._workers = int(counts[roles == ROLES["prefill"]].sum()) or self.replicas
         self._router = initialised(structs.batching_router_config)
 
-    def set_router(
+    def keep_attribution(self) -> None:
+        """Every engine keeps the parts of the times of its requests: of a fleet that runs on."""
+        for engine in self._engines:
+            engine.keep_attribution = 1
+
+    def _set_router(
         self,
         router: RouterName | ChooserName | CustomRouter,
         names: Sequence[str] | None,
@@ -57,13 +89,13 @@ class FleetStructure:
         settings: Mapping[str, Any],
     ) -> str:
         """Which replica gets a request. Returns the name of what decides."""
-        name, kept = set_router(self.structure, self._router, router, self._callbacks)
+        name, kept = set_router(self.structure, self._router, router, self.callbacks)
         self._router.workers = self._workers
         self._kept += kept + set_workers(self._router, names, weights) + set_settings(self._router, settings)
         self.structure.router = ctypes.pointer(self._router)
         return name
 
-    def set_decode_router(self, router: RouterName | None, settings: RouterSettings | None) -> None:
+    def _set_decode_router(self, router: RouterName | None, settings: RouterSettings | None) -> None:
         """Where a request decodes whose prompt is computed elsewhere."""
         if router is None and settings is None:
             return
@@ -74,7 +106,7 @@ class FleetStructure:
         self._kept += set_settings(own, settings or {})
         self.structure.decode_router = ctypes.pointer(own)
 
-    def set_parts(
+    def _set_parts(
         self,
         disaggregation: Disaggregation | None,
         admission: Admission | None,
@@ -106,7 +138,7 @@ class FleetStructure:
             self._kept.append(column)
             setattr(self.structure, name, pointer(column))
 
-    def set_times(self, metrics_interval: float | None, kv_event_lag: float, routing_delay: float) -> None:
+    def _set_times(self, metrics_interval: float | None, kv_event_lag: float, routing_delay: float) -> None:
         """How late routers know, and requests come."""
         self.structure.kv_event_lag = number(kv_event_lag, "kv_event_lag")
         self.structure.routing_delay = number(routing_delay, "routing_delay")

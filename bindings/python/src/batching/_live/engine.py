@@ -18,15 +18,15 @@ from batching._engine.kinds import switch
 from batching._engine.policy import CustomPolicy
 from batching._ffi.arguments import INT64_MAX, int32, int64_column, integer, number, number_of, shown
 from batching._ffi.calls import Float64Array, Int32Array, Int64Array, check, initialised, pointer
-from batching._ffi.errors import BatchingValueError
 from batching._ffi.generated import constants, structs
 from batching._ffi.generated.choices import Event, RequestStatus
 from batching._ffi.handles import Handle
 from batching._ffi.loader import library
 from batching._ffi.signals import interruptible
 from batching._ffi.state_bytes import byte_column, saved
-from batching._live.estimates import OF_ONE, Estimate, EstimateColumns, Question, Questions
+from batching._live.estimates import Estimate, EstimateColumns, Question, Questions
 from batching._live.logs import CollectedLogs, LiveEngineLogs, UntoldLogs
+from batching._live.single import OF_ONE, columns_of, ids_of, single
 
 
 class LiveEngineEvent(NamedTuple):
@@ -254,15 +254,15 @@ class LiveEngine(Handle):
 
         Time: microseconds; `submit_columns` takes many at once.
         """
-        columns = RequestColumns(
-            [int32(output_length, "output_length")],
-            [int32(prompt_length, "prompt_length")],
-            None if arrival_time is None else [number(arrival_time, "arrival_time")],
-            priority=[int32(priority, "priority")],
-            hash_ids=None if hash_ids is None else [hash_ids],
+        columns = single(
+            prompt_length=prompt_length,
+            output_length=output_length,
+            arrival_time=arrival_time,
+            priority=priority,
+            hash_ids=hash_ids,
             hash_block_size=hash_block_size,
             hash_covers_output=hash_covers_output,
-            max_tokens=None if max_tokens is None else [int32(max_tokens, "max_tokens")],
+            max_tokens=max_tokens,
         )
         self._submit(columns, int64_column([integer(request, "request")], "ids"), OF_ONE)
 
@@ -275,14 +275,7 @@ class LiveEngine(Handle):
 
         Time: about 100 ns a request.
         """
-        if not isinstance(requests, RequestColumns):
-            raise TypeError(f"requests is {shown(requests)}: must be RequestColumns")
-        names = None if ids is None else int64_column(ids, "ids")
-        if names is not None and len(names) != len(requests):
-            raise BatchingValueError(
-                f"ids has {number_of(len(names), 'element')}: must have as many as there are requests, {len(requests)}"
-            )
-        self._submit(requests, names)
+        self._submit(requests, ids_of(requests, ids))
 
     def _submit(self, requests: RequestColumns, ids: Int64Array | None, names: Mapping[str, str] | None = None) -> None:
         structure = requests._structure()
@@ -437,12 +430,12 @@ class LiveEngine(Handle):
         Time: a copy of what is in flight, and what it takes to run that to the end of the request: some microseconds.
         """
         if hash_ids is not None:
-            columns = RequestColumns(
-                [int32(output_length, "output_length")],
-                [int32(prompt_length, "prompt_length")],
-                None if arrival_time is None else [number(arrival_time, "arrival_time")],
-                priority=[int32(priority, "priority")],
-                hash_ids=[hash_ids],
+            columns = single(
+                prompt_length=prompt_length,
+                output_length=output_length,
+                arrival_time=arrival_time,
+                priority=priority,
+                hash_ids=hash_ids,
                 hash_block_size=hash_block_size,
                 hash_covers_output=hash_covers_output,
             )
@@ -468,9 +461,7 @@ class LiveEngine(Handle):
 
         Time: that of `estimate` for each, less what it takes to call it.
         """
-        if not isinstance(requests, RequestColumns):
-            raise TypeError(f"requests is {shown(requests)}: must be RequestColumns")
-        return self._estimate_columns(requests)
+        return self._estimate_columns(columns_of(requests))
 
     def _estimate_columns(self, requests: RequestColumns, names: Mapping[str, str] | None = None) -> EstimateColumns:
         questions = Questions(requests)

@@ -12,12 +12,6 @@ from batching._ffi.calls import Float64Array, Int32Array, initialised, pointer
 from batching._ffi.generated import structs
 from batching._ffi.generated.choices import RequestStatus
 
-# Of one request, which goes to the library as columns of one, as the caller knows it.
-OF_ONE: Final = {
-    r"ids\[0\]": "request",
-    **{rf"{name}\[0\]": name for name in ("prompt_length", "output_length", "arrival_time", "priority")},
-}
-
 # To look one up takes a tenth of what it takes to call RequestStatus.
 _STATUSES: Final = {status.value: status for status in RequestStatus}
 
