@@ -23,6 +23,7 @@ from oracle.comparison import (
 from oracle.engine import SlowOptions, SlowWorkload
 from oracle.fleet import SlowFleet, SlowFleetResult, slow_fleet
 from oracle.fleet_cases import FleetCase
+from oracle.fleet_slices import assert_same_slices, can_be_sliced
 from oracle.records import END_STUCK, FINISHED
 from oracle.simulators import nanoseconds, seconds
 
@@ -51,9 +52,9 @@ OF_A_REPLICA = [
 ]
 
 
-def run_library(case: FleetCase) -> FleetResult:
+def library_pools(case: FleetCase) -> list[tuple[EngineConfig, int]]:
     not_of_replicas = {"time_limit", "iteration_limit", "log_queues"}
-    pools = [
+    return [
         (
             EngineConfig(
                 **{name: value for name, value in library_arguments(options).items() if name not in not_of_replicas}
@@ -62,9 +63,12 @@ def run_library(case: FleetCase) -> FleetResult:
         )
         for options, number in case.pools
     ]
+
+
+def run_library(case: FleetCase) -> FleetResult:
     return simulate_fleet(
         request_columns(case.workload),
-        pools,
+        library_pools(case),
         router=case.router.name,  # type: ignore[arg-type]
         client=library_client(case.client),
         metrics_interval=case.metrics_interval,
@@ -88,6 +92,7 @@ def assert_same_fleet(case: FleetCase) -> SlowFleetResult:
         assert_same_column(name, getattr(expected, name), getattr(got, name))
     _assert_same_replicas(expected, got)
     _assert_same_summary(expected, got)
+    assert_same_slices(case, expected, library_pools(case))
     return expected
 
 
@@ -138,6 +143,7 @@ def happened(case: FleetCase, told: SlowFleetResult) -> dict[str, bool]:
         "one replica": number == 1,
         "pools": len(case.pools) > 1,
         "closed loop": closed,
+        "live slices": can_be_sliced(case),
         "asynchronous": any(options.async_scheduling and options.policy == "vllm" for options in replicas),
         "no time": any(one.iterations > 0 and one.busy_time == 0 for one in told.replicas),
         "equal arrivals": len(set(case.workload.arrival_time)) < len(case.workload.arrival_time),

@@ -318,8 +318,8 @@ def test_requests_that_a_replica_lost_were_routed_to_it() -> None:
 
 
 def test_a_request_that_is_lost_was_routed() -> None:
-    # Round robin: requests 0 and 2 go to replica 0, which is lost at 1 s; the router learns of it at 3 s only, and sends
-    # request 2, of 1.5 s, there, where nothing is any more.
+    # Round robin: requests 0 and 2 go to replica 0, which is lost at 1 s; the router learns of it at 3 s only, and
+    # sends request 2, of 1.5 s, there, where nothing is any more.
     result = simulate_fleet(
         RequestColumns([2, 2, 2], arrival_time=[0.0, 0.25, 1.5]),
         EngineConfig(iteration_time=1.0),

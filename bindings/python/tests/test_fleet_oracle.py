@@ -13,9 +13,10 @@ from oracle.cases import SeededSource
 from oracle.engine import SlowOptions, SlowWorkload
 from oracle.fleet import SlowFleetResult
 from oracle.fleet_cases import FleetCase, RouterCase, a_fleet
-from oracle.fleet_comparison import assert_same_fleet, shrunk
+from oracle.fleet_comparison import assert_same_fleet, library_pools, shrunk
 from oracle.fleet_restated import VLLMDP, use
 from oracle.fleet_routers import LeastRequests
+from oracle.fleet_slices import OF_A_REQUEST, assert_same_slices
 from oracle.records import FINISHED
 
 _REPOSITORY = Path(__file__).resolve().parents[3]
@@ -38,6 +39,15 @@ def test_a_fleet_by_hand() -> None:
     assert told.end_time == [0.03, 0.01, 0.03, 0.03, 0.04]
     assert told.completion_order == [1, 0, 3, 2, 4]
     assert told.status == [FINISHED] * 5
+
+
+@pytest.mark.parametrize("name", OF_A_REQUEST)
+def test_a_changed_number_is_found_in_slices(name: str) -> None:
+    case = a_case()
+    told = assert_same_fleet(case)
+    getattr(told, name)[3] += 1
+    with pytest.raises(AssertionError, match=rf"slices: {name}\[3\]"):
+        assert_same_slices(case, told, library_pools(case))
 
 
 def test_ties_the_other_way_are_found(monkeypatch: pytest.MonkeyPatch) -> None:

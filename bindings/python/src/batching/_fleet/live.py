@@ -206,6 +206,17 @@ class LiveFleet(Handle):
         status = self._fleet.callbacks.run(library.batching_fleet_advance, self._handle, until)
         check(status, self._fleet.names)
 
+    def abort(self, request: int) -> None:
+        """A request leaves, wherever it is: its client is gone.
+
+        If it runs, it does so at the end of the iteration under way; if that gives its last token, it has finished
+        instead. Where prefill and decode are apart, one whose KV is on its way leaves once it is there.
+
+        Raises:
+            ValueError: it is not in flight, nor pending.
+        """
+        check(library.batching_fleet_abort(self._handle, integer(request, "request")))
+
     def poll(self) -> list[LiveFleetEvent]:
         """What happened since it was last asked, in order of time."""
         told = self.poll_columns()
