@@ -168,7 +168,9 @@ struct FleetRun: ~Copyable {
         (releasedCount, deliveredCount) = (other.releasedCount, other.deliveredCount)
         (isDelivering, arrived) = (false, other.arrived)
         self.metrics = metrics
-        (waitsForMore, takesEvents, takesDecodeEvents) = (other.waitsForMore, other.takesEvents, other.takesDecodeEvents)
+        (waitsForMore, takesEvents, takesDecodeEvents) = (
+            other.waitsForMore, other.takesEvents, other.takesDecodeEvents
+        )
         (eventLag, routingDelay, isAttributed) = (other.eventLag, other.routingDelay, other.isAttributed)
         (preferredReplica, preferredDecodeReplica) = (other.preferredReplica, other.preferredDecodeReplica)
         self.sessionName = sessionName

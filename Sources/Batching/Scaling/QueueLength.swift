@@ -22,7 +22,9 @@ struct QueueLength: ScalingRule, ~Copyable {
     }
 
     init(copying other: borrowing QueueLength, _ copy: inout DeepCopy) {
-        (metric, minReplicas, activation, cooldown) = (other.metric, other.minReplicas, other.activation, other.cooldown)
+        (metric, minReplicas, activation, cooldown) = (
+            other.metric, other.minReplicas, other.activation, other.cooldown
+        )
         behavior = ScalingBehavior(copying: other.behavior, &copy)
         lastActive = other.lastActive
     }

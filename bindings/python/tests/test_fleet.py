@@ -254,5 +254,6 @@ def test_equals_that_come_from_the_router_at_one_time_go_in_their_order() -> Non
 @pytest.mark.parametrize("name", ["preferred_replica", "preferred_decode_replica"])
 @pytest.mark.parametrize("value", [-2, 2, 2**31 - 1, -(2**31)])
 def test_a_preferred_replica_is_one(name: str, value: int) -> None:
+    preferred: dict[str, Any] = {name: [-1, value]}
     with pytest.raises(ValueError, match=rf"{name}\[1\] is {value}: must be a replica, in 0\.\.1, or -1"):
-        simulate_fleet(RequestColumns([1, 1]), replicas=2, **{name: [-1, value]})
+        simulate_fleet(RequestColumns([1, 1]), replicas=2, **preferred)

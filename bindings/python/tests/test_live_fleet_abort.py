@@ -71,8 +71,7 @@ def test_one_in_the_queue_of_the_router_leaves_at_once() -> None:
 def test_one_whose_kv_is_on_its_way_leaves_once_it_is_there() -> None:
     # The prompt is done at 0.25; 10 tokens of 100 bytes over 1,000 bytes a second are there at 1.25.
     split = Disaggregation(kv_bytes_per_token=100.0, link_bandwidth=1000.0)
-    pools = [(_ONE_SLOT, 1, "prefill"), (_ONE_SLOT, 1, "decode")]
-    fleet = LiveFleet(pools, disaggregation=split)
+    fleet = LiveFleet([(_ONE_SLOT, 1, "prefill"), (_ONE_SLOT, 1, "decode")], disaggregation=split)
     fleet.submit_columns(RequestColumns([4], prompt_length=[10]))
     fleet.advance(0.5)
     fleet.abort(0)
@@ -105,6 +104,7 @@ def _with_aborts(draw: random.Random, *, apart: bool) -> Counter[str]:
     """What became of the requests of a random fleet of which some leave."""
     size = draw.choice([1, 4, 16])
     requests = random_requests(draw, size)
+    assert requests.arrival_time is not None
     requests = requests.replace(session=None, arrival_time=requests.arrival_time.round(9))
     settings = random_routing(draw)
     settings.pop("client", None)
