@@ -3592,6 +3592,13 @@ typedef struct batching_admission_config {
     double retry_cap;        /**< ... and at most. 0: 30. */
     double retry_jitter;     /**< By what part of it it differs at random either way, at most 1. 0: 0.2; -1: 0. */
     uint64_t seed;           /**< Of the random draws. */
+    int32_t retries_elsewhere; /**< 1: where the router would send it to the replica that has lost it, it goes to another that is
+                                    up, if there is one: that with the fewest requests in flight, of equals the first. */
+    uint32_t reserved_2;       /**< Must be 0. */
+    int64_t breaker_failures;  /**< Circuit breakers: so many requests, at most 1000, that a replica loses ... 0: there are none. */
+    double breaker_window;     /**< ... within so many seconds open its breaker: the router sends none there ... 0: 120. */
+    double breaker_open_time;  /**< ... for so many seconds. Then it is half open: one more that is lost opens it again, ... 0: 60. */
+    int64_t breaker_successes; /**< ... and so many that finish there close it. 0: 3. */
 } batching_admission_config;
 
 batching_status batching_admission_config_init(batching_admission_config *config, uint32_t struct_size);

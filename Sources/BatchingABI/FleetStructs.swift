@@ -53,6 +53,12 @@ extension batching_admission_config {
         if retry_cap != 0 { configuration.retryCap = retry_cap }
         if retry_jitter != 0 { configuration.retryJitter = retry_jitter == -1 ? 0 : retry_jitter }
         configuration.seed = seed
+        guard reserved_2 == 0 else { throw .invalid("config.reserved_2", reserved_2, "must be 0") }
+        configuration.retriesElsewhere = try flag(retries_elsewhere, "retries_elsewhere")
+        if breaker_failures != 0 { configuration.breakerFailures = breaker_failures }
+        if breaker_window != 0 { configuration.breakerWindow = breaker_window }
+        if breaker_open_time != 0 { configuration.breakerOpenTime = breaker_open_time }
+        if breaker_successes != 0 { configuration.breakerSuccesses = breaker_successes }
         return configuration
     }
 }

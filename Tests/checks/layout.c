@@ -1131,7 +1131,7 @@ FIELD(batching_disaggregation_config, lease, 104, double);
 VALUE(BATCHING_BUCKET_COST_REQUEST, 0);
 VALUE(BATCHING_BUCKET_COST_PROMPT_TOKENS, 100);
 
-SIZE(batching_admission_config, 136);
+SIZE(batching_admission_config, 176);
 FIELD(batching_admission_config, struct_size, 0, uint32_t);
 FIELD(batching_admission_config, reserved, 4, uint32_t);
 FIELD(batching_admission_config, max_in_flight, 8, int64_t);
@@ -1151,6 +1151,12 @@ FIELD(batching_admission_config, retry_factor, 104, double);
 FIELD(batching_admission_config, retry_cap, 112, double);
 FIELD(batching_admission_config, retry_jitter, 120, double);
 FIELD(batching_admission_config, seed, 128, uint64_t);
+FIELD(batching_admission_config, retries_elsewhere, 136, int32_t);
+FIELD(batching_admission_config, reserved_2, 140, uint32_t);
+FIELD(batching_admission_config, breaker_failures, 144, int64_t);
+FIELD(batching_admission_config, breaker_window, 152, double);
+FIELD(batching_admission_config, breaker_open_time, 160, double);
+FIELD(batching_admission_config, breaker_successes, 168, int64_t);
 
 VALUE(BATCHING_FAULT_KIND_DOWN, 0);
 VALUE(BATCHING_FAULT_KIND_UP, 100);

@@ -58,6 +58,9 @@ struct FleetOperations: ~Copyable {
     let upTime: ScratchBuffer<Int64>
     /// Rises with each change of its state: what was to happen to it before does not.
     let marks: ScratchBuffer<Int64>
+    /// Whether the router may send requests there, but for circuit breakers.
+    let isKnownUp: ScratchBuffer<Bool>
+    let breakers: CircuitBreakers
     /// What it did before it was lost.
     let lostSummaries: UnsafeMutablePointer<EngineSummary>
     let replicaCount: Int
@@ -102,6 +105,8 @@ struct FleetOperations: ~Copyable {
         let since = try ScratchBuffer(count: own, repeating: Nanoseconds.zero)
         let upTime = try ScratchBuffer<Int64>(count: own, repeating: 0)
         let marks = try ScratchBuffer<Int64>(count: own, repeating: 0)
+        let isKnownUp = try ScratchBuffer(count: own, repeating: true)
+        let breakers = try CircuitBreakers(configuration.admission, replicas: own)
         let columns = try ScratchBuffer<Int64>(count: 5 &* own, repeating: 0)
         let kvUsage = try ScratchBuffer<Double>(count: own, repeating: 0)
         let lostRequests = try GrowableBuffer<Int64>(capacity: 0)
@@ -135,6 +140,8 @@ struct FleetOperations: ~Copyable {
         self.since = since
         self.upTime = upTime
         self.marks = marks
+        self.isKnownUp = isKnownUp
+        self.breakers = breakers
         self.columns = columns
         self.kvUsage = kvUsage
         self.lostRequests = lostRequests
@@ -165,6 +172,8 @@ struct FleetOperations: ~Copyable {
         since = ScratchBuffer(copying: other.since, &copy)
         upTime = ScratchBuffer(copying: other.upTime, &copy)
         marks = ScratchBuffer(copying: other.marks, &copy)
+        isKnownUp = ScratchBuffer(copying: other.isKnownUp, &copy)
+        breakers = CircuitBreakers(copying: other.breakers, &copy)
         self.lostSummaries = lostSummaries
         replicaCount = other.replicaCount
         (inFlight, queuedTokens) = (other.inFlight, other.queuedTokens)

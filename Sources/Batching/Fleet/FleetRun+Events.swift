@@ -131,7 +131,7 @@ extension FleetRun {
             if needs.firstTokens { try router.firstToken(slot: slot, time: event.time.seconds) } else { return }
         case .finished, .rejected, .aborted:
             try router.finished(slot: slot, time: event.time.seconds)
-            if operations.isUsed { try noteEnd(Int(event.id), at: event.time, isAborted: kind == .aborted) }
+            if operations.isUsed { try noteEnd(Int(event.id), kind, at: event.time) }
             if loop.isUsed {
                 try loop.noteEnd(Int(event.id), at: event.time, hasFailed: kind != .finished)
             }

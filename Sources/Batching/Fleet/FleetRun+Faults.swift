@@ -45,7 +45,7 @@ extension FleetRun {
         operations.set(replica, .down, at: time)
         times.set(replica, Nanoseconds(.max))
         if operations.noticeDelay == .zero {
-            try router.setWorker(replica, isUp: false, time: time.seconds)
+            try tellRouter(replica, isUp: false, at: time)
         } else {
             try expect(
                 .noticeDown, replica, operations.noticeDelay.seconds, from: time,
@@ -61,7 +61,7 @@ extension FleetRun {
                 operations.queuedTokens &+= requests.prompt(request)
             }
             try router.finished(slot: Int(slots.elements[request]), time: time.seconds)
-            try lose(request, at: time)
+            try lose(request, by: replica, at: time)
         }
         try deliverReleased(at: time)
     }
@@ -74,7 +74,7 @@ extension FleetRun {
         operations.set(replica, .ready, at: time)
         try awaitFailure(of: replica, from: time)
         if operations.noticeDelay == .zero {
-            try router.setWorker(replica, isUp: true, time: time.seconds)
+            try tellRouter(replica, isUp: true, at: time)
             try deliverReleased(at: time)
         } else {
             try expect(

@@ -6,7 +6,7 @@ extension FleetRun {
             let initial = scaling.initialReplicas ?? scaling.autoscaler.minReplicas
             for replica in initial..<max(replicaCount, initial) {
                 operations.set(replica, .off, at: .zero)
-                try router.setWorker(replica, isUp: false, time: 0)
+                try tellRouter(replica, isUp: false, at: .zero)
             }
             try timers.add(.scale, 0, at: operations.autoscaler.interval)
         }
@@ -81,13 +81,29 @@ extension FleetRun {
         return count == 0 ? 1 : sum / Double(count)
     }
 
+    /// The router learns that a replica is there or not; a circuit breaker that is open keeps requests away nevertheless.
+    mutating func tellRouter(_ replica: Int, isUp: Bool, at time: Nanoseconds) throws(BatchingError) {
+        operations.isKnownUp.elements[replica] = isUp
+        try router.setWorker(replica, isUp: isUp && !operations.breakers.isOpen(replica), time: time.seconds)
+    }
+
+    /// A replica has lost a request.
+    private mutating func noteFailure(_ replica: Int, at time: Nanoseconds) throws(BatchingError) {
+        guard operations.breakers.noteFailure(replica, at: time) else { return }
+        try tellRouter(replica, isUp: operations.isKnownUp.elements[replica], at: time)
+        try expect(
+            .halfOpen, replica, operations.admission.breakerOpenTime, from: time,
+            mark: operations.breakers.mark(of: replica))
+    }
+
     /// A request is routed, for the first time or once more.
     mutating func send(_ request: Int, at time: Nanoseconds) throws(BatchingError) {
         operations.attempts.elements.add(1, at: request)
         outputs.columns.attempts?[request] = operations.attempts.elements[request]
         guard router.workersUp > 0 else { return try lose(request, at: time) }
         if takesEvents { try tellCacheChanges(at: time, toDecodeRouter: false) }
-        let routed = try routed(request, at: time)
+        let before = operations.admission.retriesElsewhere ? Int(operations.places.elements[request]) : -1
+        let routed = try routed(request, elsewhereThan: before, at: time)
         slots.elements[request] = UInt32(truncatingIfNeeded: routed.slot)
         guard routed.worker >= 0 else {
             operations.phases.elements[request] = .queued
@@ -96,14 +112,31 @@ extension FleetRun {
         try place(request, routed.worker, at: time)
     }
 
+    /// Where a request goes; not to the replica that it was at before, if another is up: then to that with the fewest requests
+    /// in flight, of equals to the first.
+    private mutating func routed(
+        _ request: Int, elsewhereThan before: Int, at time: Nanoseconds
+    ) throws(BatchingError) -> RoutedRequest {
+        let routed = try routed(request, at: time)
+        guard before >= 0, routed.worker == before, router.workersUp > 1 else { return routed }
+        try router.finished(slot: routed.slot, time: time.seconds)
+        var (other, fewest) = (-1, Int64.max)
+        for worker in 0..<replicaCount where worker != before && router.isUp(worker) {
+            let own = router.requests(worker)
+            if own < fewest { (other, fewest) = (worker, own) }
+        }
+        return RoutedRequest(slot: try router.booked(question(request, time), worker: other), worker: other)
+    }
+
     /// A request goes to the replica that it was routed to, if that is there.
     mutating func place(_ request: Int, _ replica: Int, at time: Nanoseconds) throws(BatchingError) {
         guard operations.states.elements[replica] != .down else {
             // It comes to nothing.
             try noteDelivery(request, replica, at: time)
+            operations.places.elements[request] = Int32(truncatingIfNeeded: replica)
             operations.lostSummaries[replica].unfinished &+= 1
             try router.finished(slot: Int(slots.elements[request]), time: time.seconds)
-            return try lose(request, at: time)
+            return try lose(request, by: replica, at: time)
         }
         operations.phases.elements[request] = .placed
         operations.places.elements[request] = Int32(truncatingIfNeeded: replica)
@@ -115,7 +148,9 @@ extension FleetRun {
     }
 
     /// A request has no replica any more: it is sent again, or that was the last time.
-    mutating func lose(_ request: Int, at time: Nanoseconds) throws(BatchingError) {
+    /// - Parameter replica: which has lost it; nil: none was up.
+    mutating func lose(_ request: Int, by replica: Int? = nil, at time: Nanoseconds) throws(BatchingError) {
+        if let replica { try noteFailure(replica, at: time) }
         let attempt = operations.attempts.elements[request]
         outputs.forget(request)
         switch operations.phases.elements[request] {
@@ -156,13 +191,13 @@ extension FleetRun {
     }
 
     /// A replica has told the end of a request.
-    /// - Parameter isAborted: it was taken from there.
-    mutating func noteEnd(_ request: Int, at time: Nanoseconds, isAborted: Bool) throws(BatchingError) {
+    mutating func noteEnd(_ request: Int, _ kind: LiveEngineEvent, at time: Nanoseconds) throws(BatchingError) {
         let replica = leave(request)
+        if kind == .finished { operations.breakers.noteSuccess(replica) }
         noteTaken(request)
         let wasLate = operations.phases.elements[request] == .leaving
         operations.phases.elements[request] = .ended
-        if isAborted, wasLate { outputs.results.status?[request] = RequestStatus.timedOut.rawValue }
+        if kind == .aborted, wasLate { outputs.results.status?[request] = RequestStatus.timedOut.rawValue }
         if operations.states.elements[replica] == .draining, operations.loads.elements[replica] == 0 {
             operations.set(replica, .off, at: time)
         }
@@ -218,14 +253,19 @@ extension FleetRun {
             if operations.marks.elements[index] == event.mark { try bringUp(index, at: time) }
         case .noticeDown:
             if operations.marks.elements[index] == event.mark {
-                try router.setWorker(index, isUp: false, time: time.seconds)
+                try tellRouter(index, isUp: false, at: time)
                 try deliverReleased(at: time)
             }
         case .noticeUp:
             if operations.marks.elements[index] == event.mark {
-                try router.setWorker(index, isUp: true, time: time.seconds)
+                try tellRouter(index, isUp: true, at: time)
                 try deliverReleased(at: time)
             }
+        case .halfOpen:
+            guard operations.breakers.isOpen(index), operations.breakers.mark(of: index) == event.mark else { return }
+            operations.breakers.halfOpen(index)
+            try tellRouter(index, isUp: operations.isKnownUp.elements[index], at: time)
+            try deliverReleased(at: time)
         case .ready:
             if operations.marks.elements[index] == event.mark, workRemains { try beReady(index, at: time) }
         case .scale: try scale(at: time)

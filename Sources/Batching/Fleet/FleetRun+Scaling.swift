@@ -6,7 +6,7 @@ extension FleetRun {
         try replicas[replica].run(to: time, isOpen: true)
         operations.set(replica, .ready, at: time)
         try awaitFailure(of: replica, from: time)
-        try router.setWorker(replica, isUp: true, time: time.seconds)
+        try tellRouter(replica, isUp: true, at: time)
         try deliverReleased(at: time)
     }
 
@@ -27,7 +27,7 @@ extension FleetRun {
         // One that drains serves on, which takes no time.
         for replica in 0..<replicaCount where left > 0 && operations.states.elements[replica] == .draining {
             operations.set(replica, .ready, at: time)
-            try router.setWorker(replica, isUp: true, time: time.seconds)
+            try tellRouter(replica, isUp: true, at: time)
             left &-= 1
         }
         for replica in 0..<replicaCount where left > 0 && operations.states.elements[replica] == .off {
@@ -53,7 +53,7 @@ extension FleetRun {
         }
         for replica in (0..<replicaCount).reversed() where left > 0 && operations.states.elements[replica] == .ready {
             operations.set(replica, operations.loads.elements[replica] == 0 ? .off : .draining, at: time)
-            try router.setWorker(replica, isUp: false, time: time.seconds)
+            try tellRouter(replica, isUp: false, at: time)
             left &-= 1
         }
     }

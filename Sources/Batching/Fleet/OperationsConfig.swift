@@ -40,6 +40,17 @@ public struct AdmissionConfig: Sendable {
     public var retryJitter = 0.2
     /// Of the random draws.
     public var seed: UInt64 = 0
+    /// Whether it is sent to another replica than that which lost it, if there is one.
+    public var retriesElsewhere = false
+    /// So many requests that a replica loses …
+    /// nil: there are no circuit breakers.
+    public var breakerFailures: Int64?
+    /// … within so many seconds open its circuit breaker: no request is sent there …
+    public var breakerWindow = 120.0
+    /// … for so many seconds. Then it is half open: one more that is lost opens it again, …
+    public var breakerOpenTime = 60.0
+    /// … and so many that finish there close it.
+    public var breakerSuccesses: Int64 = 3
 
     /// The defaults.
     public init() {}
@@ -64,6 +75,14 @@ public struct AdmissionConfig: Sendable {
         guard retryJitter >= 0, retryJitter <= 1 else {
             throw .invalid("retry_jitter", retryJitter, "must be in 0..1")
         }
+        if let breakerFailures {
+            guard breakerFailures >= 1, breakerFailures <= 1000 else {
+                throw .invalid("breaker_failures", breakerFailures, "must be in 1..1000")
+            }
+        }
+        try Self.check(seconds: breakerWindow, "breaker_window")
+        try Self.check(seconds: breakerOpenTime, "breaker_open_time")
+        try Self.check(breakerSuccesses, "breaker_successes")
     }
 
     private static func check(_ count: Int64?, _ argument: ErrorText) throws(BatchingError) {
@@ -85,7 +104,7 @@ public struct AdmissionConfig: Sendable {
     var isUsed: Bool {
         maxInFlight != nil || maxQueuedTokens != nil || bucketCapacity != nil || shedPriority != nil
             || ttftTimeout != nil
-            || e2eTimeout != nil || retries > 0
+            || e2eTimeout != nil || retries > 0 || breakerFailures != nil
     }
 }
 

@@ -21,6 +21,8 @@ struct TimedEvents: ~Copyable {
         /// The router learns that a replica has failed, or is back.
         case noticeDown
         case noticeUp
+        /// A circuit breaker was open for long enough.
+        case halfOpen
         /// A replica that was started is ready.
         case ready
         /// The autoscaler decides.

@@ -107,6 +107,11 @@ def random_operations(draw: random.Random, replicas: int) -> dict[str, Any]:
             ttft_timeout=draw.choice([None, 0.01, 1.0]),
             e2e_timeout=draw.choice([None, 0.2]),
             retries=draw.choice([0, 1, 5]),
+            retries_elsewhere=draw.random() < 0.5,
+            breaker_failures=draw.choice([None, 1, 3]),
+            breaker_window=draw.choice([0.01, 1.0]),
+            breaker_open_time=draw.choice([0.02, 0.3]),
+            breaker_successes=draw.choice([1, 2]),
             shed_priority=draw.choice([None, 1]),
         )
     if draw.random() < 0.7:

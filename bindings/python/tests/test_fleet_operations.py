@@ -331,3 +331,76 @@ def test_a_request_that_is_lost_was_routed() -> None:
     assert result.routed_time.tolist() == [0.0, 0.25, 1.5]
     assert result.attempts.tolist() == [1, 1, 1]
     assert result.replicas.requests.tolist() == [2, 1]
+
+
+def test_a_retry_goes_elsewhere_if_it_is_to() -> None:
+    # Of equals the first gets the request. That is down from 0.5 s on, and the router does not know it; 1 s later it is
+    # sent again: to the same one, where it is lost for good, or to the other.
+    def told(*, elsewhere: bool) -> FleetResult:
+        admission = Admission(retries=1, retry_base=1.0, retry_jitter=0.0, retries_elsewhere=elsewhere)
+        return simulate_fleet(
+            RequestColumns([4], arrival_time=[0.0]),
+            EngineConfig(iteration_time=0.25),
+            replicas=2,
+            router="least_requests",
+            admission=admission,
+            faults=Faults(given=[Fault(0.5, 0)], notice_delay=100.0),
+        )
+
+    same, other = told(elsewhere=False), told(elsewhere=True)
+    assert (same.status[0], same.replica[0], same.end_time[0]) == (RequestStatus.LOST, 0, 1.5)
+    assert (other.status[0], other.replica[0], other.end_time[0]) == (RequestStatus.FINISHED, 1, 2.5)
+    assert same.attempts.tolist() == other.attempts.tolist() == [2]
+
+
+def test_a_circuit_breaker_opens_and_closes() -> None:
+    """Least requests, of equals the first: all of these short requests go to replica 0 as long as they may.
+
+    That is down from 0.5 to 3.25 s, and the router does not know it. The requests of 1 and 1.25 s are lost there, which
+    are two within a second: the breaker is open until 2.25 s. Those of 1.5 and 2 s go to replica 1. At 2.5 s it is half
+    open, and loses one more: open until 3.5 s. Those of 4 and 4.25 s finish there, which closes it. From 5 s on it is
+    down again; of what was lost before it was closed nothing counts: the request of 5.25 s alone does not open it, that
+    of 6.75 s is too late for that, but the two of 6.75 and 7 s do.
+    """
+    arrivals = [0.0, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 4.25, 5.25, 6.75, 7.0, 7.25]
+    result = simulate_fleet(
+        RequestColumns([1] * len(arrivals), arrival_time=arrivals),
+        EngineConfig(iteration_time=0.125),
+        replicas=2,
+        router="least_requests",
+        admission=Admission(breaker_failures=2, breaker_window=1.0, breaker_open_time=1.0, breaker_successes=2),
+        faults=Faults(given=[Fault(0.5, 0), Fault(3.25, 0, "up"), Fault(5.0, 0)], notice_delay=100.0),
+    )
+    assert result.replica.tolist() == [0, 0, 0, 1, 1, 0, 1, 0, 0, 0, 0, 0, 1]
+    lost = [RequestStatus.LOST if index in (1, 2, 5, 9, 10, 11) else RequestStatus.FINISHED for index in range(13)]
+    assert result.status.tolist() == lost
+
+
+def test_an_open_breaker_counts_what_is_lost_only_once_it_is_half_open() -> None:
+    # One failure opens it for 10 s; with one replica all that comes meanwhile is lost at once, at none.
+    result = simulate_fleet(
+        RequestColumns([8, 1, 1], arrival_time=[0.0, 2.0, 10.75]),
+        EngineConfig(iteration_time=0.25),
+        replicas=1,
+        admission=Admission(breaker_failures=1, breaker_open_time=10.0),
+        faults=Faults(given=[Fault(0.5, 0), Fault(1.0, 0, "up")]),
+    )
+    assert result.status.tolist() == [RequestStatus.LOST, RequestStatus.LOST, RequestStatus.FINISHED]
+    assert result.replica.tolist() == [0, -1, 0]
+    assert result.end_time.tolist() == [0.5, 2.0, 11.0]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "sentence"),
+    [
+        ("breaker_failures", 0, "breaker_failures is 0: must be between 1 and 1000"),
+        ("breaker_failures", 1001, "breaker_failures is 1001: must be between 1 and 1000"),
+        ("breaker_window", 0.0, "breaker_window is 0.0: must be greater than 0"),
+        ("breaker_open_time", -1.0, r"breaker_open_time is -1.0: must be greater than 0"),
+        ("breaker_successes", 0, "breaker_successes is 0: must be between 1 and"),
+    ],
+)
+def test_what_a_breaker_cannot_be(field: str, value: float, sentence: str) -> None:
+    given: dict[str, Any] = {"breaker_failures": 2, field: value}
+    with pytest.raises(ValueError, match=sentence):
+        simulate_fleet(RequestColumns([1]), admission=Admission(**given))

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Final, NamedTuple, Unpack
 
+from batching._engine.kinds import switch
 from batching._ffi.arguments import float64_column, int32_column, integer, number, shown, word
 from batching._ffi.calls import initialised, pointer
 from batching._ffi.errors import BatchingValueError
@@ -14,7 +15,7 @@ from batching._scaling.settings import AutoscalerName, AutoscalerSettings, set_s
 # 0 is the default in C. Here it is a value, which C calls -1, ...
 _WITH_ZERO: Final = ("retry_base", "retry_jitter")
 # ... or a mistake.
-_POSITIVE_COUNTS: Final = ("max_in_flight", "max_queued_tokens")
+_POSITIVE_COUNTS: Final = ("max_in_flight", "max_queued_tokens", "breaker_successes")
 _POSITIVE: Final = (
     "bucket_capacity",
     "bucket_rate",
@@ -24,6 +25,8 @@ _POSITIVE: Final = (
     "e2e_timeout",
     "retry_factor",
     "retry_cap",
+    "breaker_window",
+    "breaker_open_time",
 )
 
 _FAULT_KINDS: Final = {member.name.lower(): member.value for member in choices.FaultKind}
@@ -68,6 +71,17 @@ class Admission:
     """... and at most."""
     retry_jitter: float = 0.2
     """By what part of it it differs at random, either way."""
+    retries_elsewhere: bool = False
+    """Whether, where the router would send it to the replica that has lost it, it goes to another that is up, if there
+    is one: that with the fewest requests in flight, of equals the first."""
+    breaker_failures: int | None = None
+    """Circuit breakers: so many requests that a replica loses, at most 1000, ... None: there are none."""
+    breaker_window: float = 120.0
+    """... within so many seconds open its breaker: the router sends none there ..."""
+    breaker_open_time: float = 60.0
+    """... for so many seconds. Then it is half open: one more that is lost opens it again, ..."""
+    breaker_successes: int = 3
+    """... and so many that finish there close it."""
     seed: int = 0
     """Of the random draws."""
 
@@ -83,6 +97,10 @@ class Admission:
                 made.sheds, made.shed_priority = 1, integer(value, name, -(2**31), 2**31 - 1)
             elif name in _POSITIVE_COUNTS:
                 setattr(made, name, integer(value, name, 1, 2**50))
+            elif name == "retries_elsewhere":
+                made.retries_elsewhere = switch(value, name)
+            elif name == "breaker_failures":
+                made.breaker_failures = integer(value, name, 1, 1000)
             elif name == "retries":
                 made.retries = integer(value, name, 0, 1000)
             elif name == "seed":

@@ -1213,6 +1213,12 @@ class batching_admission_config(VersionedStructure):
         ("retry_cap", c_double),
         ("retry_jitter", c_double),
         ("seed", c_uint64),
+        ("retries_elsewhere", c_int32),
+        ("reserved_2", c_uint32),
+        ("breaker_failures", c_int64),
+        ("breaker_window", c_double),
+        ("breaker_open_time", c_double),
+        ("breaker_successes", c_int64),
     ]
 
 
