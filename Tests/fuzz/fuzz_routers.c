@@ -285,6 +285,18 @@ static void set_worker(struct input *input, struct told *told) {
     told->is_up[worker] = is_up;
 }
 
+/* A copy goes on in place of the router, or leaves it as it is. */
+static void fork_router(struct input *input, struct told *told) {
+    batching_router *copy = NULL;
+    REQUIRE(batching_router_fork(told->router, &copy) == BATCHING_OK);
+    batching_router *gone = copy;
+    if (input_chance(input, 2)) {
+        gone = told->router;
+        told->router = copy;
+    }
+    REQUIRE(batching_router_destroy(gone) == BATCHING_OK);
+}
+
 void fuzz_routers(struct input *input) {
     struct told told = {.time = 0};
     const batching_router_config config = input_config(input, &told);
@@ -306,7 +318,7 @@ void fuzz_routers(struct input *input) {
     for (int call = 0; call < MOST_CALLS && input->left > 0; call++) {
         const int64_t id = input_byte(input) % MOST_IDS;
         told.time = fmin(told.time + 0.01 * (input_chance(input, 16) ? 100.0 * input_byte(input) : 1), 1e9);
-        switch (input_byte(input) % 16) {
+        switch (input_byte(input) % 17) {
         case 0:
         case 1:
         case 2:
@@ -337,6 +349,9 @@ void fuzz_routers(struct input *input) {
             break;
         case 14:
             change_index(input, &told);
+            break;
+        case 15:
+            fork_router(input, &told);
             break;
         default:
             (void)batching_router_evict(told.router, input_chance(input, 16) ? input_size(input) : input_byte(input));

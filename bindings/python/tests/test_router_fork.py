@@ -25,7 +25,7 @@ class Case(NamedTuple):
 
 
 _WEIGHTS: Final = {"weights": [1, 3, 2, 5, 2]}
-_QUEUE: Final = {"queue_threshold": 0.4, "max_num_batched_tokens": 60}
+_QUEUE: Final = {"queue_threshold": 0.4, "max_num_batched_tokens": 150}
 _SCORERS: Final = ["queue", "running", "kv_usage", "load_aware", "active", "token_load", "prefix", "precise_prefix"]
 _EVICTION: Final = {"eviction_interval": 3.0, "max_tree_size": 60, "balance_abs_threshold": 2, "cache_threshold": 0.2}
 
@@ -59,7 +59,8 @@ CASES: Final = {
     "scorers": Case("scorers", {"lru_blocks_per_worker": 9}),
     "scorers all": Case("scorers", {"scorer": _SCORERS, "scorer_threshold": [0, 0, 0, 3, 2, 90, 0, 0]}),
     "aibrix_prefix": Case("aibrix_prefix", {"aibrix_imbalance": 3}, step=20.0),
-    "vtc": Case("vtc", step=8.0),
+    # So many tokens that the heaviest user moves what all are compared with.
+    "vtc": Case("vtc", {"block_size": 200}, step=8.0),
 }
 
 
@@ -72,6 +73,7 @@ class Traffic:
         self._time = 0.0
         self._next = 0
         self._in_flight: list[int] = []
+        self._prompts: list[dict[str, Any]] = []
         self._up = set(range(case.workers))
 
     def operation(self) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
@@ -93,7 +95,7 @@ class Traffic:
         arguments: tuple[Any, ...] = ()
         told: dict[str, Any] = {}
         if name in ("route", "book", "explain"):
-            arguments, told = self._new_request(name), self._prompt()
+            arguments, told = self._new_request(name), self._question()
         elif name == "first_token":
             arguments = (draw.choice(self._in_flight), self._time)
         elif name == "finished":
@@ -136,24 +138,33 @@ class Traffic:
         (self._up.add if up else self._up.discard)(worker)
         return (worker,), {"up": up, "time": self._time}
 
-    def _prompt(self) -> dict[str, Any]:
+    def _question(self) -> dict[str, Any]:
         draw = self._random
-        hash_ids = self._hash_ids()
+        if not self._prompts or draw.random() < 0.8:
+            self._prompts.append(self._prompt())
         told: dict[str, Any] = {
             "time": self._time,
-            "prompt_length": BLOCK * len(hash_ids) + draw.randrange(BLOCK),
             "output_length": draw.randrange(20),
             "priority_jump": draw.choice([0.0, 0.0, 2.0]),
             "strict_priority": draw.choice([0, 0, 1]),
+            # The last, or the same as once before.
+            **(self._prompts[-1] if draw.random() < 0.8 else draw.choice(self._prompts)),
         }
-        # By the hash of each block, or by the characters that it stands for.
-        if draw.random() < 0.5:
-            told["hash_ids"] = hash_ids
-        else:
-            told["text"] = "".join(chr(ord("a") + one % 26) * 2 + "é:"[one % 2] for one in hash_ids)
         if draw.random() < 0.7:
             told["session"] = f"user {draw.randrange(6)}"
         return told
+
+    def _prompt(self) -> dict[str, Any]:
+        draw = self._random
+        hash_ids = self._hash_ids()
+        block_size = self._case.settings.get("block_size", BLOCK)
+        length = block_size * len(hash_ids) + draw.randrange(BLOCK)
+        # By the hash of each block, or by the characters that it stands for.
+        if draw.random() < 0.5:
+            return {"prompt_length": length, "hash_ids": hash_ids}
+        text = "".join(chr(ord("a") + one % 26) * 2 + "é:"[one % 2] for one in hash_ids)
+        # Not whole chunks.
+        return {"prompt_length": length, "text": text + draw.choice(["", "?", "?!"])}
 
     def _hash_ids(self) -> list[int]:
         """Prompts of three groups that part somewhere."""
