@@ -3630,6 +3630,14 @@ typedef struct batching_fault_config {
 batching_status batching_fault_config_init(batching_fault_config *config, uint32_t struct_size);
 
 /**
+ * Writes how many replicas there are to be, with those that are starting: at least min_replicas of the autoscaler, at most its
+ * max_replicas. The columns are valid during the call; those that a fleet does not know are NULL. Returns 0; anything else stops
+ * the run.
+ */
+typedef int32_t (*batching_scaling_callback)(const batching_scaling_readings *readings, int64_t *desired,
+                                             void *user_data);
+
+/**
  * How many replicas of a fleet there are at a time. The autoscaler is shown, of each replica that is ready, requests that wait and
  * run, prompt tokens of requests without a first token, tokens in KV blocks in use, KV use; and requests that wait at the router,
  * mean lengths of what has arrived, and arrivals a second since its last decision as the demand.
@@ -3641,6 +3649,9 @@ typedef struct batching_fleet_scaling_config {
         *autoscaler;          /**< Which decides; of its max_replicas no more than the replicas count. Must not be NULL. */
     int64_t initial_replicas; /**< Replicas at first; at most the replicas; -1: none. 0: min_replicas. */
     double startup_time;      /**< Seconds until a replica that was started is ready. */
+    batching_scaling_callback scaling_callback; /**< Asked instead of the rule of autoscaler, whose interval, min_replicas and
+                                                     max_replicas hold. NULL: the rule. */
+    void *scaling_user_data;                    /**< Its last argument. */
 } batching_fleet_scaling_config;
 
 batching_status batching_fleet_scaling_config_init(batching_fleet_scaling_config *config, uint32_t struct_size);

@@ -91,7 +91,41 @@ extension batching_fleet_scaling_config {
         var configuration = FleetScalingConfig(autoscaler: try autoscaler.configuration())
         if initial_replicas != 0 { configuration.initialReplicas = initial_replicas == -1 ? 0 : Int(initial_replicas) }
         configuration.startupTime = startup_time
+        if let scaling_callback { configuration.callback = asked(scaling_callback) }
         return configuration
+    }
+}
+
+extension batching_fleet_scaling_config {
+    private func asked(_ callback: batching_scaling_callback) -> ScalingCallback {
+        ScalingCallback(ForeignFunction(callback, scaling_user_data)) { (readings, foreign) throws(BatchingError) in
+            let callback = foreign.function(as: batching_scaling_callback.self)
+            var told = batching_scaling_readings(readings)
+            var desired: Int64 = -1
+            try goOn(calling { callback(&told, &desired, foreign.userData) }, "scaling_callback")
+            return desired
+        }
+    }
+}
+
+extension batching_scaling_readings {
+    /// What a fleet knows of its replicas.
+    fileprivate init(_ readings: ScalingReadings) {
+        self.init()
+        struct_size = UInt32(MemoryLayout<batching_scaling_readings>.size)
+        time = readings.time
+        count = Int64(readings.count)
+        starting = Int64(readings.starting)
+        waiting = readings.waiting
+        running = readings.running
+        queued_prefill_tokens = readings.queuedPrefillTokens
+        scheduled_kv_tokens = readings.scheduledKVTokens
+        queued_kv_tokens = readings.queuedKVTokens
+        kv_usage = readings.kvUsage
+        queued_requests = readings.queuedRequests
+        mean_prompt_length = readings.meanPromptLength
+        mean_output_length = readings.meanOutputLength
+        demand = readings.demand
     }
 }
 

@@ -1175,12 +1175,16 @@ FIELD(batching_fault_config, mean_down_time, 56, double);
 FIELD(batching_fault_config, notice_delay, 64, double);
 FIELD(batching_fault_config, seed, 72, uint64_t);
 
-SIZE(batching_fleet_scaling_config, 32);
+CALLBACK(batching_scaling_callback, int32_t, const batching_scaling_readings *, int64_t *, void *);
+
+SIZE(batching_fleet_scaling_config, 48);
 FIELD(batching_fleet_scaling_config, struct_size, 0, uint32_t);
 FIELD(batching_fleet_scaling_config, reserved, 4, uint32_t);
 FIELD(batching_fleet_scaling_config, autoscaler, 8, const batching_autoscaler_config *);
 FIELD(batching_fleet_scaling_config, initial_replicas, 16, int64_t);
 FIELD(batching_fleet_scaling_config, startup_time, 24, double);
+FIELD(batching_fleet_scaling_config, scaling_callback, 32, batching_scaling_callback);
+FIELD(batching_fleet_scaling_config, scaling_user_data, 40, void *);
 
 VALUE(BATCHING_CHOOSER_ROUTER, 0);
 VALUE(BATCHING_CHOOSER_ESTIMATED_TTFT, 100);

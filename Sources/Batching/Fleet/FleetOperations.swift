@@ -39,6 +39,7 @@ struct FleetOperations: ~Copyable {
     /// Whether an autoscaler decides how many replicas there are.
     let scales: Bool
     var autoscaler: Autoscaler
+    let scalingCallback: ScalingCallback?
     var random: RandomStream
     var faultRandom: RandomStream
 
@@ -127,6 +128,7 @@ struct FleetOperations: ~Copyable {
         noticeDelay = Nanoseconds(validSeconds: configuration.faults.noticeDelay)
         scales = configuration.scaling != nil
         self.autoscaler = autoscaler
+        scalingCallback = configuration.scaling?.callback
         random = RandomStream(seed: configuration.admission.seed, purpose: .retries)
         faultRandom = RandomStream(seed: configuration.faults.seed, purpose: .faults)
         bucket = configuration.admission.bucketCapacity ?? 0
@@ -161,6 +163,7 @@ struct FleetOperations: ~Copyable {
         (isUsed, admission, self.faults, scales) = (other.isUsed, other.admission, faults, other.scales)
         (startupTime, noticeDelay) = (other.startupTime, other.noticeDelay)
         self.autoscaler = autoscaler
+        scalingCallback = other.scalingCallback
         (random, faultRandom) = (other.random, other.faultRandom)
         phases = GrowableBuffer(copying: other.phases, count: other.phases.capacity, &copy)
         attempts = GrowableBuffer(copying: other.attempts, count: other.attempts.capacity, &copy)

@@ -15,11 +15,21 @@ extension FleetRun {
         guard workRemains else { return }
         let readings = try scalingReadings(at: time)
         let current = readings.count &+ readings.starting
-        let desired = try operations.autoscaler.decide(readings)
+        let desired = try desiredReplicas(readings)
         if desired > current { try grow(by: desired &- current, at: time) }
         if desired < current { try shrink(by: current &- desired, at: time) }
         outputs.noteScaling(replicas: Int64(min(desired, replicaCount)), at: time)
         if let next = time.advanced(by: 1, of: operations.autoscaler.interval) { try timers.add(.scale, 0, at: next) }
+    }
+
+    private mutating func desiredReplicas(_ readings: ScalingReadings) throws(BatchingError) -> Int {
+        guard let callback = operations.scalingCallback else { return try operations.autoscaler.decide(readings) }
+        let (least, most) = (operations.autoscaler.minReplicas, operations.autoscaler.maxReplicas)
+        let answer = try callback(readings)
+        guard answer >= Int64(least), answer <= Int64(most) else {
+            throw .invalid("scaling_callback's answer", answer, "must be in \(least)..\(most)")
+        }
+        return Int(answer)
     }
 
     mutating func grow(by count: Int, at time: Nanoseconds) throws(BatchingError) {

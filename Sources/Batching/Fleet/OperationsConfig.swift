@@ -186,14 +186,31 @@ public struct FaultConfig {
     }
 }
 
+/// An autoscaler of the caller's.
+package struct ScalingCallback {
+    package typealias Body = (ScalingReadings, ForeignFunction) throws(BatchingError) -> Int64
+
+    private let body: Body
+    private let foreign: ForeignFunction
+
+    package init(_ foreign: ForeignFunction, _ body: @escaping Body) {
+        self.foreign = foreign
+        self.body = body
+    }
+
+    func callAsFunction(_ readings: ScalingReadings) throws(BatchingError) -> Int64 { try body(readings, foreign) }
+}
+
 /// How many of the replicas there are at a time: see "Fleet" in the C header.
-public struct FleetScalingConfig: Sendable {
+public struct FleetScalingConfig {
     /// Which decides.
     public var autoscaler: AutoscalerConfig
     /// Replicas that there are at first. nil: the least.
     public var initialReplicas: Int?
     /// Seconds until a new one is ready.
     public var startupTime = 0.0
+    /// Asked instead of the rule, whose interval and numbers of replicas hold.
+    package var callback: ScalingCallback?
 
     /// - Parameter autoscaler: which decides.
     public init(autoscaler: AutoscalerConfig) {
@@ -202,6 +219,7 @@ public struct FleetScalingConfig: Sendable {
 
     func check(replicas: Int) throws(BatchingError) {
         try autoscaler.check()
+        if callback != nil { return try checkReplicas(replicas) }
         let measures = autoscaler.autoscaler == .hpa || autoscaler.autoscaler == .queueLength
         if measures, autoscaler.hpa.metric == .given {
             throw .invalid("scaling_metric", Int64(ScalingMetric.given.rawValue), "must be one that a fleet gives")
@@ -211,6 +229,10 @@ public struct FleetScalingConfig: Sendable {
                 "scaling_target", Int64(autoscaler.planner.target.rawValue),
                 "must be one that a fleet gives: it estimates no times")
         }
+        try checkReplicas(replicas)
+    }
+
+    private func checkReplicas(_ replicas: Int) throws(BatchingError) {
         _ = try Nanoseconds(seconds: startupTime, argument: "startup_time")
         guard autoscaler.minReplicas <= replicas else {
             throw .invalid(

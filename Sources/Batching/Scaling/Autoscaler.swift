@@ -1,8 +1,8 @@
 /// How many replicas there should be, as a real autoscaler decides: see "Autoscalers" in the C header.
 public struct Autoscaler: ~Copyable {
     private let rules: ScalingRules
-    private let minReplicas: Int
-    private let maxReplicas: Int
+    let minReplicas: Int
+    let maxReplicas: Int
     /// Whether none stays none, whatever the least is.
     private let isOffAtZero: Bool
     private var last: Nanoseconds

@@ -16,6 +16,7 @@ from batching import (
     RequestColumns,
     RequestStatus,
     Scaling,
+    ScalingView,
     simulate_fleet,
 )
 
@@ -404,3 +405,62 @@ def test_what_a_breaker_cannot_be(field: str, value: float, sentence: str) -> No
     given: dict[str, Any] = {"breaker_failures": 2, field: value}
     with pytest.raises(ValueError, match=sentence):
         simulate_fleet(RequestColumns([1]), admission=Admission(**given))
+
+
+def test_an_autoscaler_of_ones_own_decides() -> None:
+    """One replica at first, two slots each, iterations of 0.5 s; a new one is ready after 0.25 s.
+
+    At 1 s: two requests run, two wait, and 4 arrivals of 10 and 30 prompt tokens in a second; two replicas are wanted:
+    one is started. At 2 s there are two that are ready; the first requests have just ended, and the iteration in which
+    the others run begins only then.
+    """
+    seen: list[tuple[Any, ...]] = []
+
+    def decide(view: ScalingView) -> int:
+        columns = view.waiting, view.running, view.queued_prefill_tokens
+        seen.append(
+            (view.time, view.starting, *(column.tolist() for column in columns), view.mean_prompt_length, view.demand)
+        )
+        return 2
+
+    result = simulate_fleet(
+        RequestColumns([4, 4, 4, 4], prompt_length=[10, 10, 30, 30], arrival_time=[0.0, 0.0, 0.5, 0.5]),
+        EngineConfig(iteration_time=0.5, max_num_seqs=2),
+        replicas=3,
+        router="least_requests",
+        scaling=Scaling(decide, interval=1.0, startup_time=0.25, min_replicas=1),
+    )
+    assert seen[0] == (1.0, 0, [2], [2], [60], 20.0, 4.0)
+    assert seen[1][:4] == (2.0, 0, [2, 0], [0, 0])
+    assert result.scaling_time.tolist()[:2] == [1.0, 2.0]
+    assert set(result.scaling_replicas.tolist()) == {2}
+    # All went to the first, as there was no other when they came.
+    assert result.replica.tolist() == [0, 0, 0, 0]
+    assert result.replicas.up_time.tolist() == [4.0, 3.0, 0.0]
+
+
+def test_what_an_autoscaler_of_ones_own_may_not_do() -> None:
+    def run(answer: Any, **settings: Any) -> None:
+        simulate_fleet(
+            RequestColumns([4]),
+            EngineConfig(iteration_time=1.0),
+            replicas=2,
+            scaling=Scaling(lambda _: answer, interval=0.5, **settings),
+        )
+
+    with pytest.raises(ValueError, match=r"scaling_callback's answer is 3: must be in 1\.\.2"):
+        run(3)
+    with pytest.raises(ValueError, match=r"scaling_callback's answer is 0: must be in 1\.\.2"):
+        run(0)
+    with pytest.raises(TypeError, match="autoscaler's answer"):
+        run("two")
+    with pytest.raises(TypeError, match="target is given: a function has only interval, max_replicas, min_replicas"):
+        run(1, target=3.0)
+
+
+def test_what_an_autoscaler_of_ones_own_raises_comes_out() -> None:
+    def decide(_: ScalingView) -> int:
+        raise RuntimeError("no more GPUs")
+
+    with pytest.raises(RuntimeError, match="no more GPUs"):
+        simulate_fleet(RequestColumns([40]), EngineConfig(iteration_time=1.0), scaling=Scaling(decide, interval=2.0))

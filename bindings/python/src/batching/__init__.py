@@ -54,7 +54,7 @@ from batching._fleet.live_events import (
     LiveFleetOutcomeColumns,
 )
 from batching._fleet.live_state import LiveFleetReplicaColumns, LiveFleetState
-from batching._fleet.operations import Admission, Fault, Faults, Scaling
+from batching._fleet.operations import Admission, CustomAutoscaler, Fault, Faults, Scaling, ScalingView
 from batching._fleet.pools import Pools
 from batching._fleet.result import FleetResult, ReplicaColumns
 from batching._fleet.simulate import simulate_fleet
@@ -145,6 +145,7 @@ __all__ = [
     "ClosedLoopRow",
     "CompletedColumns",
     "ConstantArrivals",
+    "CustomAutoscaler",
     "CustomPolicy",
     "CustomRouter",
     "DecisionLog",
@@ -214,6 +215,7 @@ __all__ = [
     "RouterLoad",
     "RouterView",
     "Scaling",
+    "ScalingView",
     "ServingMetrics",
     "Sessions",
     "SharedPrefixes",

@@ -103,6 +103,14 @@ class Callbacks:
 
         return structs.batching_router_callback(self._guarded(answer))
 
+    def scaling(self, function: Callable[[Any], int]) -> Any:
+        """A callback that decides how many replicas there are to be; it is told the struct of C."""
+
+        def answer(readings: Any, desired: Any, _: Any) -> None:
+            desired[0] = integer(function(readings.contents), "autoscaler's answer", -(2**63), 2**63 - 1)
+
+        return structs.batching_scaling_callback(self._guarded(answer))
+
     def log(self, function: Callable[[int], None], *, holds_handlers: bool = False) -> Any:
         """A callback that takes rows of a log.
 

@@ -1,13 +1,17 @@
 """Which requests a fleet takes, which replicas fail, and how many there are."""
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Final, NamedTuple, Unpack
 
+import numpy as np
+import numpy.typing as npt
+
+from batching._engine.callbacks import Callbacks
 from batching._engine.kinds import switch
 from batching._ffi.arguments import float64_column, int32_column, integer, number, shown, word
-from batching._ffi.calls import initialised, pointer
+from batching._ffi.calls import Float64Array, Int64Array, initialised, pointer
 from batching._ffi.errors import BatchingValueError
 from batching._ffi.generated import choices, structs
 from batching._scaling.settings import AutoscalerName, AutoscalerSettings, set_settings, takes_autoscaler_settings
@@ -183,11 +187,48 @@ class Faults:
         return made, kept
 
 
+@dataclass(frozen=True, slots=True)
+class ScalingView:
+    """A fleet as an autoscaler of yours sees it. Its columns, an element for each replica that is ready, are valid
+    during the call.
+    """
+
+    time: float
+    """Seconds: now."""
+    starting: int
+    """Replicas that were started and are not ready."""
+    waiting: Int64Array
+    """Requests that wait."""
+    running: Int64Array
+    """Requests that run."""
+    queued_prefill_tokens: Int64Array
+    """Prompt tokens of requests without a first token."""
+    scheduled_kv_tokens: Int64Array
+    """Tokens in KV blocks in use."""
+    kv_usage: Float64Array
+    """The share of KV blocks in use."""
+    queued_requests: int
+    """Requests that wait at the router."""
+    mean_prompt_length: float
+    """Of what has arrived; 0.0: nothing has."""
+    mean_output_length: float
+    """The same."""
+    demand: float
+    """Arrivals a second since the last decision."""
+
+
+CustomAutoscaler = Callable[[ScalingView], int]
+
+# Settings that are not of a rule.
+_OF_ALL: Final = {"interval", "min_replicas", "max_replicas"}
+
+
 class Scaling:
     """How many replicas of a fleet there are at a time: the replicas of the fleet are the most that there can be.
 
     Args:
-        autoscaler: which rule decides: one of `autoscalers()`.
+        autoscaler: which rule decides: one of `autoscalers()`; or a function that is shown a `ScalingView` and answers
+            how many replicas there are to be, in min_replicas to max_replicas.
         initial_replicas: replicas at first. None: min_replicas.
         startup_time: seconds until a replica that was started is ready.
         settings: those of `Autoscaler`, by name.
@@ -203,15 +244,22 @@ class Scaling:
     @takes_autoscaler_settings
     def __init__(
         self,
-        autoscaler: AutoscalerName = "hpa",
+        autoscaler: AutoscalerName | CustomAutoscaler = "hpa",
         *,
         initial_replicas: int | None = None,
         startup_time: float = 0.0,
         **settings: Unpack[AutoscalerSettings],
     ) -> None:
-        self._name = autoscaler
         self._config = initialised(structs.batching_autoscaler_config)
-        self._config.autoscaler = word(autoscaler, "autoscaler", choices.AUTOSCALER_NAMES)
+        self._asked = autoscaler if callable(autoscaler) else None
+        self._name = "custom" if callable(autoscaler) else autoscaler
+        if not callable(autoscaler):
+            self._config.autoscaler = word(autoscaler, "autoscaler", choices.AUTOSCALER_NAMES)
+        elif unused := set(settings) - _OF_ALL:
+            raise TypeError(f"{min(unused)} is given: a function has only {', '.join(sorted(_OF_ALL))}")
+        else:
+            # Its rule is not asked, but must have a target.
+            self._config.target = 1.0
         set_settings(self._config, settings)
         self._initial = None if initial_replicas is None else integer(initial_replicas, "initial_replicas", 0, 65_536)
         self._startup = number(startup_time, "startup_time")
@@ -221,10 +269,35 @@ class Scaling:
         """The name of its rule."""
         return self._name
 
-    def _structure(self) -> structs.batching_fleet_scaling_config:
+    def _structure(self, callbacks: Callbacks) -> tuple[structs.batching_fleet_scaling_config, list[Any]]:
         made = initialised(structs.batching_fleet_scaling_config)
         made.autoscaler = ctypes.pointer(self._config)
         if self._initial is not None:
             made.initial_replicas = self._initial or -1
         made.startup_time = self._startup
-        return made
+        if self._asked is None:
+            return made, []
+        function = self._asked
+        asked = callbacks.scaling(lambda readings: function(_view(readings)))
+        made.scaling_callback = asked
+        return made, [asked]
+
+
+def _view(told: Any) -> ScalingView:
+    def column(name: str) -> npt.NDArray[Any]:
+        given = getattr(told, name)
+        return np.ctypeslib.as_array(given, (told.count,)) if told.count else np.empty(0)
+
+    return ScalingView(
+        time=told.time,
+        starting=told.starting,
+        waiting=column("waiting"),
+        running=column("running"),
+        queued_prefill_tokens=column("queued_prefill_tokens"),
+        scheduled_kv_tokens=column("scheduled_kv_tokens"),
+        kv_usage=column("kv_usage"),
+        queued_requests=told.queued_requests,
+        mean_prompt_length=told.mean_prompt_length,
+        mean_output_length=told.mean_output_length,
+        demand=told.demand,
+    )

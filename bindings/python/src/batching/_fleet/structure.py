@@ -123,7 +123,9 @@ class FleetStructure:
             self._kept += kept
             self.structure.faults = ctypes.pointer(structure)
         if (scaled := _checked(scaling, "scaling", Scaling)) is not None:
-            self.structure.scaling = ctypes.pointer(scaled._structure())
+            made, kept = scaled._structure(self.callbacks)
+            self._kept += kept
+            self.structure.scaling = ctypes.pointer(made)
 
     def set_preferred(self, count: int, replica: npt.ArrayLike | None, decode_replica: npt.ArrayLike | None) -> None:
         """Which replica each request goes to where a rule leaves several."""

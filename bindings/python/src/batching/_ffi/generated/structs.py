@@ -1240,6 +1240,9 @@ class batching_fault_config(VersionedStructure):
     ]
 
 
+batching_scaling_callback = CFUNCTYPE(c_int32, POINTER(batching_scaling_readings), POINTER(c_int64), c_void_p)
+
+
 class batching_fleet_scaling_config(VersionedStructure):
     """How many replicas of a fleet there are at a time. The autoscaler is shown, of each replica that is ready,
     requests that wait and run, prompt tokens of requests without a first token, tokens in KV blocks in use, KV use; and
@@ -1253,6 +1256,8 @@ class batching_fleet_scaling_config(VersionedStructure):
         ("autoscaler", POINTER(batching_autoscaler_config)),
         ("initial_replicas", c_int64),
         ("startup_time", c_double),
+        ("scaling_callback", batching_scaling_callback),
+        ("scaling_user_data", c_void_p),
     ]
 
 
@@ -1511,6 +1516,7 @@ CALLBACKS: Final[dict[str, Any]] = {
     "batching_policy_callback": batching_policy_callback,
     "batching_calibration_callback": batching_calibration_callback,
     "batching_log_callback": batching_log_callback,
+    "batching_scaling_callback": batching_scaling_callback,
     "batching_router_callback": batching_router_callback,
     "batching_interrupt_callback": batching_interrupt_callback,
 }
