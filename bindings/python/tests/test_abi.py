@@ -73,6 +73,7 @@ def declarations() -> str:
 HANDLES = {
     "batching_accumulator",
     "batching_autoscaler",
+    "batching_fleet",
     "batching_live_calibration",
     "batching_live_engine",
     "batching_profile",
