@@ -190,6 +190,7 @@ test-examples: test-examples-native $(STAMPS)/venv-test
 	examples/compare_output.sh examples/python/quickstart.expected $(VENV)/bin/python examples/python/quickstart.py
 	examples/compare_output.sh examples/python/engine.expected $(VENV)/bin/python examples/python/engine.py
 	examples/compare_output.sh examples/python/policy.expected $(VENV)/bin/python examples/python/policy.py
+	examples/compare_output.sh examples/python/live_fleet.expected $(VENV)/bin/python examples/python/live_fleet.py
 	examples/compare_output.sh examples/python/conventions.expected $(VENV)/bin/python examples/python/conventions.py
 	$(SWIFT) build --quiet --scratch-path $(BUILD)/swift-tests --product Quickstart
 	$(SWIFT) build --quiet --scratch-path $(BUILD)/swift-tests --product EngineExample

@@ -37,7 +37,7 @@ programs: setup-test
 
 CMOCKA_TESTS := $(addprefix $(TESTS)/c/,textbook structs columns errors interrupt simulators capacity catalogue workload serving_metrics \
                 load clients iteration_times calibration live_calibration profiles fleet fleet_disaggregation fleet_operations fleet_errors engine engine_ends engine_logs engine_callbacks engine_errors engine_policy engine_textbook \
-                attribution accumulator autoscaler autoscaler_errors autoscaler_readings router router_errors router_traffic live_engine live_policy live_order live_slices live_logs live_bytes accumulator_limits)
+                attribution accumulator autoscaler autoscaler_errors autoscaler_readings router router_errors router_traffic live_fleet live_engine live_policy live_order live_slices live_logs live_bytes accumulator_limits)
 SOAK := $(TESTS)/c/soak
 HOSTILE_INPUTS := $(TESTS)/c/hostile_inputs
 # Not for valgrind: it runs one thread at a time, and a child has the memory of threads that it does not have.
@@ -54,7 +54,7 @@ FAILING_ALLOCATIONS := $(TESTS)/c/failing_allocations
 FUNCTIONS := $(TESTS)/c/functions
 
 $(FAILING_ALLOCATIONS): $(addprefix $(TESTS)/Tests/c/,failing_allocations.o failing_inputs.o failing_functions.o \
-                         failing_handles.o failing_live_calibration.o failing_routers.o failing_autoscalers.o) | $(LIBRARY)
+                         failing_handles.o failing_live_calibration.o failing_routers.o failing_autoscalers.o failing_fleets.o) | $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $^ -o $@ $(NATIVE_LIBS)
 

@@ -29,6 +29,8 @@ struct scene {
     batching_scaling_readings scaling_readings;
     batching_fleet_config fleet_config;
     batching_fleet_results fleet_results;
+    batching_fleet_events fleet_events;
+    batching_fleet_state fleet_state;
     batching_disaggregation_config disaggregation_config;
     batching_admission_config admission_config;
     batching_fault_config fault_config;
@@ -96,6 +98,7 @@ struct scene {
     batching_accumulator *accumulator;
     batching_router *router;
     batching_autoscaler *autoscaler;
+    batching_fleet *fleet;
 };
 
 static struct scene scene;
@@ -149,6 +152,8 @@ static void set_the_scene(void) {
     scene.fleet_scaling_config.autoscaler = &scene.autoscaler_config;
     scene.fleet_results.capacity = COUNT;
     scene.fleet_results.replica_capacity = 1;
+    scene.fleet_events.capacity = ROWS;
+    scene.fleet_events.time = scene.log_time;
 
     scene.results.capacity = scene.attribution.capacity = scene.latencies.capacity = COUNT;
     scene.iteration_log.capacity = scene.decision_log.capacity = scene.load_timeline.capacity = ROWS;
@@ -530,6 +535,59 @@ static batching_status estimate_of(batching_live_engine *engine) {
     return status;
 }
 
+/* With a fleet that is not in the scene, either, and that one request has gone through. */
+static batching_status with_fleet(batching_status (*call)(batching_fleet *)) {
+    const int32_t output_length = 2;
+    batching_requests requests;
+    assert_succeeds(batching_requests_init(&requests, sizeof requests));
+    requests.count = 1;
+    requests.output_length = &output_length;
+    batching_fleet_config config;
+    assert_succeeds(batching_fleet_config_init(&config, sizeof config));
+    config.pool_count = 1;
+    batching_fleet *fleet;
+    assert_succeeds(batching_fleet_create(&config, &fleet));
+    assert_succeeds(batching_fleet_submit(fleet, &requests, NULL));
+    assert_succeeds(batching_fleet_advance(fleet, INFINITY));
+    batching_status status = call(fleet);
+    assert_succeeds(batching_fleet_destroy(fleet));
+    return status;
+}
+
+static batching_status poll_of_fleet(batching_fleet *fleet) {
+    return batching_fleet_poll(fleet, &scene.fleet_events);
+}
+
+static batching_status observe_of_fleet(batching_fleet *fleet) {
+    return batching_fleet_observe(fleet, &scene.fleet_state);
+}
+
+static batching_status estimate_of_fleet(batching_fleet *fleet) {
+    scene.requests.arrival_time = NULL;
+    scene.requests.client = NULL;
+    batching_status status = batching_fleet_estimate(fleet, &scene.requests, &scene.results, &scene.fleet_results);
+    scene.requests.arrival_time = scene.arrival_time;
+    scene.requests.client = &scene.client;
+    return status;
+}
+
+static batching_status create_fleet(void) {
+    batching_status status = batching_fleet_create(&scene.fleet_config, &scene.fleet);
+    if (status == BATCHING_OK) {
+        assert_succeeds(batching_fleet_destroy(scene.fleet));
+    }
+    return status;
+}
+static batching_status poll_fleet(void) {
+    return with_fleet(poll_of_fleet);
+}
+static batching_status observe_fleet(void) {
+    return with_fleet(observe_of_fleet);
+}
+static batching_status estimate_with_fleet(void) {
+    return with_fleet(estimate_of_fleet);
+}
+
 static batching_status poll_engine(void) {
     return with_engine(poll_of);
 }
@@ -628,6 +686,12 @@ static const struct use {
     STRUCT(scaling_readings, "readings", decide_replicas),
     STRUCT(fleet_config, "config", simulate_fleet),
     STRUCT(fleet_results, "results", simulate_fleet),
+    STRUCT(fleet_config, "config", create_fleet),
+    STRUCT(fleet_events, "events", poll_fleet),
+    STRUCT(fleet_state, "state", observe_fleet),
+    STRUCT(requests, "requests", estimate_with_fleet),
+    STRUCT(results, "results", estimate_with_fleet),
+    STRUCT(fleet_results, "results", estimate_with_fleet),
     STRUCT(disaggregation_config, "config", simulate_apart),
     STRUCT(admission_config, "config", simulate_operated),
     STRUCT(fault_config, "config", simulate_operated),

@@ -27,7 +27,7 @@ using structs =
                batching::live_calibration_state, batching::profile_facts, batching::router_config,
                batching::routing_request, batching::worker_metrics_view, batching::autoscaler_config,
                batching::disaggregation_config, batching::admission_config, batching::fault_config,
-               batching::fleet_scaling_config, batching::scaling_readings_view>;
+               batching::fleet_scaling_config, batching::live_fleet_state, batching::scaling_readings_view>;
 
 template <class... Structs> constexpr bool any_is_a(batching_attribution_bands *, std::tuple<Structs...> *) {
     return true; // told in rows: batching::attribution_band
@@ -43,6 +43,9 @@ template <class... Structs> constexpr bool any_is_a(batching_fleet_config *, std
 }
 template <class... Structs> constexpr bool any_is_a(batching_fleet_results *, std::tuple<Structs...> *) {
     return true; // with columns of its own: batching::fleet_result
+}
+template <class... Structs> constexpr bool any_is_a(batching_fleet_events *, std::tuple<Structs...> *) {
+    return true; // told in rows: batching::live_fleet_event
 }
 template <class... Structs> constexpr bool any_is_a(batching_time_table *, std::tuple<Structs...> *) {
     return true; // with columns of its own: batching::table_time
@@ -239,6 +242,7 @@ TEST_CASE("a later field of what is told can be read, and is 0 of a library that
     CHECK(profile.facts().later_number == 0);
     CHECK(profile.engine_config().later_number == 0);
     CHECK(batching::live_engine().observe().later_number == 0);
+    CHECK(batching::live_fleet({batching::fleet_pool()}).observe().later_number == 0);
     CHECK(batching::accumulator().observe().later_number == 0);
     CHECK(batching::live_calibration().observe().later_number == 0);
 }

@@ -71,6 +71,7 @@ batching_accumulator *accumulator, *other;
 batching_live_calibration *calibration;
 batching_router *router;
 batching_autoscaler *autoscaler;
+batching_fleet *fleet;
 
 void must(batching_status status) {
     if (status != BATCHING_OK) {
@@ -136,6 +137,7 @@ struct state {
     int64_t size[5];
     uint64_t checksum[7];
     uint64_t told_by_routers[2];
+    uint64_t told_by_fleets[2];
 };
 
 static uint8_t *scratch;
@@ -181,6 +183,9 @@ static struct state state_of_handles(bool made) {
     state.checksum[6] = has_calibration ? sum_of_calibration(outputs.calibration) : 0;
     state.told_by_routers[0] = told_by_router(router);
     state.told_by_routers[1] = told_by_router(has_router ? outputs.router : NULL);
+    bool has_fleet = made && memcmp(&outputs.fleet, untouched, sizeof untouched) != 0;
+    state.told_by_fleets[0] = told_by_fleet(fleet);
+    state.told_by_fleets[1] = told_by_fleet(has_fleet ? outputs.fleet : NULL);
     return state;
 }
 
@@ -207,10 +212,15 @@ static void take_outputs(struct outputs *taken) {
     taken->calibration = NULL;
     taken->router = NULL;
     taken->autoscaler = NULL;
+    taken->fleet = NULL;
 }
 
 static bool tells_logs(const struct row *row) {
     return strcmp(row->function, "batching_live_engine_advance_logged") == 0;
+}
+
+static bool advances_fleet(const struct row *row) {
+    return strcmp(row->function, "batching_fleet_advance") == 0;
 }
 
 /* A run that fails on its way may have written columns; an engine that does is of no more use. */
@@ -285,6 +295,9 @@ static int call_with_failure(const struct row *row, int64_t allocation) {
     if (memcmp((char *)&outputs + first, (char *)&untouched + first, sizeof outputs - first) != 0) {
         return complain("an output was written");
     }
+    if (advances_fleet(row)) {
+        return is_fleet_worn_out() ? PASSES : complain("a fleet that has failed does not say so");
+    }
     if (wears_out(row)) {
         return check_worn_out();
     }
@@ -357,8 +370,8 @@ static void try_row(const struct row *row) {
 }
 
 static const struct table *const TABLES[] = {
-    &SIMULATION_CALLS,       &METRIC_CALLS, &ACCUMULATOR_CALLS, &LIVE_ENGINE_CALLS,
-    &LIVE_CALIBRATION_CALLS, &ROUTER_CALLS, &AUTOSCALER_CALLS,  &OTHER_CALLS};
+    &SIMULATION_CALLS, &METRIC_CALLS,     &ACCUMULATOR_CALLS, &LIVE_ENGINE_CALLS, &LIVE_CALIBRATION_CALLS,
+    &ROUTER_CALLS,     &AUTOSCALER_CALLS, &FLEET_CALLS,       &OTHER_CALLS};
 enum { TABLE_COUNT = sizeof TABLES / sizeof *TABLES };
 
 static bool has_row(const char *function) {

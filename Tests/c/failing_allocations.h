@@ -77,6 +77,7 @@ struct outputs {
     batching_calibration found;
     batching_router *router;
     batching_autoscaler *autoscaler;
+    batching_fleet *fleet;
 };
 
 extern struct outputs outputs;
@@ -87,6 +88,7 @@ extern batching_accumulator *accumulator, *other;
 extern batching_live_calibration *calibration;
 extern batching_router *router;
 extern batching_autoscaler *autoscaler;
+extern batching_fleet *fleet;
 
 /* Ends the test unless a call of a preparation, which has all the memory it wants, succeeds. */
 void must(batching_status status);
@@ -105,9 +107,14 @@ batching_serving_metrics_config some_options(int32_t convention);
 void set_log_callbacks(void);
 
 extern const struct table SIMULATION_CALLS, METRIC_CALLS, ACCUMULATOR_CALLS, LIVE_ENGINE_CALLS, LIVE_CALIBRATION_CALLS,
-    ROUTER_CALLS, AUTOSCALER_CALLS, OTHER_CALLS;
+    ROUTER_CALLS, AUTOSCALER_CALLS, FLEET_CALLS, OTHER_CALLS;
 
 /* All that a router tells, into a checksum; failing_routers.c. */
 uint64_t told_by_router(batching_router *router);
+
+/* The same of a live fleet; and whether one that has failed can only be observed, polled and destroyed, which is done;
+ * failing_fleets.c. */
+uint64_t told_by_fleet(batching_fleet *told);
+bool is_fleet_worn_out(void);
 
 #endif

@@ -615,6 +615,8 @@ INIT(batching_autoscaler_config)
 INIT(batching_scaling_readings)
 INIT(batching_fleet_config)
 INIT(batching_fleet_results)
+INIT(batching_fleet_events)
+INIT(batching_fleet_state)
 INIT(batching_disaggregation_config)
 INIT(batching_admission_config)
 INIT(batching_fault_config)
@@ -694,6 +696,8 @@ static const struct row other_rows[] = {
     INIT_ROW(batching_scaling_readings),
     INIT_ROW(batching_fleet_config),
     INIT_ROW(batching_fleet_results),
+    INIT_ROW(batching_fleet_events),
+    INIT_ROW(batching_fleet_state),
     INIT_ROW(batching_disaggregation_config),
     INIT_ROW(batching_admission_config),
     INIT_ROW(batching_fault_config),

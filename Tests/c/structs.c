@@ -67,6 +67,10 @@ enum {
     ACCUMULATOR_CONFIG_SIZE = 72,
     ACCUMULATOR_EVENTS_SIZE = 48,
     ACCUMULATOR_STATE_SIZE = 64,
+    FLEET_EVENTS_SIZE = 88,
+    FLEET_EVENTS_FIRST_SIZE = 88,
+    FLEET_STATE_SIZE = 144,
+    FLEET_STATE_FIRST_SIZE = 144,
     LIVE_ENGINE_EVENTS_SIZE = 72,
     LIVE_ENGINE_EVENTS_FIRST_SIZE = 64,
     LIVE_ENGINE_STATE_SIZE = 144,
@@ -130,6 +134,8 @@ union any_struct {
     batching_accumulator_config accumulator_config;
     batching_accumulator_events accumulator_events;
     batching_accumulator_state accumulator_state;
+    batching_fleet_events fleet_events;
+    batching_fleet_state fleet_state;
     batching_live_engine_events engine_events;
     batching_live_engine_state engine_state;
     unsigned char bytes[LARGEST_SIZE + 8];
@@ -181,6 +187,8 @@ INIT_OF(autoscaler_config)
 INIT_OF(scaling_readings)
 INIT_OF(fleet_config)
 INIT_OF(fleet_results)
+INIT_OF(fleet_events)
+INIT_OF(fleet_state)
 INIT_OF(disaggregation_config)
 INIT_OF(admission_config)
 INIT_OF(fault_config)
@@ -716,6 +724,61 @@ static batching_status use_fleet_results(const union any_struct *any) {
     return batching_fleet_simulate(&config, &requests, NULL, &copy.fleet_results, NULL);
 }
 
+/* A fleet of one replica, of the given configuration. */
+static batching_fleet *live_fleet(void) {
+    INITIALIZED(batching_fleet_config, config);
+    config.pool_count = 1;
+    batching_fleet *fleet;
+    assert_succeeds(batching_fleet_create(&config, &fleet));
+    return fleet;
+}
+
+static batching_status create_fleet(const union any_struct *any) {
+    union any_struct copy = *any;
+    copy.fleet_config.pool_count = 1;
+    batching_fleet *fleet = NULL;
+    batching_status status = batching_fleet_create(&copy.fleet_config, &fleet);
+    /* The sentence is that of the call before, which destroying nothing would replace. */
+    if (fleet != NULL) {
+        assert_succeeds(batching_fleet_destroy(fleet));
+    }
+    return status;
+}
+
+static batching_status use_fleet_events(const union any_struct *any) {
+    union any_struct copy = *any;
+    batching_fleet *fleet = live_fleet();
+    batching_status status = batching_fleet_poll(fleet, &copy.fleet_events);
+    assert_succeeds(batching_fleet_destroy(fleet));
+    return status;
+}
+
+static batching_status use_fleet_state(const union any_struct *any) {
+    union any_struct copy = *any;
+    batching_fleet *fleet = live_fleet();
+    batching_status status = batching_fleet_observe(fleet, &copy.fleet_state);
+    assert_succeeds(batching_fleet_destroy(fleet));
+    return status;
+}
+
+static batching_status poll_fleet_results(const union any_struct *any) {
+    INITIALIZED(batching_fleet_events, events);
+    events.fleet_results = &any->fleet_results;
+    batching_fleet *fleet = live_fleet();
+    batching_status status = batching_fleet_poll(fleet, &events);
+    assert_succeeds(batching_fleet_destroy(fleet));
+    return status;
+}
+
+static batching_status poll_results(const union any_struct *any) {
+    INITIALIZED(batching_fleet_events, events);
+    events.results = &any->results;
+    batching_fleet *fleet = live_fleet();
+    batching_status status = batching_fleet_poll(fleet, &events);
+    assert_succeeds(batching_fleet_destroy(fleet));
+    return status;
+}
+
 static batching_status use_router_of_fleet(const union any_struct *any) {
     batching_requests requests = lesson_requests();
     INITIALIZED(batching_fleet_config, config);
@@ -847,6 +910,11 @@ static const struct kind {
     {"readings", SCALING_READINGS_SIZE, SCALING_READINGS_SIZE, scaling_readings_of_any, use_scaling_readings},
     {"config", FLEET_CONFIG_SIZE, FLEET_CONFIG_FIRST_SIZE, fleet_config_of_any, use_fleet_config},
     {"results", FLEET_RESULTS_SIZE, FLEET_RESULTS_FIRST_SIZE, fleet_results_of_any, use_fleet_results},
+    {"config", FLEET_CONFIG_SIZE, FLEET_CONFIG_FIRST_SIZE, fleet_config_of_any, create_fleet},
+    {"events", FLEET_EVENTS_SIZE, FLEET_EVENTS_FIRST_SIZE, fleet_events_of_any, use_fleet_events},
+    {"state", FLEET_STATE_SIZE, FLEET_STATE_FIRST_SIZE, fleet_state_of_any, use_fleet_state},
+    {"results", FLEET_RESULTS_SIZE, FLEET_RESULTS_FIRST_SIZE, fleet_results_of_any, poll_fleet_results},
+    {"results", RESULTS_SIZE, RESULTS_FIRST_SIZE, results_of_any, poll_results},
     {"config", DISAGGREGATION_CONFIG_SIZE, DISAGGREGATION_CONFIG_SIZE, disaggregation_config_of_any,
      use_disaggregation_config},
     {"config", ADMISSION_CONFIG_SIZE, ADMISSION_CONFIG_SIZE, admission_config_of_any, use_admission_config},

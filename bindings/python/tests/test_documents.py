@@ -96,6 +96,11 @@ PYTHON = {
     ("docs/guide/fleet.md", "Faults(given="): re.escape("[2, 1] [1, 1] [0.875, 0.125]\n[0.25, 0.875]\n"),
     # By hand: 15 requests have come by the first decision, and three have ended: more than one for each of four.
     ("docs/guide/fleet.md", "Scaling("): re.escape("15.0 4\nTrue True\n"),
+    # By hand: request 1 has 8 iterations of 0.25 s from 0.5 s on replica 0, request 2 two on replica 1. The next one,
+    # at 0.875 s, has its first token an iteration after 2.5 s.
+    ("docs/guide/fleet.md", "LiveFleet("): re.escape(
+        "[1, 1] 2\nreplica 0: first token after 1.875 s\n2 FINISHED 1 0.5\n1 FINISHED 0 2.0\n"
+    ),
     ("docs/guide/ends-of-answers.md", "abort_time="): (
         r"1\d\d\d requests had their answer, [1-9]\d* left; \d+\.\d% were good\n"
     ),
