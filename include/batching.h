@@ -3592,12 +3592,15 @@ typedef struct batching_admission_config {
     double retry_cap;        /**< ... and at most. 0: 30. */
     double retry_jitter;     /**< By what part of it it differs at random either way, at most 1. 0: 0.2; -1: 0. */
     uint64_t seed;           /**< Of the random draws. */
-    int32_t retries_elsewhere; /**< 1: where the router would send it to the replica that has lost it, it goes to another that is
+    int32_t
+        retries_elsewhere; /**< 1: where the router would send it to the replica that has lost it, it goes to another that is
                                     up, if there is one: that with the fewest requests in flight, of equals the first. */
-    uint32_t reserved_2;       /**< Must be 0. */
-    int64_t breaker_failures;  /**< Circuit breakers: so many requests, at most 1000, that a replica loses ... 0: there are none. */
-    double breaker_window;     /**< ... within so many seconds open its breaker: the router sends none there ... 0: 120. */
-    double breaker_open_time;  /**< ... for so many seconds. Then it is half open: one more that is lost opens it again, ... 0: 60. */
+    uint32_t reserved_2; /**< Must be 0. */
+    int64_t
+        breaker_failures; /**< Circuit breakers: so many requests, at most 1000, that a replica loses ... 0: there are none. */
+    double breaker_window; /**< ... within so many seconds open its breaker: the router sends none there ... 0: 120. */
+    double
+        breaker_open_time; /**< ... for so many seconds. Then it is half open: one more that is lost opens it again, ... 0: 60. */
     int64_t breaker_successes; /**< ... and so many that finish there close it. 0: 3. */
 } batching_admission_config;
 
@@ -3646,12 +3649,13 @@ typedef struct batching_fleet_scaling_config {
     uint32_t struct_size; /**< sizeof(batching_fleet_scaling_config) of the caller; set by the _init function. */
     uint32_t reserved;    /**< Must be 0. */
     const batching_autoscaler_config
-        *autoscaler;          /**< Which decides; of its max_replicas no more than the replicas count. Must not be NULL. */
+        *autoscaler; /**< Which decides; of its max_replicas no more than the replicas count. Must not be NULL. */
     int64_t initial_replicas; /**< Replicas at first; at most the replicas; -1: none. 0: min_replicas. */
     double startup_time;      /**< Seconds until a replica that was started is ready. */
-    batching_scaling_callback scaling_callback; /**< Asked instead of the rule of autoscaler, whose interval, min_replicas and
+    batching_scaling_callback
+        scaling_callback;    /**< Asked instead of the rule of autoscaler, whose interval, min_replicas and
                                                      max_replicas hold. NULL: the rule. */
-    void *scaling_user_data;                    /**< Its last argument. */
+    void *scaling_user_data; /**< Its last argument. */
 } batching_fleet_scaling_config;
 
 batching_status batching_fleet_scaling_config_init(batching_fleet_scaling_config *config, uint32_t struct_size);
@@ -3734,7 +3738,8 @@ typedef struct batching_fleet_results {
     int64_t capacity;         /**< Elements of the columns by request: at least requests->count. */
     int64_t replica_capacity; /**< Elements of the columns by replica: at least the replicas. */
 
-    int32_t *replica;    /**< [capacity] the replica of each request, of one that was lost the last; -1: it was never routed. */
+    int32_t *
+        replica; /**< [capacity] the replica of each request, of one that was lost the last; -1: it was never routed. */
     double *routed_time; /**< [capacity] seconds at which it was routed, the last time. NaN: it never was. */
 
     int64_t *requests; /**< [replica_capacity] requests that were routed to it. */
@@ -3922,15 +3927,18 @@ typedef struct batching_fleet_events {
     int64_t remaining;    /**< Written: events that are kept for the next call. */
     double *time;         /**< [capacity] seconds. */
     int64_t *request;     /**< [capacity] the id of the request. */
-    int32_t *event;       /**< [capacity] BATCHING_EVENT_ROUTED, or of those of a live engine. One that was lost or late is
+    int32_t *event;  /**< [capacity] BATCHING_EVENT_ROUTED, or of those of a live engine. One that was lost or late is
                                aborted: the status in results says which. */
-    int32_t *tokens;      /**< [capacity] as of a live engine; of one that was routed 0. */
-    int32_t *replica;     /**< [capacity] the replica that tells it, or that it goes to; -1: it ends at the router, or on its way
+    int32_t *tokens; /**< [capacity] as of a live engine; of one that was routed 0. */
+    int32_t *
+        replica; /**< [capacity] the replica that tells it, or that it goes to; -1: it ends at the router, or on its way
                                from one replica to another. */
-    const batching_results *results; /**< Its columns by request, each at least as long, are written: in the row of an event that
+    const batching_results
+        *results; /**< Its columns by request, each at least as long, are written: in the row of an event that
                                ends a request, what became of it; in any other row, as of a request to which nothing happened.
                                completion_order must be NULL. NULL: not wanted. */
-    const batching_fleet_results *fleet_results; /**< The same of its columns by request; those by replica and of scaling are not
+    const batching_fleet_results
+        *fleet_results; /**< The same of its columns by request; those by replica and of scaling are not
                                written, and replica_capacity is not looked at. attribution must be NULL unless the fleet keeps
                                it. NULL: not wanted. */
 } batching_fleet_events;
@@ -3947,25 +3955,26 @@ batching_status batching_fleet_poll(batching_fleet *fleet, batching_fleet_events
 
 /** What a fleet holds now, as of its clock. */
 typedef struct batching_fleet_state {
-    uint32_t struct_size;  /**< sizeof(batching_fleet_state) of the caller; set by the _init function. */
-    uint32_t reserved;     /**< Must be 0. */
-    double clock;          /**< Written, as all up to replicas. Seconds. */
-    int64_t submitted;     /**< Requests ever submitted: the sum of pending, those in flight, and those that have ended. */
-    int64_t pending;       /**< Requests that have not arrived yet. */
-    int64_t in_flight;     /**< Requests that have arrived and not ended. */
-    int64_t queued;        /**< Those of them that wait in the queue of the router. */
-    int64_t finished;      /**< Requests that have finished. */
-    int64_t rejected;      /**< Requests that were rejected. */
-    int64_t aborted;       /**< Requests that were aborted, lost, or late. */
-    int64_t events;        /**< Events that were not polled. */
-    int64_t replicas;      /**< Replicas. */
-    int64_t capacity;      /**< Elements of the columns; at least the replicas, if any is given. */
-    int64_t *waiting;      /**< [capacity] requests that wait at each replica. NULL: not wanted, as of the next. */
-    int64_t *running;      /**< [capacity] requests that run there. */
-    double *kv_use;        /**< [capacity] the share of its KV blocks in use; 0 without a limit. */
-    int64_t *routed;       /**< [capacity] requests in flight that the router counts there. */
-    int64_t *queued_tokens; /**< [capacity] prompt tokens of those of them without a first token, as the router counts them. */
-    int32_t *is_up;        /**< [capacity] 1: the router may send requests there. */
+    uint32_t struct_size; /**< sizeof(batching_fleet_state) of the caller; set by the _init function. */
+    uint32_t reserved;    /**< Must be 0. */
+    double clock;         /**< Written, as all up to replicas. Seconds. */
+    int64_t submitted; /**< Requests ever submitted: the sum of pending, those in flight, and those that have ended. */
+    int64_t pending;   /**< Requests that have not arrived yet. */
+    int64_t in_flight; /**< Requests that have arrived and not ended. */
+    int64_t queued;    /**< Those of them that wait in the queue of the router. */
+    int64_t finished;  /**< Requests that have finished. */
+    int64_t rejected;  /**< Requests that were rejected. */
+    int64_t aborted;   /**< Requests that were aborted, lost, or late. */
+    int64_t events;    /**< Events that were not polled. */
+    int64_t replicas;  /**< Replicas. */
+    int64_t capacity;  /**< Elements of the columns; at least the replicas, if any is given. */
+    int64_t *waiting;  /**< [capacity] requests that wait at each replica. NULL: not wanted, as of the next. */
+    int64_t *running;  /**< [capacity] requests that run there. */
+    double *kv_use;    /**< [capacity] the share of its KV blocks in use; 0 without a limit. */
+    int64_t *routed;   /**< [capacity] requests in flight that the router counts there. */
+    int64_t *
+        queued_tokens; /**< [capacity] prompt tokens of those of them without a first token, as the router counts them. */
+    int32_t *is_up;    /**< [capacity] 1: the router may send requests there. */
 } batching_fleet_state;
 
 batching_status batching_fleet_state_init(batching_fleet_state *state, uint32_t struct_size);

@@ -740,6 +740,8 @@ private func useLiveFleet(_ given: Few, _ config: batching_fleet_config) {
     few.requests.arrival_time = nil
     _ = batching_fleet_estimate(fleet, &few.requests, &few.results, nil)
     _ = batching_fleet_fork(fleet, &copy)
+    _ = batching_fleet_abort(copy, 0)
+    _ = batching_fleet_advance(copy, .infinity)
     _ = batching_fleet_advance(fleet, .infinity)
     _ = batching_fleet_observe(fleet, &state)
     withUnsafePointer(to: few.results) {
@@ -759,6 +761,7 @@ private func useFleetOperated(
     _ = batching_admission_config_init(&admission, size(batching_admission_config.self))
     (admission.bucket_capacity, admission.bucket_rate, admission.retries) = (100, 100, 1)
     (admission.ttft_timeout, admission.e2e_timeout, admission.max_queued_tokens) = (1, 2, 1000)
+    (admission.retries_elsewhere, admission.breaker_failures, admission.breaker_open_time) = (1, 1, 0.25)
     var faults = batching_fault_config()
     _ = batching_fault_config_init(&faults, size(batching_fault_config.self))
     faults.fault_count = Int64(Choices.faultKind.count)

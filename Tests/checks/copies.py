@@ -12,8 +12,8 @@ import re
 import subprocess
 import sys
 
-LEAST = 1024
-"""More than any struct of the header, and less than a replica."""
+LEAST = 2048
+"""More than any struct of the header and any configuration, and less than a replica."""
 
 FUNCTION = re.compile(r"^[0-9a-f]+ <(.*)>:$")
 SIZE = re.compile(r"\bmov +\$0x([0-9a-f]+),%edx$")
@@ -21,7 +21,7 @@ CALL = re.compile(r"\bcall +[0-9a-f]+ <(.*)>$")
 # The size stands a few instructions before the call.
 NEAR = 14
 # Made once, moved to where it stays, and taken apart.
-MAKING = re.compile(r"\binit|\bdeinit|\bWholeRun\.run\b|\bprepared\w*Twin|\bcopy\(\)|\bFleetRun\.made\b")
+MAKING = re.compile(r"\binit|\bdeinit|\bWholeRun\.run\b|\bprepared\w*Twin|\bcopy\(\)|\bFleetRun\.(?:made|copied)\b|\bLiveFleet\.fork\(\)")
 
 
 def copies(library: str) -> list[tuple[str, int, str]]:

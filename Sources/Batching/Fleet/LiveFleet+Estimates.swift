@@ -6,7 +6,7 @@ extension LiveFleet {
     ///   - results: columns to fill, without the order of completion.
     ///   - columns: the same, of what only a fleet tells of requests.
     /// - Complexity: for each a copy of the fleet, and what it takes to run that to the end of the request.
-    public borrowing func estimate(
+    public mutating func estimate(
         _ requests: RequestColumns, results: ResultColumns = ResultColumns(), columns: FleetColumns = FleetColumns()
     ) throws(BatchingError) {
         try check()

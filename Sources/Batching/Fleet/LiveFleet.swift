@@ -131,7 +131,9 @@ public struct LiveFleet: ~Copyable {
     }
 
     /// How many events have not been polled.
-    public var events: Int { run.outputs.events.count }
+    public var events: Int {
+        mutating get { run.outputs.events.count }
+    }
 
     /// Hands over the first of what happened since the last call, in order of time.
     /// - Returns: how many; as many as `columns` hold if there may be more.
@@ -160,7 +162,7 @@ public struct LiveFleet: ~Copyable {
 
     /// An independent copy, which has nothing to tell yet.
     /// - Complexity: that of `LiveEngine.fork` for each replica, and what the router remembers.
-    public borrowing func fork() throws(BatchingError) -> LiveFleet {
+    public mutating func fork() throws(BatchingError) -> LiveFleet {
         try check()
         return try LiveFleet(copying: self)
     }
@@ -181,9 +183,10 @@ public struct LiveFleet: ~Copyable {
     }
 }
 
+// Mutating, though they change nothing: to lend itself to any other, it would be copied.
 extension LiveFleet {
     /// Throws if an error has left it unusable.
-    func check() throws(BatchingError) {
+    mutating func check() throws(BatchingError) {
         if let failure { throw failure }
     }
 
@@ -202,7 +205,7 @@ extension LiveFleet {
 
     /// Checks every element.
     /// - Returns: how many hash ids there are.
-    func checked(_ requests: RequestColumns) throws(BatchingError) -> Int {
+    mutating func checked(_ requests: RequestColumns) throws(BatchingError) -> Int {
         _ = try requests.survey()
         let room = RequestColumns.maximumCount &- rows.requests.used
         guard requests.count <= room else {
@@ -242,7 +245,7 @@ extension LiveFleet {
     }
 
     /// The same with the tokens of a hash id.
-    func prepared(_ given: RequestColumns) -> RequestColumns {
+    mutating func prepared(_ given: RequestColumns) -> RequestColumns {
         guard let hashes = given.prefixHashes, hashes.blockSize == 0 else { return given }
         return given.with(
             PrefixHashes(
@@ -250,18 +253,17 @@ extension LiveFleet {
                 blockSize: Int(owned.configuration.pools[0].engine.blockSize), coversOutput: hashes.coversOutput))
     }
 
-    private func checkIds(_ hashes: PrefixHashes) throws(BatchingError) {
-        let configuration = owned.configuration
-        guard hashes.blockSize == configuration.router.blockSize else {
+    private mutating func checkIds(_ hashes: PrefixHashes) throws(BatchingError) {
+        guard hashes.blockSize == owned.configuration.router.blockSize else {
             throw .invalid(
                 "hash_block_size", Int64(hashes.blockSize),
-                "must be the block_size of the router, which is \(configuration.router.blockSize)")
+                "must be the block_size of the router, which is \(owned.configuration.router.blockSize)")
         }
-        for pool in 0..<configuration.poolCount where configuration.pools[pool].engine.cachesPrefixes {
+        for pool in 0..<owned.configuration.poolCount where owned.configuration.pools[pool].engine.cachesPrefixes {
             try PrefixHashes.check(
-                blockSize: Int64(hashes.blockSize), kvBlockSize: configuration.pools[pool].engine.blockSize)
+                blockSize: Int64(hashes.blockSize), kvBlockSize: owned.configuration.pools[pool].engine.blockSize)
         }
-        if run.takesEvents { try configuration.checkEvents(hashBlockSize: hashes.blockSize) }
+        if run.takesEvents { try owned.configuration.checkEvents(hashBlockSize: hashes.blockSize) }
         if let blockSize = rows.requests.hashes.blockSize {
             let coversOutput = rows.requests.hashes.coversOutput
             guard blockSize == hashes.blockSize, coversOutput == hashes.coversOutput else {
