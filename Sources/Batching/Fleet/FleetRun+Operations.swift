@@ -134,7 +134,8 @@ extension FleetRun {
             // It comes to nothing.
             try noteDelivery(request, replica, at: time)
             operations.places.elements[request] = Int32(truncatingIfNeeded: replica)
-            operations.lostSummaries[replica].unfinished &+= 1
+            let summaries = operations.lostSummaries
+            summaries[replica].unfinished &+= 1
             try router.finished(slot: Int(slots.elements[request]), time: time.seconds)
             return try lose(request, by: replica, at: time)
         }

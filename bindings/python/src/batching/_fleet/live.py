@@ -40,7 +40,9 @@ class LiveFleet(Handle):
     The clock begins at 0, and is where `advance` has moved it. Requests can be submitted in any order as long as none
     arrives before the clock. What happens up to the clock has happened, but for what arrives at it.
 
-    Args: those of `simulate_fleet`, which says more of each.
+    `simulate_fleet` says more of each argument.
+
+    Args:
         config: how the replicas schedule, or pools of replicas. None: EngineConfig().
         replicas: how many there are; not with pools. None: 4.
         router: which replica gets a request. A function is told as `request` of its view the row of the request, a
