@@ -21,7 +21,10 @@ CALL = re.compile(r"\bcall +[0-9a-f]+ <(.*)>$")
 # The size stands a few instructions before the call.
 NEAR = 14
 # Made once, moved to where it stays, and taken apart.
-MAKING = re.compile(r"\binit|\bdeinit|\bWholeRun\.run\b|\bprepared\w*Twin|\bcopy\(\)|\bFleetRun\.(?:made|copied)\b|\bLiveFleet\.(?:fork|estimate)\b")
+MAKING = re.compile(
+    r"\binit|\bdeinit|\bWholeRun\.run\b|\bprepared\w*Twin|\bcopy\(\)"
+    r"|\bFleetRun\.(?:made|copied)\b|\bLiveFleet\.(?:fork|estimate)\b"
+)
 
 
 def copies(library: str) -> list[tuple[str, int, str]]:
