@@ -3853,7 +3853,7 @@ batching_status batching_fleet_simulate(const batching_fleet_config *config, con
  *
  * Handles. One thread at a time uses a handle; a call on one that is in use, be it from one of its own callbacks, returns
  * BATCHING_ERROR_BUSY, and does nothing. Different handles are independent. A call that fails for its arguments leaves the fleet
- * as it was. Where anything else stops batching_fleet_advance, a callback or memory that runs out, what has happened up to there
+ * as it was. Where anything else stops batching_fleet_advance or batching_fleet_abort, a callback or memory that runs out, what has happened up to there
  * can be polled and observed, and every other call returns the same error.
  * ================================================================================================================ */
 

@@ -220,7 +220,7 @@ static bool tells_logs(const struct row *row) {
 }
 
 static bool advances_fleet(const struct row *row) {
-    return strcmp(row->function, "batching_fleet_advance") == 0;
+    return strcmp(row->function, "batching_fleet_advance") == 0 || strcmp(row->function, "batching_fleet_abort") == 0;
 }
 
 /* A run that fails on its way may have written columns; an engine that does is of no more use. */

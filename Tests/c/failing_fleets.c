@@ -116,6 +116,11 @@ static batching_status advance(const struct choice *choice) {
     return batching_fleet_advance(fleet, INFINITY);
 }
 
+static batching_status abort_last(const struct choice *choice) {
+    (void)choice;
+    return batching_fleet_abort(fleet, ids[BEFORE - 1]);
+}
+
 static batching_status poll(const struct choice *choice) {
     (void)choice;
     batching_results results = some_results();
@@ -239,6 +244,7 @@ static const struct row fleet_rows[] = {
     FOR_EACH_FLEET("batching_fleet_destroy", make_fleet, destroy),
     FOR_EACH_FLEET("batching_fleet_submit", make_fleet, submit),
     FOR_EACH_FLEET("batching_fleet_advance", make_full_fleet, advance),
+    FOR_EACH_FLEET("batching_fleet_abort", make_full_fleet, abort_last),
     FOR_EACH_FLEET("batching_fleet_poll", make_fleet, poll),
     FOR_EACH_FLEET("batching_fleet_observe", make_fleet, observe),
     /* Not with KV events: one for which there is no memory is missed once a router looks at it, and an estimate may be over
