@@ -310,7 +310,8 @@ static void a_router_of_the_callers_sees_the_replicas(void **state) {
     run_fleet(&told, &pool.config, &requests);
     assert_int_equal(asked.calls, 4);
     for (int call = 0; call < 4; call++) {
-        assert_int_equal(asked.view[call].struct_size, sizeof(batching_router_view));
+        /* Of the library, which may know fewer fields than this program; but not than the first had. */
+        assert_in_range(asked.view[call].struct_size, 112, sizeof(batching_router_view));
         assert_int_equal(asked.view[call].request, call);
         assert_double_equal(asked.view[call].time, requests.arrival_time[call]);
         assert_int_equal(asked.view[call].prompt_length, requests.prompt_length[call]);
