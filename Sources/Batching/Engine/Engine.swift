@@ -44,7 +44,7 @@ public enum Engine {
 }
 
 /// The columns that a run fills.
-private struct RunOutputs {
+struct RunOutputs {
     let results: ResultColumns
     let attribution: AttributionColumns?
 
@@ -55,14 +55,16 @@ private struct RunOutputs {
 }
 
 /// A run whose input has been checked.
-private struct WholeRun: ~Copyable {
-    let requests: RequestColumns
-    let client: ClientConfig?
-    let turns: SessionTurns
-    let configuration: EngineConfig
-    let survey: RequestSurvey
+struct WholeRun: ~Copyable {
+    private let requests: RequestColumns
+    private let client: ClientConfig?
+    private let turns: SessionTurns
+    private let configuration: EngineConfig
+    private let survey: RequestSurvey
     /// nil: the requests are given in order of arrival.
-    let arrivals: TimeOrder?
+    private let arrivals: TimeOrder?
+    /// In which order requests arrive that are only some of the rows of the columns. nil: they are all of them.
+    private let part: PermutedOrder?
 
     init(
         _ requests: RequestColumns, _ client: ClientConfig?, _ configuration: EngineConfig
@@ -77,9 +79,26 @@ private struct WholeRun: ~Copyable {
             arrivals = try TimeOrder(sorting: arrivalTime, count: requests.count)
         }
         self.arrivals = arrivals
+        part = nil
         self.requests = requests
         self.client = client
         self.turns = turns
+        self.configuration = configuration
+        self.survey = survey
+    }
+
+    /// Of some rows of requests that have been checked and have no sessions.
+    /// - Parameters:
+    ///   - part: `requests.count` rows, in order of arrival.
+    ///   - survey: of all rows.
+    init(
+        part: PermutedOrder, of requests: RequestColumns, _ configuration: EngineConfig, _ survey: RequestSurvey
+    ) throws(BatchingError) {
+        turns = try SessionTurns(RequestColumns(count: 0), needsScratch: false, firstTurnsWait: false)
+        arrivals = nil
+        self.part = part
+        self.requests = requests
+        client = nil
         self.configuration = configuration
         self.survey = survey
     }
@@ -136,7 +155,7 @@ private struct WholeRun: ~Copyable {
         let order: PermutedOrder? =
             switch arrivals {
             case .some(let arrivals): arrivals.order
-            case .none: nil
+            case .none: part
             }
         let policy = configuration.policy.policy
         let queueKey = policy.queueKey(configuration.queueOrder)

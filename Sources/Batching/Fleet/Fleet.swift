@@ -36,6 +36,11 @@ public enum Fleet {
             case .none: nil
             }
         let loop = try ClosedLoop.begin(requests, client, turns, arrivalOrder: permutation)
+        if !loop.isUsed, configuration.hasIndependentReplicas {
+            var run = try IndependentReplicas(
+                requests, survey, configuration, replicas: count, arrivalOrder: permutation, results, columns)
+            return try run.simulate(replicas)
+        }
         var run = try FleetRun(
             requests, configuration, replicas: count, arrivalOrder: permutation, loop: loop,
             try FleetOutputs(results, columns))

@@ -46,10 +46,10 @@ extension FleetRun {
                 let replica = Int(split.sources.elements[routed.worker])
                 try deliver(request, to: replica, at: time)
                 // Its next event is known once the clock of the replica is here.
-                if isTogether { try runOn(replica, to: time) }
+                try runOn(replica, to: time)
             }
         }
-        if waitsForMore, isTogether, !mayArrive { try startBatches(at: time) }
+        if waitsForMore, !mayArrive { try startBatches(at: time) }
     }
 
     /// - Parameter decodes: whether it is asked where the request decodes.
@@ -128,6 +128,6 @@ extension FleetRun {
         let replicas = replicas
         let arrival = time.later(by: routingDelay)
         try replicas[replica].submit(request, of: columns, arrival: arrival, turn: turn(of: request))
-        if isTogether, times.time(of: replica) > time { times.set(replica, time) }
+        if times.time(of: replica) > time { times.set(replica, time) }
     }
 }

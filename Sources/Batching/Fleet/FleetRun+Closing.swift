@@ -18,7 +18,6 @@ extension FleetRun {
             summaries?[replica] = own
             sum.add(own, isSource: split.isUsed && split.isSource.elements[replica])
         }
-        try completions.write(to: outputs.results.completionOrder)
         if split.isUsed { try closeHandOvers(&sum) }
         closeOperations(&sum)
         if loop.isUsed {
@@ -31,7 +30,8 @@ extension FleetRun {
         }
         sum.waiting = Int64(try router.waiting())
         return sum.summary(
-            replicas: replicaCount, lastCompletion: outputs.lastCompletion, notSent: Int64(requests.count &- arrived))
+            replicas: replicaCount, totalTime: outputs.lastCompletion.seconds, notSent: Int64(requests.count &- arrived)
+        )
     }
 }
 
@@ -93,9 +93,9 @@ struct FleetSum {
 
     var duration: Double { sum.duration }
 
-    func summary(replicas: Int, lastCompletion: Nanoseconds, notSent: Int64) -> EngineSummary {
+    func summary(replicas: Int, totalTime: Double, notSent: Int64) -> EngineSummary {
         var summary = sum
-        summary.totalTime = lastCompletion.seconds
+        summary.totalTime = totalTime
         summary.throughput = summary.totalTime > 0 ? Double(summary.totalTokens) / summary.totalTime : 0
         summary.notSent = notSent
         summary.unfinished = left &+ waiting

@@ -5,12 +5,7 @@ extension FleetRun {
         let events = replicas[replica].takeEvents()
         if isAttributed { takeParts(of: replica, events) }
         guard split.isUsed else {
-            for place in 0..<events.count {
-                try take(events[place], replica)
-                if events[place].event == LiveEngineEvent.finished.rawValue {
-                    completions.add(Int(events[place].id), replica: replica, at: events[place].time)
-                }
-            }
+            for place in 0..<events.count { try take(events[place], replica) }
             return try deliverReleased()
         }
         var held = 0

@@ -38,8 +38,6 @@ struct FleetRun: ~Copyable {
     let replicas: UnsafeMutablePointer<LiveEngine>
     let replicaCount: Int
     var outputs: FleetOutputs
-    /// Where replicas run one after the other.
-    var completions: CompletionLists
     var times: EarliestTimes
     /// By request: its slot at the router.
     var slots: GrowableBuffer<UInt32>
@@ -72,12 +70,6 @@ struct FleetRun: ~Copyable {
         let split = try Disaggregation(configuration, requests, replicas: count)
         let timers = try TimedEvents()
         let released = try GrowableBuffer<Released>(capacity: 0)
-        let isApart =
-            !isLive && !router.needs.ends && !loop.isUsed && !configuration.isDisaggregated && !configuration.operates
-            && configuration.chooser == .router && !configuration.ownRouter.takesKVEvents
-        let completions = try CompletionLists(
-            requests: isApart && count > 1 && outputs.results.completionOrder != nil ? requests.count : 0,
-            replicas: count)
         let routerColumns = try RouterColumns(count: configuration.chooser == .callback ? count : 0)
         let operations = try FleetOperations(configuration, requests: requests.count, replicas: count)
         let times = try EarliestTimes(count: count)
@@ -117,7 +109,6 @@ struct FleetRun: ~Copyable {
         self.loop = loop
         self.pending = pending
         self.outputs = outputs
-        self.completions = completions
         self.times = times
         self.slots = slots
         self.metrics = metrics
@@ -135,7 +126,6 @@ struct FleetRun: ~Copyable {
         let split = try Disaggregation(copying: other.split, &copy)
         let operations = try FleetOperations(copying: other.operations, faults: configuration.faults, &copy)
         let routerColumns = try RouterColumns(count: other.chooser == .callback ? other.replicaCount : 0)
-        let completions = try CompletionLists(requests: 0, replicas: other.replicaCount)
         let timers = TimedEvents(copying: other.timers, &copy)
         let pending = PendingArrivals(copying: other.pending, &copy)
         let outputs = FleetOutputs(copying: other.outputs, &copy)
@@ -161,7 +151,6 @@ struct FleetRun: ~Copyable {
         (horizon, isOpen, latest) = (other.horizon, other.isOpen, other.latest)
         replicaCount = other.replicaCount
         self.outputs = outputs
-        self.completions = completions
         self.times = times
         self.slots = slots
         self.released = released
@@ -255,7 +244,6 @@ struct FleetRun: ~Copyable {
     }
 
     mutating func proceed() throws(BatchingError) {
-        if !isTogether { return try proceedApart() }
         while true {
             let arrival = nextArrival
             let event = times.time
@@ -285,11 +273,6 @@ struct FleetRun: ~Copyable {
             }
             if outputs.events.isWatchOver { break }
         }
-    }
-
-    /// Whether anything that comes depends on what the replicas do.
-    var isTogether: Bool {
-        needs.ends || loop.isUsed || split.isUsed || takesEvents || operations.isUsed || pending.isUsed
     }
 
     mutating func runOn(_ replica: Int, to time: Nanoseconds) throws(BatchingError) {
@@ -378,28 +361,5 @@ extension Router {
         } else {
             try removed(worker, hashIds: &id, count: 1)
         }
-    }
-}
-
-// A router that looks at nothing that replicas do: each runs for itself.
-extension FleetRun {
-    /// Requests that are handed out before the replicas run on.
-    private static var piece: Int { 1 << 12 }
-
-    private mutating func proceedApart() throws(BatchingError) {
-        while arrived < requests.count {
-            // A static batch waits for what comes to its replica, and for nothing else.
-            let end = waitsForMore ? requests.count : min(arrived &+ FleetRun.piece, requests.count)
-            while arrived < end { try arrive(at: nextArrival) }
-            let time = nextArrival
-            for replica in 0..<replicaCount { try runApart(replica, to: time) }
-        }
-        for replica in 0..<replicaCount { try runApart(replica, to: RunGoal.forever) }
-    }
-
-    private mutating func runApart(_ replica: Int, to time: Nanoseconds) throws(BatchingError) {
-        let replicas = replicas
-        try replicas[replica].run(to: time)
-        try takeEvents(of: replica)
     }
 }

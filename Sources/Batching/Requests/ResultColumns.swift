@@ -3,14 +3,14 @@
 public struct ResultColumns {
     let startTime: UnsafeMutablePointer<Double>?
     let firstTokenTime: UnsafeMutablePointer<Double>?
-    let endTime: UnsafeMutablePointer<Double>?
+    var endTime: UnsafeMutablePointer<Double>?
     let tokensGenerated: UnsafeMutablePointer<Int32>?
-    let completionOrder: UnsafeMutablePointer<Int64>?
+    var completionOrder: UnsafeMutablePointer<Int64>?
     let preemptions: UnsafeMutablePointer<Int32>?
     let prefixCachedTokens: UnsafeMutablePointer<Int32>?
     let status: UnsafeMutablePointer<Int32>?
-    let arrivalTime: UnsafeMutablePointer<Double>?
-    let sentTime: UnsafeMutablePointer<Double>?
+    var arrivalTime: UnsafeMutablePointer<Double>?
+    var sentTime: UnsafeMutablePointer<Double>?
     /// Where the replica keeps a request that runs, or was preempted; -1: nowhere. Only for an engine that runs on.
     var slot: UnsafeMutablePointer<Int32>?
 

@@ -2,6 +2,7 @@
 public struct Router: ~Copyable {
     private var state: RoutingState
     private let rules: RouterRules
+    let needs: RouterNeeds
     /// The characters of the prompt that is being looked at.
     private var characters: GrowableBuffer<UInt64>
 
@@ -16,6 +17,7 @@ public struct Router: ~Copyable {
         let state = try RoutingState(configuration, keepsIds: keepsIds)
         let characters = try GrowableBuffer<UInt64>(capacity: 0)
         rules = try RouterRules(configuration)
+        needs = configuration.router.needs
         self.state = state
         self.characters = characters
     }
@@ -25,6 +27,7 @@ public struct Router: ~Copyable {
         // What was looked at last is looked at no more.
         let characters = GrowableBuffer(copying: other.characters, count: 0, &copy)
         rules = try RouterRules(copying: other.rules, &copy)
+        needs = other.needs
         self.state = state
         self.characters = characters
     }
@@ -214,8 +217,6 @@ extension Router {
 
     /// Workers that are up.
     var workersUp: Int { state.upCount }
-
-    var needs: RouterNeeds { rules.needs }
 }
 
 extension Router {

@@ -141,7 +141,10 @@ enum RouterRules {
         case .vtc: VTC.readsText
         }
     }
+}
 
+extension RouterName {
+    /// What the rule must be told.
     var needs: RouterNeeds {
         switch self {
         case .roundRobin: RoundRobin.needs
