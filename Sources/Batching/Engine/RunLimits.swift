@@ -1,13 +1,13 @@
 /// Where a run ends before its time.
 struct RunLimits {
-    private let time: Nanoseconds
-    private let iterations: Int64
+    private var time: Nanoseconds
+    private var iterations: Int64
     private let progress: ProgressCallback?
     private let progressInterval: Int64
     /// Requests in all, where some of them are in no column any more.
-    private let submitted: Int?
+    private var submitted: Int?
     /// Whether one that arrives at the very end is taken in, as a fleet wants it: it may be rejected there.
-    var takesLastArrivals = false
+    private var takesLastArrivals = false
     /// The iteration before which the run is over, or its progress is to be told.
     private var nextCheck: Int64
     /// The same, or that before which work is to be counted; and what the walks have come to when it is.
@@ -17,22 +17,25 @@ struct RunLimits {
     private var counted: (iterations: Int64, walked: Int64) = (0, 0)
 
     init(_ configuration: EngineConfig) {
-        let time = configuration.timeLimit.map { Nanoseconds(validSeconds: $0) } ?? Nanoseconds(.max)
-        self.init(configuration, until: time, from: 0, to: configuration.iterationLimit ?? .max, walked: 0)
-    }
-
-    /// Of an engine that runs on: up to a time, and to a number of iterations, `from` which it has run already.
-    init(
-        _ configuration: EngineConfig, until time: Nanoseconds, from first: Int64, to last: Int64,
-        submitted: Int? = nil, walked: Int64
-    ) {
-        self.time = time
-        self.submitted = submitted
-        iterations = last
+        time = configuration.timeLimit.map { Nanoseconds(validSeconds: $0) } ?? Nanoseconds(.max)
+        iterations = configuration.iterationLimit ?? .max
         progress = configuration.progressCallback
         progressInterval = configuration.progressInterval
+        (nextCheck, nextStop, nextWalk) = (0, 0, 0)
+        begin(from: 0, walked: 0)
+    }
+
+    /// Of an engine that runs on, each time that it does: up to a time, and to a number of iterations, `from` which it has
+    /// run already.
+    mutating func begin(until goal: RunGoal, from first: Int64, submitted: Int, walked: Int64) {
+        (time, iterations, takesLastArrivals) = (goal.time, goal.iteration, goal.takesLastArrivals)
+        self.submitted = submitted
+        begin(from: first, walked: walked)
+    }
+
+    private mutating func begin(from first: Int64, walked: Int64) {
         let (next, overflows) = first.addingReportingOverflow(progressInterval)
-        nextCheck = min(last, progress == nil || overflows ? .max : next)
+        nextCheck = min(iterations, progress == nil || overflows ? .max : next)
         (nextStop, nextWalk) = (nextCheck, 0)
         expectWork(from: first, walked)
     }

@@ -1,5 +1,5 @@
 /// The earliest of a time for each replica, of equals the first in order: a tournament, in which a change is played again up
-/// to the root.
+/// to the root, or as far as that changes who wins.
 /// - Complexity: O(log n) a change.
 struct EarliestTimes: ~Copyable {
     private let times: ScratchBuffer<Nanoseconds>
@@ -30,11 +30,17 @@ struct EarliestTimes: ~Copyable {
     func time(of replica: Int) -> Nanoseconds { times.elements[replica] }
 
     mutating func set(_ replica: Int, _ time: Nanoseconds) {
-        times.elements[replica] = time
+        let (times, winners) = (times.elements, winners.elements)
+        if times[replica] == time { return }
+        times[replica] = time
+        let changed = Int32(truncatingIfNeeded: replica)
         var node = (leaves &+ replica) / 2
         while node >= 1 {
-            let (left, right) = (winners.elements[2 &* node], winners.elements[2 &* node &+ 1])
-            winners.elements[node] = times.elements[Int(right)] < times.elements[Int(left)] ? right : left
+            let (left, right) = (winners[2 &* node], winners[2 &* node &+ 1])
+            let winner = times[Int(right)] < times[Int(left)] ? right : left
+            // Above a match that the same one wins as before nothing changes, unless it is the one that has changed.
+            if winner == winners[node], winner != changed { return }
+            winners[node] = winner
             node /= 2
         }
     }

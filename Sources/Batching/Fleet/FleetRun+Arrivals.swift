@@ -3,7 +3,7 @@ extension FleetRun {
     // Mutating, though they change nothing: to lend itself to any other, it would be copied.
 
     var nextArrival: Nanoseconds {
-        mutating get {
+        @inline(__always) mutating get {
             if loop.isUsed { return loop.nextTime }
             if pending.isUsed { return pending.nextTime }
             return arrived < requests.count ? requests.arrival(index(at: arrived)) : Nanoseconds(.max)
@@ -31,7 +31,7 @@ extension FleetRun {
             request = pending.isUsed ? pending.takeNext() : index(at: arrived)
         }
         arrived &+= 1
-        try Work.done(iterations: 1)
+        try count(iterations: 1)
         if takesEvents { try tellCacheChanges(at: time, toDecodeRouter: false) }
         var isRouted = true
         if operations.isUsed {
@@ -45,8 +45,7 @@ extension FleetRun {
             if routed.worker >= 0 {
                 let replica = Int(split.sources.elements[routed.worker])
                 try deliver(request, to: replica, at: time)
-                // Its next event is known once the clock of the replica is here.
-                try runOn(replica, to: time)
+                try expectEvent(of: replica, after: time)
             }
         }
         if waitsForMore, !mayArrive { try startBatches(at: time) }
@@ -109,6 +108,16 @@ extension FleetRun {
         outputs.noteRouted(request, arrival: loop.isUsed ? nil : requests.arrival(request).seconds, at: arrival)
     }
 
+    /// A request has come to a replica: when something happens there next. It runs on only if that is not known otherwise.
+    private mutating func expectEvent(of replica: Int, after time: Nanoseconds) throws(BatchingError) {
+        let replicas = replicas
+        if !split.isUsed, replicas[replica].isBusy {
+            setTime(of: replica, isOpen: mayArrive)
+            if times.time(of: replica) > time { return }
+        }
+        try runOn(replica, to: time)
+    }
+
     /// An iteration of a replica starts in which what arrives now is not, if it is to be so.
     mutating func startBeforeArrivals(_ replica: Int, at time: Nanoseconds) throws(BatchingError) {
         guard split.settings.startsBeforeArrivals, split.lastStart.elements[replica] != time else { return }
@@ -128,6 +137,10 @@ extension FleetRun {
         let replicas = replicas
         let arrival = time.later(by: routingDelay)
         try replicas[replica].submit(request, of: columns, arrival: arrival, turn: turn(of: request))
+    }
+
+    /// A request has come to a replica, which is to be looked at then.
+    mutating func noteArrival(at replica: Int, _ time: Nanoseconds) {
         if times.time(of: replica) > time { times.set(replica, time) }
     }
 }

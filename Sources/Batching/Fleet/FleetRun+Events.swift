@@ -110,7 +110,9 @@ extension FleetRun {
             if operations.isUsed {
                 try place(Int(next.request), next.worker, at: next.time)
             } else {
-                try deliver(Int(next.request), to: Int(split.sources.elements[next.worker]), at: next.time)
+                let replica = Int(split.sources.elements[next.worker])
+                try deliver(Int(next.request), to: replica, at: next.time)
+                noteArrival(at: replica, next.time)
             }
         }
     }

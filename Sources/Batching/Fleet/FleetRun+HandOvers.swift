@@ -14,6 +14,7 @@ extension FleetRun {
                 try noteRouted(request, target, at: time)
                 try startBeforeArrivals(target, at: time)
                 try submit(request, of: requests, to: target, at: time)
+                noteArrival(at: target, time)
                 return false
             }
         }
@@ -172,6 +173,7 @@ extension FleetRun {
         split.origins.elements[request] = .again
         try outputs.noteActivated(request, target, at: time)
         try submit(request, of: requests, to: target, at: time)
+        noteArrival(at: target, time)
     }
 
     /// What a replica that decodes does between two iterations: it reserves KV blocks for prompts that are to come, and takes in

@@ -48,6 +48,8 @@ struct FleetRun: ~Copyable {
     var isDelivering: Bool
     /// Requests that have arrived.
     var arrived: Int
+    /// Iterations that have not been counted as work yet.
+    private var uncounted: Int64
     var metrics: ScrapedMetrics
     /// Whether a replica has static batches, which wait for requests that are to come.
     let waitsForMore: Bool
@@ -113,7 +115,7 @@ struct FleetRun: ~Copyable {
         self.slots = slots
         self.metrics = metrics
         self.sessionName = sessionName
-        (turnedAway, arrived) = (0, 0)
+        (turnedAway, arrived, uncounted) = (0, 0, 0)
         (horizon, isOpen, latest) = (RunGoal.forever, false, .zero)
         (releasedCount, deliveredCount, isDelivering) = (0, 0, false)
     }
@@ -155,7 +157,7 @@ struct FleetRun: ~Copyable {
         self.slots = slots
         self.released = released
         (releasedCount, deliveredCount) = (other.releasedCount, other.deliveredCount)
-        (isDelivering, arrived) = (false, other.arrived)
+        (isDelivering, arrived, uncounted) = (false, other.arrived, 0)
         self.metrics = metrics
         (waitsForMore, takesEvents, takesDecodeEvents) = (
             other.waitsForMore, other.takesEvents, other.takesDecodeEvents
@@ -280,7 +282,7 @@ struct FleetRun: ~Copyable {
         let mayArrive = mayArrive
         if replicas[replica].isAt(time) { return setTime(of: replica, isOpen: mayArrive) }
         // A slice is too short to count its own work.
-        try Work.done(iterations: FleetRun.slice)
+        try count(iterations: FleetRun.slice)
         let end = waitsAtEnd(replica) ? replicas[replica].lastIterationEnd : nil
         try replicas[replica].run(to: time, isOpen: mayArrive)
         try takeEvents(of: replica)
@@ -298,6 +300,17 @@ struct FleetRun: ~Copyable {
 
     /// Iterations as which a slice of a replica's run counts.
     private static var slice: Int64 { 4 }
+
+    /// Counts work, some of it at a time.
+    @inline(__always)
+    mutating func count(iterations: Int64) throws(BatchingError) {
+        uncounted &+= iterations
+        if uncounted < FleetRun.countedAtOnce { return }
+        try Work.done(iterations: uncounted)
+        uncounted = 0
+    }
+
+    private static var countedAtOnce: Int64 { 256 }
 
     mutating func setTime(of replica: Int, isOpen: Bool) {
         let replicas = replicas

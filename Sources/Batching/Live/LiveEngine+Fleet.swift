@@ -36,6 +36,14 @@ extension LiveEngine {
         }
     }
 
+    /// Whether an iteration is under way: until it is over, what comes is not looked at.
+    var isBusy: Bool {
+        switch place {
+        case .counted(let engine): engine.pointee.isBusy
+        case .cached(let engine): engine.pointee.isBusy
+        }
+    }
+
     /// A time before which nothing happens that is of interest, if no request comes; after the clock, or at it if a request
     /// has come since. `Int64.max` nanoseconds: nothing will.
     mutating func earliestEvent(_ interest: EventInterest) -> Nanoseconds {
@@ -141,6 +149,10 @@ extension LiveReplica where Memory: ~Copyable {
         // Those that were submitted come one at a time: only here they are counted.
         summary.unfinished = rows.submitted &- summary.finished &- summary.rejected &- summary.aborted
         return summary
+    }
+
+    fileprivate var isBusy: Bool {
+        run.underWay?.timing != nil || run.flight.isFlying || run.replica.now > run.clock
     }
 
     fileprivate mutating func earliestEvent(_ interest: EventInterest) -> Nanoseconds {

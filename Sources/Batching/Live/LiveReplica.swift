@@ -154,10 +154,9 @@ extension LiveReplica where Memory: ~Copyable {
     /// again; after anything else it is unusable.
     mutating func proceed(to goal: RunGoal) throws(BatchingError) {
         run.goal = goal
-        run.limits = RunLimits(
-            configuration, until: goal.time, from: goal.begin ?? run.replica.iteration, to: goal.iteration,
+        run.limits.begin(
+            until: goal, from: goal.begin ?? run.replica.iteration,
             submitted: Int(truncatingIfNeeded: rows.submitted), walked: run.replica.walked)
-        run.limits.takesLastArrivals = goal.takesLastArrivals
         run.replica.isOpen = goal.isOpen && goal.time != RunGoal.forever
         do throws(BatchingError) {
             _ = try run.proceed(configuration.policy)
