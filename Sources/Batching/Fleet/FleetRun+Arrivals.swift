@@ -15,6 +15,11 @@ extension FleetRun {
         mutating get { isOpen || nextArrival < Nanoseconds(.max) }
     }
 
+    /// Whether replicas go on as if more came: without static batches it is the same to them.
+    var isExpected: Bool {
+        @inline(__always) mutating get { !waitsForMore || mayArrive }
+    }
+
     private mutating func index(at position: Int) -> Int {
         if let arrivalOrder { arrivalOrder[position] } else { position }
     }
@@ -112,7 +117,7 @@ extension FleetRun {
     private mutating func expectEvent(of replica: Int, after time: Nanoseconds) throws(BatchingError) {
         let replicas = replicas
         if !split.isUsed, replicas[replica].isBusy {
-            setTime(of: replica, isOpen: mayArrive)
+            setTime(of: replica, isOpen: isExpected)
             if times.time(of: replica) > time { return }
         }
         try runOn(replica, to: time)

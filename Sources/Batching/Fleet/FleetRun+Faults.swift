@@ -9,7 +9,7 @@ extension FleetRun {
         case .slow:
             try runOn(replica, to: time)
             replicas[replica].setSlowness(faults.factor?[index] ?? 1)
-            setTime(of: replica, isOpen: mayArrive)
+            setTime(of: replica, isOpen: isExpected)
         }
     }
 

@@ -197,7 +197,7 @@ extension FleetRun {
             }
         }
         queue.pointee.pokes = 0
-        setTime(of: target, isOpen: mayArrive)
+        setTime(of: target, isOpen: isExpected)
     }
 
     /// Whether the first in the line may look for blocks.
@@ -315,7 +315,7 @@ extension FleetRun {
         try runOn(source, to: time)
         replicas[source].release(held: Int(record.heldSlot), at: time)
         outputs.columns.releasedTime?[Int(record.request)] = (replicas[source].iterationEnd ?? time).seconds
-        setTime(of: source, isOpen: mayArrive)
+        setTime(of: source, isOpen: isExpected)
     }
 
     /// What was reserved where a request was to decode is free again.

@@ -279,18 +279,18 @@ struct FleetRun: ~Copyable {
 
     mutating func runOn(_ replica: Int, to time: Nanoseconds) throws(BatchingError) {
         let replicas = replicas
-        let mayArrive = mayArrive
-        if replicas[replica].isAt(time) { return setTime(of: replica, isOpen: mayArrive) }
+        let isOpen = isExpected
+        if replicas[replica].isAt(time) { return setTime(of: replica, isOpen: isOpen) }
         // A slice is too short to count its own work.
         try count(iterations: FleetRun.slice)
         let end = waitsAtEnd(replica) ? replicas[replica].lastIterationEnd : nil
-        try replicas[replica].run(to: time, isOpen: mayArrive)
+        try replicas[replica].run(to: time, isOpen: isOpen)
         try takeEvents(of: replica)
         if let end, end <= time {
             split.handOvers.pokeOnce(replica)
             return try control(replica, at: time)
         }
-        setTime(of: replica, isOpen: self.mayArrive)
+        setTime(of: replica, isOpen: isExpected)
     }
 
     /// Whether anything is to be done at the end of the iteration that a replica runs.

@@ -104,6 +104,9 @@ struct NewestRequests {
 
     /// KV blocks that they take at most, before their first tokens.
     func blocks(of blockSize: Int64) -> Int64 { prompts / max(blockSize, 1) &+ 2 &* count }
+
+    /// The same, more than they take, without a division.
+    var mostBlocks: Int64 { prompts &+ 2 &* count }
 }
 
 extension LiveReplica where Memory: ~Copyable {
@@ -209,8 +212,12 @@ extension LiveReplica where Memory: ~Copyable {
         // and no iteration is shorter than those of what decodes now.
         let decoding = Int64(run.replica.decoding)
         guard newest.prompts &+ newest.count &+ decoding <= settings.maxNumBatchedTokens else { return end }
-        let free = (Int64(run.replica.memory.free) &- newest.blocks(of: Int64(configuration.blockSize))) / decoding &- 1
-        let most = min(LiveReplica.farthestEvent, free, newest.leastOutput &- 1)
+        var most = min(LiveReplica.farthestEvent, newest.leastOutput &- 1)
+        let free = Int64(run.replica.memory.free)
+        // A block for each in each iteration, and in one more: most often there are many more.
+        if free &- newest.mostBlocks < (most &+ 1) &* decoding {
+            most = min(most, (free &- newest.blocks(of: Int64(configuration.blockSize))) / decoding &- 1)
+        }
         guard most > 0 else { return end }
         // Of the iteration under way, or of the next.
         let quiet = run.replica.dueLists.emptyStretch(from: run.replica.iteration, atMost: most)
