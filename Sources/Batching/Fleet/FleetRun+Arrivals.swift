@@ -116,7 +116,7 @@ extension FleetRun {
     /// A request has come to a replica: when something happens there next. It runs on only if that is not known otherwise.
     private mutating func expectEvent(of replica: Int, after time: Nanoseconds) throws(BatchingError) {
         let replicas = replicas
-        if !split.isUsed, replicas[replica].isBusy {
+        if !waitsAtEnd(replica), replicas[replica].isBusy {
             setTime(of: replica, isOpen: isExpected)
             if times.time(of: replica) > time { return }
         }

@@ -294,7 +294,7 @@ struct FleetRun: ~Copyable {
     }
 
     /// Whether anything is to be done at the end of the iteration that a replica runs.
-    private func waitsAtEnd(_ replica: Int) -> Bool {
+    func waitsAtEnd(_ replica: Int) -> Bool {
         split.isUsed && !split.handOvers.queues.elements[replica].isEmpty
     }
 
