@@ -37,6 +37,7 @@ typedef struct fleet_case {
     int32_t router;
     int64_t replicas;
     int64_t target;
+    int64_t prefill; /**< Of the replicas, those that compute prompts for the others; 0: each does all. */
 } fleet_case;
 
 /** Measures one fleet and prints its row. */
@@ -52,10 +53,23 @@ static measurement row_print(const fleet_case *fleet, const batching_engine_conf
     results_add_engine_columns(&results);
     fleet_work work = {.requests = requests, .results = &results};
     require_ok(batching_fleet_config_init(&work.config, sizeof work.config), "batching_fleet_config_init");
+    const batching_engine_config *engines[] = {engine, engine};
+    const int64_t pools[] = {fleet->replicas - fleet->prefill, fleet->prefill};
+    static const int32_t ROLES[] = {BATCHING_ROLE_DECODE, BATCHING_ROLE_PREFILL};
+    batching_disaggregation_config split;
+    require_ok(batching_disaggregation_config_init(&split, sizeof split), "batching_disaggregation_config_init");
+    // An 8B model of 16 bits a number, over 200 Gbit/s.
+    split.kv_bytes_per_token = 131072;
+    split.link_bandwidth = 25e9;
     work.config.router = &router;
+    work.config.engine = engines;
+    work.config.replicas = pools;
     work.config.pool_count = 1;
-    work.config.engine = &engine;
-    work.config.replicas = &fleet->replicas;
+    if (fleet->prefill > 0) {
+        work.config.pool_count = 2;
+        work.config.role = ROLES;
+        work.config.disaggregation = &split;
+    }
     require_ok(batching_fleet_results_init(&work.fleet_results, sizeof work.fleet_results),
                "batching_fleet_results_init");
     work.fleet_results.capacity = count;
@@ -72,12 +86,13 @@ static measurement row_print(const fleet_case *fleet, const batching_engine_conf
         least = routed < least ? routed : least;
         most = routed > most ? routed : most;
     }
-    if (summary->finished != count || (fleet->router == BATCHING_ROUTER_ROUND_ROBIN && most - least > 1)) {
+    const int is_even = fleet->router == BATCHING_ROUTER_ROUND_ROBIN && fleet->prefill == 0;
+    if (summary->finished != count || (is_even && most - least > 1)) {
         printf("WRONG: %s: %s requests finished, %s to %s of a replica\n", fleet->name, grouped(summary->finished),
                grouped(least), grouped(most));
         exit(1);
     }
-    printf("%-34s %8s %11s %8.1f /%8.1f %9.2f %8.1f %7.1f%% %10s %10s  %016" PRIx64 "\n", fleet->name,
+    printf("%-38s %8s %11s %8.1f /%8.1f %9.2f %8.1f %7.1f%% %10s %10s  %016" PRIx64 "\n", fleet->name,
            grouped(fleet->replicas), grouped((int64_t)(1e9 / time.median)), time.best, time.median,
            (double)summary->iterations / (double)count, summary->mean_running, 100 * summary->mean_kv_use,
            grouped(least), grouped(most), results_checksum(&results, count));
@@ -97,13 +112,14 @@ static void target_print(const fleet_case *fleet, measurement time) {
 
 void fleets_section(int64_t count, const char *traces) {
     static const fleet_case GENERATED[] = {
-        {"512 + 128 tokens, round_robin", BATCHING_ROUTER_ROUND_ROBIN, 8, 4000000},
-        {"512 + 128 tokens, least_requests", BATCHING_ROUTER_LEAST_REQUESTS, 64, 2000000},
-        {"512 + 128 tokens, least_requests", BATCHING_ROUTER_LEAST_REQUESTS, 1024, 1000000},
+        {"512 + 128 tokens, round_robin", BATCHING_ROUTER_ROUND_ROBIN, 8, 4000000, 0},
+        {"512 + 128 tokens, least_requests", BATCHING_ROUTER_LEAST_REQUESTS, 64, 2000000, 0},
+        {"512 + 128 tokens, least_requests", BATCHING_ROUTER_LEAST_REQUESTS, 1024, 1000000, 0},
+        {"512 + 128 tokens, 4 prefill, 4 decode", BATCHING_ROUTER_ROUND_ROBIN, 8, 1000000, 4},
     };
     static const fleet_case MOONCAKE[] = {
-        {"Mooncake, dynamo_kv", BATCHING_ROUTER_DYNAMO_KV, 16, 20000},
-        {"Mooncake, cache_aware", BATCHING_ROUTER_CACHE_AWARE, 16, 20000},
+        {"Mooncake, dynamo_kv", BATCHING_ROUTER_DYNAMO_KV, 16, 20000, 0},
+        {"Mooncake, cache_aware", BATCHING_ROUTER_CACHE_AWARE, 16, 20000, 0},
     };
     enum { generated = sizeof GENERATED / sizeof *GENERATED, mooncake = sizeof MOONCAKE / sizeof *MOONCAKE };
     measurement times[generated + mooncake];
@@ -112,7 +128,7 @@ void fleets_section(int64_t count, const char *traces) {
 
     report_heading("Fleets, %s requests, 20/s for each replica: nanoseconds a request, best / median of %d",
                    grouped(count), repetitions);
-    printf("%-34s %8s %11s %18s %9s %8s %8s %10s %10s  %s\n", "workload and router", "replicas", "requests/s",
+    printf("%-38s %8s %11s %18s %9s %8s %8s %10s %10s  %s\n", "workload and router", "replicas", "requests/s",
            "ns a request", "iterations", "running", "KV use", "fewest", "most", "checksum");
     for (int i = 0; i < generated; i++) {
         fixed_requests_generate(&requests, count, ARRIVAL_RATE * (double)GENERATED[i].replicas);
