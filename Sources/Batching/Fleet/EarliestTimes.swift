@@ -27,6 +27,18 @@ struct EarliestTimes: ~Copyable {
     var first: Int { Int(winners.elements[1]) }
     var time: Nanoseconds { times.elements[first] }
 
+    /// The earliest time of all others than the first.
+    var nextTime: Nanoseconds {
+        let (times, winners) = (times.elements, winners.elements)
+        var earliest = Nanoseconds(.max)
+        var node = leaves &+ Int(winners[1])
+        while node > 1 {
+            earliest = min(earliest, times[Int(winners[node ^ 1])])
+            node /= 2
+        }
+        return earliest
+    }
+
     func time(of replica: Int) -> Nanoseconds { times.elements[replica] }
 
     mutating func set(_ replica: Int, _ time: Nanoseconds) {

@@ -51,6 +51,9 @@ struct FleetRun: ~Copyable {
     /// Iterations that have not been counted as work yet.
     private var uncounted: Int64
     var metrics: ScrapedMetrics
+    /// Whether what ends at a replica brings nothing but a later decision, and so may be told at once up to the next time at
+    /// which anything happens elsewhere.
+    private let runsAhead: Bool
     /// Whether a replica has static batches, which wait for requests that are to come.
     let waitsForMore: Bool
     /// Whether the routers are told what is in the prefix caches, how late that is, and how late requests come to replicas.
@@ -89,7 +92,11 @@ struct FleetRun: ~Copyable {
         isAttributed = outputs.columns.attribution != nil
         preferredReplica = configuration.preferredReplica
         preferredDecodeReplica = configuration.preferredDecodeReplica
-        waitsForMore = FleetRun.hasStaticBatches(configuration)
+        let waitsForMore = FleetRun.hasStaticBatches(configuration)
+        self.waitsForMore = waitsForMore
+        runsAhead =
+            !isLive && !loop.isUsed && !configuration.isDisaggregated && !configuration.operates
+            && !router.needs.metrics && !waitsForMore && configuration.ownRouter.dynamo.queueThreshold == nil
         replicaCount = count
         self.requests = requests
         self.arrivalOrder = loop.isUsed ? loop.order : arrivalOrder
@@ -159,9 +166,8 @@ struct FleetRun: ~Copyable {
         (releasedCount, deliveredCount) = (other.releasedCount, other.deliveredCount)
         (isDelivering, arrived, uncounted) = (false, other.arrived, 0)
         self.metrics = metrics
-        (waitsForMore, takesEvents, takesDecodeEvents) = (
-            other.waitsForMore, other.takesEvents, other.takesDecodeEvents
-        )
+        (waitsForMore, runsAhead) = (other.waitsForMore, other.runsAhead)
+        (takesEvents, takesDecodeEvents) = (other.takesEvents, other.takesDecodeEvents)
         (eventLag, routingDelay, isAttributed) = (other.eventLag, other.routingDelay, other.isAttributed)
         (preferredReplica, preferredDecodeReplica) = (other.preferredReplica, other.preferredDecodeReplica)
         self.sessionName = sessionName
@@ -263,7 +269,7 @@ struct FleetRun: ~Copyable {
             } else if event <= arrival, event <= timer {
                 if event == RunGoal.forever || event > horizon { break }
                 latest = event
-                try runOn(times.first, to: event)
+                try runOn(times.first, to: runsAhead ? quietTime(from: event, before: arrival) : event)
             } else if timer <= arrival {
                 if timer > horizon || isOver { break }
                 latest = timer
@@ -275,6 +281,13 @@ struct FleetRun: ~Copyable {
             }
             if outputs.events.isWatchOver { break }
         }
+    }
+
+    /// The last time at which nothing happens yet but at the replica that is first.
+    @inline(__always)
+    private mutating func quietTime(from event: Nanoseconds, before arrival: Nanoseconds) -> Nanoseconds {
+        let other = min(arrival, times.nextTime)
+        return other < Nanoseconds(.max) ? max(event, Nanoseconds(other.count &- 1)) : event
     }
 
     mutating func runOn(_ replica: Int, to time: Nanoseconds) throws(BatchingError) {
