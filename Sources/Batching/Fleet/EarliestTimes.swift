@@ -1,59 +1,27 @@
-/// The earliest of a time for each replica, of equals the first in order: a tournament, in which a change is played again up
-/// to the root, or as far as that changes who wins.
+/// The earliest of a time for each replica, of equals the first in order.
 /// - Complexity: O(log n) a change.
 struct EarliestTimes: ~Copyable {
-    private let times: ScratchBuffer<Nanoseconds>
-    private let winners: ScratchBuffer<Int32>
-    private let leaves: Int
+    private let times: MinimumTree
 
     init(count: Int) throws(BatchingError) {
-        var leaves = 1
-        while leaves < count { leaves &*= 2 }
-        let times = try ScratchBuffer(count: leaves, repeating: Nanoseconds(.max))
-        let winners = try ScratchBuffer<Int32>(count: 2 &* leaves, repeating: 0)
-        for leaf in 0..<leaves { winners.elements[leaves &+ leaf] = Int32(truncatingIfNeeded: leaf) }
-        for node in (1..<max(leaves, 1)).reversed() { winners.elements[node] = winners.elements[2 &* node] }
-        self.times = times
-        self.winners = winners
-        self.leaves = leaves
+        times = try MinimumTree(count: count, repeating: .max)
     }
 
     init(copying other: borrowing EarliestTimes, _ copy: inout DeepCopy) {
-        times = ScratchBuffer(copying: other.times, &copy)
-        winners = ScratchBuffer(copying: other.winners, &copy)
-        leaves = other.leaves
+        times = MinimumTree(copying: other.times, &copy)
     }
 
-    var first: Int { Int(winners.elements[1]) }
-    var time: Nanoseconds { times.elements[first] }
+    @inline(__always)
+    var first: Int { times.first }
+    @inline(__always)
+    var time: Nanoseconds { Nanoseconds(times.least) }
 
     /// The earliest time of all others than the first.
-    var nextTime: Nanoseconds {
-        let (times, winners) = (times.elements, winners.elements)
-        var earliest = Nanoseconds(.max)
-        var node = leaves &+ Int(winners[1])
-        while node > 1 {
-            earliest = min(earliest, times[Int(winners[node ^ 1])])
-            node /= 2
-        }
-        return earliest
-    }
+    @inline(__always)
+    var nextTime: Nanoseconds { Nanoseconds(times.nextLeast) }
 
-    func time(of replica: Int) -> Nanoseconds { times.elements[replica] }
+    @inline(__always)
+    func time(of replica: Int) -> Nanoseconds { Nanoseconds(times.value(of: replica)) }
 
-    mutating func set(_ replica: Int, _ time: Nanoseconds) {
-        let (times, winners) = (times.elements, winners.elements)
-        if times[replica] == time { return }
-        times[replica] = time
-        let changed = Int32(truncatingIfNeeded: replica)
-        var node = (leaves &+ replica) / 2
-        while node >= 1 {
-            let (left, right) = (winners[2 &* node], winners[2 &* node &+ 1])
-            let winner = times[Int(right)] < times[Int(left)] ? right : left
-            // Above a match that the same one wins as before nothing changes, unless it is the one that has changed.
-            if winner == winners[node], winner != changed { return }
-            winners[node] = winner
-            node /= 2
-        }
-    }
+    mutating func set(_ replica: Int, _ time: Nanoseconds) { times.set(replica, time.count) }
 }

@@ -3,7 +3,9 @@
 struct LeastRequests: RouterRule, ~Copyable {
     private let ties: RouterTies
     private let isWeighted: Bool
-    /// The first of the least; HAProxy: the head of the line.
+    /// Whose first is the first of the least, where the weights are equal;
+    private let loads: MinimumTree
+    /// and otherwise; HAProxy: the head of the line.
     private let tournament: WorkerTournament
     private var smooth: SmoothRoundRobin
     // HAProxy: a line ordered by key, and by when the key changed.
@@ -13,6 +15,7 @@ struct LeastRequests: RouterRule, ~Copyable {
 
     init(_ configuration: RouterConfig) throws(BatchingError) {
         let workers = configuration.workers
+        let loads = try MinimumTree(count: workers, repeating: 0)
         let tournament = try WorkerTournament(workers: workers)
         let smooth = try SmoothRoundRobin(workers: workers)
         let key = try ScratchBuffer<Int64>(count: workers, repeating: 0)
@@ -24,6 +27,7 @@ struct LeastRequests: RouterRule, ~Copyable {
         }
         ties = configuration.ties
         self.isWeighted = isWeighted
+        self.loads = loads
         self.tournament = tournament
         self.smooth = smooth
         self.key = key
@@ -33,6 +37,7 @@ struct LeastRequests: RouterRule, ~Copyable {
 
     init(copying other: borrowing LeastRequests, _ copy: inout DeepCopy) {
         (ties, isWeighted, changes) = (other.ties, other.isWeighted, other.changes)
+        loads = MinimumTree(copying: other.loads, &copy)
         tournament = WorkerTournament(copying: other.tournament, &copy)
         smooth = SmoothRoundRobin(copying: other.smooth, &copy)
         key = ScratchBuffer(copying: other.key, &copy)
@@ -43,7 +48,7 @@ struct LeastRequests: RouterRule, ~Copyable {
         let requests = state.requests.elements
         let weight = state.weight.elements
         state.score { Double(requests[$0]) / Double(weight[$0]) }
-        let least = tournament.winner
+        let least = isWeighted || ties == .haproxy ? tournament.winner : loads.first
         switch ties {
         case .first, .haproxy: return state.allowOnly(least)
         case .random, .nginx: break
@@ -97,7 +102,7 @@ struct LeastRequests: RouterRule, ~Copyable {
             let weight = state.weight.elements
             tournament.update(worker, isUp: isUp) { requests[$0] &* weight[$1] < requests[$1] &* weight[$0] }
         } else {
-            tournament.update(worker, isUp: isUp) { requests[$0] < requests[$1] }
+            loads.set(worker, isUp ? requests[worker] : .max)
         }
     }
 }

@@ -1,19 +1,19 @@
 /// Fewest tokens in flight, those of the prompts and those that are expected as output; the first of equals.
 struct LeastTokens: RouterRule, ~Copyable {
-    private let tournament: WorkerTournament
+    private let loads: MinimumTree
 
     init(_ configuration: RouterConfig) throws(BatchingError) {
-        tournament = try WorkerTournament(workers: configuration.workers)
+        loads = try MinimumTree(count: configuration.workers, repeating: 0)
     }
 
     init(copying other: borrowing LeastTokens, _ copy: inout DeepCopy) {
-        tournament = WorkerTournament(copying: other.tournament, &copy)
+        loads = MinimumTree(copying: other.loads, &copy)
     }
 
     mutating func decide(_ question: RoutingQuestion, _ state: inout RoutingState) {
         let tokens = state.tokens.elements
         state.score { Double(tokens[$0]) }
-        state.allowOnly(tournament.winner)
+        state.allowOnly(loads.first)
     }
 
     mutating func book(_ question: RoutingQuestion, slot: Int, worker: Int, _ state: inout RoutingState) {
@@ -26,6 +26,6 @@ struct LeastTokens: RouterRule, ~Copyable {
 
     private func update(_ worker: Int, _ state: borrowing RoutingState) {
         let tokens = state.tokens.elements
-        tournament.update(worker, isUp: state.isUp.elements[worker]) { tokens[$0] < tokens[$1] }
+        loads.set(worker, state.isUp.elements[worker] ? tokens[worker] : .max)
     }
 }
