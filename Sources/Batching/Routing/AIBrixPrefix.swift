@@ -65,7 +65,7 @@ struct AIBrixPrefix: RouterRule, ~Copyable {
         if state.candidateCount == 0 { state.allowLeast { requests[$0] } }
     }
 
-    mutating func reserve(_ question: RoutingQuestion, _ state: borrowing RoutingState) throws(BatchingError) {
+    mutating func reserve(_ question: RoutingQuestion, _ state: inout RoutingState) throws(BatchingError) {
         try takePrompt(question)
         let most = min(prompt.count, Self.mostBlocks &+ 1)
         try routed.reserve(most)

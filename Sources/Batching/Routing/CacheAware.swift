@@ -59,7 +59,7 @@ struct CacheAware: RouterRule, ~Copyable {
 
 // Decisions.
 extension CacheAware {
-    mutating func reserve(_ question: RoutingQuestion, _ state: borrowing RoutingState) throws(BatchingError) {
+    mutating func reserve(_ question: RoutingQuestion, _ state: inout RoutingState) throws(BatchingError) {
         isPrepared = false
         let elements = RadixElements(question.prompt)
         try elements.noteWork()

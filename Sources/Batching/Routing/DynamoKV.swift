@@ -103,7 +103,7 @@ struct DynamoKV: RouterRule, ~Copyable {
         settings.temperature == 0 ? state.anyCandidate() : chooseByTemperature(&state)
     }
 
-    mutating func reserve(_ question: RoutingQuestion, _ state: borrowing RoutingState) throws(BatchingError) {
+    mutating func reserve(_ question: RoutingQuestion, _ state: inout RoutingState) throws(BatchingError) {
         let count = question.wholeBlocks(of: blockSize)
         // What has begun is not stopped: the work is counted before.
         try Work.inPieces(of: count) { _ in }
@@ -216,7 +216,7 @@ struct DynamoKV: RouterRule, ~Copyable {
         heldBlocks.release(hashIds, count: count, worker: worker)
     }
 
-    func mustWait(_ question: RoutingQuestion, _ state: borrowing RoutingState) -> Bool {
+    func mustWait(_ question: RoutingQuestion, _ state: inout RoutingState) -> Bool {
         settings.queueThreshold != nil && (queue.count > 0 || areAllBusy(state))
     }
 

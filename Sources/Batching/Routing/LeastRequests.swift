@@ -71,15 +71,15 @@ struct LeastRequests: RouterRule, ~Copyable {
     }
 
     mutating func book(_ question: RoutingQuestion, slot: Int, worker: Int, _ state: inout RoutingState) {
-        place(worker, state)
+        place(worker, &state)
     }
 
-    mutating func hasLeft(_ worker: Int, _ state: inout RoutingState) { place(worker, state) }
+    mutating func hasLeft(_ worker: Int, _ state: inout RoutingState) { place(worker, &state) }
 
-    mutating func workerChanged(_ worker: Int, _ state: inout RoutingState) { update(worker, state) }
+    mutating func workerChanged(_ worker: Int, _ state: inout RoutingState) { update(worker, &state) }
 
     /// Its load has changed.
-    private mutating func place(_ worker: Int, _ state: borrowing RoutingState) {
+    private mutating func place(_ worker: Int, _ state: inout RoutingState) {
         if ties == .haproxy {
             // A server whose key changes goes behind its equals.
             let live = state.requests.elements[worker]
@@ -89,10 +89,10 @@ struct LeastRequests: RouterRule, ~Copyable {
             since.elements[worker] = changes
             changes &+= 1
         }
-        update(worker, state)
+        update(worker, &state)
     }
 
-    private func update(_ worker: Int, _ state: borrowing RoutingState) {
+    private func update(_ worker: Int, _ state: inout RoutingState) {
         let isUp = state.isUp.elements[worker]
         let requests = state.requests.elements
         if ties == .haproxy {

@@ -17,14 +17,14 @@ struct LeastTokens: RouterRule, ~Copyable {
     }
 
     mutating func book(_ question: RoutingQuestion, slot: Int, worker: Int, _ state: inout RoutingState) {
-        update(worker, state)
+        update(worker, &state)
     }
 
-    mutating func hasLeft(_ worker: Int, _ state: inout RoutingState) { update(worker, state) }
+    mutating func hasLeft(_ worker: Int, _ state: inout RoutingState) { update(worker, &state) }
 
-    mutating func workerChanged(_ worker: Int, _ state: inout RoutingState) { update(worker, state) }
+    mutating func workerChanged(_ worker: Int, _ state: inout RoutingState) { update(worker, &state) }
 
-    private func update(_ worker: Int, _ state: borrowing RoutingState) {
+    private func update(_ worker: Int, _ state: inout RoutingState) {
         let tokens = state.tokens.elements
         loads.set(worker, state.isUp.elements[worker] ? tokens[worker] : .max)
     }

@@ -36,7 +36,7 @@ struct PrefixTrie: RouterRule, ~Copyable {
         end = ScratchBuffer(copying: other.end, &copy)
     }
 
-    mutating func reserve(_ question: RoutingQuestion, _ state: borrowing RoutingState) throws(BatchingError) {
+    mutating func reserve(_ question: RoutingQuestion, _ state: inout RoutingState) throws(BatchingError) {
         let elements = RadixElements(question.prompt)
         try elements.noteWork()
         walk = tree.walk(elements)

@@ -33,7 +33,7 @@ struct RayPrefix: RouterRule, ~Copyable {
         (walk, isPrepared, isPair) = (other.walk, other.isPrepared, other.isPair)
     }
 
-    mutating func reserve(_ question: RoutingQuestion, _ state: borrowing RoutingState) throws(BatchingError) {
+    mutating func reserve(_ question: RoutingQuestion, _ state: inout RoutingState) throws(BatchingError) {
         isPrepared = false
         let elements = RadixElements(question.prompt)
         walk = try counted(elements)

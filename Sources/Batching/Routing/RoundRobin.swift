@@ -45,7 +45,7 @@ struct RoundRobin: RouterRule, ~Copyable {
         return Int(state.candidates.elements[0])
     }
 
-    mutating func reserve(_ question: RoutingQuestion, _ state: borrowing RoutingState) throws(BatchingError) {
+    mutating func reserve(_ question: RoutingQuestion, _ state: inout RoutingState) throws(BatchingError) {
         try sets?.reserve(state)
     }
 

@@ -25,7 +25,7 @@ protocol RouterRule: ~Copyable {
     mutating func choose(_ state: inout RoutingState) -> Int
 
     /// Makes room for what `book` will remember, also of a request that waits first.
-    mutating func reserve(_ question: RoutingQuestion, _ state: borrowing RoutingState) throws(BatchingError)
+    mutating func reserve(_ question: RoutingQuestion, _ state: inout RoutingState) throws(BatchingError)
 
     /// A request has gone to a worker, where the state counts it. It may not have been decided before: its host may have chosen.
     mutating func book(_ question: RoutingQuestion, slot: Int, worker: Int, _ state: inout RoutingState)
@@ -47,7 +47,7 @@ protocol RouterRule: ~Copyable {
     mutating func evict(most: Int64) throws(BatchingError)
 
     /// Whether a request must wait.
-    mutating func mustWait(_ question: RoutingQuestion, _ state: borrowing RoutingState) throws(BatchingError) -> Bool
+    mutating func mustWait(_ question: RoutingQuestion, _ state: inout RoutingState) throws(BatchingError) -> Bool
     /// It waits from now on; there is room.
     mutating func wait(_ question: RoutingQuestion, slot: Int, _ state: inout RoutingState)
     /// The slot of the next that need not wait any more; it has been sent and booked. nil: there is none.
@@ -62,7 +62,7 @@ extension RouterRule where Self: ~Copyable {
 
     mutating func choose(_ state: inout RoutingState) -> Int { state.anyCandidate() }
 
-    mutating func reserve(_ question: RoutingQuestion, _ state: borrowing RoutingState) throws(BatchingError) {}
+    mutating func reserve(_ question: RoutingQuestion, _ state: inout RoutingState) throws(BatchingError) {}
     mutating func book(_ question: RoutingQuestion, slot: Int, worker: Int, _ state: inout RoutingState) {}
     mutating func firstToken(_ slot: Int, _ state: inout RoutingState) {}
     mutating func outputBlock(_ slot: Int, weight: Double, _ state: inout RoutingState) throws(BatchingError) {}
@@ -76,7 +76,7 @@ extension RouterRule where Self: ~Copyable {
     mutating func removed(_ worker: Int, _ hashIds: UnsafePointer<UInt64>, count: Int) throws(BatchingError) {}
     mutating func evict(most: Int64) throws(BatchingError) {}
     mutating func mustWait(
-        _ question: RoutingQuestion, _ state: borrowing RoutingState
+        _ question: RoutingQuestion, _ state: inout RoutingState
     ) throws(BatchingError) -> Bool { false }
     mutating func wait(_ question: RoutingQuestion, slot: Int, _ state: inout RoutingState) {}
     mutating func release(_ state: inout RoutingState) throws(BatchingError) -> Int? { nil }

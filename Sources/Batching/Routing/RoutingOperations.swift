@@ -9,8 +9,8 @@ struct RouteRequest: RoutingOperation {
         _ rule: inout Rule, _ state: inout RoutingState
     ) throws(BatchingError) -> RoutedRequest {
         guard state.upCount > 0 else { throw BatchingError(.invalidArgument, "no worker is up: one must be") }
-        try rule.reserve(question, state)
-        if try rule.mustWait(question, state) {
+        try rule.reserve(question, &state)
+        if try rule.mustWait(question, &state) {
             let slot = state.add(question.request, worker: RoutingState.none)
             rule.wait(question, slot: slot, &state)
             return RoutedRequest(slot: slot, worker: -1)
@@ -40,7 +40,7 @@ struct BookRequest: RoutingOperation {
     func perform<Rule: RouterRule & ~Copyable>(
         _ rule: inout Rule, _ state: inout RoutingState
     ) throws(BatchingError) -> Int {
-        try rule.reserve(question, state)
+        try rule.reserve(question, &state)
         let slot = state.add(question.request, worker: Int32(truncatingIfNeeded: worker))
         rule.book(question, slot: slot, worker: worker, &state)
         return slot
@@ -59,7 +59,7 @@ struct ExplainRequest: RoutingOperation {
         state.wantsScores = true
         defer { state.wantsScores = false }
         if state.upCount == 0 { return true }
-        if try rule.mustWait(question, state) { return true }
+        if try rule.mustWait(question, &state) { return true }
         try rule.decide(question, &state)
         return false
     }

@@ -116,7 +116,7 @@ struct ScorersRouter: RouterRule, ~Copyable {
         state.allowLeast { -totals[$0] }
     }
 
-    mutating func reserve(_ question: RoutingQuestion, _ state: borrowing RoutingState) throws(BatchingError) {
+    mutating func reserve(_ question: RoutingQuestion, _ state: inout RoutingState) throws(BatchingError) {
         try takePrompt(question)
         try routed.reserve(prompt.count)
         try recent.reserve(prompt.count)

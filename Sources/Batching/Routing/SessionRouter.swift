@@ -24,7 +24,7 @@ struct SessionRouter: RouterRule, ~Copyable {
 
     mutating func choose(_ state: inout RoutingState) -> Int { Int(state.candidates.elements[0]) }
 
-    mutating func reserve(_ question: RoutingQuestion, _ state: borrowing RoutingState) throws(BatchingError) {
+    mutating func reserve(_ question: RoutingQuestion, _ state: inout RoutingState) throws(BatchingError) {
         try rates.reserve()
     }
 

@@ -66,7 +66,7 @@ struct VTC: RouterRule, ~Copyable {
         return best
     }
 
-    mutating func reserve(_ question: RoutingQuestion, _ state: borrowing RoutingState) throws(BatchingError) {
+    mutating func reserve(_ question: RoutingQuestion, _ state: inout RoutingState) throws(BatchingError) {
         try window.reserve()
     }
 
