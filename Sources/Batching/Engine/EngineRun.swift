@@ -11,6 +11,9 @@ struct RunGoal {
     var takesLastArrivals = false
     /// Whether more requests may come than have.
     var isOpen = true
+    /// Whether it stops as soon as a request has ended; and whether also as soon as there is anything to tell.
+    var stopsAtEnds = false
+    var stopsAtEvents = false
 
     static var forever: Nanoseconds { Nanoseconds(.max) }
 
@@ -90,6 +93,15 @@ struct EngineRun<Memory: BlockMemory & ~Copyable, Observation: ObservationChoice
             watched >= 0
                 && (!(replica.results.endTime?[watched].isNaN ?? true) || replica.memory.wasShort
                     || (endsOnceCountable && replica.isCountable))
+                || hasReachedEvent
+        }
+    }
+
+    /// Whether what the goal says that is to stop it has happened.
+    var hasReachedEvent: Bool {
+        @inline(__always) get {
+            goal.stopsAtEnds
+                && (replica.observer.endedCount > 0 || (goal.stopsAtEvents && replica.observer.events.count > 0))
         }
     }
 

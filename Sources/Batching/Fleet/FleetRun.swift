@@ -51,9 +51,6 @@ struct FleetRun: ~Copyable {
     /// Iterations that have not been counted as work yet.
     private var uncounted: Int64
     var metrics: ScrapedMetrics
-    /// Whether what ends at a replica brings nothing but a later decision, and so may be told at once up to the next time at
-    /// which anything happens elsewhere.
-    private let runsAhead: Bool
     /// Whether a replica has static batches, which wait for requests that are to come.
     let waitsForMore: Bool
     /// Whether the routers are told what is in the prefix caches, how late that is, and how late requests come to replicas.
@@ -92,11 +89,7 @@ struct FleetRun: ~Copyable {
         isAttributed = outputs.columns.attribution != nil
         preferredReplica = configuration.preferredReplica
         preferredDecodeReplica = configuration.preferredDecodeReplica
-        let waitsForMore = FleetRun.hasStaticBatches(configuration)
-        self.waitsForMore = waitsForMore
-        runsAhead =
-            !isLive && !loop.isUsed && !configuration.isDisaggregated && !configuration.operates
-            && !router.needs.metrics && !waitsForMore && configuration.ownRouter.dynamo.queueThreshold == nil
+        waitsForMore = FleetRun.hasStaticBatches(configuration)
         replicaCount = count
         self.requests = requests
         self.arrivalOrder = loop.isUsed ? loop.order : arrivalOrder
@@ -166,7 +159,7 @@ struct FleetRun: ~Copyable {
         (releasedCount, deliveredCount) = (other.releasedCount, other.deliveredCount)
         (isDelivering, arrived, uncounted) = (false, other.arrived, 0)
         self.metrics = metrics
-        (waitsForMore, runsAhead) = (other.waitsForMore, other.runsAhead)
+        waitsForMore = other.waitsForMore
         (takesEvents, takesDecodeEvents) = (other.takesEvents, other.takesDecodeEvents)
         (eventLag, routingDelay, isAttributed) = (other.eventLag, other.routingDelay, other.isAttributed)
         (preferredReplica, preferredDecodeReplica) = (other.preferredReplica, other.preferredDecodeReplica)
@@ -260,7 +253,7 @@ struct FleetRun: ~Copyable {
                 continue
             }
             let timer = timers.nextTime
-            if needs.metrics || split.routerNeeds.metrics,
+            if needsTimes,
                 let time = metrics.next(
                     event: min(event, timer), arrival: min(arrival, horizon),
                     mayArrive: loop.isUsed || operations.isUsed || split.isUsed)
@@ -269,7 +262,7 @@ struct FleetRun: ~Copyable {
             } else if event <= arrival, event <= timer {
                 if event == RunGoal.forever || event > horizon { break }
                 latest = event
-                try runOn(times.first, to: runsAhead ? quietTime(from: event, before: arrival) : event)
+                try runFirst(to: event, before: min(min(arrival, timer), min(split.handOverTime, horizon)))
             } else if timer <= arrival {
                 if timer > horizon || isOver { break }
                 latest = timer
@@ -283,12 +276,24 @@ struct FleetRun: ~Copyable {
         }
     }
 
-    /// The last time at which nothing happens yet but at the replica that is first.
-    @inline(__always)
-    private mutating func quietTime(from event: Nanoseconds, before arrival: Nanoseconds) -> Nanoseconds {
-        let other = min(arrival, times.nextTime)
-        return other < Nanoseconds(.max) ? max(event, Nanoseconds(other.count &- 1)) : event
+    /// The replica that is first runs on to its event; or, if nothing else happens meanwhile, to the one that it has instead, later
+    /// than was known.
+    private mutating func runFirst(to event: Nanoseconds, before other: Nanoseconds) throws(BatchingError) {
+        let replicas = replicas
+        let replica = times.first
+        let last = min(other, times.nextTime)
+        if last < Nanoseconds(.max), last.count &- 1 > event.count, !waitsAtEnd(replica), !needsTimes {
+            try count(iterations: FleetRun.slice)
+            if try replicas[replica].runToEvent(by: Nanoseconds(last.count &- 1), interest) {
+                try takeEvents(of: replica)
+                return setTime(of: replica, isOpen: isExpected)
+            }
+        }
+        try runOn(replica, to: event)
     }
+
+    /// Whether routers are told metrics at times of their own.
+    private var needsTimes: Bool { needs.metrics || split.routerNeeds.metrics }
 
     mutating func runOn(_ replica: Int, to time: Nanoseconds) throws(BatchingError) {
         let replicas = replicas

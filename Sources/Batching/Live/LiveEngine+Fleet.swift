@@ -28,6 +28,15 @@ extension LiveEngine {
         }
     }
 
+    /// Runs on to a time, or to the first event of interest if that is before it.
+    /// - Returns: false: it cannot stop at an event, and has done nothing.
+    mutating func runToEvent(by time: Nanoseconds, _ interest: EventInterest) throws(BatchingError) -> Bool {
+        switch place {
+        case .counted(let engine): try engine.pointee.runToEvent(by: time, interest)
+        case .cached(let engine): try engine.pointee.runToEvent(by: time, interest)
+        }
+    }
+
     /// What happened since the last call, in order of time; valid until it runs on.
     mutating func takeEvents() -> UnsafeBufferPointer<RunEvent> {
         switch place {
@@ -124,6 +133,22 @@ extension LiveReplica where Memory: ~Copyable {
         goal.iteration = SavedCounters.most
         goal.takesLastArrivals = true
         try proceed(to: goal)
+    }
+
+    fileprivate mutating func runToEvent(
+        by time: Nanoseconds, _ interest: EventInterest
+    ) throws(BatchingError) -> Bool {
+        let settings = run.replica.settings
+        guard !settings.isAsynchronous, !settings.padsBatch, !settings.asksCaller, !run.time.mayFail,
+            !run.replica.mayReject, run.leavingCount == 0
+        else { return false }
+        var goal = RunGoal(time: time)
+        goal.iteration = SavedCounters.most
+        goal.takesLastArrivals = true
+        goal.stopsAtEnds = true
+        goal.stopsAtEvents = interest.firstTokens
+        try proceed(to: goal)
+        return true
     }
 
     fileprivate mutating func nextLeft(_ row: inout Int) -> (request: Int64, tokens: Int32)? {

@@ -158,8 +158,10 @@ extension LiveReplica where Memory: ~Copyable {
             until: goal, from: goal.begin ?? run.replica.iteration,
             submitted: Int(truncatingIfNeeded: rows.submitted), walked: run.replica.walked)
         run.replica.isOpen = goal.isOpen && goal.time != RunGoal.forever
+        let hasStopped: Bool
         do throws(BatchingError) {
             _ = try run.proceed(configuration.policy)
+            hasStopped = run.hasReachedEvent
             try releaseEnded()
         } catch {
             // Also of an engine that can only be looked at from now on: nothing that it tells is after its clock.
@@ -169,7 +171,7 @@ extension LiveReplica where Memory: ~Copyable {
             if failure == nil { try releaseEnded() }
             throw error
         }
-        let stopsEarly = goal.time == RunGoal.forever || run.replica.iteration >= goal.iteration
+        let stopsEarly = goal.time == RunGoal.forever || run.replica.iteration >= goal.iteration || hasStopped
         moveClock(to: stopsEarly ? min(run.replica.now, goal.time) : goal.time)
     }
 
