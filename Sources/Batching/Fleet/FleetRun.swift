@@ -334,8 +334,9 @@ struct FleetRun: ~Copyable {
         let replicas = replicas
         var interest = interest
         interest.isOpen = isOpen
+        interest.iterationEnds = waitsAtEnd(replica)
         var time = replicas[replica].earliestEvent(interest)
-        if waitsAtEnd(replica), let end = replicas[replica].iterationEnd { time = min(time, end) }
+        if interest.iterationEnds, let end = replicas[replica].iterationEnd { time = min(time, end) }
         times.set(replica, time)
     }
 

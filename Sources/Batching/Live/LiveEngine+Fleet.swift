@@ -4,6 +4,8 @@
 struct EventInterest {
     /// First tokens, or only ends.
     var firstTokens = true
+    /// Whether anything waits for the end of an iteration: the next one must begin for that to be known.
+    var iterationEnds = false
     /// Whether more requests are expected: a static batch that is not full waits for them.
     var isOpen = true
 }
@@ -199,6 +201,13 @@ extension LiveReplica where Memory: ~Copyable {
         }
         if run.replica.isEmpty { return max(run.replica.nextArrival, clock) }
         let next = Nanoseconds(clock.count &+ 1)
+        // Between two iterations, the second of which begins now.
+        if run.replica.now == clock, run.replica.nextArrival > clock, !run.replica.settings.isAsynchronous,
+            !interest.iterationEnds
+        {
+            let end = quietEnd(from: clock, interest)
+            if end > clock { return end }
+        }
         guard let latest = latestStart(interest) else { return next }
         return min(max(latest, next), max(run.replica.nextArrival, clock))
     }
