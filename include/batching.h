@@ -2204,7 +2204,8 @@ batching_status batching_profile_get(batching_profile *profile, batching_engine_
  * capacity are counted, but not kept. A callback is called whenever all capacity rows are filled, and once at the end
  * for the rest; so a log of any length passes through columns of any size.
  *
- * A live engine writes the same with batching_live_engine_advance_logged, call by call.
+ * A live engine writes the same with batching_live_engine_advance_logged, call by call; a fleet has a log for each
+ * replica (see batching_fleet_config).
  * ================================================================================================================ */
 
 /** The first row_count rows of a log are filled; when it returns, the log is empty again. */
@@ -2248,12 +2249,12 @@ typedef struct batching_decision_log {
     batching_log_callback callback; /**< Called when the columns are full, and at the end; or NULL. */
     void *user_data;                /**< For the callback. */
     int64_t *iteration;             /**< [capacity] the number of the iteration; of the next one for a rejection. */
-    int64_t *request;               /**< [capacity] the index of the request; of a live engine, its id. */
-    int32_t *event;                 /**< [capacity] what happened: BATCHING_EVENT_... */
-    int32_t *tokens;                /**< [capacity] see BATCHING_EVENT_...; 0 where nothing is said there. */
-    int32_t include_queues;         /**< 1: also a row for each running and each waiting request, after each scheduling.
+    int64_t *request; /**< [capacity] the index of the request, in those of the fleet; of a live engine, its id. */
+    int32_t *event;   /**< [capacity] what happened: BATCHING_EVENT_... */
+    int32_t *tokens;  /**< [capacity] see BATCHING_EVENT_...; 0 where nothing is said there. */
+    int32_t include_queues; /**< 1: also a row for each running and each waiting request, after each scheduling.
                                          0: no. */
-    uint32_t reserved_2;            /**< Must be 0. */
+    uint32_t reserved_2;    /**< Must be 0. */
 } batching_decision_log;
 
 batching_status batching_decision_log_init(batching_decision_log *decision_log, uint32_t struct_size);
@@ -3727,6 +3728,11 @@ typedef struct batching_fleet_config {
     uint32_t reserved_2; /**< Must be 0. */
     batching_router_callback router_callback; /**< Asked for each request with BATCHING_CHOOSER_CALLBACK. */
     void *router_user_data;                   /**< Its last argument. */
+    batching_iteration_log **
+        iteration_log; /**< [replicas in all] the log of the iterations of each replica: see "Engine: logs"; NULL: none of this
+                            one. No log twice. An iteration in which a replica is lost has no row, and the next has its number.
+                            NULL: none. Of a live fleet it must be NULL, as the next. */
+    batching_decision_log **decision_log; /**< The same of decisions: requests are told by their index. */
 } batching_fleet_config;
 
 batching_status batching_fleet_config_init(batching_fleet_config *config, uint32_t struct_size);
@@ -3805,7 +3811,7 @@ batching_status batching_fleet_results_init(batching_fleet_results *results, uin
  *                  over duration and all replicas, peaks the largest of a replica.
  *
  * Errors: as of batching_simulate, and BATCHING_ERROR_INVALID_ARGUMENT where an engine has a limit, a log, or
- * attribution, or the router is not for as many workers.
+ * attribution, or the router is not for as many workers. Of a log the sentence begins with its replica.
  *
  * Time: as the runs of the replicas, O(log(replicas)) for each iteration in which a request joins or leaves, O(replicas)
  * for each metrics_interval in which a replica has something to do, if the router looks at metrics, and for each

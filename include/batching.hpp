@@ -3248,6 +3248,9 @@ struct fleet_options {
     /// Of each request the replica that it goes to where the rule would draw one of several; -1: none. Empty: none.
     std::vector<std::int32_t> preferred_replica = {};
     std::vector<std::int32_t> preferred_decode_replica = {}; ///< the same of where it decodes
+    bool iteration_logs = false;                             ///< a row for each iteration of each replica
+    bool decision_logs = false;                              ///< a row for each decision of each replica
+    bool include_queues = false; ///< decisions: also which requests run and which wait, after each scheduling
 };
 
 /// What one replica of a fleet did: a row of batching_fleet_results.
@@ -3279,6 +3282,8 @@ struct fleet_result {
     std::int64_t scaling_count = 0;                  ///< decisions of the autoscaler
     std::vector<double> scaling_time = {};           ///< seconds of each of them, at most the first 4,194,304
     std::vector<std::int64_t> scaling_replicas = {}; ///< replicas that there are to be from then on
+    std::vector<iteration_log> iteration_logs = {};  ///< one for each replica; empty unless asked for
+    std::vector<decision_log> decision_logs = {};    ///< the same of decisions
 };
 
 namespace detail {
@@ -3348,6 +3353,42 @@ class fleet_structure : public initialized<batching_fleet_config_init> {
 
 } // namespace detail
 
+namespace detail {
+
+/// Keeps a log of each replica, whose rows come a few at a time.
+template <class Log> class replica_logs {
+  public:
+    replica_logs(const char *name, std::vector<Log> &kept, std::size_t replicas) : kept_(kept) {
+        kept_.resize(replicas);
+        // So many rows in all pass at a time, and a few of each log.
+        const std::size_t rows = std::max<std::size_t>(64, 65536 / std::max<std::size_t>(replicas, 1));
+        for (std::size_t replica = 0; replica < replicas; ++replica) {
+            Log &own = kept_[replica];
+            takes_.push_back(std::make_unique<log_destination<Log>>([&own](const Log &rows) { own.append(rows); }));
+            borrowed_.push_back(
+                std::make_unique<borrowed_log<Log>>(name, *takes_.back(), std::min<std::size_t>(rows, 4096)));
+            told_.push_back(borrowed_.back()->instead_of(nullptr));
+        }
+    }
+
+    /// For the config. nullptr: none are wanted.
+    typename Log::c_struct **data() noexcept { return told_.empty() ? nullptr : told_.data(); }
+
+    void include_queues() {
+        for (auto *const log : told_) {
+            log->include_queues = 1;
+        }
+    }
+
+  private:
+    std::vector<Log> &kept_;
+    std::vector<std::unique_ptr<log_destination<Log>>> takes_;
+    std::vector<std::unique_ptr<borrowed_log<Log>>> borrowed_;
+    std::vector<typename Log::c_struct *> told_;
+};
+
+} // namespace detail
+
 /**
  * batching_fleet_simulate.
  *
@@ -3355,7 +3396,7 @@ class fleet_structure : public initialized<batching_fleet_config_init> {
  */
 inline fleet_result simulate_fleet(const requests_view &requests, const std::vector<fleet_pool> &pools,
                                    const router_config &router = router_config(), const fleet_options &options = {}) {
-    const detail::fleet_structure config(pools, router, options);
+    detail::fleet_structure config(pools, router, options);
     const std::size_t total = config.total();
     const auto rows = static_cast<std::size_t>(requests.count);
     for (const std::vector<std::int32_t> *given : {&options.preferred_replica, &options.preferred_decode_replica}) {
@@ -3410,6 +3451,15 @@ inline fleet_result simulate_fleet(const requests_view &requests, const std::vec
         columns.scaling_replicas = wanted.get();
         columns.scaling_count = &run.scaling_count;
     }
+    detail::replica_logs<iteration_log> iterations("the iteration logs", run.iteration_logs,
+                                                   options.iteration_logs ? total : 0);
+    detail::replica_logs<decision_log> decisions("the decision logs", run.decision_logs,
+                                                 options.decision_logs || options.include_queues ? total : 0);
+    if (options.include_queues) {
+        decisions.include_queues();
+    }
+    config.iteration_log = iterations.data();
+    config.decision_log = decisions.data();
     const results_view view = run.results;
     const auto written = view.for_each_of(requests);
     detail::guarded([&] { return batching_fleet_simulate(&config, &requests, &written, &columns, &run.summary); });

@@ -19,10 +19,12 @@ public func batching_fleet_simulate(
         let columns = try requests.engineColumns()
         let configuration = try config.configuration(pools, hashBlock: try pools.hashBlock(requests))
         let summaries = try FleetSummaries(count: fleetResults == nil ? 0 : replicas)
+        let logs = try FleetLogs(config, replicas: replicas)
         let run = try Fleet.simulate(
             columns, client: requests.clientConfig(), configuration: configuration, results: results,
             columns: try fleetResults?.columns(requests.count) ?? FleetColumns(),
-            replicas: fleetResults == nil ? nil : summaries.elements)
+            replicas: fleetResults == nil ? nil : summaries.elements, logs: logs.elements)
+        logs.writeCounts(to: config)
         if let fleetResults { fleetResults.write(summaries.elements, replicas) }
         if let summary { batching_summary(run).write(to: summary) }
     }

@@ -19,6 +19,7 @@ public func batching_fleet_create(
         let fleet = try required(fleet, "fleet")
         let config = try batching_fleet_config.read(config)
         _ = try config.replicaCount()
+        try config.checkNoLogs()
         let pools = try FleetPools(config, mayAttribute: true)
         let keepsAttribution = try pools.keepsAttribution()
         let configuration = try config.configuration(pools, hashBlock: try config.hashBlock(pools))

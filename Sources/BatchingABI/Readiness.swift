@@ -685,7 +685,12 @@ private func useFleet(_ few: Few, _ room: Scratch) throws(BatchingError) {
         }
     }
     config.router = nil
-    _ = batching_fleet_simulate(&config, &few.requests, nil, nil, nil)
+    var (logged, log) = (config, batching_decision_log())
+    _ = batching_decision_log_init(&log, size(batching_decision_log.self))
+    let logs = try scratch.column(3) { _ in log }
+    logged.iteration_log = try scratch.column(3) { _ in nil }
+    logged.decision_log = try scratch.column(3) { logs + $0 }
+    _ = batching_fleet_simulate(&logged, &few.requests, nil, nil, nil)
     few.requests.session = nil
     try useFleetApart(few, scratch, config)
     try useFleetOperated(few, scratch, config)

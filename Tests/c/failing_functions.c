@@ -55,6 +55,10 @@ static batching_status fleet_simulate(const struct choice *choice) {
     told.replica = outputs.small[7];
     told.routed_time = outputs.seconds[15];
     told.tokens = outputs.numbers[11];
+    batching_decision_log log;
+    must(batching_decision_log_init(&log, sizeof log));
+    batching_decision_log *logs[] = {NULL, &log, NULL};
+    config.decision_log = logs;
     return batching_fleet_simulate(&config, &requests, &results, &told, &outputs.summary);
 }
 

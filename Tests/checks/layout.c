@@ -1210,7 +1210,7 @@ FIELD(batching_router_view, cached_tokens, 104, const int64_t *);
 
 CALLBACK(batching_router_callback, int32_t, const batching_router_view *, int64_t *, void *);
 
-SIZE(batching_fleet_config, 152);
+SIZE(batching_fleet_config, 168);
 FIELD(batching_fleet_config, struct_size, 0, uint32_t);
 FIELD(batching_fleet_config, reserved, 4, uint32_t);
 FIELD(batching_fleet_config, router, 8, const batching_router_config *);
@@ -1232,6 +1232,8 @@ FIELD(batching_fleet_config, chooser, 128, int32_t);
 FIELD(batching_fleet_config, reserved_2, 132, uint32_t);
 FIELD(batching_fleet_config, router_callback, 136, batching_router_callback);
 FIELD(batching_fleet_config, router_user_data, 144, void *);
+FIELD(batching_fleet_config, iteration_log, 152, batching_iteration_log **);
+FIELD(batching_fleet_config, decision_log, 160, batching_decision_log **);
 
 SIZE(batching_fleet_results, 264);
 FIELD(batching_fleet_results, struct_size, 0, uint32_t);

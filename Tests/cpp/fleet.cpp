@@ -267,3 +267,36 @@ TEST_CASE("where the time of each request goes is told of a fleet, too") {
     options.attribution = false;
     CHECK(batching::simulate_fleet(requests, {{engine, 1}}, {}, options).attribution.size() == 0);
 }
+
+TEST_CASE("each replica of a fleet keeps logs of its own") {
+    // Round robin: replica 0 has requests 0 and 2, of two tokens and of one, one after the other.
+    auto engine = a_second();
+    engine.max_num_seqs = 1;
+    batching::requests requests;
+    requests.output_length = {2, 1, 1};
+    batching::fleet_options options;
+    options.iteration_logs = true;
+    options.decision_logs = true;
+    const auto fleet = batching::simulate_fleet(requests, {{engine, 2}}, {}, options);
+    REQUIRE(fleet.iteration_logs.size() == 2);
+    REQUIRE(fleet.decision_logs.size() == 2);
+    CHECK(fleet.iteration_logs[0].time == std::vector<double>{0, 1, 2});
+    CHECK(fleet.iteration_logs[1].time == std::vector<double>{0});
+    CHECK(fleet.decision_logs[0].request == std::vector<std::int64_t>{0, 0, 0, 0, 2, 2, 2});
+    CHECK(fleet.decision_logs[1].request == std::vector<std::int64_t>{1, 1, 1});
+
+    // A row more for the one that runs, in each iteration.
+    batching::fleet_options queues;
+    queues.include_queues = true;
+    const auto queued = batching::simulate_fleet(requests, {{engine, 2}}, {}, queues);
+    CHECK(queued.iteration_logs.empty());
+    REQUIRE(queued.decision_logs.size() == 2);
+    CHECK(queued.decision_logs[1].size() == 4);
+
+    // More rows than pass at a time.
+    requests.output_length = {10000};
+    const auto longer = batching::simulate_fleet(requests, {{engine, 1}}, {}, options);
+    CHECK(longer.iteration_logs[0].size() == 10000);
+    CHECK(longer.iteration_logs[0].time[9999] == 9999);
+    CHECK(batching::simulate_fleet(requests, {{engine, 1}}).iteration_logs.empty());
+}

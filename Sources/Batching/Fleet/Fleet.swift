@@ -7,13 +7,17 @@ public enum Fleet {
     ///   - results: columns to fill. A run that fails on its way may have written some.
     ///   - columns: the same, of what only a fleet tells.
     ///   - replicas: one for each replica: what it did. nil: not wanted.
+    ///   - logs: one for each replica: what it decides, while it does. Their rows are counted in them. nil: not wanted.
     public static func simulate(
         _ requests: RequestColumns, client: ClientConfig? = nil, configuration: FleetConfig,
         results: ResultColumns = ResultColumns(), columns: FleetColumns = FleetColumns(),
-        replicas: UnsafeMutablePointer<EngineSummary>? = nil
+        replicas: UnsafeMutablePointer<EngineSummary>? = nil, logs: UnsafeMutablePointer<ReplicaLogs>? = nil
     ) throws(BatchingError) -> EngineSummary {
         try client?.check()
         let count = try configuration.check()
+        if let logs {
+            for replica in 0..<count { try logs[replica].check() }
+        }
         let survey = try requests.survey()
         try configuration.checkPreferred(requests: requests.count, replicas: count)
         if let hashes = requests.prefixHashes { try hashes.check(count: requests.count) }
@@ -39,13 +43,13 @@ public enum Fleet {
         if !loop.isUsed, configuration.hasIndependentReplicas {
             var run = try IndependentReplicas(
                 requests, survey, configuration, replicas: count, arrivalOrder: permutation, results, columns)
-            return try run.simulate(replicas)
+            return try run.simulate(replicas, logs)
         }
         var run = try FleetRun(
             requests, configuration, replicas: count, arrivalOrder: permutation, loop: loop,
             try FleetOutputs(results, columns))
-        try run.begin(configuration)
+        try run.begin(configuration, logs)
         try run.proceed()
-        return try run.close(replicas)
+        return try run.close(replicas, logs)
     }
 }

@@ -1,12 +1,20 @@
 // What is left at the end, and what all came to.
 extension FleetRun {
-    /// - Parameter summaries: one for each replica, or nil.
-    mutating func close(_ summaries: UnsafeMutablePointer<EngineSummary>?) throws(BatchingError) -> EngineSummary {
+    /// - Parameters:
+    ///   - summaries: one for each replica, or nil.
+    ///   - logs: one for each replica, as they were begun with, or nil.
+    mutating func close(
+        _ summaries: UnsafeMutablePointer<EngineSummary>?, _ logs: UnsafeMutablePointer<ReplicaLogs>? = nil
+    ) throws(BatchingError) -> EngineSummary {
         let replicas = replicas
         var sum = FleetSum()
         for replica in 0..<replicaCount {
             try replicas[replica].land()
             try takeEvents(of: replica)
+            if let logs {
+                try replicas[replica].finishLogs()
+                logs[replica] = replicas[replica].takeLogs()
+            }
             var row = 0
             while let left = replicas[replica].nextLeft(&row) {
                 try Work.row(row)

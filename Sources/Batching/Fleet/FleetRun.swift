@@ -222,9 +222,16 @@ struct FleetRun: ~Copyable {
     }
 
     /// From here on outputs are written.
-    mutating func begin(_ configuration: FleetConfig) throws(BatchingError) {
+    /// - Parameter logs: one for each replica. nil: not wanted.
+    mutating func begin(
+        _ configuration: FleetConfig, _ logs: UnsafeMutablePointer<ReplicaLogs>? = nil
+    ) throws(BatchingError) {
         let isClosed = loop.isUsed
         try outputs.begin(requests, isClosed: isClosed)
+        if let logs {
+            let replicas = replicas
+            for replica in 0..<replicaCount { replicas[replica].begin(logs[replica]) }
+        }
         if operations.isUsed { try beginOperations(configuration) }
     }
 
@@ -240,6 +247,7 @@ struct FleetRun: ~Copyable {
         engine.keepsAttribution = isAttributed
         var fresh = try LiveEngine(engine, keepsIds: pending.isUsed || operations.needsIds)
         if takesEvents { try fresh.noteCacheChanges() }
+        fresh.begin(replicas[replica].takeLogs())
         (replicas + replica).deinitialize(count: 1)
         (replicas + replica).initialize(to: fresh)
     }

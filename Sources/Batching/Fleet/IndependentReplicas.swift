@@ -58,8 +58,12 @@ struct IndependentReplicas: ~Copyable {
         routingDelay = Nanoseconds(validSeconds: configuration.routingDelay)
     }
 
-    /// - Parameter summaries: one for each replica. nil: not wanted.
-    mutating func simulate(_ summaries: UnsafeMutablePointer<EngineSummary>?) throws(BatchingError) -> EngineSummary {
+    /// - Parameters:
+    ///   - summaries: one for each replica. nil: not wanted.
+    ///   - logs: the same.
+    mutating func simulate(
+        _ summaries: UnsafeMutablePointer<EngineSummary>?, _ logs: UnsafeMutablePointer<ReplicaLogs>?
+    ) throws(BatchingError) -> EngineSummary {
         try results.writeArrivals(requests)
         try columns.begin(count: requests.count)
         try route()
@@ -67,11 +71,15 @@ struct IndependentReplicas: ~Copyable {
         var (replica, totalTime) = (0, 0.0)
         for pool in 0..<configuration.poolCount {
             for _ in 0..<configuration.pools[pool].replicas {
-                let own = try simulate(replica, configuration.pools[pool].engine)
-                summaries?[replica] = own
-                sum.add(own, isSource: false)
-                sum.left &+= own.unfinished
-                totalTime = max(totalTime, own.totalTime)
+                var own = ReplicaLogs()
+                if let logs { own = logs[replica] }
+                let engine = configuration.pools[pool].engine
+                let summary = try simulate(replica, engine, &own.iterationLog, &own.decisionLog)
+                logs?[replica] = own
+                summaries?[replica] = summary
+                sum.add(summary, isSource: false)
+                sum.left &+= summary.unfinished
+                totalTime = max(totalTime, summary.totalTime)
                 replica &+= 1
             }
         }
@@ -139,7 +147,9 @@ struct IndependentReplicas: ~Copyable {
         (replica == 0 ? 0 : ends.elements[replica &- 1])..<ends.elements[replica]
     }
 
-    private func simulate(_ replica: Int, _ engine: EngineConfig) throws(BatchingError) -> EngineSummary {
+    private func simulate(
+        _ replica: Int, _ engine: EngineConfig, _ iterationLog: inout IterationLog?, _ decisionLog: inout DecisionLog?
+    ) throws(BatchingError) -> EngineSummary {
         let range = requests(of: replica)
         var part = requests
         part.count = range.count
@@ -149,8 +159,7 @@ struct IndependentReplicas: ~Copyable {
         (own.arrivalTime, own.sentTime) = (nil, nil)
         if count > 1, results.completionOrder != nil { own.completionOrder = completions.elements + range.lowerBound }
         let run = try WholeRun(part: order, of: part, engine, survey)
-        var logs: (IterationLog?, DecisionLog?) = (nil, nil)
-        return try run.run(RunOutputs(own, columns.attribution), &logs.0, &logs.1)
+        return try run.run(RunOutputs(own, columns.attribution), &iterationLog, &decisionLog)
     }
 
     /// The completions of all replicas in order of time; of equals, by replica.

@@ -93,6 +93,7 @@ struct LiveReplica<Memory: LiveMemory & ~Copyable>: ~Copyable {
         run.replica.waiting.replace(columns)
         run.replica.memory.replace(columns)
         if run.replica.isAttributed { run.replica.observer.ledger.replace(rows.parts.columns) }
+        if run.replica.logsDecisions { run.replica.observer.decisionLog?.ids = UnsafePointer(rows.id.elements) }
         run.replica.noteNextArrival()
         passPending()
         isConnected = !Memory.findsPrefixes && !run.replica.isAttributed

@@ -143,6 +143,8 @@ public struct DecisionLog {
     public var includesQueues = false
     /// What the caller calls each request; nil: by its index.
     var ids: UnsafePointer<Int64>?
+    /// Of a replica that was lost and is back: how many iterations came before.
+    var firstIteration: Int64 = 0
 
     /// A log without columns: set those that are wanted.
     public init(rows: LogRows) { self.rows = rows }
@@ -151,7 +153,7 @@ public struct DecisionLog {
         _ event: DecisionEvent, _ request: Int, iteration: Int64, tokens: Int64 = 0
     ) throws(BatchingError) {
         guard let row = try rows.next() else { return }
-        self.iteration?[row] = iteration
+        self.iteration?[row] = firstIteration &+ iteration
         self.request?[row] = ids?[request] ?? Int64(request)
         self.event?[row] = event.rawValue
         self.tokens?[row] = Int32(clamping: tokens)

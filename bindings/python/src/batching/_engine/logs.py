@@ -14,6 +14,8 @@ from batching._ffi.generated import structs
 _CHUNK: Final = 16_384
 # A call to a live engine may have few rows, or none: so many are allocated at no cost.
 _LIVE_CHUNK: Final = 1024
+# Of each of very many logs.
+_FEWEST_ROWS: Final = 256
 
 _ITERATION_COLUMNS: Final[dict[str, type[np.generic]]] = {
     "time": np.float64,
@@ -104,8 +106,9 @@ class LogCollector:
         callbacks: Callbacks,
         *,
         is_live: bool,
+        logs: int = 1,
     ) -> None:
-        capacity = _LIVE_CHUNK if is_live else _CHUNK
+        capacity = _LIVE_CHUNK if is_live else max(_CHUNK // logs, _FEWEST_ROWS)
         self.log = initialised(structure)
         self._buffers = {name: np.empty(capacity, dtype) for name, dtype in columns.items()}
         self._chunks: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in columns}
@@ -127,13 +130,15 @@ class LogCollector:
         return {name: np.concatenate([self._buffers[name][:0], *chunks]) for name, chunks in self._chunks.items()}
 
 
-def iteration_collector(callbacks: Callbacks, *, is_live: bool = False) -> LogCollector:
-    """For batching_iteration_log."""
-    return LogCollector(structs.batching_iteration_log, _ITERATION_COLUMNS, callbacks, is_live=is_live)
+def iteration_collector(callbacks: Callbacks, *, is_live: bool = False, logs: int = 1) -> LogCollector:
+    """For batching_iteration_log, one of so many."""
+    return LogCollector(structs.batching_iteration_log, _ITERATION_COLUMNS, callbacks, is_live=is_live, logs=logs)
 
 
-def decision_collector(callbacks: Callbacks, *, include_queues: bool, is_live: bool = False) -> LogCollector:
-    """For batching_decision_log."""
-    collector = LogCollector(structs.batching_decision_log, _DECISION_COLUMNS, callbacks, is_live=is_live)
+def decision_collector(
+    callbacks: Callbacks, *, include_queues: bool, is_live: bool = False, logs: int = 1
+) -> LogCollector:
+    """For batching_decision_log, one of so many."""
+    collector = LogCollector(structs.batching_decision_log, _DECISION_COLUMNS, callbacks, is_live=is_live, logs=logs)
     collector.log.include_queues = int(include_queues)
     return collector

@@ -7,20 +7,23 @@ from typing import Any, Final, Literal
 import numpy as np
 import numpy.typing as npt
 
-from batching._columns.columns import RequestColumns, _Columns
+from batching._columns.columns import RequestColumns, _Columns, rows_of
 from batching._columns.display import Displayed, Table, count, rate, seconds, share
+from batching._columns.recorded import RecordedRequests
 from batching._engine.attribution import Attribution
 from batching._engine.client import Client
 from batching._engine.config import EngineConfig
+from batching._engine.logs import DecisionLog, IterationLog
 from batching._engine.result import PADDED_POLICIES, Result
 from batching._ffi.arguments import integer, number_of
 from batching._ffi.calls import Float64Array, Int32Array, Int64Array
 from batching._ffi.errors import BatchingValueError
 from batching._ffi.generated import structs
+from batching._ffi.generated.choices import RequestStatus
 from batching._fleet.cost import FleetCost, price_of
-from batching._fleet.disaggregation import RoleName
+from batching._fleet.disaggregation import Disaggregation, RoleName
 from batching._fleet.files import fleet_files
-from batching._metrics.load import Load
+from batching._metrics.load import Load, load_over_time
 from batching._metrics.serving import SLO
 from batching._times.roofline import RooflineTime
 
@@ -120,6 +123,11 @@ class ReplicaColumns(Displayed, _Columns):
         return f"ReplicaColumns({number_of(len(self), 'replica')})"
 
 
+def _role(roles: Sequence[RoleName], counts: Sequence[int], replica: int) -> RoleName:
+    """What a replica does of a request, in pools of so many."""
+    return next(role for role, end in zip(roles, np.cumsum(counts).tolist(), strict=True) if replica < end)
+
+
 def _gpus_of(config: EngineConfig) -> int:
     """GPUs of a replica."""
     time = config.iteration_time
@@ -132,7 +140,7 @@ class FleetResult(Result):
     What Result tells of one engine is here: `config` that of the first pool; `policy` that of all pools, or "mixed";
     `max_num_seqs` the slots of all replicas; `duration` and `total_time` the latest of a replica; `peak_running`,
     `peak_waiting` and `peak_kv_use` the largest of one; `mean_running` and `mean_kv_use` over `duration` and all
-    replicas. There are no logs and no attribution.
+    replicas. `iteration_log` and `decision_log` are None: each replica has logs of its own.
     """
 
     pools: tuple[tuple[EngineConfig, int], ...]
@@ -167,6 +175,12 @@ class FleetResult(Result):
     """Seconds from held_time to activated_time. NaN: there was none."""
     waiting_for_decode: Float64Array
     """Seconds from activated_time until it decodes, with attribution. NaN: there were none."""
+    iteration_logs: tuple[IterationLog, ...] | None
+    """What happened in each iteration of each replica; None unless asked for."""
+    decision_logs: tuple[DecisionLog, ...] | None
+    """What each replica decided about which request; None unless asked for."""
+    disaggregation: Disaggregation | None
+    """How prefill and decode are split, as it was given."""
     scaling_time: Float64Array
     """Seconds of each decision of the autoscaler."""
     scaling_replicas: Int64Array
@@ -184,6 +198,9 @@ class FleetResult(Result):
         columns: dict[str, npt.NDArray[Any]],
         replicas: dict[str, npt.NDArray[Any]],
         scaling: dict[str, npt.NDArray[Any]],
+        iteration_logs: tuple[IterationLog, ...] | None,
+        decision_logs: tuple[DecisionLog, ...] | None,
+        disaggregation: Disaggregation | None,
         attribution: Attribution | None,
         summary: structs.batching_summary,
     ) -> None:
@@ -207,6 +224,9 @@ class FleetResult(Result):
             **scaling,
             pools=tuple(pools),
             roles=tuple(roles),
+            iteration_logs=iteration_logs,
+            decision_logs=decision_logs,
+            disaggregation=disaggregation,
             router=router,
             replicas=ReplicaColumns(replicas),
             policy=policies.pop() if len(policies) == 1 else "mixed",
@@ -300,7 +320,48 @@ class FleetResult(Result):
 
     def _load_of(self, replica: int, slots: int | None, timeline: Literal["changes"] | int | None) -> Load:
         """The load of one replica; of static and dynamic batches as if they held no request."""
-        return self._load(self.replica == replica, slots, timeline, None)
+        if not self.is_split:
+            return self._load(self.replica == replica, slots, timeline, None)
+        there = self._stays_at(replica)
+        return load_over_time(
+            there, slots=slots, window=(0.0, self.duration) if self.duration > 0 else None, timeline=timeline
+        )
+
+    def _stays_at(self, replica: int) -> RecordedRequests:
+        """Where prefill and decode are apart: the requests of one replica, for as long as each is there. At a source it
+        is until its prompt is done; where it decodes, from when it is among the requests there.
+        """
+        known = (self.status < RequestStatus.REJECTED_MODEL_LENGTH) & (self.sent_time <= self.duration)
+        at_source = known & (self.prefill_replica == replica)
+        handed_over = known & (self.prefill_replica >= 0) & (self.replica == replica) & ~np.isnan(self.activated_time)
+        whole = known & (self.prefill_replica < 0) & (self.replica == replica)
+        end = np.where(np.isnan(self.end_time), self.duration, self.end_time)
+        stays = [
+            (at_source, self.sent_time, self.start_time, np.fmin(self.held_time, end)),
+            (handed_over, self.activated_time, self.decode_start_time, end),
+            (whole, self.sent_time, self.start_time, end),
+        ]
+        arrival, start, until = (
+            np.concatenate([columns[place][chosen] for chosen, *columns in stays]) for place in range(3)
+        )
+        requests = np.concatenate([np.flatnonzero(chosen) for chosen, *_ in stays])
+        return RecordedRequests(
+            until,
+            self.tokens_generated[requests],
+            arrival_time=arrival,
+            start_time=np.where(np.isnan(start), until, start),
+            prompt_length=rows_of(self.requests.prompt_length, requests),
+        )
+
+    @property
+    def is_split(self) -> bool:
+        """Whether some replicas prefill, and others decode."""
+        return "prefill" in self.roles
+
+    def role_of(self, replica: int) -> RoleName:
+        """What a replica does of a request."""
+        number = integer(replica, "replica", 0, len(self.replicas) - 1)
+        return _role(self.roles, [own for _, own in self.pools], number)
 
     def _slots_of(self, replica: int) -> int:
         """How many requests can run at once in a replica."""

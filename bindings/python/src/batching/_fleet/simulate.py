@@ -19,6 +19,7 @@ from batching._ffi.generated import structs
 from batching._ffi.loader import library
 from batching._fleet.chooser import ChooserName, CustomRouter
 from batching._fleet.disaggregation import Disaggregation
+from batching._fleet.logs import FleetLogs
 from batching._fleet.operations import Admission, Faults, Scaling
 from batching._fleet.outputs import FleetOutputs, set_columns
 from batching._fleet.pools import Pools, pools_of
@@ -39,6 +40,9 @@ def simulate_fleet(
     disaggregation: Disaggregation | None = None,
     decode_router: RouterName | None = None,
     decode_settings: RouterSettings | None = None,
+    log_iterations: bool = False,
+    log_decisions: bool = False,
+    log_queues: bool = False,
     attribution: bool = False,
     admission: Admission | None = None,
     faults: Faults | None = None,
@@ -75,6 +79,9 @@ def simulate_fleet(
         decode_router: where a request decodes whose prompt is computed elsewhere. None: by the same rule; of dynamo_kv
             as Dynamo sets it.
         decode_settings: those of the decode_router, as of `Router`.
+        log_iterations: whether to keep a row for each iteration of each replica: FleetResult.iteration_logs.
+        log_decisions: whether to keep a row for each decision of each replica: FleetResult.decision_logs.
+        log_queues: whether these have also which requests run and which wait in each iteration.
         attribution: whether the result says into which parts the time of each request falls that has ended at a
             replica.
         admission: which requests are taken, how long they may take, and how often they are sent. None: all, any, once.
@@ -122,6 +129,11 @@ def simulate_fleet(
         kv_event_lag=kv_event_lag,
         routing_delay=routing_delay,
     )
+    # Both are looked at, so that a mistake in either is found.
+    logs_decisions = switch(log_decisions, "log_decisions") | switch(log_queues, "log_queues")
+    logs = FleetLogs(
+        fleet, iterations=switch(log_iterations, "log_iterations"), decisions=logs_decisions, queues=bool(log_queues)
+    )
     fleet.set_preferred(len(columns), preferred_replica, preferred_decode_replica)
     outputs = _outputs(columns, sender)
     results = initialised(structs.batching_results)
@@ -150,6 +162,9 @@ def simulate_fleet(
         columns={**_completed(outputs, columns, sender), **told.by_request},
         replicas=told.by_replica,
         scaling=told.scaling(),
+        iteration_logs=logs.iteration_logs(),
+        decision_logs=logs.decision_logs(),
+        disaggregation=disaggregation,
         attribution=None if told.attributed is None else Attribution(told.attributed, outputs["status"]),
         summary=summary,
     )

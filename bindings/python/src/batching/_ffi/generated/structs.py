@@ -1311,6 +1311,8 @@ class batching_fleet_config(VersionedStructure):
         ("reserved_2", c_uint32),
         ("router_callback", batching_router_callback),
         ("router_user_data", c_void_p),
+        ("iteration_log", POINTER(POINTER(batching_iteration_log))),
+        ("decision_log", POINTER(POINTER(batching_decision_log))),
     ]
 
 
