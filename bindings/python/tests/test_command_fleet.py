@@ -104,6 +104,24 @@ def test_it_writes_a_page_and_a_trace(tmp_path: Path) -> None:
         ("--replicas is '0:2'", ["--replicas", "0:2"]),
         ("--pd-preset is 'nixl'", ["--replicas", "1:1", "--pd-preset", "nixl"]),
         ("--link-bandwidth is given, but --kv-bytes-per-token is not", ["--replicas", "1:1", "--link-bandwidth", "9"]),
+        ("--link-bandwidth is given, but --replicas has no P:D", ["--link-bandwidth", "9"]),
+        ("--pd-preset is given, but --replicas has no P:D", ["--pd-preset", "dynamo"]),
+        ("--kv-bytes-per-token is given, but --replicas has no P:D", ["--kv-bytes-per-token", "9"]),
+        (
+            "--kv-bytes-per-token is given, but --link-bandwidth is not",
+            ["--replicas", "1:1", "--kv-bytes-per-token", "9"],
+        ),
+        (
+            "--link-bandwidth is 0.0: must be a number greater than 0",
+            ["--replicas", "1:1", "--link-bandwidth", "0", "--kv-bytes-per-token", "9"],
+        ),
+        (
+            "--kv-bytes-per-token is nan: must be a number greater than 0",
+            ["--replicas", "1:1", "--link-bandwidth", "9", "--kv-bytes-per-token", "nan"],
+        ),
+        ("--policy is static: must be vllm or continuous with P:D", ["--replicas", "1:1", "--policy", "static"]),
+        ("--autoscale is given with P:D", ["--replicas", "1:1", "--autoscale", "hpa,target=8"]),
+        ("--autoscale has 'foo', which is no setting", ["--autoscale", "hpa,foo=1"]),
         ("--autoscale has 'target'", ["--autoscale", "hpa,target"]),
         ("autoscaler is 'keda'", ["--autoscale", "keda,target=1"]),
         ("--router is 'best'", ["--router", "best"]),
@@ -135,6 +153,12 @@ def test_prefill_and_decode_apart_stand_beside_replicas_that_do_both() -> None:
         "--replicas", "1:1", "--router", "round_robin", "--link-bandwidth", "1e-6", "--kv-bytes-per-token", "1"
     )
     assert slow["mean_ttft"] > split["mean_ttft"]
+    assert slow["mean_transfer"] > 1.0 > split["mean_transfer"] >= 0.0
+    assert "mean_transfer" not in whole
+    both = _run("--replicas", "2,1:1", "--slo-ttft", "0.1", width=80).output.splitlines()
+    # One table in eighty columns.
+    assert len([line for line in both if line and set(line) <= set("─┡━╇┩")]) == 1
+    assert "hand-" in " ".join(both)
     told = _run("--replicas", "1:1", "--router", "round_robin", "--pd-preset", "sglang_pd")
     assert "P:D as sglang_pd, transfers take no time" in told.output
     rows = [line for line in told.output.splitlines() if line.startswith("│")]

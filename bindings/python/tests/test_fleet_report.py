@@ -12,7 +12,7 @@ pytest.importorskip("jinja2")
 pytest.importorskip("plotly")
 
 import fleet_by_hand as by_hand
-from batching import SLO, EngineConfig, FleetResult, RequestColumns, generate_workload, simulate_fleet
+from batching import SLO, Disaggregation, EngineConfig, FleetResult, RequestColumns, generate_workload, simulate_fleet
 from batching import write_fleet_report as write
 from batching._output.fleet_charts import fleet_charts
 from batching._output.fleet_figures import FleetTerms, fleet_run
@@ -173,6 +173,11 @@ def test_bad_arguments(error: type[Exception], sentence: str, runs: Any, name: s
 def test_a_browser_draws_every_chart(browser: list[str], tmp_path: Path, requests: RequestColumns) -> None:
     config = EngineConfig(iteration_time=0.5, max_model_len=90, num_gpu_blocks=20, enable_prefix_caching=True)
     runs = {str(count): simulate_fleet(requests, config, replicas=count) for count in (1, 3)}
+    runs["1:2"] = simulate_fleet(
+        requests,
+        [(config, 1, "prefill"), (config, 2, "decode")],
+        disaggregation=Disaggregation(kv_bytes_per_token=1000, link_bandwidth=1e6),
+    )
     page = page_of(runs, tmp_path, slo=SLO(ttft=1.0), gpu_hour_price=2.0)
     dom, console = opened(browser, tmp_path / "opened.html", page)
     assert console == []

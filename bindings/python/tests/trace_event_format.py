@@ -9,6 +9,9 @@ from decimal import Decimal
 from typing import Any
 
 _FIELDS = {
+    "s": {"ph", "cat", "name", "id", "pid", "tid", "ts"},
+    "t": {"ph", "cat", "name", "id", "pid", "tid", "ts"},
+    "f": {"ph", "cat", "name", "id", "pid", "tid", "ts", "bp"},
     "X": {"ph", "name", "pid", "tid", "ts", "dur", "args"},
     "C": {"ph", "name", "pid", "tid", "ts", "args"},
     "i": {"ph", "name", "pid", "tid", "ts", "s", "args"},
@@ -46,7 +49,7 @@ class Trace:
         assert event["name"]
         assert type(event["pid"]) is int
         assert type(event["tid"]) is int
-        assert type(event["args"]) is dict
+        assert type(event.get("args", {})) is dict
         for field in {"ts", "dur"} & set(event):
             assert type(event[field]) in {int, Decimal}, event
             event[field] = Decimal(event[field]) * 1000

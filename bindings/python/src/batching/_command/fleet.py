@@ -11,7 +11,7 @@ import typer
 from batching._columns.display import counted
 from batching._command import options
 from batching._command.errors import one_sentence_errors
-from batching._command.fleet_options import autoscaling, disaggregation, router_names, sizes
+from batching._command.fleet_options import autoscaling, check_split, disaggregation, router_names, sizes
 from batching._command.progress import long_work
 from batching._command.run_options import RunOptions, takes_run_options
 from batching._command.tables import console, say, show
@@ -66,14 +66,21 @@ def fleet(
         int | None, typer.Option(metavar="N", help="GPUs of each replica. Without it: as --tp says, else 1.")
     ] = None,
     pd_preset: Annotated[
-        str, typer.Option(metavar="NAME", help="P:D: as dynamo, vllm_nixl, sglang_pd or llm_d hands requests over.")
-    ] = "dynamo",
+        str | None,
+        typer.Option(
+            metavar="NAME", help="P:D: as dynamo (the default), vllm_nixl, sglang_pd or llm_d hands requests over."
+        ),
+    ] = None,
     link_bandwidth: Annotated[
         float | None,
         typer.Option(metavar="X", help="P:D: GB/s of each transfer. Without it transfers take no time."),
     ] = None,
     kv_bytes_per_token: Annotated[
-        float | None, typer.Option(metavar="X", help="P:D: bytes of the KV cache a token. Without it: as --model has.")
+        float | None,
+        typer.Option(
+            metavar="X",
+            help="P:D: with --link-bandwidth: bytes of the KV cache a token. Without it: as --model has.",
+        ),
     ] = None,
     autoscale: Annotated[
         str | None,
@@ -94,6 +101,7 @@ def fleet(
         options.check_output("--report", report, (".html",))
         options.check_output("--schedule-trace", schedule_trace, (".json",))
         made_of, names = sizes(replicas), router_names(router)
+        check_split(made_of, policy, autoscale)
         scaling = autoscaling(autoscale)
         number = len(made_of) * len(names)
         if number > _MOST_RUNS:

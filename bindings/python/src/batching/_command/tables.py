@@ -250,7 +250,7 @@ def _aligned(table: Table) -> list[str]:
 
 def _broken(heading: str, width: int) -> str:
     """A heading in lines no longer than a width, or than its longest word."""
-    words = [word for word in re.split(r"(?<=[_=/ ])", heading) if word]
+    words = [word for word in re.split(r"(?<=[_=/ -])", heading) if word]
     width = max([width, *(len(word.rstrip()) for word in words)])
     lines = [""]
     for word in words:

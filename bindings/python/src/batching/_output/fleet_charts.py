@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from batching._ffi.calls import Float64Array
 from batching._ffi.generated.choices import RequestStatus
@@ -12,6 +11,8 @@ from batching._fleet.result import FleetResult
 from batching._output.chart import Chart, is_skewed, latency_charts, numbers
 from batching._output.fleet_figures import FleetRun
 from batching._output.fleet_groups import counts_by_replica, groups_of, largest, stayed
+from batching._output.hand_over_charts import hand_over_charts
+from batching._output.heat_map import heat_map, height_of, replicas_on
 from batching._output.palette import FOUND, GENERATING, PROMPT, QUEUED, ROUTED, RUNNING
 from batching._output.timeline import LATENCIES
 
@@ -20,7 +21,6 @@ MOST_DRAWN: Final = 6
 _MOST_REPLICAS: Final = 64
 _MOST_GROUPS: Final = 40
 _BINS: Final = 120
-_FEW: Final = 6
 # Of the ends of whiskers and boxes, and the line within.
 _PERCENTILES: Final = (1, 25, 50, 75, 99)
 
@@ -58,14 +58,15 @@ def _loads(result: FleetResult) -> _Load:
 def _charts_of(name: str, result: FleetResult, load: _Load, highest: Sequence[float]) -> list[Chart]:
     over_time = f"A row for each replica{_left_out(result)}, on average over stretches of "
     over_time += f"{result.duration / _BINS:.3g} s. The same colour is the same number in all runs."
+    over_time += " P: it prefills; D: it decodes." if result.is_split else ""
     made = [
         _over_time(f"{name}-over-running", "Requests running", f"Requests in a slot. {over_time}",
-                   load.running, (result.duration, highest[0], RUNNING)),
+                   load.running, (result, highest[0], RUNNING)),
         _over_time(f"{name}-over-waiting", "Requests waiting", f"Requests that were sent and have no slot yet. "
-                   f"{over_time}", load.waiting, (result.duration, highest[1], QUEUED)),
+                   f"{over_time}", load.waiting, (result, highest[1], QUEUED)),
         _who_went_where(f"{name}-over-where", result),
         _bars(f"{name}-of-requests", "Requests of each replica", "Requests that were routed to it.",
-              result.replicas.requests[:_MOST_REPLICAS].astype(np.float64), ("requests", ROUTED)),
+              result.replicas.requests[:_MOST_REPLICAS].astype(np.float64), (result, "requests", ROUTED)),
     ]  # fmt: skip
     queries = result.replicas.prefix_cache_queries[:_MOST_REPLICAS]
     if result.prefix_cache_queries:
@@ -73,25 +74,33 @@ def _charts_of(name: str, result: FleetResult, load: _Load, highest: Sequence[fl
         says = (
             f"Of the prompt tokens looked up, how many were in its prefix cache; {result.prefix_hit_rate:.1%} of all."
         )
-        made.append(_bars(f"{name}-of-hits", "Prefix hits of each replica", says, hits, ("% of prompt tokens", FOUND)))
+        made.append(
+            _bars(f"{name}-of-hits", "Prefix hits of each replica", says, hits, (result, "% of prompt tokens", FOUND))
+        )
+    made += hand_over_charts(f"{name}-split", result)
     for key, colour in (("ttft", PROMPT), ("e2e", GENERATING)):
         made.append(_latency_of_replicas(f"{name}-of-{key}", key, colour, result))
     return made
 
 
-def _over_time(chart: str, title: str, says: str, values: Float64Array, style: tuple[float, float, str]) -> Chart:
-    """A row for each replica, over this duration, up to this value, in this colour."""
-    duration, highest, colour = style
+def _over_time(chart: str, title: str, says: str, values: Float64Array, style: tuple[FleetResult, float, str]) -> Chart:
+    """A row for each replica of a run, up to this value, in this colour."""
+    result, highest, colour = style
+    duration = result.duration
     width = duration / _BINS if duration > 0 else 1.0
-    figure = _heat_map(values, highest, colour) | {
+    figure = heat_map(values, highest, colour) | {
         "x0": float(f"{width / 2:.7g}"),
         "dx": float(f"{width:.7g}"),
         "y0": 0,
         "dy": 1,
         "hovertemplate": "replica %{y} at %{x:.4g} s: %{z:.3~g}<extra></extra>",
     }
-    layout = {"xaxis": {"title": {"text": "time, seconds"}}, "yaxis": _replica_axis(len(values)), "showlegend": False}
-    return Chart(chart, title, says, {"data": [figure], "layout": layout}, _height(len(values)))
+    layout = {
+        "xaxis": {"title": {"text": "time, seconds"}},
+        "yaxis": _replica_axis(result, len(values)),
+        "showlegend": False,
+    }
+    return Chart(chart, title, says, {"data": [figure], "layout": layout}, height_of(len(values)))
 
 
 def _who_went_where(chart: str, result: FleetResult) -> Chart:
@@ -104,18 +113,20 @@ def _who_went_where(chart: str, result: FleetResult) -> Chart:
         edges = np.linspace(0.0, last if last > 0 else 1.0, _BINS + 1)
         values = np.zeros((replicas, _BINS))
         for replica in range(replicas):
-            values[replica] = np.histogram(result.routed_time[result.replica == replica], edges)[0]
+            there = (result.replica == replica) | (result.prefill_replica == replica)
+            values[replica] = np.histogram(result.routed_time[there], edges)[0]
         width = float(edges[1])
-        figure = _heat_map(values, float(values.max(initial=0)), ROUTED) | {
+        figure = heat_map(values, float(values.max(initial=0)), ROUTED) | {
             "x0": float(f"{width / 2:.7g}"), "dx": float(f"{width:.7g}"), "y0": 0, "dy": 1,
             "hovertemplate": "%{z} requests to replica %{y} at %{x:.4g} s<extra></extra>",
         }  # fmt: skip
         says = f"Requests routed to each replica{_left_out(result)} over time, in stretches of {width:.3g} s."
+        says += " One whose prompt is computed elsewhere counts at both, when it is routed." if result.is_split else ""
         axis: dict[str, Any] = {"title": {"text": "time, seconds"}}
-        return Chart(chart, title, says, _figure(figure, axis, replicas), _height(replicas))
+        return Chart(chart, title, says, _figure(figure, axis, result, replicas), height_of(replicas))
     chosen, total = largest(groups, _MOST_GROUPS)
     values = counts_by_replica(result, groups, chosen)[:_MOST_REPLICAS].astype(np.float64)
-    figure = _heat_map(values, float(values.max(initial=0)), ROUTED) | {
+    figure = heat_map(values, float(values.max(initial=0)), ROUTED) | {
         "x0": 0, "dx": 1, "y0": 0, "dy": 1, "xgap": 1, "ygap": 1,
         "text": [[f"{groups.kind} {number}" for number in chosen.tolist()]] * len(values),
         "hovertemplate": "%{z} requests of %{text} to replica %{y}<extra></extra>",
@@ -127,12 +138,12 @@ def _who_went_where(chart: str, result: FleetResult) -> Chart:
     if np.isfinite(share):
         says += f" {share:.1%} of the later requests of a {groups.kind} went to the replica of the one before."
     axis = {"title": {"text": groups.kind}, "showticklabels": False}
-    return Chart(chart, title, says, _figure(figure, axis, len(values)), _height(len(values)))
+    return Chart(chart, title, says, _figure(figure, axis, result, len(values)), height_of(len(values)))
 
 
-def _bars(chart: str, title: str, says: str, values: Float64Array, style: tuple[str, str]) -> Chart:
-    """A bar for each replica, in this unit and colour."""
-    unit, colour = style
+def _bars(chart: str, title: str, says: str, values: Float64Array, style: tuple[FleetResult, str, str]) -> Chart:
+    """A bar for each replica of a run, in this unit and colour."""
+    result, unit, colour = style
     figure = {
         "type": "bar",
         "x": list(range(len(values))),
@@ -141,7 +152,7 @@ def _bars(chart: str, title: str, says: str, values: Float64Array, style: tuple[
         "hovertemplate": "replica %{x}: %{y:,.4~g}<extra></extra>",
     }
     layout = {
-        "xaxis": _labelled(len(values)) | {"title": {"text": "replica"}},
+        "xaxis": replicas_on("replica", result, 0, len(values)),
         "yaxis": {"title": {"text": unit}, "rangemode": "tozero"},
         "showlegend": False,
     }
@@ -176,7 +187,7 @@ def _latency_of_replicas(chart: str, key: str, colour: str, result: FleetResult)
     axis: dict[str, Any] = {"title": {"text": f"{name}, seconds"}, "type": "log" if skewed else "linear"}
     axis |= {"dtick": 1} if skewed else {"rangemode": "tozero"}
     layout = {
-        "xaxis": _labelled(min(len(result.replicas), _MOST_REPLICAS)) | {"title": {"text": "replica"}},
+        "xaxis": replicas_on("replica", result, 0, min(len(result.replicas), _MOST_REPLICAS)),
         "yaxis": axis,
         "showlegend": False,
     }
@@ -184,32 +195,16 @@ def _latency_of_replicas(chart: str, key: str, colour: str, result: FleetResult)
         f"{meaning[0].upper()}{meaning[1:]}, of the finished requests of each replica: the box from p25 to p75, with "
     )
     says += "the median; the whiskers from p1 to p99."
+    says += " A request counts where it decodes." if result.is_split else ""
     return Chart(chart, f"{name} of each replica", says, {"data": [figure], "layout": layout}, 280)
 
 
-def _heat_map(values: npt.NDArray[np.float64], highest: float, colour: str) -> dict[str, Any]:
-    """What the page gives the colours of its theme, through this one."""
-    shown = [[float(f"{value:.4g}") for value in row] for row in values.tolist()]
-    # A count has no ticks between whole numbers.
-    ticks = {"dtick": 1} if highest <= _FEW and bool((values == np.rint(values)).all()) else {}
-    return {"type": "heatmap", "z": shown, "zmin": 0, "zmax": highest or 1.0, "meta": colour, "colorbar": ticks}
+def _figure(figure: dict[str, Any], axis: dict[str, Any], result: FleetResult, replicas: int) -> dict[str, Any]:
+    return {"data": [figure], "layout": {"xaxis": axis, "yaxis": _replica_axis(result, replicas), "showlegend": False}}
 
 
-def _figure(figure: dict[str, Any], axis: dict[str, Any], replicas: int) -> dict[str, Any]:
-    return {"data": [figure], "layout": {"xaxis": axis, "yaxis": _replica_axis(replicas), "showlegend": False}}
-
-
-def _replica_axis(replicas: int) -> dict[str, Any]:
-    return _labelled(replicas) | {"title": {"text": "replica"}, "range": [replicas - 0.5, -0.5]}
-
-
-def _labelled(replicas: int) -> dict[str, Any]:
-    """Whole numbers on an axis of replicas."""
-    return {"tickformat": "d"} | ({"dtick": 1} if replicas <= 12 else {})
-
-
-def _height(replicas: int) -> int:
-    return 110 + max(60, min(420, 26 * replicas))
+def _replica_axis(result: FleetResult, replicas: int) -> dict[str, Any]:
+    return replicas_on("replica", result, 0, replicas) | {"range": [replicas - 0.5, -0.5]}
 
 
 def _left_out(result: FleetResult) -> str:

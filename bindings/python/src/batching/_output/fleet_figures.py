@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple
 
+import numpy as np
+
 from batching._columns.display import Table
 from batching._ffi.calls import Float64Array
 from batching._fleet.result import FleetResult
@@ -46,6 +48,7 @@ class _Column(NamedTuple):
 _COLUMNS: Final = {
     "mean_ttft": _Column("TTFT", "seconds", "less"),
     "p99_ttft": _Column("p99 TTFT", "seconds", "less"),
+    "mean_transfer": _Column("hand-over", "seconds", "less"),
     "mean_tpot": _Column("TPOT", "seconds", "less"),
     "p99_e2e": _Column("p99 E2E", "seconds", "less"),
     "goodput": _Column("good req/s", "number", "more"),
@@ -93,6 +96,12 @@ def figures_of(result: FleetResult, terms: FleetTerms) -> dict[str, Any]:
             f"mean_{name}": sample.mean,
             f"p50_{name}": sample.percentiles[50],
             f"p99_{name}": sample.percentiles[99],
+        }
+    if result.is_split:
+        waited = result.transfer[np.isfinite(result.transfer)]
+        told |= {
+            "mean_transfer": float(waited.mean()) if len(waited) else math.nan,
+            "p99_transfer": float(np.percentile(waited, 99)) if len(waited) else math.nan,
         }
     if terms.slo is not None:
         told |= {"goodput": metrics.request_goodput or 0.0, "slo_attainment": metrics.slo_attainment}

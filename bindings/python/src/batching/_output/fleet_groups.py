@@ -61,9 +61,12 @@ def counts_by_replica(result: FleetResult, groups: Groups, chosen: Int64Array) -
     place = np.full(int(groups.group.max(initial=-1)) + 2, -1, np.int64)
     place[chosen] = np.arange(len(chosen))
     column = place[groups.group]
-    there = np.flatnonzero((groups.group >= 0) & (column >= 0) & (result.replica >= 0))
     replicas = len(result.replicas)
-    cells = result.replica[there].astype(np.int64) * len(chosen) + column[there]
+    cells = np.empty(0, np.int64)
+    # One whose prompt was computed elsewhere was at both.
+    for where in (result.prefill_replica, result.replica):
+        there = np.flatnonzero((groups.group >= 0) & (column >= 0) & (where >= 0))
+        cells = np.append(cells, where[there].astype(np.int64) * len(chosen) + column[there])
     return np.bincount(cells, minlength=replicas * len(chosen)).reshape(replicas, len(chosen))
 
 
@@ -71,10 +74,12 @@ def stayed(result: FleetResult, groups: Groups) -> float:
     """Of the requests that follow another of their group, the share that went to the replica of the one before. NaN:
     none follows another.
     """
-    there = np.flatnonzero((groups.group >= 0) & (result.replica >= 0))
+    # Where its prompt was looked for in a prefix cache.
+    first = np.where(result.prefill_replica >= 0, result.prefill_replica, result.replica)
+    there = np.flatnonzero((groups.group >= 0) & (first >= 0))
     # By group, and within it in the order in which they were routed.
     order = there[np.lexsort((there, result.routed_time[there], groups.group[there]))]
     follows = groups.group[order][1:] == groups.group[order][:-1]
     if not follows.any():
         return float("nan")
-    return float(np.mean((result.replica[order][1:] == result.replica[order][:-1])[follows]))
+    return float(np.mean((first[order][1:] == first[order][:-1])[follows]))

@@ -22,6 +22,7 @@ from batching._output.schedule_trace import write_schedule_trace
 _TEMPLATE: Final = Path(__file__).with_name("fleet_report.html.jinja")
 _LEGEND: Final = (
     "TTFT, TPOT and E2E without a percentile are means. Hits: prompt tokens found in a prefix cache. "
+    "Hand-over: from the end of a prompt until it is where it decodes, on average. "
     "Imbal.: the standard deviation of the tokens that the replicas generated, over their mean. tok: output tokens; "
     "Mtok: a million of them."
 )

@@ -60,7 +60,12 @@ def write_schedule_trace(result: Run, path: str | os.PathLike[str], window: Wind
     A request that was rejected is in the trace as an instant among the waiting requests.
 
     Of a fleet each replica is such a group, "replica 0" and so on, with tracks for its slots, for those that wait there
-    ("waiting 1" and so on), and the counters of what runs and waits. What static batches hold is shown as decode.
+    ("waiting 1" and so on), and the counters of what runs and waits. What static batches hold is shown as decode. Where
+    prefill and decode are apart, the names say which is which, "replica 0 (prefill)"; a request is in a slot of the one
+    until its prompt is done, then "held" until its KV blocks are freed, and in a slot of the other as it decodes.
+    Between them it is in the group "transfers", first "waiting for KV blocks" there and then in "transfer", which takes
+    until it is among the requests of the target; with counters of both and, if `kv_bytes_per_token` was given, of the
+    bytes of these prompts. Arrows lead from the prompt over the transfer to the decode.
 
     Args:
         result: what `simulate`, `simulate_fleet`, `simulate_static` or `simulate_continuous` returned.

@@ -163,6 +163,15 @@ def slice_of(track: tuple[int, int], name: str, begin: int, end: int, arguments:
     )
 
 
+def flow_of(phase: str, track: tuple[int, int], request: int, time: int) -> str:
+    """That an arrow begins ("s"), goes on ("t") or ends ("f") at the slice of a track that begins at this time."""
+    binding = ', "bp": "e"' if phase == "f" else ""
+    return (
+        f'{{"ph": "{phase}", "cat": "hand-over", "name": "hand-over", "id": {request}, "pid": {track[0]}, '
+        f'"tid": {track[1]}, "ts": {microseconds(time)}{binding}}}'
+    )
+
+
 def names(process: int, name: str, tracks: list[str]) -> Iterator[str]:
     """What to call a process, and its tracks from 1 on."""
     yield _metadata(process, 0, "process_name", {"name": name})
