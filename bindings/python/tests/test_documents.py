@@ -117,12 +117,17 @@ PYTHON = {
         r"256 clients: +\d{4,5} tokens/s, E2E +\d+\.\d\d s, \d\d% cached\n"
     ),
     # By hand: request 1 has two tokens after two iterations, and request 2 takes its slot.
-    ("docs/guide/logs.md", "log_decisions"): re.escape(
+    ("docs/guide/logs.md", "run.iteration_log"): re.escape(
         "0.00 s: 2 run, 200 prefill tokens, 0 decode\n"
         "0.01 s: 2 run, 0 prefill tokens, 2 decode\n"
         "0.02 s: 2 run, 100 prefill tokens, 1 decode\n"
         "0.03 s: 1 run, 0 prefill tokens, 1 decode\n"
         "admitted: [0 1 2]\n"
+    ),
+    # By hand: requests 0 and 2 have two tokens and one at replica 0, one after the other; each has a row as it is
+    # admitted, for each token, and as it finishes.
+    ("docs/guide/logs.md", "simulate_fleet"): re.escape(
+        "replica 0: 3 iterations from [0.0, 0.5, 1.0]\nreplica 1: 1 iterations from [0.0]\n[0, 0, 0, 0, 2, 2, 2]\n"
     ),
     ("docs/guide/logs.md", "attribution=True"): (
         r"0 to 50%: [\d.]+ s, most of it decode\n50 to 90%: [^\n]*\n90 to 99%: [^\n]*\n"
