@@ -40,10 +40,10 @@ struct FleetLogs: ~Copyable {
         guard let elements else { return }
         for replica in 0..<count {
             if let log = elements[replica].iterationLog {
-                config.iteration_log[replica].unsafelyUnwrapped.pointee.count = log.rows.count
+                config.iteration_log?[replica]?.pointee.count = log.rows.count
             }
             if let log = elements[replica].decisionLog {
-                config.decision_log[replica].unsafelyUnwrapped.pointee.count = log.rows.count
+                config.decision_log?[replica]?.pointee.count = log.rows.count
             }
         }
     }
