@@ -51,6 +51,8 @@ struct FleetRun: ~Copyable {
     /// Iterations that have not been counted as work yet.
     private var uncounted: Int64
     var metrics: ScrapedMetrics
+    /// Whether nothing but later decisions looks at what has ended.
+    private let endsBringNothing: Bool
     /// Whether a replica has static batches, which wait for requests that are to come.
     let waitsForMore: Bool
     /// Whether the routers are told what is in the prefix caches, how late that is, and how late requests come to replicas.
@@ -89,7 +91,11 @@ struct FleetRun: ~Copyable {
         isAttributed = outputs.columns.attribution != nil
         preferredReplica = configuration.preferredReplica
         preferredDecodeReplica = configuration.preferredDecodeReplica
-        waitsForMore = FleetRun.hasStaticBatches(configuration)
+        let waitsForMore = FleetRun.hasStaticBatches(configuration)
+        self.waitsForMore = waitsForMore
+        endsBringNothing =
+            !isLive && !loop.isUsed && !configuration.isDisaggregated && !configuration.operates && !waitsForMore
+            && configuration.ownRouter.dynamo.queueThreshold == nil
         replicaCount = count
         self.requests = requests
         self.arrivalOrder = loop.isUsed ? loop.order : arrivalOrder
@@ -159,7 +165,7 @@ struct FleetRun: ~Copyable {
         (releasedCount, deliveredCount) = (other.releasedCount, other.deliveredCount)
         (isDelivering, arrived, uncounted) = (false, other.arrived, 0)
         self.metrics = metrics
-        waitsForMore = other.waitsForMore
+        (waitsForMore, endsBringNothing) = (other.waitsForMore, other.endsBringNothing)
         (takesEvents, takesDecodeEvents) = (other.takesEvents, other.takesDecodeEvents)
         (eventLag, routingDelay, isAttributed) = (other.eventLag, other.routingDelay, other.isAttributed)
         (preferredReplica, preferredDecodeReplica) = (other.preferredReplica, other.preferredDecodeReplica)
@@ -289,10 +295,13 @@ struct FleetRun: ~Copyable {
     private mutating func runFirst(to event: Nanoseconds, before other: Nanoseconds) throws(BatchingError) {
         let replicas = replicas
         let replica = times.first
-        let last = min(other, times.nextTime)
-        if last < Nanoseconds(.max), last.count &- 1 > event.count, !waitsAtEnd(replica), !needsTimes {
+        let next = min(other, times.nextTime)
+        let last = Nanoseconds(next.count &- 1)
+        if next < Nanoseconds(.max), last > event, !waitsAtEnd(replica), !needsTimes {
+            // Whatever ends, requests come when they come.
+            if endsBringNothing { return try runOn(replica, to: last) }
             try count(iterations: FleetRun.slice)
-            if try replicas[replica].runToEvent(by: Nanoseconds(last.count &- 1), interest) {
+            if try replicas[replica].runToEvent(by: last, interest) {
                 try takeEvents(of: replica)
                 return setTime(of: replica, isOpen: isExpected)
             }
