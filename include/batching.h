@@ -3435,7 +3435,7 @@ batching_status batching_autoscaler_decide(batching_autoscaler *autoscaler, cons
  * prompt again there. start_time and prefix_cached_tokens are those of the source; tokens of the sources are not counted.
  * Both pools schedule as vllm or continuous.
  *
- * Admission, faults, scaling, where each replica does all of a request. What comes to a fleet is taken or rejected first
+ * Admission, faults, scaling. What comes to a fleet is taken or rejected first
  * (batching_admission_config), then routed. A replica that fails loses its requests and its prefix cache. The router does not
  * know it before notice_delay: what it sends there meanwhile is lost, too. What is lost is sent again, to where the router
  * then decides, as long as it has retries; else its status is BATCHING_REQUEST_LOST. A request begins anew each time: start_time and
@@ -3444,6 +3444,17 @@ batching_status batching_autoscaler_decide(batching_autoscaler *autoscaler, cons
  * not wanted takes no new requests, and leaves once it has none. Of more than one at a time the lowest number starts first, and
  * the highest leaves first. At one time these come in the order in which they were known, after what ends at the replicas, and
  * before what arrives. Every request ends in exactly one status; in the summary those that were lost or late count as aborted.
+ *
+ * The same where prefill and decode are apart. Each role has an autoscaler of its own (scaling, decode_scaling). A source leaves
+ * once none of its prompts is computed or held any more, a target once no request is to decode there, or does: from the choice of the
+ * target on. A target's requests that wait, as its autoscaler sees them, include those whose prompts are held for it; their
+ * prompts are its queued KV tokens. Saturation is that of the role that is fuller. A request is lost with its source as long as that computes
+ * its prompt, holds it or sends it, and with its target from its choice on; both free what they hold for it at once. If the target is
+ * lost while the source computes the prompt, the request leaves that as one that is late does, and is lost then. What is lost
+ * begins anew, with a new prefill. It is also lost if no replica of the role is up that it needs next. KV that is at its target does
+ * not need its source any more. A request that is late, or whose client is gone, on its way from one to the other, leaves once its
+ * KV is there. retries_elsewhere and circuit breakers hold for both; a source succeeds with each prompt. The columns tell of the
+ * last attempt.
  * ================================================================================================================ */
 
 /** Each replica does all of a request. */
@@ -3733,6 +3744,9 @@ typedef struct batching_fleet_config {
                             one. No log twice. An iteration in which a replica is lost has no row, and the next has its number.
                             NULL: none. Of a live fleet it must be NULL, as the next. */
     batching_decision_log **decision_log; /**< The same of decisions: requests are told by their index. */
+    const batching_fleet_scaling_config *
+        decode_scaling; /**< Where prefill and decode are apart: how many of the replicas that decode there are at a time;
+                              scaling is of those that prefill then. NULL: all, always. */
 } batching_fleet_config;
 
 batching_status batching_fleet_config_init(batching_fleet_config *config, uint32_t struct_size);
@@ -3779,7 +3793,7 @@ typedef struct batching_fleet_results {
     double *
         up_time; /**< [replica_capacity] seconds that a replica was there: from its start until it was lost, or was not wanted
                              and had no more requests. */
-    int64_t scaling_capacity;  /**< Elements of the next two. */
+    int64_t scaling_capacity;  /**< Elements of the next two, and of scaling_role. */
     double *scaling_time;      /**< [scaling_capacity] seconds of each decision of the autoscaler. */
     int64_t *scaling_replicas; /**< [scaling_capacity] replicas that there are to be from then on. */
     int64_t *scaling_count;    /**< Decisions: those beyond scaling_capacity are not written. */
@@ -3796,6 +3810,7 @@ typedef struct batching_fleet_results {
     double *transfer; /**< [capacity] seconds from held_time to activated_time. NaN: there was none. */
     double *
         waiting_for_decode; /**< [capacity] seconds from activated_time until it decodes; with attribution. NaN: there were none. */
+    int32_t *scaling_role; /**< [scaling_capacity] BATCHING_ROLE_...: of which replicas each decision is. */
 } batching_fleet_results;
 
 batching_status batching_fleet_results_init(batching_fleet_results *results, uint32_t struct_size);

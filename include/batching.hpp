@@ -3237,7 +3237,8 @@ struct fleet_options {
     const batching_disaggregation_config *disaggregation = nullptr;
     const batching_admission_config *admission = nullptr;
     const batching_fault_config *faults = nullptr;
-    const batching_fleet_scaling_config *scaling = nullptr;
+    const batching_fleet_scaling_config *scaling = nullptr;        ///< with roles, of those that prefill
+    const batching_fleet_scaling_config *decode_scaling = nullptr; ///< of those that decode
     chooser::value decides = {}; ///< what decides; by default the router, or router_callback where there is one
     /// Asked for each request; the router then only counts. What it throws comes out of simulate_fleet.
     std::optional<custom_router> router_callback = {};
@@ -3284,6 +3285,7 @@ struct fleet_result {
     std::vector<std::int64_t> scaling_replicas = {}; ///< replicas that there are to be from then on
     std::vector<iteration_log> iteration_logs = {};  ///< one for each replica; empty unless asked for
     std::vector<decision_log> decision_logs = {};    ///< the same of decisions
+    std::vector<std::int32_t> scaling_role = {};     ///< BATCHING_ROLE_...: of which replicas each is
 };
 
 namespace detail {
@@ -3312,6 +3314,7 @@ class fleet_structure : public initialized<batching_fleet_config_init> {
         admission = options.admission;
         faults = options.faults;
         scaling = options.scaling;
+        decode_scaling = options.decode_scaling;
         chooser = options.decides;
         if (options.router_callback) {
             asked_ = std::make_shared<const custom_router>(*options.router_callback);
@@ -3442,13 +3445,16 @@ inline fleet_result simulate_fleet(const requests_view &requests, const std::vec
     // many, which is not memory before it is written.
     std::unique_ptr<double[]> decided;
     std::unique_ptr<std::int64_t[]> wanted;
-    if (options.scaling != nullptr) {
+    std::unique_ptr<std::int32_t[]> roles;
+    if (options.scaling != nullptr || options.decode_scaling != nullptr) {
         constexpr std::int64_t most = 1 << 22;
         decided.reset(new double[most]);
         wanted.reset(new std::int64_t[most]);
+        roles.reset(new std::int32_t[most]);
         columns.scaling_capacity = most;
         columns.scaling_time = decided.get();
         columns.scaling_replicas = wanted.get();
+        columns.scaling_role = roles.get();
         columns.scaling_count = &run.scaling_count;
     }
     detail::replica_logs<iteration_log> iterations("the iteration logs", run.iteration_logs,
@@ -3467,6 +3473,7 @@ inline fleet_result simulate_fleet(const requests_view &requests, const std::vec
     if (kept > 0) {
         run.scaling_time.assign(decided.get(), decided.get() + kept);
         run.scaling_replicas.assign(wanted.get(), wanted.get() + kept);
+        run.scaling_role.assign(roles.get(), roles.get() + kept);
     }
     run.replicas.resize(total);
     for (std::size_t at = 0; at < total; ++at) {

@@ -108,6 +108,7 @@ extension batching_fleet_results {
         columns.scalingCapacity = Int(scaling_capacity)
         columns.scalingTime = scaling_time
         columns.scalingReplicas = scaling_replicas
+        columns.scalingRole = scaling_role
         columns.scalingCount = scaling_count
         return columns
     }

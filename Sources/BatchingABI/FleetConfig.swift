@@ -126,7 +126,14 @@ extension batching_fleet_config {
             configuration.admission = try batching_admission_config.read(admission).configuration()
         }
         if faults != nil { configuration.faults = try batching_fault_config.read(faults).configuration() }
-        if scaling != nil { configuration.scaling = try batching_fleet_scaling_config.read(scaling).configuration() }
+        if scaling != nil {
+            configuration.scaling = try batching_fleet_scaling_config.read(scaling).configuration(
+                "config.scaling.autoscaler")
+        }
+        if decode_scaling != nil {
+            configuration.decodeScaling = try batching_fleet_scaling_config.read(decode_scaling).configuration(
+                "config.decode_scaling.autoscaler")
+        }
         configuration.kvEventLag = kv_event_lag
         configuration.preferredReplica = preferred_replica.map { UnsafePointer($0) }
         configuration.preferredDecodeReplica = preferred_decode_replica.map { UnsafePointer($0) }

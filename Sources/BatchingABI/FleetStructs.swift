@@ -86,8 +86,9 @@ extension batching_fleet_scaling_config {
     static let firstSize = 32
 
     /// The configuration that the struct describes: what is 0 is its default.
-    func configuration() throws(BatchingError) -> FleetScalingConfig {
-        let autoscaler = try batching_autoscaler_config.read(try required(autoscaler, "config.scaling.autoscaler"))
+    /// - Parameter argument: what its autoscaler is called.
+    func configuration(_ argument: StaticString) throws(BatchingError) -> FleetScalingConfig {
+        let autoscaler = try batching_autoscaler_config.read(try required(autoscaler, argument))
         var configuration = FleetScalingConfig(autoscaler: try autoscaler.configuration())
         if initial_replicas != 0 { configuration.initialReplicas = initial_replicas == -1 ? 0 : Int(initial_replicas) }
         configuration.startupTime = startup_time

@@ -796,6 +796,7 @@ private func useFleetOperated(
                 withUnsafePointer(to: faults) { faults in
                     withUnsafePointer(to: scaling) { scaling in
                         (config.admission, config.faults, config.scaling) = (admission, faults, scaling)
+                        config.decode_scaling = config.role == nil ? nil : scaling
                         _ = batching_fleet_simulate(&config, &few.requests, &few.results, nil, &few.summary)
                         useLiveFleet(few, config)
                     }

@@ -51,11 +51,11 @@ static batching_status make(const struct choice *choice, batching_fleet **made) 
     if (choice->asynchronous) {
         config.role = roles;
         config.disaggregation = &apart;
-    } else {
-        config.admission = &admission;
-        config.faults = &faults;
-        config.scaling = &scaling;
+        config.decode_scaling = &scaling;
     }
+    config.admission = &admission;
+    config.faults = &faults;
+    config.scaling = &scaling;
     return batching_fleet_create(&config, made);
 }
 

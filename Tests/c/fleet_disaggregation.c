@@ -199,6 +199,82 @@ static void what_is_not_sent_within_the_lease_is_computed_again(void **state) {
     assert_column(told.end_time, 4.75, 4.75);
 }
 
+/*
+ * Two targets, in turn. Target 1 is lost at 1.125, while the KV of the first request is on its way to it. The first is sent again at
+ * 1.625: the source, which computes the second prompt from 1 to 2, computes it again until 3. The second decodes in target 2 from
+ * 2.25 on. That is in an iteration until 3.25, and reserves then; a transfer takes 0.25 s, until 3.5, and the next iteration ends at
+ * 4.25, with the second token of the second. So the first has its tokens at 5.25, 6.25 and 7.25.
+ */
+static void a_target_that_is_lost_takes_what_is_on_its_way(void **state) {
+    (void)state;
+    static struct apart apart;
+    static struct told told;
+    make(&apart, 2);
+    apart.disaggregation.link_latency = 0.25;
+    apart.disaggregation.kv_bytes_per_token = apart.disaggregation.link_bandwidth = 0;
+    INITIALIZED(batching_admission_config, admission);
+    admission.retries = 1;
+    admission.retry_base = 0.5;
+    admission.retry_jitter = -1;
+    INITIALIZED(batching_fault_config, faults);
+    faults.fault_count = 1;
+    faults.fault_time = TIMES(1.125);
+    faults.fault_replica = LENGTHS(1);
+    apart.config.admission = &admission;
+    apart.config.faults = &faults;
+    const batching_requests requests = two_requests();
+    run_fleet(&told, &apart.config, &requests);
+    assert_column(told.status, BATCHING_REQUEST_FINISHED, BATCHING_REQUEST_FINISHED);
+    assert_column(told.attempts, 2, 1);
+    assert_column(told.replica, 2, 2);
+    assert_column(told.held_time, 3, 2);
+    assert_column(told.reserved_time, 3.25, 2);
+    assert_column(told.activated_time, 4.25, 2.25);
+    assert_column(told.end_time, 7.25, 4.25);
+
+    /* Without a retry it is lost then, and all is free. */
+    apart.config.admission = NULL;
+    run_fleet(&told, &apart.config, &requests);
+    assert_column(told.status, BATCHING_REQUEST_LOST, BATCHING_REQUEST_FINISHED);
+    assert_column(told.end_time, 1.125, 4.25);
+    assert_column(told.held_time, NAN, 2);
+    assert_int_equal(told.summary.aborted, 1);
+}
+
+/*
+ * A transfer takes two seconds: that of the first request from 1 to 3, that of the second from 2 to 4. A target in which more than one
+ * request waits is one too few; those wait there that are on their way. At 1.75 and 3.5 one is, at 5.25 none, at 2.5 both are.
+ * Nothing waits at the source.
+ */
+static void each_role_has_an_autoscaler(void **state) {
+    (void)state;
+    static struct apart apart;
+    static struct told told;
+    make(&apart, 2);
+    apart.disaggregation.kv_bytes_per_token = apart.disaggregation.link_bandwidth = 0;
+    apart.disaggregation.link_latency = 2;
+    INITIALIZED(batching_autoscaler_config, autoscaler);
+    autoscaler.autoscaler = BATCHING_AUTOSCALER_QUEUE_LENGTH;
+    autoscaler.target = 1;
+    autoscaler.interval = 1.75;
+    INITIALIZED(batching_fleet_scaling_config, scaling);
+    scaling.autoscaler = &autoscaler;
+    autoscaler.max_replicas = 2;
+    apart.config.scaling = apart.config.decode_scaling = &scaling;
+    const batching_requests requests = two_requests();
+    run_fleet(&told, &apart.config, &requests);
+    assert_int_equal(told.scaling_count, 6);
+    assert_column(told.scaling_time, 1.75, 1.75, 3.5, 3.5, 5.25, 5.25);
+    assert_column(told.scaling_replicas, 1, 1, 1, 1, 1, 1);
+    assert_column(told.scaling_role, BATCHING_ROLE_PREFILL, BATCHING_ROLE_DECODE);
+    assert_column(told.up_time, 6, 6, 0);
+    autoscaler.interval = 2.5;
+    run_fleet(&told, &apart.config, &requests);
+    assert_column(told.scaling_time, 2.5, 2.5);
+    assert_column(told.scaling_replicas, 1, 2);
+    assert_column(told.replica, 1, 1);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_step_of_a_hand_over_has_its_time),
@@ -208,6 +284,8 @@ int main(void) {
         cmocka_unit_test(whole_blocks_or_the_tokens_are_sent),
         cmocka_unit_test(the_decider_leaves_short_prompts_whole),
         cmocka_unit_test(what_is_not_sent_within_the_lease_is_computed_again),
+        cmocka_unit_test(a_target_that_is_lost_takes_what_is_on_its_way),
+        cmocka_unit_test(each_role_has_an_autoscaler),
     };
     return cmocka_run_group_tests_name("fleet_disaggregation", tests, NULL, NULL);
 }

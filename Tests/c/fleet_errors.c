@@ -238,6 +238,23 @@ static void scaling_configs_are_checked(void **state) {
     REFUSED(scene.autoscaler.target, 0, "target is 0");
     REFUSED(scene.autoscaler.interval, -1.5, "interval is -1.5");
     REFUSED(scene.autoscaler.interval, NAN, "interval is nan");
+    REFUSED(scene.config.decode_scaling, config, "decode_scaling is given");
+    assert_runs();
+
+    /* With roles each has as many as it has: here one that prefills and two that decode, as the last pool has two. */
+    make_apart();
+    scene.admission.max_in_flight = 1;
+    scene.config.admission = &scene.admission;
+    scene.config.faults = &scene.faults;
+    scene.config.scaling = scene.config.decode_scaling = config;
+    assert_runs();
+    REFUSED_AS(config->autoscaler, NULL, BATCHING_ERROR_NULL_POINTER, "config.scaling.autoscaler is NULL");
+    REFUSED(scene.autoscaler.min_replicas, 2, "which are 1");
+    scene.config.scaling = NULL;
+    REFUSED_AS(config->autoscaler, NULL, BATCHING_ERROR_NULL_POINTER, "config.decode_scaling.autoscaler is NULL");
+    REFUSED(scene.autoscaler.min_replicas, 3, "which are 2");
+    REFUSED_COUNT(config->initial_replicas, "initial_replicas", -1, 2);
+    REFUSED_NUMBER(config->startup_time, "startup_time");
     assert_runs();
 }
 
@@ -261,11 +278,7 @@ static void fleet_configs_are_checked(void **state) {
     REFUSED(scene.roles[1], BATCHING_ROLE_PREFILL, "3 replicas prefill, 0 decode");
     REFUSED(scene.roles[0], BATCHING_ROLE_DECODE, "0 replicas prefill, 3 decode");
     REFUSED(scene.roles[0], BATCHING_ROLE_BOTH, "and 1 do both");
-    /* What is for replicas that do all of a request, and a policy that none of them can have. */
-    scene.admission.max_in_flight = 1;
-    REFUSED(scene.config.admission, &scene.admission, "admission");
-    REFUSED(scene.config.faults, &scene.faults, "faults");
-    REFUSED(scene.config.scaling, &scene.scaling, "scaling");
+    /* A policy that none of them can have. */
     REFUSED(scene.engine.policy, BATCHING_POLICY_STATIC, "policy");
 }
 

@@ -17,6 +17,7 @@ struct told {
     int64_t requests[FEW_REPLICAS];
     double scaling_time[FEW_DECISIONS];
     int64_t scaling_replicas[FEW_DECISIONS], scaling_count;
+    int32_t scaling_role[FEW_DECISIONS];
     batching_summary summary;
     batching_results results;
     batching_fleet_results fleet_results;
@@ -54,6 +55,7 @@ static inline void told_init(struct told *told) {
     columns->requests = told->requests;
     columns->scaling_time = told->scaling_time;
     columns->scaling_replicas = told->scaling_replicas;
+    columns->scaling_role = told->scaling_role;
     columns->scaling_count = &told->scaling_count;
     columns->attribution = &told->attribution;
     columns->transfer = told->transfer;

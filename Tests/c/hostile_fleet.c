@@ -70,11 +70,11 @@ static batching_status run_fleet(const struct input *given) {
     if (own->is_apart) {
         config.role = roles;
         config.disaggregation = &disaggregation;
-    } else {
-        config.admission = &admission;
-        config.faults = &faults;
-        config.scaling = own->autoscaler.target != 0 ? &scaling : NULL;
+        config.decode_scaling = own->autoscaler.target != 0 ? &scaling : NULL;
     }
+    config.admission = &admission;
+    config.faults = &faults;
+    config.scaling = own->autoscaler.target != 0 ? &scaling : NULL;
     batching_requests requests;
     batching_requests_init(&requests, sizeof requests);
     requests.count = given->count;

@@ -1210,7 +1210,7 @@ FIELD(batching_router_view, cached_tokens, 104, const int64_t *);
 
 CALLBACK(batching_router_callback, int32_t, const batching_router_view *, int64_t *, void *);
 
-SIZE(batching_fleet_config, 168);
+SIZE(batching_fleet_config, 176);
 FIELD(batching_fleet_config, struct_size, 0, uint32_t);
 FIELD(batching_fleet_config, reserved, 4, uint32_t);
 FIELD(batching_fleet_config, router, 8, const batching_router_config *);
@@ -1234,8 +1234,9 @@ FIELD(batching_fleet_config, router_callback, 136, batching_router_callback);
 FIELD(batching_fleet_config, router_user_data, 144, void *);
 FIELD(batching_fleet_config, iteration_log, 152, batching_iteration_log **);
 FIELD(batching_fleet_config, decision_log, 160, batching_decision_log **);
+FIELD(batching_fleet_config, decode_scaling, 168, const batching_fleet_scaling_config *);
 
-SIZE(batching_fleet_results, 264);
+SIZE(batching_fleet_results, 272);
 FIELD(batching_fleet_results, struct_size, 0, uint32_t);
 FIELD(batching_fleet_results, reserved, 4, uint32_t);
 FIELD(batching_fleet_results, capacity, 8, int64_t);
@@ -1270,6 +1271,7 @@ FIELD(batching_fleet_results, attribution, 232, const batching_attribution *);
 FIELD(batching_fleet_results, waiting_for_router, 240, double *);
 FIELD(batching_fleet_results, transfer, 248, double *);
 FIELD(batching_fleet_results, waiting_for_decode, 256, double *);
+FIELD(batching_fleet_results, scaling_role, 264, int32_t *);
 
 VALUE(BATCHING_EVENT_ROUTED, 420);
 

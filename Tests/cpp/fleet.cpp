@@ -236,6 +236,7 @@ TEST_CASE("each decision of the autoscaler is told") {
     CHECK(fleet.scaling_count == 5);
     CHECK(fleet.scaling_time == std::vector<double>{3.5, 7, 10.5, 14, 17.5});
     CHECK(fleet.scaling_replicas == std::vector<std::int64_t>{2, 2, 1, 1, 1});
+    CHECK(fleet.scaling_role == std::vector<std::int32_t>(5, BATCHING_ROLE_BOTH));
     CHECK(fleet.replicas[0].up_time == 20);
     CHECK(fleet.replicas[1].up_time == 7);
     CHECK(fleet.replicas[2].up_time == 0);

@@ -61,6 +61,7 @@ struct written {
     double numbers[REPLICA_DOUBLES][MOST_REPLICAS];
     double scaling_time[MOST_SCALINGS];
     int64_t scaling_replicas[MOST_SCALINGS], scaling_count;
+    int32_t scaling_role[MOST_SCALINGS];
 };
 
 /* None is so long that a run in which replicas fail every few milliseconds does not end soon. */
@@ -239,6 +240,8 @@ static void input_scaling(struct given *given) {
     given->scaling.initial_replicas = number(input, -1, 4);
     given->scaling.startup_time = seconds(input);
     given->fleet.scaling = &given->scaling;
+    /* Both roles by one rule. */
+    given->fleet.decode_scaling = given->is_split || input_chance(input, 64) ? &given->scaling : NULL;
 }
 
 static void input_fleet_requests(struct given *given) {
@@ -337,14 +340,13 @@ static void input_given(struct given *given) {
         fleet->decode_router = input_chance(input, 2) ? &given->decode_router : NULL;
         input_disaggregation(given);
     }
-    const bool may_fail = !given->is_split || input_chance(input, 64);
-    if (may_fail && input_chance(input, 2)) {
+    if (input_chance(input, 2)) {
         input_admission(given);
     }
-    if (may_fail && input_chance(input, 2)) {
+    if (input_chance(input, 2)) {
         input_faults(given);
     }
-    if (may_fail && input_chance(input, 3)) {
+    if (input_chance(input, 3)) {
         input_scaling(given);
     }
     fleet->metrics_interval = seconds(input);
@@ -394,6 +396,7 @@ static batching_fleet_results fleet_results_of(struct written *written, int64_t 
     }
     results.scaling_time = written->scaling_time;
     results.scaling_replicas = written->scaling_replicas;
+    results.scaling_role = written->scaling_role;
     results.scaling_count = &written->scaling_count;
     return results;
 }

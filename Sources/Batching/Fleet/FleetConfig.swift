@@ -41,6 +41,8 @@ public struct FleetConfig {
     public var faults = FaultConfig()
     /// How many replicas there are at a time; nil: all, always.
     public var scaling: FleetScalingConfig?
+    /// The same of those in which requests decode, where prefill and decode are apart; `scaling` is of the others then.
+    public var decodeScaling: FleetScalingConfig?
     /// Seconds after the end of an iteration at which the router is told how the prefix cache of a replica has changed.
     public var kvEventLag = 0.0
     /// By request: the replica that it goes to if the router would draw one of several that its rule allows; -1: none.
@@ -92,12 +94,13 @@ public struct FleetConfig {
         try checkRoles(count)
         try admission.check()
         try faults.check(replicas: count)
-        try scaling?.check(replicas: count)
-        guard !operates || !isDisaggregated else {
+        let decoding = replicas(.decode)
+        try scaling?.check(replicas: count &- decoding)
+        guard decodeScaling == nil || decoding > 0 else {
             throw BatchingError(
-                .invalidArgument,
-                "admission, faults or scaling is given: must be NULL where prefill and decode are apart")
+                .invalidArgument, "decode_scaling is given: must be NULL where each replica does all of a request")
         }
+        try decodeScaling?.check(replicas: decoding)
         return count
     }
 }
@@ -111,7 +114,9 @@ extension FleetConfig {
     }
 
     /// Whether requests are found by their ids, so that they can be taken from a replica.
-    var needsIds: Bool { admission.ttftTimeout != nil || admission.e2eTimeout != nil }
+    var needsIds: Bool {
+        admission.ttftTimeout != nil || admission.e2eTimeout != nil || (isDisaggregated && faults.isUsed)
+    }
 
     /// Whether there are pools for prompts.
     var isDisaggregated: Bool { replicas(.prefill) > 0 }
@@ -263,11 +268,24 @@ public struct FleetColumns {
     public var scalingTime: UnsafeMutablePointer<Double>?
     /// Replicas.
     public var scalingReplicas: UnsafeMutablePointer<Int64>?
+    /// The raw value of the `ReplicaRole` of which.
+    public var scalingRole: UnsafeMutablePointer<Int32>?
     /// How many decisions there were.
     public var scalingCount: UnsafeMutablePointer<Int64>?
 
     /// None.
     public init() {}
+
+    /// A request begins anew: nothing is known of its way from one replica to another.
+    func forget(_ request: Int) {
+        heldTime?[request] = .nan
+        reservedTime?[request] = .nan
+        activatedTime?[request] = .nan
+        decodeStartTime?[request] = .nan
+        releasedTime?[request] = .nan
+        transfer?[request] = .nan
+        waitingForDecode?[request] = .nan
+    }
 
     /// What nothing has happened to.
     func begin(count: Int) throws(BatchingError) {

@@ -10,9 +10,24 @@ enum RequestPhase: UInt8 {
     case leaving
     /// The same, but its client is gone.
     case quitting
+    /// At the replica that computes its prompt, but that in which it was to decode is lost: it leaves at the end of an iteration,
+    /// and is lost then.
+    case losing
     /// It was lost, and is sent again later.
     case lost
     case ended
+}
+
+/// At which replicas a request is; -1: at none.
+struct RequestPlaces: BitwiseCopyable {
+    /// That does all of it, or computes its prompt, and holds it.
+    var replica: Int32 = -1
+    /// In which it decodes, where prefill and decode are apart.
+    var target: Int32 = -1
+    /// Whose prompt tokens without a first token include its own.
+    var prompt: Int32 = -1
+    /// That lost it last.
+    var lostBy: Int32 = -1
 }
 
 /// Whether a replica is there.
@@ -34,24 +49,23 @@ struct FleetOperations: ~Copyable {
     let isUsed: Bool
     let admission: AdmissionConfig
     let faults: FaultConfig
-    let startupTime: Nanoseconds
     let noticeDelay: Nanoseconds
-    /// Whether an autoscaler decides how many replicas there are.
-    let scales: Bool
-    var autoscaler: Autoscaler
-    let scalingCallback: ScalingCallback?
+    /// How many replicas there are, or, with roles, that compute prompts; and how many in which requests decode.
+    var scaler: FleetScaler
+    var decodeScaler: FleetScaler
     var random: RandomStream
     var faultRandom: RandomStream
 
     // By request
     private(set) var phases: GrowableBuffer<RequestPhase>
     private(set) var attempts: GrowableBuffer<Int32>
-    private(set) var places: GrowableBuffer<Int32>
+    private(set) var places: GrowableBuffer<RequestPlaces>
     private(set) var hasFirstToken: GrowableBuffer<Bool>
 
     // By replica
     let states: ScratchBuffer<ReplicaPhase>
-    /// Requests that are there, and the prompt tokens of those of them without a first token.
+    /// Requests that are there, or hold KV blocks there, or are to; and the prompt tokens of those without a first token whose
+    /// prompts it computes.
     let loads: ScratchBuffer<Int64>
     let prefillTokens: ScratchBuffer<Int64>
     /// Since when it has been there, and how long before.
@@ -77,15 +91,18 @@ struct FleetOperations: ~Copyable {
     /// Ends that no replica told.
     var rejected: Int64
     var failed: Int64
+    /// Ends that a replica told of requests that were lost, and have not ended.
+    var withdrawn: Int64
     /// Of those that have arrived.
     var arrivals: Int64
     var promptSum: Double
     var outputSum: Double
-    var arrivalsBefore: Int64
 
     // What an autoscaler is shown
     let columns: ScratchBuffer<Int64>
     let kvUsage: ScratchBuffer<Double>
+    /// By replica: its element there.
+    let positions: ScratchBuffer<Int32>
     /// Requests of a replica that is lost.
     var lostRequests: GrowableBuffer<Int64>
 
@@ -96,8 +113,8 @@ struct FleetOperations: ~Copyable {
         try phases.reserve(count, filler: .toCome)
         var attempts = try GrowableBuffer<Int32>(capacity: 0)
         try attempts.reserve(count, filler: 0)
-        var places = try GrowableBuffer<Int32>(capacity: 0)
-        try places.reserve(count, filler: -1)
+        var places = try GrowableBuffer<RequestPlaces>(capacity: 0)
+        try places.reserve(count, filler: RequestPlaces())
         var hasFirstToken = try GrowableBuffer<Bool>(capacity: 0)
         try hasFirstToken.reserve(count, filler: false)
         let states = try ScratchBuffer(count: own, repeating: ReplicaPhase.ready)
@@ -110,12 +127,11 @@ struct FleetOperations: ~Copyable {
         let breakers = try CircuitBreakers(configuration.admission, replicas: own)
         let columns = try ScratchBuffer<Int64>(count: 5 &* own, repeating: 0)
         let kvUsage = try ScratchBuffer<Double>(count: own, repeating: 0)
+        let positions = try ScratchBuffer<Int32>(count: own, repeating: 0)
         let lostRequests = try GrowableBuffer<Int64>(capacity: 0)
-        var scaler = AutoscalerConfig()
-        scaler.hpa.target = 1
-        if let scaling = configuration.scaling { scaler = scaling.autoscaler }
-        scaler.maxReplicas = max(min(scaler.maxReplicas, replicas), 1)
-        let autoscaler = try Autoscaler(scaler)
+        let decoding = configuration.replicas(.decode)
+        let scaler = try FleetScaler(configuration.scaling, replicas: replicas &- decoding)
+        let decodeScaler = try FleetScaler(configuration.decodeScaling, replicas: decoding)
         let lostSummaries = try RawMemory.allocate(own, stride: MemoryLayout<EngineSummary>.stride)
             .bindMemory(to: EngineSummary.self, capacity: own)
         lostSummaries.initialize(repeating: EngineSummary(), count: own)
@@ -124,11 +140,9 @@ struct FleetOperations: ~Copyable {
         replicaCount = own
         admission = configuration.admission
         faults = configuration.faults
-        startupTime = Nanoseconds(validSeconds: configuration.scaling?.startupTime ?? 0)
         noticeDelay = Nanoseconds(validSeconds: configuration.faults.noticeDelay)
-        scales = configuration.scaling != nil
-        self.autoscaler = autoscaler
-        scalingCallback = configuration.scaling?.callback
+        self.scaler = scaler
+        self.decodeScaler = decodeScaler
         random = RandomStream(seed: configuration.admission.seed, purpose: .retries)
         faultRandom = RandomStream(seed: configuration.faults.seed, purpose: .faults)
         bucket = configuration.admission.bucketCapacity ?? 0
@@ -146,9 +160,10 @@ struct FleetOperations: ~Copyable {
         self.breakers = breakers
         self.columns = columns
         self.kvUsage = kvUsage
+        self.positions = positions
         self.lostRequests = lostRequests
         (inFlight, queuedTokens, bucketTime, pending) = (0, 0, .zero, 0)
-        (rejected, failed, arrivals, arrivalsBefore) = (0, 0, 0, 0)
+        (rejected, failed, withdrawn, arrivals) = (0, 0, 0, 0)
         (promptSum, outputSum) = (0, 0)
     }
 
@@ -156,14 +171,14 @@ struct FleetOperations: ~Copyable {
     init(
         copying other: borrowing FleetOperations, faults: FaultConfig, _ copy: inout DeepCopy
     ) throws(BatchingError) {
-        let autoscaler = try Autoscaler(copying: other.autoscaler, &copy)
+        let scaler = try FleetScaler(copying: other.scaler, &copy)
+        let decodeScaler = try FleetScaler(copying: other.decodeScaler, &copy)
         let lostSummaries = try RawMemory.allocate(other.replicaCount, stride: MemoryLayout<EngineSummary>.stride)
             .bindMemory(to: EngineSummary.self, capacity: other.replicaCount)
         lostSummaries.initialize(from: other.lostSummaries, count: other.replicaCount)
-        (isUsed, admission, self.faults, scales) = (other.isUsed, other.admission, faults, other.scales)
-        (startupTime, noticeDelay) = (other.startupTime, other.noticeDelay)
-        self.autoscaler = autoscaler
-        scalingCallback = other.scalingCallback
+        (isUsed, admission, self.faults, noticeDelay) = (other.isUsed, other.admission, faults, other.noticeDelay)
+        self.scaler = scaler
+        self.decodeScaler = decodeScaler
         (random, faultRandom) = (other.random, other.faultRandom)
         phases = GrowableBuffer(copying: other.phases, count: other.phases.capacity, &copy)
         attempts = GrowableBuffer(copying: other.attempts, count: other.attempts.capacity, &copy)
@@ -181,11 +196,11 @@ struct FleetOperations: ~Copyable {
         replicaCount = other.replicaCount
         (inFlight, queuedTokens) = (other.inFlight, other.queuedTokens)
         (bucket, bucketTime, pending) = (other.bucket, other.bucketTime, other.pending)
-        (rejected, failed) = (other.rejected, other.failed)
+        (rejected, failed, withdrawn) = (other.rejected, other.failed, other.withdrawn)
         (arrivals, promptSum, outputSum) = (other.arrivals, other.promptSum, other.outputSum)
-        arrivalsBefore = other.arrivalsBefore
         columns = ScratchBuffer(copying: other.columns, &copy)
         kvUsage = ScratchBuffer(copying: other.kvUsage, &copy)
+        positions = ScratchBuffer(copying: other.positions, &copy)
         lostRequests = GrowableBuffer(copying: other.lostRequests, count: 0, &copy)
     }
 
@@ -193,7 +208,7 @@ struct FleetOperations: ~Copyable {
     mutating func reserve(requests count: Int) throws(BatchingError) {
         try phases.reserve(count, filler: .toCome)
         try attempts.reserve(count, filler: 0)
-        try places.reserve(count, filler: -1)
+        try places.reserve(count, filler: RequestPlaces())
         try hasFirstToken.reserve(count, filler: false)
     }
 
@@ -201,18 +216,39 @@ struct FleetOperations: ~Copyable {
     func begin(_ request: Int) {
         phases.elements[request] = .toCome
         attempts.elements[request] = 0
-        places.elements[request] = -1
+        places.elements[request] = RequestPlaces()
         hasFirstToken.elements[request] = false
     }
 
     deinit { deallocate(reallocated: lostSummaries) }
 
+    /// The tokens of a prompt that a replica is to compute.
+    func countPrompt(_ request: Int, _ tokens: Int64, at replica: Int) {
+        guard !hasFirstToken.elements[request] else { return }
+        places.elements[request].prompt = Int32(truncatingIfNeeded: replica)
+        prefillTokens.elements.add(tokens, at: replica)
+    }
+
+    /// They are computed, or are not to be.
+    func uncountPrompt(_ request: Int, _ tokens: Int64) {
+        let replica = Int(places.elements[request].prompt)
+        guard replica >= 0 else { return }
+        places.elements[request].prompt = -1
+        prefillTokens.elements.subtract(tokens, at: replica)
+    }
+
+    /// A request that was taken is in the fleet no longer.
+    mutating func noteTaken(_ request: Int, _ prompt: Int64) {
+        inFlight &-= 1
+        if !hasFirstToken.elements[request] { queuedTokens &-= prompt }
+    }
+
     /// Whether it is told of first tokens.
     var needsFirstTokens: Bool {
-        isUsed && (admission.maxQueuedTokens != nil || admission.ttftTimeout != nil || scales)
+        isUsed
+            && (admission.maxQueuedTokens != nil || admission.ttftTimeout != nil || scaler.isUsed
+                || decodeScaler.isUsed)
     }
-    /// Whether a request may be taken from a replica.
-    var needsIds: Bool { isUsed && (admission.ttftTimeout != nil || admission.e2eTimeout != nil) }
 
     /// A replica is in another state from now on.
     func set(_ replica: Int, _ state: ReplicaPhase, at time: Nanoseconds) {
@@ -258,5 +294,5 @@ struct FleetOperations: ~Copyable {
 
 extension FleetConfig {
     /// Whether anything is asked for beside routing.
-    var operates: Bool { admission.isUsed || faults.isUsed || scaling != nil }
+    var operates: Bool { admission.isUsed || faults.isUsed || scaling != nil || decodeScaling != nil }
 }

@@ -127,13 +127,15 @@ struct FleetOutputs: ~Copyable {
         results.startTime?[request] = .nan
         results.firstTokenTime?[request] = .nan
         results.prefixCachedTokens?[request] = 0
+        columns.forget(request)
     }
 
     /// So many replicas are wanted from now on.
-    mutating func noteScaling(replicas: Int64, at time: Nanoseconds) {
+    mutating func noteScaling(replicas: Int64, _ role: ReplicaRole, at time: Nanoseconds) {
         if scalings < columns.scalingCapacity {
             columns.scalingTime?[scalings] = time.seconds
             columns.scalingReplicas?[scalings] = replicas
+            columns.scalingRole?[scalings] = role.rawValue
         }
         scalings &+= 1
     }

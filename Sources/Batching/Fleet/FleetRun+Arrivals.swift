@@ -42,8 +42,9 @@ extension FleetRun {
         if operations.isUsed {
             try arriveOperated(request, at: time)
             isRouted = false
+        } else if split.isUsed {
+            isRouted = try arriveApart(request, at: time)
         }
-        if split.isUsed { isRouted = try arriveApart(request, at: time) }
         if isRouted {
             let routed = try routed(request, at: time)
             slots.elements[request] = UInt32(truncatingIfNeeded: routed.slot)

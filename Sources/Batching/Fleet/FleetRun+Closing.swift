@@ -47,7 +47,7 @@ extension FleetRun {
     /// What no replica told, and how long each was there.
     private mutating func closeOperations(_ sum: inout FleetSum) {
         sum.note(finished: 0, rejected: operations.rejected)
-        sum.note(failed: operations.failed)
+        sum.note(failed: operations.failed &- operations.withdrawn)
         let end = max(Nanoseconds(cappedSeconds: sum.duration), outputs.lastCompletion)
         for replica in 0..<replicaCount {
             outputs.columns.upTime?[replica] =

@@ -44,13 +44,18 @@ extension FleetRun {
                 held &+= 1
                 try router.finished(slot: Int(slots.elements[request]), time: event.time.seconds)
                 if split.settings.firstToken == .prefill { try outputs.note(event, .firstToken, replica) }
+                if operations.isUsed { notePromptDone(request, replica) }
                 try notePromptDone(request, replica, member, at: event.time)
                 return try release(at: event.time)
             case .firstToken: return
             case .admitted, .preempted, .resumed: return try outputs.note(event, kind, replica)
             case .rejected, .aborted:
-                try outputs.note(event, kind, replica)
                 try router.finished(slot: Int(slots.elements[request]), time: event.time.seconds)
+                if operations.isUsed, kind == .aborted, operations.phases.elements[request] == .losing {
+                    try loseWithdrawn(request, at: event.time)
+                    return try release(at: event.time)
+                }
+                try outputs.note(event, kind, replica)
                 try turnAway(request, at: event.time)
                 return try release(at: event.time)
             }
@@ -62,12 +67,16 @@ extension FleetRun {
             if origin == .here { return try outputs.note(event, kind, replica) }
             try outputs.events.append(kind, request, replica, at: event.time, tokens: event.tokens)
         case .firstToken:
-            if split.settings.firstToken == .decode || origin == .here { try outputs.note(event, kind, replica) }
+            if split.settings.firstToken == .decode || origin == .here {
+                try outputs.note(event, kind, replica)
+                if operations.isUsed { noteFirstToken(request) }
+            }
             if split.routerNeeds.firstTokens {
                 try split.router.firstToken(slot: Int(split.slots.elements[request]), time: event.time.seconds)
             }
         case .finished, .rejected, .aborted:
             try outputs.note(event, kind, replica)
+            if operations.isUsed, kind == .finished { operations.breakers.noteSuccess(replica) }
             try end(request, at: event.time, hasFailed: kind != .finished, atDecodeRouter: true)
         case .preempted, .resumed: try outputs.note(event, kind, replica)
         }
@@ -78,6 +87,7 @@ extension FleetRun {
         _ request: Int, at time: Nanoseconds, hasFailed: Bool, atDecodeRouter: Bool
     ) throws(BatchingError) {
         if atDecodeRouter { try split.router.finished(slot: Int(split.slots.elements[request]), time: time.seconds) }
+        if operations.isUsed { noteEnd(request, at: time) }
         if loop.isUsed { try loop.noteEnd(request, at: time, hasFailed: hasFailed) }
     }
 
@@ -108,13 +118,23 @@ extension FleetRun {
             deliveredCount &+= 1
             if deliveredCount == releasedCount { (deliveredCount, releasedCount) = (0, 0) }
             if operations.isUsed {
-                try place(Int(next.request), next.worker, at: next.time)
+                try placeReleased(next)
             } else {
                 let replica = Int(split.sources.elements[next.worker])
                 try deliver(Int(next.request), to: replica, at: next.time)
                 noteArrival(at: replica, next.time)
             }
         }
+    }
+
+    /// A request that waited at the router goes to its replica, which is not to be that which lost it.
+    private mutating func placeReleased(_ released: Released) throws(BatchingError) {
+        let request = Int(released.request)
+        let own = RoutedRequest(slot: Int(slots.elements[request]), worker: released.worker)
+        let routed = try elsewhere(request, own, at: released.time)
+        slots.elements[request] = UInt32(truncatingIfNeeded: routed.slot)
+        try place(request, Int(split.sources.elements[routed.worker]), at: released.time)
+        if routed.worker != own.worker { try release(at: released.time) }
     }
 
     private mutating func take(_ event: RunEvent, _ replica: Int) throws(BatchingError) {
@@ -128,7 +148,10 @@ extension FleetRun {
             if needs.firstTokens { try router.firstToken(slot: slot, time: event.time.seconds) } else { return }
         case .finished, .rejected, .aborted:
             try router.finished(slot: slot, time: event.time.seconds)
-            if operations.isUsed { try noteEnd(Int(event.id), kind, at: event.time) }
+            if operations.isUsed {
+                if kind == .finished { operations.breakers.noteSuccess(replica) }
+                noteEnd(Int(event.id), at: event.time)
+            }
             if loop.isUsed {
                 try loop.noteEnd(Int(event.id), at: event.time, hasFailed: kind != .finished)
             }

@@ -33,6 +33,7 @@ extension FleetRun {
             operations.lostRequests.elements[count] = left.request
             count &+= 1
         }
+        if split.isUsed { count = try gatherHandOvers(of: replica, behind: count, at: time) }
         let requests = requests
         try Heap.sort(operations.lostRequests.elements, count: count) { (step: Int) throws(BatchingError) in
             try Work.row(step)
@@ -54,12 +55,11 @@ extension FleetRun {
         for position in 0..<count {
             try Work.row(position)
             let request = Int(operations.lostRequests.elements[position])
-            _ = leave(request)
-            if operations.hasFirstToken.elements[request] {
-                // It has none any more.
-                operations.hasFirstToken.elements[request] = false
-                operations.queuedTokens &+= requests.prompt(request)
+            if split.isUsed {
+                try loseApart(request, by: replica, at: time)
+                continue
             }
+            leave(request, at: time)
             try router.finished(slot: Int(slots.elements[request]), time: time.seconds)
             try lose(request, by: replica, at: time)
         }

@@ -8,11 +8,19 @@ extension FleetRun {
         var target = -1
         if split.settings.decodeChoice == .atArrival || split.settings.decider == .never {
             target = try chooseTarget(request, at: time)
+            guard target >= 0, isThere(target) else {
+                try lose(request, target, at: time)
+                return false
+            }
             if try isLocal(request, target, at: time) {
                 split.origins.elements[request] = .here
                 outputs.columns.routedTime?[request] = time.seconds
                 try noteRouted(request, target, at: time)
                 try startBeforeArrivals(target, at: time)
+                if operations.isUsed {
+                    operations.phases.elements[request] = .placed
+                    operations.countPrompt(request, requests.prompt(request), at: target)
+                }
                 try submit(request, of: requests, to: target, at: time)
                 noteArrival(at: target, time)
                 return false
@@ -27,14 +35,43 @@ extension FleetRun {
         return true
     }
 
-    /// Where a request decodes.
+    /// Where a request decodes; -1: none is up.
     private mutating func chooseTarget(_ request: Int, at time: Nanoseconds) throws(BatchingError) -> Int {
+        guard split.router.workersUp > 0 else { return -1 }
         if takesDecodeEvents { try tellCacheChanges(at: time, toDecodeRouter: true) }
-        let routed = try split.router.routed(question(request, time, decodes: true))
+        var routed = try split.router.routed(question(request, time, decodes: true))
+        if isLost(request, by: Int(split.targets.elements[max(routed.worker, 0)])) {
+            let other = split.router.fewest(except: routed.worker)
+            if other >= 0 {
+                try split.router.finished(slot: routed.slot, time: time.seconds)
+                let slot = try split.router.booked(question(request, time, decodes: true), worker: other)
+                routed = RoutedRequest(slot: slot, worker: other)
+            }
+        }
         split.slots.elements[request] = UInt32(truncatingIfNeeded: routed.slot)
         let target = Int(split.targets.elements[max(routed.worker, 0)])
         outputs.columns.replica?[request] = Int32(truncatingIfNeeded: target)
+        if operations.isUsed {
+            operations.places.elements[request].target = Int32(truncatingIfNeeded: target)
+            operations.loads.elements.add(1, at: target)
+        }
         return target
+    }
+
+    /// Whether a replica is there; the router may not know yet that it is not.
+    private func isThere(_ replica: Int) -> Bool {
+        !operations.isUsed || operations.states.elements[replica] != .down
+    }
+
+    /// A request has no replica in which it could decode, and nothing else that is to be freed.
+    /// - Parameter target: that was chosen, and is not there; -1: none was.
+    private mutating func lose(_ request: Int, _ target: Int, at time: Nanoseconds) throws(BatchingError) {
+        guard target >= 0 else { return try lose(request, at: time) }
+        let summaries = operations.lostSummaries
+        summaries[target].unfinished &+= 1
+        try split.router.finished(slot: Int(split.slots.elements[request]), time: time.seconds)
+        leaveTarget(request, at: time)
+        try lose(request, by: target, at: time)
     }
 
     /// Whether a request computes its prompt where it decodes.
@@ -83,15 +120,8 @@ extension FleetRun {
 
     /// The replica that was to compute a prompt has turned it away.
     mutating func turnAway(_ request: Int, at time: Nanoseconds) throws(BatchingError) {
-        let number = split.handOvers.number(of: request)
-        let record = split.handOvers[number]
-        if record.reservedSlot >= 0 {
-            try freeReserved(record, at: time)
-        } else if record.target >= 0, split.settings.reserve == .prefill {
-            split.handOvers.removeToReserve(number, Int(record.target))
-        }
-        split.handOvers.remove(number)
-        try end(request, at: time, hasFailed: true, atDecodeRouter: record.target >= 0)
+        try withdraw(split.handOvers.number(of: request), at: time)
+        try end(request, at: time, hasFailed: true, atDecodeRouter: false)
     }
 
     /// What becomes of the prompts that are done, once all that ends at this time has.
@@ -99,7 +129,8 @@ extension FleetRun {
         let time = split.handOvers.time
         for position in 0..<split.handOvers.doneCount {
             try Work.done(iterations: 1)
-            try handOver(split.handOvers.done(position), at: time)
+            let number = split.handOvers.done(position)
+            if number >= 0 { try handOver(number, at: time) }
         }
         split.handOvers.forgetDone()
     }
@@ -110,43 +141,40 @@ extension FleetRun {
         split.handOvers[number].isHeld = true
         var record = split.handOvers[number]
         let request = Int(record.request)
+        if operations.isUsed, operations.phases.elements[request] == .losing {
+            try withdraw(number, at: time)
+            return try lose(request, at: time)
+        }
         if split.settings.firstToken == .prefill, requests.output(request) == 1 {
-            if record.reservedSlot >= 0 {
-                try freeReserved(record, at: time)
-            } else if record.target >= 0 {
-                split.handOvers.removeToReserve(number, Int(record.target))
-            }
-            try free(record, at: time)
-            split.handOvers.remove(number)
+            try withdraw(number, at: time)
             try outputs.noteEnd(request, .finished, tokens: 1, at: time)
-            return try end(request, at: time, hasFailed: false, atDecodeRouter: record.target >= 0)
+            return try end(request, at: time, hasFailed: false, atDecodeRouter: false)
         }
         if record.target < 0 {
-            record.target = Int32(truncatingIfNeeded: try chooseTarget(request, at: time))
+            let target = try chooseTarget(request, at: time)
+            guard target >= 0, isThere(target) else {
+                try withdraw(number, at: time)
+                return try lose(request, target, at: time)
+            }
+            record.target = Int32(truncatingIfNeeded: target)
             split.handOvers[number] = record
         }
         let target = Int(record.target)
         if let reason = replicas[target].rejection(prompt: requests.prompt(request), output: requests.output(request)) {
-            if record.reservedSlot < 0, split.settings.reserve == .prefill {
-                split.handOvers.removeToReserve(number, target)
-            } else if record.reservedSlot >= 0 {
-                try freeReserved(record, at: time)
-            }
-            try free(record, at: time)
-            split.handOvers.remove(number)
+            try withdraw(number, at: time)
             try outputs.noteEnd(request, reason, tokens: 0, at: time)
             turnedAway &+= 1
-            return try end(request, at: time, hasFailed: true, atDecodeRouter: true)
+            return try end(request, at: time, hasFailed: true, atDecodeRouter: false)
         }
         if record.heldSlot < 0 {
             // Its KV was lost as it was preempted.
+            if operations.isUsed { leave(request, at: time) }
             if record.reservedSlot >= 0 { try freeReserved(record, at: time) }
             return try recompute(number, at: time)
         }
         if let lease = split.settings.lease {
-            try timers.add(
-                .lease, number, mark: record.mark,
-                at: time.later(by: Nanoseconds(cappedSeconds: lease)))
+            try expectHandOver(
+                .lease, number, mark: record.mark, at: time.later(by: Nanoseconds(cappedSeconds: lease)))
         }
         if record.reservedSlot >= 0 {
             try runOn(target, to: time)
@@ -171,6 +199,7 @@ extension FleetRun {
         split.handOvers.remove(number)
         if split.isLeaving.elements[request] { return try endLeaving(request, at: time) }
         split.origins.elements[request] = .again
+        if operations.isUsed { operations.countPrompt(request, requests.prompt(request), at: target) }
         try outputs.noteActivated(request, target, at: time)
         try submit(request, of: requests, to: target, at: time)
         noteArrival(at: target, time)
@@ -261,11 +290,18 @@ extension FleetRun {
             duration = Nanoseconds(cappedSeconds: split.settings.linkLatency + bytes / split.settings.linkBandwidth)
         }
         if duration == .zero { return try land(number, at: time) }
-        try timers.add(.landing, number, mark: record.mark, at: time.later(by: duration))
+        try expectHandOver(.landing, number, mark: record.mark, at: time.later(by: duration))
     }
 
-    private mutating func watch(_ link: Int) throws(BatchingError) {
-        if let next = split.links.nextEnd(link) { try timers.add(.link, link, mark: next.mark, at: next.time) }
+    mutating func watch(_ link: Int) throws(BatchingError) {
+        if let next = split.links.nextEnd(link) { try expectHandOver(.link, link, mark: next.mark, at: next.time) }
+    }
+
+    private mutating func expectHandOver(
+        _ kind: TimedEvents.Kind, _ index: Int, mark: Int64, at time: Nanoseconds
+    ) throws(BatchingError) {
+        try timers.add(kind, index, mark: mark, at: time)
+        operations.pending &+= 1
     }
 
     /// The KV of a request is where it decodes.
@@ -277,6 +313,7 @@ extension FleetRun {
             try activate(number, at: time)
         } else {
             split.handOvers.appendLanded(number, Int(record.target))
+            split.handOvers[number].hasLanded = true
         }
     }
 
@@ -304,12 +341,15 @@ extension FleetRun {
     /// A request whose client is gone ends, as its KV is there, or is not to be had.
     private mutating func endLeaving(_ request: Int, at time: Nanoseconds) throws(BatchingError) {
         let tokens: Int32 = split.settings.firstToken == .prefill ? 1 : 0
-        try outputs.noteEnd(request, .aborted, tokens: tokens, at: time)
+        let isLate = operations.isUsed && operations.phases.elements[request] == .leaving
+        try outputs.noteEnd(request, isLate ? .timedOut : .aborted, tokens: tokens, at: time)
+        operations.failed &+= 1
         try end(request, at: time, hasFailed: true, atDecodeRouter: true)
     }
 
     /// The replica that computed a prompt frees its KV blocks.
-    private mutating func free(_ record: HandOver, at time: Nanoseconds) throws(BatchingError) {
+    mutating func free(_ record: HandOver, at time: Nanoseconds) throws(BatchingError) {
+        if operations.isUsed, record.source >= 0 { leave(Int(record.request), at: time) }
         guard record.heldSlot >= 0 else { return }
         let (replicas, source) = (replicas, Int(record.source))
         try runOn(source, to: time)
@@ -319,7 +359,7 @@ extension FleetRun {
     }
 
     /// What was reserved where a request was to decode is free again.
-    private mutating func freeReserved(_ record: HandOver, at time: Nanoseconds) throws(BatchingError) {
+    mutating func freeReserved(_ record: HandOver, at time: Nanoseconds) throws(BatchingError) {
         let (replicas, target) = (replicas, Int(record.target))
         try runOn(target, to: time)
         replicas[target].release(held: Int(record.reservedSlot), at: time)
@@ -331,7 +371,10 @@ extension FleetRun {
     mutating func fire() throws(BatchingError) {
         try Work.done(iterations: 1)
         let event = timers.takeNext()
-        if operations.isUsed { return try operate(event) }
+        if operations.isUsed { try operate(event) } else { try fireHandOver(event) }
+    }
+
+    mutating func fireHandOver(_ event: TimedEvents.Event) throws(BatchingError) {
         let index = Int(event.index)
         switch event.kind {
         case .landing:
@@ -342,7 +385,8 @@ extension FleetRun {
             try watch(index)
             let latency = Nanoseconds(validSeconds: split.settings.linkLatency)
             if latency == .zero { return try land(number, from: event.time) }
-            try timers.add(.landing, number, mark: split.handOvers[number].mark, at: event.time.later(by: latency))
+            try expectHandOver(
+                .landing, number, mark: split.handOvers[number].mark, at: event.time.later(by: latency))
         case .lease:
             let record = split.handOvers[index]
             guard record.mark == event.mark, !record.isSent else { return }

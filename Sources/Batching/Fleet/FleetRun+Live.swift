@@ -44,7 +44,7 @@ extension FleetRun {
         if try pending.remove(request) {
             return try outputs.noteEnd(request, .aborted, tokens: 0, at: time)
         }
-        if operations.isUsed { return try abortOperated(request, at: time) }
+        if operations.isUsed { return try depart(request, .quitting, at: time) }
         if split.isUsed { return try abortApart(request, at: time) }
         let replica = Int(outputs.columns.replica?[request] ?? -1)
         if replica >= 0 { return try leave(request, from: replica, at: time) }
@@ -57,19 +57,6 @@ extension FleetRun {
         let replicas = replicas
         try replicas[replica].abort(Int64(request))
         try runOn(replica, to: time)
-    }
-
-    private mutating func abortOperated(_ request: Int, at time: Nanoseconds) throws(BatchingError) {
-        switch operations.phases.elements[request] {
-        case .queued:
-            try router.finished(slot: Int(slots.elements[request]), time: time.seconds)
-            try fail(request, .aborted, at: time)
-        case .lost: try fail(request, .aborted, at: time)
-        case .placed:
-            operations.phases.elements[request] = .quitting
-            try leave(request, from: Int(operations.places.elements[request]), at: time)
-        case .toCome, .leaving, .quitting, .ended: return
-        }
     }
 
     private mutating func abortApart(_ request: Int, at time: Nanoseconds) throws(BatchingError) {

@@ -1,4 +1,4 @@
-// An autoscaler decides how many replicas there are.
+// Autoscalers decide how many replicas there are; with roles, how many of each.
 extension FleetRun {
     /// A replica that was started serves from now on.
     mutating func beReady(_ replica: Int, at time: Nanoseconds) throws(BatchingError) {
@@ -10,73 +10,92 @@ extension FleetRun {
         try deliverReleased(at: time)
     }
 
-    /// The autoscaler decides.
-    mutating func scale(at time: Nanoseconds) throws(BatchingError) {
+    /// An autoscaler decides.
+    /// - Parameter decodes: that of the replicas in which requests decode.
+    mutating func scale(decodes: Bool, at time: Nanoseconds) throws(BatchingError) {
         guard workRemains else { return }
-        let readings = try scalingReadings(at: time)
-        let current = readings.count &+ readings.starting
-        let desired = try desiredReplicas(readings)
-        if desired > current { try grow(by: desired &- current, at: time) }
-        if desired < current { try shrink(by: current &- desired, at: time) }
-        outputs.noteScaling(replicas: Int64(min(desired, replicaCount)), at: time)
-        if let next = time.advanced(by: 1, of: operations.autoscaler.interval) { try timers.add(.scale, 0, at: next) }
-    }
-
-    private mutating func desiredReplicas(_ readings: ScalingReadings) throws(BatchingError) -> Int {
-        guard let callback = operations.scalingCallback else { return try operations.autoscaler.decide(readings) }
-        let (least, most) = (operations.autoscaler.minReplicas, operations.autoscaler.maxReplicas)
-        let answer = try callback(readings)
-        guard answer >= Int64(least), answer <= Int64(most) else {
-            throw .invalid("scaling_callback's answer", answer, "must be in \(least)..\(most)")
+        var readings = try scalingReadings(decodes: decodes, at: time)
+        let desired: Int
+        let next: Nanoseconds?
+        if decodes {
+            readings.demand = operations.decodeScaler.demand(arrivals: operations.arrivals)
+            desired = try operations.decodeScaler.decide(readings)
+            next = time.advanced(by: 1, of: operations.decodeScaler.interval)
+        } else {
+            readings.demand = operations.scaler.demand(arrivals: operations.arrivals)
+            desired = try operations.scaler.decide(readings)
+            next = time.advanced(by: 1, of: operations.scaler.interval)
         }
-        return Int(answer)
+        let current = readings.count &+ readings.starting
+        if desired > current { try grow(by: desired &- current, decodes: decodes, at: time) }
+        if desired < current { try shrink(by: current &- desired, decodes: decodes, at: time) }
+        let role: ReplicaRole = decodes ? .decode : split.isUsed ? .prefill : .both
+        outputs.noteScaling(replicas: Int64(min(desired, scaledCount(decodes: decodes))), role, at: time)
+        if let next { try timers.add(.scale, decodes ? 1 : 0, at: next) }
     }
 
-    mutating func grow(by count: Int, at time: Nanoseconds) throws(BatchingError) {
+    /// How many replicas an autoscaler has, and which.
+    func scaledCount(decodes: Bool) -> Int { decodes ? split.targetCount : split.sourceCount }
+
+    func scaledReplica(_ position: Int, decodes: Bool) -> Int {
+        Int(decodes ? split.targets.elements[position] : split.sources.elements[position])
+    }
+
+    mutating func grow(by count: Int, decodes: Bool, at time: Nanoseconds) throws(BatchingError) {
         var left = count
+        let startupTime = decodes ? operations.decodeScaler.startupTime : operations.scaler.startupTime
         // One that drains serves on, which takes no time.
-        for replica in 0..<replicaCount where left > 0 && operations.states.elements[replica] == .draining {
+        for position in 0..<scaledCount(decodes: decodes) where left > 0 {
+            let replica = scaledReplica(position, decodes: decodes)
+            guard operations.states.elements[replica] == .draining else { continue }
             operations.set(replica, .ready, at: time)
             try tellRouter(replica, isUp: true, at: time)
             left &-= 1
         }
-        for replica in 0..<replicaCount where left > 0 && operations.states.elements[replica] == .off {
+        for position in 0..<scaledCount(decodes: decodes) where left > 0 {
+            let replica = scaledReplica(position, decodes: decodes)
+            guard operations.states.elements[replica] == .off else { continue }
             operations.set(replica, .starting, at: time)
-            if operations.startupTime == .zero {
+            if startupTime == .zero {
                 try beReady(replica, at: time)
             } else {
                 try expect(
-                    .ready, replica, operations.startupTime.seconds, from: time,
-                    mark: operations.marks.elements[replica])
+                    .ready, replica, startupTime.seconds, from: time, mark: operations.marks.elements[replica])
             }
             left &-= 1
         }
         try deliverReleased(at: time)
     }
 
-    mutating func shrink(by count: Int, at time: Nanoseconds) throws(BatchingError) {
+    mutating func shrink(by count: Int, decodes: Bool, at time: Nanoseconds) throws(BatchingError) {
         var left = count
-        for replica in (0..<replicaCount).reversed() where left > 0 && operations.states.elements[replica] == .starting
-        {
+        for position in (0..<scaledCount(decodes: decodes)).reversed() where left > 0 {
+            let replica = scaledReplica(position, decodes: decodes)
+            guard operations.states.elements[replica] == .starting else { continue }
             operations.set(replica, .off, at: time)
             left &-= 1
         }
-        for replica in (0..<replicaCount).reversed() where left > 0 && operations.states.elements[replica] == .ready {
+        for position in (0..<scaledCount(decodes: decodes)).reversed() where left > 0 {
+            let replica = scaledReplica(position, decodes: decodes)
+            guard operations.states.elements[replica] == .ready else { continue }
             operations.set(replica, operations.loads.elements[replica] == 0 ? .off : .draining, at: time)
             try tellRouter(replica, isUp: false, at: time)
             left &-= 1
         }
     }
 
-    /// What the autoscaler is shown.
-    mutating func scalingReadings(at time: Nanoseconds) throws(BatchingError) -> ScalingReadings {
+    /// What an autoscaler is shown, but for the demand.
+    private mutating func scalingReadings(
+        decodes: Bool, at time: Nanoseconds
+    ) throws(BatchingError) -> ScalingReadings {
         let replicas = replicas
         try Work.done(Int64(replicaCount))
         let columns = operations.columns.elements
         let (waiting, running, prefill) = (columns, columns + replicaCount, columns + 2 &* replicaCount)
         let (scheduled, queued) = (columns + 3 &* replicaCount, columns + 4 &* replicaCount)
         var readings = ScalingReadings()
-        for replica in 0..<replicaCount {
+        for position in 0..<scaledCount(decodes: decodes) {
+            let replica = scaledReplica(position, decodes: decodes)
             let state = operations.states.elements[replica]
             if state == .starting { readings.starting &+= 1 }
             guard state == .ready else { continue }
@@ -88,8 +107,10 @@ extension FleetRun {
             scheduled[place] = replicas[replica].usedTokens
             queued[place] = 0
             operations.kvUsage.elements[place] = load.kvUse
+            operations.positions.elements[replica] = Int32(truncatingIfNeeded: place)
             readings.count &+= 1
         }
+        if decodes { try countHeld(waiting, queued, at: readings) }
         readings.time = time.seconds
         readings.waiting = UnsafePointer(waiting)
         readings.running = UnsafePointer(running)
@@ -97,14 +118,26 @@ extension FleetRun {
         readings.scheduledKVTokens = UnsafePointer(scheduled)
         readings.queuedKVTokens = UnsafePointer(queued)
         readings.kvUsage = UnsafePointer(operations.kvUsage.elements)
-        readings.queuedRequests = Int64(try router.waiting())
+        readings.queuedRequests = decodes ? 0 : Int64(try router.waiting())
         if operations.arrivals > 0 {
             readings.meanPromptLength = operations.promptSum / Double(operations.arrivals)
             readings.meanOutputLength = operations.outputSum / Double(operations.arrivals)
         }
-        readings.demand =
-            Double(operations.arrivals &- operations.arrivalsBefore) / operations.autoscaler.interval.seconds
-        operations.arrivalsBefore = operations.arrivals
         return readings
+    }
+
+    /// Requests whose prompts are done elsewhere wait at the replica in which they will decode, and so do their KV tokens.
+    private mutating func countHeld(
+        _ waiting: UnsafeMutablePointer<Int64>, _ queued: UnsafeMutablePointer<Int64>, at readings: ScalingReadings
+    ) throws(BatchingError) {
+        let (states, positions) = (operations.states.elements, operations.positions.elements)
+        let requests = requests
+        try split.handOvers.visit { (record) throws(BatchingError) in
+            let target = Int(record.target)
+            guard record.isHeld, target >= 0, states[target] == .ready else { return }
+            let place = Int(positions[target])
+            waiting[place] &+= 1
+            queued[place] &+= max(requests.prompt(Int(record.request)), 1)
+        }
     }
 }

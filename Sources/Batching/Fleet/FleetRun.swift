@@ -61,6 +61,8 @@ struct FleetRun: ~Copyable {
     private let eventLag: Nanoseconds
     let routingDelay: Nanoseconds
     let isAttributed: Bool
+    /// Whether requests are found by their ids, so that they can be taken from a replica.
+    private let keepsIds: Bool
     let preferredReplica: UnsafePointer<Int32>?
     let preferredDecodeReplica: UnsafePointer<Int32>?
     /// The session of the request that is routed, in decimal digits.
@@ -84,6 +86,7 @@ struct FleetRun: ~Copyable {
         replicas = try FleetRun.made(
             configuration, count, keepsIds: isLive || configuration.needsIds,
             attributes: outputs.columns.attribution != nil)
+        keepsIds = isLive || configuration.needsIds
         takesEvents = configuration.ownRouter.takesKVEvents
         takesDecodeEvents = split.isUsed && configuration.ownDecodeRouter.takesKVEvents
         eventLag = Nanoseconds(validSeconds: configuration.kvEventLag)
@@ -168,6 +171,7 @@ struct FleetRun: ~Copyable {
         (waitsForMore, endsBringNothing) = (other.waitsForMore, other.endsBringNothing)
         (takesEvents, takesDecodeEvents) = (other.takesEvents, other.takesDecodeEvents)
         (eventLag, routingDelay, isAttributed) = (other.eventLag, other.routingDelay, other.isAttributed)
+        keepsIds = other.keepsIds
         (preferredReplica, preferredDecodeReplica) = (other.preferredReplica, other.preferredDecodeReplica)
         self.sessionName = sessionName
     }
@@ -251,8 +255,9 @@ struct FleetRun: ~Copyable {
         }
         var engine = pools[pool].engine
         engine.keepsAttribution = isAttributed
-        var fresh = try LiveEngine(engine, keepsIds: pending.isUsed || operations.needsIds)
-        if takesEvents { try fresh.noteCacheChanges() }
+        let role = pools[pool].role
+        var fresh = try LiveEngine(engine, keepsIds: keepsIds, role: role)
+        if role == .decode ? takesDecodeEvents : takesEvents { try fresh.noteCacheChanges() }
         fresh.begin(replicas[replica].takeLogs())
         (replicas + replica).deinitialize(count: 1)
         (replicas + replica).initialize(to: fresh)

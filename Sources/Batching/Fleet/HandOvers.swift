@@ -18,6 +18,8 @@ struct HandOver: BitwiseCopyable {
     /// Whether its prompt is done and handed over, and whether its transfer has begun.
     var isHeld = false
     var isSent = false
+    /// Whether its KV is there, and it waits for the end of an iteration.
+    var hasLanded = false
     /// To tell it from others that had its number.
     var mark: Int64 = 0
 }
@@ -124,6 +126,16 @@ struct HandOvers: ~Copyable {
         }
     }
 
+    /// The first from a number on; nil: there is none.
+    func next(from number: Int) -> Int? {
+        var number = number
+        while number < count, records.elements[number].request < 0 { number &+= 1 }
+        return number < count ? number : nil
+    }
+
+    /// Nothing waits at a target any more.
+    func clear(_ target: Int) { queues.elements[target] = TargetQueue() }
+
     /// A prompt is done.
     mutating func noteDone(_ number: Int, at time: Nanoseconds) throws(BatchingError) {
         try done.reserve(doneCount &+ 1)
@@ -132,7 +144,13 @@ struct HandOvers: ~Copyable {
         self.time = time
     }
 
+    /// -1: it has been taken out.
     func done(_ position: Int) -> Int { Int(done.elements[position]) }
+
+    /// A prompt that was done is not looked at.
+    func removeDone(_ number: Int) {
+        for position in 0..<doneCount where Int(done.elements[position]) == number { done.elements[position] = -1 }
+    }
 
     mutating func forgetDone() { doneCount = 0 }
 

@@ -87,6 +87,26 @@ struct SharedLinks: ~Copyable {
         return number
     }
 
+    /// A transfer is broken off.
+    /// - Returns: whether it was at the link.
+    mutating func remove(_ number: Int, link: Int, at time: Nanoseconds) -> Bool {
+        let state = links.elements + link
+        let transfers = transfers.elements
+        var (before, own) = (Int32(-1), state.pointee.first)
+        while own >= 0, Int(own) != number {
+            before = own
+            own = transfers[Int(own)].next
+        }
+        if own < 0 { return false }
+        advance(link, to: time)
+        let after = transfers[number].next
+        if before >= 0 { transfers[Int(before)].next = after } else { state.pointee.first = after }
+        state.pointee.count &-= 1
+        state.pointee.mark &+= 1
+        if state.pointee.count == 0 { state.pointee.served = 0 }
+        return true
+    }
+
     private mutating func advance(_ link: Int, to time: Nanoseconds) {
         let state = links.elements + link
         if state.pointee.count > 0 {

@@ -166,7 +166,7 @@ enum Choices {
         BATCHING_SCALING_TARGET_LOAD,
         BATCHING_SCALING_TARGET_SLA,
     ]
-    /// `role` of batching_fleet_config.
+    /// `role` of batching_fleet_config, `scaling_role` of batching_fleet_results.
     static let role: [Int32] = [
         BATCHING_ROLE_BOTH,
         BATCHING_ROLE_PREFILL,

@@ -96,7 +96,7 @@ def random_disaggregation(draw: random.Random) -> Disaggregation:
     )
 
 
-def random_operations(draw: random.Random, replicas: int) -> dict[str, Any]:
+def random_operations(draw: random.Random, replicas: int, *, apart: bool = False) -> dict[str, Any]:
     given: dict[str, Any] = {}
     if draw.random() < 0.7:
         given["admission"] = Admission(
@@ -126,12 +126,18 @@ def random_operations(draw: random.Random, replicas: int) -> dict[str, Any]:
             notice_delay=draw.choice([0.0, 0.05]),
         )
     if draw.random() < 0.5:
-        given["scaling"] = Scaling(
-            "hpa",
-            target=draw.choice([1, 4]),
-            interval=draw.choice([0.05, 1.0]),
-            startup_time=draw.choice([0.0, 0.1]),
-            min_replicas=draw.choice([0, 1]),
-            scaling_metric=draw.choice(["waiting", "running", "in_flight"]),
-        )
+        given["scaling"] = _random_scaling(draw)
+    if apart and draw.random() < 0.5:
+        given["decode_scaling"] = _random_scaling(draw)
     return given
+
+
+def _random_scaling(draw: random.Random) -> Scaling:
+    return Scaling(
+        "hpa",
+        target=draw.choice([1, 4]),
+        interval=draw.choice([0.05, 1.0]),
+        startup_time=draw.choice([0.0, 0.1]),
+        min_replicas=draw.choice([0, 1]),
+        scaling_metric=draw.choice(["waiting", "running", "in_flight"]),
+    )

@@ -113,8 +113,8 @@ def _with_aborts(draw: random.Random, *, apart: bool) -> Counter[str]:
     if apart:
         pools = [(*pools[0], "prefill"), (*pools[1], "decode")]
         settings["disaggregation"] = random_disaggregation(draw)
-    else:
-        settings |= random_operations(draw, sum(counts))
+    if not apart or draw.random() < 0.5:
+        settings |= random_operations(draw, sum(counts), apart=apart)
     fleet = LiveFleet(pools, **settings)
     fleet.submit_columns(rows_of(requests, list(range(len(requests)))))
     left = set(range(len(requests)))

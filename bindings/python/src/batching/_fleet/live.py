@@ -54,7 +54,8 @@ class LiveFleet(Handle):
         attribution: whether what became of a request says into which parts its time falls.
         admission: which requests are taken, how long they may take, and how often they are sent.
         faults: which replicas fail, and when.
-        scaling: how many replicas there are at a time.
+        scaling: how many replicas there are at a time; where pools have roles, of those that prefill.
+        decode_scaling: the same of those that decode, where pools have roles.
         kv_event_lag: seconds until routers are told how an iteration changed the prefix cache.
         routing_delay: seconds from the decision of a router until the request is at its replica.
         names: session, round_robin (sets): what each replica is called.
@@ -98,6 +99,7 @@ class LiveFleet(Handle):
         admission: Admission | None = None,
         faults: Faults | None = None,
         scaling: Scaling | None = None,
+        decode_scaling: Scaling | None = None,
         kv_event_lag: float = 0.0,
         routing_delay: float = 0.0,
         names: Sequence[str] | None = None,
@@ -117,6 +119,7 @@ class LiveFleet(Handle):
             admission=admission,
             faults=faults,
             scaling=scaling,
+            decode_scaling=decode_scaling,
             metrics_interval=metrics_interval,
             kv_event_lag=kv_event_lag,
             routing_delay=routing_delay,

@@ -45,13 +45,19 @@ class FleetOutputs:
         room = _MOST_SCALINGS if scales else 0
         self._time = np.empty(room)
         self._replicas = np.empty(room, np.int64)
+        self._role = np.empty(room, np.int32)
         self._count = ctypes.c_int64(0)
         self.structure.scaling_capacity = room
         self.structure.scaling_time = pointer(self._time)
         self.structure.scaling_replicas = pointer(self._replicas)
+        self.structure.scaling_role = pointer(self._role)
         self.structure.scaling_count = ctypes.pointer(self._count)
 
     def scaling(self) -> dict[str, npt.NDArray[Any]]:
         """The decisions of an autoscaler, as far as there was room."""
         count = min(self._count.value, len(self._time))
-        return {"scaling_time": self._time[:count].copy(), "scaling_replicas": self._replicas[:count].copy()}
+        return {
+            "scaling_time": self._time[:count].copy(),
+            "scaling_replicas": self._replicas[:count].copy(),
+            "scaling_role": self._role[:count].copy(),
+        }

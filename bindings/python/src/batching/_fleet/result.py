@@ -185,6 +185,8 @@ class FleetResult(Result):
     """Seconds of each decision of the autoscaler."""
     scaling_replicas: Int64Array
     """Replicas that there are to be from then on."""
+    scaling_role: Int32Array
+    """A `Role`: of which replicas each decision is."""
 
     def __init__(
         self,

@@ -47,6 +47,7 @@ def simulate_fleet(
     admission: Admission | None = None,
     faults: Faults | None = None,
     scaling: Scaling | None = None,
+    decode_scaling: Scaling | None = None,
     preferred_replica: npt.ArrayLike | None = None,
     preferred_decode_replica: npt.ArrayLike | None = None,
     kv_event_lag: float = 0.0,
@@ -86,7 +87,9 @@ def simulate_fleet(
             replica.
         admission: which requests are taken, how long they may take, and how often they are sent. None: all, any, once.
         faults: which replicas fail, and when. None: none.
-        scaling: how many replicas there are at a time, of those that there can be. None: all, always.
+        scaling: how many replicas there are at a time, of those that there can be; where pools have roles, of those
+            that prefill. None: all, always.
+        decode_scaling: the same of those that decode, where pools have roles.
         preferred_replica: of each request the replica that it goes to where the rule allows several and would draw one
             of them, as one that was recorded; -1: none.
         preferred_decode_replica: the same of decode_router.
@@ -125,6 +128,7 @@ def simulate_fleet(
         admission=admission,
         faults=faults,
         scaling=scaling,
+        decode_scaling=decode_scaling,
         metrics_interval=metrics_interval,
         kv_event_lag=kv_event_lag,
         routing_delay=routing_delay,
@@ -139,7 +143,10 @@ def simulate_fleet(
     results = initialised(structs.batching_results)
     set_columns(results, outputs, len(columns))
     told = FleetOutputs(
-        len(columns), fleet.replicas, attributes=switch(attribution, "attribution"), scales=scaling is not None
+        len(columns),
+        fleet.replicas,
+        attributes=switch(attribution, "attribution"),
+        scales=not (scaling is None and decode_scaling is None),
     )
     summary = initialised(structs.batching_summary)
     requested = _requested(columns, sender)

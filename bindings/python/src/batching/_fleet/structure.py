@@ -41,6 +41,7 @@ class FleetStructure:
         admission: Admission | None,
         faults: Faults | None,
         scaling: Scaling | None,
+        decode_scaling: Scaling | None,
         metrics_interval: float | None,
         kv_event_lag: float,
         routing_delay: float,
@@ -51,7 +52,9 @@ class FleetStructure:
         self.router = self._set_router(router, names, weights, settings)
         """The name of what decides."""
         self._set_decode_router(decode_router, decode_settings)
-        self._set_parts(disaggregation, admission, faults, scaling)
+        self._set_parts(disaggregation, admission, faults)
+        self._set_scaling("scaling", scaling)
+        self._set_scaling("decode_scaling", decode_scaling)
         self._set_times(metrics_interval, kv_event_lag, routing_delay)
 
     def _set_pools(self, pools: Sequence[tuple[EngineConfig, int, RoleName]]) -> None:
@@ -111,7 +114,6 @@ class FleetStructure:
         disaggregation: Disaggregation | None,
         admission: Admission | None,
         faults: Faults | None,
-        scaling: Scaling | None,
     ) -> None:
         """What goes beyond routing."""
         if (split := _checked(disaggregation, "disaggregation", Disaggregation)) is not None:
@@ -122,10 +124,13 @@ class FleetStructure:
             structure, kept = failing._structure()
             self._kept += kept
             self.structure.faults = ctypes.pointer(structure)
-        if (scaled := _checked(scaling, "scaling", Scaling)) is not None:
+
+    def _set_scaling(self, name: str, scaling: Scaling | None) -> None:
+        """How many replicas there are; with roles, of one of them."""
+        if (scaled := _checked(scaling, name, Scaling)) is not None:
             made, kept = scaled._structure(self.callbacks)
             self._kept += kept
-            self.structure.scaling = ctypes.pointer(made)
+            setattr(self.structure, name, ctypes.pointer(made))
 
     def set_preferred(self, count: int, replica: npt.ArrayLike | None, decode_replica: npt.ArrayLike | None) -> None:
         """Which replica each request goes to where a rule leaves several."""

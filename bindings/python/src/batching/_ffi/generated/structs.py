@@ -1313,6 +1313,7 @@ class batching_fleet_config(VersionedStructure):
         ("router_user_data", c_void_p),
         ("iteration_log", POINTER(POINTER(batching_iteration_log))),
         ("decision_log", POINTER(POINTER(batching_decision_log))),
+        ("decode_scaling", POINTER(batching_fleet_scaling_config)),
     ]
 
 
@@ -1354,6 +1355,7 @@ class batching_fleet_results(VersionedStructure):
         ("waiting_for_router", POINTER(c_double)),
         ("transfer", POINTER(c_double)),
         ("waiting_for_decode", POINTER(c_double)),
+        ("scaling_role", POINTER(c_int32)),
     ]
 
 
