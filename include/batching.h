@@ -3419,7 +3419,10 @@ batching_status batching_autoscaler_decide(batching_autoscaler *autoscaler, cons
  * BATCHING_SCORER_PRECISE_PREFIX) they are told which hash ids came into the prefix cache of a replica, and left it, kv_event_lag
  * after the end of the iteration that changed it; then hash_block_size must be a multiple of block_size. vllm_dp and scorers that
  * look at metrics see those of metrics_interval. A block_size of 0 is that of the hash ids; sessions have their numbers as
- * names. Clients leave only at timeouts: abort_time must be NULL.
+ * names.
+ *
+ * Clients. At abort_time, or when it is sent if that is later, a request leaves as by batching_fleet_abort: at once where it
+ * waits, at the end of the iteration under way where it runs.
  *
  * Prefill and decode apart. Pools have roles: BATCHING_ROLE_PREFILL, BATCHING_ROLE_DECODE, or neither has one. router chooses among
  * the replicas that prefill, decode_router among those that decode. Of each request:
@@ -3614,6 +3617,11 @@ typedef struct batching_admission_config {
     double
         breaker_open_time; /**< ... for so many seconds. Then it is half open: one more that is lost opens it again, ... 0: 60. */
     int64_t breaker_successes; /**< ... and so many that finish there close it. 0: 3. */
+    int64_t
+        max_queued_requests; /**< So many requests, at most 2^50, that would be too much for max_in_flight, max_queued_tokens or
+                                  the bucket wait until there is room: in order of arrival; where sheds is 1, of priority
+                                  first. Others are rejected, and so is what costs more than the bucket holds. 0: none waits. */
+    double queue_timeout; /**< Seconds from the arrival until one that waits so leaves. 0: never. */
 } batching_admission_config;
 
 batching_status batching_admission_config_init(batching_admission_config *config, uint32_t struct_size);
@@ -3819,7 +3827,7 @@ batching_status batching_fleet_results_init(batching_fleet_results *results, uin
  * Simulates a fleet on requests.
  *
  *   config         must not be NULL.
- *   requests       as of batching_simulate, with sessions and client; abort_time must be NULL.
+ *   requests       as of batching_simulate, with sessions and client.
  *   results        columns to fill, or NULL: as of batching_simulate. completion_order is that of the fleet.
  *   fleet_results  columns to fill, or NULL.
  *   summary        filled, or NULL: sums over the replicas; total_time and duration are the latest, mean_running and mean_kv_use

@@ -58,6 +58,8 @@ extension batching_admission_config {
         if breaker_failures != 0 { configuration.breakerFailures = breaker_failures }
         if breaker_window != 0 { configuration.breakerWindow = breaker_window }
         if breaker_open_time != 0 { configuration.breakerOpenTime = breaker_open_time }
+        if max_queued_requests != 0 { configuration.maxQueuedRequests = max_queued_requests }
+        if queue_timeout != 0 { configuration.queueTimeout = queue_timeout }
         if breaker_successes != 0 { configuration.breakerSuccesses = breaker_successes }
         return configuration
     }

@@ -27,6 +27,8 @@ static batching_status make(const struct choice *choice, batching_fleet **made) 
     must(batching_admission_config_init(&admission, sizeof admission));
     admission.ttft_timeout = 0.5;
     admission.retries = 2;
+    admission.max_in_flight = 4;
+    admission.max_queued_requests = REQUESTS;
     static const double when[] = {0.05, 0.3};
     static const int32_t which[] = {1, 1}, what[] = {BATCHING_FAULT_KIND_DOWN, BATCHING_FAULT_KIND_UP};
     batching_fault_config faults;

@@ -563,8 +563,11 @@ static void bad_input_is_refused_in_a_sentence(void **state) {
     assert_refused(&config, requests, invalid, "watermark is 2");
     second = first;
 
+    const double before = input.arrival[17];
     input.requests.abort_time = input.arrival;
-    assert_refused(&config, requests, invalid, "abort_time");
+    input.arrival[17] = -1;
+    assert_refused(&config, requests, invalid, "arrival_time[17] is -1");
+    input.arrival[17] = before;
     input.requests.abort_time = NULL;
     input.output[17] = 0;
     assert_refused(&config, requests, invalid, "output_length[17] is 0");

@@ -175,6 +175,8 @@ static void admission_configs_are_checked(void **state) {
     assert_runs();
     REFUSED_COUNT(config->max_in_flight, "max_in_flight", 0, MOST_COUNT);
     REFUSED_COUNT(config->max_queued_tokens, "max_queued_tokens", 0, MOST_COUNT);
+    REFUSED_COUNT(config->max_queued_requests, "max_queued_requests", 0, MOST_COUNT);
+    REFUSED_NUMBER(config->queue_timeout, "queue_timeout");
     REFUSED_NUMBER(config->bucket_capacity, "bucket_capacity");
     REFUSED(config->bucket_capacity, 1.5e15, "bucket_capacity is 1500000000000000.0");
     REFUSED(config->bucket_capacity, 1, "bucket_rate is 0");

@@ -86,6 +86,37 @@ static void a_token_bucket_fills_and_is_emptied(void **state) {
     assert_column(told.status, FINISHED, REJECTED, FINISHED);
 }
 
+/*
+ * One at a time, of two seconds each. The first runs until 2. Two wait, and the fourth finds the queue full; the second is taken at
+ * 2, and the third leaves 3 s after it came, at 3.5. The last comes when the queue is empty, and is taken at 4.
+ *
+ * Then clients leave: that of the second at 2.25, while it runs, so that it ends at 3; and that of the third as it comes.
+ */
+static void what_is_too_much_waits_for_its_turn(void **state) {
+    (void)state;
+    static struct pool pool;
+    static struct told told;
+    make(&pool, 1, 4);
+    pool.admission.max_in_flight = 1;
+    pool.admission.max_queued_requests = 2;
+    pool.admission.queue_timeout = 3;
+    batching_requests requests = requests_of(5, NULL, LENGTHS(2, 2, 2, 2, 2), TIMES(0, 0.25, 0.5, 0.75, 3.75));
+    run_fleet(&told, &pool.config, &requests);
+    assert_column(told.status, FINISHED, FINISHED, LATE, REJECTED, FINISHED);
+    assert_column(told.routed_time, 0, 2, NAN, NAN, 4);
+    assert_column(told.end_time, 2, 4, 3.5, 0.75, 6);
+    assert_column(told.waiting_for_router, 0, 1.75, NAN, NAN, 0.25);
+    assert_column(told.attempts, 1, 1, 0, 0, 1);
+
+    requests.abort_time = TIMES(NAN, 2.25, 0.5, NAN, NAN);
+    run_fleet(&told, &pool.config, &requests);
+    assert_column(told.status, FINISHED, BATCHING_REQUEST_ABORTED, BATCHING_REQUEST_ABORTED, FINISHED, FINISHED);
+    /* The third leaves as it comes, and makes room for the fourth, which is taken at 3. */
+    assert_column(told.end_time, 2, 3, 0.5, 5, 7);
+    assert_column(told.routed_time, 0, 2, NAN, 3, 5);
+    assert_int_equal(told.summary.aborted, 2);
+}
+
 /* Of one slot, and a queue that is full at 2: the third of priority 0 makes it so, and what is less urgent is not taken then. */
 static void what_is_less_urgent_is_shed_while_queues_are_long(void **state) {
     (void)state;
@@ -357,6 +388,7 @@ int main(void) {
         cmocka_unit_test(a_fleet_takes_so_many_requests_at_a_time),
         cmocka_unit_test(a_fleet_takes_so_many_prompt_tokens_at_a_time),
         cmocka_unit_test(a_token_bucket_fills_and_is_emptied),
+        cmocka_unit_test(what_is_too_much_waits_for_its_turn),
         cmocka_unit_test(what_is_less_urgent_is_shed_while_queues_are_long),
         cmocka_unit_test(clients_leave_when_they_have_waited_for_too_long),
         cmocka_unit_test(what_is_lost_is_sent_again_as_often_as_is_said),

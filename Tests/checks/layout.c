@@ -1131,7 +1131,7 @@ FIELD(batching_disaggregation_config, lease, 104, double);
 VALUE(BATCHING_BUCKET_COST_REQUEST, 0);
 VALUE(BATCHING_BUCKET_COST_PROMPT_TOKENS, 100);
 
-SIZE(batching_admission_config, 176);
+SIZE(batching_admission_config, 192);
 FIELD(batching_admission_config, struct_size, 0, uint32_t);
 FIELD(batching_admission_config, reserved, 4, uint32_t);
 FIELD(batching_admission_config, max_in_flight, 8, int64_t);
@@ -1157,6 +1157,8 @@ FIELD(batching_admission_config, breaker_failures, 144, int64_t);
 FIELD(batching_admission_config, breaker_window, 152, double);
 FIELD(batching_admission_config, breaker_open_time, 160, double);
 FIELD(batching_admission_config, breaker_successes, 168, int64_t);
+FIELD(batching_admission_config, max_queued_requests, 176, int64_t);
+FIELD(batching_admission_config, queue_timeout, 184, double);
 
 VALUE(BATCHING_FAULT_KIND_DOWN, 0);
 VALUE(BATCHING_FAULT_KIND_UP, 100);

@@ -174,6 +174,8 @@ static void input_admission(struct given *given) {
     config->max_in_flight = input_chance(input, 2) ? number(input, 0, 20) : 0;
     config->max_queued_tokens = input_chance(input, 2) ? number(input, 0, 200) : 0;
     config->bucket_capacity = input_chance(input, 2) ? input_byte(input) : 0;
+    config->max_queued_requests = input_chance(input, 2) ? number(input, 0, 20) : 0;
+    config->queue_timeout = input_chance(input, 2) ? seconds(input) : 0;
     config->bucket_rate = input_chance(input, 32) ? input_double(input) : 1 + input_byte(input);
     config->bucket_cost = choice(input, 2);
     config->sheds = input_chance(input, 2);

@@ -25,9 +25,8 @@ public enum Fleet {
             try configuration.checkEvents(hashBlockSize: hashes.blockSize)
         }
         try requests.checkEnds()
-        guard requests.abortTime == nil else {
-            throw BatchingError(.invalidArgument, "abort_time is given: must be NULL in a fleet")
-        }
+        var configuration = configuration
+        configuration.hasAborts = requests.abortTime != nil
         let hasClients = client?.clients != nil
         let turns = try SessionTurns(requests, needsScratch: hasClients, firstTurnsWait: hasClients)
         var order: TimeOrder?

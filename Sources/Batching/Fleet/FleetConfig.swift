@@ -52,6 +52,9 @@ public struct FleetConfig {
     /// Seconds from the router to a replica.
     public var routingDelay = 0.0
 
+    /// Whether the requests have times at which their clients leave.
+    var hasAborts = false
+
     /// - Parameters:
     ///   - router: for as many workers as there are replicas.
     ///   - pools: borrowed for the run.
@@ -115,7 +118,7 @@ extension FleetConfig {
 
     /// Whether requests are found by their ids, so that they can be taken from a replica.
     var needsIds: Bool {
-        admission.ttftTimeout != nil || admission.e2eTimeout != nil || (isDisaggregated && faults.isUsed)
+        admission.ttftTimeout != nil || admission.e2eTimeout != nil || hasAborts || (isDisaggregated && faults.isUsed)
     }
 
     /// Whether there are pools for prompts.

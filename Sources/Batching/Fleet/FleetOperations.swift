@@ -2,6 +2,8 @@
 enum RequestPhase: UInt8 {
     /// It has not arrived.
     case toCome
+    /// It has, and there is no room for it yet.
+    case waiting
     /// At the router, which has no replica for it yet.
     case queued
     /// At a replica.
@@ -86,6 +88,8 @@ struct FleetOperations: ~Copyable {
     /// What is in the bucket, and when that was so.
     var bucket: Double
     var bucketTime: Nanoseconds
+    /// Requests that wait until they are taken.
+    var queue: AdmissionQueue
     /// Events that bring requests on, or replicas back.
     var pending: Int
     /// Ends that no replica told.
@@ -129,6 +133,7 @@ struct FleetOperations: ~Copyable {
         let kvUsage = try ScratchBuffer<Double>(count: own, repeating: 0)
         let positions = try ScratchBuffer<Int32>(count: own, repeating: 0)
         let lostRequests = try GrowableBuffer<Int64>(capacity: 0)
+        let queue = try AdmissionQueue()
         let decoding = configuration.replicas(.decode)
         let scaler = try FleetScaler(configuration.scaling, replicas: replicas &- decoding)
         let decodeScaler = try FleetScaler(configuration.decodeScaling, replicas: decoding)
@@ -162,6 +167,7 @@ struct FleetOperations: ~Copyable {
         self.kvUsage = kvUsage
         self.positions = positions
         self.lostRequests = lostRequests
+        self.queue = queue
         (inFlight, queuedTokens, bucketTime, pending) = (0, 0, .zero, 0)
         (rejected, failed, withdrawn, arrivals) = (0, 0, 0, 0)
         (promptSum, outputSum) = (0, 0)
@@ -198,6 +204,7 @@ struct FleetOperations: ~Copyable {
         (bucket, bucketTime, pending) = (other.bucket, other.bucketTime, other.pending)
         (rejected, failed, withdrawn) = (other.rejected, other.failed, other.withdrawn)
         (arrivals, promptSum, outputSum) = (other.arrivals, other.promptSum, other.outputSum)
+        queue = AdmissionQueue(copying: other.queue, &copy)
         columns = ScratchBuffer(copying: other.columns, &copy)
         kvUsage = ScratchBuffer(copying: other.kvUsage, &copy)
         positions = ScratchBuffer(copying: other.positions, &copy)
@@ -294,5 +301,5 @@ struct FleetOperations: ~Copyable {
 
 extension FleetConfig {
     /// Whether anything is asked for beside routing.
-    var operates: Bool { admission.isUsed || faults.isUsed || scaling != nil || decodeScaling != nil }
+    var operates: Bool { admission.isUsed || faults.isUsed || scaling != nil || decodeScaling != nil || hasAborts }
 }

@@ -81,7 +81,7 @@ struct FleetOutputs: ~Copyable {
         results.status?[request] = status.rawValue
         results.tokensGenerated?[request] = tokens
         guard status == .finished else {
-            if status == .lost || status == .timedOut || status == .rejectedByAdmission {
+            if status == .lost || status == .timedOut || status == .rejectedByAdmission || status == .aborted {
                 results.endTime?[request] = time.seconds
             }
             return

@@ -36,7 +36,7 @@ extension FleetRun {
                 if arrival.seconds <= duration { results.arrivalTime?[request] = arrival.seconds }
             }
         }
-        sum.waiting = Int64(try router.waiting())
+        sum.waiting = try queued()
         return sum.summary(
             replicas: replicaCount, totalTime: outputs.lastCompletion.seconds, notSent: Int64(requests.count &- arrived)
         )

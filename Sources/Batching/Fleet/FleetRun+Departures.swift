@@ -6,6 +6,12 @@ extension FleetRun {
     mutating func depart(_ request: Int, _ phase: RequestPhase, at time: Nanoseconds) throws(BatchingError) {
         let status: RequestStatus = phase == .leaving ? .timedOut : .aborted
         switch operations.phases.elements[request] {
+        case .waiting:
+            try operations.queue.remove(request)
+            operations.failed &+= 1
+            try endOperated(request, status, at: time)
+            // It may have been the first, which the others waited for.
+            try noteRoom(at: time)
         case .queued:
             try router.finished(slot: Int(slots.elements[request]), time: time.seconds)
             if split.isUsed { try withdraw(split.handOvers.number(of: request), at: time) }

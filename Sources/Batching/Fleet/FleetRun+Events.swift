@@ -44,7 +44,7 @@ extension FleetRun {
                 held &+= 1
                 try router.finished(slot: Int(slots.elements[request]), time: event.time.seconds)
                 if split.settings.firstToken == .prefill { try outputs.note(event, .firstToken, replica) }
-                if operations.isUsed { notePromptDone(request, replica) }
+                if operations.isUsed { try notePromptDone(request, replica, at: event.time) }
                 try notePromptDone(request, replica, member, at: event.time)
                 return try release(at: event.time)
             case .firstToken: return
@@ -69,7 +69,7 @@ extension FleetRun {
         case .firstToken:
             if split.settings.firstToken == .decode || origin == .here {
                 try outputs.note(event, kind, replica)
-                if operations.isUsed { noteFirstToken(request) }
+                if operations.isUsed { try noteFirstToken(request, at: event.time) }
             }
             if split.routerNeeds.firstTokens {
                 try split.router.firstToken(slot: Int(split.slots.elements[request]), time: event.time.seconds)
@@ -87,7 +87,7 @@ extension FleetRun {
         _ request: Int, at time: Nanoseconds, hasFailed: Bool, atDecodeRouter: Bool
     ) throws(BatchingError) {
         if atDecodeRouter { try split.router.finished(slot: Int(split.slots.elements[request]), time: time.seconds) }
-        if operations.isUsed { noteEnd(request, at: time) }
+        if operations.isUsed { try noteEnd(request, at: time) }
         if loop.isUsed { try loop.noteEnd(request, at: time, hasFailed: hasFailed) }
     }
 
@@ -144,13 +144,13 @@ extension FleetRun {
         let slot = Int(slots.elements[Int(event.id)])
         switch kind {
         case .firstToken:
-            if operations.isUsed { noteFirstToken(Int(event.id)) }
+            if operations.isUsed { try noteFirstToken(Int(event.id), at: event.time) }
             if needs.firstTokens { try router.firstToken(slot: slot, time: event.time.seconds) } else { return }
         case .finished, .rejected, .aborted:
             try router.finished(slot: slot, time: event.time.seconds)
             if operations.isUsed {
                 if kind == .finished { operations.breakers.noteSuccess(replica) }
-                noteEnd(Int(event.id), at: event.time)
+                try noteEnd(Int(event.id), at: event.time)
             }
             if loop.isUsed {
                 try loop.noteEnd(Int(event.id), at: event.time, hasFailed: kind != .finished)

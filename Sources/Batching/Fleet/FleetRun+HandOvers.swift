@@ -352,6 +352,7 @@ extension FleetRun {
         if operations.isUsed, record.source >= 0 { leave(Int(record.request), at: time) }
         guard record.heldSlot >= 0 else { return }
         let (replicas, source) = (replicas, Int(record.source))
+        split.handOvers[split.handOvers.number(of: Int(record.request))].heldSlot = -1
         try runOn(source, to: time)
         replicas[source].release(held: Int(record.heldSlot), at: time)
         outputs.columns.releasedTime?[Int(record.request)] = (replicas[source].iterationEnd ?? time).seconds

@@ -28,70 +28,12 @@ extension FleetRun {
         try timers.add(.scale, decodes ? 1 : 0, at: interval)
     }
 
-    // Requests
-
-    /// A request arrives.
-    mutating func arriveOperated(_ request: Int, at time: Nanoseconds) throws(BatchingError) {
-        let prompt = requests.prompt(request)
-        operations.arrivals &+= 1
-        operations.promptSum += Double(prompt)
-        operations.outputSum += Double(requests.output(request))
-        guard try isAdmitted(request, prompt, at: time) else {
-            operations.rejected &+= 1
-            return try endOperated(request, .rejectedByAdmission, at: time)
-        }
-        operations.inFlight &+= 1
-        operations.queuedTokens &+= prompt
-        let turn = turn(of: request)
-        if let timeout = operations.admission.ttftTimeout {
-            try expect(.ttftTimeout, request, timeout, from: time, mark: turn)
-        }
-        if let timeout = operations.admission.e2eTimeout {
-            try expect(.e2eTimeout, request, timeout, from: time, mark: turn)
-        }
-        try send(request, at: time)
-    }
-
     mutating func expect(
         _ kind: TimedEvents.Kind, _ index: Int, _ seconds: Double, from time: Nanoseconds, mark: Int64 = 0
     ) throws(BatchingError) {
         let length = Nanoseconds(cappedSeconds: seconds)
         try timers.add(kind, index, mark: mark, at: time.later(by: length))
         operations.pending &+= 1
-    }
-
-    mutating func isAdmitted(_ request: Int, _ prompt: Int64, at time: Nanoseconds) throws(BatchingError) -> Bool {
-        let admission = operations.admission
-        if let most = admission.maxInFlight, operations.inFlight >= most { return false }
-        if let most = admission.maxQueuedTokens, operations.queuedTokens >= most { return false }
-        if let least = admission.shedPriority, Int64(requests.priority?[request] ?? 0) >= least {
-            if try saturation(at: time) >= 1 { return false }
-        }
-        let cost = admission.bucketCost == .request ? 1 : Double(prompt)
-        return operations.take(cost, at: time)
-    }
-
-    /// The mean over the replicas that are ready of how full each is; with roles, that of the role that is fuller.
-    private mutating func saturation(at time: Nanoseconds) throws(BatchingError) -> Double {
-        let own = try saturation(decodes: false, at: time)
-        return split.isUsed ? max(own, try saturation(decodes: true, at: time)) : own
-    }
-
-    private mutating func saturation(decodes: Bool, at time: Nanoseconds) throws(BatchingError) -> Double {
-        let replicas = replicas
-        var (sum, count) = (0.0, 0)
-        try Work.done(Int64(replicaCount))
-        for position in 0..<scaledCount(decodes: decodes) {
-            let replica = scaledReplica(position, decodes: decodes)
-            guard operations.states.elements[replica] == .ready else { continue }
-            if times.time(of: replica) < Nanoseconds(.max) { try runOn(replica, to: time) }
-            let load = replicas[replica].load()
-            sum += max(
-                Double(load.waiting) / operations.admission.saturationQueue,
-                load.kvUse / operations.admission.saturationKV)
-            count &+= 1
-        }
-        return count == 0 ? 1 : sum / Double(count)
     }
 
     /// The router of a replica learns that it is there or not; a circuit breaker that is open keeps requests away nevertheless.
@@ -144,6 +86,14 @@ extension FleetRun {
             try deliverReleased(at: time)
         case .ready:
             if operations.marks.elements[index] == event.mark, workRemains { try beReady(index, at: time) }
+        case .admission:
+            if operations.queue.nextLook == time { operations.queue.nextLook = Nanoseconds(.max) }
+            try admitQueued(at: time)
+        case .queueTimeout:
+            if turn(of: index) == event.mark, operations.phases.elements[index] == .waiting {
+                try depart(index, .leaving, at: time)
+            }
+        case .departure: if turn(of: index) == event.mark { try depart(index, .quitting, at: time) }
         case .scale: try scale(decodes: index == 1, at: time)
         case .landing, .link, .lease: try fireHandOver(event)
         }
@@ -158,7 +108,7 @@ extension FleetRun {
     var workRemains: Bool {
         mutating get {
             mayArrive || times.time < Nanoseconds(.max)
-                || (operations.pending > 0 && operations.inFlight > 0)
+                || (operations.pending > 0 && (operations.inFlight > 0 || operations.queue.count > 0))
         }
     }
 }

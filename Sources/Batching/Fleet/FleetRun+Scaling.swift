@@ -118,7 +118,7 @@ extension FleetRun {
         readings.scheduledKVTokens = UnsafePointer(scheduled)
         readings.queuedKVTokens = UnsafePointer(queued)
         readings.kvUsage = UnsafePointer(operations.kvUsage.elements)
-        readings.queuedRequests = decodes ? 0 : Int64(try router.waiting())
+        readings.queuedRequests = decodes ? 0 : try self.queued()
         if operations.arrivals > 0 {
             readings.meanPromptLength = operations.promptSum / Double(operations.arrivals)
             readings.meanOutputLength = operations.outputSum / Double(operations.arrivals)

@@ -95,6 +95,7 @@ extension FleetRun {
     mutating func fail(_ request: Int, _ status: RequestStatus, at time: Nanoseconds) throws(BatchingError) {
         operations.failed &+= 1
         operations.noteTaken(request, requests.prompt(request))
+        try noteRoom(at: time)
         try endOperated(request, status, at: time)
     }
 
@@ -104,19 +105,21 @@ extension FleetRun {
         if loop.isUsed { try loop.noteEnd(request, at: time, hasFailed: true) }
     }
 
-    mutating func noteFirstToken(_ request: Int) {
+    mutating func noteFirstToken(_ request: Int, at time: Nanoseconds) throws(BatchingError) {
         guard !operations.hasFirstToken.elements[request] else { return }
         operations.hasFirstToken.elements[request] = true
         let prompt = requests.prompt(request)
         operations.queuedTokens &-= prompt
         operations.uncountPrompt(request, prompt)
+        if operations.admission.maxQueuedTokens != nil { try noteRoom(at: time) }
     }
 
     /// A request that was taken has ended.
-    mutating func noteEnd(_ request: Int, at time: Nanoseconds) {
+    mutating func noteEnd(_ request: Int, at time: Nanoseconds) throws(BatchingError) {
         leave(request, at: time)
         leaveTarget(request, at: time)
         operations.noteTaken(request, requests.prompt(request))
+        try noteRoom(at: time)
         if operations.phases.elements[request] == .leaving,
             outputs.results.status?[request] == RequestStatus.aborted.rawValue
         {

@@ -106,10 +106,10 @@ extension FleetRun {
     }
 
     /// A replica has computed a prompt.
-    mutating func notePromptDone(_ request: Int, _ source: Int) {
+    mutating func notePromptDone(_ request: Int, _ source: Int, at time: Nanoseconds) throws(BatchingError) {
         operations.breakers.noteSuccess(source)
         operations.uncountPrompt(request, requests.prompt(request))
-        if split.settings.firstToken == .prefill { noteFirstToken(request) }
+        if split.settings.firstToken == .prefill { try noteFirstToken(request, at: time) }
         let phase = operations.phases.elements[request]
         if phase == .leaving || phase == .quitting { split.isLeaving.elements[request] = true }
     }

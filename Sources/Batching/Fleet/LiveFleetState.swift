@@ -66,7 +66,7 @@ public struct LiveFleetReplicaColumns {
 
 extension FleetRun {
     /// Requests that wait at the router.
-    mutating func queued() throws(BatchingError) -> Int64 { Int64(try router.waiting()) }
+    mutating func queued() throws(BatchingError) -> Int64 { Int64(try router.waiting() &+ operations.queue.count) }
 
     mutating func observe(_ columns: LiveFleetReplicaColumns) throws(BatchingError) {
         let replicas = replicas

@@ -52,10 +52,20 @@ public struct AdmissionConfig: Sendable {
     /// … and so many that finish there close it.
     public var breakerSuccesses: Int64 = 3
 
+    /// Requests that wait until there is room for them. nil: none does, and what is too much is rejected.
+    public var maxQueuedRequests: Int64?
+    /// Seconds for which they do at most. nil: no limit.
+    public var queueTimeout: Double?
+
     /// The defaults.
     public init() {}
 
+    /// What a request takes of the token bucket.
+    func cost(of prompt: Int64) -> Double { bucketCost == .request ? 1 : Double(prompt) }
+
     func check() throws(BatchingError) {
+        try Self.check(maxQueuedRequests, "max_queued_requests")
+        if let queueTimeout { try Self.check(seconds: queueTimeout, "queue_timeout") }
         try Self.check(maxInFlight, "max_in_flight")
         try Self.check(maxQueuedTokens, "max_queued_tokens")
         if let bucketCapacity {

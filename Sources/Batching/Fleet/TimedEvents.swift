@@ -13,6 +13,12 @@ struct TimedEvents: ~Copyable {
         /// A request has had no first token in time, or has not ended.
         case ttftTimeout
         case e2eTimeout
+        /// A request has waited for too long until it is taken.
+        case queueTimeout
+        /// The client of a request leaves.
+        case departure
+        /// There may be room for requests that wait until they are taken.
+        case admission
         /// A fault that was given.
         case fault
         /// A replica fails by itself, or comes back.

@@ -113,6 +113,8 @@ def random_operations(draw: random.Random, replicas: int, *, apart: bool = False
             breaker_open_time=draw.choice([0.02, 0.3]),
             breaker_successes=draw.choice([1, 2]),
             shed_priority=draw.choice([None, 1]),
+            max_queued_requests=draw.choice([None, 1, 10]),
+            queue_timeout=draw.choice([None, 0.02, 0.3]),
         )
     if draw.random() < 0.7:
         faults = [

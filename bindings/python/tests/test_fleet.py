@@ -184,11 +184,6 @@ def test_bad_input_is_refused_in_a_sentence(error: type[Exception], sentence: st
         simulate_fleet(_requests(7, 4), **arguments)
 
 
-def test_requests_whose_clients_leave_are_refused() -> None:
-    with pytest.raises(ValueError, match="abort_time"):
-        simulate_fleet(RequestColumns([1], abort_time=[1.0]))
-
-
 def test_what_is_not_told_of_static_batches_is_refused() -> None:
     fleet = simulate_fleet(_requests(8, 10), _ENGINES[5], replicas=2)
     with pytest.raises(ValueError, match="static"):

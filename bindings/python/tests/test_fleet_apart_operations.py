@@ -262,3 +262,20 @@ def test_a_live_one_tells_the_same() -> None:
         ends = [event.outcome for event in one.poll() if event.outcome is not None]
         assert [(end.replica, end.attempts, end.end_time) for end in ends] == [(2, 2, 3.25)]
     assert np.all(fleet.replicas.running == 0)
+
+
+def test_what_its_source_has_freed_is_not_freed_again() -> None:
+    # The first request decodes from 0.75 on. The prompt of the second is done at 1.0; its target reserves at 1.25, as an
+    # iteration ends, and is in the next until 1.75. The KV is there at 1.5, when the source frees it, and waits. The third
+    # request has its place in the source when the target is lost, at 1.625.
+    fleet = LiveFleet(
+        [(CONFIG, 1, "prefill"), (CONFIG, 1, "decode")], disaggregation=SPLIT, faults=Faults(given=[(1.625, 1)])
+    )
+    for request, arrival in enumerate([0.0, 0.25, 1.5]):
+        fleet.submit(request, prompt_length=8, output_length=8, arrival_time=arrival)
+    fleet.advance(1.75)
+    used = fleet.replicas.kv_use[0]
+    assert used > 0
+    fleet.advance()
+    assert [event.outcome.status.name for event in fleet.poll() if event.outcome] == ["LOST"] * 3
+    assert fleet.replicas.kv_use.tolist() == [0.0, 0.0]

@@ -34,6 +34,13 @@ def test_what_holds_of_every_fleet(first: int, *, apart: bool) -> None:
         # Half of those apart are as they were without.
         if not apart or seed % 2:
             settings |= random_operations(draw, sum(counts), apart=apart)
+        if draw.random() < 0.3 and requests.arrival_time is not None:
+            requests = requests.replace(
+                abort_time=[
+                    draw.choice([float("nan"), arrival, arrival + draw.random()])
+                    for arrival in requests.arrival_time.tolist()
+                ]
+            )
         told = simulate_fleet(requests, pools, **settings)
         ends = told.finished + told.rejected + told.aborted + told.unfinished + told.not_sent
         assert ends == len(requests), seed

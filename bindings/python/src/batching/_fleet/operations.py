@@ -19,7 +19,7 @@ from batching._scaling.settings import AutoscalerName, AutoscalerSettings, set_s
 # 0 is the default in C. Here it is a value, which C calls -1, ...
 _WITH_ZERO: Final = ("retry_base", "retry_jitter")
 # ... or a mistake.
-_POSITIVE_COUNTS: Final = ("max_in_flight", "max_queued_tokens", "breaker_successes")
+_POSITIVE_COUNTS: Final = ("max_in_flight", "max_queued_tokens", "max_queued_requests", "breaker_successes")
 _POSITIVE: Final = (
     "bucket_capacity",
     "bucket_rate",
@@ -86,6 +86,11 @@ class Admission:
     """... for so many seconds. Then it is half open: one more that is lost opens it again, ..."""
     breaker_successes: int = 3
     """... and so many that finish there close it."""
+    max_queued_requests: int | None = None
+    """So many requests that would be too much for max_in_flight, max_queued_tokens or the bucket wait until there is
+    room: in order of arrival; with shed_priority, of priority first. Others are rejected. None: none waits."""
+    queue_timeout: float | None = None
+    """Seconds from the arrival until one that waits so leaves. None: never."""
     seed: int = 0
     """Of the random draws."""
 

@@ -64,7 +64,8 @@ def simulate_fleet(
     round robin over n replicas what n runs of `simulate` give on every n-th request.
 
     Args:
-        requests: RequestColumns, or Request objects; in any order of arrival; without abort_time.
+        requests: RequestColumns, or Request objects; in any order of arrival. At abort_time a request leaves, as by
+            `LiveFleet.abort`.
         config: how the replicas schedule, what memory they have and how long their iterations take. Or pools of
             replicas: a sequence of (EngineConfig, how many), or, where prefill and decode are apart, of
             (EngineConfig, how many, role), with the roles "prefill" and "decode". None: EngineConfig().

@@ -1219,6 +1219,8 @@ class batching_admission_config(VersionedStructure):
         ("breaker_window", c_double),
         ("breaker_open_time", c_double),
         ("breaker_successes", c_int64),
+        ("max_queued_requests", c_int64),
+        ("queue_timeout", c_double),
     ]
 
 
