@@ -265,9 +265,9 @@ def test_a_live_one_tells_the_same() -> None:
 
 
 def test_what_its_source_has_freed_is_not_freed_again() -> None:
-    # The first request decodes from 0.75 on. The prompt of the second is done at 1.0; its target reserves at 1.25, as an
-    # iteration ends, and is in the next until 1.75. The KV is there at 1.5, when the source frees it, and waits. The third
-    # request has its place in the source when the target is lost, at 1.625.
+    # Request 0 decodes from 0.75 on. The prompt of the second is done at 1.0. Its target reserves at 1.25, as an
+    # iteration ends, and is in the next until 1.75. The KV is there at 1.5, when the source frees it, and waits. The
+    # third request has its place in the source when the target is lost, at 1.625.
     fleet = LiveFleet(
         [(CONFIG, 1, "prefill"), (CONFIG, 1, "decode")], disaggregation=SPLIT, faults=Faults(given=[(1.625, 1)])
     )
