@@ -36,7 +36,7 @@ programs: setup-test
 # --- C ----------------------------------------------------------------------------------------------------------------
 
 CMOCKA_TESTS := $(addprefix $(TESTS)/c/,textbook structs columns errors interrupt simulators capacity catalogue workload serving_metrics \
-                load clients iteration_times calibration live_calibration profiles fleet fleet_disaggregation fleet_operations fleet_errors fleet_logs engine engine_ends engine_logs engine_callbacks engine_errors engine_policy engine_textbook \
+                load clients iteration_times calibration live_calibration profiles fleet fleet_disaggregation fleet_operations fleet_errors fleet_logs engine engine_ends engine_offload engine_logs engine_callbacks engine_errors engine_policy engine_textbook \
                 attribution accumulator autoscaler autoscaler_errors autoscaler_readings router router_errors router_traffic live_fleet live_engine live_policy live_order live_slices live_logs live_bytes accumulator_limits)
 SOAK := $(TESTS)/c/soak
 HOSTILE_INPUTS := $(TESTS)/c/hostile_inputs

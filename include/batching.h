@@ -238,9 +238,19 @@ typedef struct batching_summary {
     double mean_kv_use;           /**< Share of KV blocks in use, averaged over [0, duration]. 0.0 without a limit. */
     double peak_kv_use;           /**< The largest share of KV blocks in use after scheduling. 0.0 without a limit. */
     int64_t prefix_cache_queries; /**< Tokens looked up in the prefix cache: N of each first admission. */
-    int64_t prefix_cache_hits;    /**< Tokens found there. */
+    int64_t prefix_cache_hits;    /**< Tokens found there, or in tiers: see "Engine: KV offload". */
     int64_t aborted;              /**< Requests whose clients left before they had all their tokens. */
     int64_t not_sent;             /**< Requests that were not sent: see "Engine: clients". */
+
+    /* With kv_offload */
+
+    int64_t host_kv_hits;           /**< Tokens of prefix_cache_hits that were found in host memory. */
+    int64_t disk_kv_hits;           /**< Those that were found on disk. */
+    int64_t host_kv_loaded;         /**< Tokens loaded from host memory, also for requests that come back. */
+    int64_t disk_kv_loaded;         /**< Tokens loaded from disk, the same. */
+    int64_t host_kv_blocks_written; /**< KV blocks written to host memory. */
+    int64_t disk_kv_blocks_written; /**< KV blocks written to disk. */
+    double kv_load_time;            /**< Seconds: the sum over the iterations of the time that their loads took. */
 } batching_summary;
 
 batching_status batching_summary_init(batching_summary *summary, uint32_t struct_size);
@@ -1104,6 +1114,7 @@ struct batching_policy_view;
 struct batching_policy_decision;
 struct batching_roofline;
 struct batching_time_table;
+struct batching_kv_offload;
 
 /** Decides what each request computes in the iteration that the view shows: see "Engine: your policy". */
 typedef int32_t (*batching_policy_callback)(const struct batching_policy_view *view,
@@ -1189,6 +1200,11 @@ typedef struct batching_engine_config {
     double time_startup;               /**< affine: seconds that the first iteration of a run takes longer. */
     const struct batching_roofline *time_roofline; /**< roofline: the model and the GPUs. */
     const struct batching_time_table *time_table;  /**< table: the seconds that were measured. */
+
+    /* Memory: where KV blocks stay that leave it */
+
+    const struct batching_kv_offload
+        *kv_offload; /**< Host memory and a disk, or NULL: see "Engine: KV offload". Needs enable_prefix_caching. */
 } batching_engine_config;
 
 batching_status batching_engine_config_init(batching_engine_config *config, uint32_t struct_size);
@@ -1252,7 +1268,8 @@ batching_status batching_engine_config_init(batching_engine_config *config, uint
  * running; O(running) for an iteration in which KV blocks or the token budget run short, or that is logged with its
  * decisions (with include_queues O(running + waiting)), and by priority for each preemption; with prefix caching O(1) a
  * KV block that is taken, published or given back, and for each that a request finds in the cache whenever it becomes
- * the first of the waiting. A queue other than by arrival costs O(log(waiting)) a request, and again for each that is
+ * the first of the waiting; with kv_offload for each that it finds there whenever it may be admitted. A queue other than
+ * by arrival costs O(log(waiting)) a request, and again for each that is
  * logged in it; O(waiting) for one that is preempted with its last token on its way, as happens with async_scheduling.
  * None of this depends on what the hash ids are: an index in which they collide takes another hash. In a closed loop a
  * request costs O(log(n)) more, n being the open sessions, clients, and places that are free.
@@ -1462,6 +1479,50 @@ batching_status batching_iterations_init(batching_iterations *iterations, uint32
  */
 batching_status batching_iteration_times_calculate(const batching_engine_config *config,
                                                    const batching_iterations *iterations, double *seconds);
+
+/* ================================================================================================================
+ * Engine: KV offload
+ *
+ * Two tiers beside the prefix cache: host memory, then a disk. A tier holds KV blocks by their content.
+ *
+ *   Writes  A block that has become full, and can be found in the prefix cache, is written to each tier, in the background: it
+ *           takes no time of the iteration. A tier is written block by block, in the order in which they become full (of
+ *           those of one iteration: in the order of admission of the requests, and of their tokens), each block_size
+ *           x kv_bytes_per_token / write_bandwidth after the one before it, or after it became full. From then on it can be
+ *           read. A block that is there already, or on its way, is not written again, but used.
+ *   LRU     A full tier gives up the block that was used longest ago: that was written, was to be written again, or was
+ *           loaded. Of those used at one time the first goes first.
+ *   Loads   When a request is admitted, the full blocks behind those that it finds in the prefix cache are looked up, each in
+ *           the first tier from which it can be read by then, up to the first that is in none. As in the prefix cache, at
+ *           least one token is left to compute. What is found is not computed: it counts as a hit of the prefix cache, and
+ *           takes KV blocks of the GPU as what is computed does. A request that comes back after a preemption finds its own.
+ *   Time    The loads of an iteration are those of the requests that it admits: bytes / read_bandwidth for each tier, one tier
+ *           after the other, each rounded to whole nanoseconds. They overlap with computing, as where KV is loaded layer by
+ *           layer: the iteration takes the longer of the two. With loads_block it computes after them: it takes the sum.
+ *
+ * Attribution counts loads as prefill. time_callback is not told of them. Routers are told nothing of tiers: KV events and
+ * cached_tokens speak of the prefix cache. In a fleet each replica has tiers of its own, which it loses with its prefix cache.
+ * ================================================================================================================ */
+
+/** Where KV blocks stay that leave the memory of the GPU. 0: no such tier, or no such time. */
+typedef struct batching_kv_offload {
+    uint32_t struct_size; /**< sizeof(batching_kv_offload) of the caller; set by the _init function. */
+    uint32_t reserved;    /**< Must be 0. */
+
+    int64_t host_tokens;        /**< Tokens that host memory holds, in whole KV blocks: at least block_size, and at most
+                                      BATCHING_COUNT_MAX blocks. 0: it holds none. */
+    double host_read_bandwidth; /**< Bytes a second from host memory, at most 1e18. 0: it takes no time. */
+    double host_write_bandwidth; /**< Bytes a second to host memory, the same. */
+    int64_t disk_tokens;         /**< Tokens that the disk holds, as host_tokens. 0: it holds none. */
+    double disk_read_bandwidth;  /**< Bytes a second from the disk, the same. */
+    double disk_write_bandwidth; /**< Bytes a second to the disk, the same. */
+    double
+        kv_bytes_per_token; /**< Bytes of the KV cache a token, on all GPUs, at most 1e15. Required with a bandwidth. */
+    int32_t loads_block;    /**< 1: an iteration computes after its loads. 0: meanwhile. */
+    uint32_t reserved_2;    /**< Must be 0. */
+} batching_kv_offload;
+
+batching_status batching_kv_offload_init(batching_kv_offload *offload, uint32_t struct_size);
 
 /* ================================================================================================================
  * Models and GPUs
@@ -2487,7 +2548,7 @@ typedef struct batching_policy_view {
  *                   enable_prefix_caching.
  *   unshared_kv_blocks  [count] NULL, or written: of the KV blocks with these tokens, or of those that a running row
  *                   holds, the ones that no other request holds. They are taken from kv_blocks_free when the row is
- *                   admitted, and given back when it is preempted.
+ *                   admitted, and given back when it is preempted. Blocks that are loaded from tiers are among both.
  *
  * Errors, with nothing written: BATCHING_ERROR_NULL_POINTER; BATCHING_ERROR_INVALID_ARGUMENT if count is below 0 or a
  * row is none of the view's.
@@ -2746,6 +2807,18 @@ typedef struct batching_live_engine_state {
     int64_t events;            /**< Events that were not polled. */
     int32_t keeps_attribution; /**< 1: it was made with keep_attribution. */
     uint32_t reserved_3;       /**< 0. */
+
+    /* With kv_offload */
+
+    int64_t host_kv_blocks;         /**< KV blocks in host memory, or on their way there. */
+    int64_t disk_kv_blocks;         /**< KV blocks on disk, or on their way there. */
+    int64_t host_kv_hits;           /**< As in batching_summary, so far; and so on. */
+    int64_t disk_kv_hits;           /**< Tokens found on disk. */
+    int64_t host_kv_loaded;         /**< Tokens loaded from host memory. */
+    int64_t disk_kv_loaded;         /**< Tokens loaded from disk. */
+    int64_t host_kv_blocks_written; /**< KV blocks written to host memory. */
+    int64_t disk_kv_blocks_written; /**< KV blocks written to disk. */
+    double kv_load_time;            /**< Seconds that loads took. */
 } batching_live_engine_state;
 
 batching_status batching_live_engine_state_init(batching_live_engine_state *state, uint32_t struct_size);
@@ -2777,7 +2850,7 @@ batching_status batching_live_engine_estimate(batching_live_engine *engine, cons
  *   copy  written: the new handle, for batching_live_engine_destroy. Must not be NULL.
  *
  * Time: a copy of what is in flight, and with prefix caching of the cache, 40 bytes for each KV block that was ever in
- * use, at the speed of memory.
+ * use, and 50 for each in a tier, at the speed of memory.
  */
 batching_status batching_live_engine_fork(batching_live_engine *engine, batching_live_engine **copy);
 
@@ -2794,7 +2867,7 @@ batching_status batching_live_engine_fork(batching_live_engine *engine, batching
  * buffer only needed is written, and that is no error. BATCHING_ERROR_OUT_OF_MEMORY.
  *
  * Size: about 90 bytes a request in flight, 24 an event, 8 a hash id; 4 a KV block in use, and 16 one with content,
- * with prefix caching; with keep_attribution about 80 more a request that runs and 56 an event that ends one. Time:
+ * with prefix caching, and 20 one in a tier; with keep_attribution about 80 more a request that runs and 56 an event that ends one. Time:
  * O(that).
  */
 batching_status batching_live_engine_save(batching_live_engine *engine, uint8_t *buffer, int64_t capacity,

@@ -1427,6 +1427,9 @@ struct deployment : detail::initialized<batching_deployment_init> {
 /// batching_deployment_memory: what fits into the memory of each GPU.
 struct deployment_memory : detail::initialized<batching_deployment_memory_init> {};
 
+/// batching_kv_offload: where KV blocks stay that leave the memory of the GPU.
+struct kv_offload : detail::initialized<batching_kv_offload_init> {};
+
 /// batching_roofline: what the times of iterations are computed from.
 struct roofline : detail::initialized<batching_roofline_init> {};
 
@@ -1990,7 +1993,7 @@ using iteration_time_model =
 
 /**
  * batching_engine_config, with functions of the caller as its callbacks. It keeps them, and its copies share them, as they
- * do a roofline or a table.
+ * do a roofline, a table, or tiers.
  * What they throw comes out of the call that made the run; given to a function of C, that returns
  * BATCHING_ERROR_CANCELLED.
  */
@@ -2009,6 +2012,13 @@ class engine_config : public detail::initialized<batching_engine_config_init> {
                                       [this](const table_time &times) { set_table(times); },
                                       [this](const callback<double(const iteration &)> &ask) { set_asked_time(ask); }},
                    model);
+        return *this;
+    }
+
+    /// Sets kv_offload.
+    engine_config &set_kv_offload(const batching::kv_offload &tiers) {
+        offload_ = std::make_shared<const batching::kv_offload>(tiers);
+        kv_offload = offload_.get();
         return *this;
     }
 
@@ -2070,6 +2080,7 @@ class engine_config : public detail::initialized<batching_engine_config_init> {
     }
 
     std::shared_ptr<const roofline> roofline_;
+    std::shared_ptr<const batching::kv_offload> offload_;
     std::shared_ptr<const detail::kept_table> table_;
     std::shared_ptr<callback<double(const iteration &)>> asked_time_;
     std::shared_ptr<callback<bool(const progress &)>> progress_;

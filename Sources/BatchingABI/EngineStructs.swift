@@ -30,6 +30,7 @@ extension batching_engine_config {
         configuration.progressCallback = progressCallback()
         set(&configuration.progressInterval, progress_interval)
         configuration.keepsAttribution = try flag(keep_attribution, "keep_attribution")
+        if kv_offload != nil { configuration.kvOffload = try batching_kv_offload.read(kv_offload).offload() }
         guard reserved_2 == 0 else { throw .invalid("config.reserved_2", reserved_2, "must be 0") }
         return configuration
     }
@@ -89,6 +90,33 @@ extension batching_engine_config {
             var progress = batching_progress(state)
             try goOn(calling { callback(&progress, foreign.userData) }, "progress_callback")
         }
+    }
+}
+
+extension batching_kv_offload {
+    static let firstSize = 72
+
+    func offload() throws(BatchingError) -> KVOffload {
+        guard reserved_2 == 0 else { throw .invalid("kv_offload.reserved_2", reserved_2, "must be 0") }
+        return KVOffload(
+            host: KVOffload.Tier(
+                tokens: host_tokens, readBandwidth: host_read_bandwidth, writeBandwidth: host_write_bandwidth),
+            disk: KVOffload.Tier(
+                tokens: disk_tokens, readBandwidth: disk_read_bandwidth, writeBandwidth: disk_write_bandwidth),
+            kvBytesPerToken: kv_bytes_per_token, loadsBlock: try flag(loads_block, "kv_offload.loads_block"))
+    }
+
+    init(_ offload: KVOffload) {
+        self.init()
+        struct_size = UInt32(MemoryLayout<batching_kv_offload>.size)
+        host_tokens = offload.host.tokens
+        host_read_bandwidth = offload.host.readBandwidth
+        host_write_bandwidth = offload.host.writeBandwidth
+        disk_tokens = offload.disk.tokens
+        disk_read_bandwidth = offload.disk.readBandwidth
+        disk_write_bandwidth = offload.disk.writeBandwidth
+        kv_bytes_per_token = offload.kvBytesPerToken
+        loads_block = offload.loadsBlock ? 1 : 0
     }
 }
 

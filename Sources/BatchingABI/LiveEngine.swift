@@ -190,5 +190,14 @@ extension batching_live_engine_state {
         is_stuck = state.isStuck ? 1 : 0
         events = state.events
         keeps_attribution = state.keepsAttribution ? 1 : 0
+        host_kv_blocks = state.hostBlocks
+        disk_kv_blocks = state.diskBlocks
+        host_kv_hits = state.kvOffload.hostHits
+        disk_kv_hits = state.kvOffload.diskHits
+        host_kv_loaded = state.kvOffload.hostLoaded
+        disk_kv_loaded = state.kvOffload.diskLoaded
+        host_kv_blocks_written = state.kvOffload.hostBlocksWritten
+        disk_kv_blocks_written = state.kvOffload.diskBlocksWritten
+        kv_load_time = state.kvOffload.loadTime
     }
 }

@@ -8,6 +8,7 @@ struct ProfileStructs: ~Copyable {
     let config: batching_engine_config
     private let roofline: UnsafeMutablePointer<batching_roofline>?
     private let table: UnsafeMutablePointer<batching_time_table>?
+    private let offload: UnsafeMutablePointer<batching_kv_offload>?
 
     init(_ profile: consuming Profile) throws(BatchingError) {
         let engine = profile.engine
@@ -29,7 +30,17 @@ struct ProfileStructs: ~Copyable {
             (config.time_model, config.time_table) = (BATCHING_TIME_TABLE, UnsafePointer(table))
         case .callback: break
         }
+        var offload: UnsafeMutablePointer<batching_kv_offload>?
+        do throws(BatchingError) {
+            if let given = engine.kvOffload { offload = try allocated(batching_kv_offload(given)) }
+        } catch {
+            deallocate(roofline)
+            deallocate(table)
+            throw error
+        }
+        config.kv_offload = UnsafePointer(offload)
         self.profile = profile
+        self.offload = offload
         self.config = config
         self.roofline = roofline
         self.table = table
@@ -38,6 +49,7 @@ struct ProfileStructs: ~Copyable {
     deinit {
         deallocate(roofline)
         deallocate(table)
+        deallocate(offload)
     }
 }
 
@@ -102,7 +114,7 @@ extension batching_engine_config {
         guard isKnown else {
             throw BatchingError(
                 .structSize,
-                "config.struct_size is \(known): must be larger, as the profile has a time that a struct of that size lacks"
+                "config.struct_size is \(known): must be larger, as the profile has a value that a struct of that size lacks"
             )
         }
     }

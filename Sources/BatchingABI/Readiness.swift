@@ -347,6 +347,7 @@ private func useEngine(_ few: Few, _ scratch: inout Scratch) throws(BatchingErro
     }
     try useClients(&few, &scratch)
     try useIterationTimes(few, scratch)
+    useOffload(few, scratch)
     var bands = batching_attribution_bands()
     _ = batching_attribution_bands_init(&bands, size(batching_attribution_bands.self))
     let edges = try scratch.column(3) { Double($0 * 50) }
@@ -389,6 +390,29 @@ private func useIterationTimes(_ few: Few, _ room: Scratch) throws(BatchingError
                 try? useBytes(of: engine, config, scratch)
                 _ = batching_live_engine_destroy(engine)
             }
+        }
+    }
+}
+
+/// Tiers that KV blocks are written to and loaded from, in a run and in a live engine.
+private func useOffload(_ few: Few, _ scratch: Scratch) {
+    var few = few
+    var offload = batching_kv_offload()
+    var config = batching_engine_config()
+    _ = batching_kv_offload_init(&offload, size(batching_kv_offload.self))
+    _ = batching_engine_config_init(&config, size(batching_engine_config.self))
+    (offload.host_tokens, offload.disk_tokens, offload.kv_bytes_per_token) = (8, 64, 1)
+    (offload.host_read_bandwidth, offload.disk_write_bandwidth) = (1e3, 1e3)
+    (config.enable_prefix_caching, config.num_gpu_blocks, config.block_size) = (1, 12, 4)
+    withUnsafePointer(to: offload) { offload in
+        config.kv_offload = offload
+        for isAsynchronous in Int32(0)...1 {
+            config.async_scheduling = isAsynchronous
+            _ = batching_simulate(&config, &few.requests, &few.results, &few.summary)
+            var engine: OpaquePointer?
+            _ = batching_live_engine_create(&config, &engine)
+            try? useBytes(of: engine, config, scratch)
+            _ = batching_live_engine_destroy(engine)
         }
     }
 }

@@ -103,6 +103,13 @@ extension batching_summary {
         prefix_cache_hits = summary.prefixCacheHits
         aborted = summary.aborted
         not_sent = summary.notSent
+        host_kv_hits = summary.kvOffload.hostHits
+        disk_kv_hits = summary.kvOffload.diskHits
+        host_kv_loaded = summary.kvOffload.hostLoaded
+        disk_kv_loaded = summary.kvOffload.diskLoaded
+        host_kv_blocks_written = summary.kvOffload.hostBlocksWritten
+        disk_kv_blocks_written = summary.kvOffload.diskBlocksWritten
+        kv_load_time = summary.kvOffload.loadTime
     }
 }
 

@@ -293,6 +293,20 @@ static batching_status calculate_times(void) {
     return status == BATCHING_OK ? batching_iteration_times_calculate(&config, &iterations, scene.queue_time) : status;
 }
 
+/* With host memory of one block. */
+static batching_status simulate_with_offload(void) {
+    batching_engine_config config = scene.engine_config;
+    batching_kv_offload offload = scene.kv_offload;
+    offload.host_tokens = 16;
+    config.iteration_log = NULL;
+    config.decision_log = NULL;
+    config.attribution = NULL;
+    config.enable_prefix_caching = 1;
+    config.num_gpu_blocks = 9;
+    config.kv_offload = &offload;
+    return batching_simulate(&config, &scene.requests, &scene.results, &scene.summary);
+}
+
 /* A log of as few requests as can be calibrated on. */
 static batching_status calibrate(void) {
     enum { ROWS_OF_LOG = 16 };
@@ -667,6 +681,7 @@ static const struct use {
     STRUCT(roofline, "roofline", calculate_roofline),
     STRUCT(roofline, "roofline", calculate_times),
     STRUCT(time_table, "table", calculate_times),
+    STRUCT(kv_offload, "offload", simulate_with_offload),
     STRUCT(iterations, "iterations", calculate_times),
     STRUCT(calibration_config, "config", calibrate),
     STRUCT(engine_config, "config", calibrate),

@@ -23,7 +23,7 @@ using structs =
                batching::decision_log_view, batching::attribution_view, batching::live_engine_state,
                batching::accumulator_config, batching::accumulator_events_view, batching::accumulator_state,
                batching::gpu, batching::model, batching::deployment, batching::deployment_memory, batching::roofline,
-               batching::iterations_view, batching::calibration_config, batching::calibration,
+               batching::kv_offload, batching::iterations_view, batching::calibration_config, batching::calibration,
                batching::live_calibration_state, batching::profile_facts, batching::router_config,
                batching::routing_request, batching::worker_metrics_view, batching::autoscaler_config,
                batching::disaggregation_config, batching::admission_config, batching::fault_config,

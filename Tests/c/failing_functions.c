@@ -409,6 +409,37 @@ static batching_status iteration_times(const struct choice *choice) {
     return status;
 }
 
+/* Blocks go to both tiers, and come from there; in a run, a live engine, its copies and its estimates. */
+static batching_status offload(const struct choice *choice) {
+    batching_engine_config config;
+    batching_kv_offload tiers;
+    must(batching_engine_config_init(&config, sizeof config));
+    must(batching_kv_offload_init(&tiers, sizeof tiers));
+    tiers.host_tokens = 64;
+    tiers.disk_tokens = 1 << 20;
+    config.enable_prefix_caching = 1;
+    config.num_gpu_blocks = 40;
+    config.block_size = 4;
+    config.async_scheduling = choice->asynchronous;
+    config.kv_offload = &tiers;
+    const struct choice plain = {0};
+    batching_requests requests = some_requests(&plain);
+    batching_status status = batching_simulate(&config, &requests, NULL, NULL);
+    batching_live_engine *engine = NULL, *copy = NULL, *loaded = NULL;
+    status = status == BATCHING_OK ? batching_live_engine_create(&config, &engine) : status;
+    status = status == BATCHING_OK ? batching_live_engine_submit(engine, &requests, NULL) : status;
+    status = status == BATCHING_OK ? batching_live_engine_advance(engine, 1e9, 20) : status;
+    status = status == BATCHING_OK ? batching_live_engine_fork(engine, &copy) : status;
+    static uint8_t bytes[1 << 16];
+    int64_t size = 0;
+    status = status == BATCHING_OK ? batching_live_engine_save(engine, bytes, sizeof bytes, &size) : status;
+    status = status == BATCHING_OK ? batching_live_engine_load(bytes, size, NULL, &loaded) : status;
+    must(batching_live_engine_destroy(engine));
+    must(batching_live_engine_destroy(copy));
+    must(batching_live_engine_destroy(loaded));
+    return status;
+}
+
 static batching_status calibrate(const struct choice *choice) {
     (void)choice;
     enum { COUNT = 16 };
@@ -641,6 +672,8 @@ static const struct row other_rows[] = {
     {"batching_optimal_batch_size_calculate", "", NULL, optimal_batch_size, {0}},
     {"batching_iteration_times_calculate", "roofline", NULL, iteration_times, {.kind = BATCHING_TIME_ROOFLINE}},
     {"batching_iteration_times_calculate", "table", NULL, iteration_times, {.kind = BATCHING_TIME_TABLE}},
+    {"batching_kv_offload_init", "", NULL, offload, {.asynchronous = 0}},
+    {"batching_kv_offload_init", "asynchronously", NULL, offload, {.asynchronous = 1}},
     {"batching_iteration_time_calibrate", "", NULL, calibrate, {0}},
     {"batching_gpus_count", "", NULL, gpu, {0}},
     {"batching_gpu_get", "", NULL, gpu, {.kind = 7}},

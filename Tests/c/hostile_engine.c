@@ -205,7 +205,11 @@ static const struct row ENGINES[] = {
            .prompt_length = LONGEST, .output_length = LONGEST, ALL_TOKENS, .config.disable_reserve_full_isl = 1),
 };
 
-#define CACHING     .config.enable_prefix_caching = 1, .config.num_gpu_blocks = 9
+#define CACHING .config.enable_prefix_caching = 1, .config.num_gpu_blocks = 9
+#define OFFLOAD(...)                                                                                                   \
+    CACHING, .config.kv_offload = &(const batching_kv_offload) {                                                       \
+        .struct_size = sizeof(batching_kv_offload), __VA_ARGS__                                                        \
+    }
 #define SAME_PROMPT .prompt_length = LENGTHS(33, 33, 33, 33), .arrival_time = DOUBLES(0, 1, 2, 3)
 
 /* What only vllm has. */
@@ -229,6 +233,19 @@ static const struct row VLLM_ENGINES[] = {
            .config.max_num_batched_tokens = 3, .config.disable_reserve_full_isl = 1,
            .prompt_length = LENGTHS(20, 5, 20, 5), .output_length = LENGTHS(20, 5, 20, 5),
            .priority = LENGTHS(INT32_MIN, INT32_MAX, INT32_MIN, INT32_MAX)),
+    ENGINE(OK, OFFLOAD(.host_tokens = 16, .disk_tokens = 16 * INT64_C(2000000000)), SAME_PROMPT),
+    ENGINE(OK, OFFLOAD(.host_tokens = 16, .kv_bytes_per_token = 1e15, .host_write_bandwidth = 1e-320), SAME_PROMPT),
+    ENGINE(OK, OFFLOAD(.disk_tokens = 16, .kv_bytes_per_token = 5e-324, .disk_write_bandwidth = 1e18), SAME_PROMPT),
+    ENGINE(OK, OFFLOAD(.loads_block = 1), SAME_PROMPT),
+    ENGINE(ERROR_INVALID_ARGUMENT, OFFLOAD(.host_tokens = INT64_MIN), SAME_PROMPT),
+    ENGINE(ERROR_INVALID_ARGUMENT, OFFLOAD(.disk_tokens = INT64_MAX), SAME_PROMPT),
+    ENGINE(ERROR_INVALID_ARGUMENT, OFFLOAD(.host_tokens = 16, .kv_bytes_per_token = 1, .host_read_bandwidth = NAN),
+           SAME_PROMPT),
+    ENGINE(ERROR_INVALID_ARGUMENT, OFFLOAD(.host_tokens = 16, .kv_bytes_per_token = INFINITY), SAME_PROMPT),
+    ENGINE(ERROR_INVALID_ARGUMENT, OFFLOAD(.loads_block = 2), SAME_PROMPT),
+    ENGINE(ERROR_INVALID_ARGUMENT, OFFLOAD(.reserved_2 = 1), SAME_PROMPT),
+    ENGINE(ERROR_STRUCT_SIZE, CACHING, .config.kv_offload = &(const batching_kv_offload){.struct_size = 8},
+           SAME_PROMPT),
     ENGINE(OK, .config.max_num_seqs = 1, .config.max_num_batched_tokens = 1, A_THOUSAND, .prompt_length = LONGEST),
     ENGINE(OK, .config.long_prefill_token_threshold = BATCHING_COUNT_MAX, ALL_TOKENS, .prompt_length = LONGEST),
     ENGINE(OK, .config.disable_chunked_prefill = 1, .prompt_length = LONGEST, .output_length = LONGEST),

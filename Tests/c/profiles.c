@@ -340,7 +340,7 @@ static void an_older_struct_that_lacks_what_the_profile_needs_is_refused(void **
     INITIALIZED(batching_profile_facts, facts);
     facts.client_delay = -7;
     assert_fails(batching_profile_get(affine, &old.config, &facts), BATCHING_ERROR_STRUCT_SIZE,
-                 "config.struct_size is 216: must be larger, as the profile has a time that a struct of that size");
+                 "config.struct_size is 216: must be larger, as the profile has a value that a struct of that size");
     assert_memory_equal(&old, &before, sizeof old);
     assert_double_equal(facts.client_delay, -7.0);
     /* What needs no more is written, as far as the struct goes. */

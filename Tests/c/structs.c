@@ -12,7 +12,7 @@ enum {
     REQUESTS_FIRST_SIZE = 40,
     RESULTS_SIZE = 96,
     RESULTS_FIRST_SIZE = 56,
-    SUMMARY_SIZE = 192,
+    SUMMARY_SIZE = 248,
     SUMMARY_FIRST_SIZE = 48,
     COMPLETED_SIZE = 56,
     LATENCIES_SIZE = 48,
@@ -27,7 +27,7 @@ enum {
     COMPARISON_SIZE = 56,
     WORKLOAD_SIZE = 232,
     WORKLOAD_FIRST_SIZE = 40,
-    ENGINE_CONFIG_SIZE = 288,
+    ENGINE_CONFIG_SIZE = 296,
     ENGINE_CONFIG_FIRST_SIZE = 216,
     CLIENT_SIZE = 64,
     GPU_SIZE = 104,
@@ -36,6 +36,7 @@ enum {
     DEPLOYMENT_MEMORY_SIZE = 96,
     ROOFLINE_SIZE = 288,
     TIME_TABLE_SIZE = 192,
+    KV_OFFLOAD_SIZE = 72,
     ITERATIONS_SIZE = 56,
     CALIBRATION_CONFIG_SIZE = 72,
     LIVE_CALIBRATION_STATE_SIZE = 56,
@@ -75,7 +76,7 @@ enum {
     FLEET_STATE_FIRST_SIZE = 144,
     LIVE_ENGINE_EVENTS_SIZE = 72,
     LIVE_ENGINE_EVENTS_FIRST_SIZE = 64,
-    LIVE_ENGINE_STATE_SIZE = 144,
+    LIVE_ENGINE_STATE_SIZE = 216,
     LIVE_ENGINE_STATE_FIRST_SIZE = 136,
     LARGEST_SIZE = 4096
 };
@@ -108,6 +109,7 @@ union any_struct {
     batching_deployment deployment;
     batching_deployment_memory deployment_memory;
     batching_roofline roofline;
+    batching_kv_offload offload;
     batching_time_table table;
     batching_iterations iterations;
     batching_calibration_config calibration_config;
@@ -168,6 +170,7 @@ INIT_OF(model)
 INIT_OF(deployment)
 INIT_OF(deployment_memory)
 INIT_OF(roofline)
+INIT_OF(kv_offload)
 INIT_OF(time_table)
 INIT_OF(iterations)
 INIT_OF(calibration_config)
@@ -305,6 +308,15 @@ static batching_status use_roofline(const union any_struct *any) {
     config.time_model = BATCHING_TIME_ROOFLINE;
     config.time_roofline = &any->roofline;
     return batching_iteration_times_calculate(&config, &iterations, NULL);
+}
+
+static batching_status use_kv_offload(const union any_struct *any) {
+    INITIALIZED(batching_engine_config, config);
+    batching_requests requests = lesson_requests();
+    config.enable_prefix_caching = 1;
+    config.num_gpu_blocks = 100;
+    config.kv_offload = &any->offload;
+    return batching_simulate(&config, &requests, NULL, NULL);
 }
 
 static batching_status use_time_table(const union any_struct *any) {
@@ -879,6 +891,7 @@ static const struct kind {
     {"memory", DEPLOYMENT_MEMORY_SIZE, DEPLOYMENT_MEMORY_SIZE, deployment_memory_of_any, use_deployment_memory},
     {"roofline", ROOFLINE_SIZE, ROOFLINE_SIZE, roofline_of_any, calculate_roofline},
     {"roofline", ROOFLINE_SIZE, ROOFLINE_SIZE, roofline_of_any, use_roofline},
+    {"offload", KV_OFFLOAD_SIZE, KV_OFFLOAD_SIZE, kv_offload_of_any, use_kv_offload},
     {"table", TIME_TABLE_SIZE, TIME_TABLE_SIZE, time_table_of_any, use_time_table},
     {"iterations", ITERATIONS_SIZE, ITERATIONS_SIZE, iterations_of_any, use_iterations},
     {"config", CALIBRATION_CONFIG_SIZE, CALIBRATION_CONFIG_SIZE, calibration_config_of_any, use_calibration_config},

@@ -72,7 +72,7 @@ FIELD(batching_results, status, 72, int32_t *);
 FIELD(batching_results, arrival_time, 80, double *);
 FIELD(batching_results, sent_time, 88, double *);
 
-SIZE(batching_summary, 192);
+SIZE(batching_summary, 248);
 FIELD(batching_summary, struct_size, 0, uint32_t);
 FIELD(batching_summary, reserved, 4, uint32_t);
 FIELD(batching_summary, total_time, 8, double);
@@ -99,6 +99,13 @@ FIELD(batching_summary, prefix_cache_queries, 160, int64_t);
 FIELD(batching_summary, prefix_cache_hits, 168, int64_t);
 FIELD(batching_summary, aborted, 176, int64_t);
 FIELD(batching_summary, not_sent, 184, int64_t);
+FIELD(batching_summary, host_kv_hits, 192, int64_t);
+FIELD(batching_summary, disk_kv_hits, 200, int64_t);
+FIELD(batching_summary, host_kv_loaded, 208, int64_t);
+FIELD(batching_summary, disk_kv_loaded, 216, int64_t);
+FIELD(batching_summary, host_kv_blocks_written, 224, int64_t);
+FIELD(batching_summary, disk_kv_blocks_written, 232, int64_t);
+FIELD(batching_summary, kv_load_time, 240, double);
 
 SIZE(batching_comparison, 56);
 FIELD(batching_comparison, struct_size, 0, uint32_t);
@@ -357,7 +364,7 @@ CALLBACK(batching_progress_callback, int32_t, const batching_progress *, void *)
 
 CALLBACK(batching_policy_callback, int32_t, const batching_policy_view *, batching_policy_decision *, void *);
 
-SIZE(batching_engine_config, 288);
+SIZE(batching_engine_config, 296);
 FIELD(batching_engine_config, struct_size, 0, uint32_t);
 FIELD(batching_engine_config, reserved, 4, uint32_t);
 FIELD(batching_engine_config, policy, 8, int32_t);
@@ -401,6 +408,7 @@ FIELD(batching_engine_config, time_per_prefill_chunk, 256, double);
 FIELD(batching_engine_config, time_startup, 264, double);
 FIELD(batching_engine_config, time_roofline, 272, const batching_roofline *);
 FIELD(batching_engine_config, time_table, 280, const batching_time_table *);
+FIELD(batching_engine_config, kv_offload, 288, const batching_kv_offload *);
 
 VALUE(BATCHING_POLICY_VLLM, 0);
 VALUE(BATCHING_POLICY_STATIC, 100);
@@ -496,6 +504,19 @@ FIELD(batching_iterations, prefill_chunks, 24, const int64_t *);
 FIELD(batching_iterations, decode_tokens, 32, const int64_t *);
 FIELD(batching_iterations, context_tokens, 40, const int64_t *);
 FIELD(batching_iterations, prefill_context, 48, const double *);
+
+SIZE(batching_kv_offload, 72);
+FIELD(batching_kv_offload, struct_size, 0, uint32_t);
+FIELD(batching_kv_offload, reserved, 4, uint32_t);
+FIELD(batching_kv_offload, host_tokens, 8, int64_t);
+FIELD(batching_kv_offload, host_read_bandwidth, 16, double);
+FIELD(batching_kv_offload, host_write_bandwidth, 24, double);
+FIELD(batching_kv_offload, disk_tokens, 32, int64_t);
+FIELD(batching_kv_offload, disk_read_bandwidth, 40, double);
+FIELD(batching_kv_offload, disk_write_bandwidth, 48, double);
+FIELD(batching_kv_offload, kv_bytes_per_token, 56, double);
+FIELD(batching_kv_offload, loads_block, 64, int32_t);
+FIELD(batching_kv_offload, reserved_2, 68, uint32_t);
 
 VALUE(BATCHING_DTYPE_BF16, 0);
 VALUE(BATCHING_DTYPE_FP8, 100);
@@ -846,7 +867,7 @@ FIELD(batching_live_engine_events, attribution, 64, const batching_attribution *
 
 VALUE(BATCHING_EVENT_FIRST_TOKEN, 450);
 
-SIZE(batching_live_engine_state, 144);
+SIZE(batching_live_engine_state, 216);
 FIELD(batching_live_engine_state, struct_size, 0, uint32_t);
 FIELD(batching_live_engine_state, reserved, 4, uint32_t);
 FIELD(batching_live_engine_state, clock, 8, double);
@@ -868,6 +889,15 @@ FIELD(batching_live_engine_state, reserved_2, 124, uint32_t);
 FIELD(batching_live_engine_state, events, 128, int64_t);
 FIELD(batching_live_engine_state, keeps_attribution, 136, int32_t);
 FIELD(batching_live_engine_state, reserved_3, 140, uint32_t);
+FIELD(batching_live_engine_state, host_kv_blocks, 144, int64_t);
+FIELD(batching_live_engine_state, disk_kv_blocks, 152, int64_t);
+FIELD(batching_live_engine_state, host_kv_hits, 160, int64_t);
+FIELD(batching_live_engine_state, disk_kv_hits, 168, int64_t);
+FIELD(batching_live_engine_state, host_kv_loaded, 176, int64_t);
+FIELD(batching_live_engine_state, disk_kv_loaded, 184, int64_t);
+FIELD(batching_live_engine_state, host_kv_blocks_written, 192, int64_t);
+FIELD(batching_live_engine_state, disk_kv_blocks_written, 200, int64_t);
+FIELD(batching_live_engine_state, kv_load_time, 208, double);
 
 VALUE(BATCHING_ROUTER_ROUND_ROBIN, 0);
 VALUE(BATCHING_ROUTER_RANDOM, 100);

@@ -83,6 +83,35 @@ static_assert(std::is_same_v<std::underlying_type_t<batching::request_status::va
 static_assert(std::is_same_v<std::underlying_type_t<batching::end_reason::value>, std::int32_t>);
 static_assert(std::is_same_v<std::underlying_type_t<batching::event::value>, std::int32_t>);
 
+TEST_CASE("what was evicted is loaded from host memory") {
+    // Blocks of 4 tokens and 400 bytes, of which the GPU holds four. The first request has two full blocks, the second takes
+    // all that the GPU has, the third begins as the first: 800 bytes take 2 s.
+    batching::requests requests;
+    requests.prompt_length = {8, 16, 9};
+    requests.output_length = {1, 1, 1};
+    requests.arrival_time = {0.0, 1.0, 4.0};
+    requests.hash_ids = {1, 2, 11, 12, 13, 14, 1, 2};
+    requests.hash_offsets = {0, 2, 6, 8};
+    batching::engine_config config;
+    config.set_iteration_time(1.0);
+    config.num_gpu_blocks = 5;
+    config.block_size = 4;
+    config.enable_prefix_caching = 1;
+    {
+        batching::kv_offload tiers;
+        tiers.host_tokens = 400;
+        tiers.host_read_bandwidth = tiers.host_write_bandwidth = 400;
+        tiers.kv_bytes_per_token = 100;
+        config.set_kv_offload(tiers);
+    }
+    const batching::engine_config copy = config;
+    const auto run = batching::simulate(requests, copy);
+    CHECK(run.results.end_time == std::vector<double>{1.0, 2.0, 6.0});
+    CHECK(run.results.prefix_cached_tokens == std::vector<std::int32_t>{0, 0, 8});
+    CHECK(run.summary.host_kv_hits == 8);
+    CHECK(run.summary.kv_load_time == 2.0);
+}
+
 TEST_CASE("when blocks run out the last admitted is preempted, and computes its tokens again") {
     const auto run = batching::simulate(two_requests(), four_blocks());
     // The first keeps its 3 blocks until it ends with iteration 3; the second, which lost its blocks in iteration 2

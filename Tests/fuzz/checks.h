@@ -146,7 +146,7 @@ static inline bool results_are_untouched(batching_results results, int64_t count
 
 /* batching_simulate: see fuzz_engine.c. */
 void fuzz_engine(struct input *input);
-/* Any configuration, without callbacks. Its models of time are freed by free_time_models. */
+/* Any configuration, without callbacks. Its models of time, and its tiers, are freed by free_time_models. */
 batching_engine_config input_engine_config(struct input *input);
 
 /* batching_iteration_times_calculate: see fuzz_times.c. */

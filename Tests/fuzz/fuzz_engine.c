@@ -290,6 +290,29 @@ static int64_t input_limit(struct input *input, int64_t most) {
     return byte < 64 ? 0 : 1 + byte * 31 % most;
 }
 
+/* Tiers of a few blocks, or any. */
+static batching_kv_offload input_offload(struct input *input) {
+    static const double BANDWIDTHS[] = {0.0, 1.0, 1e3, 1e6, 1e9};
+    batching_kv_offload offload;
+    REQUIRE(batching_kv_offload_init(&offload, sizeof offload) == BATCHING_OK);
+    int64_t *const tokens[] = {&offload.host_tokens, &offload.disk_tokens};
+    double *const read[] = {&offload.host_read_bandwidth, &offload.disk_read_bandwidth};
+    double *const write[] = {&offload.host_write_bandwidth, &offload.disk_write_bandwidth};
+    const bool has_bytes = !input_chance(input, 4);
+    offload.kv_bytes_per_token = has_bytes ? 1.0 + input_byte(input) : 0.0;
+    for (int tier = 0; tier < 2; tier++) {
+        *tokens[tier] = input_chance(input, 3)    ? 0
+                        : input_chance(input, 16) ? input_size(input)
+                                                  : 16 * input_byte(input);
+        if (*tokens[tier] > 0 && has_bytes) {
+            *read[tier] = input_chance(input, 32) ? input_double(input) : BANDWIDTHS[input_byte(input) % 5];
+            *write[tier] = input_chance(input, 32) ? input_double(input) : BANDWIDTHS[input_byte(input) % 5];
+        }
+    }
+    offload.loads_block = input_switch(input);
+    return offload;
+}
+
 batching_engine_config input_engine_config(struct input *input) {
     static const int32_t POLICIES[] = {BATCHING_POLICY_VLLM,       BATCHING_POLICY_VLLM,    BATCHING_POLICY_VLLM,
                                        BATCHING_POLICY_STATIC,     BATCHING_POLICY_DYNAMIC, BATCHING_POLICY_CONTINUOUS,
@@ -335,6 +358,10 @@ batching_engine_config input_engine_config(struct input *input) {
         config.time_startup = input_chance(input, 2) ? input_seconds(input) : 0.0;
     }
     input_time_models(input, &config);
+    if (config.enable_prefix_caching == 1 ? input_chance(input, 2) : input_chance(input, 64)) {
+        const batching_kv_offload offload = input_offload(input);
+        config.kv_offload = input_struct(input, &offload, sizeof offload);
+    }
     config.time_limit = input_chance(input, 4) ? input_seconds(input) : 0.0;
     /* Never 0, which is no limit. */
     config.iteration_limit = input_chance(input, 32) ? -1 - input_byte(input) : 1 + 4 * input_byte(input);

@@ -11,8 +11,10 @@ enum {
     HEAD_SIZE = 24,
     CHECKSUM_SIZE = 8,
     /* The configuration comes first. Damaged, it could ask for any amount of memory; all but its model of time. */
-    CONFIG_SIZE = 80,
-    TIME_MODEL = HEAD_SIZE + CONFIG_SIZE - 1,
+    CONFIG_SIZE = 81,
+    TIME_MODEL = HEAD_SIZE + CONFIG_SIZE - 2,
+    /* If there are any. */
+    TIERS_SIZE = 57,
     /* The counters, eight bytes each, come after it. */
     CLOCK = 0,
     NOW = 8,
@@ -157,7 +159,8 @@ void fuzz_damaged_engine(struct input *input, batching_live_engine *engine, cons
     batching_engine_config callbacks = *given;
     callbacks.policy_callback = decide;
     struct bytes bytes = saved(engine);
-    bytes.counters = HEAD_SIZE + CONFIG_SIZE + saved_time_model_size(given);
+    bytes.counters =
+        HEAD_SIZE + CONFIG_SIZE + saved_time_model_size(given) + (given->kv_offload != NULL ? TIERS_SIZE : 0);
     if (input_chance(input, 2)) {
         make_old(input, bytes);
     } else {

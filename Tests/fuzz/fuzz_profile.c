@@ -105,6 +105,9 @@ static void add_value_of(struct input *input, struct text *text, char kind) {
     static const char *const texts[] = {"\"\"", "\"\\u00e9\\ud83d\\ude00\"", "\"\xc3\xa9\\n\""};
     static const char *const integers[] = {"1", "2", "16", "17", "40", "300", "5000", "65536", "2000000000"};
     static const char *const numbers[] = {"0", "0.5", "1e-3", "1e-9", "0.99", "1e-320", "1.25e-300", "3e12"};
+    static const char *const tiers[] = {
+        "null", "{\"host_tokens\":80,\"host_read_bandwidth\":1e3,\"kv_bytes_per_token\":2,\"loads_block\":true}",
+        "{\"disk_tokens\":1e9}", "{\"disk_tokens\":160,\"disk_write_bandwidth\":-1}", "{\"host\":1}"};
     static const char *const objects[] = {"{}", "{\"a\":[[],{\"b\":null}]}"};
     switch (input_chance(input, 12) ? '?' : kind) {
     case 'p':
@@ -127,6 +130,9 @@ static void add_value_of(struct input *input, struct text *text, char kind) {
         break;
     case 'o':
         add(text, CHOSEN(input, objects));
+        break;
+    case 'k':
+        add(text, CHOSEN(input, tiers));
         break;
     default:
         add_value(input, text);
@@ -191,7 +197,8 @@ static struct text input_text(struct input *input) {
                                            "benable_prefix_caching",
                                            "basync_scheduling",
                                            "benable_chunked_prefill",
-                                           "bscheduler_reserve_full_isl"};
+                                           "bscheduler_reserve_full_isl",
+                                           "kkv_offload"};
     static const char *const others[] = {"tmodel", "nclient_delay", "onotes", "tmod\\u0065l", "?x"};
     struct text text = {allocate(MOST_BYTES), 0};
     if (input_chance(input, 16)) {
@@ -271,6 +278,10 @@ static void require_same(batching_profile *profile, batching_profile *again) {
     }
     one.time_roofline = other.time_roofline = NULL;
     one.time_table = other.time_table = NULL;
+    if (one.kv_offload != NULL) {
+        REQUIRE(memcmp(one.kv_offload, other.kv_offload, sizeof *one.kv_offload) == 0);
+    }
+    one.kv_offload = other.kv_offload = NULL;
     REQUIRE(memcmp(&one, &other, sizeof one) == 0);
 }
 

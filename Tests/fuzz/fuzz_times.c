@@ -182,6 +182,8 @@ void free_time_models(batching_engine_config *config) {
     }
     free((void *)table);
     free((void *)config->time_roofline);
+    free((void *)config->kv_offload);
+    config->kv_offload = NULL;
     config->time_table = NULL;
     config->time_roofline = NULL;
 }

@@ -55,6 +55,9 @@ public struct EngineConfig {
     /// Of a live engine: whether the event that ends a request tells the parts of its time.
     public var keepsAttribution = false
 
+    /// Where KV blocks stay that leave the memory of the GPU. nil: nowhere.
+    public var kvOffload: KVOffload?
+
     /// All as by default.
     public init() {}
 }
@@ -103,6 +106,7 @@ extension EngineConfig {
         _ = try Nanoseconds(seconds: maxQueueDelay, argument: "max_queue_delay")
         _ = try Nanoseconds(seconds: timeLimit ?? 0, argument: "time_limit")
         try iterationTime.check()
+        try kvOffload?.check(blockSize: blockSize)
     }
 }
 
@@ -129,12 +133,22 @@ extension EngineConfig {
         try coder.code(&admitsOversized)
         try iterationTime.code(&coder, &storage)
         if coder.has(version: 3) { try coder.code(&keepsAttribution) }
+        if coder.has(version: 5) { try codeOffload(&coder) }
+    }
+
+    private mutating func codeOffload(_ coder: inout some ByteCoder) throws(BatchingError) {
+        var isThere = kvOffload != nil
+        try coder.code(&isThere)
+        guard isThere else { return }
+        var offload = kvOffload ?? KVOffload()
+        try offload.code(&coder)
+        kvOffload = offload
     }
 }
 
 extension EngineConfig {
     /// From an object that has its fields, all but the times, by their names in Python: whichever the member is of.
-    mutating func take(_ member: inout JSONMember) throws(BatchingError) {
+    mutating func take(_ member: inout JSONMember, _ decimals: DecimalReader) throws(BatchingError) {
         if member.take("policy") { policy = try PolicyName(member) }
         if member.take("queue_order") { queueOrder = try QueueOrder(member) }
         try member.take("max_num_seqs", &maxNumSeqs)
@@ -153,6 +167,7 @@ extension EngineConfig {
         try member.take("enable_prefix_caching", &cachesPrefixes)
         try member.take("watermark", &watermark)
         try member.take("admit_oversized", &admitsOversized)
+        if member.take("kv_offload"), !member.isNull { kvOffload = try KVOffload(member, decimals) }
     }
 }
 

@@ -118,6 +118,7 @@ public struct PolicyView {
     /// What the prefix cache has of a row that waits: the tokens that it need not compute if it is admitted in this iteration,
     /// in full blocks, at most all but one that it knows. And of those blocks, or of those that a row that runs holds, how
     /// many no other request holds: they are taken from `freeKVBlocks` with its admission, or given back as it is preempted.
+    /// Blocks that are loaded from tiers are among both.
     ///
     /// All rows of a decision find what is there now: none finds what another will compute in the same iteration.
     /// - Complexity: O(blocks found, or held).

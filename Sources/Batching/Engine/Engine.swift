@@ -111,7 +111,9 @@ struct WholeRun: ~Copyable {
         let tokens = Double(survey.totalTokens) + Double(requests.count)
         let longest = Double(survey.longestPrompt) + Double(survey.longestOutput)
         guard let perIteration = try configuration.iterationTime.longest(tokens: longest) else { return false }
-        return try longestWait() + survey.lastArrival.seconds + 4 * tokens * perIteration >= Nanoseconds.maximumSeconds
+        let loads = configuration.kvOffload?.secondsOfLoads(tokens: tokens) ?? 0
+        let busy = 4 * tokens * perIteration + 4 * loads
+        return try longestWait() + survey.lastArrival.seconds + busy >= Nanoseconds.maximumSeconds
     }
 
     /// Seconds, about: as if all sessions and clients were one.
@@ -216,5 +218,6 @@ extension EngineSummary {
         }
         prefixCacheQueries = totals.prefixCacheQueries
         prefixCacheHits = totals.prefixCacheHits
+        kvOffload = replica.memory.offloadTotals
     }
 }

@@ -61,9 +61,12 @@ extension EngineRun where Memory: ~Copyable {
                 if flight.isFlying { awaitFlight() } else { pause(until: latest) }
                 continue
             }
+            let start = max(replica.now, flight.deviceEnd)
+            if Memory.findsPrefixes, replica.memory.offloads {
+                try replica.memory.settleOffload(at: replica.now, start: start)
+            }
             if Observation.isAny { try noteSchedule(firstAdmission: firstAdmission, isLive) }
             if isLive, time.mayFail { suspend(nil) }
-            let start = max(replica.now, flight.deviceEnd)
             let work = replica.measure()
             let timing = try timing(of: work, from: start)
             if replica.logsIterations { keepForLog(replica.measure(), start: start, timing.duration) }
@@ -94,6 +97,10 @@ extension EngineRun where Memory: ~Copyable {
         guard flight.isFlying else { return }
         if replica.isAttributed { replica.attributeAborts(by: flight.end) }
         try land()
+        if Memory.findsPrefixes, replica.memory.offloads {
+            replica.memory.settleDecodes(replica.members.elements)
+            try replica.memory.writeFull(at: replica.now)
+        }
     }
 
     /// The same as `dispatch`, for a batch of which the caller has not said how long it takes.
@@ -144,7 +151,10 @@ extension EngineRun where Memory: ~Copyable {
             try replica.finish(Int(flight.finishing.elements[position]), at: flight.end, iteration: flight.number)
             position &+= 1
         }
-        if Memory.findsPrefixes { replica.settleStarved() }
+        if Memory.findsPrefixes {
+            replica.settleStarved()
+            if replica.memory.offloads { try replica.memory.writeFull(at: replica.now) }
+        }
         flight.isFlying = false
         // What was scheduled before a log was asked for is not in it.
         if replica.logsIterations, flight.iteration.work.number == flight.number {

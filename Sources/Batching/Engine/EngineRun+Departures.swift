@@ -105,6 +105,7 @@ extension EngineRun where Memory: ~Copyable {
             try replica.endOutput(slot)
             replica.members.elements[slot].output = tokens
             try replica.finish(slot, at: time, iteration: replica.iteration)
+            if Memory.findsPrefixes, replica.memory.offloads { try replica.memory.writeFull(at: time) }
         } else {
             replica.withdraw(slot, tokens: tokens)
             replica.totals.aborted &+= 1

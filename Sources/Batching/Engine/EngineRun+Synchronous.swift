@@ -39,6 +39,9 @@ extension EngineRun where Memory: ~Copyable {
                 pause(until: latest)
                 continue
             }
+            if Memory.findsPrefixes, replica.memory.offloads {
+                try replica.memory.settleOffload(at: replica.now, start: replica.now)
+            }
             if Observation.isAny { try noteSchedule(firstAdmission: firstAdmission, isLive) }
             // Large values are kept apart from the loop: those handed to a function would always be in memory.
             if isLive, time.mayFail { suspend(nil) }
@@ -136,6 +139,7 @@ extension EngineRun where Memory: ~Copyable {
         }
         var timing = Timing()
         if work.isAny { timing.duration = Observation.isAny ? slowed(known) : known }
+        if Memory.findsPrefixes, work.load > .zero { timing.duration = loaded(timing.duration, work) }
         if replica.isAttributed, work.prefillTokens > 0 {
             // If no request decodes in it, there would be no iteration without prefill.
             var decodes: Nanoseconds?
@@ -151,11 +155,22 @@ extension EngineRun where Memory: ~Copyable {
         slowness == 1 ? duration : Nanoseconds(cappedSeconds: duration.seconds * slowness)
     }
 
+    /// The duration of an iteration that computes for so long and loads KV blocks: layer by layer, while it computes; or
+    /// before.
+    @inline(never)
+    private mutating func loaded(_ computing: Nanoseconds, _ work: IterationWork) -> Nanoseconds {
+        guard replica.memory.loadsBlock else { return max(computing, work.load) }
+        let sum = computing + work.load
+        // The caller finds that it is beyond the clock.
+        return RunLimits.isBeyondClock(sum) ? Nanoseconds(.max) : sum
+    }
+
     /// The same where only the caller knows.
     @inline(never)
     mutating func askForTiming(_ work: IterationWork, from start: Nanoseconds) throws(BatchingError) -> Timing {
         var timing = Timing()
         if work.isAny { timing.duration = slowed(try time.duration(of: work)) }
+        if Memory.findsPrefixes, work.load > .zero { timing.duration = loaded(timing.duration, work) }
         if replica.isAttributed, work.prefillTokens > 0 {
             var decodes = Nanoseconds.zero
             if work.decodeTokens > 0 { decodes = try time.duration(of: work.withoutPrefill) }

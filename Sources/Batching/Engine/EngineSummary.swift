@@ -56,6 +56,8 @@ public struct EngineSummary: Equatable, Sendable {
     public var peakKVUse = 0.0
     /// Tokens looked up in the prefix cache at first admissions.
     public var prefixCacheQueries: Int64 = 0
-    /// Tokens found there.
+    /// Tokens found there, or in tiers beside it.
     public var prefixCacheHits: Int64 = 0
+    /// What was loaded from tiers, and written there.
+    public var kvOffload = KVOffloadTotals()
 }

@@ -7,7 +7,7 @@ extension Replica where Memory: ~Copyable {
         catchingUp == 0 && runningCount > 0 && decoding == runningCount
             && (waiting.count == 0 || besideWaiting || runningCount >= settings.maxNumSeqs)
             && dueLists.isEmpty(iteration) && !logsDecisions && !logsIterations
-            && !memory.notesChanges
+            && !memory.notesChanges && !memory.offloads
     }
 
     /// Runs such iterations as long as they are of that kind. Every request that has arrived has been taken in.

@@ -114,6 +114,7 @@ extension EngineSummary {
         peakKVUse = max(peakKVUse, other.peakKVUse)
         prefixCacheQueries &+= other.prefixCacheQueries
         prefixCacheHits &+= other.prefixCacheHits
+        kvOffload.add(other.kvOffload)
     }
 
     /// What a replica did in all, with what it did before it was lost.

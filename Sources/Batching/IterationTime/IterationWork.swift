@@ -23,6 +23,8 @@ public struct IterationWork: Sendable {
     public internal(set) var usedBlocks = 0
     /// Requests that it preempted.
     public internal(set) var preemptions = 0
+    /// How long it takes to load the KV blocks from tiers that the requests admitted in it found there.
+    public internal(set) var load = Nanoseconds.zero
 
     /// Whether any request computes anything.
     @inline(__always)

@@ -205,7 +205,7 @@ public struct LiveEngine: ~Copyable {
         }
     }
 
-    private static let envelope = ByteEnvelope(magic: 0x474E_4548_4354_4142, version: 4, oldest: 2)  // "BATCHENG"
+    private static let envelope = ByteEnvelope(magic: 0x474E_4548_4354_4142, version: 5, oldest: 2)  // "BATCHENG"
 
     /// How many bytes `save` writes.
     public mutating func savedSize() throws(BatchingError) -> Int {

@@ -34,6 +34,12 @@ public struct LiveEngineState: Equatable, Sendable {
     public var events: Int64 = 0
     /// Whether the event that ends a request tells the parts of its time.
     public var keepsAttribution = false
+    /// KV blocks in host memory, those that are being written included.
+    public var hostBlocks: Int64 = 0
+    /// KV blocks on disk, the same.
+    public var diskBlocks: Int64 = 0
+    /// What was loaded from these tiers, and written there.
+    public var kvOffload = KVOffloadTotals()
 }
 
 extension LiveEngineState {
@@ -68,6 +74,9 @@ extension LiveEngineState {
         isStuck = engine.run.isStuck
         events = Int64(engine.run.replica.observer.events.count)
         keepsAttribution = engine.configuration.keepsAttribution
+        let tiers = engine.run.replica.memory.tierBlocks
+        (hostBlocks, diskBlocks) = (Int64(tiers.host), Int64(tiers.disk))
+        kvOffload = engine.run.replica.memory.offloadTotals
     }
 }
 

@@ -112,6 +112,7 @@ extension IterationWork {
         try coder.code(&usedBlocks, from: 0, to: .max)
         try coder.code(&preemptions, from: 0, to: RequestColumns.maximumCount)
         try coder.code(&waiting, from: 0, to: RequestColumns.maximumCount)
+        if coder.has(version: 5) { try coder.code(&load) }
     }
 }
 

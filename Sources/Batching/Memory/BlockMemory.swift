@@ -67,7 +67,7 @@ protocol BlockMemory: ~Copyable {
     // For an answer of a custom policy, which is checked before anything of it is done: only where prefixes are found
 
     /// What a request that waits finds now. Nothing is watched.
-    mutating func found(_ candidate: Candidate, tokens: Int64) -> PrefixHit
+    mutating func found(_ candidate: Candidate, tokens: Int64, at time: Nanoseconds) -> PrefixHit
     /// Counts a request among the users of the blocks that it finds, by 1, or undoes that, by -1.
     /// - Returns: how many of them have one user then: they were free.
     mutating func countUser(_ candidate: Candidate, tokens: Int64, by difference: Int32) -> Int
@@ -78,6 +78,23 @@ protocol BlockMemory: ~Copyable {
     mutating func hold(_ candidate: Candidate, tokens: Int64, blocks: Int)
     /// It has been admitted, with those blocks first.
     mutating func letGo(_ slot: Int, blocks: Int)
+
+    // Where KV blocks go to tiers, and come from there: only where prefixes are found
+
+    /// Whether there are tiers.
+    var offloads: Bool { get }
+    /// How many blocks of a request that waits can be loaded, behind those that it has found.
+    func loadable(_ candidate: Candidate, tokens: Int64, behind hit: PrefixHit, at time: Nanoseconds) -> Int
+    /// An iteration has been scheduled, which begins at `start`: what it loads is known, and what became full is written.
+    mutating func settleOffload(at time: Nanoseconds, start: Nanoseconds) throws(BatchingError)
+    /// What became full is written.
+    mutating func writeFull(at time: Nanoseconds) throws(BatchingError)
+    /// How long the loads of that iteration take, and whether it computes only after them.
+    var load: Nanoseconds { get }
+    var loadsBlock: Bool { get }
+    var offloadTotals: KVOffloadTotals { get }
+    /// Blocks in the tiers.
+    var tierBlocks: (host: Int, disk: Int) { get }
 
     // For a replica to which the KV of prompts comes from others
 
@@ -109,11 +126,26 @@ extension BlockMemory where Self: ~Copyable {
     // Where no prefixes are found, nothing is published, and blocks need not be looked at to be counted.
     func noteNewest(areKnown: Bool) {}
     func settleDecodes(_ members: UnsafePointer<Member>) {}
-    func found(_ candidate: Candidate, tokens: Int64) -> PrefixHit { PrefixHit() }
+    func found(_ candidate: Candidate, tokens: Int64, at time: Nanoseconds) -> PrefixHit { PrefixHit() }
     func countUser(_ candidate: Candidate, tokens: Int64, by difference: Int32) -> Int { 0 }
     func countUser(_ slot: Int, by difference: Int32) -> Int { 0 }
     func hold(_ candidate: Candidate, tokens: Int64, blocks: Int) {}
     func letGo(_ slot: Int, blocks: Int) {}
+    var offloads: Bool {
+        @inline(__always) get { false }
+    }
+    @inline(__always)
+    func loadable(_ candidate: Candidate, tokens: Int64, behind hit: PrefixHit, at time: Nanoseconds) -> Int { 0 }
+    func settleOffload(at time: Nanoseconds, start: Nanoseconds) {}
+    func writeFull(at time: Nanoseconds) {}
+    var load: Nanoseconds {
+        @inline(__always) get { .zero }
+    }
+    var loadsBlock: Bool {
+        @inline(__always) get { false }
+    }
+    var offloadTotals: KVOffloadTotals { KVOffloadTotals() }
+    var tierBlocks: (host: Int, disk: Int) { (0, 0) }
     func leading(_ prompt: HeldPrompt) -> Int { 0 }
     func noteChanges() {}
     var notesChanges: Bool {
@@ -186,4 +218,12 @@ struct PrefixHit {
     var blocks = 0
     /// Those of them that no member uses: they count as free until the request is admitted.
     var idle = 0
+    /// Blocks behind them that are loaded from tiers, as they can be read at this time.
+    var loaded = 0
+    var time = Nanoseconds.zero
+
+    /// All that need not be computed.
+    var all: Int {
+        @inline(__always) get { blocks &+ loaded }
+    }
 }

@@ -1,12 +1,14 @@
 // The answer of a custom policy is checked before anything of it is done: users of blocks are counted as if it were, and are
 // counted back.
 extension CachedBlocks {
-    mutating func found(_ candidate: Candidate, tokens: Int64) -> PrefixHit {
+    mutating func found(_ candidate: Candidate, tokens: Int64, at time: Nanoseconds) -> PrefixHit {
         var idle = 0
         let blocks = forEachFound(candidate, tokens: tokens) { (pool, block) in
             if !pool.isUsed(block) { idle &+= 1 }
         }
-        return PrefixHit(blocks: blocks, idle: idle)
+        var hit = PrefixHit(blocks: blocks, idle: idle, time: time)
+        if offloads { hit.loaded = loadable(candidate, tokens: tokens, behind: hit, at: time) }
+        return hit
     }
 
     /// How many of the blocks of a member no other holds.

@@ -10,6 +10,8 @@ extension CachedBlocks {
             for position in 0..<Int(table.count) { writer.write(numbers.number(blocks[position])) }
         }
         pool.write(to: &writer, &numbers)
+        let offload = offload
+        offload?.pointee.write(to: &writer)
     }
 
     mutating func read(
@@ -27,6 +29,8 @@ extension CachedBlocks {
                 }
             }
         }
+        let offload = offload
+        try offload?.pointee.read(&reader)
     }
 
     private mutating func readTable(

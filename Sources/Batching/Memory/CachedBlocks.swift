@@ -37,6 +37,8 @@ struct CachedBlocks: BlockMemory, ~Copyable {
     private var hashesPerBlock: BlockSize
     var pool: BlockPool
     var tables: GrowableBuffer<Table>
+    /// What is read from tiers, and written there; nil: there are none.
+    let offload: UnsafeMutablePointer<OffloadedBlocks>?
     private let phases: ScratchBuffer<Phase>
     /// The phase of those whose blocks are all full.
     private var current = 0
@@ -56,7 +58,8 @@ struct CachedBlocks: BlockMemory, ~Copyable {
 
     /// - Parameter ownsBlocks: false: those of another memory are to be borrowed, or copied.
     init(
-        usable: Int, blockSize: Int64, requests: RequestColumns, isAsynchronous: Bool, ownsBlocks: Bool = true
+        usable: Int, blockSize: Int64, requests: RequestColumns, isAsynchronous: Bool, ownsBlocks: Bool = true,
+        offload: consuming OffloadedBlocks? = nil
     ) throws(BatchingError) {
         let hashBlockSize = Int64(requests.prefixHashes?.blockSize ?? 0)
         try PrefixHashes.check(blockSize: hashBlockSize, kvBlockSize: blockSize)
@@ -64,6 +67,9 @@ struct CachedBlocks: BlockMemory, ~Copyable {
         let tables = try GrowableBuffer<Table>(capacity: 0)
         let phases = try ScratchBuffer(count: Int(blockSize), repeating: Phase())
         let watched = try GrowableBuffer<Int32>(capacity: 64)
+        let place: UnsafeMutablePointer<OffloadedBlocks>? =
+            if let offload { try allocated(offload) } else { nil }
+        self.offload = place
         self.pool = pool
         self.tables = tables
         self.phases = phases
@@ -77,6 +83,7 @@ struct CachedBlocks: BlockMemory, ~Copyable {
     }
 
     deinit {
+        deallocate(offload)
         for slot in 0..<tables.capacity { deallocate(reallocated: tables.elements[slot].blocks) }
     }
 
@@ -267,7 +274,8 @@ extension CachedBlocks {
     @inline(__always)
     private mutating func publish(_ slot: Int, _ member: Member, blocks: Int) {
         let table = tables.elements + slot
-        var position = Int(table.pointee.published)
+        let first = Int(table.pointee.published)
+        var position = first
         if position >= blocks { return }
         table.pointee.published = Int32(truncatingIfNeeded: blocks)
         let elements = table.pointee.blocks.unsafelyUnwrapped
@@ -285,6 +293,7 @@ extension CachedBlocks {
             pool.publish(elements[position], .unique(rank, position))
             position &+= 1
         }
+        if offload != nil { noteFull(slot, first..<blocks, member.sequence) }
     }
 
     /// The full blocks of a request whose content is told by hash ids.
@@ -432,6 +441,7 @@ extension CachedBlocks {
         _ slot: Int, _ member: Member, _ hit: PrefixHit, to grown: Int64
     ) throws(BatchingError) {
         try reserveTable(slot, min(blockSize.holding(member.longest), usable))
+        if hit.loaded > 0 { try takeLoaded(hit, member) }
         let table = tables.elements + slot
         if watchedCount > 0 {
             let blocks = table.pointee.blocks.unsafelyUnwrapped
@@ -515,6 +525,8 @@ extension CachedBlocks {
         isGrowing = other.isGrowing
         blocksPerHash = other.blocksPerHash
         hashesPerBlock = other.hashesPerBlock
+        let (offload, others) = (offload, other.offload)
+        if let offload, let others { try offload.pointee.assign(others.pointee) }
     }
 }
 
@@ -523,14 +535,20 @@ extension CachedBlocks {
 extension CachedBlocks {
     mutating func copyCache(_ other: borrowing CachedBlocks) throws(BatchingError) {
         pool = try BlockPool(other.pool)
+        let (offload, others) = (offload, other.offload)
+        if let offload, let others { try offload.pointee.copyTiers(others.pointee) }
     }
 
     mutating func lendCache(to other: inout CachedBlocks) throws(BatchingError) {
         try pool.beginTrial()
         swap(&pool, &other.pool)
+        let (offload, others) = (offload, other.offload)
+        if let offload, let others { offload.pointee.lend(to: &others.pointee) }
     }
 
     mutating func takeCacheBack(from other: inout CachedBlocks) {
+        let (offload, others) = (offload, other.offload)
+        if let offload, let others { offload.pointee.takeBack(from: &others.pointee) }
         swap(&pool, &other.pool)
         pool.endTrial()
     }

@@ -36,7 +36,7 @@ struct ProfileFields {
         try object.requireObject()
         var members = JSONObject(object.value, "engine.", decimals)
         while var member = try members.next() {
-            try engine.take(&member)
+            try engine.take(&member, decimals)
             try members.end(member)
         }
     }

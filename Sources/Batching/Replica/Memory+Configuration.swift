@@ -8,7 +8,30 @@ extension CachedBlocks {
     ) throws(BatchingError) {
         try self.init(
             usable: Int(configuration.numGPUBlocks ?? 1) - 1, blockSize: configuration.blockSize, requests: requests,
-            isAsynchronous: configuration.isAsynchronous, ownsBlocks: ownsBlocks)
+            isAsynchronous: configuration.isAsynchronous, ownsBlocks: ownsBlocks,
+            offload: try OffloadedBlocks.of(configuration, ownsTiers: ownsBlocks))
+    }
+}
+
+extension OffloadedBlocks {
+    /// nil: there are no tiers.
+    fileprivate static func of(
+        _ configuration: EngineConfig, ownsTiers: Bool
+    ) throws(BatchingError) -> OffloadedBlocks? {
+        guard let offload = configuration.kvOffload else { return nil }
+        let size = configuration.blockSize
+        return try OffloadedBlocks(
+            host: offload.settings(offload.host, blockSize: size),
+            disk: offload.settings(offload.disk, blockSize: size), loadsBlock: offload.loadsBlock, blockTokens: size,
+            ownsTiers: ownsTiers)
+    }
+}
+
+extension KVOffload {
+    func settings(_ tier: Tier, blockSize: Int64) -> KVTier.Settings {
+        KVTier.Settings(
+            blocks: Int(tier.tokens / blockSize), blockBytes: Double(blockSize) * kvBytesPerToken,
+            readBandwidth: tier.readBandwidth, writeBandwidth: tier.writeBandwidth)
     }
 }
 

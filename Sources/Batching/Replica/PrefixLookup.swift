@@ -4,6 +4,7 @@ struct PrefixLookup {
     let columns: PolicyColumns
     let members: UnsafePointer<Member>
     let runningCount: Int
+    let time: Nanoseconds
 
     /// For a view, which knows nothing of memory.
     static var function: PrefixFunction {
@@ -16,8 +17,8 @@ struct PrefixLookup {
 
     private func found(_ row: Int) -> (tokens: Int64, unshared: Int) {
         if row < runningCount { return (0, memory.pointee.unshared(Int(columns.slot[row]))) }
-        let hit = memory.pointee.found(columns.candidate(row, members), tokens: columns.known(row))
-        return (Int64(hit.blocks) &* memory.pointee.blockSize.tokens, hit.idle)
+        let hit = memory.pointee.found(columns.candidate(row, members), tokens: columns.known(row), at: time)
+        return (Int64(hit.all) &* memory.pointee.blockSize.tokens, hit.idle &+ hit.loaded)
     }
 }
 

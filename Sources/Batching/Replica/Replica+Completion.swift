@@ -10,6 +10,7 @@ extension Replica where Memory: ~Copyable {
         work.waiting = waiting.count
         work.preemptions = preempted
         work.usedBlocks = memory.usable &- memory.free
+        work.load = memory.load
         work.prefillTokens = joining.prefillTokens
         work.prefillChunks = joining.prefillChunks
         work.prefillContext = joining.prefillContext

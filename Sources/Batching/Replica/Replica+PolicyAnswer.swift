@@ -104,8 +104,8 @@ extension Replica where Memory: ~Copyable {
             let row = Int(answer.scheduledRow[position])
             let grown = columns.computedTokens[row] &+ Int64(answer.scheduledTokens[position])
             if row >= policyRows.runningCount {
-                let found = Memory.findsPrefixes ? memory.blockSize.holding(columns.computedTokens[row]) : 0
-                needed &+= memory.blockSize.holding(grown) &- found
+                let found = Memory.findsPrefixes ? columns.kvBlocks[row] : 0
+                needed &+= memory.blockSize.holding(grown) &- Int(truncatingIfNeeded: found)
             } else if columns.catchesUp[row] == 1 {
                 needed &+= memory.needed(from: columns.computedTokens[row], to: grown)
             }
@@ -135,7 +135,10 @@ extension Replica where Memory: ~Copyable {
             if Memory.findsPrefixes {
                 // It may find more now, which others will compute in this iteration: that is left alone.
                 _ = try memory.lookUp(candidate, tokens: columns.known(row))
-                hit.blocks = memory.blockSize.holding(computed)
+                hit.blocks = Int(truncatingIfNeeded: columns.kvBlocks[row])
+                hit.loaded = memory.blockSize.holding(computed) &- hit.blocks
+                hit.time = now
+                columns.kvBlocks[row] = 0
             }
             let slot = try join(candidate, hit, computed: computed, tokens: tokens, room: computed &+ tokens)
             if Memory.findsPrefixes { memory.letGo(slot, blocks: hit.blocks) }
@@ -148,13 +151,15 @@ extension Replica where Memory: ~Copyable {
 
     // With a prefix cache
 
-    /// The rows of those that are to be admitted tell the tokens that they find: of so many fewer they are in need.
+    /// The rows of those that are to be admitted tell the tokens that they find, of so many fewer they are in need; and how
+    /// many blocks of these are there, the others being loaded.
     @inline(never)
     mutating func lookUpNamed(_ answer: PolicyAnswer) {
-        let columns = policyRows.columns
+        let (columns, now) = (policyRows.columns, now)
         forEachWaiting(answer) { (memory, candidate, row) in
-            let hit = memory.found(candidate, tokens: columns.known(row))
-            columns.computedTokens[row] = Int64(hit.blocks) &* memory.blockSize.tokens
+            let hit = memory.found(candidate, tokens: columns.known(row), at: now)
+            columns.computedTokens[row] = Int64(hit.all) &* memory.blockSize.tokens
+            columns.kvBlocks[row] = Int64(hit.blocks)
         }
     }
 
@@ -162,7 +167,10 @@ extension Replica where Memory: ~Copyable {
     @inline(never)
     mutating func forgetNamed(_ answer: PolicyAnswer) {
         let columns = policyRows.columns
-        forEachWaiting(answer) { (_, _, row) in columns.computedTokens[row] = 0 }
+        forEachWaiting(answer) { (_, _, row) in
+            columns.computedTokens[row] = 0
+            columns.kvBlocks[row] = 0
+        }
     }
 
     /// How many more blocks are free once the answer's preempted have given back theirs, but for those that others hold, or
@@ -198,7 +206,7 @@ extension Replica where Memory: ~Copyable {
     /// What the answer's admitted find stays until they are.
     private mutating func holdFound(_ answer: PolicyAnswer, _ columns: PolicyColumns) {
         forEachWaiting(answer) { (memory, candidate, row) in
-            let blocks = memory.blockSize.holding(columns.computedTokens[row])
+            let blocks = Int(truncatingIfNeeded: columns.kvBlocks[row])
             memory.hold(candidate, tokens: columns.known(row), blocks: blocks)
         }
     }

@@ -22,7 +22,8 @@ extension Replica where Memory: ~Copyable {
         let place = withUnsafeMutablePointer(to: &memory) { UnsafeMutableRawPointer($0) }
         var lookup = PrefixLookup(
             memory: place.assumingMemoryBound(to: CachedBlocks.self), columns: policyRows.columns,
-            members: members.elements, runningCount: policyRows.runningCount)
+            members: members.elements, runningCount: policyRows.runningCount,
+            time: now)
         try withUnsafeMutablePointer(to: &lookup) { (lookup) throws(BatchingError) in
             try policyRows.decide(now: now, freeBlocks: freeBlocks, prefixes: lookup, &decision)
         }

@@ -85,7 +85,13 @@ extension EngineConfig {
     func check() throws(BatchingError) {
         try checkRanges()
         try policy.policy.check(self)
-        guard cachesPrefixes else { return }
+        guard cachesPrefixes else {
+            guard kvOffload == nil else {
+                throw BatchingError(
+                    .invalidArgument, "kv_offload is given: must be NULL without enable_prefix_caching")
+            }
+            return
+        }
         guard policy.policy.traits.findsPrefixes else {
             throw .invalid("enable_prefix_caching", 1, "must be 0 for every policy but vllm and custom")
         }

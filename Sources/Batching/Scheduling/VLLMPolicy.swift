@@ -40,9 +40,13 @@ enum VLLMPolicy: SchedulingPolicy {
             return true
         }
         let known = replica.known(candidate)
-        let hit = try replica.memory.lookUp(candidate, tokens: known)
-        let computed =
-            replica.settings.hasInstantPrefill ? known &- 1 : Int64(hit.blocks) &* blockSize.tokens
+        var hit = try replica.memory.lookUp(candidate, tokens: known)
+        if Memory.findsPrefixes, replica.memory.offloads {
+            hit.loaded = replica.memory.loadable(candidate, tokens: known, behind: hit, at: replica.now)
+            hit.time = replica.now
+            replica.walked &+= Int64(hit.loaded)
+        }
+        let computed = replica.settings.hasInstantPrefill ? known &- 1 : Int64(hit.all) &* blockSize.tokens
         var tokens = min(known &- computed, threshold)
         if !replica.settings.chunksPrefill, tokens > budget { return false }
         tokens = min(tokens, budget)

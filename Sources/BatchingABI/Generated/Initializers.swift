@@ -215,6 +215,17 @@ public func batching_iterations_init(
     status { () throws(BatchingError) in try batching_iterations.initialize(iterations, size: struct_size) }
 }
 
+extension batching_kv_offload: VersionedStruct {
+    static let argument: StaticString = "offload"
+}
+
+@implementation @_cdecl("batching_kv_offload_init")
+public func batching_kv_offload_init(
+    _ offload: UnsafeMutablePointer<batching_kv_offload>!, _ struct_size: UInt32
+) -> batching_status {
+    status { () throws(BatchingError) in try batching_kv_offload.initialize(offload, size: struct_size) }
+}
+
 extension batching_gpu: VersionedStruct {
     static let argument: StaticString = "gpu"
 }

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from oracle.blocks import blocks_for
 from oracle.client import SlowClient
 from oracle.engine import SlowOptions, SlowWorkload
+from oracle.offload import SlowOffload
 from oracle.records import SlowIteration
 from oracle.simulators import nanoseconds, seconds
 from oracle.times import SlowAffineTime, SlowRooflineTime, SlowTableTime, SlowTime
@@ -186,9 +187,50 @@ def _options(source: Source, longest: tuple[int, int], room: int) -> SlowOptions
         enable_prefix_caching=caching,
         watermark=source.choice([0.0, 0.0, 0.0, 0.0, 0.01, 0.1, 0.3, 0.99]),
         admit_oversized=admit_oversized,
+        kv_offload=an_offload(source, block_size) if caching else None,
         iteration_time=source.choice([*times, *TIMES]),
         time_limit=source.choice([None] * 20 + [seconds(1), seconds(5 * STEP), seconds(30 * STEP + 1)]),
         iteration_limit=iteration_limit,
+    )
+
+
+def an_offload_case(source: Source, scale: Scale = SMALL) -> Case:
+    """Requests that share prefixes, more of them than the memory of the GPU holds, which come one after the other."""
+    longest = source.choice([(12, 8), (30, 8), (60, 5), (40, 20)])
+    options = replace(
+        _options(source, longest, source.choice(scale.rooms)),
+        policy="vllm", instant_prefill=False, enable_prefix_caching=True, admit_oversized=False, time_limit=None,
+        iteration_limit=None,
+    )  # fmt: skip
+    size = options.block_size
+    options.num_gpu_blocks = 1 + blocks_for(sum(longest), size) + source.choice([0, 0, 1, 3, 9])
+    while (offload := an_offload(source, size)) is None:
+        pass
+    options.kv_offload = offload
+    workload = _workload(source, options, longest, source.choice([6, 9, 14, 20, 30]))
+    workload.prompt_length = [length + source.integer(0, longest[0]) for length in workload.prompt_length]
+    workload.arrival_time = [seconds(nanoseconds(time) * 3) for time in workload.arrival_time]
+    workload.abort_time = None
+    _share_prefixes(source, workload, size, (2 * longest[0], longest[1]))
+    return Case(workload, options)
+
+
+def an_offload(source: Source, block_size: int) -> SlowOffload | None:
+    """Small tiers, and loads that take about as long as iterations."""
+    host, disk = (source.choice([0, 1, 2, 3, 7, 20, 400]) for _ in range(2))
+    if source.choice([True, False]):
+        return None
+    has_bytes = source.choice([True, True, True, False])
+    bandwidths = [source.choice([0.0, 1e9, 1e8, 1e7, 3e6, 7e11]) if has_bytes else 0.0 for _ in range(4)]
+    return SlowOffload(
+        host_tokens=host and host * block_size + source.choice([0, block_size - 1]),
+        host_read_bandwidth=bandwidths[0] if host else 0.0,
+        host_write_bandwidth=bandwidths[1] if host else 0.0,
+        disk_tokens=disk * block_size,
+        disk_read_bandwidth=bandwidths[2] if disk else 0.0,
+        disk_write_bandwidth=bandwidths[3] if disk else 0.0,
+        kv_bytes_per_token=source.choice([4096.0, 33_333.3, 1e5]) if has_bytes else 0.0,
+        loads_block=source.choice([True, False]),
     )
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from batching import AffineTime, Client, RequestColumns, Result, RooflineTime, TableTime, simulate
+from batching import AffineTime, Client, KVOffload, RequestColumns, Result, RooflineTime, TableTime, simulate
 
 from oracle.attribution import PARTS
 from oracle.cases import Case
@@ -56,6 +56,8 @@ def library_arguments(options: SlowOptions) -> dict[str, Any]:
     arguments = {name: getattr(options, name) for name in vars(options) if name != "custom"}
     if options.custom is not None:
         arguments["policy"] = options.custom
+    if options.kv_offload is not None:
+        arguments["kv_offload"] = KVOffload(**asdict(options.kv_offload))
     if isinstance(options.iteration_time, SlowTime):
         arguments["iteration_time"] = library_time(options.iteration_time)
     return arguments

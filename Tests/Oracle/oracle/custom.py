@@ -70,8 +70,10 @@ class SlowView:
         for row in np.atleast_1d(np.asarray(rows)).tolist():
             request = self._rows[row]
             blocks = request.blocks if request.is_running else self._scheduler.hits(request)
-            cached.append(0 if request.is_running else len(blocks) * self.block_size)
-            unshared.append(self._scheduler.blocks.unshared_count(blocks, users=int(request.is_running)))
+            loads = [] if request.is_running else self._scheduler.loads(request, blocks)
+            cached.append(0 if request.is_running else (len(blocks) + len(loads)) * self.block_size)
+            own = self._scheduler.blocks.unshared_count(blocks, users=int(request.is_running))
+            unshared.append(own + len(loads))
         return SlowHits(np.array(cached, np.int64), np.array(unshared, np.int64))
 
 
@@ -119,6 +121,7 @@ class CustomScheduler(Queues):
         self.waits_until = 0
 
     def next_batch_time(self, now: int, next_arrival: int | None, /) -> int:
+        self.now = now
         if now >= self.waits_until:
             self._decision = SlowDecision()
             self.policy(SlowView(self, self.iteration, now), self._decision)
@@ -133,6 +136,7 @@ class CustomScheduler(Queues):
         self.iteration += 1
         # What is found is found before anything changes, and stays.
         hits = {rows[row]: self.hits(rows[row]) for row in decision.tokens if not rows[row].is_running}
+        loads = {request: self.loads(request, found) for request, found in hits.items()}
         preempted = [rows[row] for row in decision.preempted]
         tokens = {rows[row]: count for row, count in decision.tokens.items()}
         if decision.decode_rest:
@@ -152,9 +156,12 @@ class CustomScheduler(Queues):
             assert self.grow(request, tokens[request])
             batch.tokens[request] = tokens[request]
         for request, found in hits.items():
-            computed = request.known - 1 if self.rules.instant_prefill else len(found) * self.rules.block_size
+            own = loads[request]
+            computed = (
+                request.known - 1 if self.rules.instant_prefill else (len(found) + len(own)) * self.rules.block_size
+            )
             table = blocks_for(computed + tokens[request], self.rules.block_size)
-            self.join(batch, request, found, computed, tokens[request], table)
+            self.join(batch, request, found, own, computed, tokens[request], table)
         batch.is_short_of_memory = bool(preempted) or decision.short_of_memory
         return batch
 

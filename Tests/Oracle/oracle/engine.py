@@ -16,6 +16,7 @@ from oracle.attribution import SlowAttribution
 from oracle.blocks import UNLIMITED, SlowBlocks, blocks_for
 from oracle.client import SlowClient, SlowSender
 from oracle.custom import CustomScheduler
+from oracle.offload import DISK, HOST, SlowOffload, SlowOffloading, SlowTiers
 from oracle.records import (
     ABORTED,
     END_COMPLETED,
@@ -103,6 +104,7 @@ class SlowOptions:
     enable_prefix_caching: bool = False
     watermark: float = 0.0
     admit_oversized: bool = False
+    kv_offload: SlowOffload | None = None
     iteration_time: float | SlowTime | Callable[[SlowIteration], float] = 0.01
     time_limit: float | None = None
     iteration_limit: int | None = None
@@ -185,6 +187,9 @@ class SlowEngine:
             self.scheduler = BatchLevelScheduler(self.rules, self.blocks)
         else:
             self.scheduler = IterationLevelScheduler(self.rules, self.blocks)
+        self.offloading: SlowOffloading | None = None
+        if options.kv_offload is not None:
+            self.set_tiers(SlowTiers(options.kv_offload, options.block_size), options.kv_offload)
         self.requests = [self._request(index) for index in range(self.count)]
         self.client = client
         self.aborts = sorted(
@@ -208,6 +213,10 @@ class SlowEngine:
         self.prefix_cache_hits = 0
         self.attribution = SlowAttribution()
         self.seen: Counter[str] = Counter()
+
+    def set_tiers(self, tiers: SlowTiers, settings: SlowOffload) -> None:
+        """Its own, or those that it shares."""
+        self.offloading = self.scheduler.offloading = SlowOffloading(settings, self.options.block_size, tiers)
 
     def _request(self, index: int) -> SlowRequest:
         workload, options = self.workload, self.options
@@ -429,6 +438,7 @@ class SlowEngine:
 
     def _schedule(self) -> SlowFlight:
         number = len(self.iterations)
+        self.scheduler.now = self.now
         batch = self.scheduler.schedule()
         running, waiting = self.scheduler.running, self.scheduler.waiting
 
@@ -463,6 +473,13 @@ class SlowEngine:
         iteration.started_at = max(self.now, self.device_free_at)
         if batch.tokens:
             iteration.duration = nanoseconds(self._seconds_of(iteration))
+        if self.offloading is not None:
+            load = self.offloading.duration(iteration.started_at)
+            whole = iteration.duration + load
+            self.seen["waits for a load"] += load > iteration.duration
+            self.seen["computes while it loads"] += 0 < load <= iteration.duration
+            iteration.duration = whole if self.offloading.loads_block else max(iteration.duration, load)
+            self.offloading.write(self.now)
         self.device_free_at = flight.end
         self._log_schedule(number, batch)
         self.attribution.note_iteration(
@@ -552,6 +569,8 @@ class SlowEngine:
             if self.is_asynchronous and request.is_running:
                 # Blocks that became full of known tokens.
                 self.scheduler.publish(request, request.computed - request.in_flight)
+        if self.offloading is not None:
+            self.offloading.write(self.now)
         for request in self.scheduler.complete(batch):
             if self.status[request.index] == UNFINISHED:
                 self._finish(request, iteration)
@@ -651,6 +670,7 @@ class SlowEngine:
             prefix_cache_hits=self.prefix_cache_hits,
             aborted=aborted,
             not_sent=not_sent,
+            **self._offload_fields(),
             attribution=SlowAttributionColumns.of(
                 self.attribution.columns(self.requests, self.status, self.end, duration, self.client.arrival)
             ),
@@ -658,6 +678,24 @@ class SlowEngine:
             decision_log=self.decisions,
             seen=self.seen,
         )
+
+    def _offload_fields(self) -> dict[str, Any]:
+        told = self.offloading
+        none = [0, 0]
+        if told is not None:
+            self.seen["loaded from disk"] += told.loaded[DISK] > 0
+            self.seen["loaded from both"] += min(told.loaded) > 0
+            self.seen["written late"] += any(tier.written_until > self.now for tier in told.tiers.tiers)
+        hits, loaded, written = (none, none, none) if told is None else (told.hits, told.loaded, told.written)
+        return {
+            "host_kv_hits": hits[HOST],
+            "disk_kv_hits": hits[DISK],
+            "host_kv_loaded": loaded[HOST],
+            "disk_kv_loaded": loaded[DISK],
+            "host_kv_blocks_written": written[HOST],
+            "disk_kv_blocks_written": written[DISK],
+            "kv_load_time": seconds(0 if told is None else told.load_time),
+        }
 
     def _client_times(self, duration: int) -> tuple[list[float], list[float]]:
         """When each request arrived at its client, and was sent; an open loop needs no run to know that."""

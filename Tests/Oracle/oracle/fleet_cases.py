@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from oracle.blocks import blocks_for
-from oracle.cases import Case, Scale, Source, _closed, _options, _share_prefixes, _workload
+from oracle.cases import Case, Scale, Source, _closed, _options, _share_prefixes, _workload, an_offload
 from oracle.client import SlowClient
 from oracle.engine import SlowOptions, SlowWorkload
 from oracle.fleet_restated import RESTATED
@@ -61,7 +61,7 @@ def a_fleet(source: Source, routers: Sequence[str]) -> FleetCase:
     workload.abort_time = None
     if source.choice([True, False]):
         # One size, since hash ids have one.
-        pools = [(replace(options, block_size=first.block_size), number) for options, number in pools]
+        pools = [(_with_blocks(source, options, first.block_size), number) for options, number in pools]
         _share_prefixes(source, workload, first.block_size, longest)
         workload.hash_block_size = workload.hash_block_size or first.block_size
     pools = [(_with_memory(source, options, longest), number) for options, number in pools]
@@ -92,12 +92,23 @@ def a_fleet(source: Source, routers: Sequence[str]) -> FleetCase:
     return FleetCase(workload, pools, router, client, interval)
 
 
+def _with_blocks(source: Source, options: SlowOptions, block_size: int) -> SlowOptions:
+    """Tiers hold whole blocks."""
+    offload = an_offload(source, block_size) if options.enable_prefix_caching else None
+    return replace(options, block_size=block_size, kv_offload=offload)
+
+
 def _taking_all(options: SlowOptions) -> SlowOptions:
     """It rejects no request: asynchronously, and behind a queue at the router, the library learns of that later than it
     should. See docs/guide/fleet.md.
     """
     return replace(
-        options, enable_chunked_prefill=True, max_model_len=None, num_gpu_blocks=None, enable_prefix_caching=False
+        options,
+        enable_chunked_prefill=True,
+        max_model_len=None,
+        num_gpu_blocks=None,
+        enable_prefix_caching=False,
+        kv_offload=None,
     )
 
 

@@ -38,6 +38,12 @@ SUMS = [
     "recomputed_tokens",
     "prefix_cache_queries",
     "prefix_cache_hits",
+    "host_kv_hits",
+    "disk_kv_hits",
+    "host_kv_loaded",
+    "disk_kv_loaded",
+    "host_kv_blocks_written",
+    "disk_kv_blocks_written",
 ]
 LARGEST = ["total_time", "duration", "peak_running", "peak_waiting", "peak_kv_use"]
 OF_A_REPLICA = [
@@ -152,6 +158,7 @@ def happened(case: FleetCase, told: SlowFleetResult) -> dict[str, bool]:
         "preempted": any(told.preemptions),
         "rejected": any(one.rejected for one in told.replicas),
         "cached": any(one.prefix_cache_hits for one in told.replicas),
+        "loaded from tiers": any(one.host_kv_loaded + one.disk_kv_loaded for one in told.replicas),
         "stuck": told.end_reason == END_STUCK,
         "not sent": told.not_sent > 0,
         "waited at the router": any(at > sent for at, sent in zip(routed, told.sent_time, strict=True)),

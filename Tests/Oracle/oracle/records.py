@@ -145,6 +145,13 @@ class SlowResult:
     prefix_cache_hits: int
     aborted: int
     not_sent: int
+    host_kv_hits: int
+    disk_kv_hits: int
+    host_kv_loaded: int
+    disk_kv_loaded: int
+    host_kv_blocks_written: int
+    disk_kv_blocks_written: int
+    kv_load_time: float
 
     attribution: SlowAttributionColumns
     iteration_log: SlowIterationLog

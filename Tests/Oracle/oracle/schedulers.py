@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from oracle.blocks import UNLIMITED, SlowBlocks, blocks_for
+from oracle.offload import SlowOffloading
 
 
 @dataclass(eq=False)
@@ -131,6 +132,8 @@ class SlowScheduler(Protocol):
 
     running: list[SlowRequest]
     waiting: list[SlowRequest]
+    offloading: SlowOffloading | None
+    now: int
 
     def enqueue(self, request: SlowRequest) -> None: ...
     def next_batch_time(self, now: int, next_arrival: int | None, /) -> int: ...
@@ -148,6 +151,9 @@ class Queues:
         self.blocks = blocks
         self.running: list[SlowRequest] = []
         self.waiting: list[SlowRequest] = []
+        self.offloading: SlowOffloading | None = None
+        self.now = 0
+        """When it is asked."""
 
     def enqueue(self, request: SlowRequest) -> None:
         self.waiting.append(request)
@@ -174,11 +180,31 @@ class Queues:
         size, full_blocks = self.rules.block_size, (request.known - 1) // self.rules.block_size
         return self.blocks.find([request.content(block, size) for block in range(full_blocks)])
 
+    def loads(self, request: SlowRequest, hits: list[int]) -> list[Hashable]:
+        """The blocks behind its hits that a waiting request finds in tiers."""
+        if self.offloading is None:
+            return []
+        size, full_blocks = self.rules.block_size, (request.known - 1) // self.rules.block_size
+        behind = [request.content(block, size) for block in range(len(hits), full_blocks)]
+        return self.offloading.found(behind, self.now)
+
     def join(
-        self, batch: SlowBatch, request: SlowRequest, hits: list[int], computed: int, tokens: int, table: int
+        self,
+        batch: SlowBatch,
+        request: SlowRequest,
+        hits: list[int],
+        loads: list[Hashable],
+        computed: int,
+        tokens: int,
+        table: int,
     ) -> None:
         """A waiting request joins the running, with the blocks that it found, and which are its own already, first."""
-        cached = len(hits) * self.rules.block_size
+        cached = (len(hits) + len(loads)) * self.rules.block_size
+        if self.offloading is not None:
+            self.offloading.take(loads, self.now, is_first=not request.was_admitted)
+            batch.seen["loaded"] += bool(loads)
+            batch.seen["loaded behind a hit"] += bool(hits and loads)
+            batch.seen["loaded after a preemption"] += bool(loads) and request.was_admitted
         if request.was_admitted:
             batch.resumed.add(request)
         else:
@@ -221,6 +247,8 @@ class Queues:
         while (request.published + 1) * size <= min(end, request.known):
             block = request.published
             self.blocks.publish(request.blocks[block], request.content(block, size))
+            if self.offloading is not None:
+                self.offloading.full.append(request.content(block, size))
             request.published += 1
 
 
@@ -297,7 +325,8 @@ class IterationLevelScheduler(Queues):
                 batch.seen["starved behind a chunk"] += 1
                 break
             hits = self.hits(request)
-            computed = request.known - 1 if rules.instant_prefill else len(hits) * rules.block_size
+            loads = self.loads(request, hits)
+            computed = request.known - 1 if rules.instant_prefill else (len(hits) + len(loads)) * rules.block_size
             tokens = min(request.known - computed, threshold)
             if tokens > budget and not rules.chunked_prefill:
                 batch.seen["held back whole"] += 1
@@ -316,7 +345,7 @@ class IterationLevelScheduler(Queues):
                 break
 
             self.blocks.share(hits)
-            self.join(batch, request, hits, computed, tokens, table)
+            self.join(batch, request, hits, loads, computed, tokens, table)
             budget -= tokens
 
 

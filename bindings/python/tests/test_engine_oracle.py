@@ -50,6 +50,15 @@ RARE_EVENTS = {
     "finished while waiting": 10,
     "aborted in flight": 50,
     "computed in vain": 100,
+    # See test_engine_offload.py, too.
+    "loaded": 10,
+    "loaded behind a hit": 5,
+    "loaded after a preemption": 5,
+    "loaded from disk": 3,
+    "loaded from both": 1,
+    "computes while it loads": 3,
+    "waits for a load": 1,
+    "written late": 30,
 }
 # In how many cases some request must have spent time in each part.
 PARTS_SEEN = {

@@ -53,7 +53,9 @@ RARE_EVENTS = {
 def synchronous_case(seed: int, large: bool) -> Case:
     """A case for vllm, without what a policy of the caller's does not have."""
     case = a_case(SeededSource(seed), LARGE) if large else a_case(SeededSource(seed))
-    case.options = replace(case.options, policy="vllm", async_scheduling=False, enable_prefix_caching=False)
+    case.options = replace(
+        case.options, policy="vllm", async_scheduling=False, enable_prefix_caching=False, kv_offload=None
+    )
     if case.options.queue_order == "shortest_output":
         # The queue goes by the output_length, the oracle by what max_model_len leaves of it.
         case.options.max_model_len = None

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from batching import BatchingValueError, PolicyDecision, PolicyView, RequestColumns, simulate
-from oracle.cases import LARGE, Case, SeededSource, a_case
+from oracle.cases import LARGE, Case, SeededSource, a_case, an_offload
 from oracle.comparison import (
     assert_same_attribution,
     assert_same_decisions,
@@ -54,6 +54,7 @@ def a_policy_case(seed: int, *, large: bool, asynchronous: bool) -> Case:
     )  # fmt: skip
     if options.num_gpu_blocks is not None and not options.instant_prefill:
         options.enable_prefix_caching = source.integer(0, 3) > 0
+    options.kv_offload = an_offload(source, options.block_size) if options.enable_prefix_caching else None
     case.options = options
     return case
 

@@ -28,6 +28,7 @@ from batching._engine.callbacks import Iteration, Progress
 from batching._engine.client import Client, ThinkTimes
 from batching._engine.config import EngineConfig, Policy, QueueOrder
 from batching._engine.logs import DecisionLog, IterationLog
+from batching._engine.offload import KVOffload
 from batching._engine.policy import CustomPolicy, PolicyDecision, PolicyView, PrefixHits
 from batching._engine.profile import Profile
 from batching._engine.result import Result
@@ -170,6 +171,7 @@ __all__ = [
     "GammaArrivals",
     "Iteration",
     "IterationLog",
+    "KVOffload",
     "LatencyColumns",
     "LatencyErrors",
     "Lengths",

@@ -75,13 +75,6 @@ def fleet(
         float | None,
         typer.Option(metavar="X", help="P:D: GB/s of each transfer. Without it transfers take no time."),
     ] = None,
-    kv_bytes_per_token: Annotated[
-        float | None,
-        typer.Option(
-            metavar="X",
-            help="P:D: with --link-bandwidth: bytes of the KV cache a token. Without it: as --model has.",
-        ),
-    ] = None,
     autoscale: Annotated[
         str | None,
         typer.Option(
@@ -121,7 +114,10 @@ def fleet(
         if others:
             raise BatchingValueError("--setting has several values: must have one for a fleet")
         config, client = _engine_and_client(plan.settings)
-        split, split_text = disaggregation(made_of, timed, pd_preset, link_bandwidth, kv_bytes_per_token)
+        # Without a link they may be of the tiers alone.
+        is_of_link = config.kv_offload is None or link_bandwidth is not None
+        kv_bytes = asked.kv_bytes_per_token if is_of_link else None
+        split, split_text = disaggregation(made_of, timed, pd_preset, link_bandwidth, kv_bytes)
         runs: list[FleetRun] = []
         with long_work() as work:
             workload = asked.workload(work)

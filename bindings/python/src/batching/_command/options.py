@@ -6,8 +6,10 @@ from typing import Annotated, Any, Final, get_args
 
 import typer
 
+from batching._catalogue.deployment import deployment_memory
 from batching._engine.client import CLIENT_KINDS
 from batching._engine.config import Policy
+from batching._engine.offload import KVOffload
 from batching._ffi.errors import BatchingError
 from batching._metrics.serving import SLO
 
@@ -111,6 +113,32 @@ NumGpuBlocks = Annotated[
         "limit.",
     ),
 ]
+HostKvTokens = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N", help="Keep KV blocks that leave the GPU in host memory, for so many tokens; with prefix caching."
+    ),
+]
+HostKvReadBandwidth = Annotated[
+    float | None, typer.Option(metavar="B", help="Bytes a second from there. Without it: loads take no time.")
+]
+HostKvWriteBandwidth = Annotated[
+    float | None, typer.Option(metavar="B", help="Bytes a second to there. Without it: writes take no time.")
+]
+DiskKvTokens = Annotated[int | None, typer.Option(metavar="N", help="The same on a disk, behind host memory.")]
+DiskKvReadBandwidth = Annotated[float | None, typer.Option(metavar="B", help="Bytes a second from the disk.")]
+DiskKvWriteBandwidth = Annotated[float | None, typer.Option(metavar="B", help="Bytes a second to the disk.")]
+KvBytesPerToken = Annotated[
+    float | None,
+    typer.Option(
+        metavar="B",
+        help="Bytes of the KV cache a token, for what moves it. Without it: as --model has them, on all GPUs.",
+    ),
+]
+KvLoadsBlock = Annotated[
+    bool,
+    typer.Option("--kv-loads-block", help="An iteration computes after its loads from host and disk, not meanwhile."),
+]
 IterationTime = Annotated[
     str | None,
     typer.Option(
@@ -211,6 +239,33 @@ def engine_settings(max_num_seqs: int | None, num_gpu_blocks: int | None, implie
     given = {"max_num_seqs": max_num_seqs, "num_gpu_blocks": num_gpu_blocks}
     typed = {name: value for name, value in given.items() if value is not None}
     return {"max_num_seqs": USUAL_MAX_NUM_SEQS, **implied, **typed}
+
+
+OFFLOAD: Final = {
+    "host_kv_tokens": "host_tokens",
+    "host_kv_read_bandwidth": "host_read_bandwidth",
+    "host_kv_write_bandwidth": "host_write_bandwidth",
+    "disk_kv_tokens": "disk_tokens",
+    "disk_kv_read_bandwidth": "disk_read_bandwidth",
+    "disk_kv_write_bandwidth": "disk_write_bandwidth",
+    "kv_bytes_per_token": "kv_bytes_per_token",
+    "kv_loads_block": "loads_block",
+}
+"""Options, and the fields of KVOffload that they set."""
+
+
+def offload_settings(deployment: Mapping[str, Any] | None, **given: Any) -> dict[str, Any]:
+    """The tiers of KV blocks, if there are any; what a token takes follows from a model on GPUs."""
+    typed = {OFFLOAD[name]: value for name, value in given.items() if value is not None and value is not False}
+    # A fleet moves it between replicas, too.
+    if not typed.keys() - {"kv_bytes_per_token"}:
+        return {}
+    if not {"host_tokens", "disk_tokens"} & set(typed):
+        raise BatchingError("options for KV offload are given, but neither --host-kv-tokens nor --disk-kv-tokens is")
+    if deployment and "kv_bytes_per_token" not in typed:
+        of_one = deployment_memory(**{name: value for name, value in deployment.items() if value is not None})
+        typed["kv_bytes_per_token"] = of_one.kv_bytes_per_token * deployment["tensor_parallel"]
+    return {"kv_offload": KVOffload(**typed)}
 
 
 def client_settings(**given: Any) -> dict[str, Any]:

@@ -50,6 +50,14 @@ class RunOptions:
     profile: options.Profile = None
     max_num_seqs: options.MaxNumSeqs = None
     num_gpu_blocks: options.NumGpuBlocks = None
+    host_kv_tokens: options.HostKvTokens = None
+    host_kv_read_bandwidth: options.HostKvReadBandwidth = None
+    host_kv_write_bandwidth: options.HostKvWriteBandwidth = None
+    disk_kv_tokens: options.DiskKvTokens = None
+    disk_kv_read_bandwidth: options.DiskKvReadBandwidth = None
+    disk_kv_write_bandwidth: options.DiskKvWriteBandwidth = None
+    kv_bytes_per_token: options.KvBytesPerToken = None
+    kv_loads_block: options.KvLoadsBlock = False
     iteration_time: options.IterationTime = None
     setting: options.Setting = None
 
@@ -58,6 +66,7 @@ class RunOptions:
         timed = times(**self._some(_OF_TIMES))
         common: dict[str, Any] = {
             **options.engine_settings(self.max_num_seqs, self.num_gpu_blocks, timed.settings),
+            **options.offload_settings(timed.deployment, **self._some(tuple(options.OFFLOAD))),
             **options.client_settings(**self._some(_OF_CLIENT)),
         }
         return timed, timed.completed(plans(policies, common, self.setting or []))

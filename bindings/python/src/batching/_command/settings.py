@@ -13,9 +13,11 @@ from batching._ffi.errors import BatchingError, BatchingValueError
 from batching._times.affine import AffineTime
 from batching._times.kind import IterationTime, read_time
 
-# Policy and iteration time have options of their own, and no --setting.
+# Policy, iteration time and tiers have options of their own, and no --setting.
 _KINDS: Final = {
-    name: kind for name, kind in (KINDS | LIMITS | CLIENT_KINDS).items() if name not in {"policy", "iteration_time"}
+    name: kind
+    for name, kind in (KINDS | LIMITS | CLIENT_KINDS).items()
+    if name not in {"policy", "iteration_time", "kv_offload"}
 }
 
 POLICIES: Final = get_args(Policy)

@@ -17,6 +17,7 @@ from batching._catalogue.words import Dtype
 from batching._engine.callbacks import Callbacks, Iteration
 from batching._engine.client import CLIENT_DEFAULTS
 from batching._engine.kinds import Choice, Integer, Kind, Number, Switch
+from batching._engine.offload import KVOffload, OffloadKind, read_offload
 from batching._engine.policy import CustomPolicy
 from batching._ffi.arguments import shown
 from batching._ffi.calls import initialised
@@ -35,6 +36,7 @@ QueueOrder = choices.QueueOrderName
 NAMES: Final = {
     "enable_prefix_caching is 1: must be 0": "enable_prefix_caching is True: must be False",
     "async_scheduling is 1: must be 0": "async_scheduling is True: must be False",
+    "must be NULL without enable_prefix_caching": "must be None without enable_prefix_caching",
     "time_callback's answer": "iteration_time's answer",
     "time_callback is NULL": "iteration_time is None",
     "policy_callback is NULL": "policy is None",
@@ -101,6 +103,7 @@ class EngineSettings(TypedDict, total=False):
     enable_prefix_caching: bool
     watermark: float
     admit_oversized: bool
+    kv_offload: KVOffload | None
     iteration_time: IterationTime | Callable[[Iteration], float]
 
 
@@ -131,6 +134,8 @@ class EngineConfig:
         enable_prefix_caching: vllm: whether blocks are found again by their content, the hash_ids of the requests.
         watermark: vllm: share of the blocks that must stay free when a request is admitted beside others.
         admit_oversized: whether a request that can never fit waits without end, instead of being rejected.
+        kv_offload: where KV blocks stay that leave the memory of the GPU: a KVOffload. None: nowhere. Needs
+            enable_prefix_caching.
         iteration_time: seconds; or an AffineTime, a RooflineTime or a TableTime; or a function that is asked for each
             iteration.
 
@@ -163,6 +168,7 @@ class EngineConfig:
     enable_prefix_caching: Annotated[bool, Switch()] = False
     watermark: Annotated[float, Number()] = 0.0
     admit_oversized: Annotated[bool, Switch()] = False
+    kv_offload: Annotated[KVOffload | None, OffloadKind()] = None
     iteration_time: Annotated[IterationTime | Callable[[Iteration], float], _IterationTimeKind()] = 0.01
 
     def __post_init__(self) -> None:
@@ -239,6 +245,8 @@ class EngineConfig:
         given = {**_known(values, KINDS, "a field of EngineConfig")}
         if "iteration_time" in given:
             given["iteration_time"] = read_time(given["iteration_time"])
+        if "kv_offload" in given:
+            given["kv_offload"] = read_offload(given["kv_offload"])
         return cls(**given)
 
     def to_json(self) -> str:

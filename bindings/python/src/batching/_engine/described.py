@@ -25,7 +25,7 @@ def described(settings: Mapping[str, Any]) -> str:
 def written(value: Any, name: str = "") -> str:
     """A setting in words."""
     if value is None:
-        return "no limit"
+        return "none" if name == "kv_offload" else "no limit"
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, TimeModel):

@@ -56,7 +56,8 @@ class PrefixHits(NamedTuple):
     it knows. 0 for a row that runs."""
     unshared_kv_blocks: Int64Array
     """Of the KV blocks with these tokens, or of those that a running row holds, the ones that no other request holds:
-    they are taken from kv_blocks_free when the row is admitted, and given back when it is preempted."""
+    they are taken from kv_blocks_free when the row is admitted, and given back when it is preempted. Blocks that are
+    loaded from tiers are among both."""
 
 
 class PolicyView:

@@ -128,7 +128,21 @@ class Result(MeasuredRun, _Columns):
     prefix_cache_queries: int
     """Tokens looked up in the prefix cache at first admissions."""
     prefix_cache_hits: int
-    """Tokens found there."""
+    """Tokens found there, or in the tiers of kv_offload."""
+    host_kv_hits: int
+    """Tokens of prefix_cache_hits that were found in host memory."""
+    disk_kv_hits: int
+    """Those that were found on disk."""
+    host_kv_loaded: int
+    """Tokens loaded from host memory, also for requests that come back after a preemption."""
+    disk_kv_loaded: int
+    """Tokens loaded from disk, the same."""
+    host_kv_blocks_written: int
+    """KV blocks written to host memory."""
+    disk_kv_blocks_written: int
+    """KV blocks written to disk."""
+    kv_load_time: float
+    """Seconds: the sum over the iterations of the time that their loads took."""
 
     iteration_log: IterationLog | None
     """One row an iteration; None unless log_iterations was given."""
@@ -345,6 +359,8 @@ class Result(MeasuredRun, _Columns):
             ("KV blocks in use, mean and peak", f"{share(self.mean_kv_use)}, {share(self.peak_kv_use)}"),
             ("preemptions", count(self.total_preemptions)),
             ("prefix cache hits", share(self.prefix_cache_hits / max(self.prefix_cache_queries, 1))),
+            ("of these from host and disk", f"{count(self.host_kv_hits)}, {count(self.disk_kv_hits)} tokens"),
+            ("time of loads", seconds(self.kv_load_time)),
         ]
         # What does not occur in the run is not shown.
         unlimited = self.peak_kv_use == 0.0
@@ -357,8 +373,13 @@ class Result(MeasuredRun, _Columns):
         untold = {name for name, told in ends.items() if not told}
         untold |= {"KV blocks in use, mean and peak"} if unlimited else set()
         untold |= {"prefix cache hits"} if not self.prefix_cache_queries else set()
+        untold |= {"of these from host and disk", "time of loads"} if not self._writes_offload else set()
         title = f"Run of the policy {self.policy}: {described(self.settings)}"
         return Table(title, ("", ""), [row for row in rows if row[0] not in untold])
+
+    @property
+    def _writes_offload(self) -> bool:
+        return self.host_kv_blocks_written + self.disk_kv_blocks_written > 0
 
     def _client_rows(self) -> list[tuple[str, str]]:
         """How long requests waited at their clients, where these may hold them back."""

@@ -115,6 +115,24 @@ class LiveEngineState(Displayed):
     """Events that were not polled."""
     keeps_attribution: bool
     """Whether the event that ends a request tells the parts of its time."""
+    host_kv_blocks: int
+    """KV blocks in the host memory of kv_offload, or on their way there."""
+    disk_kv_blocks: int
+    """The same on disk."""
+    host_kv_hits: int
+    """Tokens of prompts found in host memory so far, and not in the prefix cache."""
+    disk_kv_hits: int
+    """The same on disk."""
+    host_kv_loaded: int
+    """Tokens loaded from host memory, also for requests that come back after a preemption."""
+    disk_kv_loaded: int
+    """The same from disk."""
+    host_kv_blocks_written: int
+    """KV blocks written to host memory."""
+    disk_kv_blocks_written: int
+    """The same to disk."""
+    kv_load_time: float
+    """Seconds that loads took, summed over the iterations."""
 
     @property
     def kv_use(self) -> float:

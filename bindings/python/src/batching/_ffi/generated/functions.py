@@ -36,6 +36,7 @@ from batching._ffi.generated.structs import (
     batching_interrupt_callback,
     batching_iteration_log,
     batching_iterations,
+    batching_kv_offload,
     batching_latencies,
     batching_live_calibration_log,
     batching_live_calibration_state,
@@ -212,6 +213,8 @@ FUNCTIONS: Final[dict[str, Signature]] = {
         c_int32,
         [POINTER(batching_engine_config), POINTER(batching_iterations), POINTER(c_double)],
     ),
+    # batching_status batching_kv_offload_init(batching_kv_offload *offload, uint32_t struct_size);
+    "batching_kv_offload_init": Signature(c_int32, [POINTER(batching_kv_offload), c_uint32]),
     # batching_status batching_gpu_init(batching_gpu *gpu, uint32_t struct_size);
     "batching_gpu_init": Signature(c_int32, [POINTER(batching_gpu), c_uint32]),
     # batching_status batching_gpus_count(int64_t *count);

@@ -100,6 +100,13 @@ class batching_summary(VersionedStructure):
         ("prefix_cache_hits", c_int64),
         ("aborted", c_int64),
         ("not_sent", c_int64),
+        ("host_kv_hits", c_int64),
+        ("disk_kv_hits", c_int64),
+        ("host_kv_loaded", c_int64),
+        ("disk_kv_loaded", c_int64),
+        ("host_kv_blocks_written", c_int64),
+        ("disk_kv_blocks_written", c_int64),
+        ("kv_load_time", c_double),
     ]
 
 
@@ -607,6 +614,24 @@ class batching_time_table(VersionedStructure):
     ]
 
 
+class batching_kv_offload(VersionedStructure):
+    """Where KV blocks stay that leave the memory of the GPU. 0: no such tier, or no such time."""
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("host_tokens", c_int64),
+        ("host_read_bandwidth", c_double),
+        ("host_write_bandwidth", c_double),
+        ("disk_tokens", c_int64),
+        ("disk_read_bandwidth", c_double),
+        ("disk_write_bandwidth", c_double),
+        ("kv_bytes_per_token", c_double),
+        ("loads_block", c_int32),
+        ("reserved_2", c_uint32),
+    ]
+
+
 class batching_engine_config(VersionedStructure):
     """How an engine schedules, what it has, and how long an iteration takes. 0 and NULL are the defaults given here."""
 
@@ -654,6 +679,7 @@ class batching_engine_config(VersionedStructure):
         ("time_startup", c_double),
         ("time_roofline", POINTER(batching_roofline)),
         ("time_table", POINTER(batching_time_table)),
+        ("kv_offload", POINTER(batching_kv_offload)),
     ]
 
 
@@ -987,6 +1013,15 @@ class batching_live_engine_state(VersionedStructure):
         ("events", c_int64),
         ("keeps_attribution", c_int32),
         ("reserved_3", c_uint32),
+        ("host_kv_blocks", c_int64),
+        ("disk_kv_blocks", c_int64),
+        ("host_kv_hits", c_int64),
+        ("disk_kv_hits", c_int64),
+        ("host_kv_loaded", c_int64),
+        ("disk_kv_loaded", c_int64),
+        ("host_kv_blocks_written", c_int64),
+        ("disk_kv_blocks_written", c_int64),
+        ("kv_load_time", c_double),
     ]
 
 
@@ -1479,6 +1514,7 @@ STRUCTURES: Final[Sequence[type[VersionedStructure]]] = [
     batching_roofline,
     batching_time_table,
     batching_iterations,
+    batching_kv_offload,
     batching_gpu,
     batching_model,
     batching_deployment,
