@@ -286,7 +286,8 @@ static const struct row MANY_REPLICAS[] = {
     FLEET(OK, .replicas = 8192),
 };
 static const struct row TOO_MANY_REPLICAS[] = {
-    GIVEN(ERROR_OUT_OF_MEMORY, (.replicas = 65536), .config.enable_prefix_caching = 1, .config.num_gpu_blocks = 1000),
+    GIVEN(ERROR_OUT_OF_MEMORY, (.replicas = 65536, .router.router = BATCHING_ROUTER_LEAST_REQUESTS),
+          .config.enable_prefix_caching = 1, .config.num_gpu_blocks = 1000),
     GIVEN(ERROR_OUT_OF_MEMORY, (APART, A_LINK, .replicas = 32768), .config.num_gpu_blocks = 1000,
           .config.enable_prefix_caching = 1),
 };

@@ -14,7 +14,7 @@ struct IndependentReplicas: ~Copyable {
     private let count: Int
     private let arrivalOrder: PermutedOrder?
     private var results: ResultColumns
-    private let columns: FleetColumns
+    private var columns: FleetColumns
     private let routingDelay: Nanoseconds
     /// When each request comes to its replica, if that is later than it arrives.
     private let delayedArrivals: ScratchBuffer<Double>
@@ -24,6 +24,8 @@ struct IndependentReplicas: ~Copyable {
     private let ends: ScratchBuffer<Int>
     /// In the same order: the requests of each replica in order of completion, then -1.
     private let completions: ScratchBuffer<Int64>
+    /// Where a run keeps what it knows of each request of all replicas, if the column in which it does that is not wanted.
+    private let memoryTimes: ScratchBuffer<Double>
     /// When they end, where that is not wanted otherwise.
     private let endTimes: ScratchBuffer<Double>
 
@@ -41,11 +43,14 @@ struct IndependentReplicas: ~Copyable {
         let isMerged = count > 1 && results.completionOrder != nil
         let completions = try ScratchBuffer<Int64>(uninitialized: isMerged ? requests.count : 0)
         let lacksEnds = isMerged && results.endTime == nil
+        let needsMemoryTimes = columns.attribution != nil && columns.attribution?.waitingForMemory == nil
+        let memoryTimes = try ScratchBuffer<Double>(uninitialized: needsMemoryTimes ? requests.count : 0)
         let endTimes = try ScratchBuffer<Double>(uninitialized: lacksEnds ? requests.count : 0)
         self.delayedArrivals = delayedArrivals
         self.order = order
         self.ends = ends
         self.completions = completions
+        self.memoryTimes = memoryTimes
         self.endTimes = endTimes
         self.requests = requests
         self.survey = survey
@@ -55,6 +60,7 @@ struct IndependentReplicas: ~Copyable {
         self.results = results
         if lacksEnds { self.results.endTime = self.endTimes.elements }
         self.columns = columns
+        if needsMemoryTimes { self.columns.attribution?.waitingForMemory = self.memoryTimes.elements }
         routingDelay = Nanoseconds(validSeconds: configuration.routingDelay)
     }
 

@@ -212,7 +212,7 @@ extension OffloadedBlocks {
         var sorted = 1
         while sorted < fullCount, elements[sorted &- 1].sequence <= elements[sorted].sequence { sorted &+= 1 }
         if sorted == fullCount { return }
-        try Heap.sort(elements, count: fullCount, step: { (step) throws(BatchingError) in try Work.row(step) }) {
+        try Heap.sort(elements, count: fullCount, step: Work.row) {
             $0.sequence != $1.sequence ? $0.sequence < $1.sequence : $0.turn < $1.turn
         }
     }

@@ -2,7 +2,7 @@
 /// seconds. nil is not wanted. "Engine: attribution" in the C header says what each part is.
 public struct AttributionColumns {
     let waitingForSlot: UnsafeMutablePointer<Double>?
-    let waitingForMemory: UnsafeMutablePointer<Double>?
+    var waitingForMemory: UnsafeMutablePointer<Double>?
     let prefill: UnsafeMutablePointer<Double>?
     let decode: UnsafeMutablePointer<Double>?
     let slowedByPrefill: UnsafeMutablePointer<Double>?
