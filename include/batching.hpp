@@ -3378,7 +3378,7 @@ template <class Log> class replica_logs {
         const std::size_t rows = std::max<std::size_t>(64, 65536 / std::max<std::size_t>(replicas, 1));
         for (std::size_t replica = 0; replica < replicas; ++replica) {
             Log &own = kept_[replica];
-            takes_.push_back(std::make_unique<log_destination<Log>>([&own](const Log &rows) { own.append(rows); }));
+            takes_.push_back(std::make_unique<log_destination<Log>>([&own](const Log &told) { own.append(told); }));
             borrowed_.push_back(
                 std::make_unique<borrowed_log<Log>>(name, *takes_.back(), std::min<std::size_t>(rows, 4096)));
             told_.push_back(borrowed_.back()->instead_of(nullptr));

@@ -44,6 +44,7 @@ struct scene {
     batching_model model;
     batching_deployment deployment;
     batching_time_table time_table;
+    batching_kv_offload kv_offload;
     batching_iterations iterations;
     batching_calibration_config calibration_config;
     int32_t output_length[COUNT];
