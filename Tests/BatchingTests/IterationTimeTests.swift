@@ -198,9 +198,11 @@ import Testing
         configuration.iterationTime = .affine(AffineTime(base: 0.25, perPrefillToken: 0.001, perContextToken: 1e-5))
         var engine = try LiveEngine(configuration)
         var old = try engine.saved()
-        #expect(old[8] == 4)
+        #expect(old[8] == 5)
         old[8] = 3
-        // Behind a head of 24 bytes and 79 of the configuration stand the coefficients.
+        // Behind a head of 24 bytes and 79 of the configuration stand the coefficients, then whether attribution is kept, and
+        // whether there is KV offload, of which version 5 is the first to tell.
+        old.remove(at: 24 + 79 + 8 * 8 + 1)
         old.removeSubrange(24 + 79 + 5 * 8..<24 + 79 + 8 * 8)
         write(UInt64(old.count), to: &old, at: 16)
         write(checksum(old.dropLast(8)), to: &old, at: old.count - 8)
