@@ -144,7 +144,8 @@ extension FleetRun {
         leave(request, replica, at: time)
     }
 
-    private func leave(_ request: Int, _ replica: Int, at time: Nanoseconds) {
+    // Mutating, though it changes nothing of its own: to lend itself to any other, it would be copied.
+    private mutating func leave(_ request: Int, _ replica: Int, at time: Nanoseconds) {
         operations.loads.elements.subtract(1, at: replica)
         if Int(operations.places.elements[request].prompt) == replica {
             operations.uncountPrompt(request, requests.prompt(request))

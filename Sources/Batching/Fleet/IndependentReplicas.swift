@@ -127,7 +127,8 @@ struct IndependentReplicas: ~Copyable {
         if let arrivalOrder { arrivalOrder[position] } else { position }
     }
 
-    private func route(_ request: Int, _ router: inout Router) throws(BatchingError) -> Int {
+    // Mutating, as those below, though they change nothing: to lend itself to any other, it would be copied.
+    private mutating func route(_ request: Int, _ router: inout Router) throws(BatchingError) -> Int {
         let time = requests.arrival(request)
         var question = RoutingRequest()
         question.request = Int64(request)
@@ -153,7 +154,7 @@ struct IndependentReplicas: ~Copyable {
         (replica == 0 ? 0 : ends.elements[replica &- 1])..<ends.elements[replica]
     }
 
-    private func simulate(
+    private mutating func simulate(
         _ replica: Int, _ engine: EngineConfig, _ iterationLog: inout IterationLog?, _ decisionLog: inout DecisionLog?
     ) throws(BatchingError) -> EngineSummary {
         let range = requests(of: replica)
@@ -169,15 +170,16 @@ struct IndependentReplicas: ~Copyable {
     }
 
     /// The completions of all replicas in order of time; of equals, by replica.
-    private func mergeCompletions() throws(BatchingError) {
+    private mutating func mergeCompletions() throws(BatchingError) {
         guard count > 1, let merged = results.completionOrder else { return }
         let endTime = results.endTime.unsafelyUnwrapped
         var next = try EarliestTimes(count: count)
         let places = try ScratchBuffer<Int>(uninitialized: count)
+        let (ends, completions) = (ends.elements, completions.elements)
         func set(_ replica: Int, _ place: Int) {
             places.elements[replica] = place
-            let isOver = place == ends.elements[replica] || completions.elements[place] < 0
-            let time = isOver ? .maximum : Nanoseconds(validSeconds: endTime[Int(completions.elements[place])])
+            let isOver = place == ends[replica] || completions[place] < 0
+            let time = isOver ? .maximum : Nanoseconds(validSeconds: endTime[Int(completions[place])])
             next.set(replica, isOver ? Nanoseconds(.max) : time)
         }
         for replica in 0..<count { set(replica, requests(of: replica).lowerBound) }
@@ -185,7 +187,7 @@ struct IndependentReplicas: ~Copyable {
         while next.time < Nanoseconds(.max) {
             try Work.row(position)
             let place = places.elements[next.first]
-            merged[position] = completions.elements[place]
+            merged[position] = completions[place]
             position &+= 1
             set(next.first, place &+ 1)
         }
