@@ -73,6 +73,11 @@ PYTHON = {
         r"2 x 256: [78] ms from names only\n16 x 256: [78] ms .*\n2 x 2048: [789] ms .*\n16 x 2048: 1?\d ms .*\n"
     ),
     # 512 of 637 tokens in the mean are shared; without the cache, all of them are computed.
+    ("docs/guide/prefix-caching.md", "KVOffload("): (
+        r"none: [\d,]+ tokens cached, 0 of them in host memory\n  0\.00 s of loads, 0 blocks written\n"
+        r"host: [\d,]+ tokens cached, [\d,]{5,} of them in host memory\n"
+        r"  [1-9]?\d\.\d\d s of loads, [\d,]{5,} blocks written\n"
+    ),
     ("docs/guide/prefix-caching.md", "SharedPrefixes("): (
         r"(79|80|81)% of the tokens were cached\nprefill: [45]\.\d times as many tokens without the cache\n"
     ),

@@ -10,7 +10,7 @@ from typing import Any, get_args, get_type_hints
 import numpy as np
 import pytest
 
-from batching import AffineTime, BatchingValueError, EngineConfig, LiveEngine, RequestColumns, simulate
+from batching import AffineTime, BatchingValueError, EngineConfig, KVOffload, LiveEngine, RequestColumns, simulate
 from batching._command.settings import plans
 from batching._engine.callbacks import Callbacks
 from batching._engine.config import EngineSettings
@@ -35,6 +35,7 @@ OTHERS: dict[str, Any] = {
     "enable_prefix_caching": True,
     "watermark": 0.125,
     "admit_oversized": True,
+    "kv_offload": KVOffload(host_tokens=1600, host_read_bandwidth=1e9, kv_bytes_per_token=1000),
     "iteration_time": AffineTime(base=0.005, per_context_token=1e-8),
 }
 # Every fifth asks for a long answer, so that the limits of the engine are felt.
@@ -208,9 +209,9 @@ def test_the_keywords_are_typed_and_shown_as_the_fields() -> None:
 
 
 def test_the_command_takes_every_field() -> None:
-    texts = [
-        f"{name}={str(value).lower()}" for name, value in OTHERS.items() if name not in {"policy", "iteration_time"}
-    ]
-    (plan,) = plans(["vllm"], {}, texts)
+    # These have options of their own.
+    own = {"policy", "kv_offload", "iteration_time"}
+    given = {name: value for name, value in OTHERS.items() if name not in own}
+    (plan,) = plans(["vllm"], {}, [f"{name}={str(value).lower()}" for name, value in given.items()])
     del plan.settings["policy"]
-    assert plan.settings == {name: value for name, value in OTHERS.items() if name not in {"policy", "iteration_time"}}
+    assert plan.settings == given
