@@ -78,7 +78,7 @@ PYTHON = {
         r"host: [\d,]+ tokens cached, [\d,]{5,} of them in host memory\n"
         r"  [1-9]?\d\.\d\d s of loads, [\d,]{5,} blocks written\n"
     ),
-    ("docs/guide/prefix-caching.md", "SharedPrefixes("): (
+    ("docs/guide/prefix-caching.md", "for caching in"): (
         r"(79|80|81)% of the tokens were cached\nprefill: [45]\.\d times as many tokens without the cache\n"
     ),
     # 1,000 tokens, the longest output, take 5.5 s if no prompt comes between: a request that leaves has waited first.
