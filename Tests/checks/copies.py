@@ -23,7 +23,7 @@ NEAR = 14
 # Made once, moved to where it stays, and taken apart.
 MAKING = re.compile(
     r"\binit|\bdeinit|\bWholeRun\.run\b|\bprepared\w*Twin|\bcopy\(\)"
-    r"|\bFleetRun\.(?:made|copied)\b|\bLiveFleet\.(?:fork|estimate)\b"
+    r"|\bstatic Fleet\.simulate\b|\bFleetRun\.(?:made|copied)\b|\bLiveFleet\.(?:fork|estimate)\b"
 )
 
 
