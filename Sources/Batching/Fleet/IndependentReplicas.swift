@@ -100,25 +100,26 @@ struct IndependentReplicas: ~Copyable {
     /// Which replica each request goes to, and from that what comes to each.
     private mutating func route() throws(BatchingError) {
         let workers = try ScratchBuffer<Int32>(uninitialized: requests.count)
+        let (order, ends) = (order.elements, ends.elements)
         var router = try Router(configuration.ownRouter, keepsIds: false)
         for position in 0..<requests.count {
             try Work.row(position)
             let request = index(at: position)
             let worker = try route(request, &router)
             workers.elements[position] = Int32(truncatingIfNeeded: worker)
-            ends.elements[worker] &+= 1
+            ends[worker] &+= 1
         }
         var begin = 0
         for replica in 0..<count {
-            let own = ends.elements[replica]
-            ends.elements[replica] = begin
+            let own = ends[replica]
+            ends[replica] = begin
             begin &+= own
         }
         for position in 0..<requests.count {
             try Work.row(position)
             let worker = Int(workers.elements[position])
-            order.elements[ends.elements[worker]] = UInt32(truncatingIfNeeded: index(at: position))
-            ends.elements[worker] &+= 1
+            order[ends[worker]] = UInt32(truncatingIfNeeded: index(at: position))
+            ends[worker] &+= 1
         }
         if configuration.routingDelay > 0 { requests.arrivalTime = UnsafePointer(delayedArrivals.elements) }
     }

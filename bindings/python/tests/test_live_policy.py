@@ -49,6 +49,8 @@ def a_custom_case(source: SeededSource, *, finds_prefixes: bool = False) -> Case
         enable_prefix_caching=finds_prefixes and case.options.num_gpu_blocks is not None
         and not case.options.instant_prefill and source.integer(0, 3) > 0,
     )  # fmt: skip
+    if not case.options.enable_prefix_caching:
+        case.options.kv_offload = None
     if case.options.queue_order == "shortest_output":
         # The queue goes by the output_length, the oracle by what max_model_len leaves of it.
         case.options.max_model_len = None
