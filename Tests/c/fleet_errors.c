@@ -284,6 +284,26 @@ static void fleet_configs_are_checked(void **state) {
     REFUSED(scene.engine.policy, BATCHING_POLICY_STATIC, "policy");
 }
 
+/* Whichever way replicas are run: each for itself, or together. */
+static void hash_blocks_are_checked(void **state) {
+    (void)state;
+    static const int64_t ids[COUNT] = {1, 2, 3, 4}, offsets[COUNT + 1] = {0, 1, 2, 3, 4};
+    static const int32_t routers[] = {BATCHING_ROUTER_ROUND_ROBIN, BATCHING_ROUTER_LEAST_REQUESTS};
+    for (size_t at = 0; at < sizeof routers / sizeof *routers; at++) {
+        make();
+        INITIALIZED(batching_router_config, router);
+        router.router = routers[at];
+        scene.config.router = &router;
+        scene.engine.enable_prefix_caching = 1;
+        scene.engine.num_gpu_blocks = 100;
+        scene.requests.hash_ids = ids;
+        scene.requests.hash_offsets = offsets;
+        scene.requests.hash_block_size = 32;
+        assert_runs();
+        REFUSED(scene.requests.hash_block_size, 17, "hash_block_size is 17: must be a multiple of block_size");
+    }
+}
+
 /* Here the outputs themselves are changed; what they point to stays as it is. */
 #define OUTPUT_REFUSED(place, value, status, part)                                                                     \
     do {                                                                                                               \
@@ -321,7 +341,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(disaggregation_configs_are_checked), cmocka_unit_test(admission_configs_are_checked),
         cmocka_unit_test(fault_configs_are_checked),          cmocka_unit_test(scaling_configs_are_checked),
-        cmocka_unit_test(fleet_configs_are_checked),          cmocka_unit_test(fleet_results_are_checked),
+        cmocka_unit_test(fleet_configs_are_checked),          cmocka_unit_test(hash_blocks_are_checked),
+        cmocka_unit_test(fleet_results_are_checked),
     };
     return cmocka_run_group_tests_name("fleet_errors", tests, NULL, NULL);
 }

@@ -20,9 +20,9 @@ public enum Fleet {
         }
         let survey = try requests.survey()
         try configuration.checkPreferred(requests: requests.count, replicas: count)
-        if let hashes = requests.prefixHashes { try hashes.check(count: requests.count) }
-        if let hashes = requests.prefixHashes, configuration.ownRouter.takesKVEvents {
-            try configuration.checkEvents(hashBlockSize: hashes.blockSize)
+        if let hashes = requests.prefixHashes {
+            try hashes.check(count: requests.count)
+            try configuration.check(hashBlockSize: hashes.blockSize)
         }
         try requests.checkEnds()
         var configuration = configuration

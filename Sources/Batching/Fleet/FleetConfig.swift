@@ -209,11 +209,14 @@ extension FleetConfig {
         }
     }
 
-    /// Throws unless KV events of hash ids, each of which stands for so many tokens, can be told. 0: those of a KV block.
-    func checkEvents(hashBlockSize: Int) throws(BatchingError) {
+    /// Throws unless each pool that caches prefixes can take hash ids, each of which stands for so many tokens, and KV events of
+    /// them can be told if they are to be. 0: the tokens of a KV block.
+    func check(hashBlockSize: Int) throws(BatchingError) {
         let size = Int64(hashBlockSize)
-        for pool in 0..<poolCount where pools[pool].engine.cachesPrefixes && size > 0 {
-            guard size % pools[pool].engine.blockSize == 0 else {
+        let tellsEvents = ownRouter.takesKVEvents
+        for pool in 0..<poolCount where pools[pool].engine.cachesPrefixes {
+            try PrefixHashes.check(blockSize: size, kvBlockSize: pools[pool].engine.blockSize)
+            guard !tellsEvents || size % pools[pool].engine.blockSize == 0 else {
                 throw .invalid(
                     "hash_block_size", size,
                     "must be a multiple of the block_size of pool \(pool), which is \(pools[pool].engine.blockSize), "

@@ -70,12 +70,6 @@ struct IndependentReplicas: ~Copyable {
     mutating func simulate(
         _ summaries: UnsafeMutablePointer<EngineSummary>?, _ logs: UnsafeMutablePointer<ReplicaLogs>?
     ) throws(BatchingError) -> EngineSummary {
-        // Before anything is written.
-        let hashBlockSize = Int64(requests.prefixHashes?.blockSize ?? 0)
-        for pool in 0..<configuration.poolCount where configuration.pools[pool].engine.cachesPrefixes {
-            try PrefixHashes.check(
-                blockSize: hashBlockSize, kvBlockSize: configuration.pools[pool].engine.blockSize)
-        }
         try results.writeArrivals(requests)
         try columns.begin(count: requests.count)
         try route()

@@ -259,11 +259,7 @@ extension LiveFleet {
                 "hash_block_size", Int64(hashes.blockSize),
                 "must be the block_size of the router, which is \(owned.configuration.router.blockSize)")
         }
-        for pool in 0..<owned.configuration.poolCount where owned.configuration.pools[pool].engine.cachesPrefixes {
-            try PrefixHashes.check(
-                blockSize: Int64(hashes.blockSize), kvBlockSize: owned.configuration.pools[pool].engine.blockSize)
-        }
-        if run.takesEvents { try owned.configuration.checkEvents(hashBlockSize: hashes.blockSize) }
+        try owned.configuration.check(hashBlockSize: hashes.blockSize)
         if let blockSize = rows.requests.hashes.blockSize {
             let coversOutput = rows.requests.hashes.coversOutput
             guard blockSize == hashes.blockSize, coversOutput == hashes.coversOutput else {
