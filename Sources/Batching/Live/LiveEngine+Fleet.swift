@@ -130,11 +130,16 @@ extension LiveReplica where Memory: ~Copyable {
     }
 
     mutating func run(to time: Nanoseconds, _ isOpen: Bool) throws(BatchingError) {
-        var goal = RunGoal(time: time)
+        var goal = LiveReplica.goal(at: time)
         goal.isOpen = isOpen
+        try proceed(to: goal)
+    }
+
+    private static func goal(at time: Nanoseconds) -> RunGoal {
+        var goal = RunGoal(time: time)
         goal.iteration = SavedCounters.most
         goal.takesLastArrivals = true
-        try proceed(to: goal)
+        return goal
     }
 
     fileprivate mutating func runToEvent(
@@ -144,9 +149,7 @@ extension LiveReplica where Memory: ~Copyable {
         guard !settings.isAsynchronous, !settings.padsBatch, !settings.asksCaller, !run.time.mayFail,
             !run.replica.mayReject, run.leavingCount == 0
         else { return false }
-        var goal = RunGoal(time: time)
-        goal.iteration = SavedCounters.most
-        goal.takesLastArrivals = true
+        var goal = LiveReplica.goal(at: time)
         goal.stopsAtEnds = true
         goal.stopsAtEvents = interest.firstTokens
         try proceed(to: goal)

@@ -1,4 +1,4 @@
-/// The tiers of a replica, or those that all replicas of a fleet share: host memory, then a disk.
+/// The tiers of a replica: host memory, then a disk.
 struct KVTiers: ~Copyable {
     var host: KVTier
     var disk: KVTier
@@ -87,7 +87,7 @@ struct OffloadedBlocks: ~Copyable {
         var turn: Int32
     }
 
-    /// Of its own, or of others; nil: they are to be lent.
+    /// Of its own, or lent; nil: they are to be lent.
     private(set) var tiers: UnsafeMutablePointer<KVTiers>?
     private var ownsTiers: Bool
     /// Whether the loads of an iteration come before all that it computes.
@@ -229,19 +229,12 @@ extension OffloadedBlocks {
         (hasFailed, totals) = (other.hasFailed, other.totals)
     }
 
-    /// Takes over the tiers: a copy of those that are the other's own, and else the same.
+    /// Has a copy of the other's own tiers from now on.
     mutating func copyTiers(_ other: borrowing OffloadedBlocks) throws(BatchingError) {
         guard let others = other.tiers else { return }
-        if !other.ownsTiers { return share(others) }
         let copied = try KVTiers.copied(others)
         if ownsTiers { deallocate(tiers) }
         (tiers, ownsTiers) = (copied, true)
-    }
-
-    /// Uses tiers of others from now on.
-    mutating func share(_ others: UnsafeMutablePointer<KVTiers>) {
-        if ownsTiers { deallocate(tiers) }
-        (tiers, ownsTiers) = (others, false)
     }
 
     /// Has another use the tiers, and change them.
